@@ -1,0 +1,41 @@
+// The name of an instance: "notes:alice" as text, { service, id } inside.
+import { TenError } from "./errors.ts";
+
+export interface InstanceRef {
+  readonly service: string;
+  readonly id: string;
+}
+
+/** `notes:alice`; also the key of an instance in maps. */
+export type RefKey = string;
+
+export const LABEL_RULE =
+  "1 to 63 characters of a-z, 0-9, - and _, starting and ending with a letter or a digit";
+
+const LABEL = /^[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?$/;
+
+export function isLabel(text: string): boolean {
+  return LABEL.test(text);
+}
+
+/** Reads `service:id`; throws REF_INVALID with the rule. */
+export function parseRef(text: string): InstanceRef {
+  const [service, id, ...rest] = text.split(":");
+  if (service === undefined || id === undefined || rest.length > 0) {
+    throw new TenError("REF_INVALID", `Cannot read "${text}": expected SERVICE:ID`, {
+      hint: "Name an instance like notes:alice",
+    });
+  }
+  for (const part of [service, id]) {
+    if (!isLabel(part)) {
+      throw new TenError("REF_INVALID", `Cannot read "${text}": "${part}" is not a valid name`, {
+        hint: `Use ${LABEL_RULE}`,
+      });
+    }
+  }
+  return { service, id };
+}
+
+export function formatRef(ref: InstanceRef): RefKey {
+  return `${ref.service}:${ref.id}`;
+}

@@ -1,0 +1,98 @@
+// Which tenant a request is for: host and path to target, and the weighted pick among instances.
+import { type InstanceRef, isLabel } from "./ref.ts";
+import type { NamedTarget, RoutingOverrides } from "./service.ts";
+
+export type Target =
+  | { readonly kind: "instance"; readonly ref: InstanceRef }
+  /** One instance of the service, by weight. */
+  | { readonly kind: "service"; readonly service: string }
+  /** The dashboard and the API. */
+  | { readonly kind: "control" }
+  /** Under the server's domain, but nobody's: 404. */
+  | { readonly kind: "unknown" };
+
+export interface RoutingTable {
+  /** Lower case, no port, no trailing dot. */
+  readonly domain: string;
+  readonly overrides: RoutingOverrides;
+  /** The target of a custom host name. */
+  customHost(host: string): NamedTarget | null;
+  hasService(service: string): boolean;
+  /** True also for an unknown id of a service that creates instances on request. */
+  hasInstance(ref: InstanceRef): boolean;
+}
+
+/** The host of a Host header in the form that hosts are compared in: lower case, no port, no trailing dot. */
+export function normalizeHost(header: string): string {
+  const host = header.startsWith("[")
+    ? header.slice(0, header.indexOf("]") + 1)
+    : (header.split(":")[0] ?? "");
+  return host.toLowerCase().replace(/\.$/, "");
+}
+
+/**
+ * Decides the target of a request.
+ * @param host as `normalizeHost` returns it
+ * @param path the raw request path, query excluded
+ */
+export function decideTarget(
+  { host, path }: { host: string; path: string },
+  table: RoutingTable,
+): Target {
+  const custom = table.customHost(host);
+  if (custom !== null) return resolve(custom, table);
+  // The API stays reachable on localhost whatever the overrides say.
+  if (host === "localhost") return { kind: "control" };
+  if (host === table.domain) return decideRoot(path, table);
+  if (host.endsWith(`.${table.domain}`)) {
+    return decideSubdomain(host.slice(0, -table.domain.length - 1), table);
+  }
+  return { kind: "control" };
+}
+
+function decideRoot(path: string, table: RoutingTable): Target {
+  const byPath = table.overrides.path.find(({ prefix }) => isUnder(path, prefix));
+  const target = byPath?.target ?? table.overrides.default;
+  return target === null ? { kind: "control" } : resolve(target, table);
+}
+
+function isUnder(path: string, prefix: string): boolean {
+  return path === prefix || path.startsWith(prefix.endsWith("/") ? prefix : `${prefix}/`);
+}
+
+function decideSubdomain(labels: string, table: RoutingTable): Target {
+  const override = table.overrides.subdomain.get(labels);
+  if (override !== undefined) return resolve(override, table);
+  const [first, second, ...rest] = labels.split(".");
+  if (first === undefined || rest.length > 0) return { kind: "unknown" };
+  return second === undefined
+    ? resolve({ service: first, id: null }, table)
+    : resolve({ service: second, id: first }, table);
+}
+
+function resolve({ service, id }: NamedTarget, table: RoutingTable): Target {
+  if (!table.hasService(service)) return { kind: "unknown" };
+  if (id === null) return { kind: "service", service };
+  const ref = { service, id };
+  if (!isLabel(id) || !table.hasInstance(ref)) return { kind: "unknown" };
+  return { kind: "instance", ref };
+}
+
+export interface Candidate {
+  readonly ref: InstanceRef;
+  readonly weight: number;
+}
+
+/**
+ * Picks one candidate with a probability of its weight over the sum; null when nobody has weight.
+ * @param random at least 0, below 1
+ */
+export function pickByWeight(candidates: readonly Candidate[], random: number): InstanceRef | null {
+  const total = candidates.reduce((sum, { weight }) => sum + weight, 0);
+  let left = random * total;
+  for (const { ref, weight } of candidates) {
+    left -= weight;
+    if (left < 0) return ref;
+  }
+  return null;
+}

@@ -1,0 +1,118 @@
+// What a configuration says once it is checked: services, settings and routing overrides.
+// Every duration is in milliseconds, every size in bytes, every path absolute.
+import type { InstanceRef } from "./ref.ts";
+
+export const ISOLATION_LEVELS = [
+  "process",
+  "namespace",
+  "sandbox",
+  "qemu",
+  "firecracker",
+] as const;
+export type IsolationLevel = (typeof ISOLATION_LEVELS)[number];
+
+export const RESTART_POLICIES = ["always", "on-failure", "never"] as const;
+export type RestartPolicy = (typeof RESTART_POLICIES)[number];
+
+export const STOP_SIGNALS = [
+  "SIGTERM",
+  "SIGINT",
+  "SIGQUIT",
+  "SIGHUP",
+  "SIGUSR1",
+  "SIGUSR2",
+] as const;
+export type StopSignal = (typeof STOP_SIGNALS)[number];
+
+/** A template of instances, `[service.NAME]`. Strings called a template hold placeholders such as `{id}`. */
+export interface Service {
+  readonly name: string;
+  /** Templates: the program and its arguments, already split. */
+  readonly argv: readonly string[];
+  /** Template. */
+  readonly workdir: string;
+  /** Path of the health check; null: ready when it accepts a connection. */
+  readonly health: string | null;
+  readonly isolation: IsolationLevel;
+  /** 0: never sleeps. */
+  readonly idleTimeoutMs: number;
+  readonly startupTimeoutMs: number;
+  /** 0: none. */
+  readonly requestTimeoutMs: number;
+  readonly stopSignal: StopSignal;
+  readonly stopTimeoutMs: number;
+  readonly healthIntervalMs: number;
+  readonly restart: RestartSettings;
+  /** False: the data directory is deleted whenever the instance stops or sleeps. */
+  readonly storagePersist: boolean;
+  readonly autoCreate: boolean;
+  /** 0: no cap. */
+  readonly maxInstances: number;
+  /** Template of the path handed over as SOCKET_PATH. */
+  readonly socket: string;
+  readonly envFile: string | null;
+  /** Values are templates. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly waitingPage: boolean;
+  readonly memoryLimitBytes: number | null;
+  readonly cpuShares: number | null;
+  readonly storageQuotaBytes: number | null;
+  readonly readPaths: readonly string[];
+  readonly writePaths: readonly string[];
+}
+
+export interface RestartSettings {
+  readonly policy: RestartPolicy;
+  /** Restarts allowed within `windowMs`; one more crash and the instance is failed. */
+  readonly max: number;
+  readonly windowMs: number;
+  readonly backoffBaseMs: number;
+  readonly backoffMaxMs: number;
+}
+
+export interface Settings {
+  readonly dataDir: string;
+  /** 0: no cap. */
+  readonly maxRunning: number;
+  readonly maxStarting: number;
+  /** Addresses or CIDR blocks. */
+  readonly trustedProxies: readonly string[];
+  readonly logRetentionMs: number;
+  readonly logMaxBytes: number;
+  readonly tls: TlsSettings;
+}
+
+export interface TlsSettings {
+  readonly enabled: boolean;
+  readonly acmeEmail: string | null;
+  readonly domain: string | null;
+  readonly httpsPort: number;
+  readonly httpPort: number;
+  readonly staging: boolean;
+  readonly cacheDir: string;
+  readonly dnsProvider: string | null;
+}
+
+/** Where a name of `[routing]` leads: a service by weight, or one instance of it. */
+export interface NamedTarget {
+  readonly service: string;
+  readonly id: string | null;
+}
+
+export interface RoutingOverrides {
+  readonly default: NamedTarget | null;
+  /** Label in front of the domain → target. */
+  readonly subdomain: ReadonlyMap<string, NamedTarget>;
+  /** Path prefixes without a trailing slash, longest first. */
+  readonly path: readonly { readonly prefix: string; readonly target: NamedTarget }[];
+}
+
+export interface Config {
+  /** The file it was read from. */
+  readonly file: string;
+  readonly settings: Settings;
+  readonly services: ReadonlyMap<string, Service>;
+  /** Registered and started when the server starts. */
+  readonly instances: readonly InstanceRef[];
+  readonly routing: RoutingOverrides;
+}

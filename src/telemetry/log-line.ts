@@ -1,0 +1,23 @@
+// One line that a tenant wrote, and the filter that selects lines.
+import type { InstanceRef } from "../core/ref.ts";
+
+export const LOG_STREAMS = ["stdout", "stderr"] as const;
+export type LogStream = (typeof LOG_STREAMS)[number];
+
+export interface LogLine {
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  readonly ref: InstanceRef;
+  readonly stream: LogStream;
+  readonly text: string;
+}
+
+export interface LogFilter {
+  readonly service?: string;
+  readonly id?: string;
+  readonly stream?: LogStream;
+  /** Words that a line must hold, all of them, in any order. */
+  readonly search?: string;
+  /** Milliseconds since the epoch. */
+  readonly since?: number;
+}

@@ -1,0 +1,5 @@
+// Keeps tests away from the developer's own settings.
+for (const name of Object.keys(process.env)) {
+  if (name.startsWith("TEN_TEST_")) continue;
+  if (name.startsWith("TEN")) delete process.env[name];
+}
