@@ -2,13 +2,7 @@
 // Every duration is in milliseconds, every size in bytes, every path absolute.
 import type { InstanceRef } from "./ref.ts";
 
-export const ISOLATION_LEVELS = [
-  "process",
-  "namespace",
-  "sandbox",
-  "qemu",
-  "firecracker",
-] as const;
+export const ISOLATION_LEVELS = ["process", "namespace", "sandbox", "qemu", "firecracker"] as const;
 export type IsolationLevel = (typeof ISOLATION_LEVELS)[number];
 
 export const RESTART_POLICIES = ["always", "on-failure", "never"] as const;
