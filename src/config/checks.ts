@@ -1,0 +1,226 @@
+// What a schema can't say: keys that must agree with each other, templates, paths, names of services.
+// Works on the document as written, so that these problems are reported together with those of the schema.
+import {
+  checkPlaceholders,
+  PLACEHOLDERS,
+  type Placeholder,
+  splitCommand,
+} from "../core/launch-plan.ts";
+import { isLabel, LABEL_RULE } from "../core/ref.ts";
+import { renderSuggestion } from "../core/suggest.ts";
+import { type KeyPath, type Problem, renderFound, valueAt } from "./problems.ts";
+
+/** Names of the server's own files in `data_dir`, beside which each service has its directory. */
+export const RESERVED_SERVICE_NAMES = ["acme", "api_token"] as const;
+
+/** Finds the problems of a document that concern more than one value. */
+export function checkDocument(document: unknown): Problem[] {
+  const services = tableAt(document, ["service"]);
+  return [
+    ...checkSettings(document),
+    ...Object.keys(services).flatMap((name) => checkService(document, name)),
+    ...Object.keys(tableAt(document, ["instances"])).flatMap((name) =>
+      checkInstances(document, name),
+    ),
+    ...checkRouting(document),
+  ];
+}
+
+function checkSettings(document: unknown): Problem[] {
+  const settings = ["settings"];
+  const tls = [...settings, "tls"];
+  const base = valueAt(document, [...settings, "backoff_base_ms"]) ?? 1000;
+  const longest = valueAt(document, [...settings, "backoff_max_ms"]) ?? 60_000;
+  const backwards = typeof base === "number" && typeof longest === "number" && longest < base;
+  const ports = ["https_port", "http_port"].map((key) => valueAt(document, [...tls, key]));
+  return [
+    ...checkPath(document, { path: [...settings, "data_dir"], allowed: [] }),
+    ...checkPath(document, { path: [...tls, "cache_dir"], allowed: ["data_dir"] }),
+    ...problemIf(backwards, {
+      path: [...settings, "backoff_max_ms"],
+      text: `expected at least backoff_base_ms, which is ${base}, got ${longest}`,
+    }),
+    ...problemIf(typeof ports[0] === "number" && ports[0] === ports[1], {
+      path: [...tls, "http_port"],
+      text: `expected another port than https_port, got ${ports[0]}`,
+    }),
+  ];
+}
+
+function checkService(document: unknown, name: string): Problem[] {
+  const path = ["service", name];
+  const unbounded =
+    valueAt(document, [...path, "auto_create"]) === true &&
+    (valueAt(document, [...path, "max_instances"]) ?? 0) === 0;
+  return [
+    ...problemIf((RESERVED_SERVICE_NAMES as readonly string[]).includes(name), {
+      path,
+      text: `expected a name other than ${RESERVED_SERVICE_NAMES.join(" and ")}, which the server keeps its own files under`,
+    }),
+    ...checkCommand(document, path),
+    ...checkTemplates(document, path),
+    ...problemIf(unbounded, {
+      path: [...path, "max_instances"],
+      text: "expected at least 1, since auto_create lets any request add an instance, got 0",
+    }),
+  ];
+}
+
+function checkCommand(document: unknown, service: KeyPath): Problem[] {
+  const path = [...service, "command"];
+  const command = valueAt(document, path);
+  if (typeof command !== "string" || command === "") return [];
+  if (valueAt(document, [...service, "args"]) !== undefined) {
+    return checkPath(document, { path, allowed: TEMPLATE });
+  }
+  const split = splitCommand(command);
+  const texts =
+    split.kind === "argv" ? split.argv.flatMap((word) => checkPlaceholders(word)) : split.problems;
+  return texts.map((text) => ({ path, text }));
+}
+
+const TEMPLATE = PLACEHOLDERS;
+/** The path of the socket cannot be made of itself. */
+const SOCKET_TEMPLATE = PLACEHOLDERS.filter((name) => name !== "socket");
+
+function checkTemplates(document: unknown, service: KeyPath): Problem[] {
+  const lists = ["read_paths", "write_paths"].flatMap((key) =>
+    elementPaths(document, [...service, key]),
+  );
+  const args = elementPaths(document, [...service, "args"]);
+  const env = Object.keys(tableAt(document, [...service, "env"])).map((key) => [
+    ...service,
+    "env",
+    key,
+  ]);
+  return [
+    ...checkPath(document, { path: [...service, "workdir"], allowed: TEMPLATE }),
+    ...checkPath(document, { path: [...service, "socket"], allowed: SOCKET_TEMPLATE }),
+    ...checkPath(document, { path: [...service, "env_file"], allowed: [] }),
+    ...lists.flatMap((path) => checkPath(document, { path, allowed: [] })),
+    ...[...args, ...env].flatMap((path) => checkTemplate(document, { path, allowed: TEMPLATE })),
+  ];
+}
+
+interface TemplateRule {
+  readonly path: KeyPath;
+  readonly allowed: readonly Placeholder[];
+}
+
+function checkPath(document: unknown, rule: TemplateRule): Problem[] {
+  const value = valueAt(document, rule.path);
+  const text = `expected a path without "~", which is not expanded, got ${renderFound(value)}`;
+  return [
+    ...problemIf(typeof value === "string" && value.startsWith("~"), { path: rule.path, text }),
+    ...checkTemplate(document, rule),
+  ];
+}
+
+function checkTemplate(document: unknown, { path, allowed }: TemplateRule): Problem[] {
+  const value = valueAt(document, path);
+  if (typeof value !== "string") return [];
+  return checkPlaceholders(value, allowed).map((text) => ({ path, text }));
+}
+
+function checkInstances(document: unknown, service: string): Problem[] {
+  const path = ["instances", service];
+  const ids = valueAt(document, path);
+  const problems = checkServiceExists(document, { path, service });
+  if (!Array.isArray(ids)) return problems;
+  const most = valueAt(document, ["service", service, "max_instances"]);
+  const tooMany = typeof most === "number" && most > 0 && ids.length > most;
+  return [
+    ...problems,
+    ...ids.flatMap((id: unknown, index) =>
+      problemIf(ids.indexOf(id) < index, {
+        path: [...path, index],
+        text: `expected each id once, got ${renderFound(id)} again`,
+      }),
+    ),
+    ...problemIf(tooMany, {
+      path,
+      text: `expected at most ${most} ids, the service's max_instances, got ${ids.length}`,
+    }),
+  ];
+}
+
+function checkRouting(document: unknown): Problem[] {
+  const subdomains = Object.keys(tableAt(document, ["routing", "subdomain"]));
+  const prefixes = Object.keys(tableAt(document, ["routing", "path"]));
+  return [
+    ...checkTarget(document, ["routing", "default"]),
+    ...subdomains.flatMap((name) => checkSubdomain(document, name)),
+    ...prefixes.flatMap((prefix) => checkPrefix(document, { prefix, prefixes })),
+  ];
+}
+
+function checkSubdomain(document: unknown, name: string): Problem[] {
+  const path = ["routing", "subdomain", name];
+  const text = `expected names joined by ".", each of ${LABEL_RULE}, got ${renderFound(name)}`;
+  return [
+    ...problemIf(!name.split(".").every(isLabel), { path, text }),
+    ...checkTarget(document, path),
+  ];
+}
+
+function checkPrefix(
+  document: unknown,
+  { prefix, prefixes }: { prefix: string; prefixes: readonly string[] },
+): Problem[] {
+  const path = ["routing", "path", prefix];
+  const twin = prefixes.find(
+    (other) => other !== prefix && trimPrefix(other) === trimPrefix(prefix),
+  );
+  return [
+    ...problemIf(!/^\/[!-~]*$/.test(prefix) || /[?#]/.test(prefix), {
+      path,
+      text: `expected a path that starts with "/", without query, got ${renderFound(prefix)}`,
+    }),
+    ...problemIf(twin !== undefined && prefixes.indexOf(prefix) > prefixes.indexOf(twin), {
+      path,
+      text: `expected each path once, got the same as ${renderFound(twin)}`,
+    }),
+    ...checkTarget(document, path),
+  ];
+}
+
+/** A path prefix as it is compared: `/api/` is `/api`; the root stays `/`. */
+export function trimPrefix(prefix: string): string {
+  return prefix.replace(/\/+$/, "") || "/";
+}
+
+function checkTarget(document: unknown, path: KeyPath): Problem[] {
+  const target = valueAt(document, path);
+  if (typeof target !== "string" || target === "") return [];
+  const [service = "", id, ...rest] = target.split(":");
+  if (rest.length > 0 || (id !== undefined && !isLabel(id))) {
+    const text = `expected "service" or "service:id", the id of ${LABEL_RULE}, got ${renderFound(target)}`;
+    return [{ path, text }];
+  }
+  return checkServiceExists(document, { path, service });
+}
+
+function checkServiceExists(
+  document: unknown,
+  { path, service }: { path: KeyPath; service: string },
+): Problem[] {
+  const services = Object.keys(tableAt(document, ["service"]));
+  if (services.includes(service)) return [];
+  const text = `expected a defined service, got ${renderFound(service)}${renderSuggestion(service, services)}`;
+  return [{ path, text }];
+}
+
+function problemIf(wrong: boolean, problem: Problem): Problem[] {
+  return wrong ? [problem] : [];
+}
+
+function tableAt(document: unknown, path: KeyPath): Readonly<Record<string, unknown>> {
+  const value = valueAt(document, path);
+  const isTable = typeof value === "object" && value !== null && !Array.isArray(value);
+  return isTable ? (value as Record<string, unknown>) : {};
+}
+
+function elementPaths(document: unknown, path: KeyPath): KeyPath[] {
+  const value = valueAt(document, path);
+  return Array.isArray(value) ? value.map((_, index) => [...path, index]) : [];
+}

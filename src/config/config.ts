@@ -1,0 +1,222 @@
+// From the text of `tenement.toml` to a checked Config, or to all that is wrong with it.
+import { readFile } from "node:fs/promises";
+import { dirname, isAbsolute, join, resolve } from "node:path";
+import { parse, TomlError } from "smol-toml";
+import { messageOf, TenError } from "../core/errors.ts";
+import { escapeTemplate, fillTemplate, splitCommand } from "../core/launch-plan.ts";
+import type { Config, NamedTarget, RoutingOverrides, Service, Settings } from "../core/service.ts";
+import { checkDocument, trimPrefix } from "./checks.ts";
+import { type Problem, problemsOf, renderProblem } from "./problems.ts";
+import { type ConfigFile, configSchema, type ServiceTable, type SettingsTable } from "./schema.ts";
+
+/** What flags and environment say instead of the file. */
+export interface ConfigOverrides {
+  readonly dataDir?: string | undefined;
+}
+
+const BYTES_PER_MEGABYTE = 1024 ** 2;
+const MS_PER_DAY = 24 * 60 * 60 * 1000;
+
+/** Reads and checks a configuration file; throws CONFIG_INVALID with every problem of it. */
+export async function loadConfig(file: string, overrides: ConfigOverrides = {}): Promise<Config> {
+  const bytes = await readFile(file).catch((cause: NodeJS.ErrnoException) => {
+    throw new TenError("CONFIG_INVALID", `Cannot read "${file}": ${reasonOf(cause)}`, {
+      hint: "Write one with ten init, or name another with --config",
+      cause,
+    });
+  });
+  return parseConfig(decode(bytes, file), { file, overrides });
+}
+
+function reasonOf(error: NodeJS.ErrnoException): string {
+  if (error.code === "ENOENT") return "there is no such file";
+  if (error.code === "EISDIR") return "it is a directory";
+  if (error.code === "EACCES") return "permission denied";
+  return messageOf(error);
+}
+
+function decode(bytes: Uint8Array, file: string): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new TenError("CONFIG_INVALID", `Cannot read "${file}": it is not UTF-8 text`, { cause });
+  }
+}
+
+/**
+ * Checks the text of a configuration file; throws CONFIG_INVALID with every problem of it.
+ * @param options.file where the text is from: relative paths in it start at its directory
+ */
+export function parseConfig(
+  text: string,
+  options: { file: string; overrides?: ConfigOverrides },
+): Config {
+  const file = resolve(options.file);
+  const document = parseToml(text, options.file);
+  const checked = configSchema.safeParse(document);
+  const problems = [
+    ...(checked.success ? [] : problemsOf(checked.error, document)),
+    ...checkDocument(document),
+    ...checkOverrides(options.overrides ?? {}),
+  ];
+  if (!checked.success || problems.length > 0) throw invalid(options.file, problems);
+  return toConfig(checked.data, { file, overrides: options.overrides ?? {} });
+}
+
+function parseToml(text: string, file: string): unknown {
+  try {
+    return parse(text.replace(/^\uFEFF/, ""));
+  } catch (cause) {
+    if (!(cause instanceof TomlError)) throw cause;
+    const [reason = ""] = cause.message.replace("Invalid TOML document: ", "").split("\n");
+    const where = `line ${cause.line}, column ${cause.column}`;
+    throw new TenError("CONFIG_INVALID", `Cannot read "${file}": ${where}: ${reason}`, { cause });
+  }
+}
+
+function checkOverrides({ dataDir }: ConfigOverrides): Problem[] {
+  if (dataDir === undefined || !dataDir.startsWith("~")) return [];
+  return [{ path: [], text: tildeProblem(dataDir) }];
+}
+
+/** Why a data directory given by flag or environment is refused. */
+export function tildeProblem(dataDir: string): string {
+  return `data directory: expected a path without "~", which is not expanded, got "${dataDir}"`;
+}
+
+function invalid(file: string, problems: readonly Problem[]): TenError {
+  const count = problems.length === 1 ? "1 problem" : `${problems.length} problems`;
+  const lines = problems.map((problem) => `\n  ${renderProblem(problem)}`).join("");
+  return new TenError("CONFIG_INVALID", `Cannot use "${file}": ${count}${lines}`);
+}
+
+interface Origin {
+  /** Absolute. */
+  readonly file: string;
+  readonly overrides: ConfigOverrides;
+}
+
+function toConfig(checked: ConfigFile, origin: Origin): Config {
+  const dir = dirname(origin.file);
+  const services = Object.entries(checked.service).map(
+    ([name, table]) => [name, toService(table, { name, dir, settings: checked.settings })] as const,
+  );
+  return {
+    file: origin.file,
+    settings: toSettings(checked.settings, { dir, overrides: origin.overrides }),
+    services: new Map(services),
+    instances: Object.entries(checked.instances).flatMap(([service, ids]) =>
+      ids.map((id) => ({ service, id })),
+    ),
+    routing: toRouting(checked.routing),
+  };
+}
+
+function toSettings(
+  table: SettingsTable,
+  { dir, overrides }: { dir: string; overrides: ConfigOverrides },
+): Settings {
+  const { tls } = table;
+  const dataDir =
+    overrides.dataDir === undefined ? resolve(dir, table.data_dir) : resolve(overrides.dataDir);
+  return {
+    dataDir,
+    maxRunning: table.max_running,
+    maxStarting: table.max_starting,
+    trustedProxies: table.trusted_proxies,
+    logRetentionMs: table.log_retention_days * MS_PER_DAY,
+    logMaxBytes: table.log_max_mb * BYTES_PER_MEGABYTE,
+    tls: {
+      enabled: tls.enabled,
+      acmeEmail: tls.acme_email ?? null,
+      domain: tls.domain?.toLowerCase() ?? null,
+      httpsPort: tls.https_port,
+      httpPort: tls.http_port,
+      staging: tls.staging,
+      cacheDir: resolve(dir, fillTemplate(tls.cache_dir, { data_dir: dataDir })),
+      dnsProvider: tls.dns_provider ?? null,
+    },
+  };
+}
+
+interface ServiceContext {
+  readonly name: string;
+  /** The directory of the configuration file. */
+  readonly dir: string;
+  readonly settings: SettingsTable;
+}
+
+function toService(table: ServiceTable, { name, dir, settings }: ServiceContext): Service {
+  return {
+    name,
+    argv: toArgv(table),
+    workdir: resolveTemplate(dir, table.workdir),
+    health: table.health ?? null,
+    isolation: table.isolation,
+    idleTimeoutMs: toMs(table.idle_timeout),
+    startupTimeoutMs: toMs(table.startup_timeout),
+    requestTimeoutMs: toMs(table.request_timeout),
+    stopSignal: table.stop_signal,
+    stopTimeoutMs: toMs(table.stop_timeout),
+    healthIntervalMs: toMs(settings.health_check_interval),
+    restart: {
+      policy: table.restart,
+      max: settings.max_restarts,
+      windowMs: toMs(settings.restart_window),
+      backoffBaseMs: settings.backoff_base_ms,
+      backoffMaxMs: settings.backoff_max_ms,
+    },
+    storagePersist: table.storage_persist,
+    autoCreate: table.auto_create,
+    maxInstances: table.max_instances,
+    socket: resolveTemplate(dir, table.socket),
+    envFile: table.env_file === undefined ? null : resolve(dir, table.env_file),
+    env: table.env,
+    waitingPage: table.waiting_page,
+    memoryLimitBytes: toBytes(table.memory_limit_mb),
+    cpuShares: table.cpu_shares ?? null,
+    storageQuotaBytes: toBytes(table.storage_quota_mb),
+    readPaths: table.read_paths.map((path) => resolve(dir, path)),
+    writePaths: table.write_paths.map((path) => resolve(dir, path)),
+  };
+}
+
+function toArgv({ command, args }: ServiceTable): readonly string[] {
+  if (args !== undefined) return [command, ...args];
+  const split = splitCommand(command);
+  return split.kind === "argv" ? split.argv : [];
+}
+
+/** A path template, absolute once it is filled; braces in the directory's own name stay text. */
+function resolveTemplate(dir: string, template: string): string {
+  const absolute = isAbsolute(template) || /^\{(data_dir|socket)\}/.test(template);
+  return absolute ? template : join(escapeTemplate(dir), template);
+}
+
+function toRouting(table: ConfigFile["routing"]): RoutingOverrides {
+  const prefixes = Object.entries(table.path).map(([prefix, target]) => ({
+    prefix: trimPrefix(prefix),
+    target: toTarget(target),
+  }));
+  return {
+    default: table.default === undefined ? null : toTarget(table.default),
+    subdomain: new Map(
+      Object.entries(table.subdomain).map(([name, target]) => [name, toTarget(target)]),
+    ),
+    path: prefixes.sort((a, b) => b.prefix.length - a.prefix.length),
+  };
+}
+
+function toTarget(text: string): NamedTarget {
+  const [service = "", id] = text.split(":");
+  return { service, id: id ?? null };
+}
+
+/** Whole milliseconds, and never 0 for a time that is more than none. */
+function toMs(seconds: number): number {
+  return Math.ceil(seconds * 1000);
+}
+
+function toBytes(megabytes: number | undefined): number | null {
+  return megabytes === undefined ? null : megabytes * BYTES_PER_MEGABYTE;
+}
