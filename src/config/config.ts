@@ -7,15 +7,19 @@ import { escapeTemplate, fillTemplate, splitCommand } from "../core/launch-plan.
 import type { Config, NamedTarget, RoutingOverrides, Service, Settings } from "../core/service.ts";
 import { checkDocument, trimPrefix } from "./checks.ts";
 import { type Problem, problemsOf, renderProblem } from "./problems.ts";
-import { type ConfigFile, configSchema, type ServiceTable, type SettingsTable } from "./schema.ts";
+import {
+  BYTES_PER_MEGABYTE,
+  type ConfigFile,
+  configSchema,
+  MS_PER_DAY,
+  type ServiceTable,
+  type SettingsTable,
+} from "./schema.ts";
 
 /** What flags and environment say instead of the file. */
 export interface ConfigOverrides {
   readonly dataDir?: string | undefined;
 }
-
-const BYTES_PER_MEGABYTE = 1024 ** 2;
-const MS_PER_DAY = 24 * 60 * 60 * 1000;
 
 /** Reads and checks a configuration file; throws CONFIG_INVALID with every problem of it. */
 export async function loadConfig(file: string, overrides: ConfigOverrides = {}): Promise<Config> {

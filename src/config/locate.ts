@@ -1,5 +1,5 @@
 // Where the configuration and the data directory are: flag over environment over file over default.
-import { readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { parse } from "smol-toml";
 import { TenError } from "../core/errors.ts";
@@ -69,7 +69,7 @@ function given(flag: string | undefined, variable: string | undefined): string |
 function findUpwards(cwd: string): string | null {
   for (let dir = cwd; ; dir = dirname(dir)) {
     const file = join(dir, CONFIG_FILE);
-    if (statSync(file, { throwIfNoEntry: false })?.isFile() === true) return file;
+    if (existsSync(file) && statSync(file).isFile()) return file;
     if (dir === dirname(dir)) return null;
   }
 }

@@ -2,9 +2,7 @@
 import { stringify } from "smol-toml";
 import { maskValue } from "../core/secrets.ts";
 import type { Config, NamedTarget, Service, Settings } from "../core/service.ts";
-
-const BYTES_PER_MEGABYTE = 1024 ** 2;
-const MS_PER_DAY = 24 * 60 * 60 * 1000;
+import { BYTES_PER_MEGABYTE, MS_PER_DAY } from "./schema.ts";
 
 /** A table of the file; keys without a value are not in it. */
 export type Table = {

@@ -9,11 +9,14 @@ export const DEFAULT_ISOLATION = "process" satisfies (typeof ISOLATION_LEVELS)[n
 
 export const DNS_PROVIDERS = ["cloudflare", "route53", "digitalocean"] as const;
 
+export const BYTES_PER_MEGABYTE = 1024 ** 2;
+export const MS_PER_DAY = 24 * 60 * 60 * 1000;
+
 /** Timers count milliseconds in 31 bits; a longer one would fire at once. */
 export const TIMER_MS_MAX = 2_147_483_647;
 const TIMER_SECONDS_MAX = Math.floor(TIMER_MS_MAX / 1000);
 /** Beyond it a size in bytes is no longer exact. */
-const MEGABYTES_MAX = Math.floor(Number.MAX_SAFE_INTEGER / 1024 ** 2);
+const MEGABYTES_MAX = Math.floor(Number.MAX_SAFE_INTEGER / BYTES_PER_MEGABYTE);
 /** A hundred years: a date beyond it is a slip, not a wish. */
 const DAYS_MAX = 36_500;
 
