@@ -17,6 +17,7 @@ export const RESERVED_SERVICE_NAMES = ["acme", "api_token"] as const;
 export function checkDocument(document: unknown): Problem[] {
   const services = tableAt(document, ["service"]);
   return [
+    ...checkKeys(document, []),
     ...checkSettings(document),
     ...Object.keys(services).flatMap((name) => checkService(document, name)),
     ...Object.keys(tableAt(document, ["instances"])).flatMap((name) =>
@@ -24,6 +25,15 @@ export function checkDocument(document: unknown): Problem[] {
     ),
     ...checkRouting(document),
   ];
+}
+
+/** The schema passes over `__proto__` in silence, which no other key may be met with. */
+function checkKeys(document: unknown, path: KeyPath): Problem[] {
+  return Object.keys(tableAt(document, path)).flatMap((key) => {
+    const inner = [...path, key];
+    if (key !== "__proto__") return checkKeys(document, inner);
+    return [{ path: inner, text: "expected another name" }];
+  });
 }
 
 function checkSettings(document: unknown): Problem[] {

@@ -231,15 +231,15 @@ data_dir = "./tenement-data"      # state, and the files of each instance
 [service.${name}]
 # ${note}
 ${stringify({ command }).trim()}
-# health = "/health"              # path that answers 200 when all is well
+#health = "/health"              # path that answers 200 when all is well
 idle_timeout = 300                # seconds without a request until it sleeps; 0: never
 startup_timeout = 10              # seconds until it must be ready
-# memory_limit_mb = 256           # memory of each instance
+#memory_limit_mb = 256           # memory of each instance
 
-# [service.${name}.env]            # {name} {id} {data_dir} {port} {socket} are filled in
-# DATABASE_PATH = "{data_dir}/{name}/{id}/app.db"
+#[service.${name}.env]            # {name} {id} {data_dir} {port} {socket} are filled in
+#DATABASE_PATH = "{data_dir}/{name}/{id}/app.db"
 
-# [instances]                     # started together with the server
-# ${name} = ["alice"]
+#[instances]                     # started together with the server
+#${name} = ["alice"]
 `;
 }

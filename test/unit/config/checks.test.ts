@@ -1,0 +1,108 @@
+import { expect, test } from "bun:test";
+import { LABEL, NOTES, problemsOf } from "./refusal.ts";
+
+const PLACEHOLDERS = "{name} {id} {data_dir} {port} {socket}";
+const NO_SHELL = 'no shell runs, so write command = "sh" and args = ["-c", "..."] to use one';
+
+test.each<[string, string[]]>([
+  // Commands and templates.
+  [
+    '[service.notes]\ncommand = "a | b"',
+    [`service.notes.command: "|" is shell syntax: ${NO_SHELL}`],
+  ],
+  [
+    '[service.notes]\ncommand = "a {prot}"',
+    [`service.notes.command: expected one of ${PLACEHOLDERS}, got "{prot}", did you mean "port"?`],
+  ],
+  [
+    '[service.notes]\ncommand = "~/a"\nargs = []',
+    ['service.notes.command: expected a path without "~", which is not expanded, got "~/a"'],
+  ],
+  [`${NOTES}args = ["{x}"]`, [`service.notes.args[0]: expected one of ${PLACEHOLDERS}, got "{x}"`]],
+  [
+    `${NOTES}env = { A = "{nam}" }`,
+    [`service.notes.env.A: expected one of ${PLACEHOLDERS}, got "{nam}", did you mean "name"?`],
+  ],
+  [
+    `${NOTES}workdir = "{x}"`,
+    [`service.notes.workdir: expected one of ${PLACEHOLDERS}, got "{x}"`],
+  ],
+  [
+    `${NOTES}socket = "/run/{socket}"`,
+    ['service.notes.socket: expected one of {name} {id} {data_dir} {port}, got "{socket}"'],
+  ],
+  [
+    `${NOTES}env_file = "{id}.env"`,
+    ['service.notes.env_file: expected no placeholder here, got "{id}"'],
+  ],
+  [
+    `${NOTES}read_paths = ["/a", "{id}"]`,
+    ['service.notes.read_paths[1]: expected no placeholder here, got "{id}"'],
+  ],
+  [
+    '[settings.tls]\ncache_dir = "{id}"',
+    ['settings.tls.cache_dir: expected one of {data_dir}, got "{id}"'],
+  ],
+  [
+    '[settings]\ndata_dir = "~/data"',
+    ['settings.data_dir: expected a path without "~", which is not expanded, got "~/data"'],
+  ],
+  [
+    `${NOTES}workdir = "~"\nenv_file = "~/.env"`,
+    [
+      'service.notes.workdir: expected a path without "~", which is not expanded, got "~"',
+      'service.notes.env_file: expected a path without "~", which is not expanded, got "~/.env"',
+    ],
+  ],
+  // Values that must agree.
+  [
+    `${NOTES}auto_create = true`,
+    [
+      "service.notes.max_instances: expected at least 1, since auto_create lets any request add an instance, got 0",
+    ],
+  ],
+  [
+    `${NOTES}[instances]\nnote = ["a"]`,
+    ['instances.note: expected a defined service, got "note", did you mean "notes"?'],
+  ],
+  [
+    `${NOTES}[instances]\nnotes = ["a", "b", "a"]`,
+    ['instances.notes[2]: expected each id once, got "a" again'],
+  ],
+  [`${NOTES}[instances]\nnotes = ["A"]`, [`instances.notes[0]: expected ${LABEL}, got "A"`]],
+  [`${NOTES}[instances]\nnotes = "a"`, ['instances.notes: expected a list of ids, got "a"']],
+  [
+    `${NOTES}max_instances = 1\n[instances]\nnotes = ["a", "b"]`,
+    ["instances.notes: expected at most 1 ids, the service's max_instances, got 2"],
+  ],
+  [
+    `${NOTES}[routing]\ndefault = "nots"`,
+    ['routing.default: expected a defined service, got "nots", did you mean "notes"?'],
+  ],
+  [
+    `${NOTES}[routing]\ndefault = "notes:A"`,
+    [`routing.default: expected "service" or "service:id", the id of ${LABEL}, got "notes:A"`],
+  ],
+  [
+    `${NOTES}[routing]\ndefault = "a:b:c"`,
+    [`routing.default: expected "service" or "service:id", the id of ${LABEL}, got "a:b:c"`],
+  ],
+  [
+    `${NOTES}[routing.subdomain]\n"*" = "notes"`,
+    [`routing.subdomain."*": expected names joined by ".", each of ${LABEL}, got "*"`],
+  ],
+  [
+    `${NOTES}[routing.path]\napi = "notes"`,
+    ['routing.path.api: expected a path that starts with "/", without query, got "api"'],
+  ],
+  [
+    `${NOTES}[routing.path]\n"/a?b" = "notes"`,
+    ['routing.path."/a?b": expected a path that starts with "/", without query, got "/a?b"'],
+  ],
+  [
+    `${NOTES}[routing.path]\n"/a" = "notes"\n"/a/" = "notes"`,
+    ['routing.path."/a/": expected each path once, got the same as "/a"'],
+  ],
+])("refuses %j and says why", (text, problems) => {
+  expect(problemsOf(text)).toEqual(problems);
+});

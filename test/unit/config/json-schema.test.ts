@@ -1,0 +1,46 @@
+import { expect, test } from "bun:test";
+import { GENERATED } from "../../../scripts/generate-schema.ts";
+import { type JsonSchema, planJsonSchema } from "../../../src/config/json-schema.ts";
+
+const ROOT = new URL("../../../", import.meta.url);
+
+test.each([...GENERATED])("%s is what the definition generates", async (file, render) => {
+  const committed = await Bun.file(new URL(file, ROOT)).text();
+  expect(committed === render(), `${file} is out of date: run the schema script`).toBe(true);
+});
+
+/** Every key with its path, and its schema. */
+function keysOf(schema: JsonSchema, path = ""): [string, JsonSchema][] {
+  const own = Object.entries(schema.properties ?? {}).flatMap(
+    ([key, value]): [string, JsonSchema][] => {
+      const inner = `${path}${key}`;
+      return [[inner, value], ...keysOf(value, `${inner}.`)];
+    },
+  );
+  return [
+    ...own,
+    ...(schema.additionalProperties ? keysOf(schema.additionalProperties, `${path}*.`) : []),
+  ];
+}
+
+test("every key says what it means", () => {
+  const keys = keysOf(planJsonSchema());
+  expect(keys.length).toBeGreaterThan(45);
+  expect(keys.filter(([, { description }]) => description === undefined)).toEqual([]);
+});
+
+test("no table takes keys that it does not know", () => {
+  const tables = keysOf(planJsonSchema()).filter(([, { type }]) => type === "object");
+  expect(tables.length).toBeGreaterThan(5);
+  expect(
+    tables.filter(([, { additionalProperties }]) => additionalProperties === undefined),
+  ).toEqual([]);
+  expect(planJsonSchema().additionalProperties).toBe(false);
+});
+
+test("only the command of a service is required", () => {
+  const schema = planJsonSchema();
+  const service = schema.properties?.["service"]?.additionalProperties || {};
+  expect(service.required).toEqual(["command"]);
+  expect(schema.required).toBeUndefined();
+});
