@@ -8,7 +8,8 @@ import {
 } from "../core/launch-plan.ts";
 import { isLabel, LABEL_RULE } from "../core/ref.ts";
 import { renderSuggestion } from "../core/suggest.ts";
-import { type KeyPath, type Problem, renderFound, valueAt } from "./problems.ts";
+import { type KeyPath, renderFound, tildeProblem, valueAt } from "./document.ts";
+import type { Problem } from "./problems.ts";
 
 /** Names of the server's own files in `data_dir`, beside which each service has its directory. */
 export const RESERVED_SERVICE_NAMES = ["acme", "api_token"] as const;
@@ -119,7 +120,7 @@ interface TemplateRule {
 
 function checkPath(document: unknown, rule: TemplateRule): Problem[] {
   const value = valueAt(document, rule.path);
-  const text = `expected a path without "~", which is not expanded, got ${renderFound(value)}`;
+  const text = tildeProblem(value);
   return [
     ...problemIf(typeof value === "string" && value.startsWith("~"), { path: rule.path, text }),
     ...checkTemplate(document, rule),

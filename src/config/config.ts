@@ -6,6 +6,7 @@ import { messageOf, TenError } from "../core/errors.ts";
 import { escapeTemplate, fillTemplate, splitCommand } from "../core/launch-plan.ts";
 import type { Config, NamedTarget, RoutingOverrides, Service, Settings } from "../core/service.ts";
 import { checkDocument, trimPrefix } from "./checks.ts";
+import { tildeProblem } from "./document.ts";
 import { type Problem, problemsOf, renderProblem } from "./problems.ts";
 import {
   BYTES_PER_MEGABYTE,
@@ -80,12 +81,7 @@ function parseToml(text: string, file: string): unknown {
 
 function checkOverrides({ dataDir }: ConfigOverrides): Problem[] {
   if (dataDir === undefined || !dataDir.startsWith("~")) return [];
-  return [{ path: [], text: tildeProblem(dataDir) }];
-}
-
-/** Why a data directory given by flag or environment is refused. */
-export function tildeProblem(dataDir: string): string {
-  return `data directory: expected a path without "~", which is not expanded, got "${dataDir}"`;
+  return [{ path: [], text: `data directory: ${tildeProblem(dataDir)}` }];
 }
 
 function invalid(file: string, problems: readonly Problem[]): TenError {

@@ -3,8 +3,7 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { parse } from "smol-toml";
 import { TenError } from "../core/errors.ts";
-import { tildeProblem } from "./config.ts";
-import { valueAt } from "./problems.ts";
+import { tildeProblem, valueAt } from "./document.ts";
 
 export const CONFIG_FILE = "tenement.toml";
 const DEFAULT_DATA_DIR = "./tenement-data";
@@ -40,7 +39,7 @@ export function overrideDataDir({ flag, env, cwd }: Surroundings): string | unde
   const dataDir = given(flag, env["TENEMENT_DATA_DIR"]);
   if (dataDir === undefined) return undefined;
   if (dataDir.startsWith("~"))
-    throw new TenError("CONFIG_INVALID", `Cannot use the ${tildeProblem(dataDir)}`);
+    throw new TenError("CONFIG_INVALID", `Cannot use "${dataDir}": ${tildeProblem(dataDir)}`);
   return resolve(cwd, dataDir);
 }
 

@@ -1,9 +1,8 @@
 // What is wrong with a configuration, each with its path: turns what the schema found into sentences.
 import type { z } from "zod";
 import { renderSuggestion, suggest } from "../core/suggest.ts";
+import { type KeyPath, renderFound, renderPath, valueAt } from "./document.ts";
 import { type JsonSchema, planJsonSchema } from "./json-schema.ts";
-
-export type KeyPath = readonly PropertyKey[];
 
 export interface Problem {
   readonly path: KeyPath;
@@ -14,47 +13,6 @@ export interface Problem {
 /** `service.notes.idle_timeout: expected seconds, at least 0, got "5m"` */
 export function renderProblem({ path, text }: Problem): string {
   return path.length === 0 ? text : `${renderPath(path)}: ${text}`;
-}
-
-/** A path as TOML writes it: `routing.path."/api"`, `instances.notes[1]`. */
-export function renderPath(path: KeyPath): string {
-  return path
-    .map((key) => {
-      if (typeof key === "number") return `[${key}]`;
-      const text = String(key);
-      return `.${/^[A-Za-z0-9_-]+$/.test(text) ? text : JSON.stringify(text)}`;
-    })
-    .join("")
-    .replace(/^\./, "");
-}
-
-/** The longest part of a value that a message repeats. */
-const FOUND_CHARS_MAX = 60;
-
-/** A value as a message shows it. */
-export function renderFound(value: unknown): string {
-  if (Array.isArray(value)) return "a list";
-  if (value instanceof Date) return "a date";
-  switch (typeof value) {
-    case "string": {
-      const cut = value.length > FOUND_CHARS_MAX ? `${value.slice(0, FOUND_CHARS_MAX)}…` : value;
-      return JSON.stringify(cut);
-    }
-    case "object":
-      return "a table";
-    default:
-      return String(value);
-  }
-}
-
-/** Reads the value at a path of a parsed document; undefined when there is none. */
-export function valueAt(document: unknown, path: KeyPath): unknown {
-  let value = document;
-  for (const key of path) {
-    if (typeof value !== "object" || value === null || !Object.hasOwn(value, key)) return undefined;
-    value = (value as Record<PropertyKey, unknown>)[key];
-  }
-  return value;
 }
 
 /** Turns the issues of a failed check into problems. */

@@ -4,7 +4,7 @@ import { TenError } from "../core/errors.ts";
 import { checkPlaceholders, escapeTemplate, splitCommand } from "../core/launch-plan.ts";
 import { isLabel, LABEL_RULE } from "../core/ref.ts";
 import { RESERVED_SERVICE_NAMES } from "./checks.ts";
-import { valueAt } from "./problems.ts";
+import { valueAt } from "./document.ts";
 
 /** Where `ten init` puts the JSON Schema, beside `tenement.toml`, which names it in its first line. */
 export const SCHEMA_FILE = ".tenement.schema.json";
@@ -231,15 +231,15 @@ data_dir = "./tenement-data"      # state, and the files of each instance
 [service.${name}]
 # ${note}
 ${stringify({ command }).trim()}
-#health = "/health"              # path that answers 200 when all is well
+#health = "/health"               # path that answers 200 when all is well
 idle_timeout = 300                # seconds without a request until it sleeps; 0: never
 startup_timeout = 10              # seconds until it must be ready
-#memory_limit_mb = 256           # memory of each instance
+#memory_limit_mb = 256            # memory of each instance
 
-#[service.${name}.env]            # {name} {id} {data_dir} {port} {socket} are filled in
+#[service.${name}.env]             # {name} {id} {data_dir} {port} {socket} are filled in
 #DATABASE_PATH = "{data_dir}/{name}/{id}/app.db"
 
-#[instances]                     # started together with the server
+#[instances]                      # started together with the server
 #${name} = ["alice"]
 `;
 }

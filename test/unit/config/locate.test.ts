@@ -49,6 +49,7 @@ test("flag and environment override the data directory", () => {
   expect(overrideDataDir({ ...NOTHING, cwd: "/srv" })).toBeUndefined();
   const error = errorOf(() => overrideDataDir({ flag: "~/x", env: {}, cwd: "/srv" }));
   expect(error.code).toBe("CONFIG_INVALID");
+  expect(error.message).toContain('expected a path without "~"');
 });
 
 test("a client finds the data directory by flag, environment, file, default", () => {
