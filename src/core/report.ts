@@ -1,0 +1,94 @@
+// What people and the store are told of an instance's state.
+import { unreachable } from "./assert.ts";
+import { type After, type InstanceState, MISSED_MAX } from "./instance.ts";
+
+export const REPORTED_STATES = [
+  "asleep",
+  "starting",
+  "running",
+  "draining",
+  "stopping",
+  "waiting",
+  "stopped",
+  "disabled",
+  "failed",
+] as const;
+export type ReportedState = (typeof REPORTED_STATES)[number];
+
+export type Health =
+  "healthy" | "degraded" | "unhealthy" | "unknown" | "failed" | "asleep" | "stopped" | "disabled";
+
+/** What the server wants of an instance, kept across its own restarts. */
+export type Wanted = "running" | "asleep" | "stopped" | "disabled" | "failed";
+
+export function reportState(state: InstanceState): ReportedState {
+  if (state.kind === "queued") return "starting";
+  if (state.kind === "stopped" && state.disabled) return "disabled";
+  return state.kind;
+}
+
+export function reportHealth(state: InstanceState): Health {
+  switch (state.kind) {
+    case "running":
+      if (state.missed === null) return "unknown";
+      if (state.missed >= MISSED_MAX) return "unhealthy";
+      return state.missed === 0 ? "healthy" : "degraded";
+    case "draining":
+    case "stopping":
+      return state.after.kind === "crashed" ? "unhealthy" : "unknown";
+    case "waiting":
+      return "unhealthy";
+    case "queued":
+    case "starting":
+      return "unknown";
+    case "asleep":
+    case "failed":
+      return state.kind;
+    case "stopped":
+      return state.disabled ? "disabled" : "stopped";
+    default:
+      return unreachable(state);
+  }
+}
+
+export function reportWanted(state: InstanceState): Wanted {
+  switch (state.kind) {
+    case "queued":
+    case "starting":
+    case "running":
+    case "waiting":
+      return "running";
+    case "draining":
+    case "stopping":
+      return wantedAfter(state.after);
+    case "asleep":
+    case "failed":
+      return state.kind;
+    case "stopped":
+      return state.disabled ? "disabled" : "stopped";
+    default:
+      return unreachable(state);
+  }
+}
+
+function wantedAfter(after: After): Wanted {
+  switch (after.kind) {
+    case "start":
+    case "crashed":
+      return "running";
+    case "asleep":
+    case "failed":
+      return after.kind;
+    case "stopped":
+      return after.disabled ? "disabled" : "stopped";
+    default:
+      return unreachable(after);
+  }
+}
+
+/** Why an instance is not running, where the state knows. */
+export function reportReason(state: InstanceState): string | null {
+  if (state.kind === "waiting" || state.kind === "failed") return state.reason;
+  if (state.kind !== "draining" && state.kind !== "stopping") return null;
+  return "reason" in state.after ? state.after.reason : null;
+}

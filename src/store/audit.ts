@@ -1,0 +1,41 @@
+// The audit trail: every change, when, by whom, on what, and how it ended.
+import type { Database } from "bun:sqlite";
+
+/** Rows kept: years of an operator's work, a few megabytes. */
+const ROWS_MAX = 100_000;
+
+export interface AuditEntry {
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  /** "socket" for whoever may open the Unix socket, "token 3", "server". */
+  readonly actor: string;
+  readonly action: string;
+  readonly subject: string;
+  /** "done", or the code of the error. */
+  readonly outcome: string;
+}
+
+export class AuditTable {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  record({ at, actor, action, subject, outcome }: AuditEntry): void {
+    const { lastInsertRowid } = this.#database.run(
+      "INSERT INTO audit (at, actor, action, subject, outcome) VALUES (?, ?, ?, ?, ?)",
+      [at, actor, action, subject, outcome],
+    );
+    this.#database.run("DELETE FROM audit WHERE id <= ?", [Number(lastInsertRowid) - ROWS_MAX]);
+  }
+
+  /** Newest first. */
+  list(limit: number): readonly AuditEntry[] {
+    return this.#database
+      .query<AuditEntry, [number]>(
+        "SELECT at, actor, action, subject, outcome FROM audit ORDER BY id DESC LIMIT ?",
+      )
+      .all(limit);
+  }
+}

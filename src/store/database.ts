@@ -1,0 +1,59 @@
+// tenement.db: opened, brought up to date, and its tables handed out.
+import { Database } from "bun:sqlite";
+import { chmodSync, mkdirSync } from "node:fs";
+import { messageOf, TenError } from "../core/errors.ts";
+import { AuditTable } from "./audit.ts";
+import { InstanceTable } from "./instances.ts";
+import { MIGRATIONS } from "./migrations.ts";
+import { TokenTable } from "./tokens.ts";
+
+/** How long a statement waits for another process, such as `ten token-gen`, to finish its own. */
+const BUSY_TIMEOUT_MS = 250;
+
+export interface Store extends Disposable {
+  readonly instances: InstanceTable;
+  readonly tokens: TokenTable;
+  readonly audit: AuditTable;
+}
+
+/** Opens `{dataDir}/tenement.db`, making the directory (0700) and the tables where they are missing. */
+export function openStore(dataDir: string): Store {
+  const database = openDatabase(dataDir);
+  return {
+    instances: new InstanceTable(database),
+    tokens: new TokenTable(database),
+    audit: new AuditTable(database),
+    [Symbol.dispose]: () => database.close(),
+  };
+}
+
+function openDatabase(dataDir: string): Database {
+  const file = `${dataDir}/tenement.db`;
+  try {
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+    const database = new Database(file, { create: true, strict: true });
+    chmodSync(file, 0o600);
+    database.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
+    database.run("PRAGMA journal_mode = WAL");
+    database.run("PRAGMA synchronous = NORMAL");
+    migrate(database);
+    return database;
+  } catch (error) {
+    throw new TenError("STORAGE_FAILED", `Cannot open "${file}": ${messageOf(error)}`, {
+      cause: error,
+      hint: "Check that the directory is writable and its disk has space",
+    });
+  }
+}
+
+function migrate(database: Database): void {
+  database
+    .transaction(() => {
+      const row = database.query<{ user_version: number }, []>("PRAGMA user_version").get();
+      const version = row?.user_version ?? 0;
+      if (version > MIGRATIONS.length) throw new Error("it was written by a newer version");
+      for (const migration of MIGRATIONS.slice(version)) database.run(migration);
+      database.run(`PRAGMA user_version = ${MIGRATIONS.length}`);
+    })
+    .immediate();
+}

@@ -1,0 +1,100 @@
+// The table of registered instances: what is wanted of each, and the process it last had.
+import type { Database } from "bun:sqlite";
+import type { Endpoint } from "../core/endpoint.ts";
+import type { ChildRef } from "../core/instance.ts";
+import type { InstanceRef } from "../core/ref.ts";
+import type { Wanted } from "../core/report.ts";
+
+/** The process of an instance, so that the next server can take it over. */
+export interface ChildRecord {
+  readonly child: ChildRef;
+  readonly port: number;
+  readonly socketPath: string;
+  /** Null until it is ready. */
+  readonly endpoint: Endpoint | null;
+  /** Milliseconds since the epoch. */
+  readonly startedAt: number;
+}
+
+export interface InstanceRow {
+  readonly ref: InstanceRef;
+  readonly wanted: Wanted;
+  /** Why it failed. */
+  readonly reason: string | null;
+  readonly weight: number;
+  readonly env: Readonly<Record<string, string>>;
+  readonly child: ChildRecord | null;
+}
+
+interface Raw {
+  service: string;
+  id: string;
+  wanted: Wanted;
+  reason: string | null;
+  weight: number;
+  env: string;
+  child: string | null;
+}
+
+const KEY = "WHERE service = ? AND id = ?";
+
+export class InstanceTable {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  list(): readonly InstanceRow[] {
+    return this.#database
+      .query<Raw, []>(
+        "SELECT service, id, wanted, reason, weight, env, child FROM instances ORDER BY service, id",
+      )
+      .all()
+      .map(readRow);
+  }
+
+  insert({ ref, wanted, weight, env }: Omit<InstanceRow, "child" | "reason">): void {
+    this.#database.run(
+      "INSERT INTO instances (service, id, wanted, weight, env) VALUES (?, ?, ?, ?, ?)",
+      [ref.service, ref.id, wanted, weight, JSON.stringify(env)],
+    );
+  }
+
+  setWanted(ref: InstanceRef, { wanted, reason }: Pick<InstanceRow, "wanted" | "reason">): void {
+    this.#update(ref, "wanted = ?, reason = ?", wanted, reason);
+  }
+
+  setWeight(ref: InstanceRef, weight: number): void {
+    this.#update(ref, "weight = ?", weight);
+  }
+
+  setEnv(ref: InstanceRef, env: Readonly<Record<string, string>>): void {
+    this.#update(ref, "env = ?", JSON.stringify(env));
+  }
+
+  setChild(ref: InstanceRef, child: ChildRecord | null): void {
+    this.#update(ref, "child = ?", child === null ? null : JSON.stringify(child));
+  }
+
+  delete(ref: InstanceRef): void {
+    this.#database.run(`DELETE FROM instances ${KEY}`, [ref.service, ref.id]);
+  }
+
+  #update(ref: InstanceRef, assignments: string, ...values: (string | number | null)[]): void {
+    this.#database.run(`UPDATE instances SET ${assignments} ${KEY}`, [
+      ...values,
+      ref.service,
+      ref.id,
+    ]);
+  }
+}
+
+function readRow({ service, id, env, child, ...rest }: Raw): InstanceRow {
+  return {
+    ...rest,
+    ref: { service, id },
+    env: JSON.parse(env) as Record<string, string>,
+    child: child === null ? null : (JSON.parse(child) as ChildRecord),
+  };
+}

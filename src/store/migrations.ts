@@ -1,0 +1,29 @@
+// The schema of tenement.db, step by step. Append only: a released step never changes.
+
+export const MIGRATIONS: readonly string[] = [
+  `CREATE TABLE instances (
+     service TEXT NOT NULL,
+     id TEXT NOT NULL,
+     wanted TEXT NOT NULL,
+     reason TEXT,
+     weight INTEGER NOT NULL,
+     env TEXT NOT NULL,
+     child TEXT,
+     PRIMARY KEY (service, id)
+   ) STRICT, WITHOUT ROWID;
+   CREATE TABLE tokens (
+     id INTEGER PRIMARY KEY AUTOINCREMENT,
+     hash BLOB NOT NULL UNIQUE,
+     tenant TEXT,
+     description TEXT NOT NULL,
+     created_at INTEGER NOT NULL
+   ) STRICT;
+   CREATE TABLE audit (
+     id INTEGER PRIMARY KEY AUTOINCREMENT,
+     at INTEGER NOT NULL,
+     actor TEXT NOT NULL,
+     action TEXT NOT NULL,
+     subject TEXT NOT NULL,
+     outcome TEXT NOT NULL
+   ) STRICT;`,
+];

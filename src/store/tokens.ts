@@ -1,0 +1,69 @@
+// API tokens: shown once, kept as SHA-256.
+import type { Database } from "bun:sqlite";
+import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+
+const TOKEN_BYTES = 32;
+
+/** Null: an administrator's; otherwise the id whose instances it may touch. */
+export type TokenScope = string | null;
+
+export interface TokenRow {
+  readonly id: number;
+  readonly tenant: TokenScope;
+  readonly description: string;
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number;
+}
+
+export interface NewToken {
+  readonly tenant: TokenScope;
+  readonly description: string;
+}
+
+const COLUMNS = `id, tenant, description, created_at AS createdAt`;
+
+export class TokenTable {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  /** Makes a token and returns its text, which is stored nowhere. */
+  create({ tenant, description }: NewToken, now: number): { token: string; row: TokenRow } {
+    const token = randomBytes(TOKEN_BYTES).toString("base64url");
+    const row = this.#database
+      .query<TokenRow, [Buffer, TokenScope, string, number]>(
+        `INSERT INTO tokens (hash, tenant, description, created_at) VALUES (?, ?, ?, ?) RETURNING ${COLUMNS}`,
+      )
+      .get(hash(token), tenant, description, now);
+    if (row === null) throw new Error("The database returned no token row");
+    return { token, row };
+  }
+
+  list(): readonly TokenRow[] {
+    return this.#database.query<TokenRow, []>(`SELECT ${COLUMNS} FROM tokens ORDER BY id`).all();
+  }
+
+  /** False: there is no such token. */
+  revoke(id: number): boolean {
+    return this.#database.run("DELETE FROM tokens WHERE id = ?", [id]).changes > 0;
+  }
+
+  /** Whose token this is; null when it is nobody's. Every stored hash is compared, each in constant time. */
+  verify(token: string): TokenRow | null {
+    const given = hash(token);
+    const rows = this.#database
+      .query<TokenRow & { hash: Uint8Array }, []>(`SELECT ${COLUMNS}, hash FROM tokens`)
+      .all();
+    let found: TokenRow | null = null;
+    for (const { hash: stored, ...row } of rows) {
+      if (timingSafeEqual(stored, given)) found = row;
+    }
+    return found;
+  }
+}
+
+function hash(token: string): Buffer {
+  return createHash("sha256").update(token).digest();
+}
