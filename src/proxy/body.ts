@@ -1,0 +1,57 @@
+// How the end of a body is found, and the reader that finds it.
+import { ChunkedParser, type Fields } from "./parser.ts";
+
+export type Framing =
+  | { readonly kind: "none" }
+  | { readonly kind: "length"; readonly bytes: number }
+  | { readonly kind: "chunked" }
+  /** Only an answer: the body ends with the connection. */
+  | { readonly kind: "close" };
+
+const NO_TRAILERS: Fields = [];
+
+/** Takes the bodies out of one connection's bytes, one after the other. */
+export class BodyReader {
+  #framing: Framing = { kind: "none" };
+  #left = 0;
+  #chunked: ChunkedParser | null = null;
+
+  begin(framing: Framing): void {
+    this.#framing = framing;
+    this.#left = framing.kind === "length" ? framing.bytes : 0;
+    if (framing.kind !== "chunked") return;
+    this.#chunked ??= new ChunkedParser();
+    this.#chunked.begin();
+  }
+
+  get done(): boolean {
+    if (this.#framing.kind === "chunked") return this.#chunked?.done ?? true;
+    return this.#framing.kind !== "close" && this.#left === 0;
+  }
+
+  /** False when the rest of the body is certainly longer than that. */
+  mayEndWithin(bytes: number): boolean {
+    return this.#framing.kind !== "length" || this.#left <= bytes;
+  }
+
+  get trailers(): Fields {
+    return this.#framing.kind === "chunked"
+      ? (this.#chunked?.trailers ?? NO_TRAILERS)
+      : NO_TRAILERS;
+  }
+
+  /** Hands out the body's part of the bytes and tells how many bytes that took. Throws ParseFailure. */
+  read(bytes: Buffer, emit: (piece: Buffer) => void): number {
+    if (this.done) return 0;
+    if (this.#framing.kind === "chunked") return this.#chunked?.feed(bytes, emit) ?? 0;
+    if (this.#framing.kind === "close" || bytes.length <= this.#left) {
+      if (this.#framing.kind === "length") this.#left -= bytes.length;
+      emit(bytes);
+      return bytes.length;
+    }
+    const consumed = this.#left;
+    this.#left = 0;
+    emit(bytes.subarray(0, consumed));
+    return consumed;
+  }
+}

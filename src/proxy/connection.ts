@@ -1,0 +1,348 @@
+// One client connection: requests in order, keep-alive, limits and time-outs. The bytes of a request that can't go on yet
+// stay here, unread by anybody, and hold the client back.
+import type { Socket } from "node:net";
+import type { Lease } from "../supervisor/gateway.ts";
+import { BodyReader } from "./body.ts";
+import type { Aftermath, Client } from "./client.ts";
+import { Exchange, type ProxyContext } from "./exchange.ts";
+import type { Peer } from "./forwarded.ts";
+import { readRequestHead } from "./head.ts";
+import { Outbox } from "./outbox.ts";
+import { renderRefusal } from "./pages.ts";
+import { HeadParser, ParseFailure } from "./parser.ts";
+import * as refusals from "./refusal.ts";
+import { Tunnel } from "./tunnel.ts";
+import type { Upstream } from "./upstream.ts";
+
+/** A head that takes longer is an attack, or a client nobody waits for any more. */
+const HEAD_MS_MAX = 30_000;
+
+/** As nginx; longer than load balancers in front of us keep theirs, so that they are the ones to close. */
+const IDLE_MS_MAX = 75_000;
+
+/** How long the rest of a refused request is read and dropped: closing on unread bytes would destroy the answer under way. */
+const LINGER_MS_MAX = 5000;
+
+/** Kept of what can't be taken yet; with more the client is paused. Small requests fit, so that we hear when it leaves. */
+const RESIDUAL_BYTES_MAX = 16 * 1024;
+
+/** Queued for a client that reads slowly; with more the tenant is paused. */
+const BACKLOG_BYTES_MAX = 64 * 1024;
+
+/** When a client that sent its FIN is asked whether it is still there. */
+const PROBE_AFTER_MS = 250;
+
+/** Where it can't be asked: silence that long after its FIN counts as gone. */
+const HALF_CLOSED_MS_MAX = 5000;
+
+type State =
+  /** Between requests, or within a head. */
+  | { readonly kind: "reading"; readonly since: number }
+  | { readonly kind: "exchange"; readonly exchange: Exchange }
+  | { readonly kind: "tunnel"; readonly tunnel: Tunnel }
+  /** The answer is out; what still comes is dropped. */
+  | { readonly kind: "lingering"; readonly until: number }
+  | { readonly kind: "closed" };
+
+/** The client sends no more: it waits for its answer, or it is gone. */
+interface HalfClose {
+  readonly at: number;
+  readonly probed: boolean;
+}
+
+export interface ConnectionOptions {
+  readonly socket: Socket;
+  readonly peer: Peer;
+  readonly context: ProxyContext;
+  readonly onClose: (connection: Connection) => void;
+}
+
+export class Connection implements Client {
+  readonly peer: Peer;
+  readonly #socket: Socket;
+  readonly #context: ProxyContext;
+  readonly #heads = new HeadParser("request");
+  readonly #body = new BodyReader();
+  readonly #outbox: Outbox;
+  #state: State;
+  /** Bytes that nobody could take yet. */
+  #residual: Buffer | null = null;
+  #halfClose: HalfClose | null = null;
+  #lastWriteAt = 0;
+  #advancing = false;
+  #staysOpen = true;
+  #fresh = true;
+
+  constructor({ socket, peer, context, onClose }: ConnectionOptions) {
+    this.peer = peer;
+    this.#socket = socket;
+    this.#context = context;
+    this.#state = { kind: "reading", since: context.clock.now() };
+    this.#outbox = new Outbox((data) => {
+      if (typeof data === "string") socket.write(data, "latin1");
+      else socket.write(data);
+    });
+    socket.on("data", (bytes: Buffer) => this.#onData(bytes));
+    socket.on("end", () => this.#onEnd());
+    socket.on("drain", () => this.#onDrain());
+    // A close follows every error and says all there is to know.
+    socket.on("error", () => undefined);
+    socket.on("close", () => {
+      this.#onClose();
+      onClose(this);
+    });
+  }
+
+  get staysOpen(): boolean {
+    return this.#staysOpen && (this.#halfClose === null || this.#residual !== null);
+  }
+
+  get slow(): boolean {
+    return this.#socket.writableLength > BACKLOG_BYTES_MAX;
+  }
+
+  text(latin1: string): void {
+    this.#outbox.text(latin1);
+  }
+
+  bytes(piece: Buffer): void {
+    this.#outbox.bytes(piece);
+  }
+
+  flush(): void {
+    this.#lastWriteAt = this.#context.clock.now();
+    this.#outbox.flush();
+  }
+
+  feed(): void {
+    this.#advance();
+  }
+
+  settle(aftermath: Aftermath): void {
+    this.flush();
+    if (this.#state.kind === "closed") return;
+    if (aftermath === "reset") {
+      this.#socket.resetAndDestroy();
+      return;
+    }
+    if (aftermath === "close") {
+      this.#linger();
+      return;
+    }
+    this.#state = { kind: "reading", since: this.#context.clock.now() };
+    this.#fresh = false;
+    if (this.#residual !== null) this.#advance();
+    else if (!this.staysOpen) this.#linger();
+  }
+
+  tunnel(upstream: Upstream, lease: Lease | null): void {
+    this.flush();
+    const tunnel = new Tunnel(this.#socket, upstream, lease);
+    this.#state = { kind: "tunnel", tunnel };
+    if (this.#residual !== null) tunnel.onClientBytes(this.#residual);
+    this.#residual = null;
+    if (this.#halfClose !== null) tunnel.onClientEnd();
+    this.#gate();
+  }
+
+  /** Takes no further request; ends at once when it has none. */
+  drain(): void {
+    this.#staysOpen = false;
+    if (this.#state.kind === "reading" && !this.#heads.midway) this.#socket.destroy();
+  }
+
+  /** Cuts the connection. */
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  /** Ends what has taken too long. */
+  sweep(now: number): void {
+    switch (this.#state.kind) {
+      case "reading":
+        this.#sweepReading(now, this.#state.since);
+        break;
+      case "exchange":
+        this.#state.exchange.sweep(now);
+        this.#sweepHalfClosed(now);
+        break;
+      case "lingering":
+        if (now >= this.#state.until) this.#socket.destroy();
+        break;
+      case "tunnel":
+      case "closed":
+        break;
+    }
+  }
+
+  #sweepReading(now: number, since: number): void {
+    if (!this.#heads.midway && !this.#fresh) {
+      if (now - since >= IDLE_MS_MAX) this.#socket.destroy();
+      return;
+    }
+    if (now - since < HEAD_MS_MAX) return;
+    if (this.#heads.midway) this.#refuse(refusals.TOO_SLOW);
+    else this.#socket.destroy();
+  }
+
+  #sweepHalfClosed(now: number): void {
+    if (this.#halfClose === null || this.#state.kind !== "exchange") return;
+    const { at, probed } = this.#halfClose;
+    if (probed || now - at < PROBE_AFTER_MS) return;
+    if (this.#state.exchange.probe()) this.#halfClose = { at, probed: true };
+    else if (now - Math.max(at, this.#lastWriteAt) >= HALF_CLOSED_MS_MAX) this.#socket.destroy();
+  }
+
+  #onData(bytes: Buffer): void {
+    switch (this.#state.kind) {
+      case "tunnel":
+        this.#state.tunnel.onClientBytes(bytes);
+        break;
+      case "reading":
+      case "exchange":
+        this.#residual = this.#residual === null ? bytes : Buffer.concat([this.#residual, bytes]);
+        this.#advance();
+        break;
+      case "lingering":
+      case "closed":
+        break;
+    }
+  }
+
+  /** Hands on as much of what is here as can be taken now. */
+  #advance(): void {
+    // A request that is answered at once ends inside this loop, and the next one begins in its next turn.
+    if (this.#advancing) return;
+    this.#advancing = true;
+    try {
+      while (this.#residual !== null && this.#step(this.#residual));
+      if (this.#state.kind === "exchange") this.#state.exchange.onRequestBatch();
+    } catch (error) {
+      this.#reject(error);
+    } finally {
+      this.#advancing = false;
+    }
+    this.#checkCompleteness();
+    this.#gate();
+  }
+
+  /** False: nothing can be taken now. */
+  #step(bytes: Buffer): boolean {
+    switch (this.#state.kind) {
+      case "reading":
+        if (this.slow) return false;
+        this.#readHead(bytes);
+        return true;
+      case "exchange": {
+        const { exchange } = this.#state;
+        if (this.#body.done || !exchange.takesBody) return false;
+        this.#keep(
+          bytes,
+          this.#body.read(bytes, (piece) => exchange.onRequestBody(piece)),
+        );
+        if (this.#body.done) exchange.onRequestEnd(this.#body.trailers);
+        return true;
+      }
+      default:
+        this.#residual = null;
+        return false;
+    }
+  }
+
+  #readHead(bytes: Buffer): void {
+    if (!this.#heads.midway) this.#beginHead();
+    this.#keep(bytes, this.#heads.feed(bytes));
+    const raw = this.#heads.take();
+    if (raw === null) return;
+    const head = readRequestHead(raw, this.peer);
+    this.#body.begin(head.framing);
+    const exchange = new Exchange(head, this, this.#context);
+    this.#state = { kind: "exchange", exchange };
+    if (this.#halfClose !== null) this.#halfClose = { ...this.#halfClose, probed: false };
+    exchange.start();
+  }
+
+  /** The time for a head runs from its first byte, the idle time from the last answer. */
+  #beginHead(): void {
+    if (!this.#fresh) this.#state = { kind: "reading", since: this.#context.clock.now() };
+  }
+
+  #keep(bytes: Buffer, consumed: number): void {
+    this.#residual = consumed === bytes.length ? null : bytes.subarray(consumed);
+  }
+
+  #reject(error: unknown): void {
+    const refusal = refusalOf(error);
+    if (refusal === null) throw error;
+    this.#residual = null;
+    if (this.#state.kind === "exchange") this.#state.exchange.reject(refusal, error);
+    else this.#refuse(refusal, error);
+  }
+
+  /** Answers a request that has not become an exchange. */
+  #refuse(refusal: refusals.Refusal, cause: unknown = null): void {
+    this.text(renderRefusal(refusal, { html: false, bodiless: false, connection: "close" }));
+    this.#context.observe({ ref: null, status: refusal.status, durationMs: 0, cause });
+    this.settle("close");
+  }
+
+  #linger(): void {
+    this.#residual = null;
+    this.#state = { kind: "lingering", until: this.#context.clock.now() + LINGER_MS_MAX };
+    this.#socket.end();
+    this.#socket.resume();
+  }
+
+  /** Pauses the client while more is here than anybody takes. */
+  #gate(): void {
+    if (this.#state.kind === "tunnel") return;
+    const residualBytes = this.#residual?.length ?? 0;
+    if (residualBytes > RESIDUAL_BYTES_MAX) this.#socket.pause();
+    else if (this.#socket.isPaused()) this.#socket.resume();
+  }
+
+  #onDrain(): void {
+    if (this.#state.kind === "tunnel") this.#state.tunnel.onClientDrain();
+    else if (this.#state.kind === "exchange") this.#state.exchange.onClientDrain();
+    else if (this.#residual !== null) this.#advance();
+  }
+
+  #onEnd(): void {
+    this.#halfClose = { at: this.#context.clock.now(), probed: false };
+    switch (this.#state.kind) {
+      case "reading":
+        if (this.#residual === null) this.#linger();
+        break;
+      case "exchange":
+        this.#checkCompleteness();
+        break;
+      case "tunnel":
+        this.#state.tunnel.onClientEnd();
+        break;
+      case "lingering":
+      case "closed":
+        break;
+    }
+  }
+
+  /** A client that ended in the middle of a request is gone. */
+  #checkCompleteness(): void {
+    if (this.#halfClose === null || this.#state.kind !== "exchange" || this.#body.done) return;
+    const residualBytes = this.#residual?.length ?? 0;
+    if (residualBytes === 0 || !this.#body.mayEndWithin(residualBytes)) this.#socket.destroy();
+  }
+
+  #onClose(): void {
+    const state = this.#state;
+    this.#state = { kind: "closed" };
+    this.#residual = null;
+    if (state.kind === "exchange") state.exchange.abort();
+    else if (state.kind === "tunnel") state.tunnel.onClientClose();
+  }
+}
+
+function refusalOf(error: unknown): refusals.Refusal | null {
+  if (error instanceof refusals.RequestRefused) return error.refusal;
+  if (!(error instanceof ParseFailure)) return null;
+  return error.kind === "tooLarge" ? refusals.HEAD_TOO_LARGE : refusals.MALFORMED;
+}

@@ -1,0 +1,350 @@
+// One request and its answer: route, lease, forward, done. Owns its lease, which ends with the last byte of the answer.
+import type { Endpoint } from "../core/endpoint.ts";
+import type { InstanceRef } from "../core/ref.ts";
+import type { Service } from "../core/service.ts";
+import type { Clock } from "../platform/clock.ts";
+import type { Gateway } from "../supervisor/gateway.ts";
+import { AnswerWriter } from "./answer.ts";
+import { type AnswerHead, renderAnswerHead } from "./answer-head.ts";
+import type { Aftermath, Client } from "./client.ts";
+import type { RequestHead } from "./head.ts";
+import { type PageForm, renderRefusal, renderWaitingPage } from "./pages.ts";
+import type { Fields } from "./parser.ts";
+import type { UpstreamPool } from "./pool.ts";
+import * as refusals from "./refusal.ts";
+import { RequestBody } from "./request-body.ts";
+import { type Grant, Seeker } from "./seeker.ts";
+import type { Upstream, UpstreamFailure, UpstreamUser } from "./upstream.ts";
+
+/** How an exchange ended, for metrics and the log. */
+export interface ExchangeRecord {
+  /** Null: no instance was involved. */
+  readonly ref: InstanceRef | null;
+  /** What the client was told; 499: it left before that. */
+  readonly status: number;
+  /** To the last byte of the answer, or to the head of one that became a tunnel. */
+  readonly durationMs: number;
+  /** What went wrong, for operators; null: nothing. */
+  readonly cause: unknown;
+}
+
+export interface ProxyContext {
+  readonly gateway: Gateway;
+  readonly control: Endpoint;
+  readonly clock: Clock;
+  readonly pool: UpstreamPool;
+  readonly observe: (exchange: ExchangeRecord) => void;
+}
+
+type Phase =
+  /** No process yet; the body stays unread. */
+  | "seeking"
+  | "connecting"
+  /** The head is with the tenant, and the body follows as it comes. */
+  | "sent"
+  | "answering"
+  /** The answer is out, and the tenant still takes the body. */
+  | "uploading"
+  | "over";
+
+/** A request without a second chance only uses a connection that the tenant is not about to end. */
+const LIVELY_MS_MAX = 1000;
+
+const WAITING_PAGE_AFTER_MS = 1000;
+
+/** RFC 9110, 9.2.2: what a proxy may send twice without asking. */
+const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
+
+const CLIENT_LEFT = 499;
+
+export class Exchange implements UpstreamUser {
+  readonly #client: Client;
+  readonly #head: RequestHead;
+  readonly #context: ProxyContext;
+  readonly #startedAt: number;
+  readonly #body: RequestBody;
+  readonly #answer: AnswerWriter;
+  #phase: Phase = "seeking";
+  #seeker: Seeker | null = null;
+  #service: Service | null = null;
+  #grant: Grant | null = null;
+  #upstream: Upstream | null = null;
+  #ref: InstanceRef | null = null;
+  #retried = false;
+  #status = CLIENT_LEFT;
+  #cause: unknown = null;
+
+  constructor(head: RequestHead, client: Client, context: ProxyContext) {
+    this.#head = head;
+    this.#client = client;
+    this.#context = context;
+    this.#startedAt = context.clock.now();
+    this.#body = new RequestBody(head.framing, this.#startedAt);
+    this.#answer = new AnswerWriter(head, client);
+  }
+
+  start(): void {
+    const { gateway, control } = this.#context;
+    const target = gateway.decide({ host: this.#head.host, path: this.#head.path });
+    if (target.kind === "unknown") {
+      this.#refuse(refusals.NOBODY);
+      return;
+    }
+    if (target.kind === "service") this.#service = gateway.service(target.service);
+    if (target.kind === "instance") {
+      this.#service = gateway.service(target.ref.service);
+      this.#ref = target.ref;
+    }
+    const by = `request from ${this.#client.peer.address}`;
+    const seeker = new Seeker({ target, gateway, control, by });
+    this.#seeker = seeker;
+    this.#await(() => seeker.seek());
+  }
+
+  /** The request's body may be handed over. */
+  get takesBody(): boolean {
+    const isOpen =
+      this.#phase === "sent" || this.#phase === "answering" || this.#phase === "uploading";
+    return isOpen && this.#upstream?.backlogged === false;
+  }
+
+  onRequestBody(piece: Buffer): void {
+    if (this.#phase === "over" || this.#upstream === null) return;
+    this.#body.moved(this.#context.clock.now());
+    this.#body.forward(piece, this.#upstream);
+  }
+
+  onRequestEnd(trailers: Fields): void {
+    this.#body.end(trailers, this.#upstream);
+    if (this.#phase !== "uploading") return;
+    this.#upstream?.flush();
+    this.#finish("keep");
+  }
+
+  /** Everything that one read brought has been handed over. */
+  onRequestBatch(): void {
+    this.#upstream?.flush();
+  }
+
+  onClientDrain(): void {
+    this.#upstream?.resume();
+  }
+
+  /** The client is gone. */
+  abort(): void {
+    if (this.#phase !== "over") this.#end();
+  }
+
+  /** The rest of the request is no HTTP. */
+  reject(refusal: refusals.Refusal, cause: unknown): void {
+    this.#cause = cause;
+    if (this.#phase === "answering" || this.#phase === "uploading") this.#finish("reset");
+    else if (this.#phase !== "over") this.#refuse(refusal);
+  }
+
+  /** Sends what a client that is there ignores and one that is gone answers with a reset. False: can't. */
+  probe(): boolean {
+    if (this.#phase === "over" || this.#phase === "uploading") return false;
+    if (this.#phase === "answering") {
+      if (!this.#answer.probe()) return false;
+    } else {
+      if (this.#head.versionMinor === 0) return false;
+      this.#client.text("HTTP/1.1 100 Continue\r\n\r\n");
+    }
+    this.#client.flush();
+    return true;
+  }
+
+  /** Ends what has taken too long. */
+  sweep(now: number): void {
+    switch (this.#phase) {
+      case "seeking":
+        if (now - this.#startedAt >= WAITING_PAGE_AFTER_MS && this.#isNavigation()) {
+          this.#reply(503, renderWaitingPage);
+        }
+        break;
+      case "connecting":
+      case "sent":
+        this.#sweepRequest(now);
+        break;
+      case "answering":
+        if (this.takesBody && this.#body.stalls(now)) this.#finish("reset");
+        break;
+      case "uploading":
+        if (this.#body.stalls(now)) this.#finish("close");
+        break;
+      case "over":
+        break;
+    }
+  }
+
+  /** The limit runs from when the tenant had all that there was of the request. */
+  #sweepRequest(now: number): void {
+    const limitMs = this.#service?.requestTimeoutMs ?? 0;
+    if (limitMs > 0 && now - this.#body.movedAt >= limitMs) this.#refuse(refusals.TENANT_TOO_SLOW);
+    else if (this.takesBody && this.#body.stalls(now)) this.#refuse(refusals.TOO_SLOW);
+  }
+
+  #isNavigation(): boolean {
+    const { method, acceptsHtml, upgrade } = this.#head;
+    return this.#service?.waitingPage === true && method === "GET" && acceptsHtml && !upgrade;
+  }
+
+  /** Goes on with a grant, at once where there is one; null is a bad gateway. */
+  #await(seek: () => Grant | Promise<Grant> | null): void {
+    try {
+      const grant = seek();
+      if (grant === null) this.#refuse(refusals.BAD_GATEWAY);
+      else if (grant instanceof Promise) grant.then(this.#use, this.#giveUp);
+      else this.#use(grant);
+    } catch (error) {
+      this.#giveUp(error);
+    }
+  }
+
+  readonly #giveUp = (error: unknown): void => {
+    if (this.#phase === "over") return;
+    this.#cause = error;
+    this.#refuse(refusals.refusalOf(error));
+  };
+
+  readonly #use = (grant: Grant): void => {
+    if (this.#phase === "over") {
+      grant.lease?.release();
+      return;
+    }
+    this.#grant = grant;
+    this.#ref = grant.lease?.ref ?? null;
+    this.#phase = "connecting";
+    this.#body.moved(this.#context.clock.now());
+    const { pool } = this.#context;
+    this.#upstream = pool.acquire(grant.destination, { restMsMax: this.#restMsMax(), user: this });
+    if (this.#upstream.isOpen) this.onOpen();
+  };
+
+  /** How long a connection may have rested that this request dares to use. */
+  #restMsMax(): number {
+    if (this.#retried) return 0;
+    return this.#isRepeatable() ? Number.POSITIVE_INFINITY : LIVELY_MS_MAX;
+  }
+
+  #isRepeatable(): boolean {
+    return IDEMPOTENT.has(this.#head.method) && this.#head.framing.kind === "none";
+  }
+
+  onOpen(): void {
+    this.#phase = "sent";
+    this.#body.moved(this.#context.clock.now());
+    this.#upstream?.request(this.#head.method, this.#head.rendered);
+    if (this.#body.done) this.#upstream?.flush();
+    else this.#client.feed();
+  }
+
+  onHead(head: AnswerHead): void {
+    if (head.status === 101) this.#becomeTunnel(head);
+    else if (head.status < 200) this.#answer.interim(head);
+    else {
+      this.#phase = "answering";
+      this.#status = head.status;
+      this.#answer.head(head, this.#body.done);
+    }
+  }
+
+  onBody(piece: Buffer): void {
+    this.#answer.body(piece);
+  }
+
+  onBatch(): void {
+    if (this.#phase === "over") return;
+    this.#client.flush();
+    if (this.#client.slow) this.#upstream?.pause();
+  }
+
+  onEnd(trailers: Fields): void {
+    this.#answer.end(trailers);
+    if (this.#answer.keeps && !this.#body.done) {
+      // Others cut an upload that was answered early; the tenant may still want it.
+      this.#phase = "uploading";
+      return;
+    }
+    this.#finish(this.#answer.keeps ? "keep" : "close");
+  }
+
+  onDrain(): void {
+    this.#body.moved(this.#context.clock.now());
+    this.#client.feed();
+  }
+
+  onFailure(failure: UpstreamFailure): void {
+    this.#cause = failure.cause;
+    const answered = this.#upstream?.answered === true;
+    this.#upstream = null;
+    if (this.#phase === "uploading") this.#finish("close");
+    else if (this.#phase === "answering") this.#finish(this.#answer.cutShort);
+    else if (failure.kind === "malformed" || answered || !this.#mayRetry(failure.kind)) {
+      this.#refuse(refusals.BAD_GATEWAY);
+    } else this.#retry(failure.kind);
+  }
+
+  #mayRetry(kind: "refused" | "broken"): boolean {
+    return this.#body.untouched && (kind === "refused" || this.#isRepeatable());
+  }
+
+  #retry(kind: "refused" | "broken"): void {
+    this.#grant?.lease?.release();
+    this.#grant = null;
+    this.#retried = true;
+    this.#phase = "seeking";
+    this.#await(() => this.#seeker?.seekAgain(this.#ref, kind) ?? null);
+  }
+
+  #becomeTunnel(head: AnswerHead): void {
+    if (this.#upstream === null || !this.#head.upgrade || !this.#body.done) {
+      this.#refuse(refusals.BAD_GATEWAY);
+      return;
+    }
+    this.#status = head.status;
+    this.#phase = "over";
+    this.#client.text(renderAnswerHead(head, { connection: "Upgrade", chunked: false }));
+    this.#observe();
+    this.#client.tunnel(this.#upstream, this.#grant?.lease ?? null);
+  }
+
+  #refuse(refusal: refusals.Refusal): void {
+    this.#reply(refusal.status, (form) => renderRefusal(refusal, form));
+  }
+
+  /** An answer of our own, instead of the tenant's. */
+  #reply(status: number, render: (form: PageForm) => string): void {
+    const { keepAlive, versionMinor, acceptsHtml, method } = this.#head;
+    const keeps = keepAlive && this.#body.done && this.#client.staysOpen;
+    const connection = keeps ? (versionMinor === 0 ? "keep-alive" : null) : "close";
+    this.#status = status;
+    this.#client.text(render({ html: acceptsHtml, bodiless: method === "HEAD", connection }));
+    this.#end();
+    this.#client.settle(keeps ? "keep" : "close");
+  }
+
+  #finish(aftermath: Aftermath): void {
+    if (this.#grant !== null && this.#upstream !== null && this.#body.done) {
+      this.#context.pool.release(this.#grant.destination, this.#upstream);
+      this.#upstream = null;
+    }
+    this.#end();
+    this.#client.settle(aftermath);
+  }
+
+  /** Lets go of everything; what is still connected is cut. */
+  #end(): void {
+    this.#phase = "over";
+    this.#seeker?.cancel();
+    this.#upstream?.destroy();
+    this.#grant?.lease?.release();
+    this.#observe();
+  }
+
+  #observe(): void {
+    const durationMs = this.#context.clock.now() - this.#startedAt;
+    this.#context.observe({ ref: this.#ref, status: this.#status, durationMs, cause: this.#cause });
+  }
+}

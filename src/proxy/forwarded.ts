@@ -1,0 +1,53 @@
+// Who the client is, and whether its word about the client before it is taken.
+import { BlockList, isIPv6 } from "node:net";
+
+export interface Peer {
+  /** Textual address without a zone; IPv4 also where the socket is IPv6. */
+  readonly address: string;
+  readonly protocol: "http" | "https";
+  /** Its X-Forwarded-* and Forwarded are believed. */
+  readonly trusted: boolean;
+}
+
+export type TrustCheck = (address: string) => boolean;
+
+/** Reads addresses and CIDR blocks of both families; throws a RangeError or TypeError for anything else. */
+export function parseTrustedProxies(blocks: readonly string[]): TrustCheck {
+  if (blocks.length === 0) return () => false;
+  const list = new BlockList();
+  for (const block of blocks) {
+    const [address = "", prefix] = block.split("/");
+    const family = isIPv6(address) ? "ipv6" : "ipv4";
+    if (prefix === undefined) list.addAddress(address, family);
+    else list.addSubnet(address, Number(prefix), family);
+  }
+  return (address) => list.check(address, isIPv6(address) ? "ipv6" : "ipv4");
+}
+
+/** `::ffff:203.0.113.7`, which a dual-stack socket reports, is 203.0.113.7. */
+export function plainAddress(address: string): string {
+  return address.startsWith("::ffff:") ? address.slice("::ffff:".length) : address;
+}
+
+/** What the trusted proxy in front of us said of the same four headers and of Forwarded. */
+export interface Hearsay {
+  readonly for: readonly string[];
+  readonly host: string | null;
+  readonly proto: string | null;
+  readonly requestId: string | null;
+}
+
+export const NO_HEARSAY: Hearsay = { for: [], host: null, proto: null, requestId: null };
+
+/** The header lines that tell a tenant who asked. */
+export function renderForwarded(peer: Peer, host: string, hearsay: Hearsay): string {
+  const chain =
+    hearsay.for.length === 0 ? peer.address : `${hearsay.for.join(", ")}, ${peer.address}`;
+  const forHost = hearsay.host ?? host;
+  return (
+    `X-Forwarded-For: ${chain}\r\n` +
+    (forHost === "" ? "" : `X-Forwarded-Host: ${forHost}\r\n`) +
+    `X-Forwarded-Proto: ${hearsay.proto ?? peer.protocol}\r\n` +
+    `X-Request-Id: ${hearsay.requestId ?? crypto.randomUUID()}\r\n`
+  );
+}

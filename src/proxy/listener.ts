@@ -1,0 +1,168 @@
+// Sockets in: plain, on addresses or on an inherited descriptor. Owns every client connection and the one timer they share.
+import { createServer, type Server, type Socket } from "node:net";
+import type { Endpoint } from "../core/endpoint.ts";
+import { messageOf, TenError } from "../core/errors.ts";
+import type { Clock } from "../platform/clock.ts";
+import type { Gateway } from "../supervisor/gateway.ts";
+import { Connection } from "./connection.ts";
+import type { ExchangeRecord, ProxyContext } from "./exchange.ts";
+import { parseTrustedProxies, plainAddress, type TrustCheck } from "./forwarded.ts";
+import { UpstreamPool } from "./pool.ts";
+
+export type Listen =
+  /** All hosts on the same port; 0 chooses one. */
+  | { readonly kind: "address"; readonly hosts: readonly string[]; readonly port: number }
+  /** A listening socket that somebody else opened. */
+  | { readonly kind: "descriptor"; readonly fd: number };
+
+export interface ProxyOptions {
+  readonly gateway: Gateway;
+  /** Where the API and the dashboard listen; the proxy forwards to it as to a tenant. */
+  readonly control: Endpoint;
+  readonly clock: Clock;
+  /** Addresses or CIDR blocks. */
+  readonly trustedProxies: readonly string[];
+  readonly observe: (exchange: ExchangeRecord) => void;
+  readonly listen: Listen;
+}
+
+export interface Proxy {
+  readonly port: number;
+  /** Serves a connection that was accepted elsewhere, such as one with TLS. */
+  adopt(socket: Socket, protocol: "http" | "https"): void;
+  /** Accepts no more, ends idle connections at once, and resolves when the open exchanges are done. */
+  close(): Promise<void>;
+  /** Cuts what is left. */
+  abort(): void;
+}
+
+/** One timer for all connections, since one each would cost more than the limits they watch are worth. */
+const SWEEP_MS = 250;
+
+/** After that much silence the system asks whether the client's machine is still there. */
+const KEEP_ALIVE_PROBE_MS = 60_000;
+
+/** Opens the public listener; throws LISTEN_FAILED naming address and port. */
+export async function openProxy(options: ProxyOptions): Promise<Proxy> {
+  const proxy = new ListeningProxy(options);
+  await proxy.listen(options.listen);
+  return proxy;
+}
+
+class ListeningProxy implements Proxy {
+  port = 0;
+  readonly #context: ProxyContext;
+  readonly #isTrusted: TrustCheck;
+  readonly #servers: Server[] = [];
+  readonly #connections = new Set<Connection>();
+  #sweeping = false;
+  #closing: PromiseWithResolvers<void> | null = null;
+
+  constructor({ gateway, control, clock, trustedProxies, observe }: ProxyOptions) {
+    this.#context = { gateway, control, clock, pool: new UpstreamPool(clock), observe };
+    this.#isTrusted = parseTrustedProxies(trustedProxies);
+  }
+
+  async listen(listen: Listen): Promise<void> {
+    try {
+      if (listen.kind === "descriptor") return await this.#listenOn({ fd: listen.fd });
+      this.port = listen.port;
+      for (const host of listen.hosts) await this.#listenOn({ host, port: this.port });
+    } catch (error) {
+      this.#stopListening();
+      throw error;
+    }
+  }
+
+  adopt(socket: Socket, protocol: "http" | "https"): void {
+    const address = plainAddress(socket.remoteAddress ?? "");
+    const peer = { address, protocol, trusted: this.#isTrusted(address) };
+    socket.setKeepAlive(true, KEEP_ALIVE_PROBE_MS);
+    const onClose = (connection: Connection) => this.#forget(connection);
+    this.#connections.add(new Connection({ socket, peer, context: this.#context, onClose }));
+    this.#scheduleSweep();
+  }
+
+  close(): Promise<void> {
+    if (this.#closing !== null) return this.#closing.promise;
+    this.#closing = Promise.withResolvers();
+    this.#stopListening();
+    this.#context.pool.close();
+    for (const connection of this.#connections) connection.drain();
+    this.#settle();
+    return this.#closing.promise;
+  }
+
+  abort(): void {
+    void this.close();
+    for (const connection of this.#connections) connection.destroy();
+  }
+
+  async #listenOn(where: { host: string; port: number } | { fd: number }): Promise<void> {
+    const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
+      this.adopt(socket, "http"),
+    );
+    this.#servers.push(server);
+    const listening = Promise.withResolvers<void>();
+    server.once("error", (error) => listening.reject(listenFailed(where, error)));
+    server.listen(where, listening.resolve);
+    await listening.promise;
+    const address = server.address();
+    if (address !== null && typeof address === "object") this.port = address.port;
+  }
+
+  #stopListening(): void {
+    for (const server of this.#servers) server.close();
+  }
+
+  #forget(connection: Connection): void {
+    this.#connections.delete(connection);
+    this.#settle();
+  }
+
+  #settle(): void {
+    if (this.#closing === null || this.#connections.size > 0) return;
+    this.#context.pool.close();
+    this.#closing.resolve();
+  }
+
+  #scheduleSweep(): void {
+    if (this.#sweeping) return;
+    this.#sweeping = true;
+    this.#context.clock.after(SWEEP_MS, () => {
+      this.#sweeping = false;
+      const now = this.#context.clock.now();
+      for (const connection of this.#connections) connection.sweep(now);
+      this.#context.pool.sweep(now);
+      if (this.#connections.size + this.#context.pool.idleCount > 0) this.#scheduleSweep();
+    });
+  }
+}
+
+function listenFailed(
+  where: { host: string; port: number } | { fd: number },
+  error: Error,
+): TenError {
+  const code = (error as NodeJS.ErrnoException).code ?? "";
+  const place = "fd" in where ? `descriptor ${where.fd}` : `${where.host} port ${where.port}`;
+  return new TenError(
+    "LISTEN_FAILED",
+    `Cannot listen on "${place}": ${REASONS[code] ?? messageOf(error)}`,
+    {
+      ...(HINTS[code] === undefined ? {} : { hint: HINTS[code] }),
+      cause: error,
+    },
+  );
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  EADDRINUSE: "another program listens there",
+  EACCES: "this user may not open that port",
+  EADDRNOTAVAIL: "this machine does not have that address",
+};
+
+const HINTS: Readonly<Record<string, string>> = {
+  EADDRINUSE: "Stop that program, or choose another port with --port",
+  EACCES: "Choose a port above 1023, or grant the capability CAP_NET_BIND_SERVICE",
+  EADDRNOTAVAIL: "Choose an address of this machine with --bind",
+};

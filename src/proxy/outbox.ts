@@ -1,0 +1,34 @@
+// Gathers what is written during one event, so that a head and a small body leave in one system call.
+
+/** Larger pieces are written as they are: copying them would cost more than the call it saves. */
+const SMALL_BYTES = 4096;
+
+export class Outbox {
+  #text = "";
+  readonly #write: (data: string | Buffer) => void;
+
+  /** @param write takes strings as latin-1 */
+  constructor(write: (data: string | Buffer) => void) {
+    this.#write = write;
+  }
+
+  text(latin1: string): void {
+    this.#text += latin1;
+  }
+
+  bytes(piece: Buffer): void {
+    if (piece.length <= SMALL_BYTES && this.#text.length <= SMALL_BYTES) {
+      this.#text += piece.toString("latin1");
+      return;
+    }
+    this.flush();
+    this.#write(piece);
+  }
+
+  flush(): void {
+    if (this.#text === "") return;
+    const text = this.#text;
+    this.#text = "";
+    this.#write(text);
+  }
+}

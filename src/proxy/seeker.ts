@@ -1,0 +1,108 @@
+// Finds a process for a request: at once where one runs, by waking where none does, and once more after a failure.
+import { unreachable } from "../core/assert.ts";
+import type { Endpoint } from "../core/endpoint.ts";
+import { TenError } from "../core/errors.ts";
+import { formatRef, type InstanceRef, type RefKey } from "../core/ref.ts";
+import type { Target } from "../core/routing.ts";
+import type { Gateway, Lease } from "../supervisor/gateway.ts";
+import type { Destination } from "./pool.ts";
+
+/** Where a request may go. The API is no tenant and needs no lease. */
+export interface Grant {
+  readonly destination: Destination;
+  readonly lease: Lease | null;
+}
+
+export interface SeekerOptions {
+  readonly target: Exclude<Target, { kind: "unknown" }>;
+  readonly gateway: Gateway;
+  readonly control: Endpoint;
+  /** For `ten why`. */
+  readonly by: string;
+}
+
+export class Seeker {
+  readonly #options: SeekerOptions;
+  readonly #passedOver = new Set<RefKey>();
+  #abort: AbortController | null = null;
+  #seeksAgain = false;
+
+  constructor(options: SeekerOptions) {
+    this.#options = options;
+  }
+
+  /** At once when the process runs. Throws or rejects with a TenError as `Gateway.wake` does. */
+  seek(): Grant | Promise<Grant> {
+    const { target, control } = this.#options;
+    switch (target.kind) {
+      case "control":
+        return { destination: { endpoint: control, launch: 0 }, lease: null };
+      case "instance":
+        return this.#claim(target.ref);
+      case "service":
+        return this.#claim(this.#pick(target.service));
+      default:
+        return unreachable(target);
+    }
+  }
+
+  /**
+   * After a connection that failed before any byte of an answer; its lease is released already. Null: no more chances.
+   * An instance gets one more, a service as many as it has other instances that refuse.
+   */
+  seekAgain(failed: InstanceRef | null, kind: "refused" | "broken"): Grant | Promise<Grant> | null {
+    const { target, gateway } = this.#options;
+    if (target.kind === "service" && failed !== null && kind === "refused") {
+      this.#passedOver.add(formatRef(failed));
+      const next = gateway.pick(target.service, this.#passedOver);
+      return next === null ? null : this.#claim(next);
+    }
+    if (this.#seeksAgain) return null;
+    this.#seeksAgain = true;
+    return failed === null ? this.seek() : this.#wake(failed);
+  }
+
+  /** The client left or was answered otherwise: nobody waits any more. */
+  cancel(): void {
+    this.#abort?.abort();
+  }
+
+  #pick(service: string): InstanceRef {
+    const ref = this.#options.gateway.pick(service, this.#passedOver);
+    if (ref !== null) return ref;
+    throw new TenError(
+      "INSTANCE_UNAVAILABLE",
+      `Cannot serve "${service}": none of its instances takes requests`,
+    );
+  }
+
+  #claim(ref: InstanceRef): Grant | Promise<Grant> {
+    const lease = this.#options.gateway.lease(ref);
+    return lease === null ? this.#wake(ref) : grantOf(lease);
+  }
+
+  async #wake(ref: InstanceRef): Promise<Grant> {
+    this.#abort ??= new AbortController();
+    const { signal } = this.#abort;
+    try {
+      return grantOf(await this.#options.gateway.wake(ref, { signal, by: this.#options.by }));
+    } catch (error) {
+      const next = this.#instead(ref, error);
+      if (next === null) throw error;
+      return this.#claim(next);
+    }
+  }
+
+  /** Whom a service asks after one of its instances could not be woken. */
+  #instead(ref: InstanceRef, error: unknown): InstanceRef | null {
+    const { target, gateway } = this.#options;
+    if (target.kind !== "service" || !(error instanceof TenError)) return null;
+    if (error.code !== "START_FAILED" && error.code !== "INSTANCE_UNAVAILABLE") return null;
+    this.#passedOver.add(formatRef(ref));
+    return gateway.pick(target.service, this.#passedOver);
+  }
+}
+
+function grantOf(lease: Lease): Grant {
+  return { destination: { endpoint: lease.endpoint, launch: lease.launch }, lease };
+}
