@@ -239,8 +239,9 @@ function openDatabase({ file, maxBytes }: ArchiveOptions): Database {
   const db = new Database(file, { create: true, strict: true });
   try {
     db.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
-    // Without effect once there are tables.
-    db.run("PRAGMA auto_vacuum = INCREMENTAL");
+    const isNew = db.query("SELECT 1 FROM sqlite_schema LIMIT 1").get() === null;
+    // Only before there are tables; later it would do nothing but ask for a lock.
+    if (isNew) db.run("PRAGMA auto_vacuum = INCREMENTAL");
     db.run("PRAGMA journal_mode = WAL");
     db.run("PRAGMA synchronous = NORMAL");
     const walBytes = Math.min(maxBytes / 16, WAL_BYTES_MAX);

@@ -53,9 +53,9 @@ export class ArchiveQueue {
     this.#attempt(() => this.#open());
   }
 
-  /** The archive; null while it can't be opened. */
-  get archive(): LogArchive | null {
-    return this.#archive;
+  /** The archive, to search in it; throws when it can't be opened. */
+  reader(): LogArchive {
+    return this.#open();
   }
 
   get isEmpty(): boolean {

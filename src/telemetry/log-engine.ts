@@ -18,8 +18,8 @@ const SAY_DROPS_MS = 1000;
 const HOUSEKEEPING_MS = 60_000;
 /** Half a line that the last server left waits this long for its pipe to be attached; then it is taken for whole. */
 const ADOPTION_MS = 10_000;
-/** Turns that closing reads pipes for whose writers do not stop; the rest waits in the pipes. */
-const CLOSING_TURNS_MAX = 64;
+/** Turns that empty a pipe of a megabyte; what a writer that does not stop has added meanwhile can wait. */
+const CATCH_UP_TURNS_MAX = 20;
 
 export class LogEngine {
   readonly #send: (reply: LogReply) => void;
@@ -114,6 +114,14 @@ export class LogEngine {
     this.#nextTurn = setTimeout(() => this.#turn(), pauseMs);
   }
 
+  /** Reads all that has been written so far. */
+  #catchUp(): void {
+    for (let turn = 0; turn < CATCH_UP_TURNS_MAX; turn += 1) {
+      if (this.#intake.readTurn() === 0) break;
+    }
+    this.#turn();
+  }
+
   #take({ seq, lines, bytes }: Arrival): void {
     const [first] = lines;
     if (first === undefined) return;
@@ -180,7 +188,7 @@ export class LogEngine {
 
   async #answer({ id, filter, limit }: Extract<LogRequest, { kind: "query" }>): Promise<void> {
     try {
-      this.#turn();
+      this.#catchUp();
       this.#queue.flush();
       const lines = await this.#search(filter, limit);
       this.#send({ kind: "found", id, lines });
@@ -190,8 +198,7 @@ export class LogEngine {
   }
 
   async #search(filter: LogFilter, limit: number): Promise<LogLine[]> {
-    const { archive } = this.#queue;
-    if (archive === null) throw new Error("the database can't be opened");
+    const archive = this.#queue.reader();
     const found: LogLine[] = [];
     for (const lines of archive.search(filter, { limit, now: Date.now() })) {
       found.push(...lines);
@@ -203,9 +210,7 @@ export class LogEngine {
   #close(): void {
     clearInterval(this.#housekeeping);
     clearTimeout(this.#adoption);
-    for (let turn = 0; turn < CLOSING_TURNS_MAX; turn += 1) {
-      if (this.#intake.readTurn() === 0) break;
-    }
+    this.#catchUp();
     this.#isClosed = true;
     this.#dropsSaidAt = 0;
     this.#turn();

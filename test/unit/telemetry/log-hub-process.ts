@@ -1,0 +1,14 @@
+// A process that reads the pipes of notes:alice until it is killed; `log-hub.test.ts` starts and kills it.
+import { outputPaths } from "../../../src/platform/output.ts";
+import { openLogHub } from "../../../src/telemetry/log-hub.ts";
+
+const [file = "", pipes = ""] = process.argv.slice(2);
+const ref = { service: "notes", id: "alice" };
+const hub = await openLogHub({ file, retentionMs: 86_400_000, maxBytes: 1 << 30 });
+hub.attach(ref, outputPaths(pipes, ref));
+let seen = 0;
+hub.follow({}, (lines) => {
+  seen += lines.length;
+  process.stdout.write(`${seen}\n`);
+});
+process.stdout.write("attached\n");
