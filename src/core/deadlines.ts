@@ -102,7 +102,8 @@ function onRunningTick(instance: Instance, state: StateOf<"running">, facts: Fac
     : probe(instance, { ...state, probeAt: Number.POSITIVE_INFINITY });
 }
 
-function idleAt({ since }: StateOf<"running">, { traffic, service }: Facts): number {
+/** When a running instance has been idle for long enough to sleep; Infinity while a lease is open. */
+export function idleAt({ since }: StateOf<"running">, { traffic, service }: Facts): number {
   if (service.idleTimeoutMs === 0 || traffic.open > 0) return Number.POSITIVE_INFINITY;
   return Math.max(since, traffic.lastActiveAt) + service.idleTimeoutMs;
 }

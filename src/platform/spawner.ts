@@ -28,8 +28,8 @@ export interface Spawner {
   spawn(command: SpawnCommand, mark: string): Child;
   /** A process that an earlier server started; null when it no longer lives. */
   adopt(ref: ChildRef, mark: string): Child | null;
-  /** Kills everything that bears one of the marks, and waits until it is gone. */
-  sweep(marks: ReadonlySet<string>): Promise<void>;
+  /** Kills everything whose mark is unwanted, and waits until it is gone. */
+  sweep(isUnwanted: (mark: string) => boolean): Promise<void>;
 }
 
 /** Only a parent is told of an exit; for a process that was taken over the system is asked this often. */
@@ -54,9 +54,9 @@ export const bunSpawner: Spawner = {
     return follow(ref, pollExit(ref), mark);
   },
 
-  async sweep(marks) {
-    await untilNone(
-      ({ mark }) => mark !== null && marks.has(mark),
+  sweep(isUnwanted) {
+    return untilNone(
+      ({ mark }) => mark !== null && isUnwanted(mark),
       (entry) => send(entry.pid, "SIGKILL"),
     );
   },

@@ -64,12 +64,13 @@ function ask(
     connectError: () => resolve(null),
     error: () => resolve({ kind: "unready", reason: "it broke the connection" }),
   };
-  const target =
-    endpoint.kind === "unix"
-      ? { unix: endpoint.path }
-      : { hostname: endpoint.host, port: endpoint.port };
-  Bun.connect({ ...target, socket: handler }).catch(() => resolve(null));
+  connect(endpoint, handler).catch(() => resolve(null));
   return promise;
+}
+
+function connect(endpoint: Endpoint, socket: Bun.SocketHandler): Promise<unknown> {
+  if (endpoint.kind === "unix") return Bun.connect({ unix: endpoint.path, socket });
+  return Bun.connect({ hostname: endpoint.host, port: endpoint.port, socket });
 }
 
 function renderCheck({ path, host }: { path: string; host: string }): string {

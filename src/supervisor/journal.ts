@@ -1,0 +1,71 @@
+// The story of an instance for `ten why`: who woke it, how long each phase took, how it last ended.
+import type { Cause, InstanceState } from "../core/instance.ts";
+import type { Clock } from "../platform/clock.ts";
+import type { WakeRecord } from "./administration.ts";
+
+interface Phases {
+  readonly at: number;
+  readonly by: string;
+  readonly queuedAt: number;
+  startedAt: number | null;
+  launchedAt: number | null;
+  readyAt: number | null;
+}
+
+const CAUSES: Readonly<Record<Cause, string>> = {
+  request: "a request",
+  operator: "an operator",
+  boot: "the start of the server",
+  retry: "a restart after a crash",
+};
+
+export class InstanceJournal {
+  readonly #clock: Clock;
+  #wake: Phases | null = null;
+  #exit: { at: number; reason: string } | null = null;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Follows the states of a start; `requester` names the request, if it was one. */
+  follow(state: InstanceState, requester: string | null): void {
+    const now = this.#clock.now();
+    if (state.kind === "queued") this.#begin(state.cause, requester, now);
+    else if (this.#wake === null) return;
+    else if (state.kind === "starting") {
+      this.#wake.startedAt ??= now;
+      if (state.child !== null) this.#wake.launchedAt ??= now;
+    } else if (state.kind === "running") this.#wake.readyAt ??= now;
+  }
+
+  exited(reason: string): void {
+    this.#exit = { at: this.#clock.wall(), reason };
+  }
+
+  get lastExit(): { readonly at: number; readonly reason: string } | null {
+    return this.#exit;
+  }
+
+  get lastWake(): WakeRecord | null {
+    if (this.#wake === null) return null;
+    const { at, by, queuedAt, startedAt, launchedAt, readyAt } = this.#wake;
+    return {
+      at,
+      by,
+      queuedMs: between(queuedAt, startedAt),
+      launchMs: between(startedAt, launchedAt),
+      readyMs: between(launchedAt, readyAt),
+    };
+  }
+
+  #begin(cause: Cause, requester: string | null, now: number): void {
+    const by = cause === "request" ? (requester ?? CAUSES.request) : CAUSES[cause];
+    const ahead = { startedAt: null, launchedAt: null, readyAt: null };
+    this.#wake = { at: this.#clock.wall(), by, queuedAt: now, ...ahead };
+  }
+}
+
+function between(from: number | null, to: number | null): number | null {
+  return from === null || to === null ? null : to - from;
+}

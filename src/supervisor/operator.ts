@@ -1,0 +1,196 @@
+// What operators do to instances: the control API's door to the supervisor.
+import { TenError } from "../core/errors.ts";
+import type { RestGoal } from "../core/instance.ts";
+import { nextDeadline } from "../core/lifecycle.ts";
+import { formatRef, type InstanceRef } from "../core/ref.ts";
+import { reportHealth, reportReason, reportState } from "../core/report.ts";
+import type { Service } from "../core/service.ts";
+import { listProcesses } from "../platform/processes.ts";
+import { type InstanceActor, isAtRest } from "./actor.ts";
+import type {
+  Administration,
+  InstanceStory,
+  InstanceView,
+  Registration,
+} from "./administration.ts";
+import { stored, type Supervisor } from "./supervisor.ts";
+
+export class Operator implements Administration {
+  readonly #supervisor: Supervisor;
+
+  constructor(supervisor: Supervisor) {
+    this.#supervisor = supervisor;
+  }
+
+  services(): ReadonlyMap<string, Service> {
+    return this.#supervisor.config.services;
+  }
+
+  list(): readonly InstanceView[] {
+    return [...this.#supervisor.actors()]
+      .map((actor) => this.#view(actor))
+      .sort((a, b) => (formatRef(a.ref) < formatRef(b.ref) ? -1 : 1));
+  }
+
+  view(ref: InstanceRef): InstanceView {
+    return this.#view(this.#supervisor.get(ref));
+  }
+
+  story(ref: InstanceRef): InstanceStory {
+    const actor = this.#supervisor.get(ref);
+    const { traffic, facts, journal, instance } = actor;
+    const { kind } = instance.state;
+    const asleepAt = actor.sleepsAt();
+    return {
+      view: this.#view(actor),
+      openRequests: traffic.busy,
+      openTunnels: traffic.open - traffic.busy,
+      sleepsAt: asleepAt === null ? null : this.#wallOf(asleepAt),
+      retriesAt: kind === "waiting" ? this.#wallOf(nextDeadline(instance, facts)) : null,
+      lastWake: journal.lastWake,
+      lastExit: journal.lastExit,
+    };
+  }
+
+  async memory(refs: readonly InstanceRef[]): Promise<ReadonlyMap<string, number>> {
+    const pids = new Map<number, string>();
+    for (const ref of refs) {
+      const pid = this.#supervisor.find(ref)?.launched?.child.ref.pid;
+      if (pid !== undefined) pids.set(pid, formatRef(ref));
+    }
+    const bytes = new Map<string, number>();
+    if (pids.size === 0) return bytes;
+    for (const { group, memoryBytes } of await listProcesses()) {
+      const key = pids.get(group);
+      if (key !== undefined) bytes.set(key, (bytes.get(key) ?? 0) + memoryBytes);
+    }
+    return bytes;
+  }
+
+  dataDirectory(ref: InstanceRef): string {
+    return this.#supervisor.world.launcher.instanceDirectory(this.#supervisor.get(ref).ref);
+  }
+
+  register(ref: InstanceRef, { env, weight }: Registration): void {
+    const actor = this.#supervisor.find(ref);
+    if (actor === null) {
+      const given = { ...(env && { env }), ...(weight !== undefined && { weight }) };
+      this.#supervisor.create(ref, given);
+      return;
+    }
+    if (weight !== undefined) this.setWeight(ref, weight);
+    if (env !== undefined) this.setEnvironment(ref, env);
+  }
+
+  async start(ref: InstanceRef): Promise<InstanceView> {
+    const actor = this.#supervisor.get(ref);
+    refuseDisabled(actor, "start");
+    const lease = await actor.wake("operator");
+    lease.release();
+    return this.#view(actor);
+  }
+
+  stop(ref: InstanceRef): Promise<InstanceView> {
+    return this.#rest(ref, "stopped");
+  }
+
+  sleep(ref: InstanceRef): Promise<InstanceView> {
+    refuseDisabled(this.#supervisor.get(ref), "put to sleep");
+    return this.#rest(ref, "asleep");
+  }
+
+  async restart(ref: InstanceRef): Promise<InstanceView> {
+    const actor = this.#supervisor.get(ref);
+    refuseDisabled(actor, "restart");
+    actor.send({ kind: "rest", to: "restart" });
+    return this.start(ref);
+  }
+
+  disable(ref: InstanceRef): Promise<InstanceView> {
+    return this.#rest(ref, "disabled");
+  }
+
+  async enable(ref: InstanceRef): Promise<InstanceView> {
+    const actor = this.#supervisor.get(ref);
+    if (reportState(actor.instance.state) === "disabled")
+      actor.send({ kind: "rest", to: "asleep" });
+    return actor.service.idleTimeoutMs === 0 ? this.start(ref) : this.#view(actor);
+  }
+
+  async remove(ref: InstanceRef, { purge }: { purge: boolean }): Promise<void> {
+    const actor = this.#supervisor.get(ref);
+    await this.#rest(ref, "disabled");
+    this.#supervisor.dismiss(actor);
+    if (!purge) return;
+    const { launcher, logs } = this.#supervisor.world;
+    await launcher.wipe(ref);
+    logs.forget(ref);
+  }
+
+  setWeight(ref: InstanceRef, weight: number): InstanceView {
+    const actor = this.#supervisor.get(ref);
+    stored(() => this.#supervisor.world.table.setWeight(ref, weight));
+    actor.weight = weight;
+    return this.#view(actor);
+  }
+
+  environment(ref: InstanceRef): Readonly<Record<string, string>> {
+    return this.#supervisor.get(ref).env;
+  }
+
+  setEnvironment(ref: InstanceRef, changes: Readonly<Record<string, string | null>>): void {
+    const actor = this.#supervisor.get(ref);
+    const merged = Object.entries({ ...actor.env, ...changes });
+    const env = Object.fromEntries(
+      merged.filter((entry): entry is [string, string] => entry[1] !== null),
+    );
+    stored(() => this.#supervisor.world.table.setEnv(ref, env));
+    actor.env = env;
+  }
+
+  async #rest(ref: InstanceRef, to: RestGoal): Promise<InstanceView> {
+    const actor = this.#supervisor.get(ref);
+    actor.send({ kind: "rest", to });
+    // Another order may send it elsewhere meanwhile; then this one is over too.
+    await actor.until((state) => isAtRest(state) || state.kind === "running");
+    return this.#view(actor);
+  }
+
+  #view(actor: InstanceActor): InstanceView {
+    const { instance, launched, ref, service, traffic, weight } = actor;
+    const { state } = instance;
+    const { clock } = this.#supervisor.world;
+    const running = state.kind === "running";
+    return {
+      ref,
+      weight,
+      state: reportState(state),
+      health: reportHealth(state),
+      reason: reportReason(state),
+      endpoint: running ? state.endpoint : null,
+      pid: launched?.child.ref.pid ?? null,
+      port: launched?.port ?? null,
+      uptimeMs: launched === null ? null : Math.max(0, clock.wall() - launched.startedAt),
+      idleMs: running ? idleMs(traffic, clock.now()) : null,
+      restarts: instance.restarts,
+      storageQuotaBytes: service.storageQuotaBytes,
+    };
+  }
+
+  #wallOf(moment: number): number {
+    const { clock } = this.#supervisor.world;
+    return Math.round(clock.wall() + moment - clock.now());
+  }
+}
+
+function idleMs({ open, lastActiveAt }: InstanceActor["traffic"], now: number): number {
+  return open > 0 ? 0 : now - lastActiveAt;
+}
+
+function refuseDisabled({ ref, instance }: InstanceActor, verb: string): void {
+  if (reportState(instance.state) !== "disabled") return;
+  const name = formatRef(ref);
+  throw new TenError("CONFLICT", `Cannot ${verb} "${name}": it is disabled`, {
+    hint: `Enable it with: ten enable ${name}`,
+  });
+}

@@ -1,0 +1,48 @@
+// Keeps an instance's row in step with its life. A full disk or a locked database is reported and
+// stops nobody: what runs goes on, and what could not be written is found again by its mark.
+import type { InstanceState } from "../core/instance.ts";
+import type { InstanceRef } from "../core/ref.ts";
+import { reportReason, reportWanted, type Wanted } from "../core/report.ts";
+import type { ChildRecord, InstanceTable } from "../store/instances.ts";
+
+export class InstanceRecord {
+  readonly #ref: InstanceRef;
+  readonly #table: InstanceTable;
+  readonly #report: (error: unknown) => void;
+  /** Null: the server is stopping, and what is wanted stays as it was. */
+  #wanted: Wanted | null;
+
+  constructor(
+    ref: InstanceRef,
+    parts: { table: InstanceTable; wanted: Wanted; report: (error: unknown) => void },
+  ) {
+    this.#ref = ref;
+    this.#table = parts.table;
+    this.#wanted = parts.wanted;
+    this.#report = parts.report;
+  }
+
+  follow(state: InstanceState): void {
+    const wanted = reportWanted(state);
+    if (this.#wanted === null || this.#wanted === wanted) return;
+    const reason = wanted === "failed" ? reportReason(state) : null;
+    this.#try(() => this.#table.setWanted(this.#ref, { wanted, reason }));
+    this.#wanted = wanted;
+  }
+
+  child(child: ChildRecord | null): void {
+    this.#try(() => this.#table.setChild(this.#ref, child));
+  }
+
+  freeze(): void {
+    this.#wanted = null;
+  }
+
+  #try(write: () => void): void {
+    try {
+      write();
+    } catch (error) {
+      this.#report(error);
+    }
+  }
+}

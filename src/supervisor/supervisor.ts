@@ -1,0 +1,150 @@
+// The registry of instances: finds one, picks one, wakes one; opens with what an earlier server left.
+import { TenError } from "../core/errors.ts";
+import { formatRef, type InstanceRef, isLabel, type RefKey } from "../core/ref.ts";
+import { decideTarget, pickByWeight, type RoutingTable, type Target } from "../core/routing.ts";
+import type { Config, Service } from "../core/service.ts";
+import type { InstanceRow } from "../store/instances.ts";
+import { InstanceActor, type World } from "./actor.ts";
+import type { Gateway, Lease, Patience } from "./gateway.ts";
+
+export const WEIGHT_DEFAULT = 100;
+
+export class Supervisor implements Gateway {
+  readonly config: Config;
+  readonly world: World;
+  readonly #actors = new Map<RefKey, InstanceActor>();
+  readonly #byService = new Map<string, Set<InstanceActor>>();
+  readonly #routes: RoutingTable;
+
+  constructor(config: Config, { domain, world }: { domain: string; world: World }) {
+    this.config = config;
+    this.world = world;
+    this.#routes = {
+      domain,
+      overrides: config.routing,
+      customHost: () => null,
+      hasService: (service) => config.services.has(service),
+      hasInstance: (ref) =>
+        this.#actors.has(formatRef(ref)) || config.services.get(ref.service)?.autoCreate === true,
+    };
+  }
+
+  decide(request: { host: string; path: string }): Target {
+    return decideTarget(request, this.#routes);
+  }
+
+  service(name: string): Service {
+    const service = this.config.services.get(name);
+    if (service !== undefined) return service;
+    throw new TenError(
+      "SERVICE_UNKNOWN",
+      `Cannot find service "${name}": it is not in the configuration`,
+      {
+        hint: `Add [service.${name}] to tenement.toml`,
+      },
+    );
+  }
+
+  pick(service: string, passedOver: ReadonlySet<string>): InstanceRef | null {
+    const candidates = [...(this.#byService.get(service) ?? [])].filter(
+      ({ ref, instance }) => !passedOver.has(formatRef(ref)) && serves(instance.state.kind),
+    );
+    return pickByWeight(candidates, this.world.random());
+  }
+
+  lease(ref: InstanceRef): Lease | null {
+    return this.#actors.get(formatRef(ref))?.lease() ?? null;
+  }
+
+  wake(ref: InstanceRef, patience: Patience): Promise<Lease> {
+    const actor = this.#actors.get(formatRef(ref)) ?? this.#createOnRequest(ref);
+    return actor.wake("request", patience);
+  }
+
+  actors(): Iterable<InstanceActor> {
+    return this.#actors.values();
+  }
+
+  /** Null: not registered. */
+  find(ref: InstanceRef): InstanceActor | null {
+    return this.#actors.get(formatRef(ref)) ?? null;
+  }
+
+  /** Throws INSTANCE_UNKNOWN, or SERVICE_UNKNOWN where not even the service is known. */
+  get(ref: InstanceRef): InstanceActor {
+    const actor = this.find(ref);
+    if (actor !== null) return actor;
+    this.service(ref.service);
+    throw new TenError(
+      "INSTANCE_UNKNOWN",
+      `Cannot find "${formatRef(ref)}": it is not registered`,
+      {
+        hint: `Register it with: ten spawn ${formatRef(ref)}`,
+      },
+    );
+  }
+
+  /** Adds an instance, asleep, to the store and to the registry. Throws STORAGE_FAILED. */
+  create(
+    ref: InstanceRef,
+    given: { weight?: number; env?: Readonly<Record<string, string>> },
+  ): InstanceActor {
+    const service = this.service(ref.service);
+    const { weight = WEIGHT_DEFAULT, env = {} } = given;
+    const row: InstanceRow = { ref, wanted: "asleep", reason: null, weight, env, child: null };
+    stored(() => this.world.table.insert(row));
+    return this.admit(row, service);
+  }
+
+  /** Takes a stored instance into the registry. */
+  admit(row: InstanceRow, service: Service): InstanceActor {
+    const actor = new InstanceActor(row, service, this.world);
+    this.#actors.set(formatRef(row.ref), actor);
+    const siblings = this.#byService.get(service.name) ?? new Set();
+    this.#byService.set(service.name, siblings.add(actor));
+    return actor;
+  }
+
+  /** Forgets an instance that is at rest. */
+  dismiss(actor: InstanceActor): void {
+    stored(() => this.world.table.delete(actor.ref));
+    this.#actors.delete(formatRef(actor.ref));
+    this.#byService.get(actor.ref.service)?.delete(actor);
+    this.world.launcher.forget(actor.ref);
+  }
+
+  /** Stops every instance; resolves when nothing of them is left. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#actors.values()].map((actor) => actor.retire()));
+  }
+
+  #createOnRequest(ref: InstanceRef): InstanceActor {
+    const { autoCreate, maxInstances } = this.service(ref.service);
+    if (!autoCreate || !isLabel(ref.id)) return this.get(ref);
+    const count = this.#byService.get(ref.service)?.size ?? 0;
+    if (maxInstances > 0 && count >= maxInstances) {
+      throw new TenError(
+        "INSTANCE_UNAVAILABLE",
+        `Cannot create "${formatRef(ref)}": the service is full`,
+      );
+    }
+    return this.create(ref, {});
+  }
+}
+
+/** A failed or stopped instance is passed over; a sleeping one keeps its share and is woken by being picked. */
+function serves(kind: InstanceActor["instance"]["state"]["kind"]): boolean {
+  return kind !== "failed" && kind !== "stopped";
+}
+
+/** Names the store where a write to it fails. */
+export function stored(write: () => void): void {
+  try {
+    write();
+  } catch (error) {
+    throw new TenError("STORAGE_FAILED", `Cannot store the change: ${(error as Error).message}`, {
+      cause: error,
+      hint: "Check the free space of the data directory's disk",
+    });
+  }
+}
