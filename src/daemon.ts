@@ -1,0 +1,136 @@
+// Composition root of the server: opens everything in order, closes it in reverse.
+import { type ControlServer, openControl } from "./control/server.ts";
+import type { Config } from "./core/service.ts";
+import { systemClock } from "./platform/clock.ts";
+import { lockDirectory } from "./platform/lock.ts";
+import { Ports } from "./platform/ports.ts";
+import { bunSpawner } from "./platform/spawner.ts";
+import { openProxy, type Proxy as PublicProxy } from "./proxy/listener.ts";
+import { openStore, type Store } from "./store/database.ts";
+import type { World } from "./supervisor/actor.ts";
+import { Launcher } from "./supervisor/launcher.ts";
+import { Operator } from "./supervisor/operator.ts";
+import { socketProber } from "./supervisor/probe.ts";
+import { StartQueue } from "./supervisor/start-queue.ts";
+import { Supervisor } from "./supervisor/supervisor.ts";
+import { takeOver } from "./supervisor/takeover.ts";
+import { type LogHub, openLogHub } from "./telemetry/log-hub.ts";
+
+export interface DaemonOptions {
+  readonly config: Config;
+  /** Lower case, without a trailing dot. */
+  readonly domain: string;
+  /** Addresses to listen on, all at the same port; port 0 chooses one. */
+  readonly listen: { readonly hosts: readonly string[]; readonly port: number };
+  readonly version: string;
+  /** Something went wrong, or is worth knowing, that no caller waits for. */
+  readonly report: (event: unknown) => void;
+}
+
+export interface Daemon {
+  readonly port: number;
+  /** Of the control API, whose caller is the administrator. */
+  readonly socketPath: string;
+  /** Stops every instance, then everything else; `drain: false` does not wait for open requests. */
+  close(options: { drain: boolean }): Promise<void>;
+}
+
+/** Starts the server; resolves once it listens and has taken over what an earlier one left. */
+export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
+  await using opening = new AsyncDisposableStack();
+  const { dataDir } = options.config.settings;
+  opening.use(lockDirectory(dataDir));
+  const store = opening.use(openStore(dataDir));
+  const logs = opening.use(await openLogs(options));
+  const supervisor = openSupervisor(options, { store, logs });
+  // Whatever fails below, no tenant is left without a server.
+  opening.defer(() => supervisor.close());
+  await takeOver(supervisor, bunSpawner);
+  const address = { port: options.listen.port };
+  const control = await openControl({
+    administration: new Operator(supervisor),
+    logs,
+    tokens: store.tokens,
+    audit: store.audit,
+    clock: systemClock,
+    dataDir,
+    version: options.version,
+    publicUrl: ({ service, id }) => `http://${id}.${service}.${options.domain}:${address.port}`,
+  });
+  opening.defer(() => control.close());
+  const proxy = await openFront(options, { supervisor, control });
+  address.port = proxy.port;
+  const resources = opening.move();
+  let closing: Promise<void> | null = null;
+  return {
+    port: proxy.port,
+    socketPath: control.adminSocket,
+    close({ drain }) {
+      if (!drain) proxy.abort();
+      closing ??= closeDaemon(proxy, supervisor, resources);
+      return closing;
+    },
+  };
+}
+
+async function closeDaemon(
+  proxy: PublicProxy,
+  supervisor: Supervisor,
+  resources: AsyncDisposableStack,
+): Promise<void> {
+  const drained = proxy.close();
+  await supervisor.close();
+  // What is left are connections that no instance was waiting for.
+  proxy.abort();
+  await drained;
+  await resources.disposeAsync();
+}
+
+function openLogs({ config, report }: DaemonOptions): Promise<LogHub> {
+  const { dataDir, logMaxBytes, logRetentionMs } = config.settings;
+  return openLogHub({
+    file: `${dataDir}/logs.db`,
+    retentionMs: logRetentionMs,
+    maxBytes: logMaxBytes,
+    onNotice: report,
+  });
+}
+
+function openSupervisor(
+  { config, domain, report }: DaemonOptions,
+  { store, logs }: { store: Store; logs: LogHub },
+): Supervisor {
+  const { dataDir, maxRunning, maxStarting } = config.settings;
+  const world: World = {
+    clock: systemClock,
+    random: Math.random,
+    launcher: new Launcher({
+      dataDir,
+      spawner: bunSpawner,
+      ports: new Ports(),
+      logs,
+      serverEnv: process.env,
+    }),
+    prober: socketProber,
+    queue: new StartQueue({ maxRunning, maxStarting }),
+    table: store.instances,
+    logs,
+    hostOf: ({ service, id }) => `${id}.${service}.${domain}`,
+    report,
+  };
+  return new Supervisor(config, { domain, world });
+}
+
+function openFront(
+  { config, listen }: DaemonOptions,
+  { supervisor, control }: { supervisor: Supervisor; control: ControlServer },
+): Promise<PublicProxy> {
+  return openProxy({
+    gateway: supervisor,
+    control: { kind: "unix", path: control.innerSocket },
+    clock: systemClock,
+    trustedProxies: config.settings.trustedProxies,
+    observe: () => undefined,
+    listen: { kind: "address", ...listen },
+  });
+}

@@ -1,0 +1,46 @@
+// One server a data directory. SQLite's lock on a file of its own ends with the process, however it ends.
+import { Database } from "bun:sqlite";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { messageOf, TenError } from "../core/errors.ts";
+
+/** Takes the data directory for this process. Throws SERVER_RUNNING naming the pid of the one that has it. */
+export function lockDirectory(dataDir: string): Disposable {
+  const pidFile = `${dataDir}/tenement.pid`;
+  const lock = openLock(dataDir);
+  try {
+    lock.run("PRAGMA busy_timeout = 0");
+    lock.run("BEGIN EXCLUSIVE");
+  } catch (error) {
+    lock.close();
+    throw lockError(dataDir, pidFile, error);
+  }
+  writeFileSync(pidFile, `${process.pid}\n`, { mode: 0o600 });
+  return { [Symbol.dispose]: () => lock.close() };
+}
+
+function openLock(dataDir: string): Database {
+  try {
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+    return new Database(`${dataDir}/tenement.lock`, { create: true });
+  } catch (error) {
+    throw lockError(dataDir, null, error);
+  }
+}
+
+function lockError(dataDir: string, pidFile: string | null, error: unknown): TenError {
+  const isTaken = pidFile !== null && (error as { code?: unknown }).code === "SQLITE_BUSY";
+  if (!isTaken) {
+    return new TenError("STORAGE_FAILED", `Cannot lock "${dataDir}": ${messageOf(error)}`, {
+      cause: error,
+      hint: "Check that the directory is writable and its disk has space",
+    });
+  }
+  const pid = readFileSync(pidFile, "utf8").trim();
+  return new TenError(
+    "SERVER_RUNNING",
+    `Cannot use "${dataDir}": a server already does, pid ${pid}`,
+    {
+      hint: "Stop it first, or choose another directory with --data-dir",
+    },
+  );
+}
