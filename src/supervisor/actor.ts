@@ -294,6 +294,9 @@ function restingState({ wanted, reason }: InstanceRow): InstanceState {
 }
 
 function refusalError(ref: InstanceRef, { code, reason, retryAfterMs }: Refusal): TenError {
-  const details = retryAfterMs === null ? {} : { retryAfterMs };
-  return new TenError(code, `Cannot use "${formatRef(ref)}": ${reason}`, details);
+  const verb = code === "START_FAILED" ? "start" : "use";
+  // A launch that failed says so itself.
+  const isWhole = reason.startsWith("Cannot ");
+  const message = isWhole ? reason : `Cannot ${verb} "${formatRef(ref)}": ${reason}`;
+  return new TenError(code, message, retryAfterMs === null ? {} : { retryAfterMs });
 }

@@ -1,0 +1,43 @@
+// A clock that moves only when told to.
+import type { Clock } from "../../src/platform/clock.ts";
+
+const EPOCH_MS = Date.UTC(2026, 0, 1);
+
+export class FakeClock implements Clock {
+  #now = 1000;
+  readonly #timers = new Set<{ readonly at: number; readonly task: () => void }>();
+
+  now(): number {
+    return this.#now;
+  }
+
+  wall(): number {
+    return EPOCH_MS + this.#now;
+  }
+
+  after(delayMs: number, task: () => void): () => void {
+    const timer = { at: this.#now + delayMs, task };
+    this.#timers.add(timer);
+    return () => this.#timers.delete(timer);
+  }
+
+  /** Moves on, running what falls due in its order, and lets what that started settle. */
+  async advance(byMs: number): Promise<void> {
+    const end = this.#now + byMs;
+    for (;;) {
+      await settle();
+      const next = [...this.#timers].sort((a, b) => a.at - b.at)[0];
+      if (next === undefined || next.at > end) break;
+      this.#timers.delete(next);
+      this.#now = Math.max(this.#now, next.at);
+      next.task();
+    }
+    this.#now = end;
+    await settle();
+  }
+}
+
+/** Lets every promise that is ready to go on do so. */
+export async function settle(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+}

@@ -1,0 +1,215 @@
+// A supervisor whose processes are fakes on a fake clock; files and database are real, in a directory of their own.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { ChildRef, Exit, ProbeAnswer } from "../../src/core/instance.ts";
+import type { InstanceRef } from "../../src/core/ref.ts";
+import type { Config, Service } from "../../src/core/service.ts";
+import { Ports } from "../../src/platform/ports.ts";
+import type { Child, Spawner } from "../../src/platform/spawner.ts";
+import { openStore } from "../../src/store/database.ts";
+import type { InstanceActor } from "../../src/supervisor/actor.ts";
+import { Launcher } from "../../src/supervisor/launcher.ts";
+import { Operator } from "../../src/supervisor/operator.ts";
+import type { ProbeRequest } from "../../src/supervisor/probe.ts";
+import { StartQueue } from "../../src/supervisor/start-queue.ts";
+import { Supervisor } from "../../src/supervisor/supervisor.ts";
+import type { LogHub } from "../../src/telemetry/log-hub.ts";
+import { FakeClock, settle } from "./fake-clock.ts";
+import { serviceWith } from "./service.ts";
+
+export class FakeChild implements Child {
+  readonly ref: ChildRef;
+  readonly mark: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly signals: string[] = [];
+  readonly #exited = Promise.withResolvers<Exit>();
+  readonly #gone = Promise.withResolvers<void>();
+  readonly exited = this.#exited.promise;
+  readonly gone = this.#gone.promise;
+  /** False: only SIGKILL ends it. */
+  obedient = true;
+
+  constructor(ref: ChildRef, mark: string, env: Readonly<Record<string, string>>) {
+    this.ref = ref;
+    this.mark = mark;
+    this.env = env;
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.signals.push(signal);
+    if (this.obedient || signal === "SIGKILL") this.end({ kind: "signal", signal });
+  }
+
+  /** The main process ends, and nothing is left. */
+  end(exit: Exit): void {
+    this.#exited.resolve(exit);
+    this.#gone.resolve();
+  }
+}
+
+export class FakeSpawner implements Spawner {
+  readonly spawned: FakeChild[] = [];
+  /** Processes of an earlier server, by pid. */
+  readonly living = new Map<number, FakeChild>();
+  /** Marks of processes that no record names. */
+  readonly strays = new Set<string>();
+  failure: Error | null = null;
+
+  spawn({ env }: { env: Readonly<Record<string, string>> }, mark: string): Child {
+    if (this.failure !== null) throw this.failure;
+    const pid = 100 + this.spawned.length;
+    const child = new FakeChild({ pid, startTime: pid * 10 }, mark, env);
+    this.spawned.push(child);
+    return child;
+  }
+
+  adopt(ref: ChildRef): Child | null {
+    const child = this.living.get(ref.pid);
+    return child?.ref.startTime === ref.startTime ? child : null;
+  }
+
+  async sweep(isUnwanted: (mark: string) => boolean): Promise<void> {
+    for (const mark of this.strays) if (isUnwanted(mark)) this.strays.delete(mark);
+  }
+}
+
+export class FakeLogs implements LogHub {
+  readonly notes: string[] = [];
+
+  attach(): void {
+    // Nobody writes.
+  }
+
+  note(_: InstanceRef, text: string): void {
+    this.notes.push(text);
+  }
+
+  async query(): Promise<readonly []> {
+    return [];
+  }
+
+  follow(): () => void {
+    return () => undefined;
+  }
+
+  forget(): void {
+    // Nothing is stored.
+  }
+
+  counters(): { stored: number; dropped: number } {
+    return { stored: 0, dropped: 0 };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // Nothing is open.
+  }
+}
+
+export interface FakeWorldOptions {
+  readonly services?: readonly Partial<Service>[];
+  readonly settings?: Partial<Config["settings"]>;
+  readonly instances?: readonly InstanceRef[];
+  /** Of an earlier world, whose server is gone. */
+  readonly dataDir?: string;
+}
+
+export type FakeWorld = ReturnType<typeof openFakeWorld>;
+
+export function openFakeWorld({
+  services = [{}],
+  settings,
+  instances = [],
+  dataDir,
+}: FakeWorldOptions = {}) {
+  const clock = new FakeClock();
+  const spawner = new FakeSpawner();
+  const logs = new FakeLogs();
+  const directory = dataDir ?? mkdtempSync(join(tmpdir(), "ten-"));
+  const store = openStore(directory);
+  const reports: unknown[] = [];
+  const probes = { answer: readyOnPort as (request: ProbeRequest) => ProbeAnswer, asked: 0 };
+  const config = fakeConfig({ services, settings: { ...settings, dataDir: directory }, instances });
+  const launcher = new Launcher({
+    dataDir: directory,
+    spawner,
+    ports: new Ports(() => true),
+    logs,
+    serverEnv: { PATH: "/usr/bin:/bin" },
+  });
+  const world = {
+    clock,
+    random: () => 0,
+    launcher,
+    prober: async (request: ProbeRequest) => {
+      probes.asked++;
+      return probes.answer(request);
+    },
+    queue: new StartQueue(config.settings),
+    table: store.instances,
+    logs,
+    hostOf: ({ service, id }: InstanceRef) => `${id}.${service}.localhost`,
+    report: (error: unknown) => reports.push(error),
+  };
+  const supervisor = new Supervisor(config, { domain: "localhost", world });
+  return {
+    clock,
+    spawner,
+    logs,
+    store,
+    probes,
+    reports,
+    dataDir: directory,
+    supervisor,
+    operator: new Operator(supervisor),
+    spawned: spawner.spawned,
+    /** Registers an instance, asleep. */
+    register: (id: string, service = "notes"): InstanceActor =>
+      supervisor.create({ service, id }, {}),
+    /** Time enough for a launch and its first probe. */
+    ready: () => clock.advance(5),
+    settle,
+    dispose() {
+      store[Symbol.dispose]();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+export function readyOnPort({ endpoints }: ProbeRequest): ProbeAnswer {
+  const [endpoint] = endpoints;
+  return endpoint ? { kind: "ready", endpoint } : { kind: "unready", reason: "no process" };
+}
+
+function fakeConfig({
+  services,
+  settings,
+  instances,
+}: Required<Pick<FakeWorldOptions, "services" | "settings" | "instances">>): Config {
+  const named = services.map((service) => serviceWith({ argv: ["sleep", "1"], ...service }));
+  return {
+    file: "/tenement.toml",
+    settings: {
+      dataDir: "/none",
+      maxRunning: 0,
+      maxStarting: 8,
+      trustedProxies: [],
+      logRetentionMs: 1e9,
+      logMaxBytes: 1e9,
+      tls: {
+        enabled: false,
+        acmeEmail: null,
+        domain: null,
+        httpsPort: 443,
+        httpPort: 80,
+        staging: false,
+        cacheDir: "/none/acme",
+        dnsProvider: null,
+      },
+      ...settings,
+    },
+    services: new Map(named.map((service) => [service.name, service])),
+    instances,
+    routing: { default: null, subdomain: new Map(), path: [] },
+  };
+}
