@@ -24,9 +24,6 @@ interface Pipe {
   readonly fd: number;
 }
 
-/** At this size the journal starts over, if all it holds is stored. */
-const JOURNAL_COMPACT_BYTES = 4 * 1024 * 1024;
-
 export class Intake {
   readonly #journal: Journal;
   readonly #onArrival: (arrival: Arrival) => void;
@@ -90,9 +87,9 @@ export class Intake {
     }
   }
 
-  /** To be called when all lines are stored; throws when the disk is full. */
-  compactJournal(): void {
-    if (this.#journal.size < JOURNAL_COMPACT_BYTES) return;
+  /** Starts the journal over if it is larger. To be called when all lines are stored; throws when the disk is full. */
+  compactJournal(bytesMax: number): void {
+    if (this.#journal.size <= bytesMax) return;
     const carries = [...this.#splitters].map(([source, { carry }]) => [source, carry] as const);
     this.#journal.compact(new Map(carries.filter(([, carry]) => carry.length > 0)));
   }

@@ -18,6 +18,8 @@ const SAY_DROPS_MS = 1000;
 const HOUSEKEEPING_MS = 60_000;
 /** Half a line that the last server left waits this long for its pipe to be attached; then it is taken for whole. */
 const ADOPTION_MS = 10_000;
+/** A larger journal starts over, once all it holds is stored. */
+const JOURNAL_BYTES_WANTED = 4 * 1024 * 1024;
 /** Turns that empty a pipe of a megabyte; what a writer that does not stop has added meanwhile can wait. */
 const CATCH_UP_TURNS_MAX = 20;
 
@@ -33,6 +35,8 @@ export class LogEngine {
   readonly #forgetting = new Set<InstanceRef>();
   #nextTurn: ReturnType<typeof setTimeout> | null = null;
   #dropsSaidAt = 0;
+  /** Lines have been stored since the archive and the journal were last kept within their sizes. */
+  #isTidyDue = false;
   #isTrimming = false;
   #isClosed = false;
 
@@ -80,8 +84,6 @@ export class LogEngine {
         void this.#answer(request);
         break;
       case "follow":
-        // What was written before is not for the new follower.
-        this.#turn();
         this.#followers.add(request.id, request.filter);
         break;
       case "unfollow":
@@ -103,7 +105,7 @@ export class LogEngine {
   #turn(): void {
     const most = this.#intake.readTurn();
     this.#sayDrops();
-    if (this.#queue.isDue) this.#flush();
+    if (this.#queue.isDue || this.#isTidyDue) this.#flush();
     this.#deliver();
     if (this.#nextTurn !== null) clearTimeout(this.#nextTurn);
     this.#nextTurn = null;
@@ -131,7 +133,9 @@ export class LogEngine {
     } else {
       this.#queue.drop(first.ref, lines.length);
     }
-    if (this.#queue.isDue) this.#queue.flush();
+    if (!this.#queue.isDue) return;
+    this.#queue.flush();
+    this.#isTidyDue = true;
   }
 
   #deliver(): void {
@@ -149,17 +153,19 @@ export class LogEngine {
 
   /** Writes what is queued, then does what has to wait for that. */
   #flush(): void {
+    this.#isTidyDue = false;
     if (!this.#queue.flush()) return;
+    // What is forgotten must not live on in the journal.
+    this.#compact(this.#forgetting.size > 0 ? 0 : JOURNAL_BYTES_WANTED);
     for (const ref of this.#forgetting) {
       if (this.#queue.forget(ref)) this.#forgetting.delete(ref);
     }
-    this.#compact();
     this.#trim();
   }
 
-  #compact(): void {
+  #compact(journalBytesMax: number): void {
     try {
-      this.#intake.compactJournal();
+      this.#intake.compactJournal(journalBytesMax);
     } catch {
       // The disk is full. The journal grows on for a while, then lines are kept in memory.
     }
@@ -214,7 +220,7 @@ export class LogEngine {
     this.#isClosed = true;
     this.#dropsSaidAt = 0;
     this.#turn();
-    if (this.#queue.flush()) this.#compact();
+    if (this.#queue.flush()) this.#compact(0);
     this.#intake.close();
     this.#queue.close();
     this.#send({ kind: "closed" });

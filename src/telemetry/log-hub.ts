@@ -28,7 +28,10 @@ export interface LogHub extends AsyncDisposable {
    * Rejects with STORAGE_FAILED.
    */
   query(filter: LogFilter, limit: number): Promise<readonly LogLine[]>;
-  /** Calls `onLines` for matching lines from now on; the returned function ends it. */
+  /**
+   * Calls `onLines` for matching lines from now on; the returned function ends it. It is in place, at the latest, when
+   * a query made after it is answered.
+   */
   follow(filter: LogFilter, onLines: (lines: readonly LogLine[]) => void): () => void;
   /** Deletes what is stored of an instance. */
   forget(ref: InstanceRef): void;
@@ -80,6 +83,8 @@ class WorkerLogHub implements LogHub {
   }
 
   attach(ref: InstanceRef, pipes: OutputPipes): void {
+    // What is written from now on waits in the pipes for the next server.
+    if (this.#state === "closing") return;
     const opened: number[] = [];
     try {
       for (const path of [pipes.stdout, pipes.stderr]) {
@@ -99,6 +104,7 @@ class WorkerLogHub implements LogHub {
   }
 
   query(filter: LogFilter, limit: number): Promise<readonly LogLine[]> {
+    if (this.#state === "closing") return Promise.reject(closedError());
     const id = this.#nextId++;
     const answer = Promise.withResolvers<readonly LogLine[]>();
     this.#queries.set(id, answer);
@@ -132,7 +138,7 @@ class WorkerLogHub implements LogHub {
   }
 
   #tell(request: LogRequest): void {
-    this.#worker.postMessage(request);
+    if (this.#state !== "closing") this.#worker.postMessage(request);
   }
 
   #receive(reply: LogReply): void {
@@ -157,6 +163,8 @@ class WorkerLogHub implements LogHub {
         break;
       case "closed":
         this.#worker.terminate();
+        for (const { reject } of this.#queries.values()) reject(closedError());
+        this.#queries.clear();
         this.#closed.resolve();
         break;
       default:
@@ -176,4 +184,8 @@ class WorkerLogHub implements LogHub {
     this.#queries.delete(id);
     return answer;
   }
+}
+
+function closedError(): TenError {
+  return new TenError("STORAGE_FAILED", "Cannot search the logs: they are closed");
 }

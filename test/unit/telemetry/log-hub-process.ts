@@ -11,4 +11,6 @@ hub.follow({}, (lines) => {
   seen += lines.length;
   process.stdout.write(`${seen}\n`);
 });
+// Answered after the follower is in place, so that none of what is written from now on escapes it.
+await hub.query({}, 1);
 process.stdout.write("attached\n");

@@ -1,6 +1,6 @@
 import { Database } from "bun:sqlite";
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync, writeSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { InstanceRef } from "../../../src/core/ref.ts";
@@ -35,7 +35,7 @@ async function openHub(): Promise<LogHub> {
     maxBytes: 1 << 30,
     onNotice: (text) => notices.push(text),
   });
-  closers.push(() => hub[Symbol.asyncDispose]());
+  closers.push(async () => await hub[Symbol.asyncDispose]());
   return hub;
 }
 
@@ -98,7 +98,9 @@ test("a follower is given the lines that match, from now on and until it ends", 
   hub.attach(ALICE, alice.pipes);
   hub.attach(BOB, bob.pipes);
   writeSync(alice.fds.stdout, "fish before\n");
+  await texts(hub);
   const first = followed(hub, { count: 1, filter: { id: "alice", search: "fish" } });
+  // Answered after the follower is in place.
   await texts(hub);
   writeSync(bob.fds.stdout, "bob's fish\n");
   writeSync(alice.fds.stdout, "no match\na fish\n");
@@ -164,6 +166,15 @@ test("closing stores what is in the pipes, and the next hub goes on in the middl
   expect(await texts(second)).toEqual(["whole", "half", "meanwhile"]);
 });
 
+test("is quiet once closed, and says so to who searches", async () => {
+  const output = launch(ALICE);
+  const hub = await openHub();
+  await hub[Symbol.asyncDispose]();
+  hub.note(ALICE, "too late");
+  hub.attach(ALICE, output.pipes);
+  await expect(hub.query({}, 1)).rejects.toThrow("Cannot search the logs: they are closed");
+});
+
 test("a kill of the process that reads loses and doubles no line", async () => {
   const output = launch(ALICE);
   let written = 0;
@@ -191,7 +202,7 @@ test("a kill of the process that reads loses and doubles no line", async () => {
   const hub = await openHub();
   hub.attach(ALICE, output.pipes);
   expect(await texts(hub)).toEqual(numbered(0, written));
-});
+}, 60_000);
 
 test("counts and says what it drops of a flood, and loses sight of no line", async () => {
   const hub = await openHub();
@@ -217,10 +228,14 @@ test("counts and says what it drops of a flood, and loses sight of no line", asy
 
 test("forgets an instance and nobody else", async () => {
   const hub = await openHub();
+  const output = launch(ALICE);
+  hub.attach(ALICE, output.pipes);
+  writeSync(output.fds.stdout, "another secret\n");
   hub.note(ALICE, "secret");
   hub.note(BOB, "public");
   hub.forget(ALICE);
   expect(await texts(hub)).toEqual(["public"]);
+  expect(readFileSync(`${file}.intake`, "latin1")).not.toContain("secret");
   hub.note(ALICE, "a new alice");
   expect(await texts(hub)).toEqual(["public", "a new alice"]);
 });
