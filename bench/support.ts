@@ -1,0 +1,75 @@
+// What the benchmarks share: a server of our own, waiting for a port, medians.
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+export const TEN = join(import.meta.dir, "../dist/ten");
+
+export interface Server extends AsyncDisposable {
+  readonly port: number;
+  readonly directory: string;
+  ten(...args: string[]): Promise<string>;
+}
+
+/** Serves `config` with the compiled binary on a free port of 127.0.0.1. */
+export async function serve(config: string): Promise<Server> {
+  const directory = mkdtempSync(join(tmpdir(), "ten-bench-"));
+  writeFileSync(join(directory, "tenement.toml"), config);
+  const port = freePort();
+  const env = { PATH: process.env["PATH"] ?? "", HOME: directory };
+  const options = { cwd: directory, env, stderr: "inherit" } as const;
+  const server = Bun.spawn([TEN, "serve", "--port", String(port), "--bind", "127.0.0.1"], {
+    ...options,
+    stdout: "ignore",
+  });
+  await untilListening(port);
+  return {
+    port,
+    directory,
+    async ten(...args) {
+      const child = Bun.spawn([TEN, ...args], { ...options, stdout: "pipe" });
+      const output = await child.stdout.text();
+      if ((await child.exited) !== 0) throw new Error(`ten ${args.join(" ")} failed`);
+      return output;
+    },
+    async [Symbol.asyncDispose]() {
+      server.kill("SIGTERM");
+      await server.exited;
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+export function freePort(): number {
+  const listener = Bun.listen({
+    hostname: "127.0.0.1",
+    port: 0,
+    socket: { data: () => undefined },
+  });
+  const { port } = listener;
+  listener.stop(true);
+  return port;
+}
+
+/** Polls every millisecond; resolves with the milliseconds it took. */
+export async function untilListening(port: number): Promise<number> {
+  const begun = performance.now();
+  for (;;) {
+    try {
+      const socket = await Bun.connect({
+        hostname: "127.0.0.1",
+        port,
+        socket: { data: () => undefined },
+      });
+      socket.end();
+      return performance.now() - begun;
+    } catch {
+      await Bun.sleep(1);
+    }
+  }
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+}

@@ -1,0 +1,6 @@
+// The tenant of the benchmarks: answers every request with a dozen bytes.
+Bun.serve({
+  hostname: "127.0.0.1",
+  port: Number(process.env["PORT"]),
+  fetch: () => new Response("Hello, world"),
+});

@@ -1,0 +1,67 @@
+// What waking adds: a request that wakes a sleeping instance, against starting the same application by hand and
+// polling it every millisecond. In turn, in one run; the difference of the medians is the server's own. Needs dist/ten.
+import { freePort, median, serve } from "./support.ts";
+
+const ROUNDS = 25;
+const bun = process.execPath;
+const APPLICATIONS = {
+  bun: `${bun} ${import.meta.dir}/tenant.ts`,
+  node: `node ${import.meta.dir}/tenant.mjs`,
+  python: "python3 -m http.server {port} --bind 127.0.0.1",
+};
+
+const services = Object.entries(APPLICATIONS).map(
+  ([name, command]) => `[service.${name}]\ncommand = "${command}"\nidle_timeout = 300\n`,
+);
+await using server = await serve(services.join("\n"));
+
+console.log(`medians of ${ROUNDS} rounds, milliseconds`);
+console.log("application   by hand      woken   the server's own   ratio");
+for (const [name, command] of Object.entries(APPLICATIONS)) {
+  await server.ten("spawn", `${name}:a`, "--no-start");
+  const hand: number[] = [];
+  const woken: number[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    hand.push(await startByHand(command));
+    woken.push(await wake(name));
+  }
+  const own = median(woken) - median(hand);
+  const ratio = median(woken) / median(hand);
+  const cells = [median(hand), median(woken), own].map((value) => value.toFixed(1));
+  console.log(
+    `${name.padEnd(12)} ${cells[0]?.padStart(8)} ${cells[1]?.padStart(10)} ${cells[2]?.padStart(18)} ${ratio.toFixed(2).padStart(7)}`,
+  );
+}
+
+async function startByHand(command: string): Promise<number> {
+  const port = freePort();
+  const begun = performance.now();
+  const argv = command.replace("{port}", String(port)).split(" ");
+  const child = Bun.spawn(argv, {
+    env: { PATH: process.env["PATH"] ?? "", PORT: String(port) },
+    stdio: ["ignore", "ignore", "ignore"],
+  });
+  for (;;) {
+    try {
+      await (await fetch(`http://127.0.0.1:${port}/`)).text();
+      break;
+    } catch {
+      await Bun.sleep(1);
+    }
+  }
+  const took = performance.now() - begun;
+  child.kill("SIGKILL");
+  await child.exited;
+  return took;
+}
+
+async function wake(service: string): Promise<number> {
+  await server.ten("sleep", `${service}:a`);
+  const begun = performance.now();
+  const answer = await fetch(`http://127.0.0.1:${server.port}/`, {
+    headers: { Host: `a.${service}.localhost` },
+  });
+  await answer.text();
+  if (!answer.ok) throw new Error(`${service} answered ${answer.status}`);
+  return performance.now() - begun;
+}
