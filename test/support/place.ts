@@ -1,0 +1,73 @@
+// A directory of its own for each server under test: configuration, data, sockets; short enough for Unix sockets.
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, dirname, join } from "node:path";
+import { parse, stringify, type TomlTable } from "smol-toml";
+import { ROOT } from "./executable.ts";
+
+export interface PlaceOptions {
+  /** A folder of examples/, copied together with its siblings. */
+  readonly example?: string;
+  /** The text of a tenement.toml; without it and an example the configuration is empty. */
+  readonly configText?: string;
+  /** Keys to set in each service. */
+  readonly service?: Readonly<Record<string, unknown>>;
+  /** Keys to set under `[settings]`. */
+  readonly settings?: Readonly<Record<string, unknown>>;
+}
+
+export interface Place {
+  readonly root: string;
+  readonly configFile: string;
+  readonly dataDir: string;
+  remove(): void;
+}
+
+export function openPlace(options: PlaceOptions): Place {
+  const root = mkdtempSync(join(tmpdir(), "ten-"));
+  const folder = options.example === undefined ? join(root, "app") : copyExamples(root, options);
+  mkdirSync(folder, { recursive: true });
+  const configFile = join(folder, "tenement.toml");
+  const text = options.configText ?? readIfExample(configFile, options);
+  writeFileSync(configFile, adapt(text, { root, ...options }));
+  return {
+    root,
+    configFile,
+    dataDir: join(root, "data"),
+    remove: () => rmSync(root, { recursive: true, force: true, maxRetries: 5 }),
+  };
+}
+
+function copyExamples(root: string, { example = "" }: PlaceOptions): string {
+  const copy = join(root, "examples");
+  cpSync(join(ROOT, "examples"), copy, {
+    recursive: true,
+    // What running or building an example leaves behind.
+    filter: (path) =>
+      basename(path) !== "tenement-data" &&
+      !(basename(dirname(path)) === "go-http" && basename(path) === "server"),
+  });
+  return join(copy, example);
+}
+
+function readIfExample(configFile: string, { example }: PlaceOptions): string {
+  return example === undefined ? "" : readFileSync(configFile, "utf8");
+}
+
+/** Sets the keys asked for, and moves sockets here: by default all servers of a machine share a directory. */
+function adapt(
+  text: string,
+  { root, service = {}, settings = {} }: PlaceOptions & { root: string },
+): string {
+  const config = parse(text);
+  const { data_dir: _, ...kept } = (config["settings"] ?? {}) as TomlTable;
+  const services = Object.entries((config["service"] ?? {}) as TomlTable).map(([name, table]) => [
+    name,
+    { socket: join(root, "s", "{name}-{id}.sock"), ...(table as TomlTable), ...service },
+  ]);
+  return stringify({
+    ...config,
+    settings: { ...kept, ...settings },
+    service: Object.fromEntries(services),
+  });
+}

@@ -1,0 +1,230 @@
+// The compiled server under test: starts it in a directory of its own, talks to it, ends it and all it started.
+import type { Subprocess } from "bun";
+import { join } from "node:path";
+import type { InstanceAnswer } from "../../src/control/wire.ts";
+import { bunSpawner } from "../../src/platform/spawner.ts";
+import { executable, ROOT } from "./executable.ts";
+import { openPlace, type Place, type PlaceOptions } from "./place.ts";
+import {
+  fetchReply,
+  openResponse,
+  type Reply,
+  type RequestOptions,
+  SocketClient,
+} from "./request.ts";
+import { until } from "./until.ts";
+
+export interface TenOptions extends PlaceOptions {
+  /** Further arguments of `ten serve`. */
+  readonly args?: readonly string[];
+}
+
+export interface CommandResult {
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly exitCode: number;
+}
+
+/** Starts a server at a port that the system chooses; resolves once it listens. */
+export async function startTen(options: TenOptions = {}): Promise<Ten> {
+  const ten = new Ten({ binary: await executable(), place: openPlace(options), options });
+  try {
+    await ten.start();
+    return ten;
+  } catch (error) {
+    await ten[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** Runs `scenario` with a server of its own; when it fails, prints what the server said. */
+export async function withTen(
+  options: TenOptions,
+  scenario: (ten: Ten) => Promise<void>,
+): Promise<void> {
+  await using ten = await startTen(options);
+  try {
+    await scenario(ten);
+  } catch (error) {
+    console.error(`The server said:\n${ten.output}`);
+    throw error;
+  }
+}
+
+/** What is kept of a server's output, for the message of a failure. */
+const OUTPUT_CHARS_MAX = 64 * 1024;
+/** Longer than any stop_timeout of a test. */
+const STOP_PATIENCE_MS = 20_000;
+const LISTENING = /\bhttp:\/\/\S+?:(\d+)/;
+
+type Server = Subprocess<"ignore", "pipe", "pipe">;
+
+export class Ten implements AsyncDisposable {
+  readonly #binary: string;
+  readonly #place: Place;
+  readonly #args: readonly string[];
+  #server: Server | null = null;
+  #port = 0;
+  #output = "";
+
+  constructor({ binary, place, options }: { binary: string; place: Place; options: TenOptions }) {
+    this.#binary = binary;
+    this.#place = place;
+    this.#args = options.args ?? [];
+  }
+
+  /** Of the server that runs now; each start gets another one. */
+  get port(): number {
+    return this.#port;
+  }
+
+  get pid(): number {
+    if (this.#server === null) throw new Error("No server is running");
+    return this.#server.pid;
+  }
+
+  get dataDir(): string {
+    return this.#place.dataDir;
+  }
+
+  get configFile(): string {
+    return this.#place.configFile;
+  }
+
+  /** A directory that goes with the server. */
+  get root(): string {
+    return this.#place.root;
+  }
+
+  /** What the servers wrote to standard output and standard error, as far as it is kept. */
+  get output(): string {
+    return this.#output;
+  }
+
+  /** Starts a server on the same data as the one before. */
+  async start(): Promise<void> {
+    const server = Bun.spawn([this.#binary, "serve", "--port", "0", ...this.#args], {
+      cwd: this.#place.root,
+      env: this.#environment(),
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    this.#server = server;
+    const listening = Promise.withResolvers<number>();
+    void this.#read(server.stdout, listening.resolve);
+    void this.#read(server.stderr, listening.resolve);
+    void server.exited.then((code) => {
+      listening.reject(
+        new Error(`The server ended with ${code} before it listened:\n${this.#output}`),
+      );
+    });
+    this.#port = await listening.promise;
+  }
+
+  /** Asks the server to end, as the system does; resolves with its exit code when it has. */
+  async stop(): Promise<number> {
+    return await this.#end("SIGTERM");
+  }
+
+  /** Ends the server without a chance to say goodbye; its tenants live on. */
+  async kill9(): Promise<void> {
+    await this.#end("SIGKILL");
+  }
+
+  async restart(): Promise<void> {
+    if (this.#server !== null) await this.stop();
+    await this.start();
+  }
+
+  /** Runs a command against this server. */
+  async ten(...args: readonly string[]): Promise<CommandResult> {
+    const child = Bun.spawn([this.#binary, ...args], {
+      cwd: this.#place.root,
+      env: this.#environment(),
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    const [stdout, stderr, exitCode] = await Promise.all([
+      child.stdout.text(),
+      child.stderr.text(),
+      child.exited,
+    ]);
+    return { stdout, stderr, exitCode };
+  }
+
+  /** Runs a command that must succeed; resolves with what it printed. */
+  async must(...args: readonly string[]): Promise<string> {
+    const { stdout, stderr, exitCode } = await this.ten(...args);
+    if (exitCode === 0) return stdout;
+    throw new Error(`ten ${args.join(" ")} ended with ${exitCode}:\n${stdout}${stderr}`);
+  }
+
+  /** What `ten ps` knows of an instance; null when it is not registered. */
+  async instance(ref: string): Promise<InstanceAnswer | null> {
+    const all: InstanceAnswer[] = JSON.parse(await this.must("ps", "-a", "--json"));
+    return all.find(({ id }) => id === ref) ?? null;
+  }
+
+  /** Resolves once an instance is in a state. */
+  untilState(ref: string, state: InstanceAnswer["state"]): Promise<InstanceAnswer> {
+    return until(`${ref} is ${state}`, async () => {
+      const instance = await this.instance(ref);
+      return instance?.state === state && instance;
+    });
+  }
+
+  /** Sends a request with a Host header, and reads the whole answer. */
+  get(host: string, path: string, options: RequestOptions = {}): Promise<Reply> {
+    return fetchReply({ port: this.#port, host, path }, options);
+  }
+
+  /** Sends a request; resolves with the head of the answer, whose body is still to be read. */
+  open(host: string, path: string, options: RequestOptions = {}): ReturnType<typeof openResponse> {
+    return openResponse({ port: this.#port, host, path }, options);
+  }
+
+  webSocket(host: string, path: string): SocketClient {
+    return new SocketClient({ port: this.#port, host, path });
+  }
+
+  /** Ends the server, whatever it started, and removes the directory. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#end("SIGTERM");
+    // After a SIGKILL nobody but the mark in their environment knows the tenants.
+    await bunSpawner.sweep((mark) => mark.startsWith(`${this.dataDir}/`));
+    this.#place.remove();
+  }
+
+  async #end(signal: "SIGTERM" | "SIGKILL"): Promise<number> {
+    const server = this.#server;
+    if (server === null) return 0;
+    this.#server = null;
+    server.kill(signal);
+    const impatience = setTimeout(() => server.kill("SIGKILL"), STOP_PATIENCE_MS);
+    const exitCode = await server.exited;
+    clearTimeout(impatience);
+    return exitCode;
+  }
+
+  async #read(stream: ReadableStream<Uint8Array>, onPort: (port: number) => void): Promise<void> {
+    const decoder = new TextDecoder();
+    let text = "";
+    for await (const chunk of stream) {
+      const piece = decoder.decode(chunk, { stream: true });
+      this.#output = (this.#output + piece).slice(-OUTPUT_CHARS_MAX);
+      text = (text + piece).slice(-OUTPUT_CHARS_MAX);
+      const port = LISTENING.exec(text)?.[1];
+      if (port !== undefined) onPort(Number(port));
+    }
+  }
+
+  #environment(): Record<string, string> {
+    const { PATH = "", HOME = "/", LANG = "C.UTF-8" } = process.env;
+    return {
+      PATH: `${join(ROOT, "node_modules/.bin")}:${PATH}`,
+      HOME,
+      LANG,
+      NO_COLOR: "1",
+      TENEMENT_CONFIG: this.#place.configFile,
+      TENEMENT_DATA_DIR: this.#place.dataDir,
+    };
+  }
+}

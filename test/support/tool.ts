@@ -1,0 +1,25 @@
+// Programs that scenario tests need besides the executable: a test without its program is skipped, and says so.
+
+export interface Tool {
+  /** Looked for in PATH. */
+  readonly program: string;
+  /** The Debian package that brings it. */
+  readonly debianPackage: string;
+}
+
+/**
+ * For `test.skipIf`: true when the program is not installed, which is also printed.
+ * With TEN_TEST_REQUIRE_ALL=1 a missing program is an error, so that a gate can't pass by skipping.
+ */
+export function isMissing({ program, debianPackage }: Tool): boolean {
+  if (Bun.which(program) !== null) return false;
+  const message = `"${program}" is not installed: apt-get install ${debianPackage}`;
+  if (process.env["TEN_TEST_REQUIRE_ALL"] === "1") throw new Error(message);
+  console.warn(`skipped tests: ${message}`);
+  return true;
+}
+
+export const PYTHON: Tool = { program: "python3", debianPackage: "python3" };
+export const NODE: Tool = { program: "node", debianPackage: "nodejs" };
+export const GO: Tool = { program: "go", debianPackage: "golang-go" };
+export const CHROMIUM: Tool = { program: "chromium", debianPackage: "chromium" };

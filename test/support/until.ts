@@ -1,0 +1,22 @@
+// Waits for what no event tells of.
+import { setTimeout as delay } from "node:timers/promises";
+
+const POLL_MS = 20;
+/** Long enough for a loaded machine: reaching it means that the thing never happens. */
+const PATIENCE_MS = 30_000;
+
+/** Asks again until the answer is neither false nor nullish, and returns it; throws, naming `what`, after 30 s. */
+export async function until<Answer>(
+  what: string,
+  ask: () => Answer | Promise<Answer>,
+): Promise<Exclude<Answer, false | null | undefined>> {
+  const deadline = performance.now() + PATIENCE_MS;
+  for (;;) {
+    const answer = await ask();
+    if (answer !== false && answer !== null && answer !== undefined) {
+      return answer as Exclude<Answer, false | null | undefined>;
+    }
+    if (performance.now() > deadline) throw new Error(`Waited in vain: ${what}`);
+    await delay(POLL_MS);
+  }
+}
