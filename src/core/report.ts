@@ -86,6 +86,28 @@ function wantedAfter(after: After): Wanted {
   }
 }
 
+/** The state in which an instance begins when the server starts; what is to run is woken afterwards. */
+export function restoreState({
+  wanted,
+  reason,
+}: {
+  readonly wanted: Wanted;
+  readonly reason: string | null;
+}): InstanceState {
+  switch (wanted) {
+    case "running":
+    case "asleep":
+      return { kind: "asleep" };
+    case "stopped":
+    case "disabled":
+      return { kind: "stopped", disabled: wanted === "disabled" };
+    case "failed":
+      return { kind: "failed", reason: reason ?? "unknown" };
+    default:
+      return unreachable(wanted);
+  }
+}
+
 /** Why an instance is not running, where the state knows. */
 export function reportReason(state: InstanceState): string | null {
   if (state.kind === "waiting" || state.kind === "failed") return state.reason;

@@ -16,6 +16,7 @@ import {
 import { idleAt } from "../core/deadlines.ts";
 import { nextDeadline, step } from "../core/lifecycle.ts";
 import { formatRef, type InstanceRef } from "../core/ref.ts";
+import { restoreState } from "../core/report.ts";
 import type { Service } from "../core/service.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { InstanceRow, InstanceTable } from "../store/instances.ts";
@@ -64,7 +65,7 @@ export class InstanceActor implements Startable {
     this.#record = new InstanceRecord(ref, { table: world.table, report: world.report, wanted });
     this.#world = world;
     this.#meter = new TrafficMeter(world.clock, () => this.#trafficChanged());
-    this.#instance = newInstance(ref, restingState(row));
+    this.#instance = newInstance(ref, restoreState(row));
     this.#process = new InstanceProcess({
       ...world,
       ref,
@@ -275,22 +276,6 @@ const AT_REST: ReadonlySet<InstanceState["kind"]> = new Set(["asleep", "stopped"
 /** No process, and none to come by itself. */
 export function isAtRest({ kind }: InstanceState): boolean {
   return AT_REST.has(kind);
-}
-
-/** The state in which a registered instance begins when the server starts. */
-function restingState({ wanted, reason }: InstanceRow): InstanceState {
-  switch (wanted) {
-    case "running":
-    case "asleep":
-      return { kind: "asleep" };
-    case "stopped":
-    case "disabled":
-      return { kind: "stopped", disabled: wanted === "disabled" };
-    case "failed":
-      return { kind: "failed", reason: reason ?? "unknown" };
-    default:
-      return unreachable(wanted);
-  }
 }
 
 function refusalError(ref: InstanceRef, { code, reason, retryAfterMs }: Refusal): TenError {
