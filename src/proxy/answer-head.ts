@@ -22,8 +22,16 @@ export function readAnswerHead(raw: RawHead, requestMethod: string): AnswerHead 
     reason: raw.reason,
     fields: raw.fields,
     framing,
-    keepAlive: raw.keepAlive && raw.versionMinor === 1 && framing.kind !== "close",
+    keepAlive: raw.versionMinor === 1 && framing.kind !== "close" && !saysClose(raw),
   };
+}
+
+/** llhttp also counts on a body that HEAD leaves out, so its no is asked again. */
+function saysClose({ keepAlive, fields }: RawHead): boolean {
+  if (keepAlive) return false;
+  return fields.some(
+    (value, index) => fields[index - 1]?.toLowerCase() === "connection" && /\bclose\b/i.test(value),
+  );
 }
 
 function decideFraming(raw: RawHead, requestMethod: string): Framing {

@@ -175,6 +175,7 @@ export class Connection implements Client {
     }
   }
 
+  /** The time for a head runs from its first byte, the idle time from the last answer. */
   #sweepReading(now: number, since: number): void {
     if (!this.#heads.midway && !this.#fresh) {
       if (now - since >= IDLE_MS_MAX) this.#socket.destroy();
@@ -250,8 +251,9 @@ export class Connection implements Client {
   }
 
   #readHead(bytes: Buffer): void {
-    if (!this.#heads.midway) this.#beginHead();
+    const wasMidway = this.#heads.midway;
     this.#keep(bytes, this.#heads.feed(bytes));
+    if (!wasMidway) this.#state = { kind: "reading", since: this.#context.clock.now() };
     const raw = this.#heads.take();
     if (raw === null) return;
     const head = readRequestHead(raw, this.peer);
@@ -260,11 +262,6 @@ export class Connection implements Client {
     this.#state = { kind: "exchange", exchange };
     if (this.#halfClose !== null) this.#halfClose = { ...this.#halfClose, probed: false };
     exchange.start();
-  }
-
-  /** The time for a head runs from its first byte, the idle time from the last answer. */
-  #beginHead(): void {
-    if (!this.#fresh) this.#state = { kind: "reading", since: this.#context.clock.now() };
   }
 
   #keep(bytes: Buffer, consumed: number): void {

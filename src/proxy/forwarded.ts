@@ -1,5 +1,5 @@
 // Who the client is, and whether its word about the client before it is taken.
-import { BlockList, isIPv6 } from "node:net";
+import { BlockList, isIP, isIPv6 } from "node:net";
 
 export interface Peer {
   /** Textual address without a zone; IPv4 also where the socket is IPv6. */
@@ -11,12 +11,13 @@ export interface Peer {
 
 export type TrustCheck = (address: string) => boolean;
 
-/** Reads addresses and CIDR blocks of both families; throws a RangeError or TypeError for anything else. */
+/** Reads addresses and CIDR blocks of both families; throws a RangeError for anything else. */
 export function parseTrustedProxies(blocks: readonly string[]): TrustCheck {
   if (blocks.length === 0) return () => false;
   const list = new BlockList();
   for (const block of blocks) {
     const [address = "", prefix] = block.split("/");
+    if (isIP(address) === 0) throw new RangeError(`"${block}" is neither an address nor a block`);
     const family = isIPv6(address) ? "ipv6" : "ipv4";
     if (prefix === undefined) list.addAddress(address, family);
     else list.addSubnet(address, Number(prefix), family);

@@ -59,7 +59,7 @@ export function readRequestHead(raw: RawHead, peer: Peer): RequestHead {
     path: pathOf(target),
     host,
     versionMinor: raw.versionMinor,
-    framing: found.framing,
+    framing: isEmpty(found.framing) ? { kind: "none" } : found.framing,
     keepAlive: raw.keepAlive,
     upgrade: found.upgrade,
     expectsContinue: found.expectsContinue,
@@ -69,6 +69,10 @@ export function readRequestHead(raw: RawHead, peer: Peer): RequestHead {
       `${found.upgrade ? "Connection: Upgrade\r\n" : ""}` +
       `${renderForwarded(peer, found.host ?? authority ?? "", found.hearsay)}\r\n`,
   };
+}
+
+function isEmpty(framing: Framing): boolean {
+  return framing.kind === "length" && framing.bytes === 0;
 }
 
 function malformed(reason: string): RequestRefused {

@@ -21,9 +21,14 @@ interface ParserClass {
 interface NativeParser {
   initialize(type: number, resource: object, headBytesMax: number, leniency: number): void;
   /** Bytes taken, or an Error with llhttp's code. */
-  execute(bytes: Buffer): number | (Error & { code?: string });
+  execute(bytes: Buffer): number | NativeError;
   // biome-ignore lint/suspicious/noExplicitAny: callbacks of several shapes, by number
   [callback: number]: (...args: any[]) => unknown;
+}
+
+interface NativeError extends Error {
+  readonly code?: string;
+  readonly bytesParsed?: number;
 }
 
 const { HTTPParser, allMethods } = (
@@ -36,7 +41,11 @@ export const HEAD_BYTES_MAX = 64 * 1024;
 /** More are an attack on memory: each costs far more than its bytes. */
 export const FIELDS_MAX = 1000;
 
+/** Wanted by the binding for tracing, which we don't do. */
+const RESOURCE = {};
+
 const LF = 10;
+const CR = 13;
 
 /** Told from the callback: the head ends the parse, so that its end is known to the byte. */
 const STOP_AFTER_HEAD = 2;
@@ -75,6 +84,7 @@ export class ParseFailure extends Error {
 /** Reads one head after the other from a connection, stopping behind each. */
 export class HeadParser {
   readonly #native = new HTTPParser();
+  readonly #type: number;
   #head: RawHead | null = null;
   #fields: string[] = [];
   #target = "";
@@ -82,8 +92,7 @@ export class HeadParser {
   #bytes = 0;
 
   constructor(kind: "request" | "response") {
-    const type = kind === "request" ? HTTPParser.REQUEST : HTTPParser.RESPONSE;
-    this.#native.initialize(type, {}, HEAD_BYTES_MAX, HTTPParser.kLenientNone);
+    this.#type = kind === "request" ? HTTPParser.REQUEST : HTTPParser.RESPONSE;
     this.#native[HTTPParser.kOnHeaders] = (fields: string[], target: string) => {
       this.#fields.push(...fields);
       this.#target += target;
@@ -99,11 +108,21 @@ export class HeadParser {
 
   /** Takes bytes up to the end of a head and tells how many; then `take` has it. Throws ParseFailure. */
   feed(bytes: Buffer): number {
+    // Old clients send an empty line after a body; it belongs to no head.
+    const blank = this.midway ? 0 : countLineEnds(bytes);
+    if (blank === bytes.length) return blank;
+    return blank + this.#feed(blank === 0 ? bytes : bytes.subarray(blank));
+  }
+
+  #feed(bytes: Buffer): number {
+    // Anew for each head: one that was stopped swallows the errors of those that follow.
+    if (!this.midway) initialize(this.#native, this.#type);
     if (!this.#line.endsWith("\n")) {
       const end = bytes.indexOf(LF) + 1;
       this.#line += bytes.toString("latin1", 0, end === 0 ? bytes.length : end);
     }
-    const consumed = execute(this.#native, bytes);
+    const consumed = this.#native.execute(bytes);
+    if (typeof consumed !== "number") throw failureOf(consumed);
     this.#bytes += consumed;
     // llhttp counts names and values but not the white space around them, which could go on for ever.
     if (this.#bytes > HEAD_BYTES_MAX) throw new ParseFailure("tooLarge", "header block");
@@ -123,11 +142,11 @@ export class HeadParser {
   readonly #complete = (
     versionMajor: number,
     versionMinor: number,
-    fields: string[] | null,
-    method: number | null,
-    target: string | null,
-    status: number | null,
-    reason: string | null,
+    fields: string[] | undefined,
+    method: number | undefined,
+    target: string | undefined,
+    status: number | undefined,
+    reason: string | undefined,
     _upgrade: boolean,
     keepAlive: boolean,
   ): number => {
@@ -135,25 +154,24 @@ export class HeadParser {
       line: this.#line,
       versionMajor,
       versionMinor,
-      method: method === null ? "" : (allMethods[method] ?? ""),
+      method: method === undefined ? "" : (allMethods[method] ?? ""),
       target: target ?? this.#target,
       status: status ?? 0,
       reason: reason ?? "",
       fields: fields ?? this.#fields,
       keepAlive,
     };
-    if (fields === null) {
-      this.#fields = [];
-      this.#target = "";
-    }
+    this.#fields = [];
+    this.#target = "";
     return STOP_AFTER_HEAD;
   };
 }
 
-/** As if a head with a chunked body had come. An upgrade makes llhttp stop exactly behind the body. */
+/** As if a head with a chunked body had come; whatever follows that body is an error, and so shows where it ends. */
 const CHUNKED_HEAD = Buffer.from(
-  "GET / HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: -\r\nTransfer-Encoding: chunked\r\n\r\n",
+  "GET / HTTP/1.1\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n",
 );
+const BYTES_BEHIND = "HPE_CLOSED_CONNECTION";
 
 /** Takes the chunks off bodies, one body after the other. */
 export class ChunkedParser {
@@ -163,12 +181,12 @@ export class ChunkedParser {
   done = true;
 
   constructor() {
-    this.#native.initialize(HTTPParser.REQUEST, {}, HEAD_BYTES_MAX, HTTPParser.kLenientNone);
     this.#native[HTTPParser.kOnHeaders] = (fields: string[]) => {
-      if (this.#emit === ignore) return;
       this.#trailers.push(...fields);
       boundFields(this.#trailers);
     };
+    // Without it the binding would hand out the pretended head with the trailers.
+    this.#native[HTTPParser.kOnHeadersComplete] = () => 0;
     this.#native[HTTPParser.kOnBody] = (bytes: Buffer) => this.#emit(bytes);
     this.#native[HTTPParser.kOnMessageComplete] = () => {
       this.done = true;
@@ -177,22 +195,32 @@ export class ChunkedParser {
 
   /** Expects a new body. */
   begin(): void {
-    this.#emit = ignore;
-    execute(this.#native, CHUNKED_HEAD);
+    initialize(this.#native, HTTPParser.REQUEST);
+    this.#native.execute(CHUNKED_HEAD);
     this.#trailers = [];
     this.done = false;
   }
 
-  /** Hands out what the bytes carry and tells how many belong to this body. Throws ParseFailure. */
+  /** Hands out what the bytes carry and tells how many this body and empty lines behind it take. Throws ParseFailure. */
   feed(bytes: Buffer, emit: (piece: Buffer) => void): number {
     this.#emit = emit;
-    return execute(this.#native, bytes);
+    const consumed = this.#native.execute(bytes);
+    if (typeof consumed === "number") return consumed;
+    if (!this.done || consumed.code !== BYTES_BEHIND) throw failureOf(consumed);
+    // The first byte of what follows has been taken already; line ends before it mean nothing.
+    return (consumed.bytesParsed ?? 1) - 1;
   }
 
   /** The trailers of the body that is done. */
   get trailers(): Fields {
     return this.#trailers;
   }
+}
+
+function countLineEnds(bytes: Buffer): number {
+  let count = 0;
+  while (bytes[count] === CR || bytes[count] === LF) count += 1;
+  return count;
 }
 
 function ignore(): void {
@@ -203,9 +231,11 @@ function boundFields(fields: Fields): void {
   if (fields.length / 2 > FIELDS_MAX) throw new ParseFailure("tooLarge", "number of fields");
 }
 
-function execute(native: NativeParser, bytes: Buffer): number {
-  const result = native.execute(bytes);
-  if (typeof result === "number") return result;
-  const code = result.code ?? result.message;
-  throw new ParseFailure(code === "HPE_HEADER_OVERFLOW" ? "tooLarge" : "malformed", code);
+function initialize(native: NativeParser, type: number): void {
+  native.initialize(type, RESOURCE, HEAD_BYTES_MAX, HTTPParser.kLenientNone);
+}
+
+function failureOf(error: NativeError): ParseFailure {
+  const code = error.code ?? error.message;
+  return new ParseFailure(code === "HPE_HEADER_OVERFLOW" ? "tooLarge" : "malformed", code);
 }
