@@ -6,6 +6,7 @@ const CODES = {
   REQUEST_INVALID: { status: 422, exit: 2 },
   REF_INVALID: { status: 422, exit: 2 },
   NOT_FOUND: { status: 404, exit: 1 },
+  METHOD_UNKNOWN: { status: 405, exit: 1 },
   INSTANCE_UNKNOWN: { status: 404, exit: 3 },
   SERVICE_UNKNOWN: { status: 404, exit: 3 },
   CONFLICT: { status: 409, exit: 1 },

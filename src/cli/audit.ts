@@ -1,0 +1,24 @@
+// ten audit: who changed what, and how it ended.
+import type { AuditAnswer } from "../control/wire.ts";
+import { defineCommand } from "./command.ts";
+import { type Column, renderSafe, renderTable } from "./output.ts";
+
+export const audit = defineCommand({
+  about:
+    "Lists changes, newest first: when, by whom, what, on which instance or token, and the outcome.",
+  operands: [],
+  flags: { limit: { kind: "text", short: "n", value: "N", about: "At most so many (100)" } },
+  examples: ["audit --limit 20"],
+  async run({ flags: { limit }, context }) {
+    const rows = await context.client().audit({ limit });
+    context.show(rows, () => renderTable(COLUMNS, rows));
+  },
+});
+
+const COLUMNS: readonly Column<AuditAnswer>[] = [
+  { title: "WHEN", cell: ({ at }) => `${at.slice(0, 19).replace("T", " ")}Z` },
+  { title: "WHO", cell: ({ actor }) => renderSafe(actor) },
+  { title: "ACTION", cell: ({ action }) => renderSafe(action) },
+  { title: "SUBJECT", cell: ({ subject }) => renderSafe(subject) },
+  { title: "OUTCOME", cell: ({ outcome }) => renderSafe(outcome) },
+];

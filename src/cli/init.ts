@@ -1,0 +1,55 @@
+// ten init: writes the first tenement.toml of a project.
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { renderJsonSchema } from "../config/json-schema.ts";
+import { CONFIG_FILE } from "../config/locate.ts";
+import { planStarter, type Project, SCHEMA_FILE } from "../config/starter.ts";
+import { messageOf, TenError } from "../core/errors.ts";
+import { defineCommand } from "./command.ts";
+
+export const init = defineCommand({
+  about: `Writes ${CONFIG_FILE} for the project in this directory, and the schema that editors check it with. Recognizes Python with or without uv, Node, Bun, Deno, Go and Rust. Never overwrites anything.`,
+  operands: [],
+  flags: {
+    name: { kind: "text", value: "NAME", about: "Name of the service (the directory's)" },
+    command: { kind: "text", value: "COMMAND", about: "How to start it (by the kind of project)" },
+  },
+  examples: ["init", 'init --name notes --command "uv run python app.py"'],
+  async run({ flags, context }) {
+    const { cwd } = context.shell;
+    const text = planStarter(readProject(cwd), flags);
+    if (!writeNew(join(cwd, CONFIG_FILE), text)) {
+      throw new TenError("CONFLICT", `Cannot write "${CONFIG_FILE}": it exists`, {
+        hint: "Edit it, or remove it first",
+      });
+    }
+    writeNew(join(cwd, SCHEMA_FILE), renderJsonSchema());
+    const name = /^\[service\.(.+)\]$/m.exec(text)?.[1] ?? "app";
+    context.say(`Wrote ${CONFIG_FILE}. Next:\n\n  ten serve\n  ten spawn ${name}:alice`);
+  },
+});
+
+function readProject(cwd: string): Project {
+  return {
+    directory: basename(cwd),
+    files: readdirSync(cwd),
+    read(file) {
+      try {
+        return readFileSync(join(cwd, file), "utf8");
+      } catch {
+        return null;
+      }
+    },
+  };
+}
+
+/** False: there is such a file already, and it stays as it is. */
+function writeNew(file: string, text: string): boolean {
+  try {
+    writeFileSync(file, text, { flag: "wx" });
+    return true;
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === "EEXIST") return false;
+    throw new TenError("FAILED", `Cannot write "${file}": ${messageOf(cause)}`, { cause });
+  }
+}

@@ -1,0 +1,117 @@
+// The program: finds the command, runs it, and turns what goes wrong into a message and an exit code.
+import { TenError } from "../core/errors.ts";
+import { renderSuggestion } from "../core/suggest.ts";
+import { type Command, GLOBAL_FLAGS, type GlobalValues } from "./command.ts";
+import { COMMANDS, findCommand, subcommandsOf } from "./commands.ts";
+import { Context, type Shell } from "./context.ts";
+import { renderCommandHelp, renderProgramHelp } from "./help.ts";
+import { renderSafe } from "./output.ts";
+import { checkOperands, findWords, parseArguments, usage } from "./parse.ts";
+
+/** Runs one command line, without the program's own name; resolves to the exit code. */
+export async function runProgram(argv: readonly string[], shell: Shell): Promise<number> {
+  try {
+    return await run(argv, shell);
+  } catch (thrown) {
+    // A command on several instances may fail for more than one of them.
+    const failures: readonly unknown[] =
+      thrown instanceof AggregateError ? thrown.errors : [thrown];
+    for (const failure of failures) complain(failure, shell);
+    const [first] = failures;
+    return first instanceof TenError ? first.exit : 1;
+  }
+}
+
+async function run(argv: readonly string[], shell: Shell): Promise<number> {
+  const [first = ""] = argv;
+  if (first === "--version" || first === "-V") {
+    const { renderVersion } = await import("../build-info.ts");
+    shell.print(`${renderVersion()}\n`);
+    return 0;
+  }
+  if (first === "__complete") {
+    const { printCompletions } = await import("./complete.ts");
+    await printCompletions(argv.slice(1), shell);
+    return 0;
+  }
+  const { words, wantsHelp } = findWords(argv);
+  const texts = words.map(({ text }) => text);
+  if (texts[0] === "help") return await showHelp(argv.slice((words[0]?.index ?? 0) + 1), shell);
+  if (wantsHelp) return await showHelp(texts, shell);
+  if (texts.length === 0) return await missCommand(argv, shell);
+  const found = findCommand(texts);
+  if (found === null) throw unknownCommand(texts);
+  const taken = words.slice(0, found.wordCount).map(({ index }) => index);
+  const rest = argv.filter((_, index) => !taken.includes(index));
+  await runCommand(found.entry.name, { command: await found.entry.load(), argv: rest, shell });
+  return 0;
+}
+
+async function runCommand(
+  name: string,
+  { command, argv, shell }: { command: Command; argv: readonly string[]; shell: Shell },
+): Promise<void> {
+  const { values, operands } = parseArguments(argv, { ...command.flags, ...GLOBAL_FLAGS });
+  const [first] = operands;
+  const subcommands = subcommandsOf(name);
+  if (first !== undefined && command.operands.length === 0 && subcommands.length > 0) {
+    throw unknownCommand([name, first]);
+  }
+  checkOperands(name, { given: operands, expected: command.operands });
+  const context = new Context(values as GlobalValues, shell);
+  await command.run({ flags: values as GlobalValues, operands, context });
+}
+
+async function showHelp(words: readonly string[], shell: Shell): Promise<number> {
+  const found = findCommand(words);
+  if (found !== null) {
+    shell.print(renderCommandHelp(found.entry.name, await found.entry.load()));
+    return 0;
+  }
+  const [group] = words;
+  if (group === undefined) {
+    shell.print(renderProgramHelp(COMMANDS));
+    return 0;
+  }
+  const inGroup = COMMANDS.filter(({ name }) => name.startsWith(`${group} `));
+  if (inGroup.length === 0) throw unknownCommand(words);
+  for (const { name, load } of inGroup) shell.print(`${renderCommandHelp(name, await load())}\n`);
+  return 0;
+}
+
+/** Without a command there is nothing to do but to say what could be done; flags are still checked. */
+async function missCommand(argv: readonly string[], shell: Shell): Promise<number> {
+  parseArguments(argv, GLOBAL_FLAGS);
+  shell.complain(renderProgramHelp(COMMANDS));
+  return 2;
+}
+
+function unknownCommand([first = "", second]: readonly string[]): TenError {
+  const subcommands = subcommandsOf(first);
+  if (subcommands.length === 0) {
+    const names = COMMANDS.map(({ name }) => name);
+    const guess = renderSuggestion(first, new Set(names.map((name) => name.split(" ")[0] ?? name)));
+    return usage(`Cannot run "${first}": unknown command${guess}`, "See ten --help");
+  }
+  const expected = `expected ${subcommands.join(", ")}`;
+  if (second === undefined) return usage(`Cannot run "${first}": ${expected}`);
+  return usage(
+    `Cannot run "${first} ${second}": ${expected}${renderSuggestion(second, subcommands)}`,
+  );
+}
+
+function complain(thrown: unknown, shell: Shell): void {
+  if (!(thrown instanceof TenError)) {
+    // A bug: whoever mends it needs the whole story.
+    shell.complain(`error: ${thrown instanceof Error ? thrown.stack : String(thrown)}\n`);
+    return;
+  }
+  shell.complain(`error: ${renderSafe(thrown.message, "\n")}\n`);
+  for (const line of logOf(thrown)) shell.complain(`  ${renderSafe(line)}\n`);
+  if (thrown.hint !== undefined) shell.complain(`hint: ${renderSafe(thrown.hint)}\n`);
+}
+
+/** The lines that a failed start brings along; its class is not loaded for commands that never call the server. */
+function logOf(error: TenError): readonly string[] {
+  return "log" in error ? (error.log as readonly string[]) : [];
+}

@@ -1,0 +1,116 @@
+// ten serve: runs the server until it is told to stop.
+import { createServer } from "node:net";
+import { VERSION } from "../build-info.ts";
+import { isLabel } from "../core/ref.ts";
+import type { Config } from "../core/service.ts";
+import type { Daemon } from "../daemon.ts";
+import { defineCommand } from "./command.ts";
+import { loadConfigOf } from "./config.ts";
+import type { Context } from "./context.ts";
+import { parseInteger, usage } from "./parse.ts";
+
+const PORT_DEFAULT = "8080";
+const DOMAIN_DEFAULT = "localhost";
+
+export const serve = defineCommand({
+  about:
+    "Runs the server. The first SIGTERM or Ctrl-C lets open requests end and stops every instance; a second one does not wait for requests.",
+  operands: [],
+  flags: {
+    port: { kind: "text", short: "p", value: "PORT", about: `Port to listen on (${PORT_DEFAULT})` },
+    domain: {
+      kind: "text",
+      value: "DOMAIN",
+      about: `Instances are at ID.SERVICE.DOMAIN (${DOMAIN_DEFAULT})`,
+    },
+    bind: {
+      kind: "text",
+      value: "ADDRESS",
+      about: "Address to listen on (loopback for localhost, otherwise all)",
+    },
+    tls: { kind: "switch", about: "Serve HTTPS; not in this version" },
+    email: { kind: "text", value: "ADDRESS", about: "Contact for certificates; with --tls" },
+    staging: { kind: "switch", about: "Certificates for tests; with --tls" },
+  },
+  examples: ["serve", "serve --domain example.com --port 80"],
+  async run({ flags, context }) {
+    const port = parseInteger(flags.port ?? PORT_DEFAULT, { name: "a port", min: 0, max: 65_535 });
+    const domain = parseDomain(flags.domain ?? DOMAIN_DEFAULT);
+    const config = await loadConfigOf(context);
+    if (flags.tls || flags.staging || flags.email !== undefined || config.settings.tls.enabled) {
+      throw refuseTls();
+    }
+    const hosts = flags.bind === undefined ? await planHosts(domain) : [flags.bind];
+    await runServer({ config, domain, listen: { hosts, port } }, context);
+  },
+});
+
+function refuseTls(): Error {
+  return usage(
+    "Cannot serve HTTPS: this version serves plain HTTP only",
+    "Leave out --tls, --email, --staging and tls.enabled, and put an HTTPS proxy such as Caddy in front",
+  );
+}
+
+/** Lower case, without a trailing dot. */
+function parseDomain(text: string): string {
+  const domain = text.toLowerCase().replace(/\.$/, "");
+  if (domain.length <= 253 && domain.split(".").every(isLabel)) return domain;
+  throw usage(`Cannot use "${text}" as a domain: not a host name`);
+}
+
+/** Loopback for a domain that only this machine resolves, otherwise every address; IPv6 where there is any. */
+async function planHosts(domain: string): Promise<readonly string[]> {
+  if (domain !== "localhost") return (await canListen("::")) ? ["::"] : ["0.0.0.0"];
+  return (await canListen("::1")) ? ["127.0.0.1", "::1"] : ["127.0.0.1"];
+}
+
+async function canListen(host: string): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const server = createServer();
+  server.once("error", () => resolve(false));
+  server.listen(0, host, () => server.close(() => resolve(true)));
+  return await promise;
+}
+
+interface Plan {
+  readonly config: Config;
+  readonly domain: string;
+  readonly listen: { readonly hosts: readonly string[]; readonly port: number };
+}
+
+async function runServer(plan: Plan, context: Context): Promise<void> {
+  const { startDaemon } = await import("../daemon.ts");
+  const report = await openReport();
+  const daemon = await startDaemon({ ...plan, version: VERSION, report });
+  context.say(renderWelcome(plan.domain, daemon));
+  await closeOnSignals(daemon, context);
+}
+
+/** Server log lines go to standard error. */
+async function openReport(): Promise<(event: unknown) => void> {
+  const { createConsola } = await import("consola");
+  const log = createConsola({ stdout: process.stderr, stderr: process.stderr });
+  return (event) => (event instanceof Error ? log.error(event) : log.info(event));
+}
+
+function renderWelcome(domain: string, { port, socketPath }: Daemon): string {
+  const suffix = port === 80 ? "" : `:${port}`;
+  return [
+    `Listening on http://${domain}${suffix}`,
+    `Instances are at http://ID.SERVICE.${domain}${suffix}`,
+    `Control socket: ${socketPath}`,
+  ].join("\n");
+}
+
+/** The first signal lets open requests end; from the second on nothing waits for them. */
+async function closeOnSignals(daemon: Daemon, context: Context): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  let drain = true;
+  context.shell.onSignal(() => {
+    context.note(drain ? "Stopping: open requests may end" : "Stopping now");
+    daemon.close({ drain }).then(resolve, reject);
+    drain = false;
+  });
+  await promise;
+}

@@ -1,0 +1,54 @@
+// ten spawn: registers instances, starts them and tells their addresses.
+import { RemoteError } from "../control/client.ts";
+import type { SpawnAnswer } from "../control/wire.ts";
+import { formatRef } from "../core/ref.ts";
+import { defineCommand } from "./command.ts";
+import { forEachRef, REFS } from "./each-ref.ts";
+import { parseInteger, parsePairs } from "./parse.ts";
+
+export const spawn = defineCommand({
+  about:
+    "Registers instances and starts them, waits until they are ready and prints their addresses.\nAn instance that is not ready in time is an error; the server goes on trying.",
+  operands: [REFS],
+  flags: {
+    env: { kind: "list", short: "e", value: "K=V", about: "Environment variable; may be repeated" },
+    weight: { kind: "text", value: "N", about: "Share of the service's traffic, 0 to 100" },
+    "no-start": { kind: "switch", about: "Only register: the first request starts it" },
+  },
+  examples: ["spawn notes:alice notes:bob", "spawn notes:v2 --weight 0 --env COLOR=blue"],
+  async run({ operands, flags, context }) {
+    const wishes = {
+      ...(flags.env.length === 0 ? {} : { env: parsePairs(flags.env) }),
+      ...(flags.weight === undefined ? {} : { weight: parseWeight(flags.weight) }),
+      start: !flags["no-start"],
+    };
+    const client = context.client();
+    await forEachRef(operands, {
+      perform: ({ service, id }) =>
+        client.spawn({ process: service, id, ...wishes }).catch((thrown) => {
+          throw explain(thrown, formatRef({ service, id }));
+        }),
+      print: (answer) => {
+        if (context.json) context.show(answer, () => "");
+        else context.say(renderSpawned(answer));
+      },
+    });
+  },
+});
+
+export function parseWeight(text: string): number {
+  return parseInteger(text, { name: "a weight", min: 0, max: 100 });
+}
+
+function renderSpawned({ instance, url, socket, state }: SpawnAnswer): string {
+  if (state === "running") return `${instance} is ready at ${url}${socket && ` (${socket})`}`;
+  return `${instance} is registered and ${state}; its address is ${url}`;
+}
+
+/** A failed start is not the end of it: says so where the server has no better advice. */
+function explain(thrown: unknown, name: string): unknown {
+  if (!(thrown instanceof RemoteError) || thrown.code !== "START_FAILED") return thrown;
+  const { message: error, code, log } = thrown;
+  const hint = thrown.hint ?? `The server goes on trying: see ten why ${name}, ten logs ${name}`;
+  return new RemoteError(thrown.status, { error, code, log, hint });
+}

@@ -1,0 +1,146 @@
+// Server-sent events: open streams, their heartbeats, and what happens when a reader is slow.
+import { TenError } from "../core/errors.ts";
+import type { Clock } from "../platform/clock.ts";
+
+/** Each may hold a buffer of its own; far more than operators who watch at once. */
+const STREAMS_MAX = 200;
+
+/** What waits for a slow reader: about a second of the most that a follower is given. */
+const BUFFER_BYTES_MAX = 1024 * 1024;
+
+/** Below the minute after which common proxies give up on a silent connection. */
+const HEARTBEAT_MS = 15_000;
+
+const encoder = new TextEncoder();
+
+/** One open stream, from the side that fills it. */
+export interface EventSink {
+  /** Sends one event, or counts it as dropped while the reader is too far behind. */
+  send(data: unknown): void;
+}
+
+/** Starts what fills the stream; the returned function ends it. */
+export type EventSource = (sink: EventSink) => () => void;
+
+export class EventStreams {
+  readonly #clock: Clock;
+  readonly #open = new Set<EventStream>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Answers with events until the reader leaves or the server closes. Throws RATE_LIMITED when too many are open. */
+  answer(owner: string, source: EventSource): Response {
+    if (this.#open.size >= STREAMS_MAX) {
+      throw new TenError("RATE_LIMITED", `Cannot open a stream: ${STREAMS_MAX} are open`);
+    }
+    const stream = new EventStream({
+      owner,
+      source,
+      clock: this.#clock,
+      onEnd: () => this.#open.delete(stream),
+    });
+    this.#open.add(stream);
+    return new Response(stream.body, {
+      headers: {
+        "Content-Type": "text/event-stream",
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+      },
+    });
+  }
+
+  /** Ends the streams of one caller. */
+  endOf(owner: string): void {
+    for (const stream of this.#open) if (stream.owner === owner) stream.end();
+  }
+
+  endAll(): void {
+    for (const stream of this.#open) stream.end();
+  }
+}
+
+interface StreamOptions {
+  readonly owner: string;
+  readonly source: EventSource;
+  readonly clock: Clock;
+  readonly onEnd: () => void;
+}
+
+class EventStream implements EventSink {
+  readonly owner: string;
+  readonly body: ReadableStream<Uint8Array>;
+  readonly #options: StreamOptions;
+  #controller: ReadableStreamDefaultController<Uint8Array> | null = null;
+  #stopSource: () => void = () => undefined;
+  #stopHeartbeat: () => void = () => undefined;
+  #dropped = 0;
+
+  constructor(options: StreamOptions) {
+    this.#options = options;
+    this.owner = options.owner;
+    this.body = new ReadableStream<Uint8Array>(
+      {
+        start: (controller) => this.#start(controller),
+        cancel: () => this.#release(),
+      },
+      new ByteLengthQueuingStrategy({ highWaterMark: BUFFER_BYTES_MAX }),
+    );
+  }
+
+  send(data: unknown): void {
+    if (!this.#hasRoom()) {
+      this.#dropped += 1;
+      return;
+    }
+    this.#admitLoss();
+    this.#write(`data: ${JSON.stringify(data)}\n\n`);
+  }
+
+  end(): void {
+    const controller = this.#controller;
+    this.#release();
+    controller?.close();
+  }
+
+  #start(controller: ReadableStreamDefaultController<Uint8Array>): void {
+    this.#controller = controller;
+    // The first bytes make the server send the head of the answer at once.
+    this.#write(": open\n\n");
+    this.#stopSource = this.#options.source(this);
+    this.#beatLater();
+  }
+
+  #beatLater(): void {
+    this.#stopHeartbeat = this.#options.clock.after(HEARTBEAT_MS, () => {
+      if (this.#hasRoom()) {
+        this.#admitLoss();
+        this.#write(": alive\n\n");
+      }
+      this.#beatLater();
+    });
+  }
+
+  #admitLoss(): void {
+    if (this.#dropped === 0) return;
+    this.#write(`event: dropped\ndata: ${JSON.stringify({ count: this.#dropped })}\n\n`);
+    this.#dropped = 0;
+  }
+
+  #hasRoom(): boolean {
+    return (this.#controller?.desiredSize ?? 0) > 0;
+  }
+
+  #write(text: string): void {
+    this.#controller?.enqueue(encoder.encode(text));
+  }
+
+  #release(): void {
+    if (this.#controller === null) return;
+    this.#controller = null;
+    this.#stopSource();
+    this.#stopHeartbeat();
+    this.#options.onEnd();
+  }
+}

@@ -1,0 +1,176 @@
+// The control API on its two sockets: routes each request, decides whether its caller may, and turns whatever
+// goes wrong into an answer.
+import { SQLiteError } from "bun:sqlite";
+import { type Action, type Caller, decideAccess } from "../core/access.ts";
+import { unreachable } from "../core/assert.ts";
+import { messageOf, TenError } from "../core/errors.ts";
+import { formatRef, type InstanceRef, parseRef } from "../core/ref.ts";
+import { measureDirectory } from "../platform/disk.ts";
+import { answerError, answerFault } from "./answer.ts";
+import { type Door, Doorkeeper, refuseCrossSite } from "./auth.ts";
+import { Call } from "./call.ts";
+import { EventStreams } from "./event-stream.ts";
+import { matchRoute, type Route } from "./routes.ts";
+import { serveSocket } from "./sockets.ts";
+import { StorageGauge } from "./storage-gauge.ts";
+import type { World } from "./world.ts";
+
+/** Whoever may open it is the administrator. */
+const ADMIN_SOCKET = "tenement.sock";
+/** For the proxy, which forwards strangers' requests to it: asks for a token. */
+const INNER_SOCKET = ".inner.sock";
+
+/** What closing waits for answers under way before it cuts them: orders may take as long as an application stops. */
+const CLOSE_PATIENCE_MS = 1000;
+
+export interface ControlOptions extends Omit<World, "storage" | "streams"> {
+  readonly dataDir: string;
+  /** Is told of faults that nobody foresaw. */
+  readonly report?: (thrown: unknown) => void;
+}
+
+export interface ControlServer {
+  /** Paths of the sockets. */
+  readonly adminSocket: string;
+  readonly innerSocket: string;
+  /** Ends event streams, waits a moment for answers under way, and closes both sockets. */
+  close(): Promise<void>;
+}
+
+/** Opens the control API. Throws LISTEN_FAILED and SERVER_RUNNING. */
+export async function openControl(options: ControlOptions): Promise<ControlServer> {
+  const { dataDir, clock, report = console.error } = options;
+  const streams = new EventStreams(clock);
+  const storage = new StorageGauge({ clock, measure: measureDirectory });
+  const api = new ControlApi({ ...options, streams, storage }, report);
+  const adminSocket = `${dataDir}/${ADMIN_SOCKET}`;
+  const innerSocket = `${dataDir}/${INNER_SOCKET}`;
+  const admin = await serveSocket(adminSocket, (request) => api.answer(request, "owner"));
+  const inner = await serveSocket(innerSocket, (request) => api.answer(request, "token")).catch(
+    async (thrown) => {
+      await admin.stop(true);
+      throw thrown;
+    },
+  );
+  return {
+    adminSocket,
+    innerSocket,
+    async close() {
+      streams.endAll();
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const cancel = clock.after(CLOSE_PATIENCE_MS, resolve);
+      await Promise.race([Promise.all([admin.stop(), inner.stop()]), promise]);
+      cancel();
+      await Promise.all([admin.stop(true), inner.stop(true)]);
+    },
+  };
+}
+
+interface Errand {
+  readonly request: Request;
+  readonly url: URL;
+  readonly door: Door;
+  readonly route: Route;
+  readonly params: Readonly<Record<string, string>>;
+}
+
+class ControlApi {
+  readonly #world: World;
+  readonly #doorkeeper: Doorkeeper;
+  readonly #report: (thrown: unknown) => void;
+
+  constructor(world: World, report: (thrown: unknown) => void) {
+    this.#world = world;
+    this.#doorkeeper = new Doorkeeper(world);
+    this.#report = report;
+  }
+
+  /** Never rejects. */
+  async answer(request: Request, door: Door): Promise<Response> {
+    try {
+      return await this.#route(request, door);
+    } catch (thrown) {
+      const error = toTenError(thrown);
+      if (error !== null) return answerError(error);
+      this.#report(thrown);
+      return answerFault();
+    }
+  }
+
+  async #route(request: Request, door: Door): Promise<Response> {
+    const url = new URL(request.url, "http://localhost");
+    const match = matchRoute(request.method, url.pathname);
+    switch (match.kind) {
+      case "unknown":
+        throw new TenError("NOT_FOUND", `Cannot find "${url.pathname}": there is no such path`);
+      case "wrongMethod":
+        return answerWrongMethod(request.method, match.allowed);
+      case "found":
+        return await this.#perform({ request, url, door, ...match });
+      default:
+        return unreachable(match);
+    }
+  }
+
+  async #perform({ request, url, door, route, params }: Errand): Promise<Response> {
+    refuseCrossSite(request);
+    const action =
+      typeof route.action === "function" ? route.action(url.searchParams) : route.action;
+    const caller = action === null ? STRANGER : this.#doorkeeper.identify(request, door);
+    const ref = params["ref"] === undefined ? null : parseRef(decode(params["ref"]));
+    const call = new Call({ world: this.#world, request, url, caller, action, params, ref });
+    if (action !== null) authorize(call, { caller, action, ref, isChange: route.method !== "GET" });
+    return await route.handle(call);
+  }
+}
+
+interface Claim {
+  readonly caller: Caller;
+  readonly action: Action;
+  readonly ref: InstanceRef | null;
+  readonly isChange: boolean;
+}
+
+/** Throws UNAUTHENTICATED or FORBIDDEN; changes that are refused to somebody known go on record. */
+function authorize(call: Call, { caller, action, ref, isChange }: Claim): void {
+  const access = decideAccess(caller, action, ref);
+  switch (access.kind) {
+    case "allowed":
+      return;
+    case "unauthenticated":
+      throw new TenError("UNAUTHENTICATED", "Cannot let you in: a token is needed", {
+        hint: "Make one on the server with ten token-gen",
+      });
+    case "forbidden":
+      if (isChange) call.record(ref === null ? "-" : formatRef(ref), "FORBIDDEN");
+      throw new TenError("FORBIDDEN", `Cannot do that: ${access.reason}`);
+    default:
+      unreachable(access);
+  }
+}
+
+const STRANGER: Caller = { kind: "stranger" };
+
+function answerWrongMethod(method: string, allowed: readonly string[]): Response {
+  const message = `Cannot ${method} this path: it takes ${allowed.join(", ")}`;
+  const response = answerError(new TenError("METHOD_UNKNOWN", message));
+  response.headers.set("Allow", allowed.join(", "));
+  return response;
+}
+
+function decode(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch (cause) {
+    throw new TenError("REF_INVALID", `Cannot read "${segment}": expected SERVICE:ID`, { cause });
+  }
+}
+
+/** Null: a bug. */
+function toTenError(thrown: unknown): TenError | null {
+  if (thrown instanceof TenError) return thrown;
+  if (!(thrown instanceof SQLiteError)) return null;
+  return new TenError("STORAGE_FAILED", `Cannot use the database: ${messageOf(thrown)}`, {
+    cause: thrown,
+  });
+}

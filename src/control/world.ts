@@ -1,0 +1,22 @@
+// All that the handlers of the control API work with.
+import type { InstanceRef } from "../core/ref.ts";
+import type { Clock } from "../platform/clock.ts";
+import type { AuditTable } from "../store/audit.ts";
+import type { TokenTable } from "../store/tokens.ts";
+import type { Administration } from "../supervisor/administration.ts";
+import type { LogHub } from "../telemetry/log-hub.ts";
+import type { EventStreams } from "./event-stream.ts";
+import type { StorageGauge } from "./storage-gauge.ts";
+
+export interface World {
+  readonly administration: Administration;
+  readonly logs: LogHub;
+  readonly tokens: TokenTable;
+  readonly audit: AuditTable;
+  readonly clock: Clock;
+  readonly storage: StorageGauge;
+  readonly streams: EventStreams;
+  readonly version: string;
+  /** The address under which the world reaches an instance. */
+  publicUrl(ref: InstanceRef): string;
+}

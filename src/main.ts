@@ -1,0 +1,23 @@
+// The entry of the executable: hands the command line to the program and its exit code to the shell.
+import type { Shell } from "./cli/context.ts";
+import { runProgram } from "./cli/program.ts";
+
+const shell: Shell = {
+  env: process.env,
+  cwd: process.cwd(),
+  isTerminal: process.stdout.isTTY === true,
+  print: (text) => void process.stdout.write(text),
+  complain: (text) => void process.stderr.write(text),
+  onSignal(callback) {
+    process.on("SIGINT", callback);
+    process.on("SIGTERM", callback);
+  },
+};
+
+// A reader such as `head` has seen enough.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  process.exit(error.code === "EPIPE" ? 0 : 1);
+});
+
+const exitCode = await runProgram(process.argv.slice(2), shell);
+process.stdout.write("", () => process.exit(exitCode));
