@@ -80,7 +80,8 @@ function onQueuedTooLong(instance: Instance, cause: Cause, facts: Facts): Step {
 function onStartingTick(instance: Instance, state: StateOf<"starting">, facts: Facts): Step {
   const { now, service } = facts;
   if (now >= state.deadline) {
-    const reason = `not ready within ${service.startupTimeoutMs / 1000} s`;
+    const finding = state.finding === null ? "" : `: ${state.finding}`;
+    const reason = `not ready within ${service.startupTimeoutMs / 1000} s${finding}`;
     const ended = stopping(
       instance,
       { child: state.child, after: afterNeverReady(reason, facts) },

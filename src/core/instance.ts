@@ -31,6 +31,8 @@ export type InstanceState =
       readonly since: number;
       readonly probeAt: number;
       readonly deadline: number;
+      /** What the latest probe found; null before the first. */
+      readonly finding: string | null;
     }
   /** `missed` counts health checks failed in a row; null before the first. */
   | {

@@ -69,6 +69,7 @@ function onTurn(instance: Instance, { now }: Facts): Step {
     since: now,
     probeAt: never,
     deadline: never,
+    finding: null,
   } as const;
   return move({ ...instance, launch }, state, { kind: "launch", launch });
 }
@@ -101,7 +102,8 @@ function onProbed(instance: Instance, answer: ProbeAnswer, facts: Facts): Step {
   if (state.kind !== "starting" || state.child === null) return stay(instance);
   const { now, service } = facts;
   if (answer.kind === "unready") {
-    return move(instance, { ...state, probeAt: now + probeDelay(now - state.since) });
+    const probeAt = now + probeDelay(now - state.since);
+    return move(instance, { ...state, probeAt, finding: answer.reason });
   }
   const { endpoint } = answer;
   const probeAt = now + service.healthIntervalMs;

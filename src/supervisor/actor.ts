@@ -141,6 +141,7 @@ export class InstanceActor implements Startable {
             since: now,
             probeAt: now,
             deadline: now + this.service.startupTimeoutMs,
+            finding: null,
           }
         : { kind: "running", child, endpoint, since: now, missed: null, probeAt: now };
     this.#process.follow(launched, this.#instance.launch);

@@ -111,6 +111,15 @@ describe("waking", () => {
     expect(play.send({ kind: "tick" }).effects()).toEqual(["SIGTERM", "refuse"]);
   });
 
+  test("a start that is not ready in time says what was found", () => {
+    const play = new Play().start().tick().answer(false);
+    play.now += 10_000;
+    play.send({ kind: "tick" });
+    expect(play.last).toContainEqual(
+      expect.objectContaining({ reason: "not ready within 10 s: status 500" }),
+    );
+  });
+
   test("probes come a millisecond apart at first and later sparser", () => {
     const play = new Play().start();
     expect(play.tick().effects()).toEqual(["probe"]);
