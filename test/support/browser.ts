@@ -30,15 +30,15 @@ const FLAGS = [
 ];
 
 export class Browser implements AsyncDisposable {
-  readonly #process: Subprocess;
+  readonly #program: Subprocess;
   readonly #profile: string;
   readonly #socket: WebSocket;
   readonly #calls = new Map<number, PromiseWithResolvers<Fields>>();
   readonly #listeners = new Set<(message: Message) => void>();
   #lastId = 0;
 
-  private constructor(parts: { process: Subprocess; profile: string; socket: WebSocket }) {
-    this.#process = parts.process;
+  private constructor(parts: { program: Subprocess; profile: string; socket: WebSocket }) {
+    this.#program = parts.program;
     this.#profile = parts.profile;
     this.#socket = parts.socket;
     this.#socket.onmessage = ({ data }) => this.#accept(JSON.parse(String(data)));
@@ -49,16 +49,17 @@ export class Browser implements AsyncDisposable {
 
   static async open(): Promise<Browser> {
     const profile = mkdtempSync(join(tmpdir(), "ten-browser-"));
-    const process = Bun.spawn(["chromium", ...FLAGS, `--user-data-dir=${profile}`, "about:blank"], {
+    const program = Bun.spawn(["chromium", ...FLAGS, `--user-data-dir=${profile}`, "about:blank"], {
       stdio: ["ignore", "ignore", "pipe"],
       detached: true,
     });
-    const socket = new WebSocket(await readAddress(process.stderr));
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    socket.onopen = () => resolve();
-    socket.onerror = () => reject(new Error("Cannot connect to the browser"));
-    await promise;
-    return new Browser({ process, profile, socket });
+    try {
+      const socket = await connect(await readAddress(program.stderr));
+      return new Browser({ program, profile, socket });
+    } catch (error) {
+      await end(program, profile);
+      throw error;
+    }
   }
 
   async newPage(): Promise<Page> {
@@ -83,9 +84,7 @@ export class Browser implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    process.kill(-this.#process.pid, "SIGKILL");
-    await this.#process.exited;
-    rmSync(this.#profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+    await end(this.#program, this.#profile);
   }
 
   #accept(message: Message): void {
@@ -99,6 +98,22 @@ export class Browser implements AsyncDisposable {
     else call?.reject(new Error(message.error.message));
   }
 }
+
+/** A document at one moment. */
+export interface Snapshot {
+  readonly title: string;
+  readonly text: string;
+  readonly url: string;
+  /** Of the text, as CSS computes it. */
+  readonly color: string;
+}
+
+const SNAPSHOT = `document.readyState !== "complete" ? null : {
+  title: document.title,
+  text: document.body.innerText,
+  url: location.href,
+  color: getComputedStyle(document.body).color,
+}`;
 
 export class Page {
   readonly #browser: Browser;
@@ -133,22 +148,15 @@ export class Page {
     await this.#call("Page.navigate", { url });
   }
 
-  /** Resolves once a document with this title is loaded, however many were before it. */
-  async untilTitle(title: string): Promise<void> {
+  /** What a loaded document with this title shows, however many come before it. */
+  async untilTitle(title: string): Promise<Snapshot> {
     for (;;) {
       const loaded = this.#loaded.promise;
       // While a document gives way to the next there is nobody to ask.
-      const found = await this.evaluate(
-        "document.readyState === 'complete' && document.title",
-      ).catch(() => null);
-      if (found === title) return;
+      const snapshot = await this.#look().catch(() => null);
+      if (snapshot?.title === title) return snapshot;
       await loaded;
     }
-  }
-
-  async evaluate(expression: string): Promise<unknown> {
-    const answer = await this.#call("Runtime.evaluate", { expression, returnByValue: true });
-    return (answer["result"] as Fields | undefined)?.["value"];
   }
 
   async setColorScheme(scheme: "dark" | "light"): Promise<void> {
@@ -162,6 +170,15 @@ export class Page {
     writeFileSync(file, Buffer.from(String(data), "base64"));
   }
 
+  /** Null: it is still loading. */
+  async #look(): Promise<Snapshot | null> {
+    const answer = await this.#call("Runtime.evaluate", {
+      expression: SNAPSHOT,
+      returnByValue: true,
+    });
+    return (answer["result"] as { value: Snapshot | null }).value;
+  }
+
   #note(params: Fields | undefined): void {
     const response = params?.["response"] as { status: number } | undefined;
     if (params?.["type"] === "Document" && response !== undefined) {
@@ -172,6 +189,22 @@ export class Page {
   #call(method: string, params: Fields = {}): Promise<Fields> {
     return this.#browser.call(method, params, this.#session);
   }
+}
+
+async function end(program: Subprocess, profile: string): Promise<void> {
+  // A group of its own: helpers included.
+  process.kill(-program.pid, "SIGKILL");
+  await program.exited;
+  rmSync(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+}
+
+async function connect(address: string): Promise<WebSocket> {
+  const socket = new WebSocket(address);
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  socket.onopen = () => resolve();
+  socket.onerror = () => reject(new Error("Cannot connect to the browser"));
+  await promise;
+  return socket;
 }
 
 /** The browser prints where it listens; what else it says is read, so that it never waits for a reader. */

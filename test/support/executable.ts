@@ -1,5 +1,5 @@
 // The compiled program that scenario tests run: dist/ten, compiled when it is missing or older than its sources.
-import { mkdirSync, mkdtempSync, renameSync, rmSync, statSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { buildExecutable } from "../../scripts/build-binaries.ts";
 
@@ -36,9 +36,8 @@ async function compile(): Promise<void> {
   mkdirSync(DIST, { recursive: true });
   const workshop = mkdtempSync(join(DIST, "build-"));
   try {
-    const outfile = join(workshop, "ten");
-    await buildExecutable({ outfile });
-    renameSync(outfile, EXECUTABLE);
+    await buildExecutable({ outfile: join(workshop, "ten") });
+    for (const name of readdirSync(workshop)) renameSync(join(workshop, name), join(DIST, name));
   } finally {
     rmSync(workshop, { recursive: true });
   }
