@@ -1,0 +1,61 @@
+// The tenant of the scenario tests: does on request what applications do, good and bad.
+import { appendFileSync, existsSync, readFileSync } from "node:fs";
+
+const dataDir = process.env["TENEMENT_DATA_DIR"] ?? ".";
+const journal = `${dataDir}/journal`;
+
+const server = Bun.serve({
+  hostname: "127.0.0.1",
+  port: Number(process.env["PORT"]),
+  idleTimeout: 0,
+  websocket: {
+    message(socket, message) {
+      socket.send(message);
+    },
+  },
+  async fetch(request, bun) {
+    const { pathname, searchParams } = new URL(request.url);
+    switch (pathname) {
+      case "/pid":
+        return new Response(String(process.pid));
+      case "/env":
+        return Response.json(process.env);
+      case "/log":
+        console.log(searchParams.get("line"));
+        return new Response("logged");
+      case "/socket":
+        return bun.upgrade(request) ? undefined : new Response("no", { status: 400 });
+      case "/silence":
+        return new Response(new ReadableStream({ start: (stream) => stream.enqueue("hush\n") }));
+      case "/write":
+        appendFileSync(journal, `${await request.text()}\n`);
+        return new Response("written");
+      case "/journal":
+        return new Response(existsSync(journal) ? readFileSync(journal) : "");
+      case "/exit":
+        process.exit(Number(searchParams.get("code")));
+        break;
+      case "/half":
+        return new Response(halfAnswer(), { headers: { "Content-Type": "text/plain" } });
+      default:
+        return new Response(`hello from ${process.env["TENEMENT_INSTANCE"]}`);
+    }
+  },
+});
+
+/** An answer in the middle of which the process dies. */
+function halfAnswer(): ReadableStream {
+  return new ReadableStream({
+    async start(stream) {
+      stream.enqueue("the first half");
+      await Bun.sleep(20);
+      process.kill(process.pid, "SIGKILL");
+    },
+  });
+}
+
+process.on("SIGTERM", async () => {
+  await server.stop();
+  appendFileSync(journal, "stopped\n");
+  process.exit(0);
+});

@@ -1,0 +1,13 @@
+// The commands of the tenants that scenario tests run.
+import { join } from "node:path";
+
+const here = (file: string) => join(import.meta.dir, file);
+
+/** Of a service's `command`; the program that runs the tests runs it. */
+export const APP_COMMAND = `${process.execPath} ${here("app.ts")}`;
+export const BULK_COMMAND = `node ${here("bulk.mjs")}`;
+
+/** A configuration with one service, `app`. */
+export function appConfig(keys = "", settings = ""): string {
+  return `[settings]\n${settings}\n[service.app]\ncommand = "${APP_COMMAND}"\n${keys}\n`;
+}
