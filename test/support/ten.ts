@@ -73,7 +73,7 @@ export class Ten implements AsyncDisposable {
     this.#args = options.args ?? [];
   }
 
-  /** Of the server that runs now; each start gets another one. */
+  /** Of the server that was started last. */
   get port(): number {
     return this.#port;
   }
@@ -101,9 +101,9 @@ export class Ten implements AsyncDisposable {
     return this.#output;
   }
 
-  /** Starts a server on the same data as the one before. */
-  async start(): Promise<void> {
-    const server = Bun.spawn([this.#binary, "serve", "--port", "0", ...this.#args], {
+  /** Starts a server on the same data as the one before; without a port, at one that the system chooses. */
+  async start({ port = 0 }: { port?: number } = {}): Promise<void> {
+    const server = Bun.spawn([this.#binary, "serve", "--port", String(port), ...this.#args], {
       cwd: this.#place.root,
       env: this.#environment(),
       stdio: ["ignore", "pipe", "pipe"],
