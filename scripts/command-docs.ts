@@ -1,0 +1,53 @@
+// Writes docs/command-line.md: prose by hand, the rest from the help of each command.
+import { COMMANDS } from "../src/cli/commands.ts";
+import { renderCommandHelp, renderProgramHelp } from "../src/cli/help.ts";
+
+/** From the root of the project. */
+export const COMMAND_DOCS = "docs/command-line.md";
+
+const INTRODUCTION = `# Command line
+
+\`ten serve\` is the server; every other command talks to it, on the same machine through a Unix socket in the data directory,
+\`tenement.sock\`, which needs no token: whoever may open it is the administrator. So commands find the server by the data
+directory: \`--data-dir\`, then \`TENEMENT_DATA_DIR\`, then what \`tenement.toml\` says, which is looked for as
+[configuration.md](configuration.md) tells.
+
+To talk to a server elsewhere, name it with \`--server https://example.com\` or \`TENEMENT_SERVER\`. Over HTTP a token is needed:
+\`--token\`, then \`TENEMENT_TOKEN\`, then the file \`api_token\` in the data directory, which \`ten token-gen\` writes on the server.
+
+An instance is named by a ref, \`SERVICE:ID\`, such as \`notes:alice\`. Global flags may stand before or after the command.
+
+Errors go to standard error as \`error: …\`, followed by \`hint: …\` where there is something to do.
+
+| Exit code | Meaning |
+| --- | --- |
+| 0 | done |
+| 1 | failed |
+| 2 | bad usage or configuration |
+| 3 | no such instance or service |
+| 4 | the server can't be reached |
+| 5 | not permitted |
+`;
+
+/** The text of the document. */
+export async function renderCommandDocs(): Promise<string> {
+  const pages = await Promise.all(
+    COMMANDS.map(async ({ name, load }) => renderPage(name, renderCommandHelp(name, await load()))),
+  );
+  return [INTRODUCTION, renderBlock(renderProgramHelp(COMMANDS)), ...pages].join("\n");
+}
+
+/** The help of a command without the flags of every command, which stand at the top once. */
+function renderPage(name: string, help: string): string {
+  const [about = "", ...sections] = help.trimEnd().split("\n\n");
+  const own = sections.filter((section) => !section.startsWith("Flags of every command"));
+  return `## ten ${name}\n\n${about}\n\n${renderBlock(own.join("\n\n"))}`;
+}
+
+function renderBlock(text: string): string {
+  return `\`\`\`text\n${text.trimEnd()}\n\`\`\`\n`;
+}
+
+if (import.meta.main) {
+  await Bun.write(new URL(`../${COMMAND_DOCS}`, import.meta.url), await renderCommandDocs());
+}
