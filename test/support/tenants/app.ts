@@ -54,8 +54,8 @@ function halfAnswer(): ReadableStream {
   });
 }
 
-process.on("SIGTERM", async () => {
-  await server.stop();
+process.on("SIGTERM", () => {
+  server.stop(true);
   appendFileSync(journal, "stopped\n");
   process.exit(0);
 });
