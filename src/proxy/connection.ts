@@ -2,14 +2,14 @@
 // stay here, unread by anybody, and hold the client back.
 import type { Socket } from "node:net";
 import type { Lease } from "../supervisor/gateway.ts";
-import { BodyReader } from "./body.ts";
 import type { Aftermath, Client } from "./client.ts";
-import { Exchange, type ProxyContext } from "./exchange.ts";
+import type { ProxyContext } from "./context.ts";
+import { Exchange } from "./exchange.ts";
+import { HalfClose } from "./half-close.ts";
 import type { Peer } from "./forwarded.ts";
-import { readRequestHead } from "./head.ts";
+import { Intake } from "./intake.ts";
 import { Outbox } from "./outbox.ts";
 import { renderRefusal } from "./pages.ts";
-import { HeadParser, ParseFailure } from "./parser.ts";
 import * as refusals from "./refusal.ts";
 import { Tunnel } from "./tunnel.ts";
 import type { Upstream } from "./upstream.ts";
@@ -23,17 +23,8 @@ const IDLE_MS_MAX = 75_000;
 /** How long the rest of a refused request is read and dropped: closing on unread bytes would destroy the answer under way. */
 const LINGER_MS_MAX = 5000;
 
-/** Kept of what can't be taken yet; with more the client is paused. Small requests fit, so that we hear when it leaves. */
-const RESIDUAL_BYTES_MAX = 16 * 1024;
-
 /** Queued for a client that reads slowly; with more the tenant is paused. */
 const BACKLOG_BYTES_MAX = 64 * 1024;
-
-/** When a client that sent its FIN is asked whether it is still there. */
-const PROBE_AFTER_MS = 250;
-
-/** Where it can't be asked: silence that long after its FIN counts as gone. */
-const HALF_CLOSED_MS_MAX = 5000;
 
 type State =
   /** Between requests, or within a head. */
@@ -43,12 +34,6 @@ type State =
   /** The answer is out; what still comes is dropped. */
   | { readonly kind: "lingering"; readonly until: number }
   | { readonly kind: "closed" };
-
-/** The client sends no more: it waits for its answer, or it is gone. */
-interface HalfClose {
-  readonly at: number;
-  readonly probed: boolean;
-}
 
 export interface ConnectionOptions {
   readonly socket: Socket;
@@ -61,14 +46,10 @@ export class Connection implements Client {
   readonly peer: Peer;
   readonly #socket: Socket;
   readonly #context: ProxyContext;
-  readonly #heads = new HeadParser("request");
-  readonly #body = new BodyReader();
+  readonly #intake = new Intake();
   readonly #outbox: Outbox;
   #state: State;
-  /** Bytes that nobody could take yet. */
-  #residual: Buffer | null = null;
   #halfClose: HalfClose | null = null;
-  #lastWriteAt = 0;
   #advancing = false;
   #staysOpen = true;
   #fresh = true;
@@ -94,7 +75,7 @@ export class Connection implements Client {
   }
 
   get staysOpen(): boolean {
-    return this.#staysOpen && (this.#halfClose === null || this.#residual !== null);
+    return this.#staysOpen && (this.#halfClose === null || !this.#intake.isEmpty);
   }
 
   get slow(): boolean {
@@ -110,7 +91,7 @@ export class Connection implements Client {
   }
 
   flush(): void {
-    this.#lastWriteAt = this.#context.clock.now();
+    this.#halfClose?.wrote(this.#context.clock);
     this.#outbox.flush();
   }
 
@@ -131,7 +112,7 @@ export class Connection implements Client {
     }
     this.#state = { kind: "reading", since: this.#context.clock.now() };
     this.#fresh = false;
-    if (this.#residual !== null) this.#advance();
+    if (!this.#intake.isEmpty) this.#advance();
     else if (!this.staysOpen) this.#linger();
   }
 
@@ -139,16 +120,16 @@ export class Connection implements Client {
     this.flush();
     const tunnel = new Tunnel(this.#socket, upstream, lease);
     this.#state = { kind: "tunnel", tunnel };
-    if (this.#residual !== null) tunnel.onClientBytes(this.#residual);
-    this.#residual = null;
+    this.#socket.resume();
+    const early = this.#intake.drain();
+    if (early !== null) tunnel.onClientBytes(early);
     if (this.#halfClose !== null) tunnel.onClientEnd();
-    this.#gate();
   }
 
   /** Takes no further request; ends at once when it has none. */
   drain(): void {
     this.#staysOpen = false;
-    if (this.#state.kind === "reading" && !this.#heads.midway) this.#socket.destroy();
+    if (this.#state.kind === "reading" && !this.#intake.midHead) this.#socket.destroy();
   }
 
   /** Cuts the connection. */
@@ -164,7 +145,7 @@ export class Connection implements Client {
         break;
       case "exchange":
         this.#state.exchange.sweep(now);
-        this.#sweepHalfClosed(now);
+        if (this.#halfClose?.isGone(now, this.#state.exchange) === true) this.#socket.destroy();
         break;
       case "lingering":
         if (now >= this.#state.until) this.#socket.destroy();
@@ -177,21 +158,13 @@ export class Connection implements Client {
 
   /** The time for a head runs from its first byte, the idle time from the last answer. */
   #sweepReading(now: number, since: number): void {
-    if (!this.#heads.midway && !this.#fresh) {
+    if (!this.#intake.midHead && !this.#fresh) {
       if (now - since >= IDLE_MS_MAX) this.#socket.destroy();
       return;
     }
     if (now - since < HEAD_MS_MAX) return;
-    if (this.#heads.midway) this.#refuse(refusals.TOO_SLOW);
+    if (this.#intake.midHead) this.#refuse(refusals.TOO_SLOW);
     else this.#socket.destroy();
-  }
-
-  #sweepHalfClosed(now: number): void {
-    if (this.#halfClose === null || this.#state.kind !== "exchange") return;
-    const { at, probed } = this.#halfClose;
-    if (probed || now - at < PROBE_AFTER_MS) return;
-    if (this.#state.exchange.probe()) this.#halfClose = { at, probed: true };
-    else if (now - Math.max(at, this.#lastWriteAt) >= HALF_CLOSED_MS_MAX) this.#socket.destroy();
   }
 
   #onData(bytes: Buffer): void {
@@ -201,7 +174,7 @@ export class Connection implements Client {
         break;
       case "reading":
       case "exchange":
-        this.#residual = this.#residual === null ? bytes : Buffer.concat([this.#residual, bytes]);
+        this.#intake.add(bytes);
         this.#advance();
         break;
       case "lingering":
@@ -216,7 +189,7 @@ export class Connection implements Client {
     if (this.#advancing) return;
     this.#advancing = true;
     try {
-      while (this.#residual !== null && this.#step(this.#residual));
+      while (!this.#intake.isEmpty && this.#step());
       if (this.#state.kind === "exchange") this.#state.exchange.onRequestBatch();
     } catch (error) {
       this.#reject(error);
@@ -228,50 +201,36 @@ export class Connection implements Client {
   }
 
   /** False: nothing can be taken now. */
-  #step(bytes: Buffer): boolean {
+  #step(): boolean {
     switch (this.#state.kind) {
       case "reading":
         if (this.slow) return false;
-        this.#readHead(bytes);
+        this.#readHead();
         return true;
-      case "exchange": {
-        const { exchange } = this.#state;
-        if (this.#body.done || !exchange.takesBody) return false;
-        this.#keep(
-          bytes,
-          this.#body.read(bytes, (piece) => exchange.onRequestBody(piece)),
-        );
-        if (this.#body.done) exchange.onRequestEnd(this.#body.trailers);
-        return true;
-      }
+      case "exchange":
+        return this.#intake.readBody(this.#state.exchange);
       default:
-        this.#residual = null;
+        this.#intake.drain();
         return false;
     }
   }
 
-  #readHead(bytes: Buffer): void {
-    const wasMidway = this.#heads.midway;
-    this.#keep(bytes, this.#heads.feed(bytes));
-    if (!wasMidway) this.#state = { kind: "reading", since: this.#context.clock.now() };
-    const raw = this.#heads.take();
-    if (raw === null) return;
-    const head = readRequestHead(raw, this.peer);
-    this.#body.begin(head.framing);
-    const exchange = new Exchange(head, this, this.#context);
-    this.#state = { kind: "exchange", exchange };
-    if (this.#halfClose !== null) this.#halfClose = { ...this.#halfClose, probed: false };
-    exchange.start();
-  }
-
-  #keep(bytes: Buffer, consumed: number): void {
-    this.#residual = consumed === bytes.length ? null : bytes.subarray(consumed);
+  #readHead(): void {
+    const wasMidHead = this.#intake.midHead;
+    const head = this.#intake.readHead(this.peer);
+    if (head !== null) {
+      const exchange = new Exchange(head, this, this.#context);
+      this.#state = { kind: "exchange", exchange };
+      exchange.start();
+    } else if (!wasMidHead) {
+      this.#state = { kind: "reading", since: this.#context.clock.now() };
+    }
   }
 
   #reject(error: unknown): void {
-    const refusal = refusalOf(error);
+    const refusal = refusals.refusalOfBytes(error);
     if (refusal === null) throw error;
-    this.#residual = null;
+    this.#intake.drain();
     if (this.#state.kind === "exchange") this.#state.exchange.reject(refusal, error);
     else this.#refuse(refusal, error);
   }
@@ -284,7 +243,7 @@ export class Connection implements Client {
   }
 
   #linger(): void {
-    this.#residual = null;
+    this.#intake.drain();
     this.#state = { kind: "lingering", until: this.#context.clock.now() + LINGER_MS_MAX };
     this.#socket.end();
     this.#socket.resume();
@@ -293,22 +252,21 @@ export class Connection implements Client {
   /** Pauses the client while more is here than anybody takes. */
   #gate(): void {
     if (this.#state.kind === "tunnel") return;
-    const residualBytes = this.#residual?.length ?? 0;
-    if (residualBytes > RESIDUAL_BYTES_MAX) this.#socket.pause();
+    if (this.#intake.isFull) this.#socket.pause();
     else if (this.#socket.isPaused()) this.#socket.resume();
   }
 
   #onDrain(): void {
     if (this.#state.kind === "tunnel") this.#state.tunnel.onClientDrain();
     else if (this.#state.kind === "exchange") this.#state.exchange.onClientDrain();
-    else if (this.#residual !== null) this.#advance();
+    else if (!this.#intake.isEmpty) this.#advance();
   }
 
   #onEnd(): void {
-    this.#halfClose = { at: this.#context.clock.now(), probed: false };
+    this.#halfClose = new HalfClose(this.#context.clock);
     switch (this.#state.kind) {
       case "reading":
-        if (this.#residual === null) this.#linger();
+        if (this.#intake.isEmpty) this.#linger();
         break;
       case "exchange":
         this.#checkCompleteness();
@@ -324,22 +282,15 @@ export class Connection implements Client {
 
   /** A client that ended in the middle of a request is gone. */
   #checkCompleteness(): void {
-    if (this.#halfClose === null || this.#state.kind !== "exchange" || this.#body.done) return;
-    const residualBytes = this.#residual?.length ?? 0;
-    if (residualBytes === 0 || !this.#body.mayEndWithin(residualBytes)) this.#socket.destroy();
+    if (this.#halfClose === null || this.#state.kind !== "exchange") return;
+    if (this.#intake.isCutShort) this.#socket.destroy();
   }
 
   #onClose(): void {
     const state = this.#state;
     this.#state = { kind: "closed" };
-    this.#residual = null;
+    this.#intake.drain();
     if (state.kind === "exchange") state.exchange.abort();
     else if (state.kind === "tunnel") state.tunnel.onClientClose();
   }
-}
-
-function refusalOf(error: unknown): refusals.Refusal | null {
-  if (error instanceof refusals.RequestRefused) return error.refusal;
-  if (!(error instanceof ParseFailure)) return null;
-  return error.kind === "tooLarge" ? refusals.HEAD_TOO_LARGE : refusals.MALFORMED;
 }

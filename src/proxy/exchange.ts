@@ -1,40 +1,20 @@
 // One request and its answer: route, lease, forward, done. Owns its lease, which ends with the last byte of the answer.
-import type { Endpoint } from "../core/endpoint.ts";
 import type { InstanceRef } from "../core/ref.ts";
 import type { Service } from "../core/service.ts";
-import type { Clock } from "../platform/clock.ts";
-import type { Gateway } from "../supervisor/gateway.ts";
 import { AnswerWriter } from "./answer.ts";
 import { type AnswerHead, renderAnswerHead } from "./answer-head.ts";
 import type { Aftermath, Client } from "./client.ts";
-import type { RequestHead } from "./head.ts";
+import type { ProxyContext } from "./context.ts";
+import type { Prober } from "./half-close.ts";
+import { isNavigation, type RequestHead } from "./head.ts";
+import type { BodyTaker } from "./intake.ts";
 import { type PageForm, renderRefusal, renderWaitingPage } from "./pages.ts";
 import type { Fields } from "./parser.ts";
-import type { UpstreamPool } from "./pool.ts";
 import * as refusals from "./refusal.ts";
 import { RequestBody } from "./request-body.ts";
-import { type Grant, Seeker } from "./seeker.ts";
-import type { Upstream, UpstreamFailure, UpstreamUser } from "./upstream.ts";
-
-/** How an exchange ended, for metrics and the log. */
-export interface ExchangeRecord {
-  /** Null: no instance was involved. */
-  readonly ref: InstanceRef | null;
-  /** What the client was told; 499: it left before that. */
-  readonly status: number;
-  /** To the last byte of the answer, or to the head of one that became a tunnel. */
-  readonly durationMs: number;
-  /** What went wrong, for operators; null: nothing. */
-  readonly cause: unknown;
-}
-
-export interface ProxyContext {
-  readonly gateway: Gateway;
-  readonly control: Endpoint;
-  readonly clock: Clock;
-  readonly pool: UpstreamPool;
-  readonly observe: (exchange: ExchangeRecord) => void;
-}
+import { type Grant, isRepeatable, Seeker } from "./seeker.ts";
+import type { Upstream } from "./upstream.ts";
+import type { UpstreamFailure, UpstreamUser } from "./upstream-user.ts";
 
 type Phase =
   /** No process yet; the body stays unread. */
@@ -47,17 +27,11 @@ type Phase =
   | "uploading"
   | "over";
 
-/** A request without a second chance only uses a connection that the tenant is not about to end. */
-const LIVELY_MS_MAX = 1000;
-
 const WAITING_PAGE_AFTER_MS = 1000;
-
-/** RFC 9110, 9.2.2: what a proxy may send twice without asking. */
-const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
 
 const CLIENT_LEFT = 499;
 
-export class Exchange implements UpstreamUser {
+export class Exchange implements UpstreamUser, BodyTaker, Prober {
   readonly #client: Client;
   readonly #head: RequestHead;
   readonly #context: ProxyContext;
@@ -70,7 +44,6 @@ export class Exchange implements UpstreamUser {
   #grant: Grant | null = null;
   #upstream: Upstream | null = null;
   #ref: InstanceRef | null = null;
-  #retried = false;
   #status = CLIENT_LEFT;
   #cause: unknown = null;
 
@@ -96,9 +69,9 @@ export class Exchange implements UpstreamUser {
       this.#ref = target.ref;
     }
     const by = `request from ${this.#client.peer.address}`;
-    const seeker = new Seeker({ target, gateway, control, by });
-    this.#seeker = seeker;
-    this.#await(() => seeker.seek());
+    const repeatable = isRepeatable(this.#head);
+    this.#seeker = new Seeker({ target, gateway, control, by, repeatable });
+    this.#seek(this.#seeker, null);
   }
 
   /** The request's body may be handed over. */
@@ -142,14 +115,17 @@ export class Exchange implements UpstreamUser {
     else if (this.#phase !== "over") this.#refuse(refusal);
   }
 
-  /** Sends what a client that is there ignores and one that is gone answers with a reset. False: can't. */
   probe(): boolean {
-    if (this.#phase === "over" || this.#phase === "uploading") return false;
-    if (this.#phase === "answering") {
-      if (!this.#answer.probe()) return false;
-    } else {
-      if (this.#head.versionMinor === 0) return false;
-      this.#client.text("HTTP/1.1 100 Continue\r\n\r\n");
+    switch (this.#phase) {
+      case "answering":
+        if (!this.#answer.probe()) return false;
+        break;
+      case "uploading":
+      case "over":
+        return false;
+      default:
+        if (this.#head.versionMinor === 0) return false;
+        this.#client.text("HTTP/1.1 100 Continue\r\n\r\n");
     }
     this.#client.flush();
     return true;
@@ -159,9 +135,9 @@ export class Exchange implements UpstreamUser {
   sweep(now: number): void {
     switch (this.#phase) {
       case "seeking":
-        if (now - this.#startedAt >= WAITING_PAGE_AFTER_MS && this.#isNavigation()) {
+        if (now - this.#startedAt < WAITING_PAGE_AFTER_MS) break;
+        if (this.#service?.waitingPage && isNavigation(this.#head))
           this.#reply(503, renderWaitingPage);
-        }
         break;
       case "connecting":
       case "sent":
@@ -185,30 +161,30 @@ export class Exchange implements UpstreamUser {
     else if (this.takesBody && this.#body.stalls(now)) this.#refuse(refusals.TOO_SLOW);
   }
 
-  #isNavigation(): boolean {
-    const { method, acceptsHtml, upgrade } = this.#head;
-    return this.#service?.waitingPage === true && method === "GET" && acceptsHtml && !upgrade;
-  }
-
-  /** Goes on with a grant, at once where there is one; null is a bad gateway. */
-  #await(seek: () => Grant | Promise<Grant> | null): void {
+  /** Goes on with a grant, at once where there is one. */
+  #seek(seeker: Seeker, failure: "refused" | "broken" | null): void {
     try {
-      const grant = seek();
+      const grant = failure === null ? seeker.seek() : seeker.seekAgain(this.#ref, failure);
       if (grant === null) this.#refuse(refusals.BAD_GATEWAY);
-      else if (grant instanceof Promise) grant.then(this.#use, this.#giveUp);
-      else this.#use(grant);
+      else if (!(grant instanceof Promise)) this.#use(seeker, grant);
+      else {
+        grant.then(
+          (later) => this.#use(seeker, later),
+          (error: unknown) => this.#giveUp(error),
+        );
+      }
     } catch (error) {
       this.#giveUp(error);
     }
   }
 
-  readonly #giveUp = (error: unknown): void => {
+  #giveUp(error: unknown): void {
     if (this.#phase === "over") return;
     this.#cause = error;
     this.#refuse(refusals.refusalOf(error));
-  };
+  }
 
-  readonly #use = (grant: Grant): void => {
+  #use(seeker: Seeker, grant: Grant): void {
     if (this.#phase === "over") {
       grant.lease?.release();
       return;
@@ -217,24 +193,18 @@ export class Exchange implements UpstreamUser {
     this.#ref = grant.lease?.ref ?? null;
     this.#phase = "connecting";
     this.#body.moved(this.#context.clock.now());
-    const { pool } = this.#context;
-    this.#upstream = pool.acquire(grant.destination, { restMsMax: this.#restMsMax(), user: this });
-    if (this.#upstream.isOpen) this.onOpen();
-  };
-
-  /** How long a connection may have rested that this request dares to use. */
-  #restMsMax(): number {
-    if (this.#retried) return 0;
-    return this.#isRepeatable() ? Number.POSITIVE_INFINITY : LIVELY_MS_MAX;
-  }
-
-  #isRepeatable(): boolean {
-    return IDEMPOTENT.has(this.#head.method) && this.#head.framing.kind === "none";
+    const { restMsMax } = seeker;
+    this.#upstream = this.#context.pool.acquire(grant.destination, { restMsMax, user: this });
+    if (this.#upstream.isOpen) this.#send();
   }
 
   onOpen(): void {
-    this.#phase = "sent";
     this.#body.moved(this.#context.clock.now());
+    this.#send();
+  }
+
+  #send(): void {
+    this.#phase = "sent";
     this.#upstream?.request(this.#head.method, this.#head.rendered);
     if (this.#body.done) this.#upstream?.flush();
     else this.#client.feed();
@@ -281,21 +251,16 @@ export class Exchange implements UpstreamUser {
     this.#upstream = null;
     if (this.#phase === "uploading") this.#finish("close");
     else if (this.#phase === "answering") this.#finish(this.#answer.cutShort);
-    else if (failure.kind === "malformed" || answered || !this.#mayRetry(failure.kind)) {
+    else if (failure.kind === "malformed" || answered || !this.#body.untouched) {
       this.#refuse(refusals.BAD_GATEWAY);
     } else this.#retry(failure.kind);
-  }
-
-  #mayRetry(kind: "refused" | "broken"): boolean {
-    return this.#body.untouched && (kind === "refused" || this.#isRepeatable());
   }
 
   #retry(kind: "refused" | "broken"): void {
     this.#grant?.lease?.release();
     this.#grant = null;
-    this.#retried = true;
     this.#phase = "seeking";
-    this.#await(() => this.#seeker?.seekAgain(this.#ref, kind) ?? null);
+    if (this.#seeker !== null) this.#seek(this.#seeker, kind);
   }
 
   #becomeTunnel(head: AnswerHead): void {

@@ -71,6 +71,11 @@ export function readRequestHead(raw: RawHead, peer: Peer): RequestHead {
   };
 }
 
+/** A browser opening a page, which it can show and ask for again. */
+export function isNavigation({ method, acceptsHtml, upgrade }: RequestHead): boolean {
+  return method === "GET" && acceptsHtml && !upgrade;
+}
+
 function isEmpty(framing: Framing): boolean {
   return framing.kind === "length" && framing.bytes === 0;
 }

@@ -1,7 +1,8 @@
 // Connections to tenants between two exchanges, kept so that the next need not connect.
 import { type Endpoint, renderEndpoint } from "../core/endpoint.ts";
 import type { Clock } from "../platform/clock.ts";
-import { Upstream, type UpstreamUser } from "./upstream.ts";
+import { Upstream } from "./upstream.ts";
+import type { UpstreamUser } from "./upstream-user.ts";
 
 /** Node's HTTP server ends idle connections after 5 s, and others not sooner: staying below, we are never the later. */
 const IDLE_MS_MAX = 4000;

@@ -1,5 +1,6 @@
 // What the proxy says itself instead of a tenant's answer: status, code and a sentence for strangers.
 import { TenError } from "../core/errors.ts";
+import { ParseFailure } from "./parser.ts";
 
 export interface Refusal {
   readonly status: number;
@@ -63,4 +64,11 @@ export function refusalOf(thrown: unknown): Refusal {
     message: PUBLIC_MESSAGES.get(code) ?? "The application is not available right now",
     retryAfterMs: status === 503 ? (thrown.retryAfterMs ?? RETRY_AFTER_MS) : null,
   };
+}
+
+/** Tells a client that its bytes cannot be taken; null for any other error, which is a bug. */
+export function refusalOfBytes(error: unknown): Refusal | null {
+  if (error instanceof RequestRefused) return error.refusal;
+  if (!(error instanceof ParseFailure)) return null;
+  return error.kind === "tooLarge" ? HEAD_TOO_LARGE : MALFORMED;
 }

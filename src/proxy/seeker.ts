@@ -1,10 +1,11 @@
-// Finds a process for a request: at once where one runs, by waking where none does, and once more after a failure.
+// Finds a process for a request: at once where one runs, by waking where none does. Holds the rule for second attempts.
 import { unreachable } from "../core/assert.ts";
 import type { Endpoint } from "../core/endpoint.ts";
 import { TenError } from "../core/errors.ts";
 import { formatRef, type InstanceRef, type RefKey } from "../core/ref.ts";
 import type { Target } from "../core/routing.ts";
 import type { Gateway, Lease } from "../supervisor/gateway.ts";
+import type { RequestHead } from "./head.ts";
 import type { Destination } from "./pool.ts";
 
 /** Where a request may go. The API is no tenant and needs no lease. */
@@ -19,13 +20,26 @@ export interface SeekerOptions {
   readonly control: Endpoint;
   /** For `ten why`. */
   readonly by: string;
+  /** As `isRepeatable` has it. */
+  readonly repeatable: boolean;
 }
+
+/** RFC 9110, 9.2.2: what a proxy may send twice without asking. */
+const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
+
+/** True for a request that may be sent again although the tenant may have had it: twice is as once, and it is at hand. */
+export function isRepeatable({ method, framing }: RequestHead): boolean {
+  return IDEMPOTENT.has(method) && framing.kind === "none";
+}
+
+/** A request without a second chance only uses a connection that the tenant is not about to end. */
+const LIVELY_MS_MAX = 1000;
 
 export class Seeker {
   readonly #options: SeekerOptions;
   readonly #passedOver = new Set<RefKey>();
   #abort: AbortController | null = null;
-  #seeksAgain = false;
+  #attempts: "first" | "another" | "last" = "first";
 
   constructor(options: SeekerOptions) {
     this.#options = options;
@@ -46,19 +60,27 @@ export class Seeker {
     }
   }
 
+  /** How long a connection may have rested that this attempt dares to use. */
+  get restMsMax(): number {
+    if (this.#attempts !== "first") return 0;
+    return this.#options.repeatable ? Number.POSITIVE_INFINITY : LIVELY_MS_MAX;
+  }
+
   /**
    * After a connection that failed before any byte of an answer; its lease is released already. Null: no more chances.
    * An instance gets one more, a service as many as it has other instances that refuse.
    */
   seekAgain(failed: InstanceRef | null, kind: "refused" | "broken"): Grant | Promise<Grant> | null {
-    const { target, gateway } = this.#options;
+    const { target, gateway, repeatable } = this.#options;
+    if (kind === "broken" && !repeatable) return null;
     if (target.kind === "service" && failed !== null && kind === "refused") {
+      this.#attempts = "another";
       this.#passedOver.add(formatRef(failed));
       const next = gateway.pick(target.service, this.#passedOver);
       return next === null ? null : this.#claim(next);
     }
-    if (this.#seeksAgain) return null;
-    this.#seeksAgain = true;
+    if (this.#attempts === "last") return null;
+    this.#attempts = "last";
     return failed === null ? this.seek() : this.#wake(failed);
   }
 

@@ -1,7 +1,8 @@
 // Two connections joined after an upgrade: bytes as they come, each side held back while the other is slow.
 import type { Socket } from "node:net";
 import type { Lease } from "../supervisor/gateway.ts";
-import type { RawUser, Upstream } from "./upstream.ts";
+import type { Upstream } from "./upstream.ts";
+import type { RawUser } from "./upstream-user.ts";
 
 export class Tunnel implements RawUser {
   readonly #socket: Socket;

@@ -3,36 +3,8 @@ import type { Endpoint } from "../core/endpoint.ts";
 import { type AnswerHead, readAnswerHead } from "./answer-head.ts";
 import { BodyReader } from "./body.ts";
 import { Outbox } from "./outbox.ts";
-import { type Fields, HeadParser, ParseFailure } from "./parser.ts";
-
-export interface UpstreamFailure {
-  /** Refused: no connection came about, so nothing was sent. Broken: it ended early. Malformed: not HTTP, or ambiguous. */
-  readonly kind: "refused" | "broken" | "malformed";
-  readonly cause: unknown;
-}
-
-/** The exchange that uses a connection. */
-export interface UpstreamUser {
-  onOpen(): void;
-  /** Also interim heads. A user that gets a 101 calls `tunnel` or `destroy`. */
-  onHead(head: AnswerHead): void;
-  onBody(piece: Buffer): void;
-  onEnd(trailers: Fields): void;
-  /** All that one read brought has been handed out. */
-  onBatch(): void;
-  /** The tenant takes more again. */
-  onDrain(): void;
-  onFailure(failure: UpstreamFailure): void;
-}
-
-/** The tunnel that an exchange became. */
-export interface RawUser {
-  onBytes(bytes: Buffer): void;
-  onDrain(): void;
-  /** The tenant sends no more. */
-  onEnd(): void;
-  onClose(): void;
-}
+import { HeadParser, ParseFailure } from "./parser.ts";
+import type { RawUser, UpstreamFailure, UpstreamUser } from "./upstream-user.ts";
 
 type State =
   | { readonly kind: "connecting" | "busy"; readonly user: UpstreamUser }

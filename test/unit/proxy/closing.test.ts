@@ -8,13 +8,11 @@ const OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
 
 test("closes idle connections at once and lets open exchanges finish", async () => {
   await using world = await World.open();
-  const idle = await world.client();
-  idle.send(GET);
-  const first = await world.tenant.connection();
-  await first.head();
+  const { client, tenant } = await world.request(GET);
+  const { client: idle, tenant: first } = await world.request(GET);
   first.send(OK);
   await idle.take("\r\n\r\nhi");
-  const { client, tenant } = await world.request(GET);
+  first.socket.destroy();
   const streaming = await world.request(GET);
   streaming.tenant.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n");
   await streaming.client.take("x\r\n");
