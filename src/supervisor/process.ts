@@ -51,7 +51,7 @@ export class InstanceProcess {
       this.remember(null);
       send({ kind: "launched", launch, child: launched.child.ref });
     } catch (error) {
-      logs.note(ref, messageOf(error));
+      logs.note(ref, `ten: ${messageOf(error)}`);
       send({ kind: "launchFailed", launch, reason: messageOf(error) });
     }
   }
@@ -64,7 +64,7 @@ export class InstanceProcess {
     void child.exited.then((exit) => {
       journal.exited(describeExit(exit));
       send({ kind: "exited", launch, exit });
-      if (!restsNext()) logs.note(ref, `the process ${describeExit(exit)}`);
+      if (!restsNext()) logs.note(ref, `ten: the process ${describeExit(exit)}`);
     });
     void child.gone.then(() => this.#bury(launched, launch));
   }

@@ -77,6 +77,8 @@ export class LogEngine {
         this.#turn();
         break;
       case "note":
+        // What the instance wrote before it comes first.
+        this.#intake.readTurn();
         this.#intake.note(request.ref, request.text);
         this.#turn();
         break;

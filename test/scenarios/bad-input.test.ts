@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PORT_FIRST } from "../../src/platform/ports.ts";
 import { APP_COMMAND, appConfig } from "../support/tenants/command.ts";
@@ -162,21 +163,18 @@ const isRoot = process.platform === "linux" && process.getuid?.() === 0;
 
 describe.skipIf(!isRoot)("a full disk", () => {
   test("fails what needs it with a clear error; what runs goes on, and recovers with the space", async () => {
-    await withTen({ configText: appConfig() }, async (ten) => {
-      const disk = join(ten.root, "disk");
-      mkdirSync(disk);
-      mount("-t", "tmpfs", "-o", "size=4m", "tmpfs", disk);
-      try {
-        await fillAndRecover(ten, disk);
-      } finally {
-        Bun.spawnSync(["umount", "-l", disk]);
-      }
-    });
+    const disk = mkdtempSync(join(tmpdir(), "ten-disk-"));
+    mount("-t", "tmpfs", "-o", "size=4m", "tmpfs", disk);
+    try {
+      await fillAndRecover(disk);
+    } finally {
+      Bun.spawnSync(["umount", "-l", disk]);
+      rmSync(disk, { recursive: true });
+    }
   });
 
-  async function fillAndRecover(outer: Ten, disk: string): Promise<void> {
-    const config = { configText: appConfig(), settings: {} };
-    await withTen({ ...config, args: ["--data-dir", disk] }, async (ten) => {
+  function fillAndRecover(disk: string): Promise<void> {
+    return withTen({ configText: appConfig(), args: ["--data-dir", disk] }, async (ten) => {
       const here = (...args: string[]) => ten.ten("--data-dir", disk, ...args);
       expect((await here("spawn", "app:a")).exitCode).toBe(0);
       fill(join(disk, "ballast"));
@@ -189,7 +187,6 @@ describe.skipIf(!isRoot)("a full disk", () => {
       rmSync(join(disk, "ballast"));
       expect((await here("env", "set", "app:a", "SMALL=1")).exitCode).toBe(0);
       expect((await here("spawn", "app:b")).exitCode).toBe(0);
-      expect(outer.pid).toBeGreaterThan(0);
     });
   }
 });
