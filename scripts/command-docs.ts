@@ -19,14 +19,14 @@ An instance is named by a ref, \`SERVICE:ID\`, such as \`notes:alice\`. Global f
 
 Errors go to standard error as \`error: …\`, followed by \`hint: …\` where there is something to do.
 
-| Exit code | Meaning |
-| --- | --- |
-| 0 | done |
-| 1 | failed |
-| 2 | bad usage or configuration |
-| 3 | no such instance or service |
-| 4 | the server can't be reached |
-| 5 | not permitted |
+| Exit code | Meaning                     |
+| --------- | --------------------------- |
+| 0         | done                        |
+| 1         | failed                      |
+| 2         | bad usage or configuration  |
+| 3         | no such instance or service |
+| 4         | the server can't be reached |
+| 5         | not permitted               |
 `;
 
 /** The text of the document. */
