@@ -71,7 +71,12 @@ export class AnswerWriter {
 
   #connectionValue(head: AnswerHead): string | null {
     if (head.status === 426) return this.#keeps ? "Upgrade" : "Upgrade, close";
-    if (!this.#keeps) return "close";
-    return this.#request.versionMinor === 0 ? "keep-alive" : null;
+    return connectionValue(this.#request, this.#keeps);
   }
+}
+
+/** What to say where the default of the client's version is not what happens. */
+export function connectionValue({ versionMinor }: RequestHead, keeps: boolean): string | null {
+  if (!keeps) return "close";
+  return versionMinor === 0 ? "keep-alive" : null;
 }

@@ -1,7 +1,6 @@
 // One request and its answer: route, lease, forward, done. Owns its lease, which ends with the last byte of the answer.
-import type { InstanceRef } from "../core/ref.ts";
 import type { Service } from "../core/service.ts";
-import { AnswerWriter } from "./answer.ts";
+import { AnswerWriter, connectionValue } from "./answer.ts";
 import { type AnswerHead, renderAnswerHead } from "./answer-head.ts";
 import type { Aftermath, Client } from "./client.ts";
 import type { ProxyContext } from "./context.ts";
@@ -9,6 +8,7 @@ import type { Prober } from "./half-close.ts";
 import { isNavigation, type RequestHead } from "./head.ts";
 import type { BodyTaker } from "./intake.ts";
 import { type PageForm, renderRefusal, renderWaitingPage } from "./pages.ts";
+import { Outcome } from "./outcome.ts";
 import type { Fields } from "./parser.ts";
 import * as refusals from "./refusal.ts";
 import { RequestBody } from "./request-body.ts";
@@ -29,13 +29,11 @@ type Phase =
 
 const WAITING_PAGE_AFTER_MS = 1000;
 
-const CLIENT_LEFT = 499;
-
 export class Exchange implements UpstreamUser, BodyTaker, Prober {
   readonly #client: Client;
   readonly #head: RequestHead;
   readonly #context: ProxyContext;
-  readonly #startedAt: number;
+  readonly #outcome: Outcome;
   readonly #body: RequestBody;
   readonly #answer: AnswerWriter;
   #phase: Phase = "seeking";
@@ -43,16 +41,13 @@ export class Exchange implements UpstreamUser, BodyTaker, Prober {
   #service: Service | null = null;
   #grant: Grant | null = null;
   #upstream: Upstream | null = null;
-  #ref: InstanceRef | null = null;
-  #status = CLIENT_LEFT;
-  #cause: unknown = null;
 
   constructor(head: RequestHead, client: Client, context: ProxyContext) {
     this.#head = head;
     this.#client = client;
     this.#context = context;
-    this.#startedAt = context.clock.now();
-    this.#body = new RequestBody(head.framing, this.#startedAt);
+    this.#outcome = new Outcome(context.clock);
+    this.#body = new RequestBody(head.framing, this.#outcome.startedAt);
     this.#answer = new AnswerWriter(head, client);
   }
 
@@ -66,7 +61,7 @@ export class Exchange implements UpstreamUser, BodyTaker, Prober {
     if (target.kind === "service") this.#service = gateway.service(target.service);
     if (target.kind === "instance") {
       this.#service = gateway.service(target.ref.service);
-      this.#ref = target.ref;
+      this.#outcome.ref = target.ref;
     }
     const by = `request from ${this.#client.peer.address}`;
     const repeatable = isRepeatable(this.#head);
@@ -110,7 +105,7 @@ export class Exchange implements UpstreamUser, BodyTaker, Prober {
 
   /** The rest of the request is no HTTP. */
   reject(refusal: refusals.Refusal, cause: unknown): void {
-    this.#cause = cause;
+    this.#outcome.cause = cause;
     if (this.#phase === "answering" || this.#phase === "uploading") this.#finish("reset");
     else if (this.#phase !== "over") this.#refuse(refusal);
   }
@@ -135,13 +130,15 @@ export class Exchange implements UpstreamUser, BodyTaker, Prober {
   sweep(now: number): void {
     switch (this.#phase) {
       case "seeking":
-        if (now - this.#startedAt < WAITING_PAGE_AFTER_MS) break;
+        if (now - this.#outcome.startedAt < WAITING_PAGE_AFTER_MS) break;
         if (this.#service?.waitingPage && isNavigation(this.#head))
           this.#reply(503, renderWaitingPage);
         break;
       case "connecting":
       case "sent":
-        this.#sweepRequest(now);
+        if (this.#body.isOverdue(now, this.#service?.requestTimeoutMs ?? 0)) {
+          this.#refuse(refusals.TENANT_TOO_SLOW);
+        } else if (this.takesBody && this.#body.stalls(now)) this.#refuse(refusals.TOO_SLOW);
         break;
       case "answering":
         if (this.takesBody && this.#body.stalls(now)) this.#finish("reset");
@@ -154,17 +151,10 @@ export class Exchange implements UpstreamUser, BodyTaker, Prober {
     }
   }
 
-  /** The limit runs from when the tenant had all that there was of the request. */
-  #sweepRequest(now: number): void {
-    const limitMs = this.#service?.requestTimeoutMs ?? 0;
-    if (limitMs > 0 && now - this.#body.movedAt >= limitMs) this.#refuse(refusals.TENANT_TOO_SLOW);
-    else if (this.takesBody && this.#body.stalls(now)) this.#refuse(refusals.TOO_SLOW);
-  }
-
   /** Goes on with a grant, at once where there is one. */
   #seek(seeker: Seeker, failure: "refused" | "broken" | null): void {
     try {
-      const grant = failure === null ? seeker.seek() : seeker.seekAgain(this.#ref, failure);
+      const grant = failure === null ? seeker.seek() : seeker.seekAgain(this.#outcome.ref, failure);
       if (grant === null) this.#refuse(refusals.BAD_GATEWAY);
       else if (!(grant instanceof Promise)) this.#use(seeker, grant);
       else {
@@ -180,7 +170,7 @@ export class Exchange implements UpstreamUser, BodyTaker, Prober {
 
   #giveUp(error: unknown): void {
     if (this.#phase === "over") return;
-    this.#cause = error;
+    this.#outcome.cause = error;
     this.#refuse(refusals.refusalOf(error));
   }
 
@@ -190,7 +180,7 @@ export class Exchange implements UpstreamUser, BodyTaker, Prober {
       return;
     }
     this.#grant = grant;
-    this.#ref = grant.lease?.ref ?? null;
+    this.#outcome.ref = grant.lease?.ref ?? null;
     this.#phase = "connecting";
     this.#body.moved(this.#context.clock.now());
     const { restMsMax } = seeker;
@@ -215,7 +205,7 @@ export class Exchange implements UpstreamUser, BodyTaker, Prober {
     else if (head.status < 200) this.#answer.interim(head);
     else {
       this.#phase = "answering";
-      this.#status = head.status;
+      this.#outcome.status = head.status;
       this.#answer.head(head, this.#body.done);
     }
   }
@@ -246,7 +236,7 @@ export class Exchange implements UpstreamUser, BodyTaker, Prober {
   }
 
   onFailure(failure: UpstreamFailure): void {
-    this.#cause = failure.cause;
+    this.#outcome.cause = failure.cause;
     const answered = this.#upstream?.answered === true;
     this.#upstream = null;
     if (this.#phase === "uploading") this.#finish("close");
@@ -268,10 +258,10 @@ export class Exchange implements UpstreamUser, BodyTaker, Prober {
       this.#refuse(refusals.BAD_GATEWAY);
       return;
     }
-    this.#status = head.status;
+    this.#outcome.status = head.status;
     this.#phase = "over";
     this.#client.text(renderAnswerHead(head, { connection: "Upgrade", chunked: false }));
-    this.#observe();
+    this.#context.observe(this.#outcome.record());
     this.#client.tunnel(this.#upstream, this.#grant?.lease ?? null);
   }
 
@@ -281,10 +271,10 @@ export class Exchange implements UpstreamUser, BodyTaker, Prober {
 
   /** An answer of our own, instead of the tenant's. */
   #reply(status: number, render: (form: PageForm) => string): void {
-    const { keepAlive, versionMinor, acceptsHtml, method } = this.#head;
+    const { keepAlive, acceptsHtml, method } = this.#head;
     const keeps = keepAlive && this.#body.done && this.#client.staysOpen;
-    const connection = keeps ? (versionMinor === 0 ? "keep-alive" : null) : "close";
-    this.#status = status;
+    const connection = connectionValue(this.#head, keeps);
+    this.#outcome.status = status;
     this.#client.text(render({ html: acceptsHtml, bodiless: method === "HEAD", connection }));
     this.#end();
     this.#client.settle(keeps ? "keep" : "close");
@@ -305,11 +295,6 @@ export class Exchange implements UpstreamUser, BodyTaker, Prober {
     this.#seeker?.cancel();
     this.#upstream?.destroy();
     this.#grant?.lease?.release();
-    this.#observe();
-  }
-
-  #observe(): void {
-    const durationMs = this.#context.clock.now() - this.#startedAt;
-    this.#context.observe({ ref: this.#ref, status: this.#status, durationMs, cause: this.#cause });
+    this.#context.observe(this.#outcome.record());
   }
 }

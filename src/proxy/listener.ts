@@ -5,8 +5,9 @@ import { messageOf, TenError } from "../core/errors.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Gateway } from "../supervisor/gateway.ts";
 import { Connection } from "./connection.ts";
-import type { ExchangeRecord, ProxyContext } from "./context.ts";
+import type { ProxyContext } from "./context.ts";
 import { parseTrustedProxies, plainAddress, type TrustCheck } from "./forwarded.ts";
+import type { ExchangeRecord } from "./outcome.ts";
 import { UpstreamPool } from "./pool.ts";
 
 export type Listen =

@@ -29,11 +29,6 @@ export class RequestBody {
     return this.#bytes === 0;
   }
 
-  /** When the request last moved on. */
-  get movedAt(): number {
-    return this.#movedAt;
-  }
-
   moved(now: number): void {
     this.#movedAt = now;
   }
@@ -41,6 +36,11 @@ export class RequestBody {
   /** True: the client, or a tenant that holds it back, has not moved it for too long. */
   stalls(now: number): boolean {
     return !this.#done && now - this.#movedAt >= STALL_MS_MAX;
+  }
+
+  /** True: the tenant has had all that there was of the request for longer than the limit; 0 is no limit. */
+  isOverdue(now: number, limitMs: number): boolean {
+    return limitMs > 0 && now - this.#movedAt >= limitMs;
   }
 
   forward(piece: Buffer, upstream: Upstream): void {

@@ -8,7 +8,7 @@ import { formatRef, type InstanceRef, parseRef } from "../../../src/core/ref.ts"
 import type { Target } from "../../../src/core/routing.ts";
 import type { Service } from "../../../src/core/service.ts";
 import type { Clock } from "../../../src/platform/clock.ts";
-import type { ExchangeRecord } from "../../../src/proxy/context.ts";
+import type { ExchangeRecord } from "../../../src/proxy/outcome.ts";
 import { openProxy, type Proxy as OpenProxy } from "../../../src/proxy/listener.ts";
 import type { Gateway, Lease, Patience } from "../../../src/supervisor/gateway.ts";
 
