@@ -23,7 +23,7 @@ type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
 export interface Route {
   readonly method: Method;
-  /** Segments that start with a colon match anything; `:ref` is the name of an instance. */
+  /** A segment that starts with a colon matches any but an empty one; `:ref` is the name of an instance. */
   readonly path: string;
   /** Null: for everybody. */
   readonly action: Action | null | ((query: URLSearchParams) => Action);
@@ -95,7 +95,7 @@ function matchPath(pattern: string, path: string): Record<string, string> | null
   const params: Record<string, string> = {};
   for (const [index, segment] of expected.entries()) {
     const text = given[index] ?? "";
-    if (segment.startsWith(":")) params[segment.slice(1)] = text;
+    if (segment.startsWith(":") && text !== "") params[segment.slice(1)] = text;
     else if (segment !== text) return null;
   }
   return params;

@@ -1,0 +1,61 @@
+// A shell that remembers what was printed.
+import type { Shell } from "../../../src/cli/context.ts";
+import { runProgram } from "../../../src/cli/program.ts";
+
+export class FakeShell implements Shell {
+  readonly env: Record<string, string | undefined>;
+  readonly cwd: string;
+  readonly isTerminal: boolean;
+  out = "";
+  err = "";
+  readonly #onSignal: (() => void)[] = [];
+  readonly #awaited: { readonly text: string; readonly resolve: () => void }[] = [];
+
+  constructor({
+    cwd = "/",
+    env = {},
+    isTerminal = false,
+  }: { cwd?: string; env?: Record<string, string | undefined>; isTerminal?: boolean } = {}) {
+    this.cwd = cwd;
+    this.env = env;
+    this.isTerminal = isTerminal;
+  }
+
+  print(text: string): void {
+    this.out += text;
+    for (const { text: wanted, resolve } of this.#awaited) if (this.out.includes(wanted)) resolve();
+  }
+
+  complain(text: string): void {
+    this.err += text;
+  }
+
+  onSignal(callback: () => void): void {
+    this.#onSignal.push(callback);
+  }
+
+  /** As Ctrl-C does. */
+  interrupt(): void {
+    for (const callback of this.#onSignal) callback();
+  }
+
+  /** Resolves once the text has been printed. */
+  printed(text: string): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    if (this.out.includes(text)) resolve();
+    else this.#awaited.push({ text, resolve });
+    return promise;
+  }
+}
+
+export interface Outcome {
+  readonly exit: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** Runs a command line to its end. */
+export async function runWith(shell: FakeShell, ...argv: readonly string[]): Promise<Outcome> {
+  const exit = await runProgram(argv, shell);
+  return { exit, out: shell.out, err: shell.err };
+}

@@ -1,0 +1,125 @@
+import { describe, expect, test } from "bun:test";
+import type { Flags, Operand } from "../../../src/cli/command.ts";
+import {
+  checkOperands,
+  findWords,
+  parseArguments,
+  parseInteger,
+  parsePairs,
+} from "../../../src/cli/parse.ts";
+
+const FLAGS: Flags = {
+  all: { kind: "switch", short: "a", about: "" },
+  follow: { kind: "switch", short: "f", about: "" },
+  limit: { kind: "text", short: "n", value: "N", about: "" },
+  level: { kind: "text", value: "L", choices: ["stdout", "stderr"], about: "" },
+  env: { kind: "list", short: "e", value: "K=V", about: "" },
+  "no-start": { kind: "switch", about: "" },
+};
+const NOTHING = {
+  all: false,
+  follow: false,
+  limit: undefined,
+  level: undefined,
+  env: [],
+  "no-start": false,
+};
+
+test.each([
+  ["", {}, []],
+  ["notes:a --all", { all: true }, ["notes:a"]],
+  ["--all notes:a", { all: true }, ["notes:a"]],
+  ["-af", { all: true, follow: true }, []],
+  ["-fn5 x", { follow: true, limit: "5" }, ["x"]],
+  ["-n 5 x", { limit: "5" }, ["x"]],
+  ["-n=5", { limit: "5" }, []],
+  ["--limit 5", { limit: "5" }, []],
+  ["--limit=5 --limit=6", { limit: "6" }, []],
+  ["--limit=", { limit: "" }, []],
+  ["--limit=-5", { limit: "-5" }, []],
+  ["--limit -", { limit: "-" }, []],
+  ["--env A=1 -e B=2 --env=C=3", { env: ["A=1", "B=2", "C=3"] }, []],
+  ["--no-start", { "no-start": true }, []],
+  ["--level stderr", { level: "stderr" }, []],
+  ["a -- --all -f --", {}, ["a", "--all", "-f", "--"]],
+  ["-", {}, ["-"]],
+])("%p is read as %j and %j", (line, values, operands) => {
+  const argv = line.split(" ").filter(Boolean);
+  expect(parseArguments(argv, FLAGS)).toEqual({ values: { ...NOTHING, ...values }, operands });
+});
+
+test.each([
+  ["--al", 'Cannot use "--al": unknown flag, did you mean "--all"?'],
+  ["--zzz", 'Cannot use "--zzz": unknown flag'],
+  ["--start", 'Cannot use "--start": unknown flag'],
+  ["--constructor", 'Cannot use "--constructor": unknown flag'],
+  ["-x", 'Cannot use "-x": unknown flag'],
+  ["-ax", 'Cannot use "-x": unknown flag'],
+  ["-5", 'Cannot use "-5": unknown flag'],
+  ["--all=true", 'Cannot use "--all=true": it takes no value'],
+  ["--limit", 'Cannot use "--limit": it needs a value'],
+  ["--limit --all", 'Cannot use "--limit": it needs a value'],
+  ["-n", 'Cannot use "-n": it needs a value'],
+  ["--level stdin", 'Cannot use "--level stdin": expected stdout or stderr'],
+])("%p is refused: %s", (line, message) => {
+  expect(() => parseArguments(line.split(" "), FLAGS)).toThrow(message);
+});
+
+test.each([
+  ["ps", ["ps"], false],
+  ["--data-dir ps ps", ["ps"], false],
+  ["--data-dir=x --json ps", ["ps"], false],
+  ["env --server http://x set notes:a", ["env", "set"], false],
+  ["-a ps", ["ps"], false],
+  ["env set a b", ["env", "set"], false],
+  ["ps --help", ["ps"], true],
+  ["-h env", ["env"], true],
+  ["spawn -- --help", ["spawn"], false],
+  ["", [], false],
+])("the words of %p are %j", (line, words, wantsHelp) => {
+  const found = findWords(line.split(" ").filter(Boolean));
+  expect(found.words.map(({ text }) => text)).toEqual(words);
+  expect(found.wantsHelp).toBe(wantsHelp);
+});
+
+describe("operands", () => {
+  const REF: Operand = { name: "REF", kind: "ref" };
+  const check = (given: readonly string[], ...expected: Operand[]) =>
+    checkOperands("x", { given, expected });
+
+  test("as many as the command takes are fine", () => {
+    check([]);
+    check(["a"], REF);
+    check(["a", "b", "c"], { ...REF, repeated: true });
+    check([], { ...REF, optional: true });
+    check(["bash"], { name: "SHELL", kind: "text", choices: ["bash"] });
+  });
+
+  test("too few, too many and others are not", () => {
+    expect(() => check([], REF)).toThrow('Cannot run "x": REF is missing');
+    expect(() => check(["a", "b"], REF)).toThrow('Cannot run "x": unexpected "b"');
+    expect(() => check(["a"])).toThrow('Cannot run "x": unexpected "a"');
+    expect(() => check(["a"], REF, { ...REF, name: "NAME", repeated: true })).toThrow(
+      "NAME is missing",
+    );
+    expect(() => check(["bsh"], { name: "SHELL", kind: "text", choices: ["bash", "zsh"] })).toThrow(
+      'Cannot use "bsh": expected bash, zsh, did you mean "bash"?',
+    );
+  });
+});
+
+test.each(["", "-1", "1.5", "0x10", "1e2", "101", "9".repeat(30), " 5"])(
+  "%p is no number from 0 to 100",
+  (text) => {
+    expect(() => parseInteger(text, { name: "a weight", min: 0, max: 100 })).toThrow(
+      "as a weight: expected a whole number from 0 to 100",
+    );
+  },
+);
+
+test("variables are split at the first equals sign; what has none is not repeated, for it may be a secret", () => {
+  expect(parsePairs(["A=1", "B=", "C=x=y"])).toEqual({ A: "1", B: "", C: "x=y" });
+  for (const text of ["s3cret", "=s3cret"]) {
+    expect(() => parsePairs([text])).toThrow(/^(?!.*s3cret).*NAME=VALUE/);
+  }
+});

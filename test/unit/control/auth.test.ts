@@ -1,0 +1,144 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { FakeClock } from "../../support/fake-clock.ts";
+import { ControlWorld } from "./fakes.ts";
+
+let clock: FakeClock;
+let world: ControlWorld;
+
+beforeEach(async () => {
+  clock = new FakeClock();
+  world = await ControlWorld.open(clock);
+  world.administration.addRunning("notes:alice");
+});
+
+afterEach(() => world[Symbol.asyncDispose]());
+
+async function codeOf(response: Response): Promise<string> {
+  const body = (await response.json()) as { code: string };
+  return `${response.status} ${body.code}`;
+}
+
+describe("tokens", () => {
+  test("the administrator's socket asks for none", async () => {
+    expect((await world.ask("/api/instances")).status).toBe(200);
+  });
+
+  test.each([
+    ["no header", {}],
+    ["an empty token", { Authorization: "Bearer " }],
+    ["another scheme", { Authorization: "Basic YWRtaW46YWRtaW4=" }],
+  ])(
+    "the outer socket refuses %s, and says how to come in",
+    async (_, headers: Record<string, string>) => {
+      const response = await world.askOutside("/api/instances", { headers });
+      expect(response.headers.get("WWW-Authenticate")).toStartWith("Bearer");
+      expect(await codeOf(response)).toBe("401 UNAUTHENTICATED");
+    },
+  );
+
+  test("a wrong token is refused, a right one is not, in whatever case the scheme is written", async () => {
+    const token = world.token(null);
+    expect(await codeOf(await world.askOutside("/api/audit", { token: `${token}x` }))).toBe(
+      "401 UNAUTHENTICATED",
+    );
+    const headers = { Authorization: `bEARER ${token}` };
+    expect((await world.askOutside("/api/audit", { headers })).status).toBe(200);
+  });
+
+  test("a revoked token opens nothing", async () => {
+    const token = world.token(null);
+    await world.client().revokeToken(1);
+    expect((await world.askOutside("/api/audit", { token })).status).toBe(401);
+  });
+
+  test("a token is asked for before a body is read or a name looked up", async () => {
+    for (const path of ["/api/instances/notes:nobody/start", "/api/instances/spawn"]) {
+      const response = await world.askOutside(path, { method: "POST", body: "{" });
+      expect(response.status).toBe(401);
+    }
+  });
+
+  test.each(["/health", "/"])("%s is for everybody", async (path) => {
+    expect((await world.askOutside(path)).status).toBe(200);
+    expect((await world.askOutside(path, { token: "wrong" })).status).toBe(200);
+  });
+});
+
+describe("wrong tokens", () => {
+  const attempt = (address: string, token = "wrong") =>
+    world.askOutside("/api/audit", { token, headers: { "X-Forwarded-For": address } });
+
+  async function exhaust(address: string): Promise<void> {
+    for (let count = 0; count < 10; count++) expect((await attempt(address)).status).toBe(401);
+  }
+
+  test("after ten within a minute the address has to wait, also with a right one", async () => {
+    const token = world.token(null);
+    await exhaust("203.0.113.7");
+    const refused = await attempt("203.0.113.7");
+    expect(refused.headers.get("Retry-After")).toBe("60");
+    expect(await codeOf(refused)).toBe("429 RATE_LIMITED");
+    expect((await attempt("203.0.113.7", token)).status).toBe(429);
+    await clock.advance(60_000);
+    expect((await attempt("203.0.113.7", token)).status).toBe(200);
+  });
+
+  test("other addresses and the administrator's socket need not wait", async () => {
+    await exhaust("203.0.113.7");
+    expect((await attempt("203.0.113.8")).status).toBe(401);
+    expect((await world.ask("/api/audit")).status).toBe(200);
+  });
+
+  test("what a client claims of itself before the proxy's own element is not believed", async () => {
+    for (let count = 0; count < 10; count++) await attempt(`10.0.0.${count}, 203.0.113.7`);
+    expect((await attempt("10.9.9.9, 203.0.113.7")).status).toBe(429);
+  });
+
+  test.each([
+    ["2001:db8:1:2::1", "2001:db8:1:2:ffff::9", 429],
+    ["2001:db8:1:2::1", "2001:0DB8:0001:0002::7", 429],
+    ["2001:db8:1:2::1", "2001:db8:1:3::1", 401],
+    ["::ffff:203.0.113.7", "203.0.113.7", 429],
+    ["::ffff:203.0.113.7", "::ffff:203.0.113.8", 401],
+  ])("from %s count against %s: %d", async (first, second, status) => {
+    await exhaust(first);
+    expect((await attempt(second)).status).toBe(status);
+  });
+});
+
+describe("requests of other sites", () => {
+  const send = (headers: Record<string, string>) =>
+    world.ask("/api/instances/notes:alice/sleep", {
+      method: "POST",
+      headers: { Host: "example.com", ...headers },
+    });
+
+  test.each([
+    ["another site", { "Sec-Fetch-Site": "cross-site" }],
+    ["a tenant's page", { "Sec-Fetch-Site": "same-site" }],
+    ["another origin", { Origin: "https://evil.example" }],
+    ["a tenant's origin", { Origin: "https://alice.notes.example.com" }],
+    ["no origin to speak of", { Origin: "null" }],
+    ["another port", { Origin: "https://example.com:8443" }],
+  ])("%s changes nothing", async (_, headers) => {
+    expect(await codeOf(await send(headers))).toBe("403 FORBIDDEN");
+    expect(world.administration.orders).toEqual([]);
+  });
+
+  test.each([
+    ["a program", {}],
+    ["the address bar", { "Sec-Fetch-Site": "none" }],
+    ["our own page", { "Sec-Fetch-Site": "same-origin", Origin: "https://example.com" }],
+  ])("%s may", async (_, headers: Record<string, string>) => {
+    expect((await send(headers)).status).toBe(200);
+  });
+
+  test("they may not read either: no header lets them", async () => {
+    const response = await world.ask("/api/instances", {
+      headers: { Origin: "https://x.example" },
+    });
+    expect([...response.headers.keys()].filter((name) => name.includes("access-control"))).toEqual(
+      [],
+    );
+  });
+});

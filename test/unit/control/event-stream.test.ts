@@ -1,0 +1,92 @@
+import { expect, test } from "bun:test";
+import { type EventSink, EventStreams } from "../../../src/control/event-stream.ts";
+import { FakeClock } from "../../support/fake-clock.ts";
+
+interface Opened {
+  readonly reader: Pick<ReadableStreamDefaultReader<Uint8Array>, "read" | "cancel">;
+  readonly sink: EventSink;
+  /** How often the source was told to stop. */
+  stops(): number;
+}
+
+function open(streams: EventStreams, owner = "socket"): Opened {
+  let sink: EventSink | null = null;
+  let stops = 0;
+  const { body } = streams.answer(owner, (given) => {
+    sink = given;
+    return () => {
+      stops += 1;
+    };
+  });
+  const reader = (body as ReadableStream<Uint8Array> | null)?.getReader();
+  if (reader === undefined || sink === null) throw new Error("The stream did not open");
+  return { reader, sink, stops: () => stops };
+}
+
+async function readText({ reader }: Opened): Promise<string | null> {
+  const { value, done } = await reader.read();
+  return done ? null : new TextDecoder().decode(value);
+}
+
+test("opens with a comment, sends each event as one line of JSON, and a heartbeat every 15 s", async () => {
+  const clock = new FakeClock();
+  const stream = open(new EventStreams(clock));
+  expect(await readText(stream)).toBe(": open\n\n");
+  stream.sink.send({ text: "a\nb" });
+  expect(await readText(stream)).toBe('data: {"text":"a\\nb"}\n\n');
+  await clock.advance(15_000);
+  expect(await readText(stream)).toBe(": alive\n\n");
+  await clock.advance(15_000);
+  expect(await readText(stream)).toBe(": alive\n\n");
+});
+
+test("what a slow reader has no room for is dropped, counted and said", async () => {
+  const stream = open(new EventStreams(new FakeClock()));
+  const event = "x".repeat(100 * 1024);
+  for (let count = 0; count < 20; count++) stream.sink.send(event);
+  expect(await readText(stream)).toBe(": open\n\n");
+  for (let count = 0; count < 11; count++) expect(await readText(stream)).toContain("xxx");
+  stream.sink.send("next");
+  expect(await readText(stream)).toBe('event: dropped\ndata: {"count":9}\n\n');
+  expect(await readText(stream)).toBe('data: "next"\n\n');
+});
+
+test("a heartbeat brings the count when nothing else is sent", async () => {
+  const clock = new FakeClock();
+  const stream = open(new EventStreams(clock));
+  for (const _ of [1, 2]) stream.sink.send("x".repeat(1024 * 1024));
+  await readText(stream);
+  await readText(stream);
+  await clock.advance(15_000);
+  expect(await readText(stream)).toBe('event: dropped\ndata: {"count":1}\n\n');
+});
+
+test("a reader that leaves stops the source, once, and what is sent afterwards goes nowhere", async () => {
+  const clock = new FakeClock();
+  const streams = new EventStreams(clock);
+  const stream = open(streams);
+  await stream.reader.cancel();
+  stream.sink.send("late");
+  await clock.advance(60_000);
+  streams.endAll();
+  expect(stream.stops()).toBe(1);
+});
+
+test("ends the streams of one owner, or all", async () => {
+  const streams = new EventStreams(new FakeClock());
+  const [mine, other] = [open(streams, "token 1"), open(streams, "token 2")];
+  streams.endOf("token 1");
+  expect([mine.stops(), other.stops()]).toEqual([1, 0]);
+  streams.endAll();
+  expect([mine.stops(), other.stops()]).toEqual([1, 1]);
+  expect(await readText(other)).toBe(": open\n\n");
+  expect(await readText(other)).toBeNull();
+});
+
+test("more than 200 at once are refused, until one ends", () => {
+  const streams = new EventStreams(new FakeClock());
+  for (let count = 0; count < 200; count++) open(streams, `token ${count}`);
+  expect(() => open(streams)).toThrow("200 are open");
+  streams.endOf("token 7");
+  open(streams);
+});
