@@ -14,6 +14,7 @@ import { socketProber } from "./supervisor/probe.ts";
 import { StartQueue } from "./supervisor/start-queue.ts";
 import { Supervisor } from "./supervisor/supervisor.ts";
 import { takeOver } from "./supervisor/takeover.ts";
+import { Statistics } from "./telemetry/statistics.ts";
 import { type LogHub, openLogHub } from "./telemetry/log-hub.ts";
 
 export interface DaemonOptions {
@@ -114,6 +115,7 @@ function openSupervisor(
     prober: socketProber,
     queue: new StartQueue({ maxRunning, maxStarting }),
     table: store.instances,
+    statistics: new Statistics(),
     logs,
     hostOf: ({ service, id }) => `${id}.${service}.${domain}`,
     report,
@@ -130,7 +132,7 @@ function openFront(
     control: { kind: "unix", path: control.innerSocket },
     clock: systemClock,
     trustedProxies: config.settings.trustedProxies,
-    observe: () => undefined,
+    observe: ({ ref, ...exchange }) => supervisor.world.statistics.request(ref, exchange),
     listen: { kind: "address", ...listen },
   });
 }

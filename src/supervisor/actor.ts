@@ -20,6 +20,7 @@ import { restoreState } from "../core/report.ts";
 import type { Service } from "../core/service.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { InstanceRow, InstanceTable } from "../store/instances.ts";
+import type { Statistics } from "../telemetry/statistics.ts";
 import type { Lease, Patience } from "./gateway.ts";
 import { InstanceJournal } from "./journal.ts";
 import type { Launched } from "./launcher.ts";
@@ -35,6 +36,7 @@ export interface World extends ProcessWorld {
   readonly random: () => number;
   readonly queue: StartQueue;
   readonly table: InstanceTable;
+  readonly statistics: Statistics;
 }
 
 type StatePredicate = (state: InstanceState) => boolean;
@@ -61,7 +63,7 @@ export class InstanceActor implements Startable {
     this.service = service;
     this.weight = row.weight;
     this.env = row.env;
-    this.journal = new InstanceJournal(world.clock);
+    this.journal = new InstanceJournal(world);
     this.#record = new InstanceRecord(ref, { table: world.table, report: world.report, wanted });
     this.#world = world;
     this.#meter = new TrafficMeter(world.clock, () => this.#trafficChanged());

@@ -1,6 +1,7 @@
 // The story of an instance for `ten why`: who woke it, how long each phase took, how it last ended.
 import type { Cause, InstanceState } from "../core/instance.ts";
 import type { Clock } from "../platform/clock.ts";
+import type { Statistics } from "../telemetry/statistics.ts";
 import type { WakeRecord } from "./administration.ts";
 
 interface Phases {
@@ -21,22 +22,27 @@ const CAUSES: Readonly<Record<Cause, string>> = {
 
 export class InstanceJournal {
   readonly #clock: Clock;
+  readonly #statistics: Statistics;
+  #kind: InstanceState["kind"] = "asleep";
   #wake: Phases | null = null;
   #exit: { at: number; reason: string } | null = null;
 
-  constructor(clock: Clock) {
+  constructor({ clock, statistics }: { clock: Clock; statistics: Statistics }) {
     this.#clock = clock;
+    this.#statistics = statistics;
   }
 
   /** Follows the states of a start; `requester` names the request, if it was one. */
   follow(state: InstanceState, requester: string | null): void {
     const now = this.#clock.now();
-    if (state.kind === "queued") this.#begin(state.cause, requester, now);
-    else if (this.#wake === null) return;
-    else if (state.kind === "starting") {
+    const isNew = state.kind !== this.#kind;
+    this.#kind = state.kind;
+    if (state.kind === "queued" && isNew) this.#begin(state.cause, requester, now);
+    if (this.#wake === null) return;
+    if (state.kind === "starting") {
       this.#wake.startedAt ??= now;
       if (state.child !== null) this.#wake.launchedAt ??= now;
-    } else if (state.kind === "running") this.#wake.readyAt ??= now;
+    } else if (state.kind === "running" && isNew) this.#succeed(now);
   }
 
   exited(reason: string): void {
@@ -63,6 +69,14 @@ export class InstanceJournal {
     const by = cause === "request" ? (requester ?? CAUSES.request) : CAUSES[cause];
     const ahead = { startedAt: null, launchedAt: null, readyAt: null };
     this.#wake = { at: this.#clock.wall(), by, queuedAt: now, ...ahead };
+    if (cause === "retry") this.#statistics.restarted();
+  }
+
+  #succeed(now: number): void {
+    if (this.#wake !== null) this.#wake.readyAt ??= now;
+    const wake = this.lastWake;
+    if (wake === null) return;
+    this.#statistics.woken({ queue: wake.queuedMs, spawn: wake.launchMs, ready: wake.readyMs });
   }
 }
 

@@ -111,6 +111,7 @@ export class Supervisor implements Gateway {
     this.#actors.delete(formatRef(actor.ref));
     this.#byService.get(actor.ref.service)?.delete(actor);
     this.world.launcher.forget(actor.ref);
+    this.world.statistics.forget(actor.ref);
   }
 
   /** Stops every instance; resolves when nothing of them is left. */

@@ -15,6 +15,7 @@ import type { ProbeRequest } from "../../src/supervisor/probe.ts";
 import { StartQueue } from "../../src/supervisor/start-queue.ts";
 import { Supervisor } from "../../src/supervisor/supervisor.ts";
 import type { LogHub } from "../../src/telemetry/log-hub.ts";
+import { Statistics } from "../../src/telemetry/statistics.ts";
 import { FakeClock, settle } from "./fake-clock.ts";
 import { serviceWith } from "./service.ts";
 
@@ -147,6 +148,7 @@ export function openFakeWorld({
     },
     queue: new StartQueue(config.settings),
     table: store.instances,
+    statistics: new Statistics(),
     logs,
     hostOf: ({ service, id }: InstanceRef) => `${id}.${service}.localhost`,
     report: (error: unknown) => reports.push(error),

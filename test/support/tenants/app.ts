@@ -33,8 +33,7 @@ const server = Bun.serve({
       case "/journal":
         return new Response(existsSync(journal) ? readFileSync(journal) : "");
       case "/exit":
-        process.exit(Number(searchParams.get("code")));
-        break;
+        return process.exit(Number(searchParams.get("code")));
       case "/half":
         return new Response(halfAnswer(), { headers: { "Content-Type": "text/plain" } });
       default:

@@ -102,6 +102,8 @@ describe("leases", () => {
     (await waiting).release();
     expect(world.spawned).toHaveLength(2);
     expect(alice.instance.restarts).toBe(1);
+    const { restarts, wakes } = world.supervisor.world.statistics;
+    expect({ restarts, wakes: wakes.ready.count }).toEqual({ restarts: 1, wakes: 2 });
   });
 });
 
