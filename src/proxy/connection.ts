@@ -8,7 +8,7 @@ import { Exchange } from "./exchange.ts";
 import { HalfClose } from "./half-close.ts";
 import type { Peer } from "./forwarded.ts";
 import { Intake } from "./intake.ts";
-import { Outbox } from "./outbox.ts";
+import { freePiece, Outbox } from "./outbox.ts";
 import { renderRefusal } from "./pages.ts";
 import * as refusals from "./refusal.ts";
 import { Tunnel } from "./tunnel.ts";
@@ -61,7 +61,7 @@ export class Connection implements Client {
     this.#state = { kind: "reading", since: context.clock.now() };
     this.#outbox = new Outbox((data) => {
       if (typeof data === "string") socket.write(data, "latin1");
-      else socket.write(data);
+      else socket.write(data, () => freePiece(data));
     });
     socket.on("data", (bytes: Buffer) => this.#onData(bytes));
     socket.on("end", () => this.#onEnd());

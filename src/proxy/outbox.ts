@@ -32,3 +32,10 @@ export class Outbox {
     this.#write(text);
   }
 }
+
+/** Gives the memory of a piece that nobody reads any more back now: until the next collection a fast body piles up 40 MB. */
+export function freePiece(piece: Buffer): void {
+  const { buffer } = piece;
+  const isWhole = buffer.byteLength === piece.byteLength;
+  if (isWhole && buffer instanceof ArrayBuffer) buffer.transfer(0);
+}
