@@ -71,9 +71,8 @@ export class Exchange implements UpstreamUser, BodyTaker, Prober {
 
   /** The request's body may be handed over. */
   get takesBody(): boolean {
-    const isOpen =
-      this.#phase === "sent" || this.#phase === "answering" || this.#phase === "uploading";
-    return isOpen && this.#upstream?.backlogged === false;
+    const isHeld = this.#phase === "seeking" || this.#phase === "connecting";
+    return !isHeld && this.#upstream?.backlogged === false;
   }
 
   onRequestBody(piece: Buffer): void {

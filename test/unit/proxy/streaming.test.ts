@@ -1,10 +1,10 @@
 import { expect, test } from "bun:test";
 import { GET, World } from "./world.ts";
 
-const SIZE = 96 * 1024 * 1024;
+const SIZE = 48 * 1024 * 1024;
 
 /** What kernel buffers on both sides of the proxy may hold at most, generously. */
-const BUFFERED_MAX = 48 * 1024 * 1024;
+const BUFFERED_MAX = 32 * 1024 * 1024;
 
 /** Bytes whose order shows: four to a number. */
 function pattern(): Buffer {

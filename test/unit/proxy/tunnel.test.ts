@@ -100,7 +100,7 @@ test("is not cut for being silent", async () => {
 test("holds each side back while the other does not read", async () => {
   await using world = await World.open();
   const { client, tenant } = await tunneled(world);
-  const size = 32 * 1024 * 1024;
+  const size = 24 * 1024 * 1024;
   for (const [from, to] of [
     [client, tenant],
     [tenant, client],
