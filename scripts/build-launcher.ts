@@ -1,0 +1,82 @@
+// Compiles the launcher, a static program, once per architecture: dist/launcher-x64 and dist/launcher-arm64.
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+
+export type LauncherArch = "x64" | "arm64";
+
+export interface LauncherBuild {
+  readonly arch: LauncherArch;
+  readonly outfile: string;
+  /** Walls to leave out, as `WALL_SECCOMP`: for the tests that show what each one is for. */
+  readonly without?: readonly string[];
+}
+
+const SOURCE = join(import.meta.dir, "../launcher");
+export const LAUNCHER_ARCHES: readonly LauncherArch[] = ["x64", "arm64"];
+const FLAGS = ["-static", "-Os", "-s", "-std=gnu11", "-Wall", "-Wextra", "-Werror"];
+/** musl's wrapper looks at musl's headers only, which lack those of the kernel. */
+const KERNEL_HEADERS = ["-idirafter", "/usr/include", "-idirafter"];
+
+/** The compilers to look for, best first: musl's result is a tenth of the size. */
+const COMPILERS: Readonly<Record<LauncherArch, readonly (readonly string[])[]>> = {
+  x64: [
+    ["musl-gcc", ...KERNEL_HEADERS, "/usr/include/x86_64-linux-gnu"],
+    ["x86_64-linux-musl-gcc"],
+    ["x86_64-linux-gnu-gcc"],
+    ["zig", "cc", "-target", "x86_64-linux-musl"],
+  ],
+  arm64: [
+    ["musl-gcc", ...KERNEL_HEADERS, "/usr/include/aarch64-linux-gnu"],
+    ["aarch64-linux-musl-gcc"],
+    ["aarch64-linux-gnu-gcc"],
+    ["zig", "cc", "-target", "aarch64-linux-musl"],
+  ],
+};
+
+/** The command of a compiler for `arch`; null when there is none. */
+export function findCompiler(arch: LauncherArch): readonly string[] | null {
+  const native = arch === process.arch && process.platform === "linux";
+  const usable = (argv: readonly string[]) =>
+    Bun.which(argv[0] ?? "") !== null && (native || argv[0] !== "musl-gcc");
+  return COMPILERS[arch].find(usable) ?? (native && Bun.which("gcc") !== null ? ["gcc"] : null);
+}
+
+/** Throws with the compiler's own words, or when there is no compiler for the architecture. */
+export function buildLauncher({ arch, outfile, without = [] }: LauncherBuild): void {
+  const sources = [...new Bun.Glob("*.c").scanSync(SOURCE)]
+    .sort()
+    .map((name) => join(SOURCE, name));
+  const walls = without.length === 0 ? [] : [`-DTEN_WITHOUT=(${without.join("|")})`];
+  compile({ arch, outfile, inputs: [...walls, ...sources] });
+}
+
+/** Compiles static C sources, with the flags of the launcher. */
+export function compile(job: {
+  readonly arch: LauncherArch;
+  readonly outfile: string;
+  readonly inputs: readonly string[];
+}): void {
+  const compiler = findCompiler(job.arch);
+  if (compiler === null) throw new Error(`Cannot compile for ${job.arch}: no C compiler for it`);
+  const { exitCode, stderr } = Bun.spawnSync([
+    ...compiler,
+    ...FLAGS,
+    ...job.inputs,
+    "-o",
+    job.outfile,
+  ]);
+  if (exitCode !== 0) throw new Error(`Cannot compile ${job.outfile}:\n${stderr}`);
+}
+
+if (import.meta.main) {
+  mkdirSync("dist", { recursive: true });
+  for (const arch of LAUNCHER_ARCHES) {
+    const outfile = `dist/launcher-${arch}`;
+    if (findCompiler(arch) === null) {
+      console.log(`Skipped ${outfile}: no C compiler for ${arch}`);
+      continue;
+    }
+    buildLauncher({ arch, outfile });
+    console.log(`Built ${outfile}: ${Math.ceil(Bun.file(outfile).size / 1024)} KiB`);
+  }
+}
