@@ -91,14 +91,15 @@ interface Found {
 
 function store(
   { name, flag, spelling }: Found,
-  { inline, reading: { values, rest } }: { inline: string | undefined; reading: Reading },
+  { inline, reading }: { inline: string | undefined; reading: Reading },
 ): void {
+  const { values } = reading;
   if (flag.kind === "switch") {
     if (inline !== undefined) throw usage(`Cannot use "${spelling}=${inline}": it takes no value`);
     values[name] = true;
     return;
   }
-  const value = inline ?? takeValue(rest);
+  const value = inline ?? takeValue(reading);
   if (value === undefined) {
     throw usage(`Cannot use "${spelling}": it needs a value`, `Write ${spelling} ${flag.value}`);
   }
@@ -115,10 +116,16 @@ function store(
   values[name] = value;
 }
 
-/** A word that looks like a flag is one; a value that starts with a dash is written `--flag=-value`. */
-function takeValue(rest: string[]): string | undefined {
+/** The next word, unless it is a flag: a token may well start with a dash. */
+function takeValue({ flags, rest }: Reading): string | undefined {
   const [next] = rest;
-  return next === undefined || (next.startsWith("-") && next !== "-") ? undefined : rest.shift();
+  return next === undefined || isSpelling(next, flags) ? undefined : rest.shift();
+}
+
+function isSpelling(text: string, flags: Flags): boolean {
+  if (text === "--") return true;
+  if (text.startsWith("--")) return lookUp(flags, text.slice(2).split("=")[0] ?? "") !== undefined;
+  return Object.values(flags).some(({ short }) => short !== undefined && text === `-${short}`);
 }
 
 function lookUp(flags: Flags, name: string): Flag | undefined {

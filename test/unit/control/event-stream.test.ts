@@ -3,8 +3,10 @@ import { type EventSink, EventStreams } from "../../../src/control/event-stream.
 import { FakeClock } from "../../support/fake-clock.ts";
 
 interface Opened {
-  readonly reader: Pick<ReadableStreamDefaultReader<Uint8Array>, "read" | "cancel">;
   readonly sink: EventSink;
+  /** The next piece of text; null at the end. */
+  read(): Promise<string | null>;
+  leave(): Promise<void>;
   /** How often the source was told to stop. */
   stops(): number;
 }
@@ -18,54 +20,57 @@ function open(streams: EventStreams, owner = "socket"): Opened {
       stops += 1;
     };
   });
-  const reader = (body as ReadableStream<Uint8Array> | null)?.getReader();
-  if (reader === undefined || sink === null) throw new Error("The stream did not open");
-  return { reader, sink, stops: () => stops };
-}
-
-async function readText({ reader }: Opened): Promise<string | null> {
-  const { value, done } = await reader.read();
-  return done ? null : new TextDecoder().decode(value);
+  if (body === null || sink === null) throw new Error("The stream did not open");
+  const reader = body.getReader();
+  return {
+    sink,
+    async read() {
+      const { value } = await reader.read();
+      return value === undefined ? null : new TextDecoder().decode(value);
+    },
+    leave: () => reader.cancel(),
+    stops: () => stops,
+  };
 }
 
 test("opens with a comment, sends each event as one line of JSON, and a heartbeat every 15 s", async () => {
   const clock = new FakeClock();
   const stream = open(new EventStreams(clock));
-  expect(await readText(stream)).toBe(": open\n\n");
+  expect(await stream.read()).toBe(": open\n\n");
   stream.sink.send({ text: "a\nb" });
-  expect(await readText(stream)).toBe('data: {"text":"a\\nb"}\n\n');
+  expect(await stream.read()).toBe('data: {"text":"a\\nb"}\n\n');
   await clock.advance(15_000);
-  expect(await readText(stream)).toBe(": alive\n\n");
+  expect(await stream.read()).toBe(": alive\n\n");
   await clock.advance(15_000);
-  expect(await readText(stream)).toBe(": alive\n\n");
+  expect(await stream.read()).toBe(": alive\n\n");
 });
 
 test("what a slow reader has no room for is dropped, counted and said", async () => {
   const stream = open(new EventStreams(new FakeClock()));
   const event = "x".repeat(100 * 1024);
   for (let count = 0; count < 20; count++) stream.sink.send(event);
-  expect(await readText(stream)).toBe(": open\n\n");
-  for (let count = 0; count < 11; count++) expect(await readText(stream)).toContain("xxx");
+  expect(await stream.read()).toBe(": open\n\n");
+  for (let count = 0; count < 11; count++) expect(await stream.read()).toContain("xxx");
   stream.sink.send("next");
-  expect(await readText(stream)).toBe('event: dropped\ndata: {"count":9}\n\n');
-  expect(await readText(stream)).toBe('data: "next"\n\n');
+  expect(await stream.read()).toBe('event: dropped\ndata: {"count":9}\n\n');
+  expect(await stream.read()).toBe('data: "next"\n\n');
 });
 
 test("a heartbeat brings the count when nothing else is sent", async () => {
   const clock = new FakeClock();
   const stream = open(new EventStreams(clock));
   for (const _ of [1, 2]) stream.sink.send("x".repeat(1024 * 1024));
-  await readText(stream);
-  await readText(stream);
+  await stream.read();
+  await stream.read();
   await clock.advance(15_000);
-  expect(await readText(stream)).toBe('event: dropped\ndata: {"count":1}\n\n');
+  expect(await stream.read()).toBe('event: dropped\ndata: {"count":1}\n\n');
 });
 
 test("a reader that leaves stops the source, once, and what is sent afterwards goes nowhere", async () => {
   const clock = new FakeClock();
   const streams = new EventStreams(clock);
   const stream = open(streams);
-  await stream.reader.cancel();
+  await stream.leave();
   stream.sink.send("late");
   await clock.advance(60_000);
   streams.endAll();
@@ -79,8 +84,8 @@ test("ends the streams of one owner, or all", async () => {
   expect([mine.stops(), other.stops()]).toEqual([1, 0]);
   streams.endAll();
   expect([mine.stops(), other.stops()]).toEqual([1, 1]);
-  expect(await readText(other)).toBe(": open\n\n");
-  expect(await readText(other)).toBeNull();
+  expect(await other.read()).toBe(": open\n\n");
+  expect(await other.read()).toBeNull();
 });
 
 test("more than 200 at once are refused, until one ends", () => {
