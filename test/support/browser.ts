@@ -15,6 +15,9 @@ interface Message {
   readonly sessionId?: string;
 }
 
+/** Long enough for a loaded machine: reaching it means that the thing never happens. */
+const PATIENCE_MS = 30_000;
+
 const FLAGS = [
   "--headless=new",
   "--no-sandbox",
@@ -70,13 +73,13 @@ export class Browser implements AsyncDisposable {
     return page;
   }
 
-  /** Calls a method of the protocol; rejects with the browser's own message. */
-  call(method: string, params: Fields = {}, sessionId?: string): Promise<Fields> {
+  /** Calls a method of the protocol; rejects with the browser's own message, or after 30 s without an answer. */
+  async call(method: string, params: Fields = {}, sessionId?: string): Promise<Fields> {
     const id = ++this.#lastId;
     const answer = Promise.withResolvers<Fields>();
     this.#calls.set(id, answer);
     this.#socket.send(JSON.stringify({ id, method, params, sessionId }));
-    return answer.promise;
+    return await orImpatience(answer.promise, () => `The browser did not answer ${method}`);
   }
 
   listen(listener: (message: Message) => void): void {
@@ -148,14 +151,17 @@ export class Page {
     await this.#call("Page.navigate", { url });
   }
 
-  /** What a loaded document with this title shows, however many come before it. */
+  /** What a loaded document with this title shows, however many come before it; throws after 30 s without one. */
   async untilTitle(title: string): Promise<Snapshot> {
+    let seen: Snapshot | null = null;
+    const describe = () =>
+      `No document called "${title}" after those of status ${this.#statuses.join()}; there is ${JSON.stringify(seen)}`;
     for (;;) {
       const loaded = this.#loaded.promise;
       // While a document gives way to the next there is nobody to ask.
-      const snapshot = await this.#look().catch(() => null);
-      if (snapshot?.title === title) return snapshot;
-      await loaded;
+      seen = await this.#look().catch(() => null);
+      if (seen?.title === title) return seen;
+      await orImpatience(loaded, describe);
     }
   }
 
@@ -188,6 +194,19 @@ export class Page {
 
   #call(method: string, params: Fields = {}): Promise<Fields> {
     return this.#browser.call(method, params, this.#session);
+  }
+}
+
+async function orImpatience<Value>(
+  promise: Promise<Value>,
+  describe: () => string,
+): Promise<Value> {
+  const impatience = Promise.withResolvers<never>();
+  const timer = setTimeout(() => impatience.reject(new Error(describe())), PATIENCE_MS);
+  try {
+    return await Promise.race([promise, impatience.promise]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 
