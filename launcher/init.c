@@ -50,7 +50,8 @@ static void reap(struct state *state) {
 
 static void kill_all(struct state *state) {
   state->killing = true;
-  if (state->of.namespaced)
+  // "Everything" is meant for the init of a namespace; anywhere else it would be the whole machine.
+  if (getpid() == 1)
     kill(-1, SIGKILL);
   else
     signal_descendants(SIGKILL);

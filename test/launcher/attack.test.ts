@@ -1,0 +1,92 @@
+// A tenant tries to get out, in more than a hundred ways; and each wall that is left out is missed by a check.
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { compilePrograms, isUnable, type Programs } from "./programs.ts";
+import { type Kind, openTwoTenants } from "./two-tenants.ts";
+
+setDefaultTimeout(60_000);
+
+const KINDS: readonly Kind[] = ["root", "rootless"];
+/** Not closed by these walls; docs/isolation.md says what closes them. */
+const KNOWN_OPEN = ["host-connections", "idle-udp-port", "other-tcp-port"];
+const CHECKS_MIN = 180;
+/** What the attack says when it finds itself outside, and tries nothing. */
+const REFUSED = 99;
+
+interface Loss {
+  /** The walls left out together: some can't be missing alone, because others need them. */
+  readonly walls: readonly string[];
+  /** One of the checks that must miss them. */
+  readonly missedBy: string;
+}
+
+const LOSSES: readonly Loss[] = [
+  { walls: ["SECCOMP"], missedBy: "new-user-namespace" },
+  { walls: ["LANDLOCK"], missedBy: "idle-port" },
+  { walls: ["UID"], missedBy: "not started" },
+  { walls: ["GROUPS"], missedBy: "groups-left" },
+  { walls: ["CAPABILITIES"], missedBy: "capabilities-bounding" },
+  { walls: ["NO_NEW_PRIVILEGES"], missedBy: "not started" },
+  { walls: ["NO_NEW_PRIVILEGES", "SECCOMP", "LANDLOCK"], missedBy: "no-new-privileges" },
+  {
+    walls: ["NO_NEW_PRIVILEGES", "SECCOMP", "LANDLOCK", "NO_SETUID"],
+    missedBy: "setuid-program",
+  },
+  { walls: ["HIDE"], missedBy: "other-secret" },
+  { walls: ["READ_ONLY"], missedBy: "canary-write" },
+  { walls: ["NO_SETUID"], missedBy: "guards-on-own" },
+  { walls: ["DEVICES"], missedBy: "devices-listed" },
+  { walls: ["PRIVATE_TMP"], missedBy: "host-tmp" },
+  { walls: ["SEALS"], missedBy: "create-in-hidden" },
+  { walls: ["SYS"], missedBy: "firmware" },
+  { walls: ["PID"], missedBy: "not started" },
+  { walls: ["IPC"], missedBy: "namespace-ipc" },
+  { walls: ["UTS"], missedBy: "host-name" },
+  { walls: ["CGROUP"], missedBy: "namespace-cgroup" },
+  { walls: ["INIT_SECRECY"], missedBy: "init-arguments" },
+  { walls: ["DESCRIPTORS"], missedBy: "descriptors-inherited" },
+  { walls: ["SIGNALS"], missedBy: "signals-blocked" },
+];
+
+describe.skipIf(isUnable())("a tenant behind walls", () => {
+  let programs: Programs;
+  beforeAll(() => {
+    programs = compilePrograms();
+  });
+  afterAll(() => programs[Symbol.dispose]());
+
+  test.each([...KINDS])("gets at nothing, %s", async (kind) => {
+    await using tenants = await openTwoTenants(kind, programs);
+    const { code, failed, open, held, stderr } = await tenants.attack(programs.launcher);
+    expect(stderr).toBe("");
+    expect(code).toBe(0);
+    expect(failed).toEqual({});
+    expect([...open].sort()).toEqual(KNOWN_OPEN);
+    expect(held.length).toBeGreaterThanOrEqual(CHECKS_MIN);
+  });
+
+  test("has every wall of the source left out once", async () => {
+    const source = await Bun.file(new URL("../../launcher/launcher.h", import.meta.url)).text();
+    const named = [...source.matchAll(/^ {2}WALL_(\w+) =/gm)].map((match) => match[1] ?? "");
+    const alone = LOSSES.filter(({ walls }) => walls.length === 1).map(({ walls }) => walls[0]);
+    expect(alone.sort()).toEqual(named.sort());
+  });
+
+  test.each([...LOSSES])("is missed: %j", async ({ walls, missedBy }) => {
+    const launcher = programs.launcherWithout(walls.map((name) => `WALL_${name}`));
+    const missed: string[] = [];
+    for (const kind of KINDS) {
+      await using tenants = await openTwoTenants(kind, programs);
+      const { code, failed } = await tenants.attack(launcher);
+      missed.push(...Object.keys(failed));
+      if (code !== 0) missed.push("not started");
+    }
+    if (process.env["TEN_TEST_VERBOSE"] === "1") console.log(walls.join(" "), missed.join(" "));
+    expect(missed).toContain(missedBy);
+  });
+
+  test("is not attacked at all outside the walls", async () => {
+    const outside = Bun.spawnSync([programs.attack, "host-pid=x", "host-mnt=x"]);
+    expect(outside.exitCode).toBe(REFUSED);
+    expect(outside.stdout.toString()).toBe("");
+  });
+});

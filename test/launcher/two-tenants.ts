@@ -1,0 +1,209 @@
+// Two tenants of one server, for the attack: B lives and has something to lose, A tries to get it. What B has is
+// readable and writable by everybody, so that nothing but a wall protects it.
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  closeSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { freePort } from "../../bench/support.ts";
+import { launch, type Launched, run } from "./launch.ts";
+import type { Programs } from "./programs.ts";
+
+/** `root`: started by root, a user for each tenant. `rootless`: started by an ordinary user, who owns both. */
+export type Kind = "root" | "rootless";
+
+export interface Attack {
+  readonly code: number;
+  /** Check → what got through. */
+  readonly failed: Readonly<Record<string, string>>;
+  readonly open: readonly string[];
+  readonly held: readonly string[];
+  readonly stderr: string;
+}
+
+export interface TwoTenants extends AsyncDisposable {
+  attack(launcher: string): Promise<Attack>;
+}
+
+const USERS = { root: { a: 61185, b: 61186 }, rootless: { a: 61187, b: 61187 } };
+const SECRET = ["brahms", "berlioz"] as const;
+
+export async function openTwoTenants(kind: Kind, programs: Programs): Promise<TwoTenants> {
+  const world = layOut(kind, programs);
+  const victim = await startVictim(world, programs).catch((error) => {
+    world.remove();
+    throw error;
+  });
+  const pid = Number(await victim.fact("app"));
+  return {
+    attack: (launcher) => attack({ world, launcher, programs, otherPid: pid }),
+    async [Symbol.asyncDispose]() {
+      await victim[Symbol.asyncDispose]();
+      world.remove();
+    },
+  };
+}
+
+type World = ReturnType<typeof layOut>;
+
+/** Files: `data` with both tenants, `hidden` with a readable part, `open` for everybody, and one in each shared place. */
+function layOut(kind: Kind, { attack }: Programs) {
+  const root = mkdtempSync("/var/lib/ten-tenants-");
+  chmodSync(root, 0o755);
+  const users = USERS[kind];
+  for (const path of ["data/notes/a", "data/notes/b", "hidden/app", "open", "status"])
+    openDirectory(root, path);
+  chownSync(join(root, "data/notes/a"), users.a, users.a);
+  chmodSync(join(root, "data/notes/a"), 0o700);
+  const files = [
+    "data/tenement.db",
+    "data/notes/b/secret",
+    "hidden/canary",
+    "hidden/app/canary",
+    "open/canary",
+  ];
+  const shared = ["/tmp", "/var/tmp", "/run", "/dev/shm"].map((at) =>
+    join(at, `ten-canary-${process.pid}-${kind}`),
+  );
+  for (const path of [...files.map((name) => join(root, name)), ...shared]) openFile(path);
+  copyFileSync(attack, join(root, "setuid-copy"));
+  chmodSync(join(root, "setuid-copy"), 0o4755);
+  const ports = { a: freePort(), b: freePort(), idle: freePort() };
+  const remove = () => {
+    for (const path of [root, ...shared]) rmSync(path, { recursive: true, force: true });
+  };
+  return { kind, root, users, ports, shared, remove, at: (name: string) => join(root, name) };
+}
+
+function openDirectory(root: string, path: string): void {
+  mkdirSync(join(root, path), { recursive: true });
+  for (let at = path; at !== "."; at = join(at, "..")) chmodSync(join(root, at), 0o777);
+}
+
+function openFile(path: string): void {
+  writeFileSync(path, SECRET.join("-"));
+  chmodSync(path, 0o666);
+}
+
+function wallsOf(world: World, tenant: "a" | "b"): readonly string[] {
+  const own = world.at(`data/notes/${tenant}`);
+  const user = String(world.users[tenant]);
+  return [
+    "--walls",
+    ...(world.kind === "root" ? ["--uid", user, "--gid", user] : ["--rootless"]),
+    ...["--hide", world.at("data"), "--hide", world.at("hidden"), "--read", world.at("hidden/app")],
+    ...["--write", own, "--chdir", own, "--bind-port", String(world.ports[tenant])],
+  ];
+}
+
+/** What starts the launcher: root with a group to lose, or an ordinary user. */
+function prefixOf(world: World): readonly string[] {
+  const user = String(world.users.a);
+  return world.kind === "root"
+    ? ["setpriv", "--groups", "4711"]
+    : ["setpriv", "--reuid", user, "--regid", user, "--clear-groups"];
+}
+
+async function startVictim(world: World, { launcher, attack }: Programs): Promise<Launched> {
+  const victim = launch({
+    launcher,
+    prefix: prefixOf(world),
+    options: wallsOf(world, "b"),
+    status: world.at("status/b"),
+    env: { SECRET: SECRET.join("-") },
+    command: [
+      attack,
+      "victim",
+      `port=${world.ports.b}`,
+      `abstract=@${world.root}`,
+      `socket=${world.at("data/notes/b/socket")}`,
+      "shm-key=4711",
+      "shm-file=/dev/shm/file",
+      `secret=${SECRET.join("-")}`,
+    ],
+  });
+  await victim.says("ready");
+  return victim;
+}
+
+async function attack(job: {
+  readonly world: World;
+  readonly launcher: string;
+  readonly programs: Programs;
+  readonly otherPid: number;
+}): Promise<Attack> {
+  const { world, launcher, programs, otherPid } = job;
+  rmSync(world.at("status/a"), { force: true });
+  rmSync(world.at("data/notes/a/socket"), { force: true });
+  const leak = openSync(world.at("data/notes/b/secret"), "r");
+  const { code, stdout, stderr } = await run({
+    launcher,
+    prefix: prefixOf(world),
+    options: wallsOf(world, "a"),
+    status: world.at("status/a"),
+    cwd: world.at("data/notes/b"),
+    leak,
+    command: [programs.attack, ...factsOf(world, otherPid)],
+  });
+  closeSync(leak);
+  return { code, stderr, ...sort(stdout) };
+}
+
+function factsOf(world: World, otherPid: number): readonly string[] {
+  const [tmp, varTmp, run, shm] = world.shared;
+  const facts = {
+    kind: world.kind,
+    data: world.at("data"),
+    "data-entries": " notes a ",
+    database: world.at("data/tenement.db"),
+    other: world.at("data/notes/b"),
+    secret: world.at("data/notes/b/secret"),
+    "secret-start": SECRET[0],
+    "secret-end": SECRET[1],
+    hidden: world.at("hidden"),
+    "hidden-canary": world.at("hidden/canary"),
+    "read-directory": world.at("hidden/app"),
+    "read-canary": world.at("hidden/app/canary"),
+    "canary-directory": world.at("open"),
+    canary: world.at("open/canary"),
+    "tmp-canary": tmp,
+    "var-tmp-canary": varTmp,
+    "run-canary": run,
+    "shm-canary": shm,
+    "setuid-copy": world.at("setuid-copy"),
+    "other-pid": otherPid,
+    "server-pid": process.pid,
+    port: world.ports.a,
+    "other-port": world.ports.b,
+    "idle-port": world.ports.idle,
+    abstract: `@${world.root}`,
+    "other-socket": world.at("data/notes/b/socket"),
+    "own-socket": world.at("data/notes/a/socket"),
+    "shm-key": 4711,
+  };
+  const namespaces = ["pid", "mnt", "ipc", "uts", "cgroup"].map(
+    (name) => `host-${name}=${readlinkSync(`/proc/self/ns/${name}`)}`,
+  );
+  return [...Object.entries(facts).map(([name, value]) => `${name}=${value}`), ...namespaces];
+}
+
+/** Lines "ok NAME", "FAIL NAME: detail", "open NAME: detail". */
+function sort(output: string): Pick<Attack, "failed" | "open" | "held"> {
+  const lines = output
+    .split("\n")
+    .map((line) => /^(ok|FAIL|open) ([\w-]+)(?:: (.*))?$/.exec(line) ?? []);
+  const named = (kind: string) => lines.filter((line) => line[1] === kind);
+  return {
+    failed: Object.fromEntries(named("FAIL").map((line) => [line[2], line[3]])),
+    open: named("open").map((line) => line[2] ?? ""),
+    held: named("ok").map((line) => line[2] ?? ""),
+  };
+}
