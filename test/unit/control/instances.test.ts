@@ -26,6 +26,7 @@ describe("the list", () => {
     world.administration.addRunning("notes:alice", { storageQuotaBytes: 1000 });
     mkdirSync(join(world.dataDir, "notes/alice"), { recursive: true });
     writeFileSync(join(world.dataDir, "notes/alice/db"), "x");
+    const { used_bytes: used } = await world.client().storage({ service: "notes", id: "alice" });
     const [alice] = (await (await world.ask("/api/instances")).json()) as [object];
     expect(alice).toEqual({
       id: "notes:alice",
@@ -43,7 +44,7 @@ describe("the list", () => {
       health: "healthy",
       weight: 100,
       memory_bytes: 12_900_000,
-      storage_used_bytes: expect.any(Number),
+      storage_used_bytes: used,
       storage_quota_bytes: 1000,
     });
   });
