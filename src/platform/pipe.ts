@@ -1,7 +1,7 @@
 // Reads named pipes by system calls that Bun has no name for: which of many pipes have something to
 // read, and moving it into a file inside the kernel, where no crash finds it half way.
 import { dlopen, ptr } from "bun:ffi";
-import { readFileSync } from "node:fs";
+import { libcPath } from "./libc.ts";
 
 const POLLIN = 1;
 const SPLICE_NONBLOCK = 2;
@@ -78,15 +78,4 @@ function openSplice(path: string) {
   return dlopen(path, {
     splice: { args: ["i32", "ptr", "i32", "ptr", "u64", "u32"], returns: "i64" },
   }).symbols.splice;
-}
-
-/** The libc that this process already runs on: its name differs by system, and a bare name could be found in the current directory. */
-function libcPath(): string | null {
-  if (process.platform === "darwin") return "/usr/lib/libSystem.B.dylib";
-  if (process.platform !== "linux") return null;
-  const maps = readFileSync("/proc/self/maps", "utf8");
-  return (
-    /\/\S*\/(?:libc\.so\.6|libc-2\.\d+\.so|ld-musl-[^/\s]+|libc\.musl-[^/\s]+)$/m.exec(maps)?.[0] ??
-    null
-  );
 }

@@ -1,6 +1,7 @@
 // Starts processes that outlive this program, and follows each until nothing that it started is left.
 import { setTimeout as delay } from "node:timers/promises";
 import type { ChildRef, Exit } from "../core/instance.ts";
+import { hasSocket, listeningSockets } from "./listeners.ts";
 import { listProcesses, type ProcessEntry, startTimeOf } from "./processes.ts";
 
 export interface SpawnCommand {
@@ -18,6 +19,8 @@ export interface Child {
   readonly exited: Promise<Exit>;
   /** Resolves when neither it nor anything it started is left. */
   readonly gone: Promise<void>;
+  /** Whether it, or something it started, listens on a TCP port; true where the system doesn't tell. */
+  listensOn(port: number): Promise<boolean>;
   /** To its process group; SIGKILL also to descendants that left the group. */
   signal(signal: NodeJS.Signals): void;
 }
@@ -68,6 +71,12 @@ function follow(ref: ChildRef, exited: Promise<Exit>, mark: string): Child {
     ref,
     exited,
     gone: exited.then(() => untilNone(isPart)),
+    async listensOn(port) {
+      const sockets = listeningSockets(port);
+      // Most applications listen in their main process: only for the others all are looked through.
+      if (sockets === null || hasSocket(ref.pid, sockets)) return true;
+      return (await survivors(isPart)).some(({ pid }) => hasSocket(pid, sockets));
+    },
     signal(signal) {
       send(-ref.pid, signal);
       if (signal === "SIGKILL") void killStrays(isPart);

@@ -1,7 +1,7 @@
 // The process of one instance: launched or taken over, probed, remembered for the next server, buried.
-import type { Endpoint } from "../core/endpoint.ts";
+import { type Endpoint, renderEndpoint } from "../core/endpoint.ts";
 import { messageOf } from "../core/errors.ts";
-import type { Event } from "../core/instance.ts";
+import type { Event, ProbeAnswer } from "../core/instance.ts";
 import type { InstanceRef } from "../core/ref.ts";
 import { describeExit } from "../core/restart-policy.ts";
 import type { Service } from "../core/service.ts";
@@ -74,11 +74,7 @@ export class InstanceProcess {
   }
 
   probe(launch: number, known: Endpoint | null): void {
-    const { hostOf, prober, ref, send, service } = this.#parts;
-    const endpoints = known === null ? this.#endpoints() : [known];
-    void prober({ endpoints, health: service.health, host: hostOf(ref) }).then((answer) =>
-      send({ kind: "probed", launch, answer }),
-    );
+    void this.#ask(known).then((answer) => this.#parts.send({ kind: "probed", launch, answer }));
   }
 
   /** Lets the next server find the process; `endpoint` is null until it is ready. */
@@ -86,6 +82,15 @@ export class InstanceProcess {
     if (this.#launched === null) return;
     const { child, port, socketPath, startedAt } = this.#launched;
     this.#parts.record.child({ child: child.ref, port, socketPath, endpoint, startedAt });
+  }
+
+  async #ask(known: Endpoint | null): Promise<ProbeAnswer> {
+    const { hostOf, prober, ref, service } = this.#parts;
+    const launched = this.#launched;
+    const endpoints = known === null ? this.#endpoints() : [known];
+    const answer = await prober({ endpoints, health: service.health, host: hostOf(ref) });
+    if (known !== null || launched === null || answer.kind === "unready") return answer;
+    return (await isOwn(launched, answer.endpoint)) ? answer : strangersAnswer(answer.endpoint);
   }
 
   async #bury(launched: Launched, launch: number): Promise<void> {
@@ -107,4 +112,13 @@ export class InstanceProcess {
       { kind: "tcp", host: "::1", port },
     ];
   }
+}
+
+/** Whether the process itself listens there, and not a stranger who took its port before it did. */
+export async function isOwn({ child }: Launched, endpoint: Endpoint): Promise<boolean> {
+  return endpoint.kind === "unix" || (await child.listensOn(endpoint.port));
+}
+
+function strangersAnswer(endpoint: Endpoint): ProbeAnswer {
+  return { kind: "unready", reason: `another program listens on ${renderEndpoint(endpoint)}` };
 }

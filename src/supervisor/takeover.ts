@@ -5,6 +5,7 @@ import type { Spawner } from "../platform/spawner.ts";
 import type { ChildRecord, InstanceRow } from "../store/instances.ts";
 import { type InstanceActor, isAtRest } from "./actor.ts";
 import type { Launched } from "./launcher.ts";
+import { isOwn } from "./process.ts";
 import type { Supervisor } from "./supervisor.ts";
 
 /** Resolves when every recorded process is either supervised or gone; its starts go on by themselves. */
@@ -40,12 +41,13 @@ async function adoptable(
   ref: InstanceRef,
   record: ChildRecord,
 ): Promise<Launched | null> {
-  if (record.endpoint !== null) {
-    const check = { endpoints: [record.endpoint], health: null, host: world.hostOf(ref) };
-    const { kind } = await world.prober(check);
-    if (kind === "unready") return null;
-  }
-  return world.launcher.adopt(ref, record);
+  const launched = world.launcher.adopt(ref, record);
+  if (launched === null || record.endpoint === null) return launched;
+  const check = { endpoints: [record.endpoint], health: null, host: world.hostOf(ref) };
+  const { kind } = await world.prober(check);
+  if (kind === "ready" && (await isOwn(launched, record.endpoint))) return launched;
+  world.launcher.retire(launched);
+  return null;
 }
 
 /** Ends every process that bears the mark of an instance and is not supervised. */

@@ -37,6 +37,13 @@ export class FakeChild implements Child {
     this.env = env;
   }
 
+  /** False: a stranger has its port. */
+  listens = true;
+
+  async listensOn(): Promise<boolean> {
+    return this.listens;
+  }
+
   signal(signal: NodeJS.Signals): void {
     this.signals.push(signal);
     if (this.obedient || signal === "SIGKILL") this.end({ kind: "signal", signal });

@@ -2,7 +2,10 @@ import { afterEach, describe, expect, test } from "bun:test";
 import { mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { hasSocket, listeningSockets } from "../../../src/platform/listeners.ts";
+import { Ports } from "../../../src/platform/ports.ts";
 import { listProcesses, startTimeOf } from "../../../src/platform/processes.ts";
+import { until } from "../../support/until.ts";
 import { bunSpawner, type Child } from "../../../src/platform/spawner.ts";
 
 const isLinux = process.platform === "linux";
@@ -24,7 +27,7 @@ async function spawnScript(script: string): Promise<Child> {
   const command = { argv: ["/bin/sh", "-c", script], cwd: directory, env, stdout: fd, stderr: fd };
   const child = bunSpawner.spawn(command, directory);
   children.push(child);
-  while (!readFileSync(output, "utf8").includes("ready")) await Bun.sleep(2);
+  await until("it is ready", () => readFileSync(output, "utf8").includes("ready"));
   return child;
 }
 
@@ -81,6 +84,22 @@ describe("a process", () => {
   test("that can't be executed is an error at once", () => {
     const command = { argv: ["/nonexistent/program"], cwd: "/", env: {}, stdout: 1, stderr: 2 };
     expect(() => bunSpawner.spawn(command, directory)).toThrow("ENOENT");
+  });
+});
+
+describe.skipIf(!isLinux)("a listening socket", () => {
+  const listen = (port: number) =>
+    `exec ${process.execPath} -e 'Bun.listen({hostname:"127.0.0.1",port:${port},socket:{data(){}}});console.log("ready")'`;
+
+  test("is told to be the process's own, or a stranger's", async () => {
+    const port = new Ports().take();
+    const child = await spawnScript(listen(port));
+    const stranger = await spawnScript("echo ready; exec sleep 1000");
+    expect(await child.listensOn(port)).toBe(true);
+    expect(await child.listensOn(port + 1)).toBe(false);
+    // Both bear the same mark here; by its mark alone a process is found among what an instance started.
+    expect(await stranger.listensOn(port)).toBe(true);
+    expect(hasSocket(stranger.ref.pid, listeningSockets(port) ?? new Set())).toBe(false);
   });
 });
 

@@ -107,6 +107,19 @@ describe("leases", () => {
   });
 });
 
+describe("readiness", () => {
+  test("a stranger on the instance's port is not taken for it", async () => {
+    const world = openWorld();
+    const alice = world.register("alice");
+    const waiting = alice.wake("request", PATIENCE);
+    const [child] = world.spawned;
+    if (child !== undefined) child.listens = false;
+    const refused = waiting.catch(({ message }: Error) => message);
+    await world.clock.advance(11_000);
+    expect(await refused).toContain("another program listens on 127.0.0.1:30000");
+  });
+});
+
 describe("the start queue", () => {
   test("no more than max_starting start at once, requests before the server's own", async () => {
     const world = openWorld({ settings: { maxStarting: 1 } });
@@ -330,6 +343,15 @@ describe("taking over", () => {
     const next = openWorld({ dataDir });
     next.spawner.living.set(child.ref.pid, child);
     next.probes.answer = () => ({ kind: "unready", reason: "nothing listens" });
+    await takeOver(next.supervisor, next.spawner);
+    expect(next.operator.view(ALICE).state).toBe("asleep");
+  });
+
+  test("nor is one whose port a stranger has", async () => {
+    const { dataDir, child } = await crashedWorld();
+    const next = openWorld({ dataDir });
+    child.listens = false;
+    next.spawner.living.set(child.ref.pid, child);
     await takeOver(next.supervisor, next.spawner);
     expect(next.operator.view(ALICE).state).toBe("asleep");
   });
