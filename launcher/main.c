@@ -81,8 +81,9 @@ static _Noreturn void run_init(const struct options *options, int lifeline, stru
   pid_t app = fork();
   if (app < 0) fail("fork");
   if (app == 0) {
-    // The kernel translates the sender's number: only so does the world outside learn it.
-    if (write(lifeline, &go, 1) != 1) _exit(EXIT_LAUNCH);
+    // The kernel translates the sender's number: only so does the world outside learn it. The answer comes when
+    // the number is recorded, so no line about its end can come before.
+    if (write(lifeline, &go, 1) != 1 || read(lifeline, &go, 1) != 1) _exit(EXIT_LAUNCH);
     run_application(options);
   }
   if (!options->rootless) drop_capabilities(1U << CAP_KILL); // to signal another user's process
@@ -106,6 +107,7 @@ static void note_application(int lifeline) {
   struct ucred sender;
   memcpy(&sender, CMSG_DATA(header), sizeof sender);
   note("app %d", sender.pid);
+  if (write(lifeline, "", 1) != 1) fail("start the application");
 }
 
 // Passes every signal on until the init has ended.
@@ -146,8 +148,10 @@ static int run_without_walls(const struct options *options) {
   if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0) fail("become the subreaper");
   pid_t app = fork();
   if (app < 0) fail("fork");
-  if (app == 0) run_application(options);
-  note("app %d", app);
+  if (app == 0) {
+    note("app %d", getpid());
+    run_application(options);
+  }
   return supervise((struct supervision){.app = app, .lifeline = -1, .namespaced = false});
 }
 

@@ -1,0 +1,174 @@
+// What a tenant sees of the file system, and what the launcher refuses to do.
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { run } from "./launch.ts";
+import { openTenant, WALLED } from "./one-tenant.ts";
+import { compilePrograms, isUnable, type Programs } from "./programs.ts";
+
+setDefaultTimeout(60_000);
+
+describe.skipIf(isUnable())("behind walls", () => {
+  let programs: Programs;
+  beforeAll(() => {
+    programs = compilePrograms();
+  });
+  afterAll(() => programs[Symbol.dispose]());
+
+  describe.each([...WALLED])("at level %s", (level) => {
+    test("the working directory is readable under something hidden, the data below it is not", async () => {
+      using tenant = openTenant(level, programs);
+      const work = tenant.directory("work");
+      writeFileSync(join(work, "app.txt"), "code");
+      const data = tenant.directory("work/data");
+      writeFileSync(join(tenant.directory("work/data/other"), "secret"), "secret");
+      const own = tenant.directory("work/data/mine");
+      await using launched = tenant.launch(
+        ["sh", "-c", "cat ../../app.txt; ls -A ..; touch kept; touch ../../app.txt || echo no"],
+        { options: ["--read", work, "--hide", data, "--write", own, "--chdir", own] },
+      );
+      expect((await launched.end()).stdout).toBe("codemine\nno\n");
+      expect(readdirSync(own)).toEqual(["kept"]);
+    });
+
+    test("a link that the tenant planted in its own directory opens nothing", async () => {
+      using tenant = openTenant(level, programs);
+      const other = tenant.directory("other");
+      writeFileSync(join(other, "secret"), "secret");
+      symlinkSync(other, join(tenant.own, "work"));
+      await using launched = tenant.launch(["sh", "-c", "cat work/secret || echo no"], {
+        options: ["--read", join(tenant.own, "work")],
+      });
+      expect((await launched.end()).stdout).toBe("no\n");
+    });
+
+    test("temporary files are on disk where asked for, and stay", async () => {
+      using tenant = openTenant(level, programs);
+      const tmp = tenant.directory("tmp");
+      await using launched = tenant.launch(["sh", "-c", "echo 1 > /tmp/a; cat /var/tmp/a"], {
+        options: ["--tmp", tmp],
+      });
+      expect((await launched.end()).stdout).toBe("1\n");
+      expect(readdirSync(tmp)).toEqual(["a"]);
+    });
+
+    test("a link that the tenant planted in its /tmp is no way to mount elsewhere", async () => {
+      using tenant = openTenant(level, programs);
+      const tmp = tenant.directory("tmp");
+      symlinkSync("/etc", join(tmp, "tenement"));
+      await using launched = tenant.launch(["ls", "/etc"], {
+        options: ["--tmp", tmp, "--socket-dir", `${tenant.directory("s")}:/tmp/tenement`],
+      });
+      const { code, stdout, stderr } = await launched.end();
+      expect({ code, stdout }).toEqual({ code: 126, stdout: "" });
+      expect(stderr).toMatch(/^ten-launcher: \/tmp\/tenement: /);
+    });
+
+    test.each(["/tmp/tenement", "/run/app/sockets", "INSIDE"])(
+      "the socket directory is at its path inside: %s",
+      async (path) => {
+        using tenant = openTenant(level, programs);
+        const outside = tenant.directory("sockets");
+        const inside = path === "INSIDE" ? join(tenant.root, "deep/s") : path;
+        await using launched = tenant.launch(["touch", `${inside}/made`], {
+          options: ["--socket-dir", `${outside}:${inside}`],
+        });
+        expect((await launched.end()).code).toBe(0);
+        expect(existsSync(join(outside, "made"))).toBeTrue();
+      },
+    );
+
+    test("without a directory it starts in /, wherever the launcher was started", async () => {
+      using tenant = openTenant(level, programs);
+      const { launcher } = programs;
+      const walls =
+        level === "walls"
+          ? ["--walls", "--uid", "61190", "--gid", "61190"]
+          : ["--walls", "--rootless"];
+      const prefix =
+        level === "walls"
+          ? []
+          : ["setpriv", "--reuid", "61190", "--regid", "61190", "--clear-groups"];
+      const options = [...walls, "--hide", tenant.root];
+      const { stdout } = await run({
+        ...{ launcher, prefix, options, cwd: tenant.root },
+        status: join(tenant.directory("status"), "other"),
+        command: ["sh", "-c", "pwd; umask; ls -A $PWD/../own 2>/dev/null"],
+      });
+      expect(stdout).toBe("/\n0077\n");
+    });
+
+    test("a home that is hidden can be read in part", async () => {
+      using tenant = openTenant(level, programs);
+      const home = mkdtempSync("/root/ten-home-");
+      chmodSync(home, 0o755);
+      try {
+        mkdirSync(join(home, "tool"));
+        writeFileSync(join(home, "tool/program"), "here");
+        await using launched = tenant.launch(
+          ["sh", "-c", `cat ${home}/tool/program; ls -A /root ${home} | tr '\\n' ' '`],
+          { options: ["--read", join(home, "tool")] },
+        );
+        const name = home.split("/").at(-1);
+        // Only root can take a copy of what lies in root's home.
+        const expected = level === "walls" ? `here/root: ${name}  ${home}: tool ` : "";
+        expect((await launched.end()).stdout.replace(/\s+/g, " ").trim()).toBe(
+          expected.replace(/\s+/g, " ").trim(),
+        );
+      } finally {
+        rmSync(home, { recursive: true });
+      }
+    });
+  });
+
+  const REFUSALS: readonly (readonly [string, readonly string[], string])[] = [
+    ["an unknown option", ["--wals"], "unrecognized option"],
+    ["walls as root without a user", ["--walls"], "as root needs --uid and --gid"],
+    ["the host's root as a user", ["--walls", "--uid", "0", "--gid", "1"], "not a number in range"],
+    ["a user that is no number", ["--walls", "--uid", "1x", "--gid", "1"], "not a number in range"],
+    ["rootless for root", ["--walls", "--rootless"], "not for root"],
+    ["a wall's option without walls", ["--hide", "/srv"], "needed by the other options"],
+    ["a relative path", ["--walls", "--hide", "data"], "not an absolute path"],
+    ["a path that climbs", ["--walls", "--write", "/srv/../etc"], "not an absolute path"],
+    ["everything writable", ["--walls", "--write", "/"], "not an absolute path"],
+    ["a port out of range", ["--walls", "--bind-port", "65536"], "not a number in range"],
+    ["a socket directory without its place", ["--walls", "--socket-dir", "/srv"], "no colon"],
+  ];
+
+  test.each(REFUSALS)("%s is refused", async (_, options, message) => {
+    const { code, stdout, stderr } = await run({
+      launcher: programs.launcher,
+      options,
+      command: ["echo", "ran"],
+    });
+    expect({ code, stdout }).toEqual({ code: 125, stdout: "" });
+    expect(stderr).toContain(message);
+  });
+
+  test.each([
+    ["a group that is not there", ["--cgroup", "/sys/fs/cgroup/ten-no-such-group"]],
+    [
+      "a directory to write that is not there",
+      ["--walls", "--uid", "1", "--gid", "1", "--write", "/no-such"],
+    ],
+    ["a directory to start in that is not there", ["--chdir", "/no-such"]],
+  ])("%s keeps the application from starting", async (_, options) => {
+    const { code, stdout, stderr, status } = await run({
+      launcher: programs.launcher,
+      options,
+      command: ["echo", "ran"],
+    });
+    expect({ code, stdout }).toEqual({ code: 126, stdout: "" });
+    expect(stderr).toContain("No such file or directory");
+    expect(status.some((line) => line.startsWith("error "))).toBeTrue();
+  });
+});
