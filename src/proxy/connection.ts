@@ -181,6 +181,8 @@ export class Connection implements Client {
       case "closed":
         break;
     }
+    // All that was read has been copied, written or refused by now.
+    if (this.#intake.isEmpty) freePiece(bytes);
   }
 
   /** Hands on as much of what is here as can be taken now. */

@@ -2,7 +2,7 @@
 import type { Endpoint } from "../core/endpoint.ts";
 import { type AnswerHead, readAnswerHead } from "./answer-head.ts";
 import { BodyReader } from "./body.ts";
-import { Outbox } from "./outbox.ts";
+import { freePiece, Outbox } from "./outbox.ts";
 import { HeadParser, ParseFailure } from "./parser.ts";
 import type { RawUser, UpstreamFailure, UpstreamUser } from "./upstream-user.ts";
 
@@ -232,15 +232,20 @@ export class Upstream {
   #send(data: string | Buffer): void {
     if (this.#socket === null || this.#state.kind === "closed") return;
     if (this.backlogged) {
-      this.#backlog.push(typeof data === "string" ? Buffer.from(data, "latin1") : data);
+      this.#keep(data, 0);
       return;
     }
     const sent =
       typeof data === "string" ? writeLatin1(this.#socket, data) : this.#socket.write(data);
     // Negative: the connection is gone, and its close is about to be told.
     if (sent < 0 || sent >= data.length) return;
-    const bytes = typeof data === "string" ? Buffer.from(data, "latin1") : data;
-    this.#backlog.push(bytes.subarray(sent));
+    this.#keep(data, sent);
+  }
+
+  /** A copy: the memory that the bytes came in is given back as soon as they have been handed on. */
+  #keep(data: string | Buffer, from: number): void {
+    const rest = typeof data === "string" ? data.slice(from) : data.subarray(from);
+    this.#backlog.push(typeof rest === "string" ? Buffer.from(rest, "latin1") : Buffer.from(rest));
   }
 
   #onDrain(): void {
@@ -253,6 +258,7 @@ export class Upstream {
         return;
       }
       this.#backlog.shift();
+      freePiece(first);
     }
     if (this.#shutdownDue) this.#socket?.shutdown();
     if (this.#state.kind === "busy" || this.#state.kind === "tunnel") this.#state.user.onDrain();
