@@ -112,7 +112,7 @@ void filter_system_calls(void);
 
 // forward.c: carries connections of a Unix socket to a port inside a private network.
 int listen_for_forward(const char *path);
-void start_forwarder(int listener, int port);
+void start_forwarder(const struct options *options, int listener);
 
 // app.c
 _Noreturn void run_application(const struct options *options);

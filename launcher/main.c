@@ -75,9 +75,11 @@ static _Noreturn void run_init(const struct options *options, int lifeline, stru
   if (read(lifeline, &go, 1) != 1) _exit(EXIT_LAUNCH); // the launcher died before it had mapped the user
   setsid(); // out of the launcher's group: a signal to that group reaches this one once, through the launcher
   name_host(options);
+  int forwarded = options->forward_socket != NULL ? listen_for_forward(options->forward_socket) : -1;
   build_view(options);
   if (options->private_net) raise_loopback();
   seclude_init(arguments.argc, arguments.argv);
+  if (forwarded >= 0) start_forwarder(options, forwarded);
   pid_t app = fork();
   if (app < 0) fail("fork");
   if (app == 0) {

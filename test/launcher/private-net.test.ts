@@ -1,0 +1,68 @@
+// A network of the tenant's own: nothing of the host's is reachable, and the server comes in by a Unix socket.
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { existsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { until } from "../support/until.ts";
+import { openTenant, WALLED } from "./one-tenant.ts";
+import { compilePrograms, isUnable, type Programs } from "./programs.ts";
+
+setDefaultTimeout(60_000);
+
+const PORT = 3000;
+/** Answers with what it was sent, and tells whether the host's server can be reached. */
+const APP = `
+const host = await fetch("http://127.0.0.1:" + process.env.HOST_PORT).then(() => "open", () => "closed");
+Bun.serve({ port: ${PORT}, hostname: "127.0.0.1", routes: {
+  "/host": () => new Response(host),
+  "/echo": async (request) => new Response(await request.bytes()),
+} });
+`;
+
+describe.skipIf(isUnable())("a private network", () => {
+  let programs: Programs;
+  beforeAll(() => {
+    programs = compilePrograms();
+  });
+  afterAll(() => programs[Symbol.dispose]());
+
+  test.each([...WALLED])("is entered by the socket only, at level %s", async (level) => {
+    using tenant = openTenant(level, programs);
+    await using host = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response() });
+    const app = join(tenant.directory("app"), "app.ts");
+    writeFileSync(app, APP);
+    const socket = join(tenant.directory("sockets"), "s");
+    await using _launched = tenant.launch([process.execPath, app], {
+      options: ["--read", join(app, ".."), "--private-net", "--forward", `${socket}:${PORT}`],
+      env: { HOST_PORT: String(host.port) },
+    });
+    const ask = (path: string, init = {}) => fetch(`http://x${path}`, { unix: socket, ...init });
+    // It listens no sooner than the application does.
+    await until("the socket", () => existsSync(socket));
+    const first = await until("an answer", () => ask("/host").catch(() => null));
+    expect(await first.text()).toBe("closed");
+    expect(fetch(`http://127.0.0.1:${PORT}/host`)).rejects.toThrow();
+    const body = new Uint8Array(5_000_000).map((_, at) => at % 251);
+    const echoes = Array.from({ length: 20 }, () => ask("/echo", { method: "POST", body }));
+    for (const echo of await Promise.all(echoes)) {
+      expect(Bun.hash(await echo.bytes())).toBe(Bun.hash(body));
+    }
+  });
+
+  test("whose connections come faster than the forwarder takes them loses none", async () => {
+    using tenant = openTenant("walls", programs);
+    const app = join(tenant.directory("app"), "app.ts");
+    writeFileSync(app, APP);
+    const socket = join(tenant.directory("sockets"), "s");
+    await using _launched = tenant.launch([process.execPath, app], {
+      options: ["--read", join(app, ".."), "--private-net", "--forward", `${socket}:${PORT}`],
+      env: { HOST_PORT: "1" },
+    });
+    const ask = () =>
+      fetch("http://x/echo", { unix: socket, method: "POST", body: "hi", keepalive: false });
+    await until("an answer", () => ask().catch(() => null));
+    const answers = await Promise.all(
+      Array.from({ length: 100 }, async () => (await ask()).text()),
+    );
+    expect(answers).toEqual(Array.from({ length: 100 }, () => "hi"));
+  });
+});

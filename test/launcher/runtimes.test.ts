@@ -1,0 +1,149 @@
+// The runtimes that people write services in start, use their files and processes, and serve behind walls.
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { realpathSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { freePort } from "../../bench/support.ts";
+import { GO, isMissing, NODE, PYTHON, type Tool } from "../support/tool.ts";
+import { openTenant, WALLED } from "./one-tenant.ts";
+import { compilePrograms, isUnable, type Programs } from "./programs.ts";
+
+// The first `go run` compiles the standard library.
+setDefaultTimeout(180_000);
+
+const ASK_AGAIN_MS = 20;
+
+const PYTHON_APP = `
+import http.server, multiprocessing, os, sqlite3, subprocess
+def double(queue): queue.put(21 * 2)
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        db = sqlite3.connect("app.db")
+        db.execute("pragma journal_mode = wal")
+        db.execute("create table if not exists t (n)")
+        db.execute("insert into t values (1)")
+        db.commit()
+        queue = multiprocessing.Queue()
+        child = multiprocessing.Process(target=double, args=(queue,))
+        child.start(); answer = queue.get(); child.join()
+        with multiprocessing.Pool(2) as pool: total = sum(pool.map(abs, [-1, -2]))
+        user = subprocess.run(["id", "-u"], capture_output=True, text=True).stdout.strip()
+        self.send_response(200); self.end_headers()
+        self.wfile.write(f"{answer} {total} {user}".encode())
+if __name__ == "__main__":
+    http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
+`;
+const SCRIPT_APP = `
+import { execFileSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+createServer((request, response) => {
+  writeFileSync("file", "x");
+  response.end("42 3 " + execFileSync("id", ["-u"]).toString().trim());
+}).listen(Number(process.env.PORT), "127.0.0.1");
+`;
+const GO_APP = `
+package main
+import ("fmt"; "net/http"; "os"; "os/exec"; "strings")
+func main() {
+	http.ListenAndServe("127.0.0.1:"+os.Getenv("PORT"), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		user, _ := exec.Command("id", "-u").Output()
+		fmt.Fprint(w, "42 3 "+strings.TrimSpace(string(user)))
+	}))
+}
+`;
+
+interface Runtime {
+  readonly name: string;
+  readonly tool: Tool | null;
+  readonly file: string;
+  readonly source: string;
+  command(file: string): readonly string[];
+}
+
+const RUNTIMES: readonly Runtime[] = [
+  {
+    name: "python",
+    tool: PYTHON,
+    file: "app.py",
+    source: PYTHON_APP,
+    command: (file) => [python(), file],
+  },
+  {
+    name: "a shell that runs python",
+    tool: PYTHON,
+    file: "app.py",
+    source: PYTHON_APP,
+    command: (file) => ["sh", "-c", `${python()} ${file}`],
+  },
+  {
+    name: "node",
+    tool: NODE,
+    file: "app.mjs",
+    source: SCRIPT_APP,
+    command: (file) => ["node", file],
+  },
+  {
+    name: "bun",
+    tool: null,
+    file: "app.mjs",
+    source: SCRIPT_APP,
+    command: (file) => [process.execPath, file],
+  },
+  {
+    name: "go run",
+    tool: GO,
+    file: "main.go",
+    source: GO_APP,
+    command: (file) => ["go", "run", file],
+  },
+];
+
+/** The system's own: one under a home directory would need a path to read. */
+function python(): string {
+  return Bun.which("python3", { PATH: "/usr/bin:/usr/local/bin" }) ?? "python3";
+}
+
+describe.skipIf(isUnable())("behind walls", () => {
+  let programs: Programs;
+  beforeAll(() => {
+    programs = compilePrograms();
+  });
+  afterAll(() => programs[Symbol.dispose]());
+
+  for (const { name, tool, file, source, command } of RUNTIMES) {
+    test.skipIf(tool !== null && isMissing(tool)).each([...WALLED])(
+      `${name} serves, %s`,
+      async (level) => {
+        using tenant = openTenant(level, programs);
+        const work = tenant.directory("work");
+        writeFileSync(join(work, file), source);
+        const port = freePort();
+        // Whatever directory Bun lies in is hidden, and shown again.
+        const bun = dirname(realpathSync(process.execPath));
+        await using launched = tenant.launch(command(join(work, file)), {
+          options: [
+            ...["--read", work, "--tmp", tenant.directory("tmp"), "--bind-port", String(port)],
+            ...["--hide", dirname(bun), "--read", bun],
+          ],
+          env: { PORT: String(port), PATH: "/usr/local/go/bin:/usr/local/bin:/usr/bin:/bin" },
+        });
+        expect(await answerOf(port, launched.process)).toBe("42 3 61190");
+        launched.process.kill("SIGTERM");
+        const { status } = await launched.end();
+        expect(status.some((line) => /^(exit|signal) /.test(line))).toBeTrue();
+        expect(status.at(-1)).toBe("gone");
+      },
+    );
+  }
+});
+
+/** Asks until there is an answer; a slow compiler is given the test's whole time. */
+async function answerOf(port: number, launcher: Bun.Subprocess): Promise<string> {
+  while (launcher.exitCode === null) {
+    const response = await fetch(`http://127.0.0.1:${port}/`).catch(() => null);
+    if (response !== null) return await response.text();
+    await delay(ASK_AGAIN_MS);
+  }
+  throw new Error(`The application ended with ${launcher.exitCode}`);
+}
