@@ -53,6 +53,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     logs,
     tokens: store.tokens,
     audit: store.audit,
+    statistics: supervisor.world.statistics,
+    report: options.report,
     clock: systemClock,
     dataDir,
     version: options.version,

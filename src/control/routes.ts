@@ -17,6 +17,7 @@ import {
 } from "./instances.ts";
 import { searchLogs, streamLogs } from "./logs.ts";
 import { answerHealth, answerPage } from "./page.ts";
+import { answerMetrics, answerTelemetry } from "./telemetry.ts";
 import { createToken, listAudit, listTokens, revokeToken } from "./tokens.ts";
 
 type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
@@ -61,6 +62,8 @@ export const ROUTES: readonly Route[] = [
   { method: "GET", path: "/api/tokens", action: "tokens", handle: listTokens },
   { method: "POST", path: "/api/tokens", action: "create-token", handle: createToken },
   { method: "DELETE", path: "/api/tokens/:id", action: "revoke-token", handle: revokeToken },
+  { method: "GET", path: "/api/telemetry", action: "telemetry", handle: answerTelemetry },
+  { method: "GET", path: "/metrics", action: "telemetry", handle: answerMetrics },
   { method: "GET", path: "/api/audit", action: "audit", handle: listAudit },
 ];
 

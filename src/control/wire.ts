@@ -231,3 +231,40 @@ function count(max: number): z.ZodType<number, string> {
     .transform(Number)
     .refine((number) => number >= 1 && number <= max, rule);
 }
+
+/** Milliseconds; null while there is nothing to tell. */
+export interface LatencyAnswer {
+  readonly average_ms: number | null;
+  readonly p50_ms: number | null;
+  readonly p95_ms: number | null;
+  readonly p99_ms: number | null;
+}
+
+export interface InstanceTelemetryAnswer {
+  readonly id: string;
+  readonly state: ReportedState;
+  readonly restarts: number;
+  readonly requests: number;
+  /** Answers of 500 and above. */
+  readonly errors: number;
+  readonly memory_bytes: number | null;
+  readonly latency: LatencyAnswer;
+}
+
+/** Counts since the server started. */
+export interface TelemetryAnswer {
+  readonly summary: {
+    /** By state; states that nobody is in are left out. */
+    readonly instances: Readonly<Partial<Record<ReportedState, number>>>;
+    readonly requests: number;
+    readonly requests_unrouted: number;
+    readonly restarts: number;
+    readonly memory_bytes: number;
+    readonly log_lines_stored: number;
+    readonly log_lines_dropped: number;
+    readonly latency: LatencyAnswer;
+    /** From the spawn to the first good health check. */
+    readonly wake: LatencyAnswer;
+  };
+  readonly instances: readonly InstanceTelemetryAnswer[];
+}

@@ -5,6 +5,7 @@ import type { AuditTable } from "../store/audit.ts";
 import type { TokenTable } from "../store/tokens.ts";
 import type { Administration } from "../supervisor/administration.ts";
 import type { LogHub } from "../telemetry/log-hub.ts";
+import type { Statistics } from "../telemetry/statistics.ts";
 import type { EventStreams } from "./event-stream.ts";
 import type { StorageGauge } from "./storage-gauge.ts";
 
@@ -13,6 +14,7 @@ export interface World {
   readonly logs: LogHub;
   readonly tokens: TokenTable;
   readonly audit: AuditTable;
+  readonly statistics: Statistics;
   readonly clock: Clock;
   readonly storage: StorageGauge;
   readonly streams: EventStreams;

@@ -30,6 +30,7 @@ const TENANT_MAY = {
   "create-token": false,
   "revoke-token": false,
   audit: false,
+  telemetry: false,
 } as const;
 
 export type Action = keyof typeof TENANT_MAY;

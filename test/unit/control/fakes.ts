@@ -15,6 +15,7 @@ import type {
   InstanceView,
   Registration,
 } from "../../../src/supervisor/administration.ts";
+import { Statistics } from "../../../src/telemetry/statistics.ts";
 import type { LogFilter, LogLine } from "../../../src/telemetry/log-line.ts";
 import type { LogHub } from "../../../src/telemetry/log-hub.ts";
 import { serviceWith } from "../../support/service.ts";
@@ -258,6 +259,7 @@ export class ControlWorld implements AsyncDisposable {
   readonly dataDir = mkdtempSync(join(tmpdir(), "ten-control-"));
   readonly administration = new FakeAdministration(this.dataDir);
   readonly logs = new FakeLogs();
+  readonly statistics = new Statistics();
   readonly faults: unknown[] = [];
   readonly store: Store = openStore(this.dataDir);
   readonly #clock: Clock;
@@ -279,6 +281,7 @@ export class ControlWorld implements AsyncDisposable {
       logs: this.logs,
       tokens: this.store.tokens,
       audit: this.store.audit,
+      statistics: this.statistics,
       clock: this.#clock,
       dataDir,
       version: "1.2.3",
