@@ -77,12 +77,14 @@ export async function* readEvents(response: IncomingMessage): AsyncGenerator<str
 export class SocketClient implements AsyncDisposable {
   readonly #socket: WebSocket;
   readonly #messages: unknown[] = [];
+  readonly #opened = Promise.withResolvers<void>();
   readonly #closed = Promise.withResolvers<CloseEvent>();
   #wanted: PromiseWithResolvers<unknown> | null = null;
 
   constructor({ port, host, path }: Address) {
     this.#socket = new WebSocket(`ws://127.0.0.1:${port}${path}`, { headers: { Host: host } });
     this.#socket.binaryType = "nodebuffer";
+    this.#socket.onopen = () => this.#opened.resolve();
     this.#socket.onmessage = ({ data }) => this.#accept(data);
     this.#socket.onclose = (event) => {
       this.#closed.resolve(event);
@@ -97,8 +99,9 @@ export class SocketClient implements AsyncDisposable {
     return this.#wanted.promise;
   }
 
+  /** As soon as the connection is open. */
   send(message: string | Buffer): void {
-    this.#socket.send(message);
+    void this.#opened.promise.then(() => this.#socket.send(message));
   }
 
   /** Resolves with the code of the close, whoever began it. */
