@@ -51,6 +51,18 @@ describe.skipIf(isUnable())("behind walls", () => {
       expect((await launched.end()).stdout).toBe("no\n");
     });
 
+    test("a socket in a directory that is shown again can be connected to", async () => {
+      using tenant = openTenant(level, programs);
+      const unix = join(tenant.directory("database"), "socket");
+      await using _database = Bun.serve({ unix, fetch: () => new Response("rows") });
+      chmodSync(unix, 0o777);
+      const ask = `console.log(await (await fetch("http://x/", { unix: "${unix}" })).text())`;
+      await using launched = tenant.launch([process.execPath, "-e", ask], {
+        options: ["--read", join(unix, "..")],
+      });
+      expect((await launched.end()).stdout).toBe("rows\n");
+    });
+
     test("temporary files are on disk where asked for, and stay", async () => {
       using tenant = openTenant(level, programs);
       const tmp = tenant.directory("tmp");
