@@ -134,7 +134,7 @@ function openFront(
     control: { kind: "unix", path: control.innerSocket },
     clock: systemClock,
     trustedProxies: config.settings.trustedProxies,
-    observe: ({ ref, ...exchange }) => supervisor.world.statistics.request(ref, exchange),
+    observe: (exchange) => supervisor.world.statistics.request(exchange.ref, exchange),
     listen: { kind: "address", ...listen },
   });
 }

@@ -33,8 +33,9 @@ export class Outbox {
   }
 }
 
-/** Gives the memory of a piece that nobody reads any more back now: until the next collection a fast body piles up 40 MB. */
+/** Gives the memory of a large piece that nobody reads any more back now: until the next collection a fast body piles up 40 MB. */
 export function freePiece(piece: Buffer): void {
+  if (piece.length <= SMALL_BYTES) return;
   const { buffer } = piece;
   const isWhole = buffer.byteLength === piece.byteLength;
   if (isWhole && buffer instanceof ArrayBuffer) buffer.transfer(0);
