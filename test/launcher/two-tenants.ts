@@ -25,6 +25,8 @@ export interface Attack {
   /** Check → what got through. */
   readonly failed: Readonly<Record<string, string>>;
   readonly open: readonly string[];
+  /** Walls that this kernel lacks, as the launcher says. */
+  readonly missing: readonly string[];
   readonly held: readonly string[];
   readonly stderr: string;
 }
@@ -144,7 +146,7 @@ async function attack(job: {
   rmSync(world.at("status/a"), { force: true });
   rmSync(world.at("data/notes/a/socket"), { force: true });
   const leak = openSync(world.at("data/notes/b/secret"), "r");
-  const { code, stdout, stderr } = await run({
+  const { code, stdout, stderr, status } = await run({
     launcher,
     prefix: prefixOf(world),
     options: wallsOf(world, "a"),
@@ -154,7 +156,8 @@ async function attack(job: {
     command: [programs.attack, ...factsOf(world, otherPid)],
   });
   closeSync(leak);
-  return { code, stderr, ...sort(stdout) };
+  const missing = status.flatMap((line) => /^missing (.*)$/.exec(line)?.[1] ?? []);
+  return { code, stderr, missing, ...sort(stdout) };
 }
 
 function factsOf(world: World, otherPid: number): readonly string[] {
