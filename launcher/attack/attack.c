@@ -23,7 +23,7 @@ static const char *find_fact(const char *name) {
 
 const char *fact(const char *name) {
   const char *value = find_fact(name);
-  if (value != NULL) return value;
+  if (value != NULL && *value != 0) return value;
   fprintf(stderr, "attack: no fact %s\n", name);
   exit(EXIT_REFUSED);
 }

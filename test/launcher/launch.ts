@@ -4,6 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { until } from "../support/until.ts";
 
+/** The signal that orders a launcher to kill everything that it started. */
+export const KILL_ALL = 64;
+
 export interface LaunchOptions {
   readonly launcher: string;
   readonly options?: readonly string[];
@@ -73,7 +76,9 @@ export function launch(options: LaunchOptions): Launched {
       return { code, stdout: stdout.text, stderr: stderr.text, status: status() };
     },
     async [Symbol.asyncDispose]() {
-      started.kill("SIGKILL");
+      // SIGKILL would end the launcher alone at level process.
+      if (started.exitCode === null && started.signalCode === null)
+        process.kill(started.pid, KILL_ALL);
       await started.exited;
       rmSync(folder, { recursive: true, force: true });
     },

@@ -2,13 +2,12 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { until } from "../support/until.ts";
+import { KILL_ALL } from "./launch.ts";
 import { LEVELS, openTenant, WALLED } from "./one-tenant.ts";
 import { compilePrograms, isUnable, type Programs } from "./programs.ts";
 
 setDefaultTimeout(60_000);
 
-/** The signal that orders a launcher to kill everything that it started. */
-const KILL_ALL = 64;
 /** Says "up" and stays. */
 const STAYING = ["sh", "-c", "echo up; exec sleep 100000"];
 

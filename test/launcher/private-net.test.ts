@@ -2,13 +2,15 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { freePort } from "../../bench/support.ts";
 import { until } from "../support/until.ts";
 import { openTenant, WALLED } from "./one-tenant.ts";
 import { compilePrograms, isUnable, type Programs } from "./programs.ts";
 
 setDefaultTimeout(60_000);
 
-const PORT = 3000;
+/** Free on the host too, so that an answer there could only be the tenant's. */
+const PORT = freePort();
 /** Answers with what it was sent, and tells whether the host's server can be reached. */
 const APP = `
 const host = await fetch("http://127.0.0.1:" + process.env.HOST_PORT).then(() => "open", () => "closed");
@@ -40,7 +42,7 @@ describe.skipIf(isUnable())("a private network", () => {
     await until("the socket", () => existsSync(socket));
     const first = await until("an answer", () => ask("/host").catch(() => null));
     expect(await first.text()).toBe("closed");
-    expect(fetch(`http://127.0.0.1:${PORT}/host`)).rejects.toThrow();
+    await expect(fetch(`http://127.0.0.1:${PORT}/host`)).rejects.toThrow();
     const body = new Uint8Array(5_000_000).map((_, at) => at % 251);
     const echoes = Array.from({ length: 20 }, () => ask("/echo", { method: "POST", body }));
     for (const echo of await Promise.all(echoes)) {
