@@ -4,12 +4,15 @@ import { defineCommand } from "./command.ts";
 import { type Column, renderSafe, renderTable } from "./output.ts";
 
 export const audit = defineCommand({
-  about:
-    "Lists changes, newest first: when, by whom, what, on which instance or token, and the outcome.",
-  operands: [],
-  flags: { limit: { kind: "text", short: "n", value: "N", about: "At most so many (100)" } },
-  examples: ["audit --limit 20"],
-  async run({ flags: { limit }, context }) {
+  meta: {
+    description:
+      "Lists changes, newest first: when, by whom, what, on which instance or token, and the outcome.",
+    examples: ["audit --limit 20"],
+  },
+  args: {
+    limit: { type: "string", alias: "n", valueHint: "N", description: "At most so many (100)" },
+  },
+  async run({ args: { limit }, data: context }) {
     const rows = await context.client().audit({ limit });
     context.show(rows, () => renderTable(COLUMNS, rows));
   },

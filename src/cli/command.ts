@@ -1,81 +1,103 @@
-// What a command is: its operands, its flags, its work. Values of flags are typed by their definitions.
+// What a command is: citty's definition, typed for what ten adds to it. Flags and operands are citty's args.
+import {
+  type ArgDef,
+  type ArgType,
+  type CommandContext,
+  type CommandDef,
+  defineCommand as defineCittyCommand,
+} from "citty";
 import type { Context } from "./context.ts";
 
-interface FlagBasics {
-  readonly about: string;
-  /** One letter, for `-f`. */
-  readonly short?: string;
-}
-
-export type Flag =
-  | (FlagBasics & { readonly kind: "switch" })
-  /** `value` is what help calls it: `--limit N`. */
-  | (FlagBasics & {
-      readonly kind: "text";
-      readonly value: string;
-      readonly choices?: readonly string[];
-    })
-  /** May be given several times. */
-  | (FlagBasics & { readonly kind: "list"; readonly value: string });
-
-export type Flags = Readonly<Record<string, Flag>>;
-
-export type FlagValues<F extends Flags> = {
-  readonly [Name in keyof F]: F[Name]["kind"] extends "switch"
-    ? boolean
-    : F[Name]["kind"] extends "list"
-      ? readonly string[]
-      : string | undefined;
+/**
+ * A flag, or an operand (`positional`). Help shows its `valueHint`; an operand that is called `REF` completes to
+ * instances. A flag that is on by default has a `negativeDescription`, and only its `--no-` form exists.
+ */
+export type Arg = ArgDef & {
+  readonly type: NonNullable<ArgType>;
+  /** May be given several times; of the operands, only the last. citty's `args` holds one: see `valuesOf`, `args._`. */
+  readonly repeated?: true;
+  /** For operands as well. */
+  readonly options?: string[];
 };
 
-export interface Operand {
-  /** As help shows it: `REF`. */
-  readonly name: string;
-  /** What completion offers. */
-  readonly kind: "ref" | "text";
-  readonly choices?: readonly string[];
-  readonly optional?: true;
-  /** The last operand may repeat. */
-  readonly repeated?: true;
-}
+export type Args = Readonly<Record<string, Arg>>;
 
-export interface Invocation<F extends Flags> {
-  readonly flags: FlagValues<F>;
-  readonly operands: readonly string[];
-  readonly context: Context;
-}
-
-export interface CommandDefinition<F extends Flags> {
+interface Meta {
   /** A paragraph for its help page. */
-  readonly about: string;
-  readonly operands: readonly Operand[];
-  readonly flags: F;
+  readonly description: string;
   /** Without the leading `ten`. */
   readonly examples: readonly string[];
+}
+
+interface Invocation<A extends Args> extends CommandContext<A> {
+  readonly data: Context;
+}
+
+interface Definition<A extends Args> {
+  readonly meta: Meta;
+  readonly args: A;
   /** Throws what goes wrong; the program turns it into a message and an exit code. */
-  run(invocation: Invocation<F>): Promise<void>;
+  run(invocation: Invocation<A>): Promise<void>;
 }
 
-export type Command = CommandDefinition<Flags>;
-
-export function defineCommand<const F extends Flags>(definition: CommandDefinition<F>): Command {
-  // Parsing fills `flags` by the very definitions that the type is made from.
-  return definition as unknown as Command;
+export interface Command extends CommandDef<Args> {
+  readonly meta: Meta;
+  readonly args: Args;
 }
+
+/** citty's, with examples in `meta` and the context in `data`. */
+export const defineCommand = defineCittyCommand as unknown as <const A extends Args>(
+  definition: Definition<A>,
+) => Command;
+
+/** What operands have in common. */
+export const OPERAND = { type: "positional", required: true } as const satisfies Arg;
 
 /** Flags that every command takes, before or after its name. */
-export const GLOBAL_FLAGS = {
+export const GLOBAL_ARGS = {
   server: {
-    kind: "text",
-    value: "URL",
-    about: "Server to talk to: http(s)://… or unix:///… (TENEMENT_SERVER)",
+    type: "string",
+    valueHint: "URL",
+    description: "Server to talk to: http(s)://… or unix:///… (TENEMENT_SERVER)",
   },
-  token: { kind: "text", value: "TOKEN", about: "Token for HTTP (TENEMENT_TOKEN)" },
-  "data-dir": { kind: "text", value: "DIR", about: "Data directory (TENEMENT_DATA_DIR)" },
-  config: { kind: "text", value: "FILE", about: "Configuration file (TENEMENT_CONFIG)" },
-  json: { kind: "switch", about: "Print data as JSON" },
-  quiet: { kind: "switch", about: "Print data only: no confirmations, no notes" },
-  help: { kind: "switch", short: "h", about: "Show this help" },
-} as const satisfies Flags;
+  token: { type: "string", valueHint: "TOKEN", description: "Token for HTTP (TENEMENT_TOKEN)" },
+  "data-dir": {
+    type: "string",
+    valueHint: "DIR",
+    description: "Data directory (TENEMENT_DATA_DIR)",
+  },
+  config: {
+    type: "string",
+    valueHint: "FILE",
+    description: "Configuration file (TENEMENT_CONFIG)",
+  },
+  json: { type: "boolean", description: "Print data as JSON" },
+  quiet: { type: "boolean", description: "Print data only: no confirmations, no notes" },
+  help: { type: "boolean", alias: "h", description: "Show this help" },
+} as const satisfies Args;
 
-export type GlobalValues = FlagValues<typeof GLOBAL_FLAGS>;
+/** A flag as it is typed. */
+export interface Flag {
+  /** Without its dashes: `limit`, `no-start`. */
+  readonly name: string;
+  /** One letter. */
+  readonly short: string | undefined;
+  /** What help says of it, with its default. */
+  readonly about: string;
+  readonly arg: Arg;
+}
+
+export function flagsOf(args: Args): readonly Flag[] {
+  return Object.entries(args).flatMap(([key, arg]) => {
+    if (arg.type === "positional") return [];
+    const [short] = [arg.alias ?? []].flat();
+    const negative = arg.type === "boolean" ? arg.negativeDescription : undefined;
+    const preset = typeof arg.default === "string" ? ` (${arg.default})` : "";
+    const about = negative ?? `${arg.description}${preset}`;
+    return [{ name: negative === undefined ? key : `no-${key}`, short, about, arg }];
+  });
+}
+
+export function operandsOf(args: Args): readonly Arg[] {
+  return Object.values(args).filter(({ type }) => type === "positional");
+}

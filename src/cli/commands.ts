@@ -7,84 +7,66 @@ export interface CommandEntry {
   readonly load: () => Promise<Command>;
 }
 
-const instances = () => import("./instances.ts");
-const env = () => import("./env.ts");
-const tokens = () => import("./tokens.ts");
+const serve = () => import("./serve.ts");
+const init = () => import("./init.ts");
 const config = () => import("./config.ts");
+const spawn = () => import("./spawn.ts");
+const instances = () => import("./instances.ts");
+const ps = () => import("./ps.ts");
+const logs = () => import("./logs.ts");
+const env = () => import("./env.ts");
+const why = () => import("./why.ts");
+const tokens = () => import("./tokens.ts");
+const audit = () => import("./audit.ts");
+const completions = () => import("./completions.ts");
 
 export const COMMANDS: readonly CommandEntry[] = [
-  entry("serve", "Run the server", async () => (await import("./serve.ts")).serve),
-  entry(
-    "init",
-    "Write a tenement.toml for the project in this directory",
-    async () => (await import("./init.ts")).init,
-  ),
-  entry(
-    "config",
-    "Print the effective configuration, secrets masked",
-    async () => (await config()).config,
-  ),
+  entry("serve", "Run the server", pick(serve, "serve")),
+  entry("init", "Write a tenement.toml for the project in this directory", pick(init, "init")),
+  entry("config", "Print the effective configuration, secrets masked", pick(config, "config")),
   entry(
     "config check",
     "Check the configuration and print only what is wrong",
-    async () => (await config()).configCheck,
+    pick(config, "configCheck"),
   ),
-  entry("spawn", "Register and start instances", async () => (await import("./spawn.ts")).spawn),
-  entry("start", "Start instances", async () => (await instances()).start),
-  entry(
-    "stop",
-    "Stop instances until an operator starts them",
-    async () => (await instances()).stop,
-  ),
-  entry(
-    "sleep",
-    "Put instances to sleep until a request wakes them",
-    async () => (await instances()).sleep,
-  ),
-  entry("restart", "Stop and start instances", async () => (await instances()).restart),
-  entry(
-    "disable",
-    "Stop instances and refuse their traffic",
-    async () => (await instances()).disable,
-  ),
-  entry("enable", "Take instances back into traffic", async () => (await instances()).enable),
-  entry("rm", "Stop and forget instances", async () => (await instances()).rm),
-  entry("ps", "List instances", async () => (await import("./ps.ts")).ps),
-  entry("health", "Say how an instance is", async () => (await instances()).health),
-  entry("logs", "Print or follow logs", async () => (await import("./logs.ts")).logs),
-  entry(
-    "weight",
-    "Set an instance's share of its service's traffic",
-    async () => (await instances()).weight,
-  ),
-  entry("env set", "Set environment variables of an instance", async () => (await env()).envSet),
-  entry(
-    "env unset",
-    "Unset environment variables of an instance",
-    async () => (await env()).envUnset,
-  ),
-  entry("env ls", "List environment variables of an instance", async () => (await env()).envLs),
-  entry(
-    "why",
-    "Tell why an instance is in the state it is in",
-    async () => (await import("./why.ts")).why,
-  ),
-  entry("token-gen", "Make an API token", async () => (await tokens()).tokenGen),
-  entry("token ls", "List API tokens", async () => (await tokens()).tokenLs),
-  entry("token revoke", "Revoke an API token", async () => (await tokens()).tokenRevoke),
-  entry("audit", "List who changed what", async () => (await import("./audit.ts")).audit),
-  entry(
-    "completions",
-    "Print shell completions",
-    async () => (await import("./completions.ts")).completions,
-  ),
+  entry("spawn", "Register and start instances", pick(spawn, "spawn")),
+  entry("start", "Start instances", pick(instances, "start")),
+  entry("stop", "Stop instances until an operator starts them", pick(instances, "stop")),
+  entry("sleep", "Put instances to sleep until a request wakes them", pick(instances, "sleep")),
+  entry("restart", "Stop and start instances", pick(instances, "restart")),
+  entry("disable", "Stop instances and refuse their traffic", pick(instances, "disable")),
+  entry("enable", "Take instances back into traffic", pick(instances, "enable")),
+  entry("rm", "Stop and forget instances", pick(instances, "rm")),
+  entry("ps", "List instances", pick(ps, "ps")),
+  entry("health", "Say how an instance is", pick(instances, "health")),
+  entry("logs", "Print or follow logs", pick(logs, "logs")),
+  entry("weight", "Set an instance's share of its service's traffic", pick(instances, "weight")),
+  entry("env set", "Set environment variables of an instance", pick(env, "envSet")),
+  entry("env unset", "Unset environment variables of an instance", pick(env, "envUnset")),
+  entry("env ls", "List environment variables of an instance", pick(env, "envLs")),
+  entry("why", "Tell why an instance is in the state it is in", pick(why, "why")),
+  entry("token-gen", "Make an API token", pick(tokens, "tokenGen")),
+  entry("token ls", "List API tokens", pick(tokens, "tokenLs")),
+  entry("token revoke", "Revoke an API token", pick(tokens, "tokenRevoke")),
+  entry("audit", "List who changed what", pick(audit, "audit")),
+  entry("completions", "Print shell completions", pick(completions, "completions")),
 ];
 
 function entry(name: string, summary: string, load: () => Promise<Command>): CommandEntry {
   return { name, summary, load };
 }
 
-/** The command that one or two words name, and how many of them do. */
+function pick<Key extends string>(
+  load: () => Promise<Readonly<Record<Key, Command>>>,
+  key: Key,
+): () => Promise<Command> {
+  return async () => (await load())[key];
+}
+
+/**
+ * The command that one or two words name, and how many of them do. Not left to citty's `subCommands`: it keeps `data` and
+ * the flags before a command from the command, would run `config` after `config check`, and offers no look-up for help.
+ */
 export function findCommand(
   words: readonly string[],
 ): { readonly entry: CommandEntry; readonly wordCount: number } | null {

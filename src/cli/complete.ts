@@ -1,8 +1,8 @@
 // The words that can stand where somebody pressed Tab.
-import { type Flag, GLOBAL_FLAGS, type GlobalValues, type Operand } from "./command.ts";
+import { type Args, type Flag, flagsOf, GLOBAL_ARGS, operandsOf } from "./command.ts";
 import { COMMANDS, findCommand, subcommandsOf } from "./commands.ts";
 import { Context, type Shell } from "./context.ts";
-import { findWords, type Parsed, parseArguments } from "./parse.ts";
+import { findWords, type Line, readLine } from "./parse.ts";
 
 /** Prints candidates, one a line. @param words the command line after the program; the last is being typed */
 export async function printCompletions(words: readonly string[], shell: Shell): Promise<void> {
@@ -22,45 +22,42 @@ async function candidatesAfter(
   before: readonly string[],
   { typed, shell }: Place,
 ): Promise<readonly string[]> {
-  const names = findWords(before).words.map(({ text }) => text);
+  const names = findWords(before).words.map(({ value }) => value);
   const found = findCommand(names);
   const command = await found?.entry.load();
-  const flags: Readonly<Record<string, Flag>> = { ...command?.flags, ...GLOBAL_FLAGS };
-  const pending = flagAwaitingValue(before.at(-1) ?? "", flags);
-  if (pending !== null) return pending.kind === "text" ? (pending.choices ?? []) : [];
-  if (typed.startsWith("-")) return Object.keys(flags).map((name) => `--${name}`);
+  const args = { ...command?.args, ...GLOBAL_ARGS };
+  const flags = flagsOf(args);
+  const pending = flagAwaitingValue(before.at(-1), flags);
+  if (pending !== undefined) return pending.arg.options ?? [];
+  if (typed.startsWith("-")) return flags.map(({ name }) => `--${name}`);
   const [first] = names;
   if (first === undefined)
     return [...new Set(COMMANDS.map(({ name }) => name.split(" ")[0] ?? ""))];
   const inGroup = names.length === 1 ? subcommandsOf(first) : [];
   if (command === undefined) return inGroup;
-  const parsed = tryParse(before, flags);
-  const given = parsed.operands.slice(found?.wordCount ?? 0);
-  const operand = operandAt(command.operands, given.length);
+  const { rawArgs, operands } = tryRead(before, args);
+  const given = operands.slice(found?.wordCount ?? 0);
+  const expected = operandsOf(command.args);
+  const operand = expected[given.length] ?? expected.findLast(({ repeated }) => repeated);
   if (operand === undefined) return inGroup;
-  if (operand.kind === "text") return operand.choices ?? [];
-  const refs = await refsOf(new Context(parsed.values as GlobalValues, shell));
+  if (operand.valueHint !== "REF") return operand.options ?? [];
+  const refs = await refsOf(new Context(rawArgs, shell));
   return refs.filter((name) => !given.includes(name));
 }
 
-function flagAwaitingValue(word: string, flags: Readonly<Record<string, Flag>>): Flag | null {
-  const found = Object.entries(flags).find(
-    ([name, { short }]) => word === `--${name}` || (short !== undefined && word === `-${short}`),
+function flagAwaitingValue(word: string | undefined, flags: readonly Flag[]): Flag | undefined {
+  return flags.find(
+    ({ name, short, arg }) =>
+      arg.type !== "boolean" && (word === `--${name}` || word === `-${short}`),
   );
-  return found === undefined || found[1].kind === "switch" ? null : found[1];
 }
 
-function tryParse(words: readonly string[], flags: Readonly<Record<string, Flag>>): Parsed {
+function tryRead(words: readonly string[], args: Args): Line {
   try {
-    return parseArguments(words, flags);
+    return readLine(words, args);
   } catch {
-    return { values: {}, operands: [] };
+    return { rawArgs: [], operands: [] };
   }
-}
-
-function operandAt(operands: readonly Operand[], index: number): Operand | undefined {
-  const last = operands.at(-1);
-  return operands[index] ?? (last?.repeated ? last : undefined);
 }
 
 /** The instances there are, or none: nobody who presses Tab wants to read an error. */

@@ -1,18 +1,19 @@
 // ten completions: scripts that ask ten itself for the words that fit, so they never grow stale.
 import { TenError } from "../core/errors.ts";
-import { defineCommand } from "./command.ts";
+import { defineCommand, OPERAND } from "./command.ts";
 
 export const completions = defineCommand({
-  about:
-    "Prints the script that completes commands, flags and instances in a shell. Load it from the shell's start-up file.",
-  operands: [{ name: "SHELL", kind: "text", choices: ["bash", "zsh", "fish"] }],
-  flags: {},
-  examples: [
-    "completions bash > ~/.local/share/bash-completion/completions/ten",
-    "completions zsh > ~/.zfunc/_ten",
-    "completions fish > ~/.config/fish/completions/ten.fish",
-  ],
-  async run({ operands: [shell = ""], context }) {
+  meta: {
+    description:
+      "Prints the script that completes commands, flags and instances in a shell. Load it from the shell's start-up file.",
+    examples: [
+      "completions bash > ~/.local/share/bash-completion/completions/ten",
+      "completions zsh > ~/.zfunc/_ten",
+      "completions fish > ~/.config/fish/completions/ten.fish",
+    ],
+  },
+  args: { shell: { ...OPERAND, valueHint: "SHELL", options: ["bash", "zsh", "fish"] } },
+  async run({ args: { shell }, data: context }) {
     const script = SCRIPTS[shell];
     if (script === undefined) throw new TenError("USAGE_INVALID", `Cannot complete in "${shell}"`);
     context.shell.print(script);

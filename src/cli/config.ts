@@ -7,24 +7,26 @@ import { defineCommand } from "./command.ts";
 import type { Context } from "./context.ts";
 
 export const config = defineCommand({
-  about:
-    "Prints the effective configuration: every value with its default filled in, secrets masked. ten config check only checks it.",
-  operands: [],
-  flags: {},
-  examples: ["config", "config --json", "config check"],
-  async run({ context }) {
+  meta: {
+    description:
+      "Prints the effective configuration: every value with its default filled in, secrets masked. ten config check only checks it.",
+    examples: ["config", "config --json", "config check"],
+  },
+  args: {},
+  async run({ data: context }) {
     const loaded = await loadConfigOf(context);
     context.show(planConfigTable(loaded), () => renderConfig(loaded));
   },
 });
 
 export const configCheck = defineCommand({
-  about:
-    "Checks the configuration. Prints nothing when it is valid, otherwise everything that is wrong.",
-  operands: [],
-  flags: {},
-  examples: ["config check", "config check --config /etc/tenement/tenement.toml"],
-  async run({ context }) {
+  meta: {
+    description:
+      "Checks the configuration. Prints nothing when it is valid, otherwise everything that is wrong.",
+    examples: ["config check", "config check --config /etc/tenement/tenement.toml"],
+  },
+  args: {},
+  async run({ data: context }) {
     await loadConfigOf(context);
   },
 });

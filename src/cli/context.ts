@@ -1,9 +1,10 @@
 // What a command works with: global flags, its surroundings, the server, and where it prints.
 import { readFileSync } from "node:fs";
+import { type ParsedArgs, parseArgs } from "citty";
 import { locateDataDir } from "../config/locate.ts";
 import { Client, type Target } from "../control/client.ts";
 import { TenError } from "../core/errors.ts";
-import type { GlobalValues } from "./command.ts";
+import { GLOBAL_ARGS } from "./command.ts";
 import { type Colour, paint } from "./output.ts";
 import { usage } from "./parse.ts";
 
@@ -22,16 +23,17 @@ export interface Shell {
 }
 
 export class Context {
-  readonly globals: GlobalValues;
+  readonly globals: ParsedArgs<typeof GLOBAL_ARGS>;
   readonly shell: Shell;
 
-  constructor(globals: GlobalValues, shell: Shell) {
-    this.globals = globals;
+  /** @param rawArgs as `readLine` has them; flags that are not global are no matter */
+  constructor(rawArgs: string[], shell: Shell) {
+    this.globals = parseArgs(rawArgs, GLOBAL_ARGS);
     this.shell = shell;
   }
 
   get json(): boolean {
-    return this.globals.json;
+    return this.globals.json ?? false;
   }
 
   /** Prints data: as JSON on demand, otherwise as people read it. */

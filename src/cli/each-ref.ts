@@ -1,9 +1,9 @@
 // Commands that take several instances.
 import { type InstanceRef, parseRef } from "../core/ref.ts";
-import type { Operand } from "./command.ts";
+import { type Arg, OPERAND } from "./command.ts";
 
-export const REF: Operand = { name: "REF", kind: "ref" };
-export const REFS: Operand = { name: "REF", kind: "ref", repeated: true };
+export const REF = { ...OPERAND, valueHint: "REF" } as const satisfies Arg;
+export const REFS = { ...REF, repeated: true } as const satisfies Arg;
 
 /** As many as the server starts at once by default; the rest wait here instead of there. */
 const AT_ONCE_MAX = 8;

@@ -1,5 +1,5 @@
 // Help pages: of the program, of a group of commands, of one command.
-import { type Command, type Flag, type Flags, GLOBAL_FLAGS, type Operand } from "./command.ts";
+import { type Arg, type Args, type Command, flagsOf, GLOBAL_ARGS, operandsOf } from "./command.ts";
 
 interface Line {
   readonly left: string;
@@ -19,7 +19,7 @@ export function renderProgramHelp(
     renderLines(entries.map(({ name, summary }) => ({ left: name, right: summary }))),
     "",
     "Flags of every command:",
-    renderFlags(GLOBAL_FLAGS),
+    renderFlags(GLOBAL_ARGS),
     renderLines([{ left: "-V, --version", right: "Show version, commit, Bun version and target" }]),
     "",
     "ten COMMAND --help tells more about a command.",
@@ -27,44 +27,38 @@ export function renderProgramHelp(
   ].join("\n");
 }
 
-export function renderCommandHelp(name: string, command: Command): string {
-  const { about, operands, flags, examples } = command;
-  const operandText = operands.map((operand) => ` ${renderOperand(operand)}`).join("");
-  const own = renderFlags(flags);
+export function renderCommandHelp(name: string, { meta, args }: Command): string {
+  const operands = operandsOf(args).map((operand) =>
+    operand.required ? ` ${renderValue(operand)}` : ` [${renderValue(operand)}]`,
+  );
+  const own = renderFlags(args);
   return [
-    about,
+    meta.description,
     "",
-    `Usage: ten ${name}${operandText} [FLAGS]`,
+    `Usage: ten ${name}${operands.join("")} [FLAGS]`,
     ...(own === "" ? [] : ["", "Flags:", own]),
     "",
     "Flags of every command:",
-    renderFlags(GLOBAL_FLAGS),
+    renderFlags(GLOBAL_ARGS),
     "",
-    examples.length === 1 ? "Example:" : "Examples:",
-    ...examples.map((example) => `  ten ${example}`),
+    meta.examples.length === 1 ? "Example:" : "Examples:",
+    ...meta.examples.map((example) => `  ten ${example}`),
     "",
   ].join("\n");
 }
 
-function renderOperand({ name, choices, optional, repeated }: Operand): string {
-  const text = `${choices?.join("|") ?? name}${repeated ? "…" : ""}`;
-  return optional ? `[${text}]` : text;
-}
-
-function renderFlags(flags: Flags): string {
+function renderFlags(args: Args): string {
   return renderLines(
-    Object.entries(flags).map(([name, flag]) => ({
-      left: renderFlag(name, flag),
-      right: flag.about,
-    })),
+    flagsOf(args).map(({ name, short, about, arg }) => {
+      const letter = short === undefined ? "    " : `-${short}, `;
+      const value = arg.type === "boolean" ? "" : ` ${renderValue(arg)}`;
+      return { left: `${letter}--${name}${value}`, right: about };
+    }),
   );
 }
 
-function renderFlag(name: string, flag: Flag): string {
-  const short = flag.short === undefined ? "    " : `-${flag.short}, `;
-  if (flag.kind === "switch") return `${short}--${name}`;
-  const value = flag.kind === "text" ? (flag.choices?.join("|") ?? flag.value) : `${flag.value}…`;
-  return `${short}--${name} ${value}`;
+function renderValue({ options, valueHint, repeated }: Arg): string {
+  return `${options?.join("|") ?? valueHint}${repeated ? "…" : ""}`;
 }
 
 const LEFT_WIDTH = 26;

@@ -8,16 +8,25 @@ import { messageOf, TenError } from "../core/errors.ts";
 import { defineCommand } from "./command.ts";
 
 export const init = defineCommand({
-  about: `Writes ${CONFIG_FILE} for the project in this directory, and the schema that editors check it with. Recognizes Python with or without uv, Node, Bun, Deno, Go and Rust. Never overwrites anything.`,
-  operands: [],
-  flags: {
-    name: { kind: "text", value: "NAME", about: "Name of the service (the directory's)" },
-    command: { kind: "text", value: "COMMAND", about: "How to start it (by the kind of project)" },
+  meta: {
+    description: `Writes ${CONFIG_FILE} for the project in this directory, and the schema that editors check it with. Recognizes Python with or without uv, Node, Bun, Deno, Go and Rust. Never overwrites anything.`,
+    examples: ["init", 'init --name notes --command "uv run python app.py"'],
   },
-  examples: ["init", 'init --name notes --command "uv run python app.py"'],
-  async run({ flags, context }) {
+  args: {
+    name: {
+      type: "string",
+      valueHint: "NAME",
+      description: "Name of the service (the directory's)",
+    },
+    command: {
+      type: "string",
+      valueHint: "COMMAND",
+      description: "How to start it (by the kind of project)",
+    },
+  },
+  async run({ args, data: context }) {
     const { cwd } = context.shell;
-    const text = planStarter(readProject(cwd), flags);
+    const text = planStarter(readProject(cwd), args);
     if (!writeNew(join(cwd, CONFIG_FILE), text)) {
       throw new TenError("CONFLICT", `Cannot write "${CONFIG_FILE}": it exists`, {
         hint: "Edit it, or remove it first",

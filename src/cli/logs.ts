@@ -4,35 +4,50 @@ import { TenError } from "../core/errors.ts";
 import { isLabel, parseRef } from "../core/ref.ts";
 import { defineCommand } from "./command.ts";
 import type { Context } from "./context.ts";
+import { REF } from "./each-ref.ts";
 import { renderSafe } from "./output.ts";
 import { parseInteger } from "./parse.ts";
 
-const LIMIT_DEFAULT = "100";
 const LIMIT_MAX = 10_000;
 
 export const logs = defineCommand({
-  about:
-    "Prints what instances wrote to standard output and error, newest last; of one instance, of a service, or of all.",
-  operands: [{ name: "REF", kind: "ref", optional: true }],
-  flags: {
-    follow: { kind: "switch", short: "f", about: "Go on with new lines, until Ctrl-C" },
-    level: {
-      kind: "text",
-      value: "STREAM",
-      choices: ["stdout", "stderr"],
-      about: "Only what was written there",
-    },
-    search: { kind: "text", value: "WORDS", about: "Only lines with all of these words" },
-    since: { kind: "text", value: "TIME", about: "Only newer ones: 90s, 10m, 2h, 7d, or a moment" },
-    limit: { kind: "text", short: "n", value: "N", about: `At most so many (${LIMIT_DEFAULT})` },
+  meta: {
+    description:
+      "Prints what instances wrote to standard output and error, newest last; of one instance, of a service, or of all.",
+    examples: ["logs notes:alice -f", 'logs --search "connection refused" --since 10m'],
   },
-  examples: ["logs notes:alice -f", 'logs --search "connection refused" --since 10m'],
-  async run({ operands: [name], flags, context }) {
-    const limit = flags.limit ?? LIMIT_DEFAULT;
+  args: {
+    ref: { ...REF, required: false },
+    follow: { type: "boolean", alias: "f", description: "Go on with new lines, until Ctrl-C" },
+    level: {
+      type: "enum",
+      valueHint: "STREAM",
+      options: ["stdout", "stderr"],
+      description: "Only what was written there",
+    },
+    search: {
+      type: "string",
+      valueHint: "WORDS",
+      description: "Only lines with all of these words",
+    },
+    since: {
+      type: "string",
+      valueHint: "TIME",
+      description: "Only newer ones: 90s, 10m, 2h, 7d, or a moment",
+    },
+    limit: {
+      type: "string",
+      alias: "n",
+      valueHint: "N",
+      default: "100",
+      description: "At most so many",
+    },
+  },
+  async run({ args, data: context }) {
+    const { level, search, since, limit } = args;
     parseInteger(limit, { name: "a limit", min: 1, max: LIMIT_MAX });
-    const { level, search, since } = flags;
-    const query = { ...parseSubject(name), level, search, since, limit };
-    if (flags.follow) await follow(query, context);
+    const query = { ...parseSubject(args.ref), level, search, since, limit };
+    if (args.follow) await follow(query, context);
     else await print(query, context);
   },
 });

@@ -1,170 +1,131 @@
-// Command lines: which command is meant, and its flags and operands, checked strictly.
-import { unreachable } from "../core/assert.ts";
+// What citty lacks: strictness. It ignores unknown flags and surplus operands, takes a flag for another's value and any
+// `--no-` for a negation. So lines are checked here first, then handed to it in a form that leaves nothing to guess.
+import { parseArgs as tokenizeArgs } from "node:util";
 import { TenError } from "../core/errors.ts";
 import { renderSuggestion } from "../core/suggest.ts";
-import { type Flag, type Flags, GLOBAL_FLAGS, type Operand } from "./command.ts";
+import { type Args, type Flag, flagsOf, GLOBAL_ARGS, operandsOf } from "./command.ts";
 
 export interface Words {
   /** The first two words that are neither flags nor their values: `env set`, or `ps` and its first operand. */
-  readonly words: readonly { readonly text: string; readonly index: number }[];
+  readonly words: readonly { readonly value: string; readonly index: number }[];
   readonly wantsHelp: boolean;
 }
 
 /** Finds the words that may name a command; global flags may stand before and between them. */
 export function findWords(argv: readonly string[]): Words {
-  const words: { text: string; index: number }[] = [];
-  let wantsHelp = false;
-  for (let index = 0; index < argv.length; index++) {
-    const text = argv[index] ?? "";
-    if (text === "--") break;
-    if (text === "--help" || text === "-h") wantsHelp = true;
-    else if (isGlobalWithValue(text)) index += 1;
-    else if (!text.startsWith("-") && words.length < 2) words.push({ text, index });
-  }
-  return { words, wantsHelp };
+  const tokens = tokenize(argv, flagsOf(GLOBAL_ARGS));
+  const end = tokens.findIndex(({ kind }) => kind === "option-terminator");
+  const before = end < 0 ? tokens : tokens.slice(0, end);
+  return {
+    words: before.filter((token) => token.kind === "positional").slice(0, 2),
+    wantsHelp: before.some(
+      ({ kind, index }) => kind === "option" && /^(--help|-h)$/.test(argv[index] ?? ""),
+    ),
+  };
 }
 
-function isGlobalWithValue(text: string): boolean {
-  return lookUp(GLOBAL_FLAGS, text.slice(2))?.kind === "text" && text.startsWith("--");
-}
-
-export type RawValues = Record<string, string | boolean | string[] | undefined>;
-
-export interface Parsed {
-  readonly values: RawValues;
+export interface Line {
+  /** For citty: flags as `--name` or `--name=value`, then `--`, then the operands. */
+  readonly rawArgs: string[];
   readonly operands: readonly string[];
 }
 
 /** Reads flags and operands in any order; `--` ends the flags. Throws USAGE_INVALID for what no flag is called. */
-export function parseArguments(argv: readonly string[], flags: Flags): Parsed {
-  const values: RawValues = Object.fromEntries(
-    Object.entries(flags).map(([name, flag]) => [name, emptyValue(flag)]),
+export function readLine(argv: readonly string[], args: Args): Line {
+  const flags = flagsOf(args);
+  const tokens = tokenize(argv, flags);
+  const given = tokens.filter((token) => token.kind === "option");
+  const operands = tokens.filter((token) => token.kind === "positional").map(({ value }) => value);
+  return {
+    rawArgs: [...given.map((token) => renderFlag(token, flags)), "--", ...operands],
+    operands,
+  };
+}
+
+/** Every value of a flag that may be repeated; citty keeps only the last. @param rawArgs as `readLine` has them */
+export function valuesOf(name: string, rawArgs: readonly string[]): readonly string[] {
+  const prefix = `--${name}=`;
+  return rawArgs
+    .slice(0, rawArgs.indexOf("--"))
+    .filter((text) => text.startsWith(prefix))
+    .map((text) => text.slice(prefix.length));
+}
+
+function tokenize(argv: readonly string[], flags: readonly Flag[]) {
+  const options = flags.map(({ name, short, arg }) => {
+    const type = arg.type === "boolean" ? ("boolean" as const) : ("string" as const);
+    return [name, short === undefined ? { type } : { type, short }] as const;
+  });
+  return tokenizeArgs({
+    args: [...argv],
+    options: Object.fromEntries(options),
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
+  }).tokens;
+}
+
+type FlagToken = Extract<ReturnType<typeof tokenize>[number], { kind: "option" }>;
+
+function renderFlag(token: FlagToken, flags: readonly Flag[]): string {
+  const { name, rawName } = token;
+  const flag = flags.find((known) => known.name === name);
+  if (flag === undefined) throw unknownFlag(token, flags);
+  if (flag.arg.type !== "boolean") return `--${name}=${readValue(token, { flag, flags })}`;
+  if (token.value === undefined) return `--${name}`;
+  throw usage(`Cannot use "${rawName}=${token.value}": it takes no value`);
+}
+
+function unknownFlag({ name, rawName }: FlagToken, flags: readonly Flag[]): TenError {
+  const known = rawName.startsWith("--") ? flags.map((flag) => flag.name) : [];
+  const guess = renderSuggestion(name, known).replace('"', '"--');
+  return usage(`Cannot use "${rawName}": unknown flag${guess}`);
+}
+
+/** A value may begin with a dash, as tokens do, but what is called like a flag is one. */
+function readValue(
+  { rawName, value: text, inlineValue }: FlagToken,
+  { flag: { arg }, flags }: { flag: Flag; flags: readonly Flag[] },
+): string {
+  if (text === undefined || (!inlineValue && isSpelling(text, flags))) {
+    const written = `${rawName} ${arg.valueHint}`;
+    throw usage(`Cannot use "${rawName}": it needs a value`, `Write ${written}`);
+  }
+  // `-n=5`
+  const value = rawName.startsWith("--") || !inlineValue ? text : text.replace(/^=/, "");
+  const { options } = arg;
+  if (options === undefined || options.includes(value)) return value;
+  const expected = `expected ${options.join(" or ")}${renderSuggestion(value, options)}`;
+  throw usage(`Cannot use "${rawName} ${value}": ${expected}`);
+}
+
+function isSpelling(text: string, flags: readonly Flag[]): boolean {
+  const [long] = text.split("=");
+  return (
+    text === "--" || flags.some(({ name, short }) => long === `--${name}` || text === `-${short}`)
   );
-  const operands: string[] = [];
-  const rest = [...argv];
-  for (let text = rest.shift(); text !== undefined; text = rest.shift()) {
-    if (text === "--") operands.push(...rest.splice(0));
-    else if (text.startsWith("--")) readLong(text, { flags, values, rest });
-    else if (text.startsWith("-") && text !== "-") readShorts(text, { flags, values, rest });
-    else operands.push(text);
-  }
-  return { values, operands };
-}
-
-interface Reading {
-  readonly flags: Flags;
-  readonly values: RawValues;
-  /** What follows; a flag's value is taken from it. */
-  readonly rest: string[];
-}
-
-function readLong(text: string, reading: Reading): void {
-  const equals = text.indexOf("=");
-  const name = equals < 0 ? text.slice(2) : text.slice(2, equals);
-  const inline = equals < 0 ? undefined : text.slice(equals + 1);
-  const flag = lookUp(reading.flags, name);
-  if (flag === undefined) {
-    const guess = renderSuggestion(name, Object.keys(reading.flags));
-    throw usage(`Cannot use "--${name}": unknown flag${guess.replace('"', '"--')}`);
-  }
-  store({ name, flag, spelling: `--${name}` }, { inline, reading });
-}
-
-function readShorts(text: string, reading: Reading): void {
-  for (let index = 1; index < text.length; index++) {
-    const letter = text.charAt(index);
-    const found = Object.entries(reading.flags).find(([, flag]) => flag.short === letter);
-    if (found === undefined) throw usage(`Cannot use "-${letter}": unknown flag`);
-    const [name, flag] = found;
-    const attached = text.slice(index + 1).replace(/^=/, "");
-    const inline = flag.kind === "switch" || attached === "" ? undefined : attached;
-    store({ name, flag, spelling: `-${letter}` }, { inline, reading });
-    if (flag.kind !== "switch") return;
-  }
-}
-
-interface Found {
-  readonly name: string;
-  readonly flag: Flag;
-  readonly spelling: string;
-}
-
-function store(
-  { name, flag, spelling }: Found,
-  { inline, reading }: { inline: string | undefined; reading: Reading },
-): void {
-  const { values } = reading;
-  if (flag.kind === "switch") {
-    if (inline !== undefined) throw usage(`Cannot use "${spelling}=${inline}": it takes no value`);
-    values[name] = true;
-    return;
-  }
-  const value = inline ?? takeValue(reading);
-  if (value === undefined) {
-    throw usage(`Cannot use "${spelling}": it needs a value`, `Write ${spelling} ${flag.value}`);
-  }
-  if (flag.kind === "list") {
-    values[name] = [...((values[name] as string[] | undefined) ?? []), value];
-    return;
-  }
-  if (flag.choices !== undefined && !flag.choices.includes(value)) {
-    const expected = `expected ${flag.choices.join(" or ")}`;
-    throw usage(
-      `Cannot use "${spelling} ${value}": ${expected}${renderSuggestion(value, flag.choices)}`,
-    );
-  }
-  values[name] = value;
-}
-
-/** The next word, unless it is a flag: a token may well start with a dash. */
-function takeValue({ flags, rest }: Reading): string | undefined {
-  const [next] = rest;
-  return next === undefined || isSpelling(next, flags) ? undefined : rest.shift();
-}
-
-function isSpelling(text: string, flags: Flags): boolean {
-  if (text === "--") return true;
-  if (text.startsWith("--")) return lookUp(flags, text.slice(2).split("=")[0] ?? "") !== undefined;
-  return Object.values(flags).some(({ short }) => short !== undefined && text === `-${short}`);
-}
-
-function lookUp(flags: Flags, name: string): Flag | undefined {
-  return Object.hasOwn(flags, name) ? flags[name] : undefined;
-}
-
-function emptyValue(flag: Flag): string[] | boolean | undefined {
-  switch (flag.kind) {
-    case "switch":
-      return false;
-    case "list":
-      return [];
-    case "text":
-      return undefined;
-    default:
-      return unreachable(flag);
-  }
 }
 
 /** Throws USAGE_INVALID unless there are as many operands as the command takes. */
 export function checkOperands(
   command: string,
-  { given, expected }: { given: readonly string[]; expected: readonly Operand[] },
+  { given, args }: { given: readonly string[]; args: Args },
 ): void {
+  const expected = operandsOf(args);
   const missing = expected[given.length];
   const hint = `See ten ${command} --help`;
-  if (missing !== undefined && missing.optional === undefined) {
-    throw usage(`Cannot run "${command}": ${missing.name} is missing`, hint);
+  if (missing?.required) {
+    throw usage(`Cannot run "${command}": ${missing.valueHint} is missing`, hint);
   }
   const surplus = given[expected.length];
-  if (surplus !== undefined && expected.at(-1)?.repeated === undefined) {
+  if (surplus !== undefined && !expected.at(-1)?.repeated) {
     throw usage(`Cannot run "${command}": unexpected "${surplus}"`, hint);
   }
-  for (const [index, operand] of expected.entries()) {
+  for (const [index, { options }] of expected.entries()) {
     const text = given[index];
-    if (text === undefined || operand.choices === undefined || operand.choices.includes(text))
-      continue;
-    const guess = renderSuggestion(text, operand.choices);
-    throw usage(`Cannot use "${text}": expected ${operand.choices.join(", ")}${guess}`, hint);
+    if (text === undefined || options === undefined || options.includes(text)) continue;
+    const guess = renderSuggestion(text, options);
+    throw usage(`Cannot use "${text}": expected ${options.join(", ")}${guess}`, hint);
   }
 }
 

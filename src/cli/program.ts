@@ -1,12 +1,13 @@
 // The program: finds the command, runs it, and turns what goes wrong into a message and an exit code.
+import { runCommand } from "citty";
 import { TenError } from "../core/errors.ts";
 import { renderSuggestion } from "../core/suggest.ts";
-import { type Command, GLOBAL_FLAGS, type GlobalValues } from "./command.ts";
-import { COMMANDS, findCommand, subcommandsOf } from "./commands.ts";
+import { GLOBAL_ARGS, operandsOf } from "./command.ts";
+import { COMMANDS, type CommandEntry, findCommand, subcommandsOf } from "./commands.ts";
 import { Context, type Shell } from "./context.ts";
 import { renderCommandHelp, renderProgramHelp } from "./help.ts";
 import { renderSafe } from "./output.ts";
-import { checkOperands, findWords, parseArguments, usage } from "./parse.ts";
+import { checkOperands, findWords, readLine, usage } from "./parse.ts";
 
 /** Runs one command line, without the program's own name; resolves to the exit code. */
 export async function runProgram(argv: readonly string[], shell: Shell): Promise<number> {
@@ -35,7 +36,7 @@ async function run(argv: readonly string[], shell: Shell): Promise<number> {
     return 0;
   }
   const { words, wantsHelp } = findWords(argv);
-  const texts = words.map(({ text }) => text);
+  const texts = words.map(({ value }) => value);
   if (texts[0] === "help") return await showHelp(argv.slice((words[0]?.index ?? 0) + 1), shell);
   if (wantsHelp) return await showHelp(texts, shell);
   if (texts.length === 0) return await missCommand(argv, shell);
@@ -43,23 +44,24 @@ async function run(argv: readonly string[], shell: Shell): Promise<number> {
   if (found === null) throw unknownCommand(texts);
   const taken = words.slice(0, found.wordCount).map(({ index }) => index);
   const rest = argv.filter((_, index) => !taken.includes(index));
-  await runCommand(found.entry.name, { command: await found.entry.load(), argv: rest, shell });
+  await runEntry(found.entry, { argv: rest, shell });
   return 0;
 }
 
-async function runCommand(
-  name: string,
-  { command, argv, shell }: { command: Command; argv: readonly string[]; shell: Shell },
+/** Checks the line, which citty then parses, and runs the command; flags that are not the command's own it ignores. */
+async function runEntry(
+  { name, load }: CommandEntry,
+  { argv, shell }: { argv: readonly string[]; shell: Shell },
 ): Promise<void> {
-  const { values, operands } = parseArguments(argv, { ...command.flags, ...GLOBAL_FLAGS });
+  const command = await load();
+  const { args } = command;
+  const { rawArgs, operands } = readLine(argv, { ...args, ...GLOBAL_ARGS });
   const [first] = operands;
-  const subcommands = subcommandsOf(name);
-  if (first !== undefined && command.operands.length === 0 && subcommands.length > 0) {
+  if (first !== undefined && operandsOf(args).length === 0 && subcommandsOf(name).length > 0) {
     throw unknownCommand([name, first]);
   }
-  checkOperands(name, { given: operands, expected: command.operands });
-  const context = new Context(values as GlobalValues, shell);
-  await command.run({ flags: values as GlobalValues, operands, context });
+  checkOperands(name, { given: operands, args });
+  await runCommand(command, { rawArgs, data: new Context(rawArgs, shell) });
 }
 
 async function showHelp(words: readonly string[], shell: Shell): Promise<number> {
@@ -81,7 +83,7 @@ async function showHelp(words: readonly string[], shell: Shell): Promise<number>
 
 /** Without a command there is nothing to do but to say what could be done; flags are still checked. */
 async function missCommand(argv: readonly string[], shell: Shell): Promise<number> {
-  parseArguments(argv, GLOBAL_FLAGS);
+  readLine(argv, GLOBAL_ARGS);
   shell.complain(renderProgramHelp(COMMANDS));
   return 2;
 }

@@ -21,15 +21,16 @@ const WATCH_MS = 1000;
 const AT_REST = ["asleep", "stopped", "disabled"] as const satisfies readonly ReportedState[];
 
 export const ps = defineCommand({
-  about:
-    "Lists the instances that are up, on their way or failed, and says how many more there are.\nIDLE is the time since the last request ended.",
-  operands: [],
-  flags: {
-    all: { kind: "switch", short: "a", about: "Also those asleep, stopped or disabled" },
-    watch: { kind: "switch", short: "w", about: "Show it anew every second, until Ctrl-C" },
+  meta: {
+    description:
+      "Lists the instances that are up, on their way or failed, and says how many more there are.\nIDLE is the time since the last request ended.",
+    examples: ["ps", "ps -a --json", "ps --watch"],
   },
-  examples: ["ps", "ps -a --json", "ps --watch"],
-  async run({ flags: { all, watch }, context }) {
+  args: {
+    all: { type: "boolean", alias: "a", description: "Also those asleep, stopped or disabled" },
+    watch: { type: "boolean", alias: "w", description: "Show it anew every second, until Ctrl-C" },
+  },
+  async run({ args: { all = false, watch }, data: context }) {
     if (!watch) {
       context.shell.print(await renderPs(context, all));
       return;

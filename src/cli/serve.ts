@@ -9,38 +9,47 @@ import { loadConfigOf } from "./config.ts";
 import type { Context } from "./context.ts";
 import { parseInteger, usage } from "./parse.ts";
 
-const PORT_DEFAULT = "8080";
-const DOMAIN_DEFAULT = "localhost";
-
 export const serve = defineCommand({
-  about:
-    "Runs the server. The first SIGTERM or Ctrl-C lets open requests end and stops every instance; a second one does not wait for requests.",
-  operands: [],
-  flags: {
-    port: { kind: "text", short: "p", value: "PORT", about: `Port to listen on (${PORT_DEFAULT})` },
+  meta: {
+    description:
+      "Runs the server. The first SIGTERM or Ctrl-C lets open requests end and stops every instance; a second one does not wait for requests.",
+    examples: ["serve", "serve --domain example.com --port 80"],
+  },
+  args: {
+    port: {
+      type: "string",
+      alias: "p",
+      valueHint: "PORT",
+      default: "8080",
+      description: "Port to listen on",
+    },
     domain: {
-      kind: "text",
-      value: "DOMAIN",
-      about: `Instances are at ID.SERVICE.DOMAIN (${DOMAIN_DEFAULT})`,
+      type: "string",
+      valueHint: "DOMAIN",
+      default: "localhost",
+      description: "Instances are at ID.SERVICE.DOMAIN",
     },
     bind: {
-      kind: "text",
-      value: "ADDRESS",
-      about: "Address to listen on (loopback for localhost, otherwise all)",
+      type: "string",
+      valueHint: "ADDRESS",
+      description: "Address to listen on (loopback for localhost, otherwise all)",
     },
-    tls: { kind: "switch", about: "Serve HTTPS; not in this version" },
-    email: { kind: "text", value: "ADDRESS", about: "Contact for certificates; with --tls" },
-    staging: { kind: "switch", about: "Certificates for tests; with --tls" },
+    tls: { type: "boolean", description: "Serve HTTPS; not in this version" },
+    email: {
+      type: "string",
+      valueHint: "ADDRESS",
+      description: "Contact for certificates; with --tls",
+    },
+    staging: { type: "boolean", description: "Certificates for tests; with --tls" },
   },
-  examples: ["serve", "serve --domain example.com --port 80"],
-  async run({ flags, context }) {
-    const port = parseInteger(flags.port ?? PORT_DEFAULT, { name: "a port", min: 0, max: 65_535 });
-    const domain = parseDomain(flags.domain ?? DOMAIN_DEFAULT);
+  async run({ args, data: context }) {
+    const port = parseInteger(args.port, { name: "a port", min: 0, max: 65_535 });
+    const domain = parseDomain(args.domain);
     const config = await loadConfigOf(context);
-    if (flags.tls || flags.staging || flags.email !== undefined || config.settings.tls.enabled) {
+    if (args.tls || args.staging || args.email !== undefined || config.settings.tls.enabled) {
       throw refuseTls();
     }
-    const hosts = flags.bind === undefined ? await planHosts(domain) : [flags.bind];
+    const hosts = args.bind === undefined ? await planHosts(domain) : [args.bind];
     await runServer({ config, domain, listen: { hosts, port } }, context);
   },
 });

@@ -4,26 +4,43 @@ import type { SpawnAnswer } from "../control/wire.ts";
 import { formatRef } from "../core/ref.ts";
 import { defineCommand } from "./command.ts";
 import { forEachRef, REFS } from "./each-ref.ts";
-import { parseInteger, parsePairs } from "./parse.ts";
+import { parseInteger, parsePairs, valuesOf } from "./parse.ts";
 
 export const spawn = defineCommand({
-  about:
-    "Registers instances and starts them, waits until they are ready and prints their addresses.\nAn instance that is not ready in time is an error; the server goes on trying.",
-  operands: [REFS],
-  flags: {
-    env: { kind: "list", short: "e", value: "K=V", about: "Environment variable; may be repeated" },
-    weight: { kind: "text", value: "N", about: "Share of the service's traffic, 0 to 100" },
-    "no-start": { kind: "switch", about: "Only register: the first request starts it" },
+  meta: {
+    description:
+      "Registers instances and starts them, waits until they are ready and prints their addresses.\nAn instance that is not ready in time is an error; the server goes on trying.",
+    examples: ["spawn notes:alice notes:bob", "spawn notes:v2 --weight 0 --env COLOR=blue"],
   },
-  examples: ["spawn notes:alice notes:bob", "spawn notes:v2 --weight 0 --env COLOR=blue"],
-  async run({ operands, flags, context }) {
+  args: {
+    ref: REFS,
+    env: {
+      type: "string",
+      repeated: true,
+      alias: "e",
+      valueHint: "K=V",
+      description: "Environment variable; may be repeated",
+    },
+    weight: {
+      type: "string",
+      valueHint: "N",
+      description: "Share of the service's traffic, 0 to 100",
+    },
+    start: {
+      type: "boolean",
+      default: true,
+      negativeDescription: "Only register: the first request starts it",
+    },
+  },
+  async run({ args, rawArgs, data: context }) {
+    const env = parsePairs(valuesOf("env", rawArgs));
     const wishes = {
-      ...(flags.env.length === 0 ? {} : { env: parsePairs(flags.env) }),
-      ...(flags.weight === undefined ? {} : { weight: parseWeight(flags.weight) }),
-      start: !flags["no-start"],
+      ...(args.env === undefined ? {} : { env }),
+      ...(args.weight === undefined ? {} : { weight: parseWeight(args.weight) }),
+      start: args.start,
     };
     const client = context.client();
-    await forEachRef(operands, {
+    await forEachRef(args._, {
       perform: ({ service, id }) =>
         client.spawn({ process: service, id, ...wishes }).catch((thrown) => {
           throw explain(thrown, formatRef({ service, id }));

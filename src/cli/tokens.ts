@@ -3,21 +3,22 @@ import { renameSync, rmSync, writeFileSync } from "node:fs";
 import type { NewTokenAnswer, TokenAnswer, TokenBody } from "../control/wire.ts";
 import { messageOf, TenError } from "../core/errors.ts";
 import { isLabel, LABEL_RULE } from "../core/ref.ts";
-import { defineCommand } from "./command.ts";
+import { defineCommand, OPERAND } from "./command.ts";
 import type { Context } from "./context.ts";
 import { type Column, renderSafe, renderTable } from "./output.ts";
 import { parseInteger, usage } from "./parse.ts";
 
 export const tokenGen = defineCommand({
-  about:
-    "Makes an API token and prints it, for this is the only time that it can be seen. An administrator's token is also written to api_token in the data directory, where ten finds it.",
-  operands: [],
-  flags: {
-    tenant: { kind: "text", value: "ID", about: "Only for the instances with this id" },
-    description: { kind: "text", value: "TEXT", about: "What it is for" },
+  meta: {
+    description:
+      "Makes an API token and prints it, for this is the only time that it can be seen. An administrator's token is also written to api_token in the data directory, where ten finds it.",
+    examples: ["token-gen", 'token-gen --tenant alice --description "status page"'],
   },
-  examples: ["token-gen", 'token-gen --tenant alice --description "status page"'],
-  async run({ flags: { tenant, description }, context }) {
+  args: {
+    tenant: { type: "string", valueHint: "ID", description: "Only for the instances with this id" },
+    description: { type: "string", valueHint: "TEXT", description: "What it is for" },
+  },
+  async run({ args: { tenant, description }, data: context }) {
     if (tenant !== undefined && !isLabel(tenant)) {
       throw usage(`Cannot make a token for "${tenant}": not a valid name`, `Use ${LABEL_RULE}`);
     }
@@ -36,23 +37,26 @@ export const tokenGen = defineCommand({
 });
 
 export const tokenLs = defineCommand({
-  about: "Lists API tokens: what they are for, never themselves.",
-  operands: [],
-  flags: {},
-  examples: ["token ls"],
-  async run({ context }) {
+  meta: {
+    description: "Lists API tokens: what they are for, never themselves.",
+    examples: ["token ls"],
+  },
+  args: {},
+  async run({ data: context }) {
     const tokens = await withTokens(context, (desk) => desk.tokens());
     context.show(tokens, () => renderTable(COLUMNS, tokens));
   },
 });
 
 export const tokenRevoke = defineCommand({
-  about: "Revokes an API token by its number in ten token ls. From then on it opens nothing.",
-  operands: [{ name: "NUMBER", kind: "text" }],
-  flags: {},
-  examples: ["token revoke 3"],
-  async run({ operands: [text = ""], context }) {
-    const id = parseInteger(text, {
+  meta: {
+    description:
+      "Revokes an API token by its number in ten token ls. From then on it opens nothing.",
+    examples: ["token revoke 3"],
+  },
+  args: { number: { ...OPERAND, valueHint: "NUMBER" } },
+  async run({ args, data: context }) {
+    const id = parseInteger(args.number, {
       name: "a token's number",
       min: 1,
       max: Number.MAX_SAFE_INTEGER,

@@ -6,13 +6,14 @@ import { REF } from "./each-ref.ts";
 import { renderDuration, renderMs, renderSafe } from "./output.ts";
 
 export const why = defineCommand({
-  about:
-    "Tells why an instance is awake or at rest: who woke it and how long each phase took, what keeps it awake, why it last exited.",
-  operands: [REF],
-  flags: {},
-  examples: ["why notes:alice"],
-  async run({ operands: [name = ""], context }) {
-    const story = await context.client().story(parseRef(name));
+  meta: {
+    description:
+      "Tells why an instance is awake or at rest: who woke it and how long each phase took, what keeps it awake, why it last exited.",
+    examples: ["why notes:alice"],
+  },
+  args: { ref: REF },
+  async run({ args: { ref }, data: context }) {
+    const story = await context.client().story(parseRef(ref));
     context.show(story, () => renderStory(story, Date.now()));
   },
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { type Flag, GLOBAL_FLAGS } from "../../../src/cli/command.ts";
+import { flagsOf, GLOBAL_ARGS, operandsOf } from "../../../src/cli/command.ts";
 import { COMMANDS } from "../../../src/cli/commands.ts";
 import { FakeShell, runWith } from "./fakes.ts";
 
@@ -11,27 +11,26 @@ describe.each(COMMANDS.map(({ name }) => name))("ten %s", (name) => {
     if (command === undefined) throw new Error("The command does not load");
     const { exit, out, err } = await runWith(new FakeShell(), ...name.split(" "), "--help");
     expect([exit, err]).toEqual([0, ""]);
-    for (const [flag, { about, short }] of Object.entries<Flag>({
-      ...command.flags,
-      ...GLOBAL_FLAGS,
-    })) {
+    for (const { name: flag, short, about } of flagsOf({ ...command.args, ...GLOBAL_ARGS })) {
       const spelling = short === undefined ? `    --${flag}` : `-${short}, --${flag}`;
       expect(out).toMatch(new RegExp(`^  ${spelling}\\b.*$`, "m"));
+      expect(about).not.toBe("");
       expect(out).toContain(about);
     }
-    for (const operand of command.operands) {
-      expect(out).toContain(operand.choices?.join("|") ?? operand.name);
+    for (const { options, valueHint = "" } of operandsOf(command.args)) {
+      expect(valueHint).not.toBe("");
+      expect(out).toContain(options?.join("|") ?? valueHint);
     }
     expect(out).toContain(`Usage: ten ${name}`);
     expect(out).toContain(`  ten ${name}`);
-    expect(out).toContain(command.about);
+    expect(out).toContain(command.meta.description);
   });
 
   test("its own flags hide no global one, and no letter means two things", async () => {
     const command = await entry?.load();
-    const own = Object.keys(command?.flags ?? {});
-    expect(own.filter((flag) => Object.hasOwn(GLOBAL_FLAGS, flag))).toEqual([]);
-    const letters = Object.values<Flag>({ ...command?.flags, ...GLOBAL_FLAGS }).flatMap(
+    const own = Object.keys(command?.args ?? {});
+    expect(own.filter((flag) => Object.hasOwn(GLOBAL_ARGS, flag))).toEqual([]);
+    const letters = flagsOf({ ...command?.args, ...GLOBAL_ARGS }).flatMap(
       ({ short }) => short ?? [],
     );
     expect(new Set(letters).size).toBe(letters.length);

@@ -1,29 +1,42 @@
 import { describe, expect, test } from "bun:test";
-import type { Flags, Operand } from "../../../src/cli/command.ts";
+import { parseArgs } from "citty";
+import type { Arg, Args } from "../../../src/cli/command.ts";
 import {
   checkOperands,
   findWords,
-  parseArguments,
   parseInteger,
   parsePairs,
+  readLine,
+  valuesOf,
 } from "../../../src/cli/parse.ts";
 
-const FLAGS: Flags = {
-  all: { kind: "switch", short: "a", about: "" },
-  follow: { kind: "switch", short: "f", about: "" },
-  limit: { kind: "text", short: "n", value: "N", about: "" },
-  level: { kind: "text", value: "L", choices: ["stdout", "stderr"], about: "" },
-  env: { kind: "list", short: "e", value: "K=V", about: "" },
-  "no-start": { kind: "switch", about: "" },
-};
+const FLAGS = {
+  all: { type: "boolean", default: false, alias: "a" },
+  follow: { type: "boolean", default: false, alias: "f" },
+  limit: { type: "string", alias: "n", valueHint: "N" },
+  level: { type: "enum", options: ["stdout", "stderr"], valueHint: "L" },
+  env: { type: "string", alias: "e", valueHint: "K=V", repeated: true },
+  start: { type: "boolean", default: true, negativeDescription: "" },
+} satisfies Args;
 const NOTHING = {
   all: false,
   follow: false,
   limit: undefined,
   level: undefined,
   env: [],
-  "no-start": false,
+  start: true,
 };
+
+/** What a command is given: by citty, and of repeated flags by us. */
+function read(argv: readonly string[]) {
+  const { rawArgs, operands } = readLine(argv, FLAGS);
+  const { all, follow, limit, level, start, _ } = parseArgs<typeof FLAGS>(rawArgs, FLAGS);
+  expect(_).toEqual([...operands]);
+  return {
+    values: { all, follow, limit, level, start, env: valuesOf("env", rawArgs) },
+    operands,
+  };
+}
 
 test.each([
   ["", {}, []],
@@ -41,14 +54,17 @@ test.each([
   ["--limit -_k3-A -a", { limit: "-_k3-A", all: true }, []],
   ["--limit --k3", { limit: "--k3" }, []],
   ["--limit -", { limit: "-" }, []],
+  ["--limit --no-k3 --limit=--no-k4 a", { limit: "--no-k4" }, ["a"]],
+  ["--limit --no-k3", { limit: "--no-k3" }, []],
   ["--env A=1 -e B=2 --env=C=3", { env: ["A=1", "B=2", "C=3"] }, []],
-  ["--no-start", { "no-start": true }, []],
+  ["--no-start", { start: false }, []],
   ["--level stderr", { level: "stderr" }, []],
   ["a -- --all -f --", {}, ["a", "--all", "-f", "--"]],
+  ["-e A=1 -- --env=B=2 --no-start", { env: ["A=1"] }, ["--env=B=2", "--no-start"]],
   ["-", {}, ["-"]],
 ])("%p is read as %j and %j", (line, values, operands) => {
   const argv = line.split(" ").filter(Boolean);
-  expect(parseArguments(argv, FLAGS)).toEqual({ values: { ...NOTHING, ...values }, operands });
+  expect(read(argv)).toEqual({ values: { ...NOTHING, ...values }, operands });
 });
 
 test.each([
@@ -68,7 +84,7 @@ test.each([
   ["-n", 'Cannot use "-n": it needs a value'],
   ["--level stdin", 'Cannot use "--level stdin": expected stdout or stderr'],
 ])("%p is refused: %s", (line, message) => {
-  expect(() => parseArguments(line.split(" "), FLAGS)).toThrow(message);
+  expect(() => readLine(line.split(" "), FLAGS)).toThrow(message);
 });
 
 test.each([
@@ -84,31 +100,32 @@ test.each([
   ["", [], false],
 ])("the words of %p are %j", (line, words, wantsHelp) => {
   const found = findWords(line.split(" ").filter(Boolean));
-  expect(found.words.map(({ text }) => text)).toEqual(words);
+  expect(found.words.map(({ value }) => value)).toEqual(words);
   expect(found.wantsHelp).toBe(wantsHelp);
 });
 
 describe("operands", () => {
-  const REF: Operand = { name: "REF", kind: "ref" };
-  const check = (given: readonly string[], ...expected: Operand[]) =>
-    checkOperands("x", { given, expected });
+  const REF: Arg = { type: "positional", required: true, valueHint: "REF" };
+  const SHELL: Arg = { ...REF, valueHint: "SHELL", options: ["bash", "zsh"] };
+  const check = (given: readonly string[], ...expected: Arg[]) =>
+    checkOperands("x", { given, args: Object.fromEntries(expected.entries()) });
 
   test("as many as the command takes are fine", () => {
     check([]);
     check(["a"], REF);
     check(["a", "b", "c"], { ...REF, repeated: true });
-    check([], { ...REF, optional: true });
-    check(["bash"], { name: "SHELL", kind: "text", choices: ["bash"] });
+    check([], { ...REF, required: false });
+    check(["bash"], SHELL);
   });
 
   test("too few, too many and others are not", () => {
     expect(() => check([], REF)).toThrow('Cannot run "x": REF is missing');
     expect(() => check(["a", "b"], REF)).toThrow('Cannot run "x": unexpected "b"');
     expect(() => check(["a"])).toThrow('Cannot run "x": unexpected "a"');
-    expect(() => check(["a"], REF, { ...REF, name: "NAME", repeated: true })).toThrow(
+    expect(() => check(["a"], REF, { ...REF, valueHint: "NAME", repeated: true })).toThrow(
       "NAME is missing",
     );
-    expect(() => check(["bsh"], { name: "SHELL", kind: "text", choices: ["bash", "zsh"] })).toThrow(
+    expect(() => check(["bsh"], SHELL)).toThrow(
       'Cannot use "bsh": expected bash, zsh, did you mean "bash"?',
     );
   });
