@@ -33,7 +33,7 @@ describe.skipIf(isUnable())("a private network", () => {
     const app = join(tenant.directory("app"), "app.ts");
     writeFileSync(app, APP);
     const socket = join(tenant.directory("sockets"), "s");
-    await using _launched = tenant.launch([process.execPath, app], {
+    await using _launched = tenant.launch([programs.bun, app], {
       options: ["--read", join(app, ".."), "--private-net", "--forward", `${socket}:${PORT}`],
       env: { HOST_PORT: String(host.port) },
     });
@@ -55,7 +55,7 @@ describe.skipIf(isUnable())("a private network", () => {
     const app = join(tenant.directory("app"), "app.ts");
     writeFileSync(app, APP);
     const socket = join(tenant.directory("sockets"), "s");
-    await using _launched = tenant.launch([process.execPath, app], {
+    await using _launched = tenant.launch([programs.bun, app], {
       options: ["--read", join(app, ".."), "--private-net", "--forward", `${socket}:${PORT}`],
       env: { HOST_PORT: "1" },
     });

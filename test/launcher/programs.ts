@@ -1,5 +1,5 @@
 // The programs under test, compiled once per run: the launcher, the attack, and launchers that lack a wall.
-import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import {
   buildLauncher,
@@ -34,6 +34,8 @@ function reasonNotTo(): string | null {
 export interface Programs extends Disposable {
   readonly launcher: string;
   readonly attack: string;
+  /** The Bun that runs the tests, which itself may lie where a tenant sees nothing. */
+  readonly bun: string;
   /** Compiles one more launcher, which lacks walls. */
   launcherWithout(walls: readonly string[]): string;
 }
@@ -44,12 +46,15 @@ export function compilePrograms(): Programs {
   chmodSync(directory, 0o755);
   const launcher = join(directory, "launcher");
   const attack = join(directory, "attack");
+  const bun = join(directory, "bun");
+  copyFileSync(process.execPath, bun);
   buildLauncher({ arch: ARCH, outfile: launcher });
   const sources = [...new Bun.Glob("*.c").scanSync(ATTACK)].map((name) => join(ATTACK, name));
   compile({ arch: ARCH, outfile: attack, inputs: sources });
   return {
     launcher,
     attack,
+    bun,
     launcherWithout(walls) {
       const outfile = join(directory, `launcher-without-${walls.join("-")}`);
       buildLauncher({ arch: ARCH, outfile, without: walls });

@@ -1,7 +1,7 @@
 // The runtimes that people write services in start, use their files and processes, and serve behind walls.
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { realpathSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { freePort } from "../../bench/support.ts";
 import { GO, isMissing, NODE, PYTHON, type Tool } from "../support/tool.ts";
@@ -58,7 +58,7 @@ interface Runtime {
   readonly tool: Tool | null;
   readonly file: string;
   readonly source: string;
-  command(file: string): readonly string[];
+  command(file: string, programs: Programs): readonly string[];
 }
 
 const RUNTIMES: readonly Runtime[] = [
@@ -88,7 +88,7 @@ const RUNTIMES: readonly Runtime[] = [
     tool: null,
     file: "app.mjs",
     source: SCRIPT_APP,
-    command: (file) => [process.execPath, file],
+    command: (file, { bun }) => [bun, file],
   },
   {
     name: "go run",
@@ -119,13 +119,8 @@ describe.skipIf(isUnable())("behind walls", () => {
         const work = tenant.directory("work");
         writeFileSync(join(work, file), source);
         const port = freePort();
-        // Whatever directory Bun lies in is hidden, and shown again.
-        const bun = dirname(realpathSync(process.execPath));
-        await using launched = tenant.launch(command(join(work, file)), {
-          options: [
-            ...["--read", work, "--tmp", tenant.directory("tmp"), "--bind-port", String(port)],
-            ...["--hide", dirname(bun), "--read", bun],
-          ],
+        await using launched = tenant.launch(command(join(work, file), programs), {
+          options: ["--read", work, "--tmp", tenant.directory("tmp"), "--bind-port", String(port)],
           env: { PORT: String(port), PATH: "/usr/local/go/bin:/usr/local/bin:/usr/bin:/bin" },
         });
         expect(await answerOf(port, launched.process)).toBe("42 3 61190");

@@ -57,7 +57,7 @@ describe.skipIf(isUnable())("behind walls", () => {
       await using _database = Bun.serve({ unix, fetch: () => new Response("rows") });
       chmodSync(unix, 0o777);
       const ask = `console.log(await (await fetch("http://x/", { unix: "${unix}" })).text())`;
-      await using launched = tenant.launch([process.execPath, "-e", ask], {
+      await using launched = tenant.launch([programs.bun, "-e", ask], {
         options: ["--read", join(unix, "..")],
       });
       expect((await launched.end()).stdout).toBe("rows\n");
