@@ -43,7 +43,8 @@ for (const file of files) {
       expect(await source(file)).toMatch(/^\/\/ \S/);
     });
 
-    test.if(folder === "core")("needs no clock, no machine and no waiting", async () => {
+    if (folder !== "core") return;
+    test("needs no clock, no machine and no waiting", async () => {
       const code = (await source(file)).replaceAll(
         /\/\/.*|\/\*[\s\S]*?\*\/|"[^"\n]*"|`[^`]*`/g,
         "",
