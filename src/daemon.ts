@@ -110,7 +110,7 @@ function openSupervisor(
     launcher: new Launcher({
       dataDir,
       spawner: bunSpawner,
-      ports: new Ports(),
+      ports: Ports.startingAnywhere(),
       logs,
       serverEnv: process.env,
     }),

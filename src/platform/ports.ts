@@ -7,10 +7,16 @@ export const PORT_LAST = 40_000;
 export class Ports {
   readonly #taken = new Set<number>();
   readonly #isFree: (port: number) => boolean;
-  #next = PORT_FIRST;
+  #next: number;
 
-  constructor(isFree: (port: number) => boolean = nobodyListens) {
+  /** @param start where in the range to begin: two servers of one host had better not ask for the same ports */
+  constructor(start: number, isFree: (port: number) => boolean = nobodyListens) {
+    this.#next = start;
     this.#isFree = isFree;
+  }
+
+  static startingAnywhere(): Ports {
+    return new Ports(PORT_FIRST + Math.floor(Math.random() * (PORT_LAST - PORT_FIRST)));
   }
 
   /** Goes round the range, so that a port just given back rests. Throws PORTS_EXHAUSTED. */

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { ChildRef, Exit, ProbeAnswer } from "../../src/core/instance.ts";
 import type { InstanceRef } from "../../src/core/ref.ts";
 import type { Config, Service } from "../../src/core/service.ts";
-import { Ports } from "../../src/platform/ports.ts";
+import { PORT_FIRST, Ports } from "../../src/platform/ports.ts";
 import type { Child, Spawner } from "../../src/platform/spawner.ts";
 import { openStore } from "../../src/store/database.ts";
 import type { InstanceActor } from "../../src/supervisor/actor.ts";
@@ -141,7 +141,7 @@ export function openFakeWorld({
   const launcher = new Launcher({
     dataDir: directory,
     spawner,
-    ports: new Ports(() => true),
+    ports: new Ports(PORT_FIRST, () => true),
     logs,
     serverEnv: { PATH: "/usr/bin:/bin" },
   });

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { PORT_FIRST, PORT_LAST, Ports } from "../../../src/platform/ports.ts";
 
 test("hands out each port once until it is given back", () => {
-  const ports = new Ports(() => true);
+  const ports = new Ports(PORT_FIRST, () => true);
   const taken = Array.from({ length: PORT_LAST - PORT_FIRST + 1 }, () => ports.take());
   expect(new Set(taken).size).toBe(taken.length);
   expect(() => ports.take()).toThrow(expect.objectContaining({ code: "PORTS_EXHAUSTED" }));
@@ -11,7 +11,7 @@ test("hands out each port once until it is given back", () => {
 });
 
 test("a port just given back rests while others are free", () => {
-  const ports = new Ports(() => true);
+  const ports = new Ports(PORT_FIRST, () => true);
   const first = ports.take();
   ports.give(first);
   expect(ports.take()).not.toBe(first);
@@ -19,11 +19,11 @@ test("a port just given back rests while others are free", () => {
 
 for (const hostname of ["127.0.0.1", "0.0.0.0", "::1", "::"]) {
   test(`passes over a port that somebody listens on at ${hostname}`, () => {
-    const free = new Ports().take();
+    const free = Ports.startingAnywhere().take();
     const socket = { data: () => undefined };
     const listener = Bun.listen({ hostname, port: free, socket });
     try {
-      expect(new Ports().take()).not.toBe(free);
+      expect(new Ports(free).take()).not.toBe(free);
     } finally {
       listener.stop(true);
     }
@@ -31,7 +31,7 @@ for (const hostname of ["127.0.0.1", "0.0.0.0", "::1", "::"]) {
 }
 
 test("keeps clear of the port of a process that was taken over", () => {
-  const ports = new Ports(() => true);
+  const ports = new Ports(PORT_FIRST, () => true);
   ports.reserve(PORT_FIRST);
   expect(ports.take()).toBe(PORT_FIRST + 1);
 });

@@ -92,7 +92,7 @@ describe.skipIf(!isLinux)("a listening socket", () => {
     `exec ${process.execPath} -e 'Bun.listen({hostname:"127.0.0.1",port:${port},socket:{data(){}}});console.log("ready")'`;
 
   test("is told to be the process's own, or a stranger's", async () => {
-    const port = new Ports().take();
+    const port = Ports.startingAnywhere().take();
     const child = await spawnScript(listen(port));
     const stranger = await spawnScript("echo ready; exec sleep 1000");
     expect(await child.listensOn(port)).toBe(true);
