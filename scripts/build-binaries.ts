@@ -1,18 +1,54 @@
 // Compiles `ten` into one executable: `npm run build` writes dist/ten for this machine.
-import { mkdirSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { $ } from "bun";
 import manifest from "../package.json" with { type: "json" };
+import { buildLauncher, findCompiler, LAUNCHER_ARCHES } from "./build-launcher.ts";
 
 export interface BuildOptions {
   readonly outfile: string;
 }
 
-/** Compiles this machine's executable to `outfile`. Throws with the compiler's own words when it can't. */
-export async function buildExecutable({ outfile }: BuildOptions): Promise<void> {
+/**
+ * Compiles this machine's executable to `outfile`, with the launcher in it where there is a C compiler; false: without.
+ * Throws with the compiler's own words when it can't.
+ */
+export async function buildExecutable({ outfile }: BuildOptions): Promise<boolean> {
+  const workshop = mkdtempSync(join(tmpdir(), "ten-build-"));
+  try {
+    const launcher = buildOwnLauncher(workshop);
+    await compile({ outfile, launcher });
+    return launcher !== null;
+  } finally {
+    rmSync(workshop, { recursive: true });
+  }
+}
+
+/** The launcher for this machine; null where none can be compiled. The executable knows it by this name. */
+function buildOwnLauncher(directory: string): string | null {
+  const arch = LAUNCHER_ARCHES.find((each) => each === process.arch) ?? null;
+  if (process.platform !== "linux" || arch === null || findCompiler(arch) === null) return null;
+  const outfile = join(directory, "ten-launcher.bin");
+  buildLauncher({ arch, outfile });
+  return outfile;
+}
+
+async function compile({
+  outfile,
+  launcher,
+}: BuildOptions & { readonly launcher: string | null }): Promise<void> {
   const commit = (await $`git rev-parse --short=12 HEAD`.nothrow().quiet().text()).trim();
   const build = await Bun.build({
     // Workers must be entry points of their own to be found in the executable.
-    entrypoints: ["src/main.ts", "src/telemetry/log-worker.ts"],
+    entrypoints: [
+      "src/main.ts",
+      "src/telemetry/log-worker.ts",
+      ...(launcher === null ? [] : [launcher]),
+    ],
+    // Wherever the launcher is, the worker is found by its path below this.
+    root: "src",
+    loader: { ".bin": "file" },
     compile: {
       outfile,
       // Otherwise the executable would run the bunfig.toml and the .env of whatever directory it is started in.
@@ -34,6 +70,11 @@ export async function buildExecutable({ outfile }: BuildOptions): Promise<void> 
 
 if (import.meta.main) {
   mkdirSync("dist", { recursive: true });
-  await buildExecutable({ outfile: "dist/ten" });
+  const hasLauncher = await buildExecutable({ outfile: "dist/ten" });
   console.log("Built dist/ten");
+  if (!hasLauncher) {
+    console.log(
+      'Without a C compiler it lacks the level "namespace": apt-get install gcc libc6-dev',
+    );
+  }
 }

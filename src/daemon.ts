@@ -2,6 +2,8 @@
 import { type ControlServer, openControl } from "./control/server.ts";
 import type { Config } from "./core/service.ts";
 import { systemClock } from "./platform/clock.ts";
+import { Isolation } from "./platform/isolation.ts";
+import { installLauncher } from "./platform/launcher-file.ts";
 import { lockDirectory } from "./platform/lock.ts";
 import { Ports } from "./platform/ports.ts";
 import { bunSpawner } from "./platform/spawner.ts";
@@ -110,6 +112,12 @@ function openSupervisor(
     launcher: new Launcher({
       dataDir,
       spawner: bunSpawner,
+      isolation: new Isolation({
+        dataDir,
+        userIdOf: (ref) => store.userIds.take(ref),
+        installLauncher: () => installLauncher(dataDir),
+      }),
+      releaseUserId: (ref) => store.userIds.release(ref),
       ports: Ports.startingAnywhere(),
       logs,
       serverEnv: process.env,

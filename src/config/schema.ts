@@ -161,7 +161,9 @@ const service = z.strictObject(
       ),
     isolation: choice(ISOLATION_LEVELS)
       .default(DEFAULT_ISOLATION)
-      .describe("How high the walls between tenants are."),
+      .describe(
+        "How high the walls between tenants are: `process`, none but the process group; `namespace`, on Linux, files, processes and users of their own. The others are refused by this version.",
+      ),
     idle_timeout: seconds({ min: 0 })
       .default(300)
       .describe(

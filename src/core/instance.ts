@@ -10,10 +10,14 @@ export interface ChildRef {
   readonly startTime: number;
 }
 
-/** How a process ended; unknown for one that was taken over, since only its parent is told. */
+/**
+ * How a process ended. "unstarted": its walls could not be built, so the application never ran. "unknown": it was
+ * taken over, and only its parent is told.
+ */
 export type Exit =
   | { readonly kind: "code"; readonly code: number }
   | { readonly kind: "signal"; readonly signal: string }
+  | { readonly kind: "unstarted"; readonly reason: string }
   | { readonly kind: "unknown" };
 
 /** Why an instance is to start. Requests and operators go before the server's own starts. */

@@ -169,6 +169,17 @@ export interface LaunchPlan {
 
 const INHERITED = ["PATH", "HOME", "LANG", "TZ"] as const;
 
+type Placed = Pick<LaunchPlanInput, "service" | "ref" | "dataDir" | "port">;
+
+/** The path handed over as SOCKET_PATH. */
+export function socketPathOf(placed: Placed): string {
+  return fillTemplate(placed.service.socket, knownOf(placed));
+}
+
+function knownOf({ ref, dataDir, port }: Placed) {
+  return { name: ref.service, id: ref.id, data_dir: dataDir, port: String(port) };
+}
+
 /**
  * Decides what to execute. Of two values for one variable the later wins: the server's PATH, HOME, LANG and
  * TZ, then the service's `env`, its `env_file`, what was stored for the instance, and the server's own names.
@@ -176,9 +187,9 @@ const INHERITED = ["PATH", "HOME", "LANG", "TZ"] as const;
 export function planLaunch(input: LaunchPlanInput): LaunchPlan {
   const { service, ref, dataDir, port } = input;
   const instanceDir = `${dataDir}/${ref.service}/${ref.id}`;
-  const known = { name: ref.service, id: ref.id, data_dir: dataDir, port: String(port) };
-  const socketPath = fillTemplate(service.socket, known);
-  const fill = (template: string) => fillTemplate(template, { ...known, socket: socketPath });
+  const socketPath = socketPathOf(input);
+  const known = { ...knownOf(input), socket: socketPath };
+  const fill = (template: string) => fillTemplate(template, known);
   const env = Object.fromEntries(
     Object.entries(service.env).map(([name, template]) => [name, fill(template)]),
   );

@@ -38,6 +38,8 @@ export function describeExit(exit: Exit): string {
       return `exited with code ${exit.code}`;
     case "signal":
       return `was ended by ${exit.signal}`;
+    case "unstarted":
+      return `did not run: ${exit.reason}`;
     case "unknown":
       return "ended while another server watched it";
   }

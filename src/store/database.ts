@@ -6,6 +6,7 @@ import { AuditTable } from "./audit.ts";
 import { InstanceTable } from "./instances.ts";
 import { MIGRATIONS } from "./migrations.ts";
 import { TokenTable } from "./tokens.ts";
+import { UserIdTable } from "./user-ids.ts";
 
 /** How long a statement waits for another process, such as `ten token-gen`, to finish its own. */
 const BUSY_TIMEOUT_MS = 250;
@@ -14,6 +15,7 @@ export interface Store extends Disposable {
   readonly instances: InstanceTable;
   readonly tokens: TokenTable;
   readonly audit: AuditTable;
+  readonly userIds: UserIdTable;
 }
 
 /** Opens `{dataDir}/tenement.db`, making the directory (0700) and the tables where they are missing. */
@@ -23,6 +25,7 @@ export function openStore(dataDir: string): Store {
     instances: new InstanceTable(database),
     tokens: new TokenTable(database),
     audit: new AuditTable(database),
+    userIds: new UserIdTable(database),
     [Symbol.dispose]: () => database.close(),
   };
 }

@@ -26,4 +26,10 @@ export const MIGRATIONS: readonly string[] = [
      subject TEXT NOT NULL,
      outcome TEXT NOT NULL
    ) STRICT;`,
+  `CREATE TABLE user_ids (
+     uid INTEGER PRIMARY KEY,
+     service TEXT NOT NULL,
+     id TEXT NOT NULL,
+     UNIQUE (service, id)
+   ) STRICT;`,
 ];

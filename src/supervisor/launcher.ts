@@ -1,13 +1,14 @@
 // From a service and an id to a running process: directories, port, environment, output, spawn.
-import { mkdirSync, readFileSync, rmSync } from "node:fs";
+import { fchownSync, mkdirSync, readFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
-import { dirname, resolve } from "node:path";
+import { resolve } from "node:path";
 import { parseEnvFile } from "../core/env-file.ts";
 import { messageOf, TenError } from "../core/errors.ts";
 import { type LaunchPlan, planLaunch } from "../core/launch-plan.ts";
 import { formatRef, type InstanceRef, isLabel } from "../core/ref.ts";
 import type { Service } from "../core/service.ts";
-import { chooseIsolation } from "../platform/isolation.ts";
+import type { Isolation } from "../platform/isolation.ts";
+import type { Enclosure } from "../platform/level.ts";
 import { openOutput, outputPaths, removeOutput } from "../platform/output.ts";
 import type { Ports } from "../platform/ports.ts";
 import type { Child, Spawner } from "../platform/spawner.ts";
@@ -17,7 +18,9 @@ import type { LogHub } from "../telemetry/log-hub.ts";
 export interface Launched {
   readonly child: Child;
   readonly port: number;
+  /** Where the server reaches its socket. */
   readonly socketPath: string;
+  readonly enclosure: Enclosure;
   /** Milliseconds since the epoch. */
   readonly startedAt: number;
 }
@@ -25,6 +28,9 @@ export interface Launched {
 export interface LauncherParts {
   readonly dataDir: string;
   readonly spawner: Spawner;
+  readonly isolation: Isolation;
+  /** Gives up the user id of an instance whose data are gone. */
+  readonly releaseUserId: (ref: InstanceRef) => void;
   readonly ports: Ports;
   readonly logs: LogHub;
   readonly serverEnv: Readonly<Record<string, string | undefined>>;
@@ -46,36 +52,41 @@ export class Launcher {
     service: Service,
     storedEnv: Readonly<Record<string, string>>,
   ): Launched {
-    const { dataDir, ports, serverEnv } = this.#parts;
-    const isolation = chooseIsolation(service);
+    const { dataDir, isolation, ports, serverEnv } = this.#parts;
+    const level = isolation.choose(service);
     const fileEnv = readEnvFile(service);
     const port = ports.take();
     try {
       const plan = planLaunch({ service, ref, dataDir, port, serverEnv, storedEnv, fileEnv });
-      prepareDirectories(plan);
-      const argv = isolation.wrap(resolveProgram(ref, plan));
-      const child = this.#spawn(ref, { ...plan, argv });
-      return { child, port, socketPath: plan.socketPath, startedAt: Date.now() };
+      mkdirSync(plan.instanceDir, { recursive: true, mode: 0o700 });
+      const resolved = { ...plan, argv: resolveProgram(ref, plan) };
+      const enclosure = level.enclose({ ref, service, port }, resolved);
+      const child = this.#spawn(ref, resolved, enclosure);
+      return { child, port, socketPath: enclosure.socketPath, enclosure, startedAt: Date.now() };
     } catch (error) {
       ports.give(port);
       throw startError(ref, error);
     }
   }
 
-  /** Takes over a process that an earlier server started; null when it no longer lives. */
-  adopt(ref: InstanceRef, record: ChildRecord): Launched | null {
-    const { spawner, ports, logs } = this.#parts;
+  /** Takes over a process that an earlier server started; null when it no longer lives, or has other walls than the service wants. */
+  adopt(ref: InstanceRef, service: Service, record: ChildRecord): Launched | null {
+    const { isolation, spawner, ports, logs } = this.#parts;
+    const { port, socketPath, startedAt } = record;
+    const placement = { ref, service, port };
+    const enclosure = isolation.level(service)?.recover(placement, record.child) ?? null;
+    if (enclosure === null) return null;
     const child = spawner.adopt(record.child, this.instanceDirectory(ref));
     if (child === null) return null;
-    ports.reserve(record.port);
+    ports.reserve(port);
     logs.attach(ref, outputPaths(this.#outputDirectory(), ref));
-    return { child, port: record.port, socketPath: record.socketPath, startedAt: record.startedAt };
+    return { child: enclosure.follow(child), port, socketPath, enclosure, startedAt };
   }
 
   /** The launch is over and nothing of it is left. */
-  retire({ port, socketPath }: Launched): void {
+  retire({ port, enclosure }: Launched): void {
     this.#parts.ports.give(port);
-    rmSync(socketPath, { force: true });
+    enclosure.clear();
   }
 
   instanceDirectory({ service, id }: InstanceRef): string {
@@ -93,17 +104,27 @@ export class Launcher {
     await rm(this.instanceDirectory(ref), { recursive: true, force: true });
   }
 
+  /** Deletes all that was its own, its user id included, once it is no longer registered. */
+  async purge(ref: InstanceRef): Promise<void> {
+    await this.wipe(ref);
+    this.#parts.releaseUserId(ref);
+  }
+
   /** Removes what the server itself keeps for an instance that is no longer registered. */
   forget(ref: InstanceRef): void {
     removeOutput(this.#outputDirectory(), ref);
+    this.#parts.isolation.forget(ref);
   }
 
-  #spawn(ref: InstanceRef, { argv, cwd, env, instanceDir }: LaunchPlan): Child {
+  #spawn(ref: InstanceRef, plan: LaunchPlan, { owner, follow, wrap }: Enclosure): Child {
     const { logs, spawner } = this.#parts;
+    const { argv, cwd, env, instanceDir } = plan;
     const output = openOutput(this.#outputDirectory(), ref);
     try {
       logs.attach(ref, output.pipes);
-      return spawner.spawn({ argv, cwd, env, ...output.fds }, instanceDir);
+      // Whoever opens /dev/stdout by name needs to own the pipe behind it.
+      if (owner !== null) for (const fd of Object.values(output.fds)) fchownSync(fd, owner, owner);
+      return follow(spawner.spawn({ argv: wrap(argv), cwd, env, ...output.fds }, instanceDir));
     } finally {
       output.close();
     }
@@ -120,13 +141,6 @@ function readEnvFile({ envFile }: Service): Readonly<Record<string, string>> {
   const parsed = parseEnvFile(readFileSync(envFile, "utf8"));
   if (parsed.kind === "env") return parsed.env;
   throw new TenError("CONFIG_INVALID", `Cannot read "${envFile}": ${parsed.problems.join("; ")}`);
-}
-
-function prepareDirectories({ instanceDir, socketPath }: LaunchPlan): void {
-  mkdirSync(instanceDir, { recursive: true, mode: 0o700 });
-  mkdirSync(dirname(socketPath), { recursive: true, mode: 0o700 });
-  // Left by an earlier launch, it would keep the application from listening.
-  rmSync(socketPath, { force: true });
 }
 
 /** The program by its full path, looked up as a shell would: on the instance's own PATH, from its own directory. */

@@ -123,7 +123,7 @@ export class Operator implements Administration {
     this.#supervisor.dismiss(actor);
     if (!purge) return;
     const { launcher, logs } = this.#supervisor.world;
-    await launcher.wipe(ref);
+    await launcher.purge(ref);
     logs.forget(ref);
   }
 

@@ -87,6 +87,7 @@ export class InstanceProcess {
   async #ask(known: Endpoint | null): Promise<ProbeAnswer> {
     const { hostOf, prober, ref, service } = this.#parts;
     const launched = this.#launched;
+    launched?.enclosure.exposeSocket();
     const endpoints = known === null ? this.#endpoints() : [known];
     const answer = await prober({ endpoints, health: service.health, host: hostOf(ref) });
     if (known !== null || launched === null || answer.kind === "unready") return answer;

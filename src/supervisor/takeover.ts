@@ -1,6 +1,7 @@
 // At the start of the server: takes over the processes that an earlier one left, ends what no longer
 // matches, and only then starts what is to run.
 import type { InstanceRef } from "../core/ref.ts";
+import type { Service } from "../core/service.ts";
 import type { Spawner } from "../platform/spawner.ts";
 import type { ChildRecord, InstanceRow } from "../store/instances.ts";
 import { type InstanceActor, isAtRest } from "./actor.ts";
@@ -29,19 +30,18 @@ async function resume(supervisor: Supervisor, row: InstanceRow): Promise<Resumed
   if (service === undefined) return null;
   const actor = supervisor.admit(row, service);
   if (row.child === null) return { actor, row };
-  const launched = await adoptable(supervisor, row.ref, row.child);
+  const launched = await adoptable(supervisor, { ref: row.ref, service, record: row.child });
   if (launched === null) supervisor.world.table.setChild(row.ref, null);
   else actor.adopt(launched, row.child.endpoint);
   return { actor, row };
 }
 
-/** The process, if it is the recorded one and listens where it did. */
+/** The process, if it is the recorded one, as isolated as it is to be, and listens where it did. */
 async function adoptable(
   { world }: Supervisor,
-  ref: InstanceRef,
-  record: ChildRecord,
+  { ref, service, record }: { ref: InstanceRef; service: Service; record: ChildRecord },
 ): Promise<Launched | null> {
-  const launched = world.launcher.adopt(ref, record);
+  const launched = world.launcher.adopt(ref, service, record);
   if (launched === null || record.endpoint === null) return launched;
   const check = { endpoints: [record.endpoint], health: null, host: world.hostOf(ref) };
   const { kind } = await world.prober(check);

@@ -23,7 +23,11 @@ async function provide(): Promise<string> {
 }
 
 function newestSource(): number {
-  const sources = [...new Bun.Glob("src/**/*").scanSync(ROOT), "package.json"];
+  const sources = [
+    ...new Bun.Glob("{src,launcher}/**/*").scanSync(ROOT),
+    "scripts/build-binaries.ts",
+    "package.json",
+  ];
   return Math.max(...sources.map((path) => modifiedAt(join(ROOT, path))));
 }
 

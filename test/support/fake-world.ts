@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { ChildRef, Exit, ProbeAnswer } from "../../src/core/instance.ts";
 import type { InstanceRef } from "../../src/core/ref.ts";
 import type { Config, Service } from "../../src/core/service.ts";
+import { Isolation } from "../../src/platform/isolation.ts";
 import { PORT_FIRST, Ports } from "../../src/platform/ports.ts";
 import type { Child, Spawner } from "../../src/platform/spawner.ts";
 import { openStore } from "../../src/store/database.ts";
@@ -141,6 +142,12 @@ export function openFakeWorld({
   const launcher = new Launcher({
     dataDir: directory,
     spawner,
+    isolation: new Isolation({
+      dataDir: directory,
+      userIdOf: (ref) => store.userIds.take(ref),
+      installLauncher: () => null,
+    }),
+    releaseUserId: (ref) => store.userIds.release(ref),
     ports: new Ports(PORT_FIRST, () => true),
     logs,
     serverEnv: { PATH: "/usr/bin:/bin" },

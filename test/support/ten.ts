@@ -1,5 +1,6 @@
 // The compiled server under test: starts it in a directory of its own, talks to it, ends it and all it started.
 import type { Subprocess } from "bun";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { InstanceAnswer } from "../../src/control/wire.ts";
 import { bunSpawner } from "../../src/platform/spawner.ts";
@@ -128,6 +129,11 @@ export class Ten implements AsyncDisposable {
   /** Ends the server without a chance to say goodbye; its tenants live on. */
   async kill9(): Promise<void> {
     await this.#end("SIGKILL");
+  }
+
+  /** Changes the configuration that the next server reads. */
+  reconfigure(change: (text: string) => string): void {
+    writeFileSync(this.configFile, change(readFileSync(this.configFile, "utf8")));
   }
 
   async restart(): Promise<void> {

@@ -22,4 +22,5 @@ export function isMissing({ program, debianPackage }: Tool): boolean {
 export const PYTHON: Tool = { program: "python3", debianPackage: "python3" };
 export const NODE: Tool = { program: "node", debianPackage: "nodejs" };
 export const GO: Tool = { program: "go", debianPackage: "golang-go" };
+export const GCC: Tool = { program: "gcc", debianPackage: "gcc libc6-dev" };
 export const CHROMIUM: Tool = { program: "chromium", debianPackage: "chromium" };

@@ -1,0 +1,91 @@
+// The walls of one instance: what is hidden, what is shown, and how the launcher is told. Paths are absolute.
+
+/** The user ids of walled instances: systemd's range for users that exist while a service runs, given to no person. */
+export const USER_ID_MIN = 61_184;
+export const USER_ID_MAX = 65_519;
+
+/** The instance's own user and group, or, where the server is no root, the server's user in a namespace. */
+export type Identity =
+  { readonly kind: "user"; readonly id: number } | { readonly kind: "rootless" };
+
+export interface Walls {
+  /** Where the launcher notes how the application ends. */
+  readonly statusFile: string;
+  readonly identity: Identity;
+  readonly dataDir: string;
+  readonly read: readonly string[];
+  readonly write: readonly string[];
+  /** The directory of the instance's socket, outside and inside; null where it lies in another writable one. */
+  readonly socketDir: { readonly outside: string; readonly inside: string } | null;
+  /** What the application sees as /tmp and /var/tmp. */
+  readonly tmpDir: string;
+  /** The only port that may be bound. */
+  readonly port: number;
+  readonly hostname: string;
+  readonly cwd: string;
+}
+
+/** Where every walled process has files of its own instead of the host's. */
+export const PRIVATE_TMP = ["/tmp", "/var/tmp"] as const;
+const HIDDEN = ["/root", "/home", "/run", "/var/run", ...PRIVATE_TMP] as const;
+
+/** The arguments of the launcher that make it start `argv` behind the walls. */
+export function renderWalls(walls: Walls, argv: readonly string[]): readonly string[] {
+  const { identity, socketDir } = walls;
+  return [
+    ...["--status", walls.statusFile, "--walls"],
+    ...(identity.kind === "rootless"
+      ? ["--rootless"]
+      : ["--uid", String(identity.id), "--gid", String(identity.id)]),
+    ...["--hide", walls.dataDir],
+    ...walls.read.flatMap((path) => ["--read", path]),
+    ...walls.write.flatMap((path) => ["--write", path]),
+    ...(socketDir === null ? [] : ["--socket-dir", `${socketDir.outside}:${socketDir.inside}`]),
+    ...["--tmp", walls.tmpDir, "--bind-port", String(walls.port)],
+    ...["--hostname", walls.hostname, "--chdir", walls.cwd, "--", ...argv],
+  ];
+}
+
+/**
+ * What the application may read beside the system. Its working directory is left out where it would show the
+ * data of other instances.
+ */
+export function readablePaths(parts: {
+  readonly cwd: string;
+  readonly readPaths: readonly string[];
+  readonly dataDir: string;
+  readonly instanceDir: string;
+}): readonly string[] {
+  const { cwd, dataDir, instanceDir, readPaths } = parts;
+  const showsOthers = cwd !== instanceDir && isUnder(cwd, dataDir) && isUnder(instanceDir, cwd);
+  return showsOthers ? readPaths : [cwd, ...readPaths];
+}
+
+/** Whether a path can be seen from inside; of several directories that hold it the innermost has the last word. */
+export function isVisible(
+  path: string,
+  { dataDir, read, write }: Pick<Walls, "dataDir" | "read" | "write">,
+): boolean {
+  const innermost = (directories: readonly string[]) =>
+    Math.max(-1, ...directories.filter((each) => isUnder(path, each)).map(depthOf));
+  return innermost([...read, ...write]) >= innermost([...HIDDEN, dataDir]);
+}
+
+/** What to name in `read_paths` so that a program is seen: where it is installed, its libraries beside it. */
+export function installationOf(program: string): string {
+  const directory = parentOf(program);
+  return directory.endsWith("/bin") ? parentOf(directory) : directory;
+}
+
+/** True for the directory itself, too. */
+function isUnder(path: string, directory: string): boolean {
+  return directory === "/" || path === directory || path.startsWith(`${directory}/`);
+}
+
+function depthOf(path: string): number {
+  return path.split("/").filter((name) => name !== "").length;
+}
+
+function parentOf(path: string): string {
+  return path.slice(0, Math.max(1, path.lastIndexOf("/")));
+}

@@ -1,0 +1,85 @@
+// The status file of the launcher: which process is which, how the application ended, or why it never ran.
+import { readFileSync } from "node:fs";
+import { constants } from "node:os";
+import type { ChildRef, Exit } from "../core/instance.ts";
+import { hasSocket, listeningSockets } from "./listeners.ts";
+import type { Child } from "./spawner.ts";
+
+/** The launcher's order to kill everything that it started. */
+const KILL_ALL = 64;
+
+export interface LaunchStatus {
+  readonly launcher: ChildRef | null;
+  /** The application's main process. */
+  readonly app: number | null;
+  /** Null: it has not ended, or nobody lived to tell. */
+  readonly end: Exit | null;
+}
+
+/** What a status file says so far; a file that is not there says nothing. */
+export function readLaunchStatus(file: string): LaunchStatus {
+  const lines = readLines(file).map((line) => line.split(" "));
+  const last = (...words: string[]) => lines.findLast(([word = ""]) => words.includes(word));
+  const launcher = last("launcher");
+  const app = last("app");
+  const end = last("exit", "signal") ?? last("error");
+  return {
+    launcher: launcher ? { pid: Number(launcher[1]), startTime: Number(launcher[2]) } : null,
+    app: app ? Number(app[1]) : null,
+    end: end ? readEnd(end) : null,
+  };
+}
+
+/** A launcher's process as that of its application. */
+export function followLauncher(child: Child, statusFile: string): Child {
+  const exited = child.exited.then((exit) => readLaunchStatus(statusFile).end ?? exit);
+  let killed = false;
+  return {
+    ref: child.ref,
+    exited,
+    // The status has been read when this resolves, and may go.
+    gone: exited.then(() => child.gone),
+    async listensOn(port) {
+      const { app } = readLaunchStatus(statusFile);
+      const sockets = listeningSockets(port);
+      if (app !== null && sockets !== null && hasSocket(app, sockets)) return true;
+      return await child.listensOn(port);
+    },
+    signal(signal) {
+      // The first time it gets to record how the application ended.
+      if (signal === "SIGKILL" && !killed) killed = orderKill(child.ref.pid);
+      else child.signal(signal);
+    },
+  };
+}
+
+/** True, whether or not it still was there. */
+function orderKill(pid: number): true {
+  try {
+    process.kill(pid, KILL_ALL);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+  return true;
+}
+
+function readEnd([word, ...rest]: readonly string[]): Exit {
+  if (word === "error") return { kind: "unstarted", reason: rest.join(" ") };
+  const number = Number(rest[0]);
+  if (word === "exit") return { kind: "code", code: number };
+  return { kind: "signal", signal: signalName(number) };
+}
+
+function signalName(number: number): string {
+  const known = Object.entries(constants.signals).find(([, value]) => value === number);
+  return known === undefined ? `signal ${number}` : known[0];
+}
+
+function readLines(file: string): readonly string[] {
+  try {
+    return readFileSync(file, "utf8").split("\n");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw error;
+  }
+}

@@ -1,0 +1,36 @@
+// What a level of isolation is to the rest: something that encloses a launch, and knows its processes again.
+import type { ChildRef } from "../core/instance.ts";
+import type { LaunchPlan } from "../core/launch-plan.ts";
+import type { InstanceRef } from "../core/ref.ts";
+import type { Service } from "../core/service.ts";
+import type { Child } from "./spawner.ts";
+
+/** Of which instance a launch is, and the port it has. */
+export interface Placement {
+  readonly service: Service;
+  readonly ref: InstanceRef;
+  readonly port: number;
+}
+
+/** What is around one launch. */
+export interface Enclosure {
+  /** Where the server reaches the application's socket. */
+  readonly socketPath: string;
+  /** Whose the output of the application is to be; null: the server's. */
+  readonly owner: number | null;
+  /** The command that runs `argv` inside. */
+  wrap(argv: readonly string[]): readonly string[];
+  /** Follows what that command has started. */
+  follow(child: Child): Child;
+  /** Brings `socketPath` up to date with the socket that the application listens on, if it does. */
+  exposeSocket(): void;
+  /** Nothing of the launch is left. */
+  clear(): void;
+}
+
+export interface Level {
+  /** Makes what a launch needs on disk; the plan's program is resolved. Throws LEVEL_MISSING when it would not be seen inside. */
+  enclose(placement: Placement, plan: LaunchPlan): Enclosure;
+  /** What is around a process of an earlier server; null when that was not started at this level. */
+  recover(placement: Placement, child: ChildRef): Enclosure | null;
+}

@@ -1,0 +1,223 @@
+// The level "namespace": walls that the launcher builds, and the files around them that are the server's own.
+import {
+  existsSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+} from "node:fs";
+import { rm } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { TenError } from "../core/errors.ts";
+import type { ChildRef } from "../core/instance.ts";
+import { type LaunchPlan, socketPathOf } from "../core/launch-plan.ts";
+import { formatRef, type InstanceRef } from "../core/ref.ts";
+import {
+  installationOf,
+  isVisible,
+  PRIVATE_TMP,
+  readablePaths,
+  renderWalls,
+  type Walls,
+} from "../core/walls.ts";
+import { followLauncher, readLaunchStatus } from "./launch-status.ts";
+import type { Enclosure, Level, Placement } from "./level.ts";
+import { giveTree, isRoot, makeOwnDirectory } from "./owner.ts";
+import { checkWalls } from "./wall-check.ts";
+
+export interface NamespaceParts {
+  readonly dataDir: string;
+  /** As root, each instance's own. */
+  readonly userIdOf: (ref: InstanceRef) => number;
+  /** Puts the launcher in its place; null where this build has none. */
+  readonly installLauncher: () => string | null;
+}
+
+interface Layout {
+  /** The server's own, with all of the following in it. */
+  readonly top: string;
+  readonly statusFile: string;
+  readonly tmpDir: string;
+  readonly socketsDir: string;
+  /** The application's socket, once the server has seen that it is one. */
+  readonly socket: string;
+}
+
+type Paths = Pick<Walls, "dataDir" | "read" | "write">;
+
+export class NamespaceLevel implements Level {
+  readonly #parts: NamespaceParts;
+  /** Under the data directory, with a name that no service can have. */
+  readonly #directory: string;
+  #launcher: string | null = null;
+
+  constructor(parts: NamespaceParts) {
+    this.#parts = parts;
+    this.#directory = `${parts.dataDir}/.walls`;
+  }
+
+  enclose(placement: Placement, plan: LaunchPlan): Enclosure {
+    const launcher = this.#findLauncher(placement.service.name);
+    const { ref, service, port } = placement;
+    const owner = isRoot() ? this.#parts.userIdOf(ref) : null;
+    for (const path of service.writePaths) makeMissing(path, owner);
+    const paths = this.#pathsOf(placement, plan);
+    checkVisible(placement, { program: plan.argv[0] ?? "", paths });
+    const { statusFile, socketsDir, tmpDir } = this.#prepare(placement, { plan, owner });
+    const inside = dirname(plan.socketPath);
+    const isMounted = this.#socketDir(placement) === socketsDir;
+    const walls: Walls = {
+      ...paths,
+      statusFile,
+      tmpDir,
+      port,
+      identity: owner === null ? { kind: "rootless" } : { kind: "user", id: owner },
+      socketDir: isMounted ? { outside: socketsDir, inside } : null,
+      hostname: ref.id,
+      cwd: realpathSync(plan.cwd),
+    };
+    return this.#enclosure(placement, {
+      owner,
+      wrap: (argv) => [launcher, ...renderWalls(walls, argv)],
+    });
+  }
+
+  recover(placement: Placement, child: ChildRef): Enclosure | null {
+    const { launcher } = readLaunchStatus(this.#layout(placement.ref).statusFile);
+    if (launcher?.pid !== child.pid || launcher.startTime !== child.startTime) return null;
+    return this.#enclosure(placement, { owner: null, wrap: (argv) => argv });
+  }
+
+  /** Removes what a launch has left; synchronous as far as the next launch minds. */
+  forget(ref: InstanceRef): void {
+    const { top } = this.#layout(ref);
+    if (!existsSync(top)) return;
+    mkdirSync(this.#trash, { recursive: true, mode: 0o700 });
+    const doomed = join(this.#trash, crypto.randomUUID());
+    renameSync(top, doomed);
+    discard(doomed);
+  }
+
+  /** The launcher's path. Throws LEVEL_MISSING where this host or this build can't provide the level. */
+  #findLauncher(service: string): string {
+    if (this.#launcher === null) {
+      this.#launcher = checkWalls(service, this.#parts.installLauncher);
+      if (existsSync(this.#trash)) {
+        for (const name of readdirSync(this.#trash)) discard(join(this.#trash, name));
+      }
+    }
+    return this.#launcher;
+  }
+
+  get #trash(): string {
+    return `${this.#directory}/.trash`;
+  }
+
+  #layout({ service, id }: InstanceRef): Layout {
+    const top = `${this.#directory}/${service}/${id}`;
+    return {
+      top,
+      statusFile: `${top}/status`,
+      tmpDir: `${top}/tmp`,
+      socketsDir: `${top}/sockets`,
+      socket: `${top}/socket`,
+    };
+  }
+
+  #pathsOf({ service }: Placement, { cwd, instanceDir }: LaunchPlan): Paths {
+    const dataDir = realpathSync(this.#parts.dataDir);
+    const places = { cwd: realpathSync(cwd), dataDir, instanceDir: realpathSync(instanceDir) };
+    const readPaths = service.readPaths.map((path) => realpathSync(path));
+    const write = [places.instanceDir, ...service.writePaths.map((path) => realpathSync(path))];
+    return { dataDir, read: readablePaths({ ...places, readPaths }), write };
+  }
+
+  #prepare(
+    placement: Placement,
+    { plan, owner }: { plan: LaunchPlan; owner: number | null },
+  ): Layout {
+    const layout = this.#layout(placement.ref);
+    this.forget(placement.ref);
+    mkdirSync(layout.top, { recursive: true, mode: 0o700 });
+    makeOwnDirectory(layout.tmpDir, owner);
+    makeOwnDirectory(layout.socketsDir, owner);
+    // Left by an earlier launch, it would keep the application from listening.
+    rmSync(this.#socketSource(placement), { force: true });
+    if (owner !== null) giveTree(plan.instanceDir, owner);
+    return layout;
+  }
+
+  /** The directory of the socket, as it is outside. */
+  #socketDir(placement: Placement): string {
+    const { dataDir } = this.#parts;
+    const { ref, service } = placement;
+    const { socketsDir, tmpDir } = this.#layout(ref);
+    const inside = dirname(socketPathOf({ ...placement, dataDir }));
+    if ((PRIVATE_TMP as readonly string[]).includes(inside)) return tmpDir;
+    const writable = [`${dataDir}/${ref.service}/${ref.id}`, ...service.writePaths];
+    return writable.includes(inside) ? inside : socketsDir;
+  }
+
+  /** The socket as the application makes it. */
+  #socketSource(placement: Placement): string {
+    const path = socketPathOf({ ...placement, dataDir: this.#parts.dataDir });
+    return join(this.#socketDir(placement), basename(path));
+  }
+
+  #enclosure(placement: Placement, { owner, wrap }: Pick<Enclosure, "owner" | "wrap">): Enclosure {
+    const { ref } = placement;
+    const { socket, statusFile } = this.#layout(ref);
+    const source = this.#socketSource(placement);
+    return {
+      socketPath: socket,
+      owner,
+      wrap,
+      follow: (child) => followLauncher(child, statusFile),
+      exposeSocket: () => linkSocket(source, socket),
+      clear: () => this.forget(ref),
+    };
+  }
+}
+
+function makeMissing(path: string, owner: number | null): void {
+  if (existsSync(path)) return;
+  // The way there is everybody's, lest its owner can't reach it.
+  mkdirSync(dirname(path), { recursive: true });
+  makeOwnDirectory(path, owner);
+}
+
+/** Deletes in the background; what a failure leaves is tried again by the next server. */
+function discard(path: string): void {
+  void rm(path, { recursive: true, force: true }).catch(() => undefined);
+}
+
+/**
+ * Links a socket out of a tenant's directory into one of the server's, if it is a socket. A tenant may put a symbolic link
+ * in its place, to the server's own socket say, and may change it at any time; a hard link stays what it was found to be.
+ */
+export function linkSocket(source: string, target: string): void {
+  const found = lstatSync(source, { throwIfNoEntry: false });
+  if (!found?.isSocket()) return;
+  if (lstatSync(target, { throwIfNoEntry: false })?.ino === found.ino) return;
+  const made = `${target}.new`;
+  rmSync(made, { force: true });
+  linkSync(source, made);
+  if (lstatSync(made).isSocket()) renameSync(made, target);
+  else rmSync(made);
+}
+
+function checkVisible(
+  { ref, service }: Placement,
+  { program, paths }: { program: string; paths: Paths },
+): void {
+  const hidden = [program, realpathSync(program)].find((path) => !isVisible(path, paths));
+  if (hidden === undefined) return;
+  throw new TenError(
+    "LEVEL_MISSING",
+    `Cannot start "${formatRef(ref)}": ${hidden} is hidden behind the walls; ` +
+      `add read_paths = ["${installationOf(hidden)}"] to [service.${service.name}]`,
+  );
+}

@@ -1,0 +1,197 @@
+import { describe, expect, test } from "bun:test";
+import { copyFileSync, chmodSync, mkdirSync, readdirSync, readlinkSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { USER_ID_MIN } from "../../src/core/walls.ts";
+import { startTimeOf } from "../../src/platform/processes.ts";
+import { ROOT } from "../support/executable.ts";
+import { WALLED_COMMAND } from "../support/tenants/command.ts";
+import { type Ten, withTen } from "../support/ten.ts";
+import { GCC, isMissing } from "../support/tool.ts";
+import { until } from "../support/until.ts";
+
+const isRoot = process.platform === "linux" && process.getuid?.() === 0;
+
+const configText = `
+[service.port]
+command = "${WALLED_COMMAND}"
+isolation = "namespace"
+read_paths = ["${ROOT}"]
+[service.socket]
+command = "${WALLED_COMMAND}"
+isolation = "namespace"
+read_paths = ["${ROOT}"]
+env = { SOCKET = "1" }
+`;
+
+interface Facts {
+  readonly uid: number;
+  readonly pid: number;
+  readonly namespace: string;
+  readonly hostname: string;
+  readonly processes: number;
+}
+
+const ALICE = "alice.port.localhost";
+const BOB = "bob.socket.localhost";
+
+async function factsOf(ten: Ten, host: string): Promise<Facts> {
+  const { status, text } = await ten.get(host, "/facts");
+  if (status !== 200) throw new Error(text);
+  return JSON.parse(text) as Facts;
+}
+
+async function look(ten: Ten, host: string, path: string): Promise<string> {
+  return (await ten.get(host, `/look?path=${encodeURIComponent(path)}`)).text;
+}
+
+/** Living processes of a pid namespace, seen from outside. */
+function membersOf(namespace: string): string[] {
+  return readdirSync("/proc").filter((pid) => {
+    try {
+      return readlinkSync(`/proc/${pid}/ns/pid`) === namespace && startTimeOf(Number(pid)) !== null;
+    } catch {
+      return false;
+    }
+  });
+}
+
+describe.skipIf(!isRoot || isMissing(GCC))("tenants behind walls", () => {
+  test("serve over a port and over a socket, each a user of its own in a namespace of its own", () =>
+    withTen({ configText }, async (ten) => {
+      await ten.must("spawn", "port:alice", "socket:bob");
+      const [alice, bob] = [await factsOf(ten, ALICE), await factsOf(ten, BOB)];
+      expect([alice.uid, bob.uid].sort()).toEqual([USER_ID_MIN, USER_ID_MIN + 1]);
+      expect(alice.namespace).not.toBe(bob.namespace);
+      expect(alice.namespace).not.toBe(readlinkSync("/proc/self/ns/pid"));
+      expect(alice.hostname).toBe("alice");
+      expect(alice.processes).toBeLessThan(10);
+    }));
+
+  test("find their socket wherever it is configured, also when they left one there", () =>
+    withTen({ configText }, async (ten) => {
+      for (const socket of ["/tmp/{id}.sock", "{data_dir}/{name}/{id}/own.sock"]) {
+        await ten.stop();
+        ten.reconfigure((text) => text.replaceAll(/^socket = .*$/gm, `socket = "${socket}"`));
+        await ten.start();
+        for (let round = 0; round < 2; round++) {
+          await ten.must("spawn", "socket:bob");
+          expect((await ten.get(BOB, "/")).text).toBe("hello from bob");
+          await ten.ten("stop", "socket:bob");
+        }
+      }
+    }));
+
+  test("see neither each other's files nor the server's, and keep their own through sleep", () =>
+    withTen({ configText }, async (ten) => {
+      await ten.must("spawn", "port:alice", "socket:bob");
+      await ten.get(ALICE, "/write?text=alices");
+      await ten.get(BOB, "/write?text=bobs");
+      const { dataDir } = ten;
+      expect(await look(ten, ALICE, `${dataDir}/port/alice/journal`)).toBe("alices");
+      expect(await look(ten, ALICE, `${dataDir}/socket/bob/journal`)).toBe("ENOENT");
+      expect(await look(ten, ALICE, `${dataDir}/tenement.db`)).toBe("ENOENT");
+      expect(await look(ten, ALICE, dataDir)).toBe("port");
+      expect(statSync(`${dataDir}/port/alice/journal`).uid).toBeGreaterThanOrEqual(USER_ID_MIN);
+      const { uid } = await factsOf(ten, ALICE);
+      await ten.must("sleep", "port:alice");
+      expect(await look(ten, ALICE, `${dataDir}/port/alice/journal`)).toBe("alices");
+      expect((await factsOf(ten, ALICE)).uid).toBe(uid);
+    }));
+
+  test("leave nothing behind when they stop, be it in a session of its own", () =>
+    withTen({ configText }, async (ten) => {
+      await ten.must("spawn", "port:alice");
+      await ten.get(ALICE, "/daemon");
+      const { namespace } = await factsOf(ten, ALICE);
+      await until("the daemon runs", () => membersOf(namespace).length >= 3);
+      await ten.must("stop", "port:alice");
+      expect(membersOf(namespace)).toEqual([]);
+      expect(readdirSync(`${ten.dataDir}/.walls/port`)).toEqual([]);
+    }));
+
+  test("outlive a server that is killed, and the next one learns how they end", () =>
+    withTen({ configText }, async (ten) => {
+      await ten.must("spawn", "port:alice", "socket:bob");
+      const before = [await ten.instance("port:alice"), await ten.instance("socket:bob")];
+      await ten.kill9();
+      await ten.start();
+      const after = [await ten.instance("port:alice"), await ten.instance("socket:bob")];
+      expect(after.map((each) => each?.pid)).toEqual(before.map((each) => each?.pid));
+      expect((await ten.get(BOB, "/")).text).toBe("hello from bob");
+      for (const host of [ALICE, BOB]) await ten.get(host, "/exit?code=7").catch(() => null);
+      const story = await until("the exit is known", async () => {
+        const text = await ten.must("why", "port:alice", "--json");
+        return text.includes("exited with code 7") && text;
+      });
+      expect(story).not.toContain("another server");
+    }));
+
+  test("are not taken over when they are to have other walls now", () =>
+    withTen({ configText }, async (ten) => {
+      await ten.must("spawn", "port:alice");
+      const { namespace } = await factsOf(ten, ALICE);
+      await ten.kill9();
+      ten.reconfigure((text) => text.replaceAll('"namespace"', '"process"'));
+      await ten.start();
+      expect(membersOf(namespace)).toEqual([]);
+      expect((await factsOf(ten, ALICE)).uid).toBe(0);
+    }));
+
+  test("own what they wrote without walls", () =>
+    withTen({ configText }, async (ten) => {
+      const relevel = async (from: string, to: string) => {
+        await ten.stop();
+        ten.reconfigure((text) => text.replaceAll(`"${from}"`, `"${to}"`));
+        await ten.start();
+      };
+      await ten.must("spawn", "port:alice");
+      await relevel("namespace", "process");
+      await ten.must("start", "port:alice");
+      await ten.get(ALICE, "/write?text=open");
+      expect(statSync(`${ten.dataDir}/port/alice/journal`).uid).toBe(0);
+      await relevel("process", "namespace");
+      await ten.must("start", "port:alice");
+      expect((await ten.get(ALICE, "/write?text=,walled")).text).toBe("written");
+      expect(await look(ten, ALICE, `${ten.dataDir}/port/alice/journal`)).toBe("open,walled");
+    }));
+
+  test("can't lead the server to another socket than their own", () =>
+    withTen({ configText }, async (ten) => {
+      await ten.must("spawn", "socket:bob");
+      await ten.get(BOB, `/redirect-socket?to=${ten.dataDir}/tenement.sock`);
+      // The next server has no connection to the instance yet.
+      await ten.kill9();
+      await ten.start();
+      expect((await ten.get(BOB, "/health")).text).toBe("hello from bob");
+    }));
+
+  test("whose program is hidden are refused with the way to show it", () =>
+    withTen(
+      { configText: `[service.shy]\ncommand = "/run/ten-shy/bin/true"\nisolation = "namespace"\n` },
+      async (ten) => {
+        using _ = hiddenProgram("/run/ten-shy/bin");
+        const { exitCode, stderr } = await ten.ten("spawn", "shy:a");
+        expect(exitCode).toBe(1);
+        expect(stderr).toContain('add read_paths = ["/run/ten-shy"] to [service.shy]');
+      },
+    ));
+
+  test("whose walls fail are told why", () =>
+    withTen(
+      {
+        configText: `${configText}socket = "/proc/none/{id}.sock"\n`,
+        settings: { max_restarts: 0 },
+      },
+      async (ten) => {
+        const { stderr } = await ten.ten("spawn", "socket:bob");
+        expect(stderr).toContain("did not run: ");
+      },
+    ));
+});
+
+function hiddenProgram(directory: string): Disposable {
+  mkdirSync(directory, { recursive: true });
+  copyFileSync("/bin/true", join(directory, "true"));
+  chmodSync(join(directory, "true"), 0o755);
+  return { [Symbol.dispose]: () => void Bun.spawnSync(["rm", "-r", join(directory, "..")]) };
+}

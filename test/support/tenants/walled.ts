@@ -1,0 +1,64 @@
+// A tenant behind walls: tells what it sees, and leaves behind what it can. With SOCKET=1 it listens on its socket.
+import {
+  appendFileSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  symlinkSync,
+  unlinkSync,
+} from "node:fs";
+import { hostname } from "node:os";
+
+const { PORT, SOCKET, SOCKET_PATH = "", TENEMENT_DATA_DIR: home = "" } = process.env;
+
+const facts = () => ({
+  uid: process.getuid?.(),
+  pid: process.pid,
+  namespace: readlinkSync("/proc/self/ns/pid"),
+  hostname: hostname(),
+  processes: readdirSync("/proc").filter((name) => /^\d+$/.test(name)).length,
+});
+
+/** What a path holds, or the code of the error. */
+function look(path: string): string {
+  try {
+    return statSync(path).isDirectory() ? readdirSync(path).join(" ") : readFileSync(path, "utf8");
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code ?? "?";
+  }
+}
+
+/** A grandchild in a session of its own, which ignores SIGTERM and bears no mark. */
+function leaveDaemon(): void {
+  const argv = ["setsid", "env", "-i", "/bin/sh", "-c", 'trap "" TERM; sleep 100000 & wait'];
+  Bun.spawn(argv, { stdio: ["ignore", "ignore", "ignore"] });
+}
+
+async function answer(request: Request): Promise<Response> {
+  const { pathname, searchParams } = new URL(request.url);
+  const parameter = (name: string) => searchParams.get(name) ?? "";
+  switch (pathname) {
+    case "/facts":
+      return Response.json(facts());
+    case "/look":
+      return new Response(look(parameter("path")));
+    case "/write":
+      appendFileSync(`${home}/journal`, parameter("text"));
+      return new Response("written");
+    case "/daemon":
+      leaveDaemon();
+      return new Response("left");
+    case "/redirect-socket":
+      unlinkSync(SOCKET_PATH);
+      symlinkSync(parameter("to"), SOCKET_PATH);
+      return new Response("redirected");
+    case "/exit":
+      return process.exit(Number(parameter("code")));
+    default:
+      return new Response(`hello from ${process.env["TENEMENT_INSTANCE"]}`);
+  }
+}
+
+if (SOCKET === "1") Bun.serve({ unix: SOCKET_PATH, fetch: answer });
+else Bun.serve({ hostname: "127.0.0.1", port: Number(PORT), fetch: answer });

@@ -1,0 +1,99 @@
+import { describe, expect, test } from "bun:test";
+import {
+  installationOf,
+  isVisible,
+  readablePaths,
+  renderWalls,
+  type Walls,
+} from "../../../src/core/walls.ts";
+
+const walls: Walls = {
+  statusFile: "/data/.walls/notes/alice/status",
+  identity: { kind: "user", id: 61_184 },
+  dataDir: "/data",
+  read: ["/srv/app", "/opt/python"],
+  write: ["/data/notes/alice", "/srv/shared"],
+  socketDir: { outside: "/data/.walls/notes/alice/sockets", inside: "/tmp/tenement" },
+  tmpDir: "/data/.walls/notes/alice/tmp",
+  port: 30_000,
+  hostname: "alice",
+  cwd: "/srv/app",
+};
+
+function valuesOf(argv: readonly string[], option: string): string[] {
+  return argv.filter((_, index) => argv[index - 1] === option);
+}
+
+describe("the launcher's command line", () => {
+  test("has every wall, and the command after them", () => {
+    expect(renderWalls(walls, ["/usr/bin/python3", "--read", "/x"]).join(" ")).toBe(
+      "--status /data/.walls/notes/alice/status --walls --uid 61184 --gid 61184 --hide /data " +
+        "--read /srv/app --read /opt/python --write /data/notes/alice --write /srv/shared " +
+        "--socket-dir /data/.walls/notes/alice/sockets:/tmp/tenement " +
+        "--tmp /data/.walls/notes/alice/tmp --bind-port 30000 --hostname alice --chdir /srv/app " +
+        "-- /usr/bin/python3 --read /x",
+    );
+  });
+
+  test("of an ordinary user's server names no other user", () => {
+    const argv = renderWalls({ ...walls, identity: { kind: "rootless" } }, ["app"]);
+    expect(argv).toContain("--rootless");
+    expect(argv).not.toContain("--uid");
+  });
+
+  test("leaves the socket's directory out where another one holds it", () => {
+    const argv = renderWalls({ ...walls, socketDir: null }, ["app"]);
+    expect(valuesOf(argv, "--socket-dir")).toEqual([]);
+  });
+});
+
+describe("what can be read", () => {
+  const places = { dataDir: "/srv/app/data", instanceDir: "/srv/app/data/notes/alice" };
+  const readable = (cwd: string) => readablePaths({ ...places, cwd, readPaths: ["/opt"] });
+
+  test("is the working directory, be it around the data or the instance's own", () => {
+    expect(readable("/srv/app")).toEqual(["/srv/app", "/opt"]);
+    expect(readable("/srv/app/data/notes/alice")).toEqual(["/srv/app/data/notes/alice", "/opt"]);
+    expect(readable("/srv/app/data/shared")).toEqual(["/srv/app/data/shared", "/opt"]);
+  });
+
+  test("is not a working directory that shows other instances", () => {
+    expect(readable("/srv/app/data")).toEqual(["/opt"]);
+    expect(readable("/srv/app/data/notes")).toEqual(["/opt"]);
+  });
+});
+
+describe("a path", () => {
+  const shown = (path: string, read: string[] = []) =>
+    isVisible(path, { dataDir: "/srv/app/data", read, write: ["/srv/app/data/notes/alice"] });
+
+  const cases = [
+    { path: "/usr/bin/python3", visible: true },
+    { path: "/srv/app/main", visible: true },
+    { path: "/rooted/bin/python", visible: true },
+    { path: "/root/.pyenv/versions/3.12/bin/python3", visible: false },
+    { path: "/home/alice/app", visible: false },
+    { path: "/run/app", visible: false },
+    { path: "/tmp/app", visible: false },
+    { path: "/srv/app/data/notes/bob/app", visible: false },
+    { path: "/srv/app/data/notes/alice/app", visible: true },
+  ];
+  for (const { path, visible } of cases) {
+    test(`such as ${path} is ${visible ? "seen" : "hidden"}`, () => {
+      expect(shown(path)).toBe(visible);
+    });
+  }
+
+  test("is seen below what is shown again, and hidden below what is hidden in that", () => {
+    expect(shown("/root/.pyenv/bin/python", ["/root/.pyenv"])).toBe(true);
+    expect(shown("/srv/app/data/notes/bob/app", ["/srv/app"])).toBe(false);
+    expect(shown("/tmp/tool", ["/tmp/tool"])).toBe(true);
+  });
+});
+
+test("a program is installed around its bin directory, or beside itself", () => {
+  expect(installationOf("/root/.pyenv/versions/3.12/bin/python3")).toBe(
+    "/root/.pyenv/versions/3.12",
+  );
+  expect(installationOf("/home/app/server")).toBe("/home/app");
+});
