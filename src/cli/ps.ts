@@ -82,16 +82,16 @@ function columnsOf(context: Context): readonly Column<InstanceAnswer>[] {
       cell: ({ memory_bytes: memory }) => orDash(memory, renderBytes),
     },
     { title: "RESTARTS", align: "right", cell: ({ restarts }) => String(restarts) },
+    { title: "", cell: ({ reason }) => renderSafe(cut(reason ?? "")) },
   ];
 }
 
 /** The longest reason that a table has room for; ten why tells all of it. */
-const REASON_CHARS_MAX = 40;
+const REASON_CHARS_MAX = 60;
 
-function renderState({ state, reason }: InstanceAnswer, context: Context): string {
+function renderState({ state }: InstanceAnswer, context: Context): string {
   const colour = colourOf(state);
-  const text = reason === null ? state : `${state}: ${renderSafe(cut(reason))}`;
-  return colour === null ? text : context.paint(text, colour);
+  return colour === null ? state : context.paint(state, colour);
 }
 
 function cut(text: string): string {

@@ -234,7 +234,6 @@ ${stringify({ command }).trim()}
 #health = "/health"               # path that answers 200 when all is well
 idle_timeout = 300                # seconds without a request until it sleeps; 0: never
 startup_timeout = 10              # seconds until it must be ready
-#memory_limit_mb = 256            # memory of each instance
 
 #[service.${name}.env]             # {name} {id} {data_dir} {port} {socket} are filled in
 #DATABASE_PATH = "{data_dir}/{name}/{id}/app.db"

@@ -5,7 +5,7 @@ import { resolve } from "node:path";
 import { parseEnvFile } from "../core/env-file.ts";
 import { messageOf, TenError } from "../core/errors.ts";
 import { type LaunchPlan, planLaunch } from "../core/launch-plan.ts";
-import { formatRef, type InstanceRef, isLabel } from "../core/ref.ts";
+import { formatRef, type InstanceRef, isLabel, type RefKey } from "../core/ref.ts";
 import type { Service } from "../core/service.ts";
 import type { Isolation } from "../platform/isolation.ts";
 import type { Enclosure } from "../platform/level.ts";
@@ -38,6 +38,8 @@ export interface LauncherParts {
 
 export class Launcher {
   readonly #parts: LauncherParts;
+  /** The sockets of living instances, by path: a name like a-b-c can come of a:b-c and of a-b:c. */
+  readonly #sockets = new Map<string, RefKey>();
 
   constructor(parts: LauncherParts) {
     this.#parts = parts;
@@ -60,9 +62,12 @@ export class Launcher {
       const plan = planLaunch({ service, ref, dataDir, port, serverEnv, storedEnv, fileEnv });
       mkdirSync(plan.instanceDir, { recursive: true, mode: 0o700 });
       const resolved = { ...plan, argv: resolveProgram(ref, plan) };
+      this.#refuseTaken(ref, plan.socketPath);
       const enclosure = level.enclose({ ref, service, port }, resolved);
       const child = this.#spawn(ref, resolved, enclosure);
-      return { child, port, socketPath: enclosure.socketPath, enclosure, startedAt: Date.now() };
+      const { socketPath } = enclosure;
+      this.#sockets.set(socketPath, formatRef(ref));
+      return { child, port, socketPath, enclosure, startedAt: Date.now() };
     } catch (error) {
       ports.give(port);
       throw startError(ref, error);
@@ -79,6 +84,7 @@ export class Launcher {
     const child = spawner.adopt(record.child, this.instanceDirectory(ref));
     if (child === null) return null;
     ports.reserve(port);
+    this.#sockets.set(socketPath, formatRef(ref));
     logs.attach(ref, outputPaths(this.#outputDirectory(), ref));
     return { child: enclosure.follow(child), port, socketPath, enclosure, startedAt };
   }
@@ -86,6 +92,7 @@ export class Launcher {
   /** The launch is over and nothing of it is left. */
   retire({ port, enclosure }: Launched): void {
     this.#parts.ports.give(port);
+    this.#sockets.delete(enclosure.socketPath);
     enclosure.clear();
   }
 
@@ -114,6 +121,17 @@ export class Launcher {
   forget(ref: InstanceRef): void {
     removeOutput(this.#outputDirectory(), ref);
     this.#parts.isolation.forget(ref);
+  }
+
+  /** Two instances with one socket would take each other's requests. */
+  #refuseTaken(ref: InstanceRef, socketPath: string): void {
+    const owner = this.#sockets.get(socketPath);
+    if (owner === undefined) return;
+    throw new TenError(
+      "START_FAILED",
+      `Cannot start "${formatRef(ref)}": its socket ${socketPath} is that of "${owner}"; ` +
+        `set socket in [service.${ref.service}] to a path of its own`,
+    );
   }
 
   #spawn(ref: InstanceRef, plan: LaunchPlan, { owner, follow, wrap }: Enclosure): Child {

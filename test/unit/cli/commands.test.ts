@@ -132,9 +132,9 @@ describe("ps", () => {
   test("shows what is up or failed, and counts the rest", async () => {
     expect((await ten("ps")).out).toBe(
       [
-        "INSTANCE     LISTEN           STATE                  UPTIME  IDLE  HEALTH   WEIGHT    MEMORY  RESTARTS",
-        "notes:alice  127.0.0.1:30001  running                  1m5s    1s  healthy     100  12.3 MiB         0",
-        "notes:dan    -                failed: out of memory       -     -  failed      100         -         4",
+        "INSTANCE     LISTEN           STATE    UPTIME  IDLE  HEALTH   WEIGHT    MEMORY  RESTARTS",
+        "notes:alice  127.0.0.1:30001  running    1m5s    1s  healthy     100  12.3 MiB         0",
+        "notes:dan    -                failed        -     -  failed      100         -         4  out of memory",
         "and 1 asleep, 1 stopped (ten ps -a)",
         "",
       ].join("\n"),

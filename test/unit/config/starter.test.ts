@@ -67,7 +67,6 @@ test("what it comments out is valid too", () => {
   const config = parseConfig(everything, { file: "/srv/tenement.toml" });
   expect(config.services.get("notes")).toMatchObject({
     health: "/health",
-    memoryLimitBytes: 268_435_456,
     env: { DATABASE_PATH: "{data_dir}/{name}/{id}/app.db" },
   });
   expect(config.instances).toEqual([{ service: "notes", id: "alice" }]);

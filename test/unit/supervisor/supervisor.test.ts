@@ -120,6 +120,27 @@ describe("readiness", () => {
   });
 });
 
+describe("sockets", () => {
+  test("an instance whose socket another living one has is not started", async () => {
+    const socket = "/tmp/ten-none/{name}-{id}.sock";
+    const world = openWorld({
+      services: [
+        { name: "a", socket },
+        { name: "a-b", socket },
+      ],
+    });
+    const [first, second] = [world.register("b-c", "a"), world.register("c", "a-b")];
+    const lease = first?.wake("request", PATIENCE);
+    await world.ready();
+    (await lease)?.release();
+    const refused = second?.wake("request", PATIENCE).catch(({ message }: Error) => message);
+    expect(await refused).toContain('is that of "a:b-c"');
+    await world.operator.stop({ service: "a", id: "b-c" });
+    await world.clock.advance(2000);
+    expect(second?.instance.state.kind).toBe("running");
+  });
+});
+
 describe("the start queue", () => {
   test("no more than max_starting start at once, requests before the server's own", async () => {
     const world = openWorld({ settings: { maxStarting: 1 } });
