@@ -66,6 +66,8 @@ function renderSpawned({ instance, url, socket, state }: SpawnAnswer): string {
 function explain(thrown: unknown, name: string): unknown {
   if (!(thrown instanceof RemoteError) || thrown.code !== "START_FAILED") return thrown;
   const { message: error, code, log } = thrown;
-  const hint = thrown.hint ?? `The server goes on trying: see ten why ${name}, ten logs ${name}`;
+  const hint =
+    thrown.hint ??
+    `See what the server does about it with ten why ${name}, and its output with ten logs ${name}`;
   return new RemoteError(thrown.status, { error, code, log, hint });
 }

@@ -1,5 +1,5 @@
 // From a service and an id to a running process: directories, port, environment, output, spawn.
-import { fchownSync, mkdirSync, readFileSync } from "node:fs";
+import { fchownSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { resolve } from "node:path";
 import { parseEnvFile } from "../core/env-file.ts";
@@ -56,11 +56,12 @@ export class Launcher {
   ): Launched {
     const { dataDir, isolation, ports, serverEnv } = this.#parts;
     const level = isolation.choose(service);
-    const fileEnv = readEnvFile(service);
+    const fileEnv = readEnvFile(ref, service);
     const port = ports.take();
     try {
       const plan = planLaunch({ service, ref, dataDir, port, serverEnv, storedEnv, fileEnv });
       mkdirSync(plan.instanceDir, { recursive: true, mode: 0o700 });
+      checkDirectory(ref, plan.cwd);
       const resolved = { ...plan, argv: resolveProgram(ref, plan) };
       this.#refuseTaken(ref, plan.socketPath);
       const enclosure = level.enclose({ ref, service, port }, resolved);
@@ -154,11 +155,28 @@ export class Launcher {
   }
 }
 
-function readEnvFile({ envFile }: Service): Readonly<Record<string, string>> {
+function readEnvFile(ref: InstanceRef, { envFile }: Service): Readonly<Record<string, string>> {
   if (envFile === null) return {};
-  const parsed = parseEnvFile(readFileSync(envFile, "utf8"));
+  const parsed = parseEnvFile(readText(ref, envFile));
   if (parsed.kind === "env") return parsed.env;
-  throw new TenError("CONFIG_INVALID", `Cannot read "${envFile}": ${parsed.problems.join("; ")}`);
+  throw startError(ref, new Error(`env_file ${envFile}: ${parsed.problems.join("; ")}`));
+}
+
+function readText(ref: InstanceRef, path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw startError(ref, new Error(`env_file ${path} can't be read (${codeOf(error)})`));
+  }
+}
+
+function codeOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? messageOf(error);
+}
+
+function checkDirectory(ref: InstanceRef, path: string): void {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
+  throw startError(ref, new Error(`workdir ${path} is not a directory`));
 }
 
 /** The program by its full path, looked up as a shell would: on the instance's own PATH, from its own directory. */

@@ -53,7 +53,7 @@ describe("spawn", () => {
       out: "notes:dan is ready at http://dan.notes.localhost:8080 (127.0.0.1:30001)\n",
       err:
         'error: Cannot start "notes:carol": it exited with code 1\n  no such table\\x1b[2J\n' +
-        "hint: The server goes on trying: see ten why notes:carol, ten logs notes:carol\n",
+        "hint: See what the server does about it with ten why notes:carol, and its output with ten logs notes:carol\n",
     });
   });
 

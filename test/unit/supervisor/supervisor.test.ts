@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
+import type { Service } from "../../../src/core/service.ts";
 import type { Lease } from "../../../src/supervisor/gateway.ts";
 import { takeOver } from "../../../src/supervisor/takeover.ts";
 import { WAITERS_MAX } from "../../../src/supervisor/waiters.ts";
@@ -404,4 +405,32 @@ describe("taking over", () => {
     expect(next.operator.list()).toEqual([]);
     expect(next.store.instances.list()).toHaveLength(1);
   });
+});
+
+describe("a launch that can't be", () => {
+  const cases: readonly { what: string; service: Partial<Service>; says: string }[] = [
+    {
+      what: "a working directory that is not there",
+      service: { workdir: "/nonexistent" },
+      says: 'Cannot start "notes:alice": workdir /nonexistent is not a directory',
+    },
+    {
+      what: "an env_file that is not there",
+      service: { envFile: "/nonexistent" },
+      says: 'Cannot start "notes:alice": env_file /nonexistent can\'t be read (ENOENT)',
+    },
+    {
+      what: "a limit that this version does not apply",
+      service: { memoryLimitBytes: 1 },
+      says: 'Cannot limit "notes": this version does not apply memory_limit_mb',
+    },
+  ];
+  for (const { what, service, says } of cases) {
+    test(`for ${what} says so`, async () => {
+      const world = openWorld({ services: [service] });
+      world.register("alice");
+      const refused = world.operator.start(ALICE).catch(({ message }: Error) => message);
+      expect(await refused).toBe(says);
+    });
+  }
 });
