@@ -21,19 +21,30 @@ export class FakeClock implements Clock {
     return () => this.#timers.delete(timer);
   }
 
-  /** Moves on, running what falls due in its order, and lets what that started settle. */
+  /** Moves on, running what falls due in its order. */
+  move(byMs: number): void {
+    const end = this.#now + byMs;
+    while (this.#runNext(end));
+    this.#now = end;
+  }
+
+  /** The same, letting what each timer started settle before the next. */
   async advance(byMs: number): Promise<void> {
     const end = this.#now + byMs;
-    for (;;) {
-      await settle();
-      const next = [...this.#timers].sort((a, b) => a.at - b.at)[0];
-      if (next === undefined || next.at > end) break;
-      this.#timers.delete(next);
-      this.#now = Math.max(this.#now, next.at);
-      next.task();
-    }
+    do await settle();
+    while (this.#runNext(end));
     this.#now = end;
     await settle();
+  }
+
+  /** False: nothing is due by then. */
+  #runNext(end: number): boolean {
+    const next = [...this.#timers].sort((a, b) => a.at - b.at)[0];
+    if (next === undefined || next.at > end) return false;
+    this.#timers.delete(next);
+    this.#now = Math.max(this.#now, next.at);
+    next.task();
+    return true;
   }
 }
 

@@ -212,7 +212,7 @@ test("answers a client that has closed its sending side", async () => {
   await using world = await World.open();
   const { client, tenant } = await world.request(GET);
   client.socket.end();
-  world.clock.advance(200);
+  world.clock.move(200);
   tenant.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
   expect(await client.untilEnd()).toEndWith("\r\n\r\nhi");
 });

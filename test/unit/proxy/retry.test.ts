@@ -161,12 +161,12 @@ test("never keeps a connection over to another launch", async () => {
 test("uses only a lively connection for a request that cannot be repeated", async () => {
   await using world = await World.open();
   const { client, tenant } = await warm(world);
-  world.clock.advance(900);
+  world.clock.move(900);
   client.send(POST);
   expect(await tenant.take("abc")).toContain("POST /");
   tenant.send(OK);
   await client.take("hi");
-  world.clock.advance(1100);
+  world.clock.move(1100);
   client.send(POST);
   const second = await world.tenant.connection();
   expect(await second.take("abc")).toContain("POST /");
@@ -175,6 +175,6 @@ test("uses only a lively connection for a request that cannot be repeated", asyn
 test("ends connections to tenants that have rested for four seconds", async () => {
   await using world = await World.open();
   const { tenant } = await warm(world);
-  world.clock.advance(4250);
+  world.clock.move(4250);
   await tenant.untilEnd();
 });

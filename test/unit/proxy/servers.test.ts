@@ -134,7 +134,7 @@ test("ends a tenant's work for a client that gave up", async () => {
   controller.abort();
   await expect(asking).rejects.toThrow();
   while (opened.world.gateway.openLeases > 0) {
-    opened.world.clock.advance(250);
+    opened.world.clock.move(250);
     await opened.world.turns(1);
   }
   await abandoned.promise;

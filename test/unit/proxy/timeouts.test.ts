@@ -9,7 +9,7 @@ test("answers 408 to a client that sends its head a byte at a time", async () =>
   for (const byte of "GET / HTTP/1.1\r\nHost: a\r\nA: bcdef") {
     client.send(byte);
     await world.turns(1);
-    world.clock.advance(1000);
+    world.clock.move(1000);
   }
   const answer = await client.untilEnd();
   expect(answer).toStartWith("HTTP/1.1 408 Request Timeout\r\n");
@@ -20,7 +20,7 @@ test("closes a connection that sends nothing at all without a word", async () =>
   await using world = await World.open();
   const client = await world.client();
   await world.turns(3);
-  world.clock.advance(30_250);
+  world.clock.move(30_250);
   expect(await client.untilEnd()).toBe("");
 });
 
@@ -29,13 +29,13 @@ test("keeps an idle connection for 75 seconds", async () => {
   const { client, tenant } = await world.request(GET);
   tenant.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
   await client.head();
-  world.clock.advance(74_000);
+  world.clock.move(74_000);
   client.send(GET);
   const second = await world.tenant.connection();
   await second.head();
   second.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
   await client.head();
-  world.clock.advance(75_500);
+  world.clock.move(75_500);
   expect(await client.untilEnd()).toBe("");
 });
 
@@ -45,13 +45,13 @@ test("answers 504 when no head comes in time, counted without the wake", async (
   const client = await world.client();
   client.send(GET);
   await world.gateway.until(() => world.gateway.waiters.length === 1);
-  world.clock.advance(60_000);
+  world.clock.move(60_000);
   world.gateway.run("notes:alice", world.tenant.endpoint);
   const tenant = await world.tenant.connection();
   await tenant.head();
-  world.clock.advance(4500);
+  world.clock.move(4500);
   expect(client.received).toBe("");
-  world.clock.advance(1000);
+  world.clock.move(1000);
   expect(await client.head()).toStartWith("HTTP/1.1 504 Gateway Timeout\r\n");
   await tenant.untilEnd();
   expect(world.gateway.openLeases).toBe(0);
@@ -62,24 +62,24 @@ test("counts the time for a head from the last of the request that the tenant go
   world.gateway.requestTimeoutMs = 5000;
   const { client, tenant } = await world.request(CHUNKED);
   for (let piece = 0; piece < 4; piece += 1) {
-    world.clock.advance(4000);
+    world.clock.move(4000);
     client.send("1\r\nx\r\n");
     await tenant.take("x\r\n");
   }
   expect(client.received).toBe("");
-  world.clock.advance(5500);
+  world.clock.move(5500);
   expect(await client.untilEnd()).toStartWith("HTTP/1.1 504 ");
 });
 
 test("never cuts an answer that has begun, and waits for ever where there is no limit", async () => {
   await using world = await World.open();
   const silent = await world.request(GET);
-  world.clock.advance(3_600_000);
+  world.clock.move(3_600_000);
   world.gateway.requestTimeoutMs = 1000;
   const streaming = await world.request(GET);
   streaming.tenant.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
   await streaming.client.head();
-  world.clock.advance(3_600_000);
+  world.clock.move(3_600_000);
   streaming.tenant.send("1\r\nx\r\n");
   expect(await streaming.client.bytes(6)).toBe("1\r\nx\r\n");
   world.gateway.requestTimeoutMs = 0;
@@ -90,12 +90,12 @@ test("answers 408 to a client that stops sending its body for a minute", async (
   await using world = await World.open();
   const { client, tenant } = await world.request(`${CHUNKED}1\r\nx\r\n`);
   await tenant.take("x\r\n");
-  world.clock.advance(59_000);
+  world.clock.move(59_000);
   client.send("1\r\ny\r\n");
   await tenant.take("y\r\n");
-  world.clock.advance(59_000);
+  world.clock.move(59_000);
   expect(client.received).toBe("");
-  world.clock.advance(1500);
+  world.clock.move(1500);
   expect(await client.untilEnd()).toStartWith("HTTP/1.1 408 ");
   await tenant.untilEnd();
   expect(world.gateway.openLeases).toBe(0);
@@ -110,7 +110,7 @@ test("does not blame a client for a tenant that does not read", async () => {
   tenant.socket.pause();
   client.socket.write(Buffer.alloc(size));
   await world.turns();
-  world.clock.advance(120_000);
+  world.clock.move(120_000);
   expect(client.received).toBe("");
   tenant.received = "";
   tenant.socket.resume();
@@ -124,7 +124,7 @@ test("lets go of a half-closed client that it cannot ask after five silent secon
   await client.head();
   client.socket.end();
   while (world.gateway.openLeases > 0) {
-    world.clock.advance(1000);
+    world.clock.move(1000);
     await world.turns(1);
   }
   await tenant.untilEnd();
@@ -138,10 +138,10 @@ test("asks a half-closed client of a stream by the next chunk's first digit", as
   await client.take("a\r\n");
   client.socket.end();
   while (client.received === "") {
-    world.clock.advance(250);
+    world.clock.move(250);
     await world.turns(1);
   }
-  world.clock.advance(60_000);
+  world.clock.move(60_000);
   tenant.send("1\r\nb\r\n0\r\n\r\n");
   expect(await client.untilEnd()).toBe("01\r\nb\r\n0\r\n\r\n");
 });
@@ -153,7 +153,7 @@ test("notices a client that closed in the middle of a silent stream", async () =
   await client.take("a\r\n");
   client.socket.destroy();
   while (world.gateway.openLeases > 0) {
-    world.clock.advance(250);
+    world.clock.move(250);
     await world.turns(1);
   }
   await tenant.untilEnd();

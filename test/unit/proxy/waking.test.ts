@@ -10,7 +10,7 @@ test("holds requests until their instance runs, bodies unread", async () => {
   client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc");
   await world.gateway.until(() => world.gateway.waiters.length === 1);
   expect(world.gateway.waiters[0]?.patience.by).toBe("request from 127.0.0.1");
-  world.clock.advance(20_000);
+  world.clock.move(20_000);
   world.gateway.run("notes:alice", world.tenant.endpoint);
   const tenant = await world.tenant.connection();
   await tenant.head();
@@ -59,7 +59,7 @@ test("tells a client that closed from one that only sends no more, by asking it"
   waits.socket.end();
   leaves.socket.destroy();
   while (world.gateway.waiters.length > 1) {
-    world.clock.advance(250);
+    world.clock.move(250);
     await Bun.sleep(1);
   }
   await waits.take("HTTP/1.1 100 Continue\r\n\r\n");
@@ -132,9 +132,9 @@ test("shows a waiting navigation a page that asks again, and leaves the queue", 
   browser.send(NAVIGATION);
   program.send(GET);
   await world.gateway.until(() => world.gateway.waiters.length === 2);
-  world.clock.advance(900);
+  world.clock.move(900);
   expect(world.gateway.waiters).toHaveLength(2);
-  world.clock.advance(300);
+  world.clock.move(300);
   const head = await browser.head();
   expect(head).toStartWith("HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/html");
   expect(head).toContain("\r\nRetry-After: 1\r\n");
@@ -151,7 +151,7 @@ test("shows no waiting page where the service wants none", async () => {
   const browser = await world.client();
   browser.send(NAVIGATION);
   await world.gateway.until(() => world.gateway.waiters.length === 1);
-  world.clock.advance(60_000);
+  world.clock.move(60_000);
   expect(world.gateway.waiters).toHaveLength(1);
   expect(browser.received).toBe("");
 });

@@ -7,46 +7,10 @@ import type { Endpoint } from "../../../src/core/endpoint.ts";
 import { formatRef, type InstanceRef, parseRef } from "../../../src/core/ref.ts";
 import type { Target } from "../../../src/core/routing.ts";
 import type { Service } from "../../../src/core/service.ts";
-import type { Clock } from "../../../src/platform/clock.ts";
 import type { ExchangeRecord } from "../../../src/proxy/outcome.ts";
 import { openProxy, type Proxy as OpenProxy } from "../../../src/proxy/listener.ts";
 import type { Gateway, Lease, Patience } from "../../../src/supervisor/gateway.ts";
-
-/** Time that only moves when a test says so. */
-export class ManualClock implements Clock {
-  #now = 0;
-  #tasks: { at: number; task: () => void }[] = [];
-
-  now(): number {
-    return this.#now;
-  }
-
-  wall(): number {
-    return this.#now;
-  }
-
-  after(delayMs: number, task: () => void): () => void {
-    const entry = { at: this.#now + delayMs, task };
-    this.#tasks.push(entry);
-    return () => {
-      this.#tasks = this.#tasks.filter((other) => other !== entry);
-    };
-  }
-
-  advance(byMs: number): void {
-    const until = this.#now + byMs;
-    for (;;) {
-      const next = this.#tasks
-        .filter(({ at }) => at <= until)
-        .toSorted((left, right) => left.at - right.at)[0];
-      if (next === undefined) break;
-      this.#tasks = this.#tasks.filter((other) => other !== next);
-      this.#now = next.at;
-      next.task();
-    }
-    this.#now = until;
-  }
-}
+import { FakeClock } from "../../support/fake-clock.ts";
 
 export interface FakeLease extends Lease {
   readonly state: { released: boolean; tunneled: boolean };
@@ -286,7 +250,7 @@ export class RawTenant {
 }
 
 export class World implements AsyncDisposable {
-  readonly clock = new ManualClock();
+  readonly clock = new FakeClock();
   readonly gateway = new FakeGateway();
   readonly records: ExchangeRecord[] = [];
   readonly tenant: RawTenant;
