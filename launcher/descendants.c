@@ -19,16 +19,21 @@ struct table {
   size_t count, capacity;
 };
 
-// The 4th field of /proc/PID/stat, after a name that may hold anything; 0: it has gone.
-static pid_t parent_of(pid_t pid) {
-  char path[64], text[512];
+const char *read_stat(pid_t pid, char *text, size_t size) {
+  char path[64];
   snprintf(path, sizeof path, "/proc/%d/stat", pid);
   int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return 0;
-  ssize_t length = read(fd, text, sizeof text - 1);
+  if (fd < 0) return NULL;
+  ssize_t length = read(fd, text, size - 1);
   close(fd);
   text[length > 0 ? length : 0] = 0;
-  const char *end = strrchr(text, ')');
+  return strrchr(text, ')');
+}
+
+// The 4th field; 0: it has gone.
+static pid_t parent_of(pid_t pid) {
+  char text[512];
+  const char *end = read_stat(pid, text, sizeof text);
   int parent = 0;
   return end != NULL && sscanf(end + 1, " %*c %d", &parent) == 1 ? parent : 0;
 }

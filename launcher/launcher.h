@@ -127,6 +127,8 @@ int supervise(struct supervision supervision);
 void block_signals(void);
 
 // descendants.c
+// The end of the name, which may hold anything, in /proc/PID/stat: the 2nd field. NULL: the process has gone.
+const char *read_stat(pid_t pid, char *text, size_t size);
 void signal_descendants(int signal);
 
 #endif

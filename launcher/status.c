@@ -40,16 +40,10 @@ void note(const char *format, ...) {
   if (write(status_fd, line, kept + 1) < 0) return;
 }
 
-// The 22nd field of /proc/PID/stat; the name before it may hold spaces and parentheses.
+// The 22nd field of /proc/PID/stat.
 static unsigned long long start_time_of(pid_t pid) {
-  char path[64], text[1024];
-  snprintf(path, sizeof path, "/proc/%d/stat", pid);
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return 0;
-  ssize_t length = read(fd, text, sizeof text - 1);
-  close(fd);
-  text[length > 0 ? length : 0] = 0;
-  char *field = strrchr(text, ')');
+  char text[1024];
+  const char *field = read_stat(pid, text, sizeof text);
   for (int i = 2; field != NULL && i < 22; i++) field = strchr(field + 1, ' ');
   return field == NULL ? 0 : strtoull(field, NULL, 10);
 }

@@ -1,6 +1,6 @@
 // What people and the store are told of an instance's state.
 import { unreachable } from "./assert.ts";
-import { type After, type InstanceState, MISSED_MAX } from "./instance.ts";
+import { type InstanceState, MISSED_MAX } from "./instance.ts";
 
 export const REPORTED_STATES = [
   "asleep",
@@ -52,37 +52,22 @@ export function reportHealth(state: InstanceState): Health {
 }
 
 export function reportWanted(state: InstanceState): Wanted {
-  switch (state.kind) {
+  const bound = "after" in state ? state.after : state;
+  switch (bound.kind) {
     case "queued":
     case "starting":
     case "running":
     case "waiting":
-      return "running";
-    case "draining":
-    case "stopping":
-      return wantedAfter(state.after);
-    case "asleep":
-    case "failed":
-      return state.kind;
-    case "stopped":
-      return state.disabled ? "disabled" : "stopped";
-    default:
-      return unreachable(state);
-  }
-}
-
-function wantedAfter(after: After): Wanted {
-  switch (after.kind) {
     case "start":
     case "crashed":
       return "running";
     case "asleep":
     case "failed":
-      return after.kind;
+      return bound.kind;
     case "stopped":
-      return after.disabled ? "disabled" : "stopped";
+      return bound.disabled ? "disabled" : "stopped";
     default:
-      return unreachable(after);
+      return unreachable(bound);
   }
 }
 

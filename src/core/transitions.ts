@@ -73,9 +73,7 @@ export function drain(
     ...ending,
     deadline: facts.now + facts.service.stopTimeoutMs,
   } as const;
-  const next =
-    facts.traffic.busy > 0 ? move(instance, draining) : stopping(instance, draining, facts);
-  return next;
+  return facts.traffic.busy > 0 ? move(instance, draining) : stopping(instance, draining, facts);
 }
 
 export function stopping(
