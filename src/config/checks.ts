@@ -63,6 +63,9 @@ function checkService(document: unknown, name: string): Problem[] {
   const unbounded =
     valueAt(document, [...path, "auto_create"]) === true &&
     (valueAt(document, [...path, "max_instances"]) ?? 0) === 0;
+  const enforce = valueAt(document, [...path, "storage_enforce"]) ?? "warn";
+  const unmeasured =
+    enforce !== "warn" && valueAt(document, [...path, "storage_quota_mb"]) === undefined;
   return [
     ...problemIf((RESERVED_SERVICE_NAMES as readonly string[]).includes(name), {
       path,
@@ -70,6 +73,10 @@ function checkService(document: unknown, name: string): Problem[] {
     }),
     ...checkCommand(document, path),
     ...checkTemplates(document, path),
+    ...problemIf(unmeasured, {
+      path: [...path, "storage_enforce"],
+      text: `expected storage_quota_mb with it, got ${renderFound(enforce)} alone`,
+    }),
     ...problemIf(unbounded, {
       path: [...path, "max_instances"],
       text: "expected at least 1, since auto_create lets any request add an instance, got 0",
@@ -107,7 +114,9 @@ function checkTemplates(document: unknown, service: KeyPath): Problem[] {
   return [
     ...checkPath(document, { path: [...service, "workdir"], allowed: TEMPLATE }),
     ...checkPath(document, { path: [...service, "socket"], allowed: SOCKET_TEMPLATE }),
-    ...checkPath(document, { path: [...service, "env_file"], allowed: [] }),
+    ...["env_file", "kernel", "rootfs"].flatMap((key) =>
+      checkPath(document, { path: [...service, key], allowed: [] }),
+    ),
     ...lists.flatMap((path) => checkPath(document, { path, allowed: [] })),
     ...[...args, ...env].flatMap((path) => checkTemplate(document, { path, allowed: TEMPLATE })),
   ];

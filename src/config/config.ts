@@ -4,18 +4,19 @@ import { dirname, isAbsolute, join, resolve } from "node:path";
 import { parse, TomlError } from "smol-toml";
 import { messageOf, TenError } from "../core/errors.ts";
 import { escapeTemplate, fillTemplate, splitCommand } from "../core/launch-plan.ts";
-import type { Config, NamedTarget, RoutingOverrides, Service, Settings } from "../core/service.ts";
+import type {
+  Config,
+  GuestSettings,
+  NamedTarget,
+  RoutingOverrides,
+  Service,
+  Settings,
+} from "../core/service.ts";
 import { checkDocument, trimPrefix } from "./checks.ts";
 import { tildeProblem } from "./document.ts";
 import { type Problem, problemsOf, renderProblem } from "./problems.ts";
-import {
-  BYTES_PER_MEGABYTE,
-  type ConfigFile,
-  configSchema,
-  MS_PER_DAY,
-  type ServiceTable,
-  type SettingsTable,
-} from "./schema.ts";
+import { type ConfigFile, configSchema, type ServiceTable, type SettingsTable } from "./schema.ts";
+import { BYTES_PER_MEGABYTE, MS_PER_DAY } from "./schema-values.ts";
 
 /** What flags and environment say instead of the file. */
 export interface ConfigOverrides {
@@ -175,9 +176,27 @@ function toService(table: ServiceTable, { name, dir, settings }: ServiceContext)
     waitingPage: table.waiting_page,
     memoryLimitBytes: toBytes(table.memory_limit_mb),
     cpuShares: table.cpu_shares ?? null,
+    pidsLimit: table.pids_limit ?? null,
+    cpuLimit: table.cpu_limit ?? null,
+    ioWeight: table.io_weight ?? null,
     storageQuotaBytes: toBytes(table.storage_quota_mb),
+    storageEnforce: table.storage_enforce,
     readPaths: table.read_paths.map((path) => resolve(dir, path)),
     writePaths: table.write_paths.map((path) => resolve(dir, path)),
+    network: table.network ?? null,
+    allowMetadata: table.allow_metadata,
+    rollout: table.rollout,
+    guest: toGuest(table, dir),
+  };
+}
+
+function toGuest(table: ServiceTable, dir: string): GuestSettings {
+  return {
+    accel: table.qemu_accel,
+    kernel: table.kernel === undefined ? null : resolve(dir, table.kernel),
+    rootfs: table.rootfs === undefined ? null : resolve(dir, table.rootfs),
+    memoryBytes: table.memory_mb * BYTES_PER_MEGABYTE,
+    vcpus: table.vcpus,
   };
 }
 

@@ -2,7 +2,7 @@
 import { stringify } from "smol-toml";
 import { maskValue } from "../core/secrets.ts";
 import type { Config, NamedTarget, Service, Settings } from "../core/service.ts";
-import { BYTES_PER_MEGABYTE, MS_PER_DAY } from "./schema.ts";
+import { BYTES_PER_MEGABYTE, MS_PER_DAY } from "./schema-values.ts";
 
 /** A table of the file; keys without a value are not in it. */
 export type Table = {
@@ -83,13 +83,31 @@ function serviceTable(service: Service): Table {
     waiting_page: service.waitingPage,
     memory_limit_mb: toMegabytes(service.memoryLimitBytes),
     cpu_shares: service.cpuShares,
+    pids_limit: service.pidsLimit,
+    cpu_limit: service.cpuLimit,
+    io_weight: service.ioWeight,
     storage_quota_mb: toMegabytes(service.storageQuotaBytes),
+    storage_enforce: service.storageEnforce,
     read_paths: service.readPaths,
     write_paths: service.writePaths,
+    network: service.network,
+    allow_metadata: service.allowMetadata,
+    rollout: service.rollout,
+    ...guestTable(service.guest),
     env: Object.fromEntries(
       Object.entries(service.env).map(([name, value]) => [name, maskValue(name, value)]),
     ),
   });
+}
+
+function guestTable({ accel, kernel, rootfs, memoryBytes, vcpus }: Service["guest"]) {
+  return {
+    qemu_accel: accel,
+    kernel,
+    rootfs,
+    memory_mb: toMegabytes(memoryBytes),
+    vcpus,
+  };
 }
 
 function renderTarget({ service, id }: NamedTarget): string {

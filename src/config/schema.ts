@@ -1,66 +1,25 @@
 // Every key of `tenement.toml`: its type, range, default and meaning. Checks, documentation and JSON Schema come from here.
 import { isIP } from "node:net";
 import { z } from "zod";
-import { ENV_NAME_RULE, isEnvName } from "../core/env-file.ts";
-import { LABEL_RULE } from "../core/ref.ts";
-import { ISOLATION_LEVELS, RESTART_POLICIES, STOP_SIGNALS } from "../core/service.ts";
-
-export const DEFAULT_ISOLATION = "process" satisfies (typeof ISOLATION_LEVELS)[number];
+import { service } from "./schema-service.ts";
+import {
+  choice,
+  DAYS_MAX,
+  flag,
+  label,
+  list,
+  MEGABYTES_MAX,
+  number,
+  path,
+  seconds,
+  TABLE,
+  target,
+  text,
+  TIMER_MS_MAX,
+  whole,
+} from "./schema-values.ts";
 
 export const DNS_PROVIDERS = ["cloudflare", "route53", "digitalocean"] as const;
-
-export const BYTES_PER_MEGABYTE = 1024 ** 2;
-export const MS_PER_DAY = 24 * 60 * 60 * 1000;
-
-/** Timers count milliseconds in 31 bits; a longer one would fire at once. */
-export const TIMER_MS_MAX = 2_147_483_647;
-const TIMER_SECONDS_MAX = Math.floor(TIMER_MS_MAX / 1000);
-/** Beyond it a size in bytes is no longer exact. */
-const MEGABYTES_MAX = Math.floor(Number.MAX_SAFE_INTEGER / BYTES_PER_MEGABYTE);
-/** A hundred years: a date beyond it is a slip, not a wish. */
-const DAYS_MAX = 36_500;
-
-const LABEL_PATTERN = /^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$/;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: NUL ends a string for the operating system, so none may hold one.
-const NO_NUL = /^[^\u0000]*$/;
-
-/** What a value must be, in the words of an error message. Every issue of the value says the same. */
-const number = (unit: string, { min, max }: { min: number; max: number }) =>
-  z
-    .number({ error: `expected ${unit}, at least ${min}` })
-    .min(min, { error: `expected ${unit}, at least ${min}` })
-    .max(max, { error: `expected ${unit}, at most ${max}` });
-
-const seconds = ({ min }: { min: number }) => number("seconds", { min, max: TIMER_SECONDS_MAX });
-
-const whole = ({ min, max, unit }: { min: number; max?: number; unit?: string }) => {
-  const of = unit === undefined ? "a whole number" : `a whole number of ${unit}`;
-  const error =
-    max === undefined ? `expected ${of}, at least ${min}` : `expected ${of} from ${min} to ${max}`;
-  return z
-    .int({ error })
-    .min(min, { error })
-    .max(max ?? Number.MAX_SAFE_INTEGER, { error });
-};
-
-const flag = () => z.boolean({ error: "expected true or false" });
-
-const text = (expected: string, pattern = NO_NUL) =>
-  z
-    .string({ error: `expected ${expected}` })
-    .min(1, { error: `expected ${expected}` })
-    .regex(pattern, { error: `expected ${expected}` });
-
-const choice = <const T extends readonly [string, ...string[]]>(values: T) =>
-  z.enum(values, { error: `expected one of ${values.join(", ")}` });
-
-const list = <T extends z.ZodType>(item: T, expected: string) =>
-  z.array(item, { error: `expected ${expected}` });
-
-const TABLE = { error: "expected a table" };
-const label = () => text(LABEL_RULE, LABEL_PATTERN);
-const target = () => text('"service" or "service:id"');
-const path = () => text("a path");
 
 const tls = z.strictObject(
   {
@@ -138,107 +97,6 @@ const settings = z.strictObject(
       .default(1024)
       .describe("Size of the log archive; the oldest lines go first."),
     tls: tls.prefault({}).describe("HTTPS by ACME."),
-  },
-  TABLE,
-);
-
-const service = z.strictObject(
-  {
-    command: text("a program and its arguments").describe(
-      "Program and arguments, split as a shell would split them; no shell runs. With `args`, the program alone.",
-    ),
-    args: list(
-      z.string({ error: "expected text" }).regex(NO_NUL, { error: "expected text without NUL" }),
-      "a list of texts",
-    )
-      .optional()
-      .describe("Arguments, one by one. Turns the splitting of `command` off."),
-    workdir: path().default(".").describe("Working directory, relative to the configuration file."),
-    health: text('a path that starts with "/"', /^\/[!-~]*$/)
-      .optional()
-      .describe(
-        "Path that answers 200 to 299 when the instance is well. Not set: well means that it accepts connections.",
-      ),
-    isolation: choice(ISOLATION_LEVELS)
-      .default(DEFAULT_ISOLATION)
-      .describe(
-        "How high the walls between tenants are: `process`, none but the process group; `namespace`, on Linux, files, processes and users of their own. The others are refused by this version.",
-      ),
-    idle_timeout: seconds({ min: 0 })
-      .default(300)
-      .describe(
-        "Seconds without an open request after which the instance sleeps. 0: it never sleeps.",
-      ),
-    startup_timeout: seconds({ min: 0.1 })
-      .default(10)
-      .describe("Seconds from the start of the process to its first good health check."),
-    request_timeout: seconds({ min: 0 })
-      .default(30)
-      .describe(
-        "Seconds until the response headers must have arrived, wake time not counted. 0: none.",
-      ),
-    stop_signal: choice(STOP_SIGNALS)
-      .default("SIGTERM")
-      .describe("Signal that asks the application to stop."),
-    stop_timeout: seconds({ min: 0 })
-      .default(10)
-      .describe(
-        "Seconds that open requests, and then the application, get to finish before SIGKILL.",
-      ),
-    storage_persist: flag()
-      .default(true)
-      .describe(
-        "Keep the data directory. false: it is deleted whenever the instance stops or sleeps.",
-      ),
-    restart: choice(RESTART_POLICIES)
-      .default("on-failure")
-      .describe("Which exits are followed by a restart: all, those with a failure, or none."),
-    auto_create: flag()
-      .default(false)
-      .describe("Let a request for an unknown id register it. Needs `max_instances`."),
-    max_instances: whole({ min: 0 })
-      .default(0)
-      .describe("Instances that may be registered. 0: no cap."),
-    socket: path()
-      .default("/tmp/tenement/{name}-{id}.sock")
-      .describe(
-        "Path of the Unix socket that the application may listen on, handed over as `SOCKET_PATH`.",
-      ),
-    env_file: path()
-      .optional()
-      .describe("File of `KEY=VALUE` lines, relative to the configuration file."),
-    waiting_page: flag()
-      .default(true)
-      .describe("Show browsers a page that reloads itself while an instance takes long to wake."),
-    memory_limit_mb: whole({ min: 1, max: MEGABYTES_MAX, unit: "megabytes" })
-      .optional()
-      .describe("Memory that the instance and all it starts may use. Not set: no limit."),
-    cpu_shares: whole({ min: 1, max: 10_000 })
-      .optional()
-      .describe(
-        "Share of the processor against other instances (cgroup v2 `cpu.weight`). Not set: the system's default.",
-      ),
-    storage_quota_mb: whole({ min: 1, max: MEGABYTES_MAX, unit: "megabytes" })
-      .optional()
-      .describe("Size of the data directory. Not set: no quota."),
-    read_paths: list(path(), "a list of paths")
-      .default([])
-      .describe("Directories that a walled tenant may read although they lie under a hidden one."),
-    write_paths: list(path(), "a list of paths")
-      .default([])
-      .describe("Directories that a walled tenant may also write."),
-    env: z
-      .record(
-        text(`a name of ${ENV_NAME_RULE}`).refine(isEnvName, {
-          error: `expected a name of ${ENV_NAME_RULE}`,
-        }),
-        z
-          .string({ error: "expected text in quotes" })
-          .regex(NO_NUL, { error: "expected text without NUL" }),
-        TABLE,
-      )
-      .default({})
-      .describe("Environment of the application."),
   },
   TABLE,
 );

@@ -18,6 +18,21 @@ export const STOP_SIGNALS = [
 ] as const;
 export type StopSignal = (typeof STOP_SIGNALS)[number];
 
+export const STORAGE_ENFORCEMENTS = ["warn", "stop", "hard"] as const;
+export type StorageEnforcement = (typeof STORAGE_ENFORCEMENTS)[number];
+
+export const NETWORKS = ["host", "private"] as const;
+export type Network = (typeof NETWORKS)[number];
+
+export const ROLLOUTS = ["overlap", "replace"] as const;
+export type Rollout = (typeof ROLLOUTS)[number];
+
+export const ACCELERATORS = ["kvm", "tcg"] as const;
+export type Accelerator = (typeof ACCELERATORS)[number];
+
+/** Processes and threads of an instance whose service names no limit. */
+export const PIDS_LIMIT_DEFAULT = 512;
+
 /** A template of instances, `[service.NAME]`. Strings called a template hold placeholders such as `{id}`. */
 export interface Service {
   readonly name: string;
@@ -50,9 +65,31 @@ export interface Service {
   readonly waitingPage: boolean;
   readonly memoryLimitBytes: number | null;
   readonly cpuShares: number | null;
+  /** Null: `PIDS_LIMIT_DEFAULT` where the host can limit them; 0: no limit. */
+  readonly pidsLimit: number | null;
+  /** Processors, also parts of one. */
+  readonly cpuLimit: number | null;
+  /** 1 to 10000. */
+  readonly ioWeight: number | null;
   readonly storageQuotaBytes: number | null;
+  readonly storageEnforce: StorageEnforcement;
   readonly readPaths: readonly string[];
   readonly writePaths: readonly string[];
+  /** Null: as the level of isolation has it. */
+  readonly network: Network | null;
+  /** Whether it may reach the metadata service of a cloud. */
+  readonly allowMetadata: boolean;
+  readonly rollout: Rollout;
+  readonly guest: GuestSettings;
+}
+
+/** What a virtual machine is made of. */
+export interface GuestSettings {
+  readonly accel: Accelerator;
+  readonly kernel: string | null;
+  readonly rootfs: string | null;
+  readonly memoryBytes: number;
+  readonly vcpus: number;
 }
 
 export interface RestartSettings {

@@ -36,6 +36,11 @@ test.each<[string, string[]]>([
     ['service.notes.env_file: expected no placeholder here, got "{id}"'],
   ],
   [
+    `${NOTES}storage_enforce = "stop"`,
+    ['service.notes.storage_enforce: expected storage_quota_mb with it, got "stop" alone'],
+  ],
+  [`${NOTES}kernel = "{id}"`, ['service.notes.kernel: expected no placeholder here, got "{id}"']],
+  [
     `${NOTES}read_paths = ["/a", "{id}"]`,
     ['service.notes.read_paths[1]: expected no placeholder here, got "{id}"'],
   ],

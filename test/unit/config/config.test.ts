@@ -73,9 +73,17 @@ test("a service needs only a command", () => {
     waitingPage: true,
     memoryLimitBytes: null,
     cpuShares: null,
+    pidsLimit: null,
+    cpuLimit: null,
+    ioWeight: null,
     storageQuotaBytes: null,
+    storageEnforce: "warn",
     readPaths: [],
     writePaths: [],
+    network: null,
+    allowMetadata: false,
+    rollout: "overlap",
+    guest: { accel: "kvm", kernel: null, rootfs: null, memoryBytes: 256 * 1024 ** 2, vcpus: 1 },
   });
 });
 
@@ -123,7 +131,19 @@ env_file = ".env"
 waiting_page = false
 memory_limit_mb = 1
 cpu_shares = 100
+pids_limit = 50
+cpu_limit = 1.5
+io_weight = 200
 storage_quota_mb = 3
+storage_enforce = "hard"
+network = "private"
+allow_metadata = true
+rollout = "replace"
+qemu_accel = "tcg"
+kernel = "vmlinuz"
+rootfs = "/srv/root.img"
+memory_mb = 512
+vcpus = 2
 read_paths = ["lib", "/opt"]
 write_paths = ["../shared"]
 [service.api.env]
@@ -191,9 +211,23 @@ test("every key arrives, in milliseconds, bytes and absolute paths", () => {
     waitingPage: false,
     memoryLimitBytes: 1_048_576,
     cpuShares: 100,
+    pidsLimit: 50,
+    cpuLimit: 1.5,
+    ioWeight: 200,
     storageQuotaBytes: 3_145_728,
+    storageEnforce: "hard",
     readPaths: ["/etc/ten/lib", "/opt"],
     writePaths: ["/etc/shared"],
+    network: "private",
+    allowMetadata: true,
+    rollout: "replace",
+    guest: {
+      accel: "tcg",
+      kernel: "/etc/ten/vmlinuz",
+      rootfs: "/srv/root.img",
+      memoryBytes: 536_870_912,
+      vcpus: 2,
+    },
   });
   expect(instances).toEqual([
     { service: "api", id: "prod" },

@@ -172,9 +172,17 @@ const SERVICE: Service = {
   waitingPage: true,
   memoryLimitBytes: null,
   cpuShares: null,
+  pidsLimit: null,
+  cpuLimit: null,
+  ioWeight: null,
   storageQuotaBytes: null,
+  storageEnforce: "warn",
   readPaths: [],
   writePaths: [],
+  network: null,
+  allowMetadata: false,
+  rollout: "overlap",
+  guest: { accel: "kvm", kernel: null, rootfs: null, memoryBytes: 256 * 1024 ** 2, vcpus: 1 },
 };
 
 const INPUT: LaunchPlanInput = {

@@ -1,0 +1,179 @@
+// Every key of `[service.NAME]`: its type, range, default and meaning.
+import { z } from "zod";
+import { ENV_NAME_RULE, isEnvName } from "../core/env-file.ts";
+import {
+  ACCELERATORS,
+  ISOLATION_LEVELS,
+  NETWORKS,
+  RESTART_POLICIES,
+  ROLLOUTS,
+  STOP_SIGNALS,
+  STORAGE_ENFORCEMENTS,
+} from "../core/service.ts";
+import {
+  choice,
+  flag,
+  list,
+  MEGABYTES_MAX,
+  NO_NUL,
+  number,
+  path,
+  seconds,
+  TABLE,
+  text,
+  whole,
+} from "./schema-values.ts";
+
+export const DEFAULT_ISOLATION = "process" satisfies (typeof ISOLATION_LEVELS)[number];
+
+/** More than any machine has: a larger number is a slip. */
+const PROCESSORS_MAX = 4096;
+
+export const service = z.strictObject(
+  {
+    command: text("a program and its arguments").describe(
+      "Program and arguments, split as a shell would split them; no shell runs. With `args`, the program alone.",
+    ),
+    args: list(
+      z.string({ error: "expected text" }).regex(NO_NUL, { error: "expected text without NUL" }),
+      "a list of texts",
+    )
+      .optional()
+      .describe("Arguments, one by one. Turns the splitting of `command` off."),
+    workdir: path().default(".").describe("Working directory, relative to the configuration file."),
+    health: text('a path that starts with "/"', /^\/[!-~]*$/)
+      .optional()
+      .describe(
+        "Path that answers 200 to 299 when the instance is well. Not set: well means that it accepts connections.",
+      ),
+    isolation: choice(ISOLATION_LEVELS)
+      .default(DEFAULT_ISOLATION)
+      .describe(
+        "How high the walls between tenants are: `process`, none but the process group; `namespace`, on Linux, files, processes and users of their own. The others are refused by this version.",
+      ),
+    idle_timeout: seconds({ min: 0 })
+      .default(300)
+      .describe(
+        "Seconds without an open request after which the instance sleeps. 0: it never sleeps.",
+      ),
+    startup_timeout: seconds({ min: 0.1 })
+      .default(10)
+      .describe("Seconds from the start of the process to its first good health check."),
+    request_timeout: seconds({ min: 0 })
+      .default(30)
+      .describe(
+        "Seconds until the response headers must have arrived, wake time not counted. 0: none.",
+      ),
+    stop_signal: choice(STOP_SIGNALS)
+      .default("SIGTERM")
+      .describe("Signal that asks the application to stop."),
+    stop_timeout: seconds({ min: 0 })
+      .default(10)
+      .describe(
+        "Seconds that open requests, and then the application, get to finish before SIGKILL.",
+      ),
+    storage_persist: flag()
+      .default(true)
+      .describe(
+        "Keep the data directory. false: it is deleted whenever the instance stops or sleeps.",
+      ),
+    restart: choice(RESTART_POLICIES)
+      .default("on-failure")
+      .describe("Which exits are followed by a restart: all, those with a failure, or none."),
+    auto_create: flag()
+      .default(false)
+      .describe("Let a request for an unknown id register it. Needs `max_instances`."),
+    max_instances: whole({ min: 0 })
+      .default(0)
+      .describe("Instances that may be registered. 0: no cap."),
+    socket: path()
+      .default("/tmp/tenement/{name}-{id}.sock")
+      .describe(
+        "Path of the Unix socket that the application may listen on, handed over as `SOCKET_PATH`.",
+      ),
+    env_file: path()
+      .optional()
+      .describe("File of `KEY=VALUE` lines, relative to the configuration file."),
+    waiting_page: flag()
+      .default(true)
+      .describe("Show browsers a page that reloads itself while an instance takes long to wake."),
+    memory_limit_mb: whole({ min: 1, max: MEGABYTES_MAX, unit: "megabytes" })
+      .optional()
+      .describe("Memory that the instance and all it starts may use. Not set: no limit."),
+    cpu_shares: whole({ min: 1, max: 10_000 })
+      .optional()
+      .describe(
+        "Share of the processor against other instances (cgroup v2 `cpu.weight`). Not set: the system's default.",
+      ),
+    pids_limit: whole({ min: 0 })
+      .optional()
+      .describe(
+        "Processes and threads that the instance may have at once. 0: no limit. Not set: 512, where the host can limit them.",
+      ),
+    cpu_limit: number("processors", { min: 0.01, max: PROCESSORS_MAX })
+      .optional()
+      .describe("Processors that the instance may use at most, as in `0.5`. Not set: all."),
+    io_weight: whole({ min: 1, max: 10_000 })
+      .optional()
+      .describe(
+        "Share of the disk against other instances (cgroup v2 `io.weight`). Not set: the system's default.",
+      ),
+    storage_quota_mb: whole({ min: 1, max: MEGABYTES_MAX, unit: "megabytes" })
+      .optional()
+      .describe("Size of the data directory. Not set: no quota."),
+    storage_enforce: choice(STORAGE_ENFORCEMENTS)
+      .default("warn")
+      .describe(
+        "What happens at `storage_quota_mb`: `warn` tells, `stop` stops the instance, `hard` gives it a file system of that size.",
+      ),
+    read_paths: list(path(), "a list of paths")
+      .default([])
+      .describe("Directories that a walled tenant may read although they lie under a hidden one."),
+    write_paths: list(path(), "a list of paths")
+      .default([])
+      .describe("Directories that a walled tenant may also write."),
+    network: choice(NETWORKS)
+      .optional()
+      .describe(
+        "`host`: the network of the host. `private`: one of its own, reached by the server alone. Not set: `host`; for a sandbox `private`.",
+      ),
+    allow_metadata: flag()
+      .default(false)
+      .describe("Let the instance reach the metadata service of a cloud, such as 169.254.169.254."),
+    rollout: choice(ROLLOUTS)
+      .default("overlap")
+      .describe(
+        "How `ten rollout` replaces a process: `overlap` starts the new one beside the old one, `replace` stops the old one first.",
+      ),
+    qemu_accel: choice(ACCELERATORS)
+      .default("kvm")
+      .describe("For virtual machines: `kvm`, or `tcg` for emulation, which is slow."),
+    kernel: path()
+      .optional()
+      .describe("For virtual machines: the guest's kernel. Not set: the newest in `/boot`."),
+    rootfs: path()
+      .optional()
+      .describe(
+        "For virtual machines: the image of the guest's root. Not set: the tenant's own view of the system.",
+      ),
+    memory_mb: whole({ min: 32, max: MEGABYTES_MAX, unit: "megabytes" })
+      .default(256)
+      .describe("For virtual machines: memory of the guest."),
+    vcpus: whole({ min: 1, max: 64 })
+      .default(1)
+      .describe("For virtual machines: processors of the guest."),
+    env: z
+      .record(
+        text(`a name of ${ENV_NAME_RULE}`).refine(isEnvName, {
+          error: `expected a name of ${ENV_NAME_RULE}`,
+        }),
+        z
+          .string({ error: "expected text in quotes" })
+          .regex(NO_NUL, { error: "expected text without NUL" }),
+        TABLE,
+      )
+      .default({})
+      .describe("Environment of the application."),
+  },
+  TABLE,
+);
