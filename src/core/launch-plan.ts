@@ -1,6 +1,6 @@
 // What to execute for an instance: the command line split, the placeholders filled, the environment put together.
 import { parse } from "shell-quote";
-import type { InstanceRef } from "./ref.ts";
+import type { InstanceRef, Slot } from "./ref.ts";
 import type { Service } from "./service.ts";
 import { renderSuggestion } from "./suggest.ts";
 
@@ -147,6 +147,7 @@ const VARIABLES: Readonly<Record<Placeholder, readonly string[]>> = {
 export interface LaunchPlanInput {
   readonly service: Service;
   readonly ref: InstanceRef;
+  readonly slot: Slot;
   /** The server's data directory. */
   readonly dataDir: string;
   readonly port: number;
@@ -165,15 +166,38 @@ export interface LaunchPlan {
   readonly socketPath: string;
   /** The instance's own files: `{data_dir}/{service}/{id}`. */
   readonly instanceDir: string;
+  /** By which what the launch starts is found: in the environment, as `TENEMENT_MARK`. */
+  readonly mark: string;
 }
 
 const INHERITED = ["PATH", "HOME", "LANG", "TZ"] as const;
 
-type Placed = Pick<LaunchPlanInput, "service" | "ref" | "dataDir" | "port">;
+type Placed = Pick<LaunchPlanInput, "service" | "ref" | "slot" | "dataDir" | "port">;
 
-/** The path handed over as SOCKET_PATH. */
+/** The instance's own files. */
+export function instanceDirOf({ ref, dataDir }: Pick<Placed, "ref" | "dataDir">): string {
+  return `${dataDir}/${ref.service}/${ref.id}`;
+}
+
+/** The mark of what is started in one slot of an instance. */
+export function markOf(placed: Pick<Placed, "ref" | "slot" | "dataDir">): string {
+  return `${instanceDirOf(placed)}#${placed.slot}`;
+}
+
+/**
+ * The path handed over as SOCKET_PATH. Where the processes of both slots see the same directory, that of slot 1 is
+ * another: neither takes the other's socket.
+ */
 export function socketPathOf(placed: Placed): string {
-  return fillTemplate(placed.service.socket, knownOf(placed));
+  const path = fillTemplate(placed.service.socket, knownOf(placed));
+  return placed.slot === 1 && isShared(path, placed) ? `${path}.1` : path;
+}
+
+function isShared(path: string, placed: Placed): boolean {
+  const { isolation, writePaths } = placed.service;
+  if (isolation === "process") return true;
+  const directory = path.slice(0, path.lastIndexOf("/"));
+  return [instanceDirOf(placed), ...writePaths].includes(directory);
 }
 
 function knownOf({ ref, dataDir, port }: Placed) {
@@ -185,8 +209,9 @@ function knownOf({ ref, dataDir, port }: Placed) {
  * TZ, then the service's `env`, its `env_file`, what was stored for the instance, and the server's own names.
  */
 export function planLaunch(input: LaunchPlanInput): LaunchPlan {
-  const { service, ref, dataDir, port } = input;
-  const instanceDir = `${dataDir}/${ref.service}/${ref.id}`;
+  const { service, ref, port } = input;
+  const instanceDir = instanceDirOf(input);
+  const mark = markOf(input);
   const socketPath = socketPathOf(input);
   const known = { ...knownOf(input), socket: socketPath };
   const fill = (template: string) => fillTemplate(template, known);
@@ -206,9 +231,11 @@ export function planLaunch(input: LaunchPlanInput): LaunchPlan {
       TENEMENT_SERVICE: ref.service,
       TENEMENT_INSTANCE: ref.id,
       TENEMENT_DATA_DIR: instanceDir,
+      TENEMENT_MARK: mark,
     },
     socketPath,
     instanceDir,
+    mark,
   };
 }
 

@@ -39,3 +39,17 @@ export function parseRef(text: string): InstanceRef {
 export function formatRef(ref: InstanceRef): RefKey {
   return `${ref.service}:${ref.id}`;
 }
+
+/** A place for a process of an instance. It has two, so that one process can follow another without a gap. */
+export type Slot = 0 | 1;
+export const SLOTS = [0, 1] as const;
+
+export interface SlotRef {
+  readonly ref: InstanceRef;
+  readonly slot: Slot;
+}
+
+/** The name of what belongs to one slot, among those of the same service: "alice", and "alice.1", which no id can be. */
+export function slotName({ ref, slot }: SlotRef): string {
+  return slot === 0 ? ref.id : `${ref.id}.${slot}`;
+}

@@ -1,7 +1,7 @@
 // What a level of isolation is to the rest: something that encloses a launch, and knows its processes again.
 import type { ChildRef } from "../core/instance.ts";
 import type { LaunchPlan } from "../core/launch-plan.ts";
-import type { InstanceRef } from "../core/ref.ts";
+import type { InstanceRef, Slot } from "../core/ref.ts";
 import type { Service } from "../core/service.ts";
 import type { Child } from "./spawner.ts";
 
@@ -9,6 +9,8 @@ import type { Child } from "./spawner.ts";
 export interface Placement {
   readonly service: Service;
   readonly ref: InstanceRef;
+  /** Of the instance's two: what belongs to this launch alone is named by it. */
+  readonly slot: Slot;
   readonly port: number;
 }
 

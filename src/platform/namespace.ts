@@ -14,7 +14,7 @@ import { basename, dirname, join } from "node:path";
 import { TenError } from "../core/errors.ts";
 import type { ChildRef } from "../core/instance.ts";
 import { type LaunchPlan, socketPathOf } from "../core/launch-plan.ts";
-import { formatRef, type InstanceRef } from "../core/ref.ts";
+import { formatRef, type InstanceRef, type SlotRef, SLOTS, slotName } from "../core/ref.ts";
 import {
   installationOf,
   isVisible,
@@ -86,14 +86,19 @@ export class NamespaceLevel implements Level {
   }
 
   recover(placement: Placement, child: ChildRef): Enclosure | null {
-    const { launcher } = readLaunchStatus(this.#layout(placement.ref).statusFile);
+    const { launcher } = readLaunchStatus(this.#layout(placement).statusFile);
     if (launcher?.pid !== child.pid || launcher.startTime !== child.startTime) return null;
     return this.#enclosure(placement, { owner: null, wrap: (argv) => argv });
   }
 
-  /** Removes what a launch has left; synchronous as far as the next launch minds. */
+  /** Removes what the launches of an instance have left. */
   forget(ref: InstanceRef): void {
-    const { top } = this.#layout(ref);
+    for (const slot of SLOTS) this.#clear({ ref, slot });
+  }
+
+  /** Synchronous as far as the next launch minds. */
+  #clear(slot: SlotRef): void {
+    const { top } = this.#layout(slot);
     if (!existsSync(top)) return;
     mkdirSync(this.#trash, { recursive: true, mode: 0o700 });
     const doomed = join(this.#trash, crypto.randomUUID());
@@ -116,8 +121,8 @@ export class NamespaceLevel implements Level {
     return `${this.#directory}/.trash`;
   }
 
-  #layout({ service, id }: InstanceRef): Layout {
-    const top = `${this.#directory}/${service}/${id}`;
+  #layout(slot: SlotRef): Layout {
+    const top = `${this.#directory}/${slot.ref.service}/${slotName(slot)}`;
     return {
       top,
       statusFile: `${top}/status`,
@@ -139,8 +144,8 @@ export class NamespaceLevel implements Level {
     placement: Placement,
     { plan, owner }: { plan: LaunchPlan; owner: number | null },
   ): Layout {
-    const layout = this.#layout(placement.ref);
-    this.forget(placement.ref);
+    const layout = this.#layout(placement);
+    this.#clear(placement);
     mkdirSync(layout.top, { recursive: true, mode: 0o700 });
     makeOwnDirectory(layout.tmpDir, owner);
     makeOwnDirectory(layout.socketsDir, owner);
@@ -154,7 +159,7 @@ export class NamespaceLevel implements Level {
   #socketDir(placement: Placement): string {
     const { dataDir } = this.#parts;
     const { ref, service } = placement;
-    const { socketsDir, tmpDir } = this.#layout(ref);
+    const { socketsDir, tmpDir } = this.#layout(placement);
     const inside = dirname(socketPathOf({ ...placement, dataDir }));
     if ((PRIVATE_TMP as readonly string[]).includes(inside)) return tmpDir;
     const writable = [`${dataDir}/${ref.service}/${ref.id}`, ...service.writePaths];
@@ -168,8 +173,7 @@ export class NamespaceLevel implements Level {
   }
 
   #enclosure(placement: Placement, { owner, wrap }: Pick<Enclosure, "owner" | "wrap">): Enclosure {
-    const { ref } = placement;
-    const { socket, statusFile } = this.#layout(ref);
+    const { socket, statusFile } = this.#layout(placement);
     const source = this.#socketSource(placement);
     return {
       socketPath: socket,
@@ -177,7 +181,7 @@ export class NamespaceLevel implements Level {
       wrap,
       follow: (child) => followLauncher(child, statusFile),
       exposeSocket: () => linkSocket(source, socket),
-      clear: () => this.forget(ref),
+      clear: () => this.#clear(placement),
     };
   }
 }

@@ -3,7 +3,7 @@
 import { closeSync, constants, lstatSync, mkdirSync, openSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { TenError, messageOf } from "../core/errors.ts";
-import { formatRef, type InstanceRef } from "../core/ref.ts";
+import { formatRef, type InstanceRef, type SlotRef, SLOTS, slotName } from "../core/ref.ts";
 
 export interface OutputPaths {
   readonly stdout: string;
@@ -18,23 +18,23 @@ export interface Output {
   close(): void;
 }
 
-/** Where an instance's pipes are: `DIRECTORY/SERVICE/ID.stdout` and `.stderr`. */
-export function outputPaths(directory: string, ref: InstanceRef): OutputPaths {
-  const stem = join(directory, ref.service, ref.id);
+/** Where the pipes of a slot are: `DIRECTORY/SERVICE/ID.stdout` and `.stderr`, in slot 1 `ID.1.stdout` and `.stderr`. */
+export function outputPaths(directory: string, slot: SlotRef): OutputPaths {
+  const stem = join(directory, slot.ref.service, slotName(slot));
   return { stdout: `${stem}.stdout`, stderr: `${stem}.stderr` };
 }
 
 /**
- * Opens the pipes of an instance, making those that are missing.
+ * Opens the pipes of a slot, making those that are missing.
  * Each is open for reading and writing, so that no writer ever meets a pipe without a reader.
  * Throws STORAGE_FAILED.
  */
-export function openOutput(directory: string, ref: InstanceRef): Output {
-  const pipes = outputPaths(directory, ref);
+export function openOutput(directory: string, slot: SlotRef): Output {
+  const pipes = outputPaths(directory, slot);
   const opened: number[] = [];
   try {
     const missing = Object.values(pipes).filter((path) => !isPipe(path));
-    if (missing.length > 0) makePipes(join(directory, ref.service), missing);
+    if (missing.length > 0) makePipes(join(directory, slot.ref.service), missing);
     const open = (path: string) => {
       const fd = openSync(path, constants.O_RDWR);
       opened.push(fd);
@@ -46,7 +46,7 @@ export function openOutput(directory: string, ref: InstanceRef): Output {
     closeAll(opened);
     throw new TenError(
       "STORAGE_FAILED",
-      `Cannot open the output of "${formatRef(ref)}": ${messageOf(thrown)}`,
+      `Cannot open the output of "${formatRef(slot.ref)}": ${messageOf(thrown)}`,
       { cause: thrown },
     );
   }
@@ -54,7 +54,8 @@ export function openOutput(directory: string, ref: InstanceRef): Output {
 
 /** Deletes the pipes of an instance that is no longer registered. */
 export function removeOutput(directory: string, ref: InstanceRef): void {
-  for (const path of Object.values(outputPaths(directory, ref))) rmSync(path, { force: true });
+  const paths = SLOTS.flatMap((slot) => Object.values(outputPaths(directory, { ref, slot })));
+  for (const path of paths) rmSync(path, { force: true });
 }
 
 function isPipe(path: string): boolean {

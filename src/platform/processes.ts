@@ -8,12 +8,12 @@ export interface ProcessEntry {
   readonly startTime: number;
   readonly zombie: boolean;
   readonly memoryBytes: number;
-  /** The instance directory that it was started with, inherited by what it starts. */
+  /** The mark that it was started with, inherited by what it starts. */
   readonly mark: string | null;
 }
 
-/** The environment variable whose value marks what belongs to an instance. */
-const MARK = "TENEMENT_DATA_DIR=";
+/** The environment variable whose value marks what belongs to one launch. */
+const MARK = "TENEMENT_MARK=";
 /** Processes read before other work gets its turn: about a millisecond. */
 const SLICE = 40;
 

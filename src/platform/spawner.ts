@@ -25,7 +25,7 @@ export interface Child {
   signal(signal: NodeJS.Signals): void;
 }
 
-/** `mark`: the instance directory that the command's environment names, by which descendants are found. */
+/** `mark`: the TENEMENT_MARK of the command's environment, by which descendants are found. */
 export interface Spawner {
   /** Throws when the program can't be executed. */
   spawn(command: SpawnCommand, mark: string): Child;

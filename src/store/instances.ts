@@ -2,12 +2,13 @@
 import type { Database } from "bun:sqlite";
 import type { Endpoint } from "../core/endpoint.ts";
 import type { ChildRef } from "../core/instance.ts";
-import type { InstanceRef } from "../core/ref.ts";
+import type { InstanceRef, Slot } from "../core/ref.ts";
 import type { Wanted } from "../core/report.ts";
 
 /** The process of an instance, so that the next server can take it over. */
 export interface ChildRecord {
   readonly child: ChildRef;
+  readonly slot: Slot;
   readonly port: number;
   readonly socketPath: string;
   /** Null until it is ready. */

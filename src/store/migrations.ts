@@ -32,4 +32,5 @@ export const MIGRATIONS: readonly string[] = [
      id TEXT NOT NULL,
      UNIQUE (service, id)
    ) STRICT;`,
+  `UPDATE instances SET child = json_set(child, '$.slot', 0) WHERE child IS NOT NULL;`,
 ];

@@ -4,8 +4,15 @@ import { rm } from "node:fs/promises";
 import { resolve } from "node:path";
 import { parseEnvFile } from "../core/env-file.ts";
 import { messageOf, TenError } from "../core/errors.ts";
-import { type LaunchPlan, planLaunch } from "../core/launch-plan.ts";
-import { formatRef, type InstanceRef, isLabel, type RefKey } from "../core/ref.ts";
+import { instanceDirOf, type LaunchPlan, markOf, planLaunch } from "../core/launch-plan.ts";
+import {
+  formatRef,
+  type InstanceRef,
+  isLabel,
+  type RefKey,
+  type Slot,
+  type SlotRef,
+} from "../core/ref.ts";
 import type { Service } from "../core/service.ts";
 import type { Isolation } from "../platform/isolation.ts";
 import type { Enclosure } from "../platform/level.ts";
@@ -17,6 +24,7 @@ import type { LogHub } from "../telemetry/log-hub.ts";
 
 export interface Launched {
   readonly child: Child;
+  readonly slot: Slot;
   readonly port: number;
   /** Where the server reaches its socket. */
   readonly socketPath: string;
@@ -36,6 +44,12 @@ export interface LauncherParts {
   readonly serverEnv: Readonly<Record<string, string | undefined>>;
 }
 
+export interface LaunchOrder extends SlotRef {
+  readonly service: Service;
+  /** What `ten env set` stored. */
+  readonly storedEnv: Readonly<Record<string, string>>;
+}
+
 export class Launcher {
   readonly #parts: LauncherParts;
   /** The sockets of living instances, by path: a name like a-b-c can come of a:b-c and of a-b:c. */
@@ -49,26 +63,23 @@ export class Launcher {
    * Starts a process of the instance; synchronous, because a waiting request pays for every turn.
    * Throws a TenError that says what stood in the way.
    */
-  launch(
-    ref: InstanceRef,
-    service: Service,
-    storedEnv: Readonly<Record<string, string>>,
-  ): Launched {
+  launch({ ref, service, slot, storedEnv }: LaunchOrder): Launched {
     const { dataDir, isolation, ports, serverEnv } = this.#parts;
     const level = isolation.choose(service);
     const fileEnv = readEnvFile(ref, service);
     const port = ports.take();
     try {
-      const plan = planLaunch({ service, ref, dataDir, port, serverEnv, storedEnv, fileEnv });
+      const places = { service, ref, slot, dataDir, port };
+      const plan = planLaunch({ ...places, serverEnv, storedEnv, fileEnv });
       mkdirSync(plan.instanceDir, { recursive: true, mode: 0o700 });
       checkDirectory(ref, plan.cwd);
       const resolved = { ...plan, argv: resolveProgram(ref, plan) };
       this.#refuseTaken(ref, plan.socketPath);
-      const enclosure = level.enclose({ ref, service, port }, resolved);
-      const child = this.#spawn(ref, resolved, enclosure);
+      const enclosure = level.enclose(places, resolved);
+      const child = this.#spawn({ ref, slot }, resolved, enclosure);
       const { socketPath } = enclosure;
       this.#sockets.set(socketPath, formatRef(ref));
-      return { child, port, socketPath, enclosure, startedAt: Date.now() };
+      return { child, slot, port, socketPath, enclosure, startedAt: Date.now() };
     } catch (error) {
       ports.give(port);
       throw startError(ref, error);
@@ -77,17 +88,17 @@ export class Launcher {
 
   /** Takes over a process that an earlier server started; null when it no longer lives, or has other walls than the service wants. */
   adopt(ref: InstanceRef, service: Service, record: ChildRecord): Launched | null {
-    const { isolation, spawner, ports, logs } = this.#parts;
-    const { port, socketPath, startedAt } = record;
-    const placement = { ref, service, port };
+    const { dataDir, isolation, spawner, ports, logs } = this.#parts;
+    const { port, slot, socketPath, startedAt } = record;
+    const placement = { ref, service, slot, port };
     const enclosure = isolation.level(service)?.recover(placement, record.child) ?? null;
     if (enclosure === null) return null;
-    const child = spawner.adopt(record.child, this.instanceDirectory(ref));
+    const child = spawner.adopt(record.child, markOf({ ...placement, dataDir }));
     if (child === null) return null;
     ports.reserve(port);
     this.#sockets.set(socketPath, formatRef(ref));
-    logs.attach(ref, outputPaths(this.#outputDirectory(), ref));
-    return { child: enclosure.follow(child), port, socketPath, enclosure, startedAt };
+    logs.attach(placement, outputPaths(this.#outputDirectory(), placement));
+    return { child: enclosure.follow(child), slot, port, socketPath, enclosure, startedAt };
   }
 
   /** The launch is over and nothing of it is left. */
@@ -97,14 +108,21 @@ export class Launcher {
     enclosure.clear();
   }
 
-  instanceDirectory({ service, id }: InstanceRef): string {
-    return `${this.#parts.dataDir}/${service}/${id}`;
+  instanceDirectory(ref: InstanceRef): string {
+    return instanceDirOf({ ref, dataDir: this.#parts.dataDir });
   }
 
-  isInstanceDirectory(path: string): boolean {
-    const [service, id, ...rest] = path.slice(this.#parts.dataDir.length + 1).split("/");
-    const ours = path.startsWith(`${this.#parts.dataDir}/`) && rest.length === 0;
-    return ours && isLabel(service ?? "") && isLabel(id ?? "");
+  /** By which the processes of a launch are found. */
+  mark(ref: InstanceRef, slot: Slot): string {
+    return markOf({ ref, slot, dataDir: this.#parts.dataDir });
+  }
+
+  /** Whether a mark is one of this server's. */
+  isMark(mark: string): boolean {
+    const prefix = `${this.#parts.dataDir}/`;
+    if (!mark.startsWith(prefix)) return false;
+    const [, service, id] = /^([^/]+)\/([^#]+)#[01]$/.exec(mark.slice(prefix.length)) ?? [];
+    return isLabel(service ?? "") && isLabel(id ?? "");
   }
 
   /** Deletes the instance's own files. */
@@ -135,15 +153,15 @@ export class Launcher {
     );
   }
 
-  #spawn(ref: InstanceRef, plan: LaunchPlan, { owner, follow, wrap }: Enclosure): Child {
+  #spawn(slot: SlotRef, plan: LaunchPlan, { owner, follow, wrap }: Enclosure): Child {
     const { logs, spawner } = this.#parts;
-    const { argv, cwd, env, instanceDir } = plan;
-    const output = openOutput(this.#outputDirectory(), ref);
+    const { argv, cwd, env, mark } = plan;
+    const output = openOutput(this.#outputDirectory(), slot);
     try {
-      logs.attach(ref, output.pipes);
+      logs.attach(slot, output.pipes);
       // Whoever opens /dev/stdout by name needs to own the pipe behind it.
       if (owner !== null) for (const fd of Object.values(output.fds)) fchownSync(fd, owner, owner);
-      return follow(spawner.spawn({ argv: wrap(argv), cwd, env, ...output.fds }, instanceDir));
+      return follow(spawner.spawn({ argv: wrap(argv), cwd, env, ...output.fds }, mark));
     } finally {
       output.close();
     }

@@ -43,10 +43,10 @@ export class InstanceProcess {
     return this.#launched;
   }
 
-  launch(launch: number, env: Readonly<Record<string, string>>): void {
+  launch(launch: number, storedEnv: Readonly<Record<string, string>>): void {
     const { launcher, ref, service, logs, send } = this.#parts;
     try {
-      const launched = launcher.launch(ref, service, env);
+      const launched = launcher.launch({ ref, service, slot: 0, storedEnv });
       this.follow(launched, launch);
       this.remember(null);
       send({ kind: "launched", launch, child: launched.child.ref });
@@ -80,8 +80,8 @@ export class InstanceProcess {
   /** Lets the next server find the process; `endpoint` is null until it is ready. */
   remember(endpoint: Endpoint | null): void {
     if (this.#launched === null) return;
-    const { child, port, socketPath, startedAt } = this.#launched;
-    this.#parts.record.child({ child: child.ref, port, socketPath, endpoint, startedAt });
+    const { child, slot, port, socketPath, startedAt } = this.#launched;
+    this.#parts.record.child({ child: child.ref, slot, port, socketPath, endpoint, startedAt });
   }
 
   async #ask(known: Endpoint | null): Promise<ProbeAnswer> {

@@ -50,15 +50,15 @@ async function adoptable(
   return null;
 }
 
-/** Ends every process that bears the mark of an instance and is not supervised. */
+/** Ends every process that bears the mark of a launch and is not supervised. */
 async function sweep(supervisor: Supervisor, spawner: Spawner): Promise<void> {
   const { launcher } = supervisor.world;
   const supervised = new Set(
-    [...supervisor.actors()]
-      .filter(({ launched }) => launched !== null)
-      .map(({ ref }) => launcher.instanceDirectory(ref)),
+    [...supervisor.actors()].flatMap(({ ref, launched }) =>
+      launched === null ? [] : [launcher.mark(ref, launched.slot)],
+    ),
   );
-  await spawner.sweep((mark) => launcher.isInstanceDirectory(mark) && !supervised.has(mark));
+  await spawner.sweep((mark) => launcher.isMark(mark) && !supervised.has(mark));
 }
 
 function startAgain({ actor, row }: Resumed): void {

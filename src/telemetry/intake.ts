@@ -2,7 +2,7 @@
 import { closeSync } from "node:fs";
 import { unreachable } from "../core/assert.ts";
 import { messageOf } from "../core/errors.ts";
-import { formatRef, type InstanceRef, parseRef } from "../core/ref.ts";
+import { formatRef, type InstanceRef, parseRef, type SlotRef } from "../core/ref.ts";
 import { growPipe, PipePoll } from "../platform/pipe.ts";
 import type { Journal } from "./journal.ts";
 import type { JournalRecord } from "./journal-format.ts";
@@ -47,8 +47,8 @@ export class Intake {
   }
 
   /** Reads a pipe from now on, until its last writer has closed it; closes `fd` in the end. */
-  attach(ref: InstanceRef, { stream, fd }: { stream: LogStream; fd: number }): void {
-    const source = `${formatRef(ref)}/${stream}`;
+  attach(slot: SlotRef, { stream, fd }: { stream: LogStream; fd: number }): void {
+    const source = sourceOf(slot, stream);
     if (this.#pipes.has(source)) {
       // Still held open by somebody of the last launch. Two readers would share out the lines.
       closeSync(fd);
@@ -61,7 +61,7 @@ export class Intake {
 
   /** Adds a line of the server's own, as standard error. */
   note(ref: InstanceRef, text: string): void {
-    this.accept(this.#journal.add(`${formatRef(ref)}/stderr`, { kind: "note", text }));
+    this.accept(this.#journal.add(sourceOf({ ref, slot: 0 }, "stderr"), { kind: "note", text }));
   }
 
   /** Reads a chunk from every pipe that has something; returns how many bytes the fullest gave. */
@@ -144,6 +144,11 @@ export class Intake {
         return unreachable(content);
     }
   }
+}
+
+/** Of which pipe bytes are: lines of two processes must not be mixed within a line. */
+function sourceOf({ ref, slot }: SlotRef, stream: LogStream): string {
+  return slot === 0 ? `${formatRef(ref)}/${stream}` : `${formatRef(ref)}/${stream}/${slot}`;
 }
 
 function parseSource(source: string): { ref: InstanceRef; stream: LogStream } {

@@ -72,7 +72,7 @@ export class LogEngine {
     switch (request.kind) {
       case "attach":
         for (const stream of LOG_STREAMS) {
-          this.#intake.attach(request.ref, { stream, fd: request.fds[stream] });
+          this.#intake.attach(request.slot, { stream, fd: request.fds[stream] });
         }
         this.#turn();
         break;

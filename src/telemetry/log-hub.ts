@@ -2,7 +2,7 @@
 import { closeSync, constants, openSync } from "node:fs";
 import { unreachable } from "../core/assert.ts";
 import { messageOf, TenError } from "../core/errors.ts";
-import { formatRef, type InstanceRef } from "../core/ref.ts";
+import { formatRef, type InstanceRef, type SlotRef } from "../core/ref.ts";
 import type { OutputPaths } from "../platform/output.ts";
 import type { LogFilter, LogLine } from "./log-line.ts";
 import { COUNTERS, type LogOptions, type LogReply, type LogRequest } from "./log-messages.ts";
@@ -17,10 +17,10 @@ export interface LogCounters {
 
 export interface LogHub extends AsyncDisposable {
   /**
-   * Reads the pipes of an instance until their last writer has closed them. Attaching the same pipes again is harmless.
+   * Reads the pipes of a slot until their last writer has closed them. Attaching the same pipes again is harmless.
    * The pipes are open when this returns, so a writer may then come and go. Throws STORAGE_FAILED.
    */
-  attach(ref: InstanceRef, pipes: OutputPipes): void;
+  attach(slot: SlotRef, pipes: OutputPipes): void;
   /** Writes a line of the server's own about an instance, as stderr. */
   note(ref: InstanceRef, text: string): void;
   /**
@@ -82,7 +82,7 @@ class WorkerLogHub implements LogHub {
     await this.#opened.promise;
   }
 
-  attach(ref: InstanceRef, pipes: OutputPipes): void {
+  attach(slot: SlotRef, pipes: OutputPipes): void {
     // What is written from now on waits in the pipes for the next server.
     if (this.#state === "closing") return;
     const opened: number[] = [];
@@ -92,11 +92,11 @@ class WorkerLogHub implements LogHub {
       }
     } catch (thrown) {
       for (const fd of opened) closeSync(fd);
-      const message = `Cannot read the output of "${formatRef(ref)}": ${messageOf(thrown)}`;
+      const message = `Cannot read the output of "${formatRef(slot.ref)}": ${messageOf(thrown)}`;
       throw new TenError("STORAGE_FAILED", message, { cause: thrown });
     }
     const [stdout = -1, stderr = -1] = opened;
-    this.#tell({ kind: "attach", ref, fds: { stdout, stderr } });
+    this.#tell({ kind: "attach", slot, fds: { stdout, stderr } });
   }
 
   note(ref: InstanceRef, text: string): void {

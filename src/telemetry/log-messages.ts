@@ -1,5 +1,5 @@
 // What the main thread and the log worker tell each other.
-import type { InstanceRef } from "../core/ref.ts";
+import type { InstanceRef, SlotRef } from "../core/ref.ts";
 import type { LogFilter, LogLine, LogStream } from "./log-line.ts";
 
 export interface LogOptions {
@@ -18,7 +18,7 @@ export type LogRequest =
   /** Hands over descriptors that the worker closes. */
   | {
       readonly kind: "attach";
-      readonly ref: InstanceRef;
+      readonly slot: SlotRef;
       readonly fds: Readonly<Record<LogStream, number>>;
     }
   | { readonly kind: "note"; readonly ref: InstanceRef; readonly text: string }

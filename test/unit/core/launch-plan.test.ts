@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import {
   checkPlaceholders,
   escapeTemplate,
@@ -188,6 +188,7 @@ const SERVICE: Service = {
 const INPUT: LaunchPlanInput = {
   service: SERVICE,
   ref: { service: "notes", id: "alice" },
+  slot: 0,
   dataDir: "/data",
   port: 30001,
   serverEnv: { PATH: "/bin", HOME: "/root", SECRET: "x", BUN_OPTIONS: "--smol", TERM: "xterm" },
@@ -208,9 +209,35 @@ test("plans what to execute, where, and with which environment", () => {
       TENEMENT_SERVICE: "notes",
       TENEMENT_INSTANCE: "alice",
       TENEMENT_DATA_DIR: "/data/notes/alice",
+      TENEMENT_MARK: "/data/notes/alice#0",
     },
     socketPath: "/run/notes-alice.sock",
     instanceDir: "/data/notes/alice",
+    mark: "/data/notes/alice#0",
+  });
+});
+
+describe("the process in slot 1", () => {
+  const socketOf = (changes: Partial<Service>) =>
+    planLaunch({ ...INPUT, slot: 1, service: { ...SERVICE, ...changes } }).socketPath;
+
+  test("bears a mark of its own", () => {
+    const { env, mark } = planLaunch({ ...INPUT, slot: 1 });
+    expect(mark).toBe("/data/notes/alice#1");
+    expect(env["TENEMENT_MARK"]).toBe(mark);
+  });
+
+  test("has another socket than that in slot 0 where both see the same directory", () => {
+    expect(socketOf({ isolation: "process" })).toBe("/run/notes-alice.sock.1");
+    const own = "{data_dir}/{name}/{id}/app.sock";
+    expect(socketOf({ isolation: "namespace", socket: own })).toBe("/data/notes/alice/app.sock.1");
+    expect(socketOf({ isolation: "namespace", writePaths: ["/run"] })).toBe(
+      "/run/notes-alice.sock.1",
+    );
+  });
+
+  test("has its socket at the configured path where it sees a directory of its own", () => {
+    expect(socketOf({ isolation: "namespace" })).toBe("/run/notes-alice.sock");
   });
 });
 
@@ -226,9 +253,14 @@ test("of two values for a variable the nearer to the instance wins", () => {
 
 test("nobody overrides what the server promises", () => {
   const lies = Object.fromEntries(
-    ["PORT", "SOCKET_PATH", "TENEMENT_SERVICE", "TENEMENT_INSTANCE", "TENEMENT_DATA_DIR"].map(
-      (name) => [name, "lie"],
-    ),
+    [
+      "PORT",
+      "SOCKET_PATH",
+      "TENEMENT_SERVICE",
+      "TENEMENT_INSTANCE",
+      "TENEMENT_DATA_DIR",
+      "TENEMENT_MARK",
+    ].map((name) => [name, "lie"]),
   );
   const service = { ...SERVICE, env: lies };
   const { env } = planLaunch({ ...INPUT, service, fileEnv: lies, storedEnv: lies });

@@ -29,8 +29,16 @@ test.skipIf(process.platform !== "linux")(
   "without a launcher nothing is started in its stead",
   () => {
     const service = serviceWith({ isolation: "namespace" });
-    const placement = { service, ref: { service: "notes", id: "a" }, port: 30_000 };
-    const plan = { argv: ["/bin/true"], cwd: "/", env: {}, socketPath: "/s/s", instanceDir: "/i" };
+    const ref = { service: "notes", id: "a" };
+    const placement = { service, ref, slot: 0, port: 30_000 } as const;
+    const plan = {
+      argv: ["/bin/true"],
+      cwd: "/",
+      env: {},
+      socketPath: "/s/s",
+      instanceDir: "/i",
+      mark: "/i#0",
+    };
     expect(() => isolation.choose(service).enclose(placement, plan)).toThrow(
       'Cannot isolate "notes" at level "namespace": ten was built without a C compiler',
     );

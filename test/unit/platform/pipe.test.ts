@@ -19,7 +19,7 @@ let readers: number[];
 
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), "ten-pipe-"));
-  output = openOutput(directory, { service: "notes", id: "alice" });
+  output = openOutput(directory, { ref: { service: "notes", id: "alice" }, slot: 0 });
   readers = [output.pipes.stdout, output.pipes.stderr].map((path) =>
     openSync(path, constants.O_RDONLY | constants.O_NONBLOCK),
   );

@@ -23,7 +23,7 @@ afterEach(async () => {
 async function spawnScript(script: string): Promise<Child> {
   const output = join(directory, `${crypto.randomUUID()}.log`);
   const fd = openSync(output, "a");
-  const env = { PATH: process.env["PATH"] ?? "", TENEMENT_DATA_DIR: directory };
+  const env = { PATH: process.env["PATH"] ?? "", TENEMENT_MARK: directory };
   const command = { argv: ["/bin/sh", "-c", script], cwd: directory, env, stdout: fd, stderr: fd };
   const child = bunSpawner.spawn(command, directory);
   children.push(child);

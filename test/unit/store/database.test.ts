@@ -18,6 +18,7 @@ describe("the store", () => {
     const directory = newDirectory();
     const child = {
       child: { pid: 7, startTime: 70 },
+      slot: 1,
       port: 30_000,
       socketPath: "/s",
       endpoint: { kind: "unix", path: "/s" },

@@ -351,8 +351,9 @@ describe("taking over", () => {
     const next = openWorld({ dataDir });
     next.spawner.living.set(child.ref.pid, new FakeChild({ pid: 100, startTime: 1 }, "", {}));
     next.spawner.strays
-      .add(`${dataDir}/notes/alice`)
-      .add(`${dataDir}/notes/gone`)
+      .add(`${dataDir}/notes/alice#0`)
+      .add(`${dataDir}/notes/alice#1`)
+      .add(`${dataDir}/notes/gone#0`)
       .add("/elsewhere");
     await takeOver(next.supervisor, next.spawner);
     expect(next.operator.view(ALICE).state).toBe("asleep");

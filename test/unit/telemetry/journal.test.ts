@@ -25,7 +25,7 @@ let reader: number;
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), "ten-journal-"));
   file = join(directory, "journal");
-  output = openOutput(directory, { service: "notes", id: "alice" });
+  output = openOutput(directory, { ref: { service: "notes", id: "alice" }, slot: 0 });
   reader = openSync(output.pipes.stdout, constants.O_RDONLY | constants.O_NONBLOCK);
 });
 

@@ -3,9 +3,9 @@ import { outputPaths } from "../../../src/platform/output.ts";
 import { openLogHub } from "../../../src/telemetry/log-hub.ts";
 
 const [file = "", pipes = ""] = process.argv.slice(2);
-const ref = { service: "notes", id: "alice" };
+const slot = { ref: { service: "notes", id: "alice" }, slot: 0 } as const;
 const hub = await openLogHub({ file, retentionMs: 86_400_000, maxBytes: 1 << 30 });
-hub.attach(ref, outputPaths(pipes, ref));
+hub.attach(slot, outputPaths(pipes, slot));
 let seen = 0;
 hub.follow({}, (lines) => {
   seen += lines.length;

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { InstanceRef } from "../../../src/core/ref.ts";
+import type { InstanceRef, SlotRef } from "../../../src/core/ref.ts";
 import { type Output, openOutput } from "../../../src/platform/output.ts";
 import { type LogHub, openLogHub } from "../../../src/telemetry/log-hub.ts";
 import type { LogFilter, LogLine } from "../../../src/telemetry/log-line.ts";
@@ -39,9 +39,11 @@ async function openHub(): Promise<LogHub> {
   return hub;
 }
 
+const slotOf = (ref: InstanceRef): SlotRef => ({ ref, slot: 0 });
+
 /** Stands for a launch of a tenant: its ends of the pipes. */
 function launch(ref: InstanceRef): Output {
-  const output = openOutput(directory, ref);
+  const output = openOutput(directory, slotOf(ref));
   closers.push(() => output.close());
   return output;
 }
@@ -64,10 +66,30 @@ function followed(hub: LogHub, { count, filter = {} }: { count: number; filter?:
 const numbered = (from: number, to: number) =>
   Array.from({ length: to - from }, (_, index) => `line ${from + index}`);
 
+test("both processes of an instance are read, and their lines are not mixed within a line", async () => {
+  const hub = await openHub();
+  const [old, next] = ([0, 1] as const).map((slot) => {
+    const output = openOutput(directory, { ref: ALICE, slot });
+    closers.push(() => output.close());
+    hub.attach({ ref: ALICE, slot }, output.pipes);
+    return output.fds.stdout;
+  });
+  for (const [fd, text] of [
+    [old, "old "],
+    [next, "new "],
+    [old, "process\n"],
+    [next, "process\n"],
+  ] as const) {
+    writeSync(fd ?? -1, text);
+    await texts(hub);
+  }
+  expect(await texts(hub)).toEqual(["old process", "new process"]);
+});
+
 test("a query gives every line written before it, oldest first, with whose and which it is", async () => {
   const hub = await openHub();
   const output = launch(ALICE);
-  hub.attach(ALICE, output.pipes);
+  hub.attach(slotOf(ALICE), output.pipes);
   writeSync(output.fds.stdout, "one\ntwo\n");
   expect(await texts(hub)).toEqual(["one", "two"]);
   writeSync(output.fds.stderr, "three\nunfinished");
@@ -84,7 +106,7 @@ test("a query gives every line written before it, oldest first, with whose and w
 test("a query gives a whole burst that fills a pipe many times over", async () => {
   const hub = await openHub();
   const output = launch(ALICE);
-  hub.attach(ALICE, output.pipes);
+  hub.attach(slotOf(ALICE), output.pipes);
   const child = Bun.spawn(["seq", "-f", "line %.0f", "1", "9999"], {
     stdio: ["ignore", output.fds.stdout, output.fds.stderr],
   });
@@ -95,8 +117,8 @@ test("a query gives a whole burst that fills a pipe many times over", async () =
 test("a follower is given the lines that match, from now on and until it ends", async () => {
   const hub = await openHub();
   const [alice, bob] = [launch(ALICE), launch(BOB)];
-  hub.attach(ALICE, alice.pipes);
-  hub.attach(BOB, bob.pipes);
+  hub.attach(slotOf(ALICE), alice.pipes);
+  hub.attach(slotOf(BOB), bob.pipes);
   writeSync(alice.fds.stdout, "fish before\n");
   await texts(hub);
   const first = followed(hub, { count: 1, filter: { id: "alice", search: "fish" } });
@@ -117,7 +139,7 @@ test("reads the next launch after all writers of the last one have gone", async 
   const hub = await openHub();
   for (const round of ["first", "second", "third"]) {
     const output = launch(ALICE);
-    hub.attach(ALICE, output.pipes);
+    hub.attach(slotOf(ALICE), output.pipes);
     writeSync(output.fds.stdout, `${round}\n${round} without an end`);
     output.close();
     await texts(hub);
@@ -130,7 +152,7 @@ test("reads the next launch after all writers of the last one have gone", async 
 test("reads a launch that ends before the reader looks", async () => {
   const hub = await openHub();
   const output = launch(ALICE);
-  hub.attach(ALICE, output.pipes);
+  hub.attach(slotOf(ALICE), output.pipes);
   writeSync(output.fds.stdout, "last words\n");
   output.close();
   expect(await texts(hub)).toEqual(["last words"]);
@@ -139,9 +161,9 @@ test("reads a launch that ends before the reader looks", async () => {
 test("attaching again while somebody still writes makes no second reader", async () => {
   const hub = await openHub();
   const descendant = launch(ALICE);
-  hub.attach(ALICE, descendant.pipes);
+  hub.attach(slotOf(ALICE), descendant.pipes);
   const next = launch(ALICE);
-  for (let round = 0; round < 5; round += 1) hub.attach(ALICE, next.pipes);
+  for (let round = 0; round < 5; round += 1) hub.attach(slotOf(ALICE), next.pipes);
   for (const text of numbered(0, 200)) writeSync(next.fds.stdout, `${text}\n`);
   descendant.close();
   for (const text of numbered(200, 400)) writeSync(next.fds.stdout, `${text}\n`);
@@ -151,18 +173,20 @@ test("attaching again while somebody still writes makes no second reader", async
 test("says whose output cannot be read", async () => {
   const hub = await openHub();
   const missing = { stdout: join(directory, "none"), stderr: join(directory, "none") };
-  expect(() => hub.attach(ALICE, missing)).toThrow(/^Cannot read the output of "notes:alice": /);
+  expect(() => hub.attach(slotOf(ALICE), missing)).toThrow(
+    /^Cannot read the output of "notes:alice": /,
+  );
 });
 
 test("closing stores what is in the pipes, and the next hub goes on in the middle of a line", async () => {
   const output = launch(ALICE);
   const first = await openHub();
-  first.attach(ALICE, output.pipes);
+  first.attach(slotOf(ALICE), output.pipes);
   writeSync(output.fds.stdout, "whole\nha");
   await first[Symbol.asyncDispose]();
   writeSync(output.fds.stdout, "lf\nmeanwhile\n");
   const second = await openHub();
-  second.attach(ALICE, output.pipes);
+  second.attach(slotOf(ALICE), output.pipes);
   expect(await texts(second)).toEqual(["whole", "half", "meanwhile"]);
 });
 
@@ -171,7 +195,7 @@ test("is quiet once closed, and says so to who searches", async () => {
   const hub = await openHub();
   await hub[Symbol.asyncDispose]();
   hub.note(ALICE, "too late");
-  hub.attach(ALICE, output.pipes);
+  hub.attach(slotOf(ALICE), output.pipes);
   await expect(hub.query({}, 1)).rejects.toThrow("Cannot search the logs: they are closed");
 });
 
@@ -200,15 +224,15 @@ test("a kill of the process that reads loses and doubles no line", async () => {
     write(11);
   }
   const hub = await openHub();
-  hub.attach(ALICE, output.pipes);
+  hub.attach(slotOf(ALICE), output.pipes);
   expect(await texts(hub)).toEqual(numbered(0, written));
 }, 60_000);
 
 test("counts and says what it drops of a flood, and loses sight of no line", async () => {
   const hub = await openHub();
   const [alice, bob] = [launch(ALICE), launch(BOB)];
-  hub.attach(ALICE, alice.pipes);
-  hub.attach(BOB, bob.pipes);
+  hub.attach(slotOf(ALICE), alice.pipes);
+  hub.attach(slotOf(BOB), bob.pipes);
   // 128 MiB at once: four times the burst that is kept whole.
   const child = Bun.spawn(["sh", "-c", `yes ${"x".repeat(8191)} | head -n 16384`], {
     stdio: ["ignore", alice.fds.stdout, alice.fds.stderr],
@@ -229,7 +253,7 @@ test("counts and says what it drops of a flood, and loses sight of no line", asy
 test("forgets an instance and nobody else", async () => {
   const hub = await openHub();
   const output = launch(ALICE);
-  hub.attach(ALICE, output.pipes);
+  hub.attach(slotOf(ALICE), output.pipes);
   writeSync(output.fds.stdout, "another secret\n");
   hub.note(ALICE, "secret");
   hub.note(BOB, "public");
