@@ -11,7 +11,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   supervisor: ["core", "platform", "store", "telemetry"],
   proxy: ["core", "platform", "supervisor", "telemetry"],
   control: ["core", "platform", "supervisor", "store", "telemetry"],
-  cli: ["core", "config", "platform", "store", "control"],
+  doctor: ["core", "platform"],
+  cli: ["core", "config", "platform", "store", "control", "doctor"],
 };
 const LINES_MAX = 300;
 const FUNCTION_LINES_MAX = 60;

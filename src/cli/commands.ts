@@ -16,6 +16,7 @@ const ps = () => import("./ps.ts");
 const logs = () => import("./logs.ts");
 const env = () => import("./env.ts");
 const why = () => import("./why.ts");
+const doctor = () => import("./doctor.ts");
 const tokens = () => import("./tokens.ts");
 const audit = () => import("./audit.ts");
 const completions = () => import("./completions.ts");
@@ -45,6 +46,11 @@ export const COMMANDS: readonly CommandEntry[] = [
   entry("env unset", "Unset environment variables of an instance", pick(env, "envUnset")),
   entry("env ls", "List environment variables of an instance", pick(env, "envLs")),
   entry("why", "Tell why an instance is in the state it is in", pick(why, "why")),
+  entry(
+    "doctor",
+    "Tell what this host can provide, and how to mend what is missing",
+    pick(doctor, "doctor"),
+  ),
   entry("token-gen", "Make an API token", pick(tokens, "tokenGen")),
   entry("token ls", "List API tokens", pick(tokens, "tokenLs")),
   entry("token revoke", "Revoke an API token", pick(tokens, "tokenRevoke")),

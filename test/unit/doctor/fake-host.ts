@@ -1,0 +1,42 @@
+// A host whose files and programs are given.
+import type { Host } from "../../../src/platform/host.ts";
+
+interface Traits {
+  readonly platform?: NodeJS.Platform;
+  readonly isRoot?: boolean;
+  readonly landlock?: number | null;
+  readonly dataDir?: string;
+  /** Installed, by name. */
+  readonly programs?: readonly string[];
+}
+
+export class FakeHost implements Host {
+  readonly platform: NodeJS.Platform;
+  readonly isRoot: boolean;
+  readonly landlock: number | null;
+  readonly dataDir: string;
+  readonly #files: Readonly<Record<string, string>>;
+  readonly #programs: readonly string[];
+
+  /** @param files their texts by path */
+  constructor(files: Readonly<Record<string, string>>, traits: Traits = {}) {
+    this.#files = files;
+    this.#programs = traits.programs ?? [];
+    this.platform = traits.platform ?? "linux";
+    this.isRoot = traits.isRoot ?? true;
+    this.landlock = traits.landlock ?? null;
+    this.dataDir = traits.dataDir ?? "/srv/data";
+  }
+
+  read(path: string): string | null {
+    return this.#files[path] ?? null;
+  }
+
+  exists(path: string): boolean {
+    return Object.hasOwn(this.#files, path);
+  }
+
+  which(program: string): string | null {
+    return this.#programs.includes(program) ? `/usr/bin/${program}` : null;
+  }
+}

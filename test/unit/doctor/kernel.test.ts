@@ -1,0 +1,42 @@
+import { expect, test } from "bun:test";
+import { examineKernel } from "../../../src/doctor/kernel.ts";
+import type { Host } from "../../../src/platform/host.ts";
+import { FakeHost } from "./fake-host.ts";
+
+function find(host: Host, id: string) {
+  return examineKernel(host).find((finding) => finding.id === id);
+}
+
+test("a present kernel leaves nothing to say", () => {
+  const host = new FakeHost({ "/proc/sys/kernel/osrelease": "6.12.1-amd64" }, { landlock: 6 });
+  expect(examineKernel(host).map(({ state }) => state)).toEqual(["ok", "ok"]);
+});
+
+test.each(["5.11.22", "4.19.0-27-amd64"])("Linux %s is too old for walls", (release) => {
+  const host = new FakeHost({ "/proc/sys/kernel/osrelease": release });
+  expect(find(host, "kernel")).toMatchObject({
+    state: "missing",
+    found: `Linux ${release}`,
+    blocks: ["isolation=namespace", "isolation=sandbox"],
+  });
+});
+
+test.each(["5.12.0", "5.100", "6.1"])("Linux %s is not", (release) => {
+  expect(find(new FakeHost({ "/proc/sys/kernel/osrelease": release }), "kernel")?.state).toBe("ok");
+});
+
+test.each([
+  [null, /free port/],
+  [3, /free port/],
+  [4, /abstract Unix sockets/],
+])("Landlock of version %p leaves a gap, and says which", (landlock, meaning) => {
+  const finding = find(new FakeHost({}, { landlock }), "landlock");
+  expect(finding?.state).toBe("warning");
+  expect(finding?.meaning).toMatch(meaning);
+});
+
+test("another system is told what it lacks", () => {
+  const [finding] = examineKernel(new FakeHost({}, { platform: "darwin" }));
+  expect(finding?.blocks).toContain("isolation=namespace");
+  expect(finding?.blocks).not.toContain("isolation=process");
+});
