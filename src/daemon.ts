@@ -52,6 +52,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const address = { port: options.listen.port };
   const control = await openControl({
     administration: new Operator(supervisor),
+    domains: supervisor.domains,
     logs,
     tokens: store.tokens,
     audit: store.audit,
@@ -125,6 +126,7 @@ function openSupervisor(
     prober: socketProber,
     queue: new StartQueue({ maxRunning, maxStarting }),
     table: store.instances,
+    domains: store.domains,
     statistics: new Statistics(),
     logs,
     hostOf: ({ service, id }) => `${id}.${service}.${domain}`,

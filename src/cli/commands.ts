@@ -18,6 +18,7 @@ const env = () => import("./env.ts");
 const why = () => import("./why.ts");
 const doctor = () => import("./doctor.ts");
 const tokens = () => import("./tokens.ts");
+const domains = () => import("./domains.ts");
 const audit = () => import("./audit.ts");
 const completions = () => import("./completions.ts");
 
@@ -54,6 +55,9 @@ export const COMMANDS: readonly CommandEntry[] = [
   entry("token-gen", "Make an API token", pick(tokens, "tokenGen")),
   entry("token ls", "List API tokens", pick(tokens, "tokenLs")),
   entry("token revoke", "Revoke an API token", pick(tokens, "tokenRevoke")),
+  entry("domain add", "Give a host name to an instance or a service", pick(domains, "domainAdd")),
+  entry("domain rm", "Take a host name away again", pick(domains, "domainRm")),
+  entry("domain ls", "List custom host names", pick(domains, "domainLs")),
   entry("audit", "List who changed what", pick(audit, "audit")),
   entry("completions", "Print shell completions", pick(completions, "completions")),
 ];

@@ -4,10 +4,10 @@ import { dirname, isAbsolute, join, resolve } from "node:path";
 import { parse, TomlError } from "smol-toml";
 import { messageOf, TenError } from "../core/errors.ts";
 import { escapeTemplate, fillTemplate, splitCommand } from "../core/launch-plan.ts";
+import { parseTarget } from "../core/routing.ts";
 import type {
   Config,
   GuestSettings,
-  NamedTarget,
   RoutingOverrides,
   Service,
   Settings,
@@ -215,20 +215,15 @@ function resolveTemplate(dir: string, template: string): string {
 function toRouting(table: ConfigFile["routing"]): RoutingOverrides {
   const prefixes = Object.entries(table.path).map(([prefix, target]) => ({
     prefix: trimPrefix(prefix),
-    target: toTarget(target),
+    target: parseTarget(target),
   }));
   return {
-    default: table.default === undefined ? null : toTarget(table.default),
+    default: table.default === undefined ? null : parseTarget(table.default),
     subdomain: new Map(
-      Object.entries(table.subdomain).map(([name, target]) => [name, toTarget(target)]),
+      Object.entries(table.subdomain).map(([name, target]) => [name, parseTarget(target)]),
     ),
     path: prefixes.sort((a, b) => b.prefix.length - a.prefix.length),
   };
-}
-
-function toTarget(text: string): NamedTarget {
-  const [service = "", id] = text.split(":");
-  return { service, id: id ?? null };
 }
 
 /** Whole milliseconds, and never 0 for a time that is more than none. */

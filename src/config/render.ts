@@ -1,7 +1,8 @@
 // The effective configuration, as people and programs read it: every value, secrets masked.
 import { stringify } from "smol-toml";
 import { maskValue } from "../core/secrets.ts";
-import type { Config, NamedTarget, Service, Settings } from "../core/service.ts";
+import { formatTarget } from "../core/routing.ts";
+import type { Config, Service, Settings } from "../core/service.ts";
 import { BYTES_PER_MEGABYTE, MS_PER_DAY } from "./schema-values.ts";
 
 /** A table of the file; keys without a value are not in it. */
@@ -23,11 +24,11 @@ export function planConfigTable({ settings, services, instances, routing }: Conf
     service: tableOf(services, serviceTable),
     instances: tableOf(ids, (refs) => refs.map(({ id }) => id)),
     routing: present({
-      default: routing.default === null ? null : renderTarget(routing.default),
-      subdomain: tableOf(routing.subdomain, renderTarget),
+      default: routing.default === null ? null : formatTarget(routing.default),
+      subdomain: tableOf(routing.subdomain, formatTarget),
       path: tableOf(
         new Map(routing.path.map(({ prefix, target }) => [prefix, target])),
-        renderTarget,
+        formatTarget,
       ),
     }),
   };
@@ -108,10 +109,6 @@ function guestTable({ accel, kernel, rootfs, memoryBytes, vcpus }: Service["gues
     memory_mb: toMegabytes(memoryBytes),
     vcpus,
   };
-}
-
-function renderTarget({ service, id }: NamedTarget): string {
-  return id === null ? service : `${service}:${id}`;
 }
 
 function toMegabytes(bytes: number | null): number | null {

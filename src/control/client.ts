@@ -4,6 +4,8 @@ import { formatRef, type InstanceRef } from "../core/ref.ts";
 import { readEvents } from "./event-reader.ts";
 import type {
   AuditAnswer,
+  DomainAnswer,
+  DomainBody,
   EnvAnswer,
   ErrorAnswer,
   HealthAnswer,
@@ -134,6 +136,20 @@ export class Client {
 
   async revokeToken(id: number): Promise<void> {
     await this.#send(`/api/tokens/${id}`, { method: "DELETE" });
+  }
+
+  /** Those of one target on demand. */
+  domains(query: { target: string | undefined }): Promise<readonly DomainAnswer[]> {
+    return this.#ask("/api/domains", { query });
+  }
+
+  addDomain(body: DomainBody): Promise<DomainAnswer> {
+    return this.#ask("/api/domains", { method: "POST", body });
+  }
+
+  async removeDomain({ host, target }: DomainBody): Promise<void> {
+    const path = `/api/domains/${encodeURIComponent(host)}`;
+    await this.#send(path, { method: "DELETE", query: { target } });
   }
 
   audit(query: { limit: string | undefined }): Promise<readonly AuditAnswer[]> {

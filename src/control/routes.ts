@@ -1,6 +1,7 @@
 // The table of what the control API answers: method, path, the action that a caller must be allowed, handler.
 import type { Action } from "../core/access.ts";
 import type { Call } from "./call.ts";
+import { addDomain, listDomains, removeDomain } from "./domains.ts";
 import {
   deleteInstance,
   envOfInstance,
@@ -62,6 +63,9 @@ export const ROUTES: readonly Route[] = [
   { method: "GET", path: "/api/tokens", action: "tokens", handle: listTokens },
   { method: "POST", path: "/api/tokens", action: "create-token", handle: createToken },
   { method: "DELETE", path: "/api/tokens/:id", action: "revoke-token", handle: revokeToken },
+  { method: "GET", path: "/api/domains", action: "domains", handle: listDomains },
+  { method: "POST", path: "/api/domains", action: "add-domain", handle: addDomain },
+  { method: "DELETE", path: "/api/domains/:host", action: "remove-domain", handle: removeDomain },
   { method: "GET", path: "/api/telemetry", action: "telemetry", handle: answerTelemetry },
   { method: "GET", path: "/metrics", action: "telemetry", handle: answerMetrics },
   { method: "GET", path: "/api/audit", action: "audit", handle: listAudit },

@@ -103,6 +103,13 @@ export interface NewTokenAnswer extends TokenAnswer {
   readonly token: string;
 }
 
+/** A custom host name. */
+export interface DomainAnswer {
+  readonly host: string;
+  /** `notes:alice`, or `notes` for its instances by weight. */
+  readonly target: string;
+}
+
 export interface AuditAnswer {
   readonly at: string;
   readonly actor: string;
@@ -158,6 +165,10 @@ export const tokenBody = z.strictObject({
 });
 export type TokenBody = z.input<typeof tokenBody>;
 
+const text = z.string("expected a text");
+export const domainBody = z.strictObject({ host: text, target: text });
+export type DomainBody = z.input<typeof domainBody>;
+
 export const noQuery = z.strictObject({});
 export const listQuery = z.strictObject({ all: truth.optional() });
 export const removeQuery = z.strictObject({
@@ -166,6 +177,7 @@ export const removeQuery = z.strictObject({
   /** Also forgets it and deletes its files and logs. */
   purge: truth.optional(),
 });
+export const domainQuery = z.strictObject({ target: text.optional() });
 export const auditQuery = z.strictObject({ limit: count(AUDIT_ROWS_MAX).optional() });
 export const logQuery = z.strictObject({
   process: label.optional(),

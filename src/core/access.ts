@@ -29,6 +29,9 @@ const TENANT_MAY = {
   tokens: false,
   "create-token": false,
   "revoke-token": false,
+  domains: false,
+  "add-domain": false,
+  "remove-domain": false,
   audit: false,
   telemetry: false,
 } as const;

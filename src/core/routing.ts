@@ -1,5 +1,5 @@
 // Which tenant a request is for: host and path to target, and the weighted pick among instances.
-import { type InstanceRef, isLabel } from "./ref.ts";
+import { type InstanceRef, isLabel, parseRef } from "./ref.ts";
 import type { NamedTarget, RoutingOverrides } from "./service.ts";
 
 export type Target =
@@ -39,15 +39,43 @@ export function decideTarget(
   { host, path }: { host: string; path: string },
   table: RoutingTable,
 ): Target {
-  const custom = table.customHost(host);
-  if (custom !== null) return resolve(custom, table);
   // The API stays reachable on localhost whatever the overrides say.
   if (host === "localhost") return { kind: "control" };
   if (host === table.domain) return decideRoot(path, table);
-  if (host.endsWith(`.${table.domain}`)) {
-    return decideSubdomain(host.slice(0, -table.domain.length - 1), table);
-  }
-  return { kind: "control" };
+  const target = ownerOf(host, table) ?? table.customHost(host);
+  if (target !== null) return resolve(target, table);
+  return { kind: isUnderDomain(host, table) ? "unknown" : "control" };
+}
+
+/**
+ * To whom a host under the server's domain belongs by its name, registered or not; no custom host takes it away. Null: to nobody.
+ * @param host as `normalizeHost` returns it
+ */
+export function ownerOf(
+  host: string,
+  table: Pick<RoutingTable, "domain" | "overrides" | "hasService">,
+): NamedTarget | null {
+  if (!isUnderDomain(host, table)) return null;
+  const labels = host.slice(0, -table.domain.length - 1);
+  const override = table.overrides.subdomain.get(labels);
+  if (override !== undefined) return override;
+  const [first = "", second, ...rest] = labels.split(".");
+  const service = second ?? first;
+  if (rest.length > 0 || !table.hasService(service)) return null;
+  return { service, id: second === undefined ? null : first };
+}
+
+function isUnderDomain(host: string, { domain }: Pick<RoutingTable, "domain">): boolean {
+  return host.endsWith(`.${domain}`);
+}
+
+/** Reads `notes:alice`, or `notes` for all instances by weight; throws REF_INVALID. */
+export function parseTarget(text: string): NamedTarget {
+  return isLabel(text) ? { service: text, id: null } : parseRef(text);
+}
+
+export function formatTarget({ service, id }: NamedTarget): string {
+  return id === null ? service : `${service}:${id}`;
 }
 
 function decideRoot(path: string, table: RoutingTable): Target {
@@ -58,16 +86,6 @@ function decideRoot(path: string, table: RoutingTable): Target {
 
 function isUnder(path: string, prefix: string): boolean {
   return path === prefix || path.startsWith(prefix.endsWith("/") ? prefix : `${prefix}/`);
-}
-
-function decideSubdomain(labels: string, table: RoutingTable): Target {
-  const override = table.overrides.subdomain.get(labels);
-  if (override !== undefined) return resolve(override, table);
-  const [first, second, ...rest] = labels.split(".");
-  if (first === undefined || rest.length > 0) return { kind: "unknown" };
-  return second === undefined
-    ? resolve({ service: first, id: null }, table)
-    : resolve({ service: second, id: first }, table);
 }
 
 function resolve({ service, id }: NamedTarget, table: RoutingTable): Target {

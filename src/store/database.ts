@@ -3,6 +3,7 @@ import { Database } from "bun:sqlite";
 import { chmodSync, mkdirSync } from "node:fs";
 import { messageOf, TenError } from "../core/errors.ts";
 import { AuditTable } from "./audit.ts";
+import { DomainTable } from "./domains.ts";
 import { InstanceTable } from "./instances.ts";
 import { MIGRATIONS } from "./migrations.ts";
 import { TokenTable } from "./tokens.ts";
@@ -16,6 +17,7 @@ export interface Store extends Disposable {
   readonly tokens: TokenTable;
   readonly audit: AuditTable;
   readonly userIds: UserIdTable;
+  readonly domains: DomainTable;
 }
 
 /** Opens `{dataDir}/tenement.db`, making the directory (0700) and the tables where they are missing. */
@@ -26,6 +28,7 @@ export function openStore(dataDir: string): Store {
     tokens: new TokenTable(database),
     audit: new AuditTable(database),
     userIds: new UserIdTable(database),
+    domains: new DomainTable(database),
     [Symbol.dispose]: () => database.close(),
   };
 }

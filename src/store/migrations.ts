@@ -33,4 +33,9 @@ export const MIGRATIONS: readonly string[] = [
      UNIQUE (service, id)
    ) STRICT;`,
   `UPDATE instances SET child = json_set(child, '$.slot', 0) WHERE child IS NOT NULL;`,
+  `CREATE TABLE domains (
+     host TEXT PRIMARY KEY,
+     service TEXT NOT NULL,
+     id TEXT
+   ) STRICT, WITHOUT ROWID;`,
 ];

@@ -19,6 +19,7 @@ import { formatRef, type InstanceRef } from "../core/ref.ts";
 import { restoreState } from "../core/report.ts";
 import type { Service } from "../core/service.ts";
 import type { Clock } from "../platform/clock.ts";
+import type { DomainTable } from "../store/domains.ts";
 import type { InstanceRow, InstanceTable } from "../store/instances.ts";
 import type { Statistics } from "../telemetry/statistics.ts";
 import type { Lease, Patience } from "./gateway.ts";
@@ -36,6 +37,7 @@ export interface World extends ProcessWorld {
   readonly random: () => number;
   readonly queue: StartQueue;
   readonly table: InstanceTable;
+  readonly domains: DomainTable;
   readonly statistics: Statistics;
 }
 

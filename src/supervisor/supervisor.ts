@@ -1,10 +1,17 @@
 // The registry of instances: finds one, picks one, wakes one; opens with what an earlier server left.
 import { TenError } from "../core/errors.ts";
 import { formatRef, type InstanceRef, isLabel, type RefKey } from "../core/ref.ts";
-import { decideTarget, pickByWeight, type RoutingTable, type Target } from "../core/routing.ts";
-import type { Config, Service } from "../core/service.ts";
+import {
+  decideTarget,
+  ownerOf,
+  pickByWeight,
+  type RoutingTable,
+  type Target,
+} from "../core/routing.ts";
+import type { Config, NamedTarget, Service } from "../core/service.ts";
 import type { InstanceRow } from "../store/instances.ts";
 import { InstanceActor, type World } from "./actor.ts";
+import { Domains } from "./domains.ts";
 import type { Gateway, Lease, Patience } from "./gateway.ts";
 
 export const WEIGHT_DEFAULT = 100;
@@ -12,6 +19,7 @@ export const WEIGHT_DEFAULT = 100;
 export class Supervisor implements Gateway {
   readonly config: Config;
   readonly world: World;
+  readonly domains: Domains;
   readonly #actors = new Map<RefKey, InstanceActor>();
   readonly #byService = new Map<string, Set<InstanceActor>>();
   readonly #routes: RoutingTable;
@@ -22,11 +30,17 @@ export class Supervisor implements Gateway {
     this.#routes = {
       domain,
       overrides: config.routing,
-      customHost: () => null,
+      customHost: (host) => this.domains.find(host),
       hasService: (service) => config.services.has(service),
       hasInstance: (ref) =>
         this.#actors.has(formatRef(ref)) || config.services.get(ref.service)?.autoCreate === true,
     };
+    this.domains = new Domains({
+      table: world.domains,
+      rootDomain: domain,
+      ownerOf: (host) => ownerOf(host, this.#routes),
+      checkTarget: (target) => this.#checkTarget(target),
+    });
   }
 
   decide(request: { host: string; path: string }): Target {
@@ -107,7 +121,10 @@ export class Supervisor implements Gateway {
 
   /** Forgets an instance that is at rest. */
   dismiss(actor: InstanceActor): void {
-    stored(() => this.world.table.delete(actor.ref));
+    stored(() => {
+      this.domains.forget(actor.ref);
+      this.world.table.delete(actor.ref);
+    });
     this.#actors.delete(formatRef(actor.ref));
     this.#byService.get(actor.ref.service)?.delete(actor);
     this.world.launcher.forget(actor.ref);
@@ -117,6 +134,11 @@ export class Supervisor implements Gateway {
   /** Stops every instance; resolves when nothing of them is left. */
   async close(): Promise<void> {
     await Promise.all([...this.#actors.values()].map((actor) => actor.retire()));
+  }
+
+  #checkTarget({ service, id }: NamedTarget): void {
+    if (id !== null && !this.service(service).autoCreate) this.get({ service, id });
+    else this.service(service);
   }
 
   #createOnRequest(ref: InstanceRef): InstanceActor {

@@ -162,6 +162,7 @@ export function openFakeWorld({
     },
     queue: new StartQueue(config.settings),
     table: store.instances,
+    domains: store.domains,
     statistics: new Statistics(),
     logs,
     hostOf: ({ service, id }: InstanceRef) => `${id}.${service}.localhost`,

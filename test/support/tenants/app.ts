@@ -20,6 +20,8 @@ const server = Bun.serve({
         return new Response(String(process.pid));
       case "/env":
         return Response.json(process.env);
+      case "/headers":
+        return Response.json(request.headers);
       case "/log":
         console.log(searchParams.get("line"));
         return new Response("logged");

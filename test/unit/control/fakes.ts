@@ -15,6 +15,7 @@ import type {
   InstanceView,
   Registration,
 } from "../../../src/supervisor/administration.ts";
+import { Domains } from "../../../src/supervisor/domains.ts";
 import { Statistics } from "../../../src/telemetry/statistics.ts";
 import type { LogFilter, LogLine } from "../../../src/telemetry/log-line.ts";
 import type { LogHub } from "../../../src/telemetry/log-hub.ts";
@@ -262,6 +263,16 @@ export class ControlWorld implements AsyncDisposable {
   readonly statistics = new Statistics();
   readonly faults: unknown[] = [];
   readonly store: Store = openStore(this.dataDir);
+  /** notes:alice, notes:bob and notes may have hosts of their own. */
+  readonly domains = new Domains({
+    table: this.store.domains,
+    rootDomain: "localhost",
+    ownerOf: (host) => (host === "bob.notes.localhost" ? parseRef("notes:bob") : null),
+    checkTarget: ({ id }) => {
+      if (id === null || ["alice", "bob"].includes(id)) return;
+      throw new TenError("INSTANCE_UNKNOWN", `Cannot find "notes:${id}": it is not registered`);
+    },
+  });
   readonly #clock: Clock;
   #server: ControlServer | null = null;
 
@@ -278,6 +289,7 @@ export class ControlWorld implements AsyncDisposable {
   async start(dataDir = this.dataDir): Promise<void> {
     this.#server = await openControl({
       administration: this.administration,
+      domains: this.domains,
       logs: this.logs,
       tokens: this.store.tokens,
       audit: this.store.audit,

@@ -21,6 +21,9 @@ const MAY_NOT: readonly Action[] = [
   "tokens",
   "create-token",
   "revoke-token",
+  "domains",
+  "add-domain",
+  "remove-domain",
   "audit",
 ];
 

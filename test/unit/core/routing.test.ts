@@ -7,6 +7,9 @@ import {
 } from "../../../src/core/routing.ts";
 
 const SERVICES = ["notes", "api", "admin-service"];
+/** The first two are free; the others belong to somebody by their names, so nobody can take them. */
+const CUSTOM = ["alice.org", "shop.example.com", "bob.notes.example.com", "api.example.com"];
+CUSTOM.push("admin.example.com", "example.com", "localhost");
 const table: RoutingTable = {
   domain: "example.com",
   overrides: {
@@ -20,7 +23,7 @@ const table: RoutingTable = {
       { prefix: "/api", target: { service: "admin-service", id: null } },
     ],
   },
-  customHost: (host) => (host === "alice.org" ? { service: "notes", id: "alice" } : null),
+  customHost: (host) => (CUSTOM.includes(host) ? { service: "notes", id: "alice" } : null),
   hasService: (service) => SERVICES.includes(service),
   hasInstance: ({ service, id }) => service === "notes" && id === "alice",
 };
@@ -43,6 +46,9 @@ describe("the target of a host", () => {
     ["admin.example.com", "/", service("admin-service")],
     ["one.example.com", "/", alice],
     ["alice.org", "/api", alice],
+    ["Alice.ORG.", "/api", alice],
+    ["shop.example.com", "/", alice],
+    ["api.example.com", "/", service("api")],
     ["example.com", "/", service("api")],
     ["example.com", "/api", service("admin-service")],
     ["example.com", "/api/x", service("admin-service")],

@@ -1,0 +1,46 @@
+// The table of custom host names: each leads to one instance, or to a service.
+import type { Database } from "bun:sqlite";
+import type { NamedTarget } from "../core/service.ts";
+
+export interface DomainRow {
+  /** As `parseHost` returns it. */
+  readonly host: string;
+  readonly target: NamedTarget;
+}
+
+interface Raw extends NamedTarget {
+  host: string;
+}
+
+export class DomainTable {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  /** By host. */
+  list(): readonly DomainRow[] {
+    return this.#database
+      .query<Raw, []>("SELECT host, service, id FROM domains ORDER BY host")
+      .all()
+      .map(({ host, service, id }) => ({ host, target: { service, id } }));
+  }
+
+  insert({ host, target: { service, id } }: DomainRow): void {
+    this.#database.run("INSERT INTO domains (host, service, id) VALUES (?, ?, ?)", [
+      host,
+      service,
+      id,
+    ]);
+  }
+
+  delete(host: string): void {
+    this.#database.run("DELETE FROM domains WHERE host = ?", [host]);
+  }
+
+  /** Those of one target. */
+  deleteOf({ service, id }: NamedTarget): void {
+    this.#database.run("DELETE FROM domains WHERE service = ? AND id IS ?", [service, id]);
+  }
+}
