@@ -1,5 +1,5 @@
 // ten audit: who changed what, and how it ended.
-import type { AuditAnswer } from "../control/wire.ts";
+import type { AuditAnswer } from "../control/wire-tokens.ts";
 import { defineCommand } from "./command.ts";
 import { type Column, renderSafe, renderTable } from "./output.ts";
 

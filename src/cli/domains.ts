@@ -1,5 +1,5 @@
 // ten domain: custom host names.
-import type { DomainAnswer } from "../control/wire.ts";
+import type { DomainAnswer } from "../control/wire-domains.ts";
 import { parseHost } from "../core/host.ts";
 import { parseTarget } from "../core/routing.ts";
 import { defineCommand, OPERAND } from "./command.ts";

@@ -1,6 +1,6 @@
 // Commands that move instances from state to state, weigh them, or ask for their health.
 import type { Order } from "../control/client.ts";
-import type { InstanceAnswer } from "../control/wire.ts";
+import type { InstanceAnswer } from "../control/wire-instances.ts";
 import { parseRef } from "../core/ref.ts";
 import { type Command, defineCommand, OPERAND } from "./command.ts";
 import { forEachRef, REF, REFS } from "./each-ref.ts";

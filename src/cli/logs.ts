@@ -1,5 +1,5 @@
 // ten logs: what instances wrote, and what they write.
-import type { LogAnswer, LogQueryFields } from "../control/wire.ts";
+import type { LogAnswer, LogQueryFields } from "../control/wire-logs.ts";
 import { TenError } from "../core/errors.ts";
 import { isLabel, parseRef } from "../core/ref.ts";
 import { defineCommand } from "./command.ts";

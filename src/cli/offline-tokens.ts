@@ -1,5 +1,5 @@
 // Tokens without a server: its database, with the same audit trail.
-import type { NewTokenAnswer, TokenAnswer, TokenBody } from "../control/wire.ts";
+import type { NewTokenAnswer, TokenAnswer, TokenBody } from "../control/wire-tokens.ts";
 import { TenError } from "../core/errors.ts";
 import type { Store } from "../store/database.ts";
 import type { TokenRow } from "../store/tokens.ts";

@@ -109,11 +109,6 @@ function complain(thrown: unknown, shell: Shell): void {
     return;
   }
   shell.complain(`error: ${renderSafe(thrown.message, "\n")}\n`);
-  for (const line of logOf(thrown)) shell.complain(`  ${renderSafe(line)}\n`);
+  for (const line of thrown.log ?? []) shell.complain(`  ${renderSafe(line)}\n`);
   if (thrown.hint !== undefined) shell.complain(`hint: ${renderSafe(thrown.hint)}\n`);
-}
-
-/** The lines that a failed start brings along; its class is not loaded for commands that never call the server. */
-function logOf(error: TenError): readonly string[] {
-  return "log" in error ? (error.log as readonly string[]) : [];
 }

@@ -1,6 +1,6 @@
 // ten ps: the instances in a table.
 import { setTimeout as pause } from "node:timers/promises";
-import type { InstanceAnswer } from "../control/wire.ts";
+import type { InstanceAnswer } from "../control/wire-instances.ts";
 import type { ReportedState } from "../core/report.ts";
 import { defineCommand } from "./command.ts";
 import type { Context } from "./context.ts";

@@ -1,6 +1,7 @@
 // ten spawn: registers instances, starts them and tells their addresses.
 import { RemoteError } from "../control/client.ts";
-import type { SpawnAnswer } from "../control/wire.ts";
+import type { SpawnAnswer } from "../control/wire-instances.ts";
+import { TenError } from "../core/errors.ts";
 import { formatRef } from "../core/ref.ts";
 import { defineCommand } from "./command.ts";
 import { forEachRef, REFS } from "./each-ref.ts";
@@ -65,9 +66,9 @@ function renderSpawned({ instance, url, socket, state }: SpawnAnswer): string {
 /** A failed start is not the end of it: says so where the server has no better advice. */
 function explain(thrown: unknown, name: string): unknown {
   if (!(thrown instanceof RemoteError) || thrown.code !== "START_FAILED") return thrown;
-  const { message: error, code, log } = thrown;
+  const { message, code, log = [] } = thrown;
   const hint =
     thrown.hint ??
     `See what the server does about it with ten why ${name}, and its output with ten logs ${name}`;
-  return new RemoteError(thrown.status, { error, code, log, hint });
+  return new TenError(code, message, { hint, log });
 }

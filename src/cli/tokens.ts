@@ -1,6 +1,6 @@
 // ten token-gen, ten token ls, ten token revoke: by the server while it runs, in its database while it does not.
 import { renameSync, rmSync, writeFileSync } from "node:fs";
-import type { NewTokenAnswer, TokenAnswer, TokenBody } from "../control/wire.ts";
+import type { NewTokenAnswer, TokenAnswer, TokenBody } from "../control/wire-tokens.ts";
 import { messageOf, TenError } from "../core/errors.ts";
 import { isLabel, LABEL_RULE } from "../core/ref.ts";
 import { defineCommand, OPERAND } from "./command.ts";

@@ -1,5 +1,5 @@
 // ten why: the story behind an instance's present state.
-import type { StoryAnswer } from "../control/wire.ts";
+import type { StoryAnswer } from "../control/wire-instances.ts";
 import { parseRef } from "../core/ref.ts";
 import { defineCommand } from "./command.ts";
 import { REF } from "./each-ref.ts";

@@ -1,24 +1,32 @@
-// Answers of the control API: JSON, nothing, and errors.
+// Answers of the control API: what a handler returned, as its route declares it, and errors.
+import { unreachable } from "../core/assert.ts";
 import type { TenError } from "../core/errors.ts";
+import type { Answer } from "./route.ts";
 import type { ErrorAnswer } from "./wire.ts";
 
 const HEADERS = { "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff" };
 
-export function answerJson(value: unknown, status = 200): Response {
-  return Response.json(value, { status, headers: HEADERS });
+/** @param result what the handler of the route returned */
+export function renderAnswer(answer: Answer, result: unknown): Response {
+  switch (answer.kind) {
+    case "json":
+      return Response.json(result, { status: answer.status, headers: HEADERS });
+    case "empty":
+      return new Response(null, { status: 204, headers: HEADERS });
+    case "text":
+      return result as Response;
+    default:
+      return unreachable(answer);
+  }
 }
 
-export function answerNothing(): Response {
-  return new Response(null, { status: 204, headers: HEADERS });
-}
-
-/** @param log the last lines of an instance whose start failed */
-export function answerError(error: TenError, log?: readonly string[]): Response {
+export function answerError(error: TenError): Response {
+  const { message, code, hint, log } = error;
   const body: ErrorAnswer = {
-    error: error.message,
-    code: error.code,
-    ...(error.hint === undefined ? {} : { hint: error.hint }),
-    ...(log === undefined ? {} : { log }),
+    error: message,
+    code,
+    ...(hint === undefined ? {} : { hint }),
+    ...(log === undefined ? {} : { log: [...log] }),
   };
   const headers: Record<string, string> = { ...HEADERS };
   if (error.status === 401) headers["WWW-Authenticate"] = 'Bearer realm="ten"';

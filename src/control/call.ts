@@ -1,55 +1,40 @@
 // One permitted request on its way through a handler: who sent it, what it names, what it asks for.
-import type { z } from "zod";
 import type { Action, Caller } from "../core/access.ts";
 import { messageOf, TenError } from "../core/errors.ts";
 import type { InstanceRef } from "../core/ref.ts";
-import { checkFields } from "./wire.ts";
 import type { World } from "./world.ts";
 
-/** More than any request needs: the environment of an instance is the largest. */
-const BODY_BYTES_MAX = 64 * 1024;
-
-export interface CallFacts {
+/** Whoever sends a request, and what for. */
+export interface Errand {
   readonly world: World;
-  readonly request: Request;
-  readonly url: URL;
   readonly caller: Caller;
   readonly action: Action | null;
   readonly params: Readonly<Record<string, string>>;
   readonly ref: InstanceRef | null;
 }
 
-export class Call {
+/** `query` and `body` are what the route declares, checked. */
+export class Call<Query = unknown, Body = unknown> {
   readonly world: World;
   readonly caller: Caller;
   readonly params: Readonly<Record<string, string>>;
-  readonly #facts: CallFacts;
+  readonly query: Query;
+  readonly body: Body;
+  readonly #errand: Errand;
 
-  constructor(facts: CallFacts) {
-    this.world = facts.world;
-    this.caller = facts.caller;
-    this.params = facts.params;
-    this.#facts = facts;
+  constructor(errand: Errand, { query, body }: { query: Query; body: Body }) {
+    this.world = errand.world;
+    this.caller = errand.caller;
+    this.params = errand.params;
+    this.query = query;
+    this.body = body;
+    this.#errand = errand;
   }
 
   /** The instance that the path names; for routes that have one. */
   get ref(): InstanceRef {
-    if (this.#facts.ref === null) throw new Error("Assertion failed: the route names no instance");
-    return this.#facts.ref;
-  }
-
-  /** The query, checked; throws REQUEST_INVALID, also for a field that is given twice. */
-  query<Schema extends z.ZodType>(schema: Schema): z.output<Schema> {
-    const { searchParams } = this.#facts.url;
-    const fields = Object.fromEntries(searchParams);
-    const twice = Object.keys(fields).find((name) => searchParams.getAll(name).length > 1);
-    if (twice === undefined) return checkFields(schema, fields);
-    throw new TenError("REQUEST_INVALID", `Cannot use the request: ${twice}: given twice`);
-  }
-
-  /** The JSON body, checked; throws USAGE_INVALID or REQUEST_INVALID. */
-  async body<Schema extends z.ZodType>(schema: Schema): Promise<z.output<Schema>> {
-    return checkFields(schema, parseJson(await readBody(this.#facts.request)));
+    if (this.#errand.ref === null) throw new Error("Assertion failed: the route names no instance");
+    return this.#errand.ref;
   }
 
   /** Performs a change and puts it on record, however it ends. */
@@ -58,46 +43,29 @@ export class Call {
     try {
       result = await perform();
     } catch (thrown) {
-      this.record(subject, thrown instanceof TenError ? thrown.code : "FAILED");
+      const outcome = thrown instanceof TenError ? thrown.code : "FAILED";
+      record(this.#errand, { subject, outcome });
       throw thrown;
     }
-    this.record(subject, "done");
+    record(this.#errand, { subject, outcome: "done" });
     return result;
   }
-
-  /** @param outcome "done", or the code of the error */
-  record(subject: string, outcome: string): void {
-    const { audit, clock } = this.world;
-    const actor = this.caller.kind === "stranger" ? "stranger" : this.caller.name;
-    const action = this.#facts.action ?? "unknown";
-    try {
-      audit.record({ at: clock.wall(), actor, action, subject, outcome });
-    } catch (cause) {
-      const message = `Cannot record "${action}" of "${subject}": ${messageOf(cause)}`;
-      throw new TenError("STORAGE_FAILED", message, { cause });
-    }
-  }
 }
 
-async function readBody(request: Request): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of request.body ?? []) {
-    size += chunk.length;
-    if (size > BODY_BYTES_MAX) {
-      const message = `Cannot read the request: its body is over ${BODY_BYTES_MAX} bytes`;
-      throw new TenError("REQUEST_INVALID", message);
-    }
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString("utf8");
-}
-
-function parseJson(text: string): unknown {
-  if (text.trim() === "") return {};
+/**
+ * Writes into the audit trail; throws STORAGE_FAILED.
+ * @param outcome "done", or the code of the error
+ */
+export function record(
+  { world: { audit, clock }, caller, action: wanted }: Errand,
+  { subject, outcome }: { subject: string; outcome: string },
+): void {
+  const actor = caller.kind === "stranger" ? "stranger" : caller.name;
+  const action = wanted ?? "unknown";
   try {
-    return JSON.parse(text);
+    audit.record({ at: clock.wall(), actor, action, subject, outcome });
   } catch (cause) {
-    throw new TenError("USAGE_INVALID", "Cannot read the request: its body is not JSON", { cause });
+    const message = `Cannot record "${action}" of "${subject}": ${messageOf(cause)}`;
+    throw new TenError("STORAGE_FAILED", message, { cause });
   }
 }

@@ -2,25 +2,20 @@
 import { isErrorCode, messageOf, TenError } from "../core/errors.ts";
 import { formatRef, type InstanceRef } from "../core/ref.ts";
 import { readEvents } from "./event-reader.ts";
+import type { ErrorAnswer } from "./wire.ts";
+import type { DomainAnswer, DomainBody } from "./wire-domains.ts";
 import type {
-  AuditAnswer,
-  DomainAnswer,
-  DomainBody,
   EnvAnswer,
-  ErrorAnswer,
   HealthAnswer,
   InstanceAnswer,
-  LogAnswer,
-  LogQueryFields,
-  NewTokenAnswer,
   SpawnAnswer,
   SpawnBody,
   StorageAnswer,
   StoryAnswer,
-  TokenAnswer,
-  TokenBody,
   WeightAnswer,
-} from "./wire.ts";
+} from "./wire-instances.ts";
+import type { LogAnswer, LogQueryFields } from "./wire-logs.ts";
+import type { AuditAnswer, NewTokenAnswer, TokenAnswer, TokenBody } from "./wire-tokens.ts";
 
 /** Where the server is. */
 export type Target =
@@ -30,13 +25,12 @@ export type Target =
 
 /** The server's refusal, as it was sent. */
 export class RemoteError extends TenError {
-  /** The last lines of an instance whose start failed. */
-  readonly log: readonly string[];
-
-  constructor(status: number, { error, code, hint, log = [] }: ErrorAnswer) {
+  constructor(status: number, { error, code, hint, log }: ErrorAnswer) {
     const known = isErrorCode(code) ? code : status === 401 ? "UNAUTHENTICATED" : "FAILED";
-    super(known, error, hint === undefined ? {} : { hint });
-    this.log = log;
+    super(known, error, {
+      ...(hint !== undefined && { hint }),
+      ...(log !== undefined && { log }),
+    });
   }
 }
 

@@ -2,29 +2,25 @@
 import { parseHost } from "../core/host.ts";
 import { formatTarget, parseTarget } from "../core/routing.ts";
 import type { DomainRow } from "../store/domains.ts";
-import { answerJson, answerNothing } from "./answer.ts";
 import type { Call } from "./call.ts";
-import { type DomainAnswer, domainBody, domainQuery, noQuery } from "./wire.ts";
+import type { DomainAnswer, DomainBody, DomainQuery } from "./wire-domains.ts";
 
-export function listDomains(call: Call): Response {
-  const { target } = call.query(domainQuery);
-  return answerJson(call.world.domains.list(toTarget(target)).map(describeDomain));
+export function listDomains({ world, query }: Call<DomainQuery>): DomainAnswer[] {
+  return world.domains.list(toTarget(query.target)).map(describeDomain);
 }
 
-export async function addDomain(call: Call): Promise<Response> {
-  call.query(noQuery);
-  const { host, target } = await call.body(domainBody);
+export async function addDomain(call: Call<unknown, DomainBody>): Promise<DomainAnswer> {
+  const { host, target } = call.body;
   const row = await call.change(`${host} ${target}`, () =>
     call.world.domains.add(host, parseTarget(target)),
   );
-  return answerJson(describeDomain(row), 201);
+  return describeDomain(row);
 }
 
-export async function removeDomain(call: Call): Promise<Response> {
-  const { target } = call.query(domainQuery);
+export async function removeDomain(call: Call<DomainQuery>): Promise<void> {
+  const { target } = call.query;
   const host = parseHost(decode(call.params["host"] ?? ""));
   await call.change(host, () => call.world.domains.remove(host, toTarget(target)));
-  return answerNothing();
 }
 
 /** What is no percent-encoding is no host either. */

@@ -1,29 +1,28 @@
 // Handlers about instances: listed, told of, spawned, moved from state to state, removed.
 import { maySee } from "../core/access.ts";
+import { assert } from "../core/assert.ts";
 import { renderEndpoint } from "../core/endpoint.ts";
 import { TenError } from "../core/errors.ts";
 import { formatRef, type InstanceRef } from "../core/ref.ts";
 import type { ReportedState } from "../core/report.ts";
 import { maskValue } from "../core/secrets.ts";
 import type { InstanceStory, InstanceView } from "../supervisor/administration.ts";
-import { answerError, answerJson, answerNothing } from "./answer.ts";
 import type { Call } from "./call.ts";
-import {
-  type EnvAnswer,
-  envBody,
-  envPatchBody,
-  type HealthAnswer,
-  type InstanceAnswer,
-  listQuery,
-  noQuery,
-  removeQuery,
-  type SpawnAnswer,
-  type StorageAnswer,
-  type StoryAnswer,
-  spawnBody,
-  type WeightAnswer,
-  weightBody,
-} from "./wire.ts";
+import type {
+  EnvAnswer,
+  EnvBody,
+  EnvPatchBody,
+  HealthAnswer,
+  InstanceAnswer,
+  ListQuery,
+  RemoveQuery,
+  SpawnAnswer,
+  SpawnBody,
+  StorageAnswer,
+  StoryAnswer,
+  WeightAnswer,
+  WeightBody,
+} from "./wire-instances.ts";
 
 /** What a list leaves out unless it is asked for all. */
 const AT_REST: readonly ReportedState[] = ["asleep", "stopped", "disabled"];
@@ -31,51 +30,45 @@ const AT_REST: readonly ReportedState[] = ["asleep", "stopped", "disabled"];
 /** Lines that say why a start failed. */
 const LOG_LINES = 20;
 
-export async function listInstances(call: Call): Promise<Response> {
-  const { all = false } = call.query(listQuery);
+export async function listInstances(call: Call<ListQuery>): Promise<InstanceAnswer[]> {
+  const { all = false } = call.query;
   const views = call.world.administration
     .list()
     .filter(({ ref, state }) => maySee(call.caller, ref) && (all || !AT_REST.includes(state)));
-  return answerJson(await describeAll(call, views));
+  return await describeAll(call, views);
 }
 
-export async function spawnInstance(call: Call): Promise<Response> {
-  call.query(noQuery);
-  const { process: service, id, env, weight, start = true } = await call.body(spawnBody);
+export async function spawnInstance(call: Call<unknown, SpawnBody>): Promise<SpawnAnswer> {
+  const { process: service, id, env, weight, start = true } = call.body;
   const ref = { service, id };
   const { administration } = call.world;
   const registration = {
     ...(env === undefined ? {} : { env }),
     ...(weight === undefined ? {} : { weight }),
   };
-  return answerStart(call, ref, async () => {
-    const view = await call.change(formatRef(ref), () => {
-      administration.register(ref, registration);
-      return start ? administration.start(ref) : administration.view(ref);
-    });
-    const answer: SpawnAnswer = {
-      instance: formatRef(ref),
-      socket: view.endpoint === null ? null : renderEndpoint(view.endpoint),
-      port: view.port,
-      url: call.world.publicUrl(ref),
-      state: view.state,
-    };
-    return answerJson(answer);
+  const view = await changeWithLog(call, ref, () => {
+    administration.register(ref, registration);
+    return start ? administration.start(ref) : administration.view(ref);
   });
+  return {
+    instance: formatRef(ref),
+    socket: view.endpoint === null ? null : renderEndpoint(view.endpoint),
+    port: view.port,
+    url: call.world.publicUrl(ref),
+    state: view.state,
+  };
 }
 
 /** Handles an order that takes no arguments and answers with the instance. */
 export function orderInstance(
   verb: "start" | "stop" | "sleep" | "restart" | "disable" | "enable",
-): (call: Call) => Promise<Response> {
-  return (call) => {
-    call.query(noQuery);
+): (call: Call) => Promise<InstanceAnswer> {
+  return async (call) => {
     const { ref } = call;
-    return answerStart(call, ref, async () => {
-      const view = await call.change(formatRef(ref), () => call.world.administration[verb](ref));
-      const [answer] = await describeAll(call, [view]);
-      return answerJson(answer);
-    });
+    const view = await changeWithLog(call, ref, () => call.world.administration[verb](ref));
+    const [answer] = await describeAll(call, [view]);
+    assert(answer !== undefined, "each view is described");
+    return answer;
   };
 }
 
@@ -84,117 +77,96 @@ export function isRemoval(query: URLSearchParams): boolean {
 }
 
 /** Stops an instance; on demand also forgets it, with or without its files. */
-export async function deleteInstance(call: Call): Promise<Response> {
-  const { unregister = false, purge = false } = call.query(removeQuery);
+export async function deleteInstance(call: Call<RemoveQuery>): Promise<void> {
+  const { unregister = false, purge = false } = call.query;
   const { administration } = call.world;
   await call.change(formatRef(call.ref), async () => {
     if (unregister || purge) await administration.remove(call.ref, { purge });
     else await administration.stop(call.ref);
   });
-  return answerNothing();
 }
 
-export async function weighInstance(call: Call): Promise<Response> {
-  call.query(noQuery);
-  const { weight } = await call.body(weightBody);
+export async function weighInstance(call: Call<unknown, WeightBody>): Promise<WeightAnswer> {
+  const { weight } = call.body;
   const instance = formatRef(call.ref);
   const view = await call.change(instance, () =>
     call.world.administration.setWeight(call.ref, weight),
   );
-  const answer: WeightAnswer = { instance, weight: view.weight };
-  return answerJson(answer);
+  return { instance, weight: view.weight };
 }
 
-export function healthOfInstance(call: Call): Response {
-  call.query(noQuery);
-  const { health } = call.world.administration.view(call.ref);
-  const answer: HealthAnswer = { instance: formatRef(call.ref), health };
-  return answerJson(answer);
+export function healthOfInstance({ world, ref }: Call): HealthAnswer {
+  const { health } = world.administration.view(ref);
+  return { instance: formatRef(ref), health };
 }
 
-export async function storageOfInstance(call: Call): Promise<Response> {
-  call.query(noQuery);
+export async function storageOfInstance(call: Call): Promise<StorageAnswer> {
   const { administration, storage } = call.world;
   const { storageQuotaBytes: quota } = administration.view(call.ref);
   const path = administration.dataDirectory(call.ref);
   const used = await storage.measure({ key: formatRef(call.ref), path });
-  const answer: StorageAnswer = {
+  return {
     used_bytes: used,
     quota_bytes: quota,
     usage_percent: quota === null ? null : Math.round((used / quota) * 1000) / 10,
     path,
   };
-  return answerJson(answer);
 }
 
-export function storyOfInstance(call: Call): Response {
-  call.query(noQuery);
-  return answerJson(describeStory(call.world.administration.story(call.ref)));
-}
-
-export function envOfInstance(call: Call): Response {
-  call.query(noQuery);
-  return answerEnv(call);
+export function storyOfInstance({ world, ref }: Call): StoryAnswer {
+  return describeStory(world.administration.story(ref));
 }
 
 /** Sets the names given and unsets those given as null; others stay. */
-export async function patchEnv(call: Call): Promise<Response> {
-  call.query(noQuery);
-  const changes = await call.body(envPatchBody);
-  return changeEnv(call, () => changes);
+export function patchEnv(call: Call<unknown, EnvPatchBody>): Promise<EnvAnswer> {
+  return changeEnv(call, () => call.body);
 }
 
 /** The environment given takes the place of the stored one. */
-export async function replaceEnv(call: Call): Promise<Response> {
-  call.query(noQuery);
-  const wanted = await call.body(envBody);
+export function replaceEnv(call: Call<unknown, EnvBody>): Promise<EnvAnswer> {
   return changeEnv(call, () => {
     const present = Object.keys(call.world.administration.environment(call.ref));
-    return { ...Object.fromEntries(present.map((name) => [name, null])), ...wanted };
+    return { ...Object.fromEntries(present.map((name) => [name, null])), ...call.body };
   });
 }
 
 async function changeEnv(
   call: Call,
   planChanges: () => Readonly<Record<string, string | null>>,
-): Promise<Response> {
+): Promise<EnvAnswer> {
   await call.change(formatRef(call.ref), () =>
     call.world.administration.setEnvironment(call.ref, planChanges()),
   );
-  return answerEnv(call);
+  return envOfInstance(call);
 }
 
-function answerEnv(call: Call): Response {
-  const stored = Object.entries(call.world.administration.environment(call.ref));
-  const answer: EnvAnswer = {
-    instance: formatRef(call.ref),
+export function envOfInstance({ world, ref }: Call): EnvAnswer {
+  const stored = Object.entries(world.administration.environment(ref));
+  return {
+    instance: formatRef(ref),
     env: Object.fromEntries(stored.map(([name, value]) => [name, maskValue(name, value)])),
   };
-  return answerJson(answer);
 }
 
-/** The answer to a start; when it fails, with the last lines that the instance wrote. */
-async function answerStart(
+/** A change that may start the instance; when that fails, the error holds the last lines that it wrote. */
+async function changeWithLog<T>(
   call: Call,
-  { service, id }: InstanceRef,
-  start: () => Promise<Response>,
-): Promise<Response> {
+  ref: InstanceRef,
+  perform: () => T | Promise<T>,
+): Promise<T> {
   try {
-    return await start();
+    return await call.change(formatRef(ref), perform);
   } catch (thrown) {
     if (!(thrown instanceof TenError) || thrown.code !== "START_FAILED") throw thrown;
-    const lines = await call.world.logs.query({ service, id }, LOG_LINES).catch(() => []);
-    return answerError(
-      thrown,
-      lines.map(({ text }) => text),
-    );
+    const lines = await call.world.logs.query(ref, LOG_LINES).catch(() => []);
+    throw thrown.withLog(lines.map(({ text }) => text));
   }
 }
 
 async function describeAll(
   { world }: Call,
   views: readonly InstanceView[],
-): Promise<readonly InstanceAnswer[]> {
+): Promise<InstanceAnswer[]> {
   const { administration, storage } = world;
   const withProcess = views.filter(({ pid }) => pid !== null).map(({ ref }) => ref);
   const [memory, stored] = await Promise.all([

@@ -2,10 +2,9 @@
 import { TenError } from "../core/errors.ts";
 import { formatRef } from "../core/ref.ts";
 import type { LogFilter, LogLine } from "../telemetry/log-line.ts";
-import { answerJson } from "./answer.ts";
 import type { Call } from "./call.ts";
 import type { EventSink } from "./event-stream.ts";
-import { type LogAnswer, logQuery, parseSince } from "./wire.ts";
+import { type LogAnswer, type LogQuery, parseSince } from "./wire-logs.ts";
 
 const LIMIT_DEFAULT = 100;
 
@@ -14,14 +13,14 @@ interface Wish {
   readonly limit: number | undefined;
 }
 
-export async function searchLogs(call: Call): Promise<Response> {
+export async function searchLogs(call: Call<LogQuery>): Promise<LogAnswer[]> {
   const { filter, limit = LIMIT_DEFAULT } = readWish(call);
   const lines = await call.world.logs.query(filter, limit);
-  return answerJson(lines.map(describeLine));
+  return lines.map(describeLine);
 }
 
 /** Lines as they are written; with `limit`, after so many of those that were written before. */
-export function streamLogs(call: Call): Response {
+export function streamLogs(call: Call<LogQuery>): Response {
   const wish = readWish(call);
   const owner = call.caller.kind === "stranger" ? "stranger" : call.caller.name;
   return call.world.streams.answer(owner, (sink) => followLogs(call, { wish, sink }));
@@ -90,8 +89,8 @@ function keyOf({ at, ref, stream, text }: LogLine): string {
   return `${at} ${formatRef(ref)} ${stream} ${text}`;
 }
 
-function readWish(call: Call): Wish {
-  const { process: service, level, search, since, limit, ...query } = call.query(logQuery);
+function readWish(call: Call<LogQuery>): Wish {
+  const { process: service, level, search, since, limit, ...query } = call.query;
   const id = scopeId(call, query.id);
   const filter: LogFilter = {
     ...(service === undefined ? {} : { service }),

@@ -1,9 +1,8 @@
 // What strangers get: whether the server is well, and a page that says what this is.
-import { answerJson } from "./answer.ts";
 import type { Call } from "./call.ts";
 
-export function answerHealth(): Response {
-  return answerJson({ status: "ok" });
+export function answerHealth(): { status: "ok" } {
+  return { status: "ok" };
 }
 
 export function answerPage({ world }: Call): Response {

@@ -1,109 +1,146 @@
-// The table of what the control API answers: method, path, the action that a caller must be allowed, handler.
-import type { Action } from "../core/access.ts";
-import type { Call } from "./call.ts";
+// The table of what the control API answers: what each route takes, what it answers, and whom it asks to be.
+import { z } from "zod";
 import { addDomain, listDomains, removeDomain } from "./domains.ts";
-import {
-  deleteInstance,
-  envOfInstance,
-  healthOfInstance,
-  isRemoval,
-  listInstances,
-  orderInstance,
-  patchEnv,
-  replaceEnv,
-  spawnInstance,
-  storageOfInstance,
-  storyOfInstance,
-  weighInstance,
-} from "./instances.ts";
 import { searchLogs, streamLogs } from "./logs.ts";
 import { answerHealth, answerPage } from "./page.ts";
+import { planOpenApi } from "./openapi.ts";
+import { EMPTY, json, type Route, route, text } from "./route.ts";
+import { INSTANCE_ROUTES } from "./routes-instances.ts";
 import { answerMetrics, answerTelemetry } from "./telemetry.ts";
 import { createToken, listAudit, listTokens, revokeToken } from "./tokens.ts";
+import { anything } from "./wire.ts";
+import { domainAnswer, domainBody, domainQuery } from "./wire-domains.ts";
+import { logAnswer, logQuery } from "./wire-logs.ts";
+import { telemetryAnswer, wellAnswer } from "./wire-telemetry.ts";
+import { auditAnswer, auditQuery, newTokenAnswer, tokenAnswer, tokenBody } from "./wire-tokens.ts";
 
-type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
-
-export interface Route {
-  readonly method: Method;
-  /** A segment that starts with a colon matches any but an empty one; `:ref` is the name of an instance. */
-  readonly path: string;
-  /** Null: for everybody. */
-  readonly action: Action | null | ((query: URLSearchParams) => Action);
-  readonly handle: (call: Call) => Response | Promise<Response>;
-}
-
-const INSTANCE = "/api/instances/:ref";
+// A new route is a declaration here, a handler in the file of its subject, and schemas in that subject's wire file.
 
 export const ROUTES: readonly Route[] = [
-  { method: "GET", path: "/", action: null, handle: answerPage },
-  { method: "GET", path: "/health", action: null, handle: answerHealth },
-  { method: "GET", path: "/api/instances", action: "list", handle: listInstances },
-  { method: "POST", path: "/api/instances/spawn", action: "spawn", handle: spawnInstance },
-  {
-    method: "DELETE",
-    path: INSTANCE,
-    action: (query) => (isRemoval(query) ? "remove" : "stop"),
-    handle: deleteInstance,
-  },
-  ...(["start", "stop", "restart", "sleep", "disable", "enable"] as const).map((verb): Route => ({
+  route({
+    method: "GET",
+    path: "/",
+    summary: "A page that says what this is",
+    action: null,
+    query: anything,
+    answer: text("text/html", "A page"),
+    handle: answerPage,
+  }),
+  route({
+    method: "GET",
+    path: "/health",
+    summary: "Whether the server is well",
+    action: null,
+    query: anything,
+    answer: json(wellAnswer),
+    handle: answerHealth,
+  }),
+  route({
+    method: "GET",
+    path: "/api/openapi.json",
+    summary: "This document",
+    action: "openapi",
+    answer: json(z.looseObject({ openapi: z.string() })),
+    handle: ({ world }) => planOpenApi(ROUTES, world.version),
+  }),
+  ...INSTANCE_ROUTES,
+  route({
+    method: "GET",
+    path: "/api/logs",
+    summary: "Search the logs: the newest lines that match, newest last",
+    action: "logs",
+    query: logQuery,
+    answer: json(z.array(logAnswer)),
+    handle: searchLogs,
+  }),
+  route({
+    method: "GET",
+    path: "/api/logs/stream",
+    summary: "Follow the logs; with limit, after so many of the lines written before",
+    action: "logs",
+    query: logQuery,
+    answer: text(
+      "text/event-stream",
+      'Each event\'s data is a LogLine; an event called "dropped" says how many were left out: {"count": 3}',
+    ),
+    handle: streamLogs,
+  }),
+  route({
+    method: "GET",
+    path: "/api/tokens",
+    summary: "List API tokens: what they are for, never themselves",
+    action: "tokens",
+    answer: json(z.array(tokenAnswer)),
+    handle: listTokens,
+  }),
+  route({
     method: "POST",
-    path: `${INSTANCE}/${verb}`,
-    action: verb,
-    handle: orderInstance(verb),
-  })),
-  { method: "PUT", path: `${INSTANCE}/weight`, action: "weight", handle: weighInstance },
-  { method: "GET", path: `${INSTANCE}/health`, action: "health", handle: healthOfInstance },
-  { method: "GET", path: `${INSTANCE}/storage`, action: "storage", handle: storageOfInstance },
-  { method: "GET", path: `${INSTANCE}/why`, action: "why", handle: storyOfInstance },
-  { method: "GET", path: `${INSTANCE}/env`, action: "env", handle: envOfInstance },
-  { method: "PATCH", path: `${INSTANCE}/env`, action: "set-env", handle: patchEnv },
-  { method: "PUT", path: `${INSTANCE}/env`, action: "set-env", handle: replaceEnv },
-  { method: "GET", path: "/api/logs", action: "logs", handle: searchLogs },
-  { method: "GET", path: "/api/logs/stream", action: "logs", handle: streamLogs },
-  { method: "GET", path: "/api/tokens", action: "tokens", handle: listTokens },
-  { method: "POST", path: "/api/tokens", action: "create-token", handle: createToken },
-  { method: "DELETE", path: "/api/tokens/:id", action: "revoke-token", handle: revokeToken },
-  { method: "GET", path: "/api/domains", action: "domains", handle: listDomains },
-  { method: "POST", path: "/api/domains", action: "add-domain", handle: addDomain },
-  { method: "DELETE", path: "/api/domains/:host", action: "remove-domain", handle: removeDomain },
-  { method: "GET", path: "/api/telemetry", action: "telemetry", handle: answerTelemetry },
-  { method: "GET", path: "/metrics", action: "telemetry", handle: answerMetrics },
-  { method: "GET", path: "/api/audit", action: "audit", handle: listAudit },
+    path: "/api/tokens",
+    summary: "Make an API token",
+    action: "create-token",
+    body: tokenBody,
+    answer: json(newTokenAnswer, 201),
+    handle: createToken,
+  }),
+  route({
+    method: "DELETE",
+    path: "/api/tokens/{token}",
+    summary: "Revoke an API token, and close what it has open",
+    action: "revoke-token",
+    answer: EMPTY,
+    handle: revokeToken,
+  }),
+  route({
+    method: "GET",
+    path: "/api/domains",
+    summary: "List custom host names",
+    action: "domains",
+    query: domainQuery,
+    answer: json(z.array(domainAnswer)),
+    handle: listDomains,
+  }),
+  route({
+    method: "POST",
+    path: "/api/domains",
+    summary: "Give an instance or a service a host name of its own",
+    action: "add-domain",
+    body: domainBody,
+    answer: json(domainAnswer, 201),
+    refusals: [404, 409],
+    handle: addDomain,
+  }),
+  route({
+    method: "DELETE",
+    path: "/api/domains/{host}",
+    summary: "Take a custom host name away",
+    action: "remove-domain",
+    query: domainQuery,
+    answer: EMPTY,
+    handle: removeDomain,
+  }),
+  route({
+    method: "GET",
+    path: "/api/telemetry",
+    summary: "Requests, latencies, restarts and memory, in all and by instance",
+    action: "telemetry",
+    answer: json(telemetryAnswer),
+    handle: answerTelemetry,
+  }),
+  route({
+    method: "GET",
+    path: "/metrics",
+    summary: "The metrics",
+    action: "telemetry",
+    answer: text("text/plain", "Prometheus' text format"),
+    handle: answerMetrics,
+  }),
+  route({
+    method: "GET",
+    path: "/api/audit",
+    summary: "List who changed what, newest first",
+    action: "audit",
+    query: auditQuery,
+    answer: json(z.array(auditAnswer)),
+    handle: listAudit,
+  }),
 ];
-
-export type RouteMatch =
-  | {
-      readonly kind: "found";
-      readonly route: Route;
-      readonly params: Readonly<Record<string, string>>;
-    }
-  | { readonly kind: "unknown" }
-  /** The path exists, not with this method. */
-  | { readonly kind: "wrongMethod"; readonly allowed: readonly string[] };
-
-/** Finds the route of a request. HEAD is for what everybody may GET. */
-export function matchRoute(method: string, path: string): RouteMatch {
-  const matches = ROUTES.flatMap((route) => {
-    const params = matchPath(route.path, path);
-    return params === null ? [] : [{ route, params }];
-  });
-  const found = matches.find(
-    ({ route }) => route.method === method || (method === "HEAD" && route.action === null),
-  );
-  if (found !== undefined) return { kind: "found", ...found };
-  if (matches.length === 0) return { kind: "unknown" };
-  return { kind: "wrongMethod", allowed: matches.map(({ route }) => route.method) };
-}
-
-function matchPath(pattern: string, path: string): Record<string, string> | null {
-  const expected = pattern.split("/");
-  const given = path.split("/");
-  if (expected.length !== given.length) return null;
-  const params: Record<string, string> = {};
-  for (const [index, segment] of expected.entries()) {
-    const text = given[index] ?? "";
-    if (segment.startsWith(":") && text !== "") params[segment.slice(1)] = text;
-    else if (segment !== text) return null;
-  }
-  return params;
-}

@@ -1,16 +1,18 @@
 // The control API on its two sockets: routes each request, decides whether its caller may, and turns whatever
 // goes wrong into an answer.
 import { SQLiteError } from "bun:sqlite";
-import { type Action, type Caller, decideAccess } from "../core/access.ts";
+import { type Caller, decideAccess } from "../core/access.ts";
 import { unreachable } from "../core/assert.ts";
 import { messageOf, TenError } from "../core/errors.ts";
-import { formatRef, type InstanceRef, parseRef } from "../core/ref.ts";
+import { formatRef, parseRef } from "../core/ref.ts";
 import { measureDirectory } from "../platform/disk.ts";
-import { answerError, answerFault } from "./answer.ts";
+import { answerError, answerFault, renderAnswer } from "./answer.ts";
 import { type Door, Doorkeeper, refuseCrossSite } from "./auth.ts";
-import { Call } from "./call.ts";
+import { Call, type Errand, record } from "./call.ts";
 import { EventStreams } from "./event-stream.ts";
-import { matchRoute, type Route } from "./routes.ts";
+import { readBody, readQuery } from "./request.ts";
+import { matchRoute, type Route } from "./route.ts";
+import { ROUTES } from "./routes.ts";
 import { serveSocket } from "./sockets.ts";
 import { StorageGauge } from "./storage-gauge.ts";
 import type { World } from "./world.ts";
@@ -66,7 +68,7 @@ export async function openControl(options: ControlOptions): Promise<ControlServe
   };
 }
 
-interface Errand {
+interface Arrival {
   readonly request: Request;
   readonly url: URL;
   readonly door: Door;
@@ -99,7 +101,7 @@ class ControlApi {
 
   async #route(request: Request, door: Door): Promise<Response> {
     const url = new URL(request.url, "http://localhost");
-    const match = matchRoute(request.method, url.pathname);
+    const match = matchRoute(ROUTES, { method: request.method, path: url.pathname });
     switch (match.kind) {
       case "unknown":
         throw new TenError("NOT_FOUND", `Cannot find "${url.pathname}": there is no such path`);
@@ -112,27 +114,24 @@ class ControlApi {
     }
   }
 
-  async #perform({ request, url, door, route, params }: Errand): Promise<Response> {
+  async #perform({ request, url, door, route, params }: Arrival): Promise<Response> {
     refuseCrossSite(request);
     const action =
       typeof route.action === "function" ? route.action(url.searchParams) : route.action;
     const caller = action === null ? STRANGER : this.#doorkeeper.identify(request, door);
     const ref = params["ref"] === undefined ? null : parseRef(decode(params["ref"]));
-    const call = new Call({ world: this.#world, request, url, caller, action, params, ref });
-    if (action !== null) authorize(call, { caller, action, ref, isChange: route.method !== "GET" });
-    return await route.handle(call);
+    const errand: Errand = { world: this.#world, caller, action, params, ref };
+    authorize(errand, { isChange: route.method !== "GET" });
+    const query = readQuery(url.searchParams, route.query);
+    const body = route.method === "GET" ? {} : await readBody(request, route.body);
+    return renderAnswer(route.answer, await route.handle(new Call(errand, { query, body })));
   }
 }
 
-interface Claim {
-  readonly caller: Caller;
-  readonly action: Action;
-  readonly ref: InstanceRef | null;
-  readonly isChange: boolean;
-}
-
 /** Throws UNAUTHENTICATED or FORBIDDEN; changes that are refused to somebody known go on record. */
-function authorize(call: Call, { caller, action, ref, isChange }: Claim): void {
+function authorize(errand: Errand, { isChange }: { isChange: boolean }): void {
+  const { caller, action, ref } = errand;
+  if (action === null) return;
   const access = decideAccess(caller, action, ref);
   switch (access.kind) {
     case "allowed":
@@ -142,7 +141,9 @@ function authorize(call: Call, { caller, action, ref, isChange }: Claim): void {
         hint: "Make one on the server with ten token-gen",
       });
     case "forbidden":
-      if (isChange) call.record(ref === null ? "-" : formatRef(ref), "FORBIDDEN");
+      if (isChange) {
+        record(errand, { subject: ref === null ? "-" : formatRef(ref), outcome: "FORBIDDEN" });
+      }
       throw new TenError("FORBIDDEN", `Cannot do that: ${access.reason}`);
     default:
       unreachable(access);

@@ -5,9 +5,8 @@ import type { InstanceView } from "../supervisor/administration.ts";
 import { DurationHistogram } from "../telemetry/histogram.ts";
 import { METRICS_CONTENT_TYPE, renderMetrics } from "../telemetry/metrics.ts";
 import type { InstanceTraffic } from "../telemetry/statistics.ts";
-import { answerJson } from "./answer.ts";
 import type { Call } from "./call.ts";
-import type { InstanceTelemetryAnswer, LatencyAnswer, TelemetryAnswer } from "./wire.ts";
+import type { InstanceTelemetryAnswer, LatencyAnswer, TelemetryAnswer } from "./wire-telemetry.ts";
 
 export async function answerMetrics({ world }: Call): Promise<Response> {
   const { administration, logs, statistics } = world;
@@ -18,14 +17,14 @@ export async function answerMetrics({ world }: Call): Promise<Response> {
   return new Response(await renderMetrics(sources), { headers });
 }
 
-export async function answerTelemetry({ world }: Call): Promise<Response> {
+export async function answerTelemetry({ world }: Call): Promise<TelemetryAnswer> {
   const { administration, logs, statistics } = world;
   const views = administration.list();
   const memory = await administration.memory(views.map(({ ref }) => ref));
   const all = new DurationHistogram();
   for (const { durations } of statistics.traffic.values()) all.merge(durations);
   const { stored, dropped } = logs.counters();
-  const answer: TelemetryAnswer = {
+  return {
     summary: {
       instances: Object.fromEntries(countStates(views)),
       requests: all.count,
@@ -43,7 +42,6 @@ export async function answerTelemetry({ world }: Call): Promise<Response> {
       return describeInstance(view, { traffic, memoryBytes: memory.get(key) ?? null });
     }),
   };
-  return answerJson(answer);
 }
 
 function describeInstance(

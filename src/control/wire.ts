@@ -1,195 +1,92 @@
-// What goes over the wire: the shapes of requests and answers, and the check of what comes in.
+// The vocabulary that requests and answers share on the wire, errors among it, and the check of what comes in.
 import { z } from "zod";
-import { ENV_NAME_RULE, isEnvName } from "../core/env-file.ts";
-import { TenError } from "../core/errors.ts";
-import { isLabel, LABEL_RULE } from "../core/ref.ts";
-import type { Health, ReportedState } from "../core/report.ts";
+import { ENV_NAME_RULE, ENV_NAME, isEnvName } from "../core/env-file.ts";
+import { ERROR_CODES, TenError } from "../core/errors.ts";
+import { isLabel, LABEL, LABEL_RULE } from "../core/ref.ts";
 import { renderSuggestion } from "../core/suggest.ts";
-import type { LogStream } from "../telemetry/log-line.ts";
 
-// Every moment is ISO 8601 in UTC; null: there is none at present.
+// A schema with an `id` stands once, under that name, in the document of the API. What only a refinement checks is said
+// again in `meta`, for those who read the document. Answers are strict as well: nothing leaves that is not declared.
 
-export interface InstanceAnswer {
-  /** `notes:alice` */
-  readonly id: string;
-  readonly service: string;
-  readonly instance: string;
-  readonly state: ReportedState;
-  readonly reason: string | null;
-  readonly url: string;
-  /** Where it listens. */
-  readonly socket: string | null;
-  readonly pid: number | null;
-  readonly port: number | null;
-  readonly uptime_secs: number | null;
-  readonly idle_secs: number | null;
-  readonly restarts: number;
-  readonly health: Health;
-  readonly weight: number;
-  readonly memory_bytes: number | null;
-  /** A measurement not older than a minute or so; null before the first. */
-  readonly storage_used_bytes: number | null;
-  readonly storage_quota_bytes: number | null;
-}
+export const label = z
+  .string("expected a name")
+  .refine(isLabel, `expected ${LABEL_RULE}`)
+  .meta({ id: "Name", pattern: LABEL.source, description: `A name: ${LABEL_RULE}` });
 
-export interface SpawnAnswer {
-  readonly instance: string;
-  readonly socket: string | null;
-  readonly port: number | null;
-  readonly url: string;
-  readonly state: ReportedState;
-}
+/** `notes:alice`. */
+export const refName = z
+  .string()
+  .meta({ id: "Ref", description: "Name of an instance, SERVICE:ID", examples: ["notes:alice"] });
 
-export interface WeightAnswer {
-  readonly instance: string;
-  readonly weight: number;
-}
+/** A moment in UTC. */
+export const moment = z.iso.datetime();
 
-export interface HealthAnswer {
-  readonly instance: string;
-  readonly health: Health;
-}
+export const weight = range({ min: 0, max: 100 }).meta({
+  description: "Share of the service's traffic: the weight over the sum of all; 0 gets none",
+});
 
-export interface StorageAnswer {
-  readonly used_bytes: number;
-  readonly quota_bytes: number | null;
-  readonly usage_percent: number | null;
-  readonly path: string;
-}
+export const count = z.int().min(0);
+/** Not always whole. */
+export const amount = z.number().min(0);
 
-export interface StoryAnswer {
-  readonly instance: string;
-  readonly state: ReportedState;
-  readonly reason: string | null;
-  readonly uptime_secs: number | null;
-  readonly idle_secs: number | null;
-  readonly open_requests: number;
-  readonly open_tunnels: number;
-  readonly sleeps_at: string | null;
-  readonly retries_at: string | null;
-  readonly last_wake: {
-    readonly at: string;
-    readonly by: string;
-    readonly queued_ms: number | null;
-    readonly launch_ms: number | null;
-    readonly ready_ms: number | null;
-  } | null;
-  readonly last_exit: { readonly at: string; readonly reason: string } | null;
-}
+export const envName = z
+  .string()
+  .refine(isEnvName, `expected a name of ${ENV_NAME_RULE}`)
+  .meta({ pattern: ENV_NAME.source });
 
-/** What is stored for an instance, secrets masked. */
-export interface EnvAnswer {
-  readonly instance: string;
-  readonly env: Readonly<Record<string, string>>;
-}
-
-export interface LogAnswer {
-  readonly timestamp: string;
-  readonly level: LogStream;
-  readonly process: string;
-  readonly instance_id: string;
-  readonly message: string;
-}
-
-export interface TokenAnswer {
-  readonly id: number;
-  /** Null: an administrator's. */
-  readonly tenant: string | null;
-  readonly description: string;
-  readonly created_at: string;
-}
-
-export interface NewTokenAnswer extends TokenAnswer {
-  readonly token: string;
-}
-
-/** A custom host name. */
-export interface DomainAnswer {
-  readonly host: string;
-  /** `notes:alice`, or `notes` for its instances by weight. */
-  readonly target: string;
-}
-
-export interface AuditAnswer {
-  readonly at: string;
-  readonly actor: string;
-  readonly action: string;
-  readonly subject: string;
-  readonly outcome: string;
-}
-
-export interface ErrorAnswer {
-  readonly error: string;
-  readonly code: string;
-  readonly hint?: string;
-  /** The last lines that an instance wrote before its start failed. */
-  readonly log?: readonly string[];
-}
-
-const DESCRIPTION_CHARS_MAX = 200;
-const QUERY_LINES_MAX = 10_000;
-const AUDIT_ROWS_MAX = 10_000;
-
-const label = z.string("expected a name").refine(isLabel, `expected ${LABEL_RULE}`);
-const weight = range({ min: 0, max: 100 });
-const envValue = z
+export const envValue = z
   .string("expected a text")
-  .refine((text) => !text.includes("\0"), "expected a text without NUL");
-const envName = z.string().refine(isEnvName, `expected a name of ${ENV_NAME_RULE}`);
-const truth = z
+  .refine((text) => !text.includes("\0"), "expected a text without NUL")
+  .meta({ pattern: "^[^\\u0000]*$" });
+
+/** A truth as a query writes it. */
+export const truth = z
   .enum(["true", "false"], "expected true or false")
   .transform((text) => text === "true");
 
-export const spawnBody = z.strictObject({
-  process: label,
-  id: label,
-  env: z.record(envName, envValue, "expected an object of texts").optional(),
-  weight: weight.optional(),
-  /** False: only registers. */
-  start: z.boolean("expected true or false").optional(),
-});
-export type SpawnBody = z.input<typeof spawnBody>;
+/** A number as a query writes it. */
+export function limit(max: number): z.ZodType<number, string> {
+  const rule = `expected a whole number from 1 to ${max}`;
+  return z
+    .string()
+    .regex(/^\d{1,9}$/, rule)
+    .transform(Number)
+    .refine((number) => number >= 1 && number <= max, rule)
+    .meta({
+      description: `At most so many: 1 to ${max}`,
+      asSent: { type: "integer", minimum: 1, maximum: max },
+    });
+}
 
-export const weightBody = z.strictObject({ weight });
+export function range({ min, max }: { min: number; max: number }): z.ZodNumber {
+  const rule = `expected a whole number from ${min} to ${max}`;
+  return z.int(rule).min(min, rule).max(max, rule);
+}
 
-/** Null unsets a name. */
-export const envPatchBody = z.record(envName, envValue.nullable(), "expected an object of texts");
-export const envBody = z.record(envName, envValue, "expected an object of texts");
+/** What a route takes that takes nothing. */
+export const nothing = z.strictObject({}, "expected no fields");
 
-export const tokenBody = z.strictObject({
-  tenant: label.nullish(),
-  description: z
-    .string("expected a text")
-    .max(DESCRIPTION_CHARS_MAX, `expected at most ${DESCRIPTION_CHARS_MAX} characters`)
-    .optional(),
-});
-export type TokenBody = z.input<typeof tokenBody>;
+/** A query that nobody looks at. */
+export const anything = z.looseObject({});
 
-const text = z.string("expected a text");
-export const domainBody = z.strictObject({ host: text, target: text });
-export type DomainBody = z.input<typeof domainBody>;
+export const errorAnswer = z
+  .strictObject({
+    error: z.string().meta({ examples: ['Cannot find "notes:bob": it is not registered'] }),
+    code: z.enum(ERROR_CODES),
+    hint: z.string().exactOptional().describe("What can be done about it"),
+    log: z
+      .array(z.string())
+      .exactOptional()
+      .describe("The last lines that an instance wrote before its start failed"),
+  })
+  .meta({ id: "Error" });
+export type ErrorAnswer = z.output<typeof errorAnswer>;
 
-export const noQuery = z.strictObject({});
-export const listQuery = z.strictObject({ all: truth.optional() });
-export const removeQuery = z.strictObject({
-  /** Also forgets the instance; its files stay. */
-  unregister: truth.optional(),
-  /** Also forgets it and deletes its files and logs. */
-  purge: truth.optional(),
-});
-export const domainQuery = z.strictObject({ target: text.optional() });
-export const auditQuery = z.strictObject({ limit: count(AUDIT_ROWS_MAX).optional() });
-export const logQuery = z.strictObject({
-  process: label.optional(),
-  id: label.optional(),
-  level: z.enum(["stdout", "stderr"], "expected stdout or stderr").optional(),
-  search: z.string().optional(),
-  /** A moment, or how long ago: `10m`. */
-  since: z.string().optional(),
-  limit: count(QUERY_LINES_MAX).optional(),
-});
-export type LogQueryFields = {
-  readonly [Key in keyof z.input<typeof logQuery>]: string | undefined;
+/** What stands between braces in a path. */
+export const PARAMETERS: Readonly<Record<string, z.ZodType>> = {
+  ref: refName,
+  host: z.string().meta({ description: "A custom host name" }),
+  token: z.string().meta({ description: "Number of a token", examples: ["3"] }),
 };
 
 /** What comes in, checked; throws REQUEST_INVALID with everything that is wrong with it. */
@@ -211,72 +108,4 @@ function describeIssue(issue: z.core.$ZodIssue, schema: z.ZodType): string[] {
   const message = issue.code === "invalid_key" ? issue.issues[0]?.message : issue.message;
   const where = issue.path.map(String).join(".");
   return [`${where === "" ? "" : `${where}: `}${message ?? issue.message}`];
-}
-
-const MS_PER_UNIT = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
-
-/**
- * Reads `10m`, `90s`, `2h`, `7d` as so long ago, or a moment in ISO 8601; throws REQUEST_INVALID.
- * @param now milliseconds since the epoch, as is the answer
- */
-export function parseSince(text: string, now: number): number {
-  const [, amount = "", unit = ""] = /^(\d{1,9})([smhd])$/.exec(text) ?? [];
-  if (unit !== "") return now - Number(amount) * MS_PER_UNIT[unit as keyof typeof MS_PER_UNIT];
-  const moment = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : Number.NaN;
-  if (Number.isFinite(moment)) return moment;
-  throw new TenError("REQUEST_INVALID", `Cannot read "${text}": expected a time`, {
-    hint: "Write how long ago, like 90s, 10m, 2h or 7d, or a moment like 2026-01-31T12:00:00Z",
-  });
-}
-
-function range({ min, max }: { min: number; max: number }): z.ZodNumber {
-  const rule = `expected a whole number from ${min} to ${max}`;
-  return z.int(rule).min(min, rule).max(max, rule);
-}
-
-/** A number as a query writes it. */
-function count(max: number): z.ZodType<number, string> {
-  const rule = `expected a whole number from 1 to ${max}`;
-  return z
-    .string()
-    .regex(/^\d{1,9}$/, rule)
-    .transform(Number)
-    .refine((number) => number >= 1 && number <= max, rule);
-}
-
-/** Milliseconds; null while there is nothing to tell. */
-export interface LatencyAnswer {
-  readonly average_ms: number | null;
-  readonly p50_ms: number | null;
-  readonly p95_ms: number | null;
-  readonly p99_ms: number | null;
-}
-
-export interface InstanceTelemetryAnswer {
-  readonly id: string;
-  readonly state: ReportedState;
-  readonly restarts: number;
-  readonly requests: number;
-  /** Answers of 500 and above. */
-  readonly errors: number;
-  readonly memory_bytes: number | null;
-  readonly latency: LatencyAnswer;
-}
-
-/** Counts since the server started. */
-export interface TelemetryAnswer {
-  readonly summary: {
-    /** By state; states that nobody is in are left out. */
-    readonly instances: Readonly<Partial<Record<ReportedState, number>>>;
-    readonly requests: number;
-    readonly requests_unrouted: number;
-    readonly restarts: number;
-    readonly memory_bytes: number;
-    readonly log_lines_stored: number;
-    readonly log_lines_dropped: number;
-    readonly latency: LatencyAnswer;
-    /** From the spawn to the first good health check. */
-    readonly wake: LatencyAnswer;
-  };
-  readonly instances: readonly InstanceTelemetryAnswer[];
 }

@@ -34,6 +34,7 @@ const TENANT_MAY = {
   "remove-domain": false,
   audit: false,
   telemetry: false,
+  openapi: false,
 } as const;
 
 export type Action = keyof typeof TENANT_MAY;

@@ -6,7 +6,7 @@ export type EnvFile =
   | { readonly kind: "problems"; readonly problems: readonly string[] };
 
 export const ENV_NAME_RULE = "letters, digits, _, . and -, not starting with a digit, . or -";
-const ENV_NAME = /^[A-Za-z_][A-Za-z0-9_.-]*$/;
+export const ENV_NAME = /^[A-Za-z_][A-Za-z0-9_.-]*$/;
 
 export function isEnvName(text: string): boolean {
   return ENV_NAME.test(text);

@@ -4,6 +4,8 @@ const CODES = {
   CONFIG_INVALID: { status: 422, exit: 2 },
   USAGE_INVALID: { status: 400, exit: 2 },
   REQUEST_INVALID: { status: 422, exit: 2 },
+  BODY_TOO_LARGE: { status: 413, exit: 2 },
+  MEDIA_TYPE_UNKNOWN: { status: 415, exit: 2 },
   REF_INVALID: { status: 422, exit: 2 },
   NOT_FOUND: { status: 404, exit: 1 },
   METHOD_UNKNOWN: { status: 405, exit: 1 },
@@ -26,12 +28,15 @@ const CODES = {
 } as const;
 
 export type ErrorCode = keyof typeof CODES;
+export const ERROR_CODES = Object.keys(CODES) as ErrorCode[];
 
 export interface ErrorDetails {
   /** What the reader can do about it. */
   readonly hint?: string;
   /** How long to wait before trying again, in milliseconds. */
   readonly retryAfterMs?: number;
+  /** The last lines that an instance wrote before its start failed. */
+  readonly log?: readonly string[];
   readonly cause?: unknown;
 }
 
@@ -40,6 +45,7 @@ export class TenError extends Error {
   readonly code: ErrorCode;
   readonly hint: string | undefined;
   readonly retryAfterMs: number | undefined;
+  readonly log: readonly string[] | undefined;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
@@ -47,6 +53,18 @@ export class TenError extends Error {
     this.code = code;
     this.hint = details.hint;
     this.retryAfterMs = details.retryAfterMs;
+    this.log = details.log;
+  }
+
+  /** The same error, with the last lines that an instance wrote before its start failed. */
+  withLog(log: readonly string[]): TenError {
+    const { hint, retryAfterMs, cause } = this;
+    return new TenError(this.code, this.message, {
+      ...(hint !== undefined && { hint }),
+      ...(retryAfterMs !== undefined && { retryAfterMs }),
+      cause,
+      log,
+    });
   }
 
   get status(): number {

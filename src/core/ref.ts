@@ -12,7 +12,7 @@ export type RefKey = string;
 export const LABEL_RULE =
   "1 to 63 characters of a-z, 0-9, - and _, starting and ending with a letter or a digit";
 
-const LABEL = /^[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?$/;
+export const LABEL = /^[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?$/;
 
 export function isLabel(text: string): boolean {
   return LABEL.test(text);

@@ -15,8 +15,17 @@ export const REPORTED_STATES = [
 ] as const;
 export type ReportedState = (typeof REPORTED_STATES)[number];
 
-export type Health =
-  "healthy" | "degraded" | "unhealthy" | "unknown" | "failed" | "asleep" | "stopped" | "disabled";
+export const HEALTHS = [
+  "healthy",
+  "degraded",
+  "unhealthy",
+  "unknown",
+  "failed",
+  "asleep",
+  "stopped",
+  "disabled",
+] as const;
+export type Health = (typeof HEALTHS)[number];
 
 /** What the server wants of an instance, kept across its own restarts. */
 export type Wanted = "running" | "asleep" | "stopped" | "disabled" | "failed";

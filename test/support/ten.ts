@@ -2,7 +2,7 @@
 import type { Subprocess } from "bun";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { InstanceAnswer } from "../../src/control/wire.ts";
+import type { InstanceAnswer } from "../../src/control/wire-instances.ts";
 import { bunSpawner } from "../../src/platform/spawner.ts";
 import { executable, ROOT } from "./executable.ts";
 import { openPlace, type Place, type PlaceOptions } from "./place.ts";

@@ -250,6 +250,12 @@ function matches({ service, id, stream }: LogFilter, line: LogLine): boolean {
   );
 }
 
+function headersOf({ headers, body }: RequestInit): Headers {
+  const all = new Headers(headers);
+  if (body !== undefined && !all.has("Content-Type")) all.set("Content-Type", "application/json");
+  return all;
+}
+
 export function lineOf(name: string, text: string, changes: Partial<LogLine> = {}): LogLine {
   const at = Date.UTC(2026, 0, 31, 12);
   return { at, ref: parseRef(name), stream: "stdout", text, ...changes };
@@ -316,9 +322,10 @@ export class ControlWorld implements AsyncDisposable {
     return this.store.tokens.create({ tenant, description: "" }, Date.now()).token;
   }
 
-  /** Asks at the administrator's socket. */
+  /** Asks at the administrator's socket; a body is JSON unless a header says otherwise. */
   ask(path: string, init: RequestInit = {}): Promise<Response> {
-    return fetch(`http://localhost${path}`, { ...init, unix: this.server.adminSocket });
+    const { adminSocket: unix } = this.server;
+    return fetch(`http://localhost${path}`, { ...init, headers: headersOf(init), unix });
   }
 
   /** Asks at the socket for strangers, as the proxy forwards it. */
@@ -326,7 +333,7 @@ export class ControlWorld implements AsyncDisposable {
     path: string,
     { token, headers, ...init }: RequestInit & { token?: string } = {},
   ): Promise<Response> {
-    const all = new Headers(headers);
+    const all = headersOf({ ...init, headers: headers ?? {} });
     if (token !== undefined) all.set("Authorization", `Bearer ${token}`);
     if (!all.has("X-Forwarded-For")) all.set("X-Forwarded-For", "203.0.113.7");
     const unix = this.server.innerSocket;

@@ -148,7 +148,7 @@ describe("what can't be used", () => {
     const chunked = new Blob([large]).stream();
     for (const body of [large, chunked]) {
       const response = await world.ask("/api/instances/spawn", { method: "POST", body });
-      expect(await failureOf(response)).toMatchObject({ status: 422, code: "REQUEST_INVALID" });
+      expect(await failureOf(response)).toMatchObject({ status: 413, code: "BODY_TOO_LARGE" });
     }
     expect(world.administration.orders).toEqual([]);
   });

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import type { TelemetryAnswer } from "../../../src/control/wire.ts";
+import type { TelemetryAnswer } from "../../../src/control/wire-telemetry.ts";
 import { parseRef } from "../../../src/core/ref.ts";
 import { ControlWorld } from "./fakes.ts";
 

@@ -1,0 +1,22 @@
+// Custom host names on the wire.
+import { z } from "zod";
+
+const text = z.string("expected a text");
+const host = text.meta({ examples: ["notes.alice.example"] });
+const target = text.meta({ examples: ["notes:alice", "notes"] });
+
+export const domainAnswer = z
+  .strictObject({
+    host,
+    target: target.describe("An instance, or a service for its instances by weight"),
+  })
+  .meta({ id: "Domain" });
+export type DomainAnswer = z.output<typeof domainAnswer>;
+
+export const domainBody = z.strictObject({ host, target });
+export type DomainBody = z.output<typeof domainBody>;
+
+export const domainQuery = z.strictObject({
+  target: target.optional().meta({ description: "Only if it leads there" }),
+});
+export type DomainQuery = z.output<typeof domainQuery>;

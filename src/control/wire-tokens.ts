@@ -1,0 +1,46 @@
+// Tokens and the audit trail on the wire.
+import { z } from "zod";
+import { count, label, limit, moment } from "./wire.ts";
+
+const DESCRIPTION_CHARS_MAX = 200;
+const AUDIT_ROWS_MAX = 10_000;
+
+const token = {
+  id: count,
+  tenant: label.nullable().describe("Null: an administrator's"),
+  description: z.string(),
+  created_at: moment,
+};
+
+export const tokenAnswer = z.strictObject(token).meta({ id: "Token" });
+export type TokenAnswer = z.output<typeof tokenAnswer>;
+
+export const newTokenAnswer = z
+  .strictObject({ ...token, token: z.string().describe("The token itself; shown only now") })
+  .meta({ id: "NewToken" });
+export type NewTokenAnswer = z.output<typeof newTokenAnswer>;
+
+export const tokenBody = z.strictObject({
+  tenant: label
+    .nullish()
+    .describe("Only for the instances with this id; without: an administrator's"),
+  description: z
+    .string("expected a text")
+    .max(DESCRIPTION_CHARS_MAX, `expected at most ${DESCRIPTION_CHARS_MAX} characters`)
+    .optional()
+    .describe("What it is for"),
+});
+export type TokenBody = z.input<typeof tokenBody>;
+
+export const auditQuery = z.strictObject({ limit: limit(AUDIT_ROWS_MAX).optional() });
+
+export const auditAnswer = z
+  .strictObject({
+    at: moment,
+    actor: z.string().describe("socket, or the number of a token: token 3"),
+    action: z.string(),
+    subject: z.string(),
+    outcome: z.string().describe("done, or the code of the error"),
+  })
+  .meta({ id: "AuditRow" });
+export type AuditAnswer = z.output<typeof auditAnswer>;
