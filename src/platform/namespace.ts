@@ -88,7 +88,10 @@ export class NamespaceLevel implements Level {
   recover(placement: Placement, child: ChildRef): Enclosure | null {
     const { launcher } = readLaunchStatus(this.#layout(placement).statusFile);
     if (launcher?.pid !== child.pid || launcher.startTime !== child.startTime) return null;
-    return this.#enclosure(placement, { owner: null, wrap: (argv) => argv });
+    return this.#enclosure(placement, {
+      owner: isRoot() ? this.#parts.userIdOf(placement.ref) : null,
+      wrap: (argv) => argv,
+    });
   }
 
   /** Removes what the launches of an instance have left. */

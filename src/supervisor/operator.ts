@@ -174,6 +174,7 @@ export class Operator implements Administration {
       idleMs: running ? idleMs(traffic, clock.now()) : null,
       restarts: instance.restarts,
       storageQuotaBytes: service.storageQuotaBytes,
+      gaps: launched === null ? [] : this.#supervisor.world.launcher.gaps(service),
     };
   }
 
