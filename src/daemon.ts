@@ -53,7 +53,13 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     inherited: claimsOf(store, options),
   });
   if (firewall !== null) opening.use(firewall);
-  const supervisor = openSupervisor(options, { store, logs, firewall: firewall ?? NO_FIREWALL });
+  const isolation = opening.use(openIsolation(dataDir, store));
+  const supervisor = openSupervisor(options, {
+    store,
+    logs,
+    isolation,
+    firewall: firewall ?? NO_FIREWALL,
+  });
   // Whatever fails below, no tenant is left without a server.
   opening.defer(() => supervisor.close());
   await takeOver(supervisor, bunSpawner);
@@ -120,9 +126,22 @@ function claimsOf({ instances, userIds }: Store, { config }: DaemonOptions): rea
   });
 }
 
+function openIsolation(dataDir: string, { userIds }: Store): Isolation {
+  return new Isolation({
+    dataDir,
+    userIdOf: (ref) => userIds.take(ref),
+    installLauncher: () => installLauncher(dataDir),
+  });
+}
+
 function openSupervisor(
   { config, domain, report }: DaemonOptions,
-  { store, logs, firewall }: { store: Store; logs: LogHub; firewall: Firewall },
+  {
+    store,
+    logs,
+    isolation,
+    firewall,
+  }: { store: Store; logs: LogHub; isolation: Isolation; firewall: Firewall },
 ): Supervisor {
   const { dataDir, maxRunning, maxStarting } = config.settings;
   const world: World = {
@@ -131,11 +150,7 @@ function openSupervisor(
     launcher: new Launcher({
       dataDir,
       spawner: bunSpawner,
-      isolation: new Isolation({
-        dataDir,
-        userIdOf: (ref) => store.userIds.take(ref),
-        installLauncher: () => installLauncher(dataDir),
-      }),
+      isolation,
       releaseUserId: (ref) => store.userIds.release(ref),
       ports: Ports.startingAnywhere(),
       firewall,

@@ -11,12 +11,13 @@ export interface ChildRef {
 }
 
 /**
- * How a process ended. "unstarted": its walls could not be built, so the application never ran. "unknown": it was
- * taken over, and only its parent is told.
+ * How a process ended. "outOfMemory": it reached its limit, or where that is null, the host's. "unstarted": its walls
+ * could not be built, so the application never ran. "unknown": it was taken over, and only its parent is told.
  */
 export type Exit =
   | { readonly kind: "code"; readonly code: number }
   | { readonly kind: "signal"; readonly signal: string }
+  | { readonly kind: "outOfMemory"; readonly limitBytes: number | null }
   | { readonly kind: "unstarted"; readonly reason: string }
   | { readonly kind: "unknown" };
 

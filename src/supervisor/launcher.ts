@@ -141,6 +141,11 @@ export class Launcher {
     return isLabel(service ?? "") && isLabel(id ?? "");
   }
 
+  /** Ends what is in the control groups of launches other than `kept`. */
+  async sweepGroups(kept: readonly SlotRef[]): Promise<void> {
+    await this.#parts.isolation.sweep(kept);
+  }
+
   /** Deletes the instance's own files. */
   async wipe(ref: InstanceRef): Promise<void> {
     await rm(this.instanceDirectory(ref), { recursive: true, force: true });

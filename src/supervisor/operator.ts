@@ -53,15 +53,20 @@ export class Operator implements Administration {
   }
 
   async memory(refs: readonly InstanceRef[]): Promise<ReadonlyMap<string, number>> {
-    const pids = new Map<number, string>();
+    const groups = new Map<number, string>();
+    const marks = new Map<string, string>();
     for (const ref of refs) {
-      const pid = this.#supervisor.find(ref)?.launched?.child.ref.pid;
-      if (pid !== undefined) pids.set(pid, formatRef(ref));
+      const launched = this.#supervisor.find(ref)?.launched ?? null;
+      if (launched === null) continue;
+      const { child, slot } = launched;
+      // What changes its environment still is in the group, what leaves the group still has the mark.
+      for (const pid of [child.ref.pid, child.app]) groups.set(pid, formatRef(ref));
+      marks.set(this.#supervisor.world.launcher.mark(ref, slot), formatRef(ref));
     }
     const bytes = new Map<string, number>();
-    if (pids.size === 0) return bytes;
-    for (const { group, memoryBytes } of await listProcesses()) {
-      const key = pids.get(group);
+    if (groups.size === 0) return bytes;
+    for (const { group, mark, memoryBytes } of await listProcesses()) {
+      const key = groups.get(group) ?? marks.get(mark ?? "");
       if (key !== undefined) bytes.set(key, (bytes.get(key) ?? 0) + memoryBytes);
     }
     return bytes;
@@ -168,7 +173,7 @@ export class Operator implements Administration {
       health: reportHealth(state),
       reason: reportReason(state),
       endpoint: running ? state.endpoint : null,
-      pid: launched?.child.ref.pid ?? null,
+      pid: launched?.child.app ?? null,
       port: launched?.port ?? null,
       uptimeMs: launched === null ? null : Math.max(0, clock.wall() - launched.startedAt),
       idleMs: running ? idleMs(traffic, clock.now()) : null,

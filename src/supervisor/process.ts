@@ -64,7 +64,8 @@ export class InstanceProcess {
     void child.exited.then((exit) => {
       journal.exited(describeExit(exit));
       send({ kind: "exited", launch, exit });
-      if (!restsNext()) logs.note(ref, `ten: the process ${describeExit(exit)}`);
+      if (!restsNext() || exit.kind === "outOfMemory")
+        logs.note(ref, `ten: the process ${describeExit(exit)}`);
     });
     void child.gone.then(() => this.#bury(launched, launch));
   }

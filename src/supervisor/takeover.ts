@@ -50,15 +50,15 @@ async function adoptable(
   return null;
 }
 
-/** Ends every process that bears the mark of a launch and is not supervised. */
+/** Ends every process that bears the mark of a launch, or is in its control groups, and is not supervised. */
 async function sweep(supervisor: Supervisor, spawner: Spawner): Promise<void> {
   const { launcher } = supervisor.world;
-  const supervised = new Set(
-    [...supervisor.actors()].flatMap(({ ref, launched }) =>
-      launched === null ? [] : [launcher.mark(ref, launched.slot)],
-    ),
+  const kept = [...supervisor.actors()].flatMap(({ ref, launched }) =>
+    launched === null ? [] : [{ ref, slot: launched.slot }],
   );
-  await spawner.sweep((mark) => launcher.isMark(mark) && !supervised.has(mark));
+  const marks = new Set(kept.map(({ ref, slot }) => launcher.mark(ref, slot)));
+  await spawner.sweep((mark) => launcher.isMark(mark) && !marks.has(mark));
+  await launcher.sweepGroups(kept);
 }
 
 function startAgain({ actor, row }: Resumed): void {

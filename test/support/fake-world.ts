@@ -39,6 +39,10 @@ export class FakeChild implements Child {
     this.env = env;
   }
 
+  get app(): number {
+    return this.ref.pid;
+  }
+
   /** False: a stranger has its port. */
   listens = true;
 

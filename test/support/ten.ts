@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { InstanceAnswer } from "../../src/control/wire-instances.ts";
 import { removeFirewall } from "../../src/platform/firewall.ts";
+import { ControlGroups } from "../../src/platform/cgroup.ts";
 import { bunSpawner } from "../../src/platform/spawner.ts";
 import { executable, ROOT } from "./executable.ts";
 import { openPlace, type Place, type PlaceOptions } from "./place.ts";
@@ -199,6 +200,7 @@ export class Ten implements AsyncDisposable {
     await this.#end("SIGTERM");
     // After a SIGKILL nobody but the mark in their environment knows the tenants.
     await bunSpawner.sweep((mark) => mark.startsWith(`${this.dataDir}/`));
+    await removeGroups(this.dataDir);
     if (this.#wasKilled) removeFirewall(this.dataDir);
     this.#place.remove();
   }
@@ -237,4 +239,11 @@ export class Ten implements AsyncDisposable {
       TENEMENT_DATA_DIR: this.#place.dataDir,
     };
   }
+}
+
+/** Ends what no mark told of, and removes the groups that a killed server has left. */
+async function removeGroups(dataDir: string): Promise<void> {
+  const groups = new ControlGroups({ dataDir });
+  await groups.sweep([]);
+  groups.close();
 }
