@@ -35,7 +35,6 @@ export function viewOf(name: string, changes: Partial<InstanceView> = {}): Insta
     idleMs: null,
     restarts: 0,
     storageQuotaBytes: null,
-    gaps: [],
     ...changes,
   };
 }
