@@ -2,12 +2,8 @@
 // the application's port, which only this network has. A process of its own, with the application's user.
 #define _GNU_SOURCE
 #include "launcher.h"
+#include "relay.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -16,24 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-// Connections at a time: further ones wait in the backlog. Each holds two buffers while it lives.
-enum { CONNECTIONS_MAX = 256, BUFFER_BYTES = 16384, BACKLOG = 128 };
-// How often a port that does not listen yet is tried: often at first, since somebody may wait for it.
-enum { TRY_AGAIN_MIN_MS = 1, TRY_AGAIN_MAX_MS = 20 };
-
-struct direction {
-  int from, to;
-  size_t length, sent; // of what is in the buffer
-  bool ended;          // nothing more will be read
-  bool closed;         // and the other side has been told
-  char buffer[BUFFER_BYTES];
-};
-
-struct connection {
-  struct direction in, out;
-};
-
-static struct connection *connections[CONNECTIONS_MAX];
+enum { BACKLOG = 128 };
 
 // Bound here, before any wall; it listens once the application does, so that "accepts" means "is ready".
 int listen_for_forward(const char *path) {
@@ -48,115 +27,8 @@ int listen_for_forward(const char *path) {
   return fd;
 }
 
-static bool is_again(ssize_t result) { return result < 0 && (errno == EAGAIN || errno == EINTR); }
-
-static int connect_application(int port) {
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
-  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  // A loopback connection succeeds or fails at once, so it may block.
-  if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) == 0) {
-    fcntl(fd, F_SETFL, O_NONBLOCK);
-    return fd;
-  }
-  close(fd);
-  return -1;
-}
-
-static void await_application(int port) {
-  int pause = TRY_AGAIN_MIN_MS;
-  int fd;
-  while ((fd = connect_application(port)) < 0) {
-    poll(NULL, 0, pause);
-    if (pause < TRY_AGAIN_MAX_MS) pause *= 2;
-  }
-  close(fd);
-}
-
-static void accept_one(int listener, int slot, int port) {
-  int client = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-  if (client < 0) {
-    // Out of descriptors, say: asking again at once would only burn the processor.
-    if (!is_again(client)) poll(NULL, 0, TRY_AGAIN_MAX_MS);
-    return;
-  }
-  int server = connect_application(port);
-  struct connection *connection = server < 0 ? NULL : calloc(1, sizeof *connection);
-  if (connection == NULL) {
-    close(client);
-    if (server >= 0) close(server);
-    return;
-  }
-  connection->in.from = connection->out.to = client;
-  connection->in.to = connection->out.from = server;
-  connections[slot] = connection;
-}
-
-static void fill(struct direction *direction) {
-  if (direction->ended || direction->length > 0) return;
-  ssize_t got = read(direction->from, direction->buffer, BUFFER_BYTES);
-  if (got > 0)
-    direction->length = (size_t)got;
-  else if (!is_again(got))
-    direction->ended = true;
-}
-
-// False when the receiver is gone.
-static bool drain(struct direction *direction) {
-  while (direction->sent < direction->length) {
-    ssize_t put = send(direction->to, direction->buffer + direction->sent, direction->length - direction->sent, MSG_NOSIGNAL);
-    if (put < 0) return is_again(put);
-    direction->sent += (size_t)put;
-  }
-  direction->length = direction->sent = 0;
-  if (direction->ended && !direction->closed) {
-    shutdown(direction->to, SHUT_WR);
-    direction->closed = true;
-  }
-  return true;
-}
-
-static void move_on(int slot) {
-  struct connection *connection = connections[slot];
-  fill(&connection->in);
-  fill(&connection->out);
-  bool alive = drain(&connection->in) && drain(&connection->out);
-  if (alive && !(connection->in.closed && connection->out.closed)) return;
-  close(connection->in.from);
-  close(connection->in.to);
-  free(connection);
-  connections[slot] = NULL;
-}
-
-// A side is read while there is room for what it says, and watched for room while something waits for it.
-static short interest(const struct direction *says, const struct direction *hears) {
-  short events = 0;
-  if (!says->ended && says->length == 0) events |= POLLIN;
-  if (hears->length > 0) events |= POLLOUT;
-  return events;
-}
-
-static void watch(struct pollfd *source, int fd, short events) {
-  // With no interest the descriptor is left out: a hang-up would be reported over and over.
-  *source = (struct pollfd){events == 0 ? -1 : fd, events, 0};
-}
-
-static _Noreturn void forward(int listener, int port) {
-  static struct pollfd sources[1 + 2 * CONNECTIONS_MAX];
-  for (;;) {
-    int free_slot = -1;
-    for (int i = 0; i < CONNECTIONS_MAX; i++) {
-      struct connection *c = connections[i];
-      if (c == NULL) free_slot = i;
-      watch(&sources[1 + 2 * i], c == NULL ? -1 : c->in.from, c == NULL ? 0 : interest(&c->in, &c->out));
-      watch(&sources[2 + 2 * i], c == NULL ? -1 : c->out.from, c == NULL ? 0 : interest(&c->out, &c->in));
-    }
-    watch(&sources[0], listener, free_slot < 0 ? 0 : POLLIN);
-    if (poll(sources, 1 + 2 * CONNECTIONS_MAX, -1) < 0) continue;
-    for (int i = 0; i < CONNECTIONS_MAX; i++)
-      if (connections[i] != NULL && (sources[1 + 2 * i].revents | sources[2 + 2 * i].revents) != 0) move_on(i);
-    if (sources[0].revents != 0 && free_slot >= 0) accept_one(listener, free_slot, port);
-  }
-}
+static int port;
+static int connect_application(void) { return connect_loopback(port); }
 
 // Forks; returns in the caller only.
 void start_forwarder(const struct options *options, int listener) {
@@ -170,7 +42,8 @@ void start_forwarder(const struct options *options, int listener) {
   become(options);
   forbid_new_privileges();
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-  await_application(options->forward_port);
+  port = options->forward_port;
+  await_target(connect_application);
   if (listen(listener, BACKLOG) < 0) fail("listen for the forwarder");
-  forward(listener, options->forward_port);
+  relay_connections(listener, connect_application);
 }

@@ -29,6 +29,7 @@ struct options {
   struct list hides;
   struct list reads;
   struct list writes;
+  struct list devices; // shown inside, to a group of theirs that the application is put in
   struct list socket_outsides; // bound at the inside path of the same index
   struct list socket_insides;
   const char *tmp;       // NULL: a tmpfs

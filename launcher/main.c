@@ -146,11 +146,19 @@ static int run_behind_walls(const struct options *options, struct arguments argu
   return status;
 }
 
+// An application whose launcher was killed would run on with nobody to tell how it ends.
+static void die_with(pid_t launcher) {
+  if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0) fail("ask for the launcher's end");
+  if (getppid() != launcher) _exit(EXIT_LAUNCH); // it has ended already
+}
+
 static int run_without_walls(const struct options *options) {
   if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0) fail("become the subreaper");
+  pid_t launcher = getpid();
   pid_t app = fork();
   if (app < 0) fail("fork");
   if (app == 0) {
+    die_with(launcher);
     note("app %d", getpid());
     run_application(options);
   }

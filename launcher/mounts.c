@@ -186,15 +186,24 @@ static void seal(const struct place *place) {
   if (syscall(SYSCALL_MOUNT_SETATTR, place->tree, "", AT_EMPTY_PATH, &change, sizeof change) < 0) fail(place->path);
 }
 
-static const char *const DEVICES[] = {"null", "zero", "full", "random", "urandom", "tty"};
+static const char *const DEVICES[] = {"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty"};
 enum { DEVICE_COUNT = sizeof DEVICES / sizeof *DEVICES };
 
-static void copy_devices(int trees[DEVICE_COUNT]) {
-  for (int i = 0; i < DEVICE_COUNT; i++) {
-    char path[32];
-    snprintf(path, sizeof path, "/dev/%s", DEVICES[i]);
-    trees[i] = copy_tree(path);
-    if (trees[i] < 0 && i == 0) fail(path);
+// Copies of the devices: those that everybody gets, then those that were asked for.
+struct devices {
+  const char *paths[DEVICE_COUNT + LIST_MAX];
+  int trees[DEVICE_COUNT + LIST_MAX];
+  int count;
+};
+
+static void copy_devices(struct devices *devices, const struct list *wanted) {
+  for (int i = 0; i < DEVICE_COUNT + wanted->count; i++) {
+    const char *path = i < DEVICE_COUNT ? DEVICES[i] : wanted->items[i - DEVICE_COUNT];
+    int tree = copy_tree(path);
+    if (tree < 0 && (i == 0 || i >= DEVICE_COUNT)) fail(path);
+    if (tree < 0) continue;
+    devices->paths[devices->count] = path;
+    devices->trees[devices->count++] = tree;
   }
 }
 
@@ -202,14 +211,10 @@ static void link_device(const char *target, const char *path) {
   if (symlink(target, path) < 0) fail(path);
 }
 
-static void build_devices(const int trees[DEVICE_COUNT]) {
+static void build_devices(const struct devices *devices) {
   struct place place = {HIDE, "/dev", -1};
   put(&place);
-  for (int i = 0; i < DEVICE_COUNT; i++) {
-    char path[32];
-    snprintf(path, sizeof path, "/dev/%s", DEVICES[i]);
-    if (trees[i] >= 0) attach_at(trees[i], path);
-  }
+  for (int i = 0; i < devices->count; i++) attach_at(devices->trees[i], devices->paths[i]);
   attach_at(new_tmpfs("1777", "64m"), "/dev/shm");
   const unsigned long flags = 2 | 8; // MS_NOSUID, MS_NOEXEC
   if (mkdir("/dev/pts", 0755) == 0 && mount("devpts", "/dev/pts", "devpts", flags, "newinstance,ptmxmode=0666") == 0)
@@ -259,15 +264,15 @@ void build_view(const struct options *options) {
   const unsigned long private = 0x4000 | 0x40000; // MS_REC, MS_PRIVATE
   if (mount(NULL, "/", NULL, private, NULL) < 0) fail("make mounts private");
   static struct view view;
-  int devices[DEVICE_COUNT];
-  copy_devices(devices);
+  static struct devices devices;
+  copy_devices(&devices, &options->devices);
   add_hides(&view, options);
   add_reads(&view, options);
   add_writes(&view, options);
   add_temporary(&view, options);
   add_resolver(&view);
   protect_everything();
-  if (wall(WALL_DEVICES)) build_devices(devices);
+  if (wall(WALL_DEVICES)) build_devices(&devices);
   qsort(view.places, (size_t)view.count, sizeof *view.places, by_depth);
   for (int i = 0; i < view.count; i++) put(&view.places[i]);
   for (int i = 0; i < view.count; i++) seal(&view.places[i]);

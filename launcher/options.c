@@ -11,7 +11,7 @@
 
 enum option_id {
   OPT_STATUS = 1, OPT_CGROUP, OPT_WALLS, OPT_ROOTLESS, OPT_UID, OPT_GID, OPT_HIDE, OPT_READ, OPT_WRITE,
-  OPT_SOCKET_DIR, OPT_TMP, OPT_BIND_PORT, OPT_CHDIR, OPT_HOSTNAME, OPT_PRIVATE_NET, OPT_FORWARD,
+  OPT_SOCKET_DIR, OPT_TMP, OPT_BIND_PORT, OPT_CHDIR, OPT_HOSTNAME, OPT_PRIVATE_NET, OPT_FORWARD, OPT_DEVICE,
 };
 
 static const struct option LONG_OPTIONS[] = {
@@ -31,6 +31,7 @@ static const struct option LONG_OPTIONS[] = {
   {"hostname", required_argument, NULL, OPT_HOSTNAME},
   {"private-net", no_argument, NULL, OPT_PRIVATE_NET},
   {"forward", required_argument, NULL, OPT_FORWARD},
+  {"device", required_argument, NULL, OPT_DEVICE},
   {NULL, 0, NULL, 0},
 };
 
@@ -79,6 +80,12 @@ static void set_forward(struct options *options, char *pair) {
   options->forward_port = (int)parse_number(port, "--forward", 65535);
 }
 
+// Below /dev: the directory is built anew inside.
+static void add_device(struct options *options, const char *path) {
+  if (strncmp(path, "/dev/", 5) != 0 || strchr(path + 5, '/') != NULL) refuse("--device", "not a device directly below /dev");
+  append(&options->devices, absolute(path, "--device"), "--device");
+}
+
 static void apply(struct options *o, int id, char *value) {
   switch (id) {
   case OPT_STATUS: o->status = value; break;
@@ -97,6 +104,7 @@ static void apply(struct options *o, int id, char *value) {
   case OPT_HOSTNAME: o->hostname = value; break;
   case OPT_PRIVATE_NET: o->private_net = true; break;
   case OPT_FORWARD: set_forward(o, value); break;
+  case OPT_DEVICE: add_device(o, value); break;
   default: _exit(EXIT_USAGE); // getopt has said why
   }
 }
@@ -104,7 +112,7 @@ static void apply(struct options *o, int id, char *value) {
 static bool has_wall_options(const struct options *o) {
   return o->rootless || o->uid != 0 || o->gid != 0 || o->hides.count > 0 || o->reads.count > 0 ||
          o->writes.count > 0 || o->socket_insides.count > 0 || o->tmp != NULL || o->bind_port != 0 ||
-         o->private_net;
+         o->devices.count > 0 || o->private_net;
 }
 
 // What would leave a wall open is refused here rather than guessed at.

@@ -6,6 +6,7 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -26,12 +27,25 @@ void drop_capabilities(unsigned keep) {
   if (syscall(SYS_capset, &header, sets) < 0) fail("drop capabilities");
 }
 
+// Of all groups only those whose devices were asked for are kept: /dev/kvm belongs to one on most systems.
+static void join_device_groups(const struct list *devices) {
+  gid_t groups[LIST_MAX];
+  int count = 0;
+  for (int i = 0; i < devices->count; i++) {
+    struct stat facts;
+    if (stat(devices->items[i], &facts) < 0) fail(devices->items[i]);
+    // The administrator's group opens much more than a device.
+    if (facts.st_gid != 0) groups[count++] = facts.st_gid;
+  }
+  if (setgroups((size_t)count, groups) < 0) fail("change the groups");
+}
+
 // Turns into the instance's user. Rootless the user stays, and so do its supplementary groups: a user
 // namespace with a single mapping can't drop them.
 void become(const struct options *options) {
   if (wall(WALL_CAPABILITIES)) drop_bounding_set();
   if (!options->rootless) {
-    if (wall(WALL_GROUPS) && setgroups(0, NULL) < 0) fail("drop groups");
+    if (wall(WALL_GROUPS)) join_device_groups(&options->devices);
     if (setresgid(options->gid, options->gid, options->gid) < 0) fail("change the group");
     if (wall(WALL_UID) && setresuid(options->uid, options->uid, options->uid) < 0) fail("change the user");
   }

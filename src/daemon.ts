@@ -1,7 +1,9 @@
 // Composition root of the server: opens everything in order, closes it in reverse.
 import { type ControlServer, openControl } from "./control/server.ts";
+import type { Claim } from "./core/firewall.ts";
 import type { Config } from "./core/service.ts";
 import { systemClock } from "./platform/clock.ts";
+import { type Firewall, NO_FIREWALL, openFirewall } from "./platform/firewall.ts";
 import { Isolation } from "./platform/isolation.ts";
 import { installLauncher } from "./platform/launcher-file.ts";
 import { lockDirectory } from "./platform/lock.ts";
@@ -45,10 +47,23 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   opening.use(lockDirectory(dataDir));
   const store = opening.use(openStore(dataDir));
   const logs = opening.use(await openLogs(options));
-  const supervisor = openSupervisor(options, { store, logs });
+  const firewall = openFirewall({
+    dataDir,
+    clock: systemClock,
+    inherited: claimsOf(store, options),
+  });
+  if (firewall !== null) opening.use(firewall);
+  const isolation = opening.use(openIsolation(dataDir, store));
+  const supervisor = openSupervisor(options, {
+    store,
+    logs,
+    isolation,
+    firewall: firewall ?? NO_FIREWALL,
+  });
   // Whatever fails below, no tenant is left without a server.
   opening.defer(() => supervisor.close());
   await takeOver(supervisor, bunSpawner);
+  firewall?.forgetInherited();
   const address = { port: options.listen.port };
   const control = await openControl({
     administration: new Operator(supervisor),
@@ -102,9 +117,31 @@ function openLogs({ config, report }: DaemonOptions): Promise<LogHub> {
   });
 }
 
+/** What the launches of an earlier server claim of the firewall. */
+function claimsOf({ instances, userIds }: Store, { config }: DaemonOptions): readonly Claim[] {
+  return instances.list().flatMap(({ child, ref }) => {
+    if (child === null) return [];
+    const { allowMetadata = false } = config.services.get(ref.service) ?? {};
+    return [{ port: child.port, owner: userIds.find(ref), allowMetadata }];
+  });
+}
+
+function openIsolation(dataDir: string, { userIds }: Store): Isolation {
+  return new Isolation({
+    dataDir,
+    userIdOf: (ref) => userIds.take(ref),
+    installLauncher: () => installLauncher(dataDir),
+  });
+}
+
 function openSupervisor(
   { config, domain, report }: DaemonOptions,
-  { store, logs }: { store: Store; logs: LogHub },
+  {
+    store,
+    logs,
+    isolation,
+    firewall,
+  }: { store: Store; logs: LogHub; isolation: Isolation; firewall: Firewall },
 ): Supervisor {
   const { dataDir, maxRunning, maxStarting } = config.settings;
   const world: World = {
@@ -113,13 +150,10 @@ function openSupervisor(
     launcher: new Launcher({
       dataDir,
       spawner: bunSpawner,
-      isolation: new Isolation({
-        dataDir,
-        userIdOf: (ref) => store.userIds.take(ref),
-        installLauncher: () => installLauncher(dataDir),
-      }),
+      isolation,
       releaseUserId: (ref) => store.userIds.release(ref),
       ports: Ports.startingAnywhere(),
+      firewall,
       logs,
       serverEnv: process.env,
     }),

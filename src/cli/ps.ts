@@ -50,8 +50,23 @@ async function renderPs(context: Context, all: boolean): Promise<string> {
   const shown = all ? instances : instances.filter(({ state }) => !isAtRest(state));
   if (context.json) return `${JSON.stringify(shown, null, 2)}\n`;
   const table = renderTable(columnsOf(context), shown);
+  if (context.globals.quiet) return table;
   const rest = all ? "" : renderRest(instances);
-  return rest === "" || context.globals.quiet ? table : `${table}${rest}\n`;
+  return [table, rest, renderGaps(instances)].filter((part) => part !== "").join("");
+}
+
+/** `walls missing around 2 instances: they … (ten doctor)`, a line for each gap. */
+function renderGaps(instances: readonly InstanceAnswer[]): string {
+  const gaps = new Map<string, number>();
+  for (const gap of instances.flatMap((instance) => instance.gaps)) {
+    gaps.set(gap, (gaps.get(gap) ?? 0) + 1);
+  }
+  return [...gaps]
+    .map(([gap, count]) => {
+      const whom = count === 1 ? "1 instance" : `${count} instances`;
+      return `walls missing around ${whom}: ${gap} (ten doctor)\n`;
+    })
+    .join("");
 }
 
 function isAtRest(state: ReportedState): boolean {
@@ -64,7 +79,7 @@ function renderRest(instances: readonly InstanceAnswer[]): string {
     const count = instances.filter((instance) => instance.state === state).length;
     return count === 0 ? [] : [`${count} ${state}`];
   });
-  return counts.length === 0 ? "" : `and ${counts.join(", ")} (ten ps -a)`;
+  return counts.length === 0 ? "" : `and ${counts.join(", ")} (ten ps -a)\n`;
 }
 
 function columnsOf(context: Context): readonly Column<InstanceAnswer>[] {

@@ -201,6 +201,7 @@ function describe(
     health: view.health,
     weight: view.weight,
     storage_quota_bytes: view.storageQuotaBytes,
+    gaps: [...view.gaps],
   };
 }
 

@@ -29,6 +29,9 @@ export const instanceAnswer = z
       .nullable()
       .describe("A measurement not older than a minute or so; null before the first"),
     storage_quota_bytes: count.nullable(),
+    gaps: z
+      .array(z.string())
+      .describe("Walls that its level of isolation has and this host can't build, a sentence each"),
   })
   .meta({ id: "Instance" });
 export type InstanceAnswer = z.output<typeof instanceAnswer>;

@@ -11,12 +11,13 @@ export interface ChildRef {
 }
 
 /**
- * How a process ended. "unstarted": its walls could not be built, so the application never ran. "unknown": it was
- * taken over, and only its parent is told.
+ * How a process ended. "outOfMemory": it reached its limit, or where that is null, the host's. "unstarted": its walls
+ * could not be built, so the application never ran. "unknown": it was taken over, and only its parent is told.
  */
 export type Exit =
   | { readonly kind: "code"; readonly code: number }
   | { readonly kind: "signal"; readonly signal: string }
+  | { readonly kind: "outOfMemory"; readonly limitBytes: number | null }
   | { readonly kind: "unstarted"; readonly reason: string }
   | { readonly kind: "unknown" };
 
@@ -75,14 +76,6 @@ export type InstanceState =
   /** Gave up. */
   | { readonly kind: "failed"; readonly reason: string };
 
-/**
- * A second process of a running instance: its successor, still starting, or its predecessor, draining and stopping.
- * What the names of the states say of the first process they say of this one.
- */
-export type Other = { readonly launch: number } & (
-  StateOf<"starting"> | Omit<StateOf<"draining">, "after"> | Omit<StateOf<"stopping">, "after">
-);
-
 export type StateOf<Kind extends InstanceState["kind"]> = Extract<InstanceState, { kind: Kind }>;
 
 /** Where an instance goes when its process is gone. */
@@ -99,11 +92,8 @@ export const MISSED_MAX = 3;
 export interface Instance {
   readonly ref: InstanceRef;
   readonly state: InstanceState;
-  /** Numbers the launch that the state is about, or the latest; answers about any other are ignored. */
+  /** Numbers the current or latest launch; answers about an earlier one are ignored. */
   readonly launch: number;
-  /** Launches so far. */
-  readonly launches: number;
-  readonly other: Other | null;
   /** Moments of the crashes that still count, oldest first. */
   readonly crashes: readonly number[];
   /** Restarts after crashes since the server started. */
@@ -122,8 +112,6 @@ export type Event =
   /** Nothing that the launch started is left. */
   | { readonly kind: "gone"; readonly launch: number }
   | { readonly kind: "rest"; readonly to: RestGoal }
-  /** An operator wants a new process in the place of the running one, without a gap. */
-  | { readonly kind: "replace" }
   /** A deadline has come, or the traffic has changed. */
   | { readonly kind: "tick" };
 
@@ -137,17 +125,9 @@ export type Effect =
   | { readonly kind: "launch"; readonly launch: number }
   /** Null: whichever of the port and the socket it listens on. */
   | { readonly kind: "probe"; readonly launch: number; readonly endpoint: Endpoint | null }
-  | {
-      readonly kind: "signal";
-      readonly launch: number;
-      readonly signal: StopSignal | "SIGKILL";
-    }
+  | { readonly kind: "signal"; readonly signal: StopSignal | "SIGKILL" }
   /** Lets the waiting requests through. */
   | { readonly kind: "admit"; readonly endpoint: Endpoint }
-  /** A successor serves, and its predecessor is leaving. */
-  | { readonly kind: "replaced" }
-  /** No successor serves; what ran before still does, if anything. */
-  | { readonly kind: "unreplaced"; readonly reason: string }
   /** Answers the waiting requests. */
   | ({ readonly kind: "refuse" } & Refusal);
 
@@ -169,10 +149,8 @@ export interface Facts {
 export interface Traffic {
   /** Open leases of every kind: while there is one, the idle clock stands still. */
   readonly open: number;
-  /** Open leases that draining waits for, of the launch that the state is about: requests, not tunnels. */
+  /** Open leases that draining waits for: requests, not tunnels. */
   readonly busy: number;
-  /** The same of the other process. */
-  readonly otherBusy: number;
   readonly lastActiveAt: number;
 }
 
@@ -183,5 +161,5 @@ export interface Step {
 
 /** An instance without a process. */
 export function newInstance(ref: InstanceRef, state: InstanceState = { kind: "asleep" }): Instance {
-  return { ref, state, launch: 0, launches: 0, other: null, crashes: [], restarts: 0 };
+  return { ref, state, launch: 0, crashes: [], restarts: 0 };
 }

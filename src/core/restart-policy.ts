@@ -1,8 +1,10 @@
 // After a process ended: restart it, and when; or leave it; or give up.
+import { unreachable } from "./assert.ts";
 import type { Exit } from "./instance.ts";
 import type { RestartPolicy, RestartSettings } from "./service.ts";
 
 const JITTER_MAX = 0.1;
+const MEGABYTE = 1024 * 1024;
 
 export function restartsAfter(policy: RestartPolicy, exit: Exit): boolean {
   if (policy === "always") return true;
@@ -38,9 +40,17 @@ export function describeExit(exit: Exit): string {
       return `exited with code ${exit.code}`;
     case "signal":
       return `was ended by ${exit.signal}`;
+    case "outOfMemory":
+      return `was killed: out of memory (${describeLimit(exit.limitBytes)})`;
     case "unstarted":
       return `did not run: ${exit.reason}`;
     case "unknown":
       return "ended while another server watched it";
+    default:
+      return unreachable(exit);
   }
+}
+
+function describeLimit(bytes: number | null): string {
+  return bytes === null ? "the host had none left" : `limit ${Math.round(bytes / MEGABYTE)} MB`;
 }

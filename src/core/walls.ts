@@ -1,5 +1,7 @@
 // The walls of one instance: what is hidden, what is shown, and how the launcher is told. Paths are absolute.
 
+import type { Service } from "./service.ts";
+
 /** The user ids of walled instances: systemd's range for users that exist while a service runs, given to no person. */
 export const USER_ID_MIN = 61_184;
 export const USER_ID_MAX = 65_519;
@@ -23,6 +25,33 @@ export interface Walls {
   readonly port: number;
   readonly hostname: string;
   readonly cwd: string;
+}
+
+/** How much of the walls a host can build. */
+export interface WallHost {
+  /** Version of the kernel's Landlock; null: it has none. */
+  readonly landlock: number | null;
+  /** Why there is no firewall between tenants; null: there is one. */
+  readonly firewall: string | null;
+}
+
+/** Versions of Landlock that fence ports, and abstract sockets and signals. */
+export const LANDLOCK_PORTS = 4;
+export const LANDLOCK_SCOPES = 6;
+
+/** What the level of a service keeps from its tenants on a better host than this one, a sentence for each. */
+export function findWallGaps(service: Service, { landlock, firewall }: WallHost): string[] {
+  if (service.isolation !== "namespace" || service.network === "private") return [];
+  const gaps: string[] = [];
+  if (firewall !== null) {
+    gaps.push(`they reach other tenants' ports and a cloud's metadata service: ${firewall}`);
+  }
+  if (landlock === null || landlock < LANDLOCK_PORTS) {
+    gaps.push("they can bind free ports and reach abstract sockets: the kernel is too old");
+  } else if (landlock < LANDLOCK_SCOPES) {
+    gaps.push("they can reach abstract sockets of others: the kernel is too old");
+  }
+  return gaps;
 }
 
 /** Where every walled process has files of its own instead of the host's. */

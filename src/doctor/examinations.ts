@@ -1,12 +1,13 @@
 // All that the host is examined for. What is examined elsewhere beside what it is about is only listed here.
 import type { Finding } from "../core/finding.ts";
 import type { Host } from "../platform/host.ts";
+import { examineFirewall } from "./firewall.ts";
 import { examineKernel } from "./kernel.ts";
 
 type Examination = (host: Host) => readonly Finding[] | Promise<readonly Finding[]>;
 
 /** Findings of one group follow each other in this order. */
-const EXAMINATIONS: readonly Examination[] = [examineKernel];
+const EXAMINATIONS: readonly Examination[] = [examineKernel, (host) => examineFirewall(host)];
 
 /** Everything that is found, group by group at the reader's leave; changes nothing on the host. */
 export async function examineHost(host: Host): Promise<readonly Finding[]> {

@@ -1,12 +1,13 @@
 // The kernel: its version, and Landlock, which fences ports, abstract sockets and signals.
 import { type Finding, fine } from "../core/finding.ts";
+import { LANDLOCK_PORTS, LANDLOCK_SCOPES } from "../core/walls.ts";
 import type { Host } from "../platform/host.ts";
 
 /** The oldest kernel that the launcher builds its walls on. */
 const KERNEL_MIN = [5, 12] as const;
 /** Versions of Landlock, and of Linux, that bring rules for ports, and for abstract sockets and signals. */
-const PORTS = { landlock: 4, linux: "6.7" } as const;
-const SCOPES = { landlock: 6, linux: "6.12" } as const;
+const PORTS = { landlock: LANDLOCK_PORTS, linux: "6.7" } as const;
+const SCOPES = { landlock: LANDLOCK_SCOPES, linux: "6.12" } as const;
 
 export function examineKernel(host: Host): readonly Finding[] {
   if (host.platform === "linux") return [describeVersion(host), describeLandlock(host)];

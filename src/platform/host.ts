@@ -4,7 +4,7 @@ import { landlockVersion } from "./landlock.ts";
 import { isRoot } from "./owner.ts";
 
 /** Where administrators' programs are, which the PATH of ordinary users often lacks. */
-const SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+export const SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 export interface Host {
   readonly platform: NodeJS.Platform;

@@ -1,41 +1,44 @@
 // The levels of isolation: what a host can provide, and how an instance is enclosed.
-import { lchownSync, lstatSync, mkdirSync, rmSync } from "node:fs";
-import { dirname } from "node:path";
 import { unreachable } from "../core/assert.ts";
 import { TenError } from "../core/errors.ts";
-import { socketPathOf } from "../core/launch-plan.ts";
-import type { InstanceRef } from "../core/ref.ts";
+import { type InstanceRef, type SlotRef, SLOTS } from "../core/ref.ts";
 import type { Service } from "../core/service.ts";
-import { USER_ID_MAX, USER_ID_MIN } from "../core/walls.ts";
-import type { Enclosure, Level } from "./level.ts";
-import { NamespaceLevel, type NamespaceParts } from "./namespace.ts";
-import { isRoot } from "./owner.ts";
+import { ControlGroups } from "./cgroup.ts";
+import { LaunchDirectories } from "./launch-directory.ts";
+import type { Level } from "./level.ts";
+import { NamespaceLevel } from "./namespace.ts";
+import { ProcessLevel } from "./process-level.ts";
 
-export class Isolation {
-  readonly #namespace: NamespaceLevel;
+export interface IsolationParts {
+  readonly dataDir: string;
+  /** As root, each walled instance's own. */
+  readonly userIdOf: (ref: InstanceRef) => number;
+  /** Puts the launcher in its place; null where this build has none. */
+  readonly installLauncher: () => string | null;
+}
+
+export class Isolation implements Disposable {
+  readonly #groups: ControlGroups;
+  readonly #launches: LaunchDirectories;
+  readonly #namespace: Level;
   readonly #process: Level;
 
-  constructor(parts: NamespaceParts) {
-    this.#namespace = new NamespaceLevel(parts);
-    this.#process = processLevel(parts.dataDir, this.#namespace);
+  constructor(parts: IsolationParts) {
+    this.#groups = new ControlGroups(parts);
+    this.#launches = new LaunchDirectories(parts.dataDir);
+    const shared = { ...parts, groups: this.#groups, launches: this.#launches };
+    this.#namespace = new NamespaceLevel(shared);
+    this.#process = new ProcessLevel(shared);
   }
 
-  /** Throws LEVEL_MISSING for a level or a limit that can't be provided: nothing falls back to a weaker one. */
+  /** Throws LEVEL_MISSING for a level that this version lacks: nothing falls back to a weaker one. */
   choose(service: Service): Level {
     const level = this.level(service);
-    if (level === null) {
-      throw new TenError(
-        "LEVEL_MISSING",
-        `Cannot isolate "${service.name}": this version does not provide the level "${service.isolation}"`,
-        { hint: 'Set isolation = "namespace" or "process"' },
-      );
-    }
-    const limit = configuredLimit(service);
-    if (limit === null) return level;
+    if (level !== null) return level;
     throw new TenError(
       "LEVEL_MISSING",
-      `Cannot limit "${service.name}": this version does not apply ${limit}`,
-      { hint: `Remove ${limit} from [service.${service.name}]` },
+      `Cannot isolate "${service.name}": this version does not provide the level "${service.isolation}"`,
+      { hint: 'Set isolation = "namespace" or "process"' },
     );
   }
 
@@ -55,47 +58,19 @@ export class Isolation {
     }
   }
 
-  /** Removes what an earlier launch of an instance has left around it. */
-  forget(ref: InstanceRef): void {
-    this.#namespace.forget(ref);
+  /** Ends what runs in the control groups of other launches than those that the server goes on with, and removes them. */
+  async sweep(kept: readonly SlotRef[]): Promise<void> {
+    this.#launches.clean();
+    await this.#groups.sweep(kept);
   }
-}
 
-function configuredLimit(service: Service): string | null {
-  if (service.memoryLimitBytes !== null) return "memory_limit_mb";
-  return service.cpuShares === null ? null : "cpu_shares";
-}
+  /** Removes what the launches of an instance have left around it. */
+  forget(ref: InstanceRef): void {
+    for (const slot of SLOTS) this.#launches.remove({ ref, slot });
+  }
 
-/** Nothing is hidden; the process group is the only wall. */
-function processLevel(dataDir: string, walled: NamespaceLevel): Level {
-  return {
-    enclose(_, { instanceDir, socketPath }) {
-      takeBack(instanceDir);
-      mkdirSync(dirname(socketPath), { recursive: true, mode: 0o700 });
-      // Left by an earlier launch, it would keep the application from listening.
-      rmSync(socketPath, { force: true });
-      return openly(socketPath);
-    },
-    recover(placement, child) {
-      if (walled.recover(placement, child) !== null) return null;
-      return openly(socketPathOf({ ...placement, dataDir }));
-    },
-  };
-}
-
-function openly(socketPath: string): Enclosure {
-  return {
-    socketPath,
-    owner: null,
-    wrap: (argv) => argv,
-    follow: (child) => child,
-    exposeSocket: () => undefined,
-    clear: () => rmSync(socketPath, { force: true }),
-  };
-}
-
-/** A directory of a walled user: later files in it will be the server's, which a change back to walls has to notice. */
-function takeBack(instanceDir: string): void {
-  const { uid } = lstatSync(instanceDir);
-  if (isRoot() && uid >= USER_ID_MIN && uid <= USER_ID_MAX) lchownSync(instanceDir, 0, 0);
+  /** Nothing of any launch is left. */
+  [Symbol.dispose](): void {
+    this.#groups.close();
+  }
 }

@@ -2,11 +2,6 @@
 import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 import type { ChildRef, Exit } from "../core/instance.ts";
-import { hasSocket, listeningSockets } from "./listeners.ts";
-import type { Child } from "./spawner.ts";
-
-/** The launcher's order to kill everything that it started. */
-const KILL_ALL = 64;
 
 export interface LaunchStatus {
   readonly launcher: ChildRef | null;
@@ -28,39 +23,6 @@ export function readLaunchStatus(file: string): LaunchStatus {
     app: app ? Number(app[1]) : null,
     end: end ? readEnd(end) : null,
   };
-}
-
-/** A launcher's process as that of its application. */
-export function followLauncher(child: Child, statusFile: string): Child {
-  const exited = child.exited.then((exit) => readLaunchStatus(statusFile).end ?? exit);
-  let killed = false;
-  return {
-    ref: child.ref,
-    exited,
-    // The status has been read when this resolves, and may go.
-    gone: exited.then(() => child.gone),
-    async listensOn(port) {
-      const { app } = readLaunchStatus(statusFile);
-      const sockets = listeningSockets(port);
-      if (app !== null && sockets !== null && hasSocket(app, sockets)) return true;
-      return await child.listensOn(port);
-    },
-    signal(signal) {
-      // The first time it gets to record how the application ended.
-      if (signal === "SIGKILL" && !killed) killed = orderKill(child.ref.pid);
-      else child.signal(signal);
-    },
-  };
-}
-
-/** True, whether or not it still was there. */
-function orderKill(pid: number): true {
-  try {
-    process.kill(pid, KILL_ALL);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
-  }
-  return true;
 }
 
 function readEnd([word, ...rest]: readonly string[]): Exit {

@@ -18,7 +18,7 @@ export interface Placement {
 export interface Enclosure {
   /** Where the server reaches the application's socket. */
   readonly socketPath: string;
-  /** Whose the output of the application is to be; null: the server's. */
+  /** The user that the application runs as; null: the server's. */
   readonly owner: number | null;
   /** The command that runs `argv` inside. */
   wrap(argv: readonly string[]): readonly string[];

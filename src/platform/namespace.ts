@@ -4,17 +4,15 @@ import {
   linkSync,
   lstatSync,
   mkdirSync,
-  readdirSync,
   realpathSync,
   renameSync,
   rmSync,
 } from "node:fs";
-import { rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { TenError } from "../core/errors.ts";
 import type { ChildRef } from "../core/instance.ts";
 import { type LaunchPlan, socketPathOf } from "../core/launch-plan.ts";
-import { formatRef, type InstanceRef, type SlotRef, SLOTS, slotName } from "../core/ref.ts";
+import { formatRef, type InstanceRef } from "../core/ref.ts";
 import {
   installationOf,
   isVisible,
@@ -23,40 +21,35 @@ import {
   renderWalls,
   type Walls,
 } from "../core/walls.ts";
-import { followLauncher, readLaunchStatus } from "./launch-status.ts";
+import type { ControlGroups } from "./cgroup.ts";
+import type { ControlGroup } from "./control-group.ts";
+import type { LaunchDirectories, LaunchPaths } from "./launch-directory.ts";
+import { followLauncher } from "./launch-follower.ts";
 import type { Enclosure, Level, Placement } from "./level.ts";
 import { giveTree, isRoot, makeOwnDirectory } from "./owner.ts";
 import { checkWalls } from "./wall-check.ts";
 
 export interface NamespaceParts {
   readonly dataDir: string;
+  readonly groups: ControlGroups;
+  readonly launches: LaunchDirectories;
   /** As root, each instance's own. */
   readonly userIdOf: (ref: InstanceRef) => number;
   /** Puts the launcher in its place; null where this build has none. */
   readonly installLauncher: () => string | null;
 }
 
-interface Layout {
-  /** The server's own, with all of the following in it. */
-  readonly top: string;
-  readonly statusFile: string;
-  readonly tmpDir: string;
-  readonly socketsDir: string;
-  /** The application's socket, once the server has seen that it is one. */
-  readonly socket: string;
-}
+/** The launcher's own process, and the init of the namespaces. */
+const HELPERS = 2;
 
 type Paths = Pick<Walls, "dataDir" | "read" | "write">;
 
 export class NamespaceLevel implements Level {
   readonly #parts: NamespaceParts;
-  /** Under the data directory, with a name that no service can have. */
-  readonly #directory: string;
   #launcher: string | null = null;
 
   constructor(parts: NamespaceParts) {
     this.#parts = parts;
-    this.#directory = `${parts.dataDir}/.walls`;
   }
 
   enclose(placement: Placement, plan: LaunchPlan): Enclosure {
@@ -66,6 +59,7 @@ export class NamespaceLevel implements Level {
     for (const path of service.writePaths) makeMissing(path, owner);
     const paths = this.#pathsOf(placement, plan);
     checkVisible(placement, { program: plan.argv[0] ?? "", paths });
+    const group = this.#parts.groups.open(placement, HELPERS);
     const { statusFile, socketsDir, tmpDir } = this.#prepare(placement, { plan, owner });
     const inside = dirname(plan.socketPath);
     const isMounted = this.#socketDir(placement) === socketsDir;
@@ -79,57 +73,26 @@ export class NamespaceLevel implements Level {
       hostname: ref.id,
       cwd: realpathSync(plan.cwd),
     };
-    return this.#enclosure(placement, {
+    return {
+      ...this.#enclosure(placement, group),
       owner,
-      wrap: (argv) => [launcher, ...renderWalls(walls, argv)],
-    });
+      wrap: (argv) => [launcher, ...group.launcherOptions, ...renderWalls(walls, argv)],
+    };
   }
 
   recover(placement: Placement, child: ChildRef): Enclosure | null {
-    const { launcher } = readLaunchStatus(this.#layout(placement).statusFile);
-    if (launcher?.pid !== child.pid || launcher.startTime !== child.startTime) return null;
-    return this.#enclosure(placement, { owner: null, wrap: (argv) => argv });
-  }
-
-  /** Removes what the launches of an instance have left. */
-  forget(ref: InstanceRef): void {
-    for (const slot of SLOTS) this.#clear({ ref, slot });
-  }
-
-  /** Synchronous as far as the next launch minds. */
-  #clear(slot: SlotRef): void {
-    const { top } = this.#layout(slot);
-    if (!existsSync(top)) return;
-    mkdirSync(this.#trash, { recursive: true, mode: 0o700 });
-    const doomed = join(this.#trash, crypto.randomUUID());
-    renameSync(top, doomed);
-    discard(doomed);
+    const { groups, launches, userIdOf } = this.#parts;
+    if (launches.levelOf(placement, child) !== "namespace") return null;
+    return {
+      ...this.#enclosure(placement, groups.find(placement)),
+      owner: isRoot() ? userIdOf(placement.ref) : null,
+    };
   }
 
   /** The launcher's path. Throws LEVEL_MISSING where this host or this build can't provide the level. */
   #findLauncher(service: string): string {
-    if (this.#launcher === null) {
-      this.#launcher = checkWalls(service, this.#parts.installLauncher);
-      if (existsSync(this.#trash)) {
-        for (const name of readdirSync(this.#trash)) discard(join(this.#trash, name));
-      }
-    }
+    this.#launcher ??= checkWalls(service, this.#parts.installLauncher);
     return this.#launcher;
-  }
-
-  get #trash(): string {
-    return `${this.#directory}/.trash`;
-  }
-
-  #layout(slot: SlotRef): Layout {
-    const top = `${this.#directory}/${slot.ref.service}/${slotName(slot)}`;
-    return {
-      top,
-      statusFile: `${top}/status`,
-      tmpDir: `${top}/tmp`,
-      socketsDir: `${top}/sockets`,
-      socket: `${top}/socket`,
-    };
   }
 
   #pathsOf({ service }: Placement, { cwd, instanceDir }: LaunchPlan): Paths {
@@ -143,23 +106,21 @@ export class NamespaceLevel implements Level {
   #prepare(
     placement: Placement,
     { plan, owner }: { plan: LaunchPlan; owner: number | null },
-  ): Layout {
-    const layout = this.#layout(placement);
-    this.#clear(placement);
-    mkdirSync(layout.top, { recursive: true, mode: 0o700 });
-    makeOwnDirectory(layout.tmpDir, owner);
-    makeOwnDirectory(layout.socketsDir, owner);
+  ): LaunchPaths {
+    const paths = this.#parts.launches.make(placement, "namespace");
+    makeOwnDirectory(paths.tmpDir, owner);
+    makeOwnDirectory(paths.socketsDir, owner);
     // Left by an earlier launch, it would keep the application from listening.
     rmSync(this.#socketSource(placement), { force: true });
     if (owner !== null) giveTree(plan.instanceDir, owner);
-    return layout;
+    return paths;
   }
 
   /** The directory of the socket, as it is outside. */
   #socketDir(placement: Placement): string {
-    const { dataDir } = this.#parts;
+    const { dataDir, launches } = this.#parts;
     const { ref, service } = placement;
-    const { socketsDir, tmpDir } = this.#layout(placement);
+    const { socketsDir, tmpDir } = launches.paths(placement);
     const inside = dirname(socketPathOf({ ...placement, dataDir }));
     if ((PRIVATE_TMP as readonly string[]).includes(inside)) return tmpDir;
     const writable = [`${dataDir}/${ref.service}/${ref.id}`, ...service.writePaths];
@@ -172,16 +133,17 @@ export class NamespaceLevel implements Level {
     return join(this.#socketDir(placement), basename(path));
   }
 
-  #enclosure(placement: Placement, { owner, wrap }: Pick<Enclosure, "owner" | "wrap">): Enclosure {
-    const { socket, statusFile } = this.#layout(placement);
+  #enclosure(placement: Placement, group: ControlGroup): Enclosure {
+    const { launches } = this.#parts;
+    const { socket, statusFile } = launches.paths(placement);
     const source = this.#socketSource(placement);
     return {
       socketPath: socket,
-      owner,
-      wrap,
-      follow: (child) => followLauncher(child, statusFile),
+      owner: null,
+      wrap: (argv) => argv,
+      follow: (child) => followLauncher(child, { statusFile, group }),
       exposeSocket: () => linkSocket(source, socket),
-      clear: () => this.#clear(placement),
+      clear: () => launches.remove(placement),
     };
   }
 }
@@ -191,11 +153,6 @@ function makeMissing(path: string, owner: number | null): void {
   // The way there is everybody's, lest its owner can't reach it.
   mkdirSync(dirname(path), { recursive: true });
   makeOwnDirectory(path, owner);
-}
-
-/** Deletes in the background; what a failure leaves is tried again by the next server. */
-function discard(path: string): void {
-  void rm(path, { recursive: true, force: true }).catch(() => undefined);
 }
 
 /**

@@ -15,6 +15,8 @@ export interface SpawnCommand {
 
 export interface Child {
   readonly ref: ChildRef;
+  /** The main process of the application: what runs in its process group belongs to it, too. */
+  readonly app: number;
   /** How the main process ended. */
   readonly exited: Promise<Exit>;
   /** Resolves when neither it nor anything it started is left. */
@@ -69,6 +71,7 @@ function follow(ref: ChildRef, exited: Promise<Exit>, mark: string): Child {
   const isPart = (entry: ProcessEntry) => entry.group === ref.pid || entry.mark === mark;
   return {
     ref,
+    app: ref.pid,
     exited,
     gone: exited.then(() => untilNone(isPart)),
     async listensOn(port) {

@@ -38,5 +38,4 @@ export const MIGRATIONS: readonly string[] = [
      service TEXT NOT NULL,
      id TEXT
    ) STRICT, WITHOUT ROWID;`,
-  `ALTER TABLE instances ADD COLUMN other TEXT;`,
 ];

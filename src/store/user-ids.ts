@@ -19,7 +19,7 @@ export class UserIdTable {
 
   /** The instance's id, the lowest free one where it has none yet. Throws LEVEL_MISSING when all are taken. */
   take({ service, id }: InstanceRef): number {
-    return this.#find({ service, id }) ?? this.#add({ service, id });
+    return this.find({ service, id }) ?? this.#add({ service, id });
   }
 
   /** Gives an id back, once nothing on disk belongs to it. */
@@ -27,7 +27,7 @@ export class UserIdTable {
     this.#database.run("DELETE FROM user_ids WHERE service = ? AND id = ?", [service, id]);
   }
 
-  #find({ service, id }: InstanceRef): number | null {
+  find({ service, id }: InstanceRef): number | null {
     const found = this.#database
       .query<{ uid: number }, [string, string]>(
         "SELECT uid FROM user_ids WHERE service = ? AND id = ?",

@@ -21,6 +21,8 @@ export interface InstanceView {
   readonly idleMs: number | null;
   readonly restarts: number;
   readonly storageQuotaBytes: number | null;
+  /** What its level of isolation promises and this host can't keep; empty while it has no process. */
+  readonly gaps: readonly string[];
 }
 
 /** The story behind an instance's present state. Moments are milliseconds since the epoch. */

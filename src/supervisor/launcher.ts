@@ -4,6 +4,7 @@ import { rm } from "node:fs/promises";
 import { resolve } from "node:path";
 import { parseEnvFile } from "../core/env-file.ts";
 import { messageOf, TenError } from "../core/errors.ts";
+import type { Claim } from "../core/firewall.ts";
 import { instanceDirOf, type LaunchPlan, markOf, planLaunch } from "../core/launch-plan.ts";
 import {
   formatRef,
@@ -14,8 +15,11 @@ import {
   type SlotRef,
 } from "../core/ref.ts";
 import type { Service } from "../core/service.ts";
+import { findWallGaps } from "../core/walls.ts";
+import type { Firewall } from "../platform/firewall.ts";
 import type { Isolation } from "../platform/isolation.ts";
-import type { Enclosure } from "../platform/level.ts";
+import { landlockVersion } from "../platform/landlock.ts";
+import type { Enclosure, Placement } from "../platform/level.ts";
 import { openOutput, outputPaths, removeOutput } from "../platform/output.ts";
 import type { Ports } from "../platform/ports.ts";
 import type { Child, Spawner } from "../platform/spawner.ts";
@@ -40,6 +44,7 @@ export interface LauncherParts {
   /** Gives up the user id of an instance whose data are gone. */
   readonly releaseUserId: (ref: InstanceRef) => void;
   readonly ports: Ports;
+  readonly firewall: Firewall;
   readonly logs: LogHub;
   readonly serverEnv: Readonly<Record<string, string | undefined>>;
 }
@@ -54,6 +59,7 @@ export class Launcher {
   readonly #parts: LauncherParts;
   /** The sockets of living instances, by path: a name like a-b-c can come of a:b-c and of a-b:c. */
   readonly #sockets = new Map<string, RefKey>();
+  readonly #landlock = landlockVersion();
 
   constructor(parts: LauncherParts) {
     this.#parts = parts;
@@ -64,7 +70,7 @@ export class Launcher {
    * Throws a TenError that says what stood in the way.
    */
   launch({ ref, service, slot, storedEnv }: LaunchOrder): Launched {
-    const { dataDir, isolation, ports, serverEnv } = this.#parts;
+    const { dataDir, firewall, isolation, ports, serverEnv } = this.#parts;
     const level = isolation.choose(service);
     const fileEnv = readEnvFile(ref, service);
     const port = ports.take();
@@ -76,11 +82,13 @@ export class Launcher {
       const resolved = { ...plan, argv: resolveProgram(ref, plan) };
       this.#refuseTaken(ref, plan.socketPath);
       const enclosure = level.enclose(places, resolved);
+      firewall.claim(claimOf(places, enclosure));
       const child = this.#spawn({ ref, slot }, resolved, enclosure);
       const { socketPath } = enclosure;
       this.#sockets.set(socketPath, formatRef(ref));
       return { child, slot, port, socketPath, enclosure, startedAt: Date.now() };
     } catch (error) {
+      firewall.release(port);
       ports.give(port);
       throw startError(ref, error);
     }
@@ -88,7 +96,7 @@ export class Launcher {
 
   /** Takes over a process that an earlier server started; null when it no longer lives, or has other walls than the service wants. */
   adopt(ref: InstanceRef, service: Service, record: ChildRecord): Launched | null {
-    const { dataDir, isolation, spawner, ports, logs } = this.#parts;
+    const { dataDir, firewall, isolation, spawner, ports, logs } = this.#parts;
     const { port, slot, socketPath, startedAt } = record;
     const placement = { ref, service, slot, port };
     const enclosure = isolation.level(service)?.recover(placement, record.child) ?? null;
@@ -96,6 +104,7 @@ export class Launcher {
     const child = spawner.adopt(record.child, markOf({ ...placement, dataDir }));
     if (child === null) return null;
     ports.reserve(port);
+    firewall.claim(claimOf(placement, enclosure));
     this.#sockets.set(socketPath, formatRef(ref));
     logs.attach(placement, outputPaths(this.#outputDirectory(), placement));
     return { child: enclosure.follow(child), slot, port, socketPath, enclosure, startedAt };
@@ -103,9 +112,16 @@ export class Launcher {
 
   /** The launch is over and nothing of it is left. */
   retire({ port, enclosure }: Launched): void {
+    this.#parts.firewall.release(port);
     this.#parts.ports.give(port);
     this.#sockets.delete(enclosure.socketPath);
     enclosure.clear();
+  }
+
+  /** What this host leaves open that the service's level would close. */
+  gaps(service: Service): readonly string[] {
+    const firewall = this.#parts.firewall.gap?.reason ?? null;
+    return findWallGaps(service, { landlock: this.#landlock, firewall });
   }
 
   instanceDirectory(ref: InstanceRef): string {
@@ -123,6 +139,11 @@ export class Launcher {
     if (!mark.startsWith(prefix)) return false;
     const [, service, id] = /^([^/]+)\/([^#]+)#[01]$/.exec(mark.slice(prefix.length)) ?? [];
     return isLabel(service ?? "") && isLabel(id ?? "");
+  }
+
+  /** Ends what is in the control groups of launches other than `kept`. */
+  async sweepGroups(kept: readonly SlotRef[]): Promise<void> {
+    await this.#parts.isolation.sweep(kept);
   }
 
   /** Deletes the instance's own files. */
@@ -171,6 +192,10 @@ export class Launcher {
   #outputDirectory(): string {
     return `${this.#parts.dataDir}/.output`;
   }
+}
+
+function claimOf({ port, service }: Placement, { owner }: Enclosure): Claim {
+  return { port, owner, allowMetadata: service.allowMetadata };
 }
 
 function readEnvFile(ref: InstanceRef, { envFile }: Service): Readonly<Record<string, string>> {

@@ -41,11 +41,10 @@ export class Operator implements Administration {
     const { traffic, facts, journal, instance } = actor;
     const { kind } = instance.state;
     const asleepAt = actor.sleepsAt();
-    const busy = traffic.busy + traffic.otherBusy;
     return {
       view: this.#view(actor),
-      openRequests: busy,
-      openTunnels: traffic.open - busy,
+      openRequests: traffic.busy,
+      openTunnels: traffic.open - traffic.busy,
       sleepsAt: asleepAt === null ? null : this.#wallOf(asleepAt),
       retriesAt: kind === "waiting" ? this.#wallOf(nextDeadline(instance, facts)) : null,
       lastWake: journal.lastWake,
@@ -54,15 +53,20 @@ export class Operator implements Administration {
   }
 
   async memory(refs: readonly InstanceRef[]): Promise<ReadonlyMap<string, number>> {
-    const pids = new Map<number, string>();
+    const groups = new Map<number, string>();
+    const marks = new Map<string, string>();
     for (const ref of refs) {
-      const processes = this.#supervisor.find(ref)?.processes ?? [];
-      for (const { child } of processes) pids.set(child.ref.pid, formatRef(ref));
+      const launched = this.#supervisor.find(ref)?.launched ?? null;
+      if (launched === null) continue;
+      const { child, slot } = launched;
+      // What changes its environment still is in the group, what leaves the group still has the mark.
+      for (const pid of [child.ref.pid, child.app]) groups.set(pid, formatRef(ref));
+      marks.set(this.#supervisor.world.launcher.mark(ref, slot), formatRef(ref));
     }
     const bytes = new Map<string, number>();
-    if (pids.size === 0) return bytes;
-    for (const { group, memoryBytes } of await listProcesses()) {
-      const key = pids.get(group);
+    if (groups.size === 0) return bytes;
+    for (const { group, mark, memoryBytes } of await listProcesses()) {
+      const key = groups.get(group) ?? marks.get(mark ?? "");
       if (key !== undefined) bytes.set(key, (bytes.get(key) ?? 0) + memoryBytes);
     }
     return bytes;
@@ -153,7 +157,7 @@ export class Operator implements Administration {
     const actor = this.#supervisor.get(ref);
     actor.send({ kind: "rest", to });
     // Another order may send it elsewhere meanwhile; then this one is over too.
-    await actor.until(({ state }) => isAtRest(state) || state.kind === "running");
+    await actor.until((state) => isAtRest(state) || state.kind === "running");
     return this.#view(actor);
   }
 
@@ -169,12 +173,13 @@ export class Operator implements Administration {
       health: reportHealth(state),
       reason: reportReason(state),
       endpoint: running ? state.endpoint : null,
-      pid: launched?.child.ref.pid ?? null,
+      pid: launched?.child.app ?? null,
       port: launched?.port ?? null,
       uptimeMs: launched === null ? null : Math.max(0, clock.wall() - launched.startedAt),
       idleMs: running ? idleMs(traffic, clock.now()) : null,
       restarts: instance.restarts,
       storageQuotaBytes: service.storageQuotaBytes,
+      gaps: launched === null ? [] : this.#supervisor.world.launcher.gaps(service),
     };
   }
 

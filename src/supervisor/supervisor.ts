@@ -105,8 +105,7 @@ export class Supervisor implements Gateway {
   ): InstanceActor {
     const service = this.service(ref.service);
     const { weight = WEIGHT_DEFAULT, env = {} } = given;
-    const fresh = { wanted: "asleep", reason: null, child: null, other: null } as const;
-    const row: InstanceRow = { ref, ...fresh, weight, env };
+    const row: InstanceRow = { ref, wanted: "asleep", reason: null, weight, env, child: null };
     stored(() => this.world.table.insert(row));
     return this.admit(row, service);
   }

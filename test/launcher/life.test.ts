@@ -176,6 +176,15 @@ describe.skipIf(isUnable())("an application", () => {
     expect(survivors(mark)).toEqual([]);
   });
 
+  test("at level process ends when its launcher is killed", async () => {
+    using tenant = openTenant("process", programs);
+    const mark = markOf();
+    await using launched = tenant.launch(["sh", "-c", `echo up; exec sleep ${mark}`]);
+    await launched.says("up");
+    launched.process.kill("SIGKILL");
+    await until("nothing is left", () => survivors(mark).length === 0);
+  });
+
   test("whose path holds a line break forges no line of the status file", async () => {
     using tenant = openTenant("process", programs);
     await using launched = tenant.launch(["/no\nexit 0 1"]);

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import {
   chmodSync,
+  chownSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -38,6 +39,16 @@ describe.skipIf(isUnable())("behind walls", () => {
       );
       expect((await launched.end()).stdout).toBe("codemine\nno\n");
       expect(readdirSync(own)).toEqual(["kept"]);
+    });
+
+    test("a device that is asked for is there too, and no other", async () => {
+      using tenant = openTenant(level, programs);
+      using device = makeDevice("666");
+      await using launched = tenant.launch(
+        ["sh", "-c", `ls /dev | grep -c -e kmsg -e ten-test; head -c 1 ${device.path} | wc -c`],
+        { options: ["--device", device.path] },
+      );
+      expect((await launched.end()).stdout).toBe("1\n1\n");
     });
 
     test("a link that the tenant planted in its own directory opens nothing", async () => {
@@ -153,8 +164,20 @@ describe.skipIf(isUnable())("behind walls", () => {
     ["a path that climbs", ["--walls", "--write", "/srv/../etc"], "not an absolute path"],
     ["everything writable", ["--walls", "--write", "/"], "not an absolute path"],
     ["a port out of range", ["--walls", "--bind-port", "65536"], "not a number in range"],
+    ["a device elsewhere", ["--walls", "--device", "/dev/../etc/passwd"], "not a device directly"],
     ["a socket directory without its place", ["--walls", "--socket-dir", "/srv"], "no colon"],
   ];
+
+  test("the user of a device is in its group, and in no other", async () => {
+    using tenant = openTenant("walls", programs);
+    using device = makeDevice("660");
+    chownSync(device.path, 0, 61_191);
+    await using launched = tenant.launch(
+      ["sh", "-c", `grep ^Groups: /proc/self/status; head -c 1 ${device.path} | wc -c`],
+      { options: ["--device", device.path] },
+    );
+    expect((await launched.end()).stdout).toBe("Groups:\t61191 \n1\n");
+  });
 
   test.each(REFUSALS)("%s is refused", async (_, options, message) => {
     const { code, stdout, stderr } = await run({
@@ -184,3 +207,11 @@ describe.skipIf(isUnable())("behind walls", () => {
     expect(status.some((line) => line.startsWith("error "))).toBeTrue();
   });
 });
+
+/** One more source of zeros. */
+function makeDevice(mode: string): Disposable & { readonly path: string } {
+  const path = `/dev/ten-test-${crypto.randomUUID()}`;
+  const { stderr, success } = Bun.spawnSync(["mknod", "-m", mode, path, "c", "1", "5"]);
+  if (!success) throw new Error(stderr.toString());
+  return { path, [Symbol.dispose]: () => rmSync(path, { force: true }) };
+}

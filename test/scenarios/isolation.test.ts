@@ -2,11 +2,12 @@ import { describe, expect, test } from "bun:test";
 import { copyFileSync, chmodSync, mkdirSync, readdirSync, readlinkSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { USER_ID_MIN } from "../../src/core/walls.ts";
+import { tableName } from "../../src/platform/firewall.ts";
 import { startTimeOf } from "../../src/platform/processes.ts";
 import { ROOT } from "../support/executable.ts";
 import { WALLED_COMMAND } from "../support/tenants/command.ts";
 import { type Ten, withTen } from "../support/ten.ts";
-import { GCC, isMissing } from "../support/tool.ts";
+import { GCC, isMissing, NFTABLES } from "../support/tool.ts";
 import { until } from "../support/until.ts";
 
 const isRoot = process.platform === "linux" && process.getuid?.() === 0;
@@ -164,6 +165,35 @@ describe.skipIf(!isRoot || isMissing(GCC))("tenants behind walls", () => {
       await ten.start();
       expect((await ten.get(BOB, "/health")).text).toBe("hello from bob");
     }));
+
+  test.skipIf(isMissing(NFTABLES))(
+    "reach their own port and the host's, but no other tenant's",
+    () =>
+      withTen({ configText }, async (ten) => {
+        await using host = Bun.serve({
+          port: 0,
+          hostname: "127.0.0.1",
+          fetch: () => new Response(),
+        });
+        await ten.must("spawn", "port:alice", "port:carol");
+        const reach = async (from: string, port: number | null | undefined) =>
+          (await ten.get(`${from}.port.localhost`, `/reach?port=${port}`)).text;
+        const [alice, carol] = [await ten.instance("port:alice"), await ten.instance("port:carol")];
+        const check = async () => {
+          expect(await reach("alice", alice?.port)).toBe("connected");
+          expect(await reach("alice", host.port)).toBe("connected");
+          expect(await reach("alice", carol?.port)).toBe("refused");
+          expect(await reach("carol", alice?.port)).toBe("refused");
+        };
+        await check();
+        await ten.kill9();
+        await ten.start();
+        await check();
+        await ten.stop();
+        const tables = Bun.spawnSync(["nft", "list", "tables"]).stdout.toString();
+        expect(tables).not.toContain(tableName(ten.dataDir));
+      }),
+  );
 
   test("whose program is hidden are refused with the way to show it", () =>
     withTen(

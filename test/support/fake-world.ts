@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { ChildRef, Exit, ProbeAnswer } from "../../src/core/instance.ts";
 import type { InstanceRef } from "../../src/core/ref.ts";
 import type { Config, Service } from "../../src/core/service.ts";
+import { NO_FIREWALL } from "../../src/platform/firewall.ts";
 import { Isolation } from "../../src/platform/isolation.ts";
 import { PORT_FIRST, Ports } from "../../src/platform/ports.ts";
 import type { Child, Spawner } from "../../src/platform/spawner.ts";
@@ -36,6 +37,10 @@ export class FakeChild implements Child {
     this.ref = ref;
     this.mark = mark;
     this.env = env;
+  }
+
+  get app(): number {
+    return this.ref.pid;
   }
 
   /** False: a stranger has its port. */
@@ -149,6 +154,7 @@ export function openFakeWorld({
     }),
     releaseUserId: (ref) => store.userIds.release(ref),
     ports: new Ports(PORT_FIRST, () => true),
+    firewall: NO_FIREWALL,
     logs,
     serverEnv: { PATH: "/usr/bin:/bin" },
   });

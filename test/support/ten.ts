@@ -3,6 +3,8 @@ import type { Subprocess } from "bun";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { InstanceAnswer } from "../../src/control/wire-instances.ts";
+import { removeFirewall } from "../../src/platform/firewall.ts";
+import { ControlGroups } from "../../src/platform/cgroup.ts";
 import { bunSpawner } from "../../src/platform/spawner.ts";
 import { executable, ROOT } from "./executable.ts";
 import { openPlace, type Place, type PlaceOptions } from "./place.ts";
@@ -67,6 +69,7 @@ export class Ten implements AsyncDisposable {
   #server: Server | null = null;
   #port = 0;
   #output = "";
+  #wasKilled = false;
 
   constructor({ binary, place, options }: { binary: string; place: Place; options: TenOptions }) {
     this.#binary = binary;
@@ -128,6 +131,7 @@ export class Ten implements AsyncDisposable {
 
   /** Ends the server without a chance to say goodbye; its tenants live on. */
   async kill9(): Promise<void> {
+    this.#wasKilled = true;
     await this.#end("SIGKILL");
   }
 
@@ -196,6 +200,8 @@ export class Ten implements AsyncDisposable {
     await this.#end("SIGTERM");
     // After a SIGKILL nobody but the mark in their environment knows the tenants.
     await bunSpawner.sweep((mark) => mark.startsWith(`${this.dataDir}/`));
+    await removeGroups(this.dataDir);
+    if (this.#wasKilled) removeFirewall(this.dataDir);
     this.#place.remove();
   }
 
@@ -233,4 +239,11 @@ export class Ten implements AsyncDisposable {
       TENEMENT_DATA_DIR: this.#place.dataDir,
     };
   }
+}
+
+/** Ends what no mark told of, and removes the groups that a killed server has left. */
+async function removeGroups(dataDir: string): Promise<void> {
+  const groups = new ControlGroups({ dataDir });
+  await groups.sweep([]);
+  groups.close();
 }

@@ -24,3 +24,5 @@ export const NODE: Tool = { program: "node", debianPackage: "nodejs" };
 export const GO: Tool = { program: "go", debianPackage: "golang-go" };
 export const GCC: Tool = { program: "gcc", debianPackage: "gcc libc6-dev" };
 export const CHROMIUM: Tool = { program: "chromium", debianPackage: "chromium" };
+export const NFTABLES: Tool = { program: "nft", debianPackage: "nftables" };
+export const IPROUTE: Tool = { program: "ip", debianPackage: "iproute2" };

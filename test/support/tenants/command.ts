@@ -6,6 +6,7 @@ const here = (file: string) => join(import.meta.dir, file);
 /** Of a service's `command`; the program that runs the tests runs it. */
 export const APP_COMMAND = `${process.execPath} ${here("app.ts")}`;
 export const WALLED_COMMAND = `${process.execPath} ${here("walled.ts")}`;
+export const HUNGRY_COMMAND = `${process.execPath} ${here("hungry.ts")}`;
 export const BULK_COMMAND = `node ${here("bulk.mjs")}`;
 
 /** A configuration with one service, `app`. */

@@ -29,6 +29,21 @@ function look(path: string): string {
   }
 }
 
+/** Whether a port of the host's loopback address accepts a connection. */
+async function reach(port: number): Promise<string> {
+  try {
+    const socket = await Bun.connect({
+      hostname: "127.0.0.1",
+      port,
+      socket: { data: () => undefined },
+    });
+    socket.end();
+    return "connected";
+  } catch {
+    return "refused";
+  }
+}
+
 /** A grandchild in a session of its own, which ignores SIGTERM and bears no mark. */
 function leaveDaemon(): void {
   const argv = ["setsid", "env", "-i", "/bin/sh", "-c", 'trap "" TERM; sleep 100000 & wait'];
@@ -43,6 +58,8 @@ async function answer(request: Request): Promise<Response> {
       return Response.json(facts());
     case "/look":
       return new Response(look(parameter("path")));
+    case "/reach":
+      return new Response(await reach(Number(parameter("port"))));
     case "/write":
       appendFileSync(`${home}/journal`, parameter("text"));
       return new Response("written");

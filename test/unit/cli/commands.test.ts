@@ -141,6 +141,16 @@ describe("ps", () => {
     );
   });
 
+  test("says which walls are missing around how many", async () => {
+    const gaps = ["they reach other tenants' ports: nft is not installed"];
+    world.administration.addRunning("notes:erin", { gaps });
+    world.administration.addRunning("notes:fay", { gaps });
+    expect((await ten("ps")).out).toEndWith(
+      `walls missing around 2 instances: ${gaps[0]} (ten doctor)\n`,
+    );
+    expect((await ten("ps", "--quiet")).out).not.toContain("walls missing");
+  });
+
   test("-a shows all, --quiet no count, --json the data", async () => {
     expect((await ten("ps", "-a")).out.match(/^notes:\w+/gm)).toHaveLength(4);
     expect((await ten("ps", "-a")).out).not.toContain("and 1");

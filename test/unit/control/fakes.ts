@@ -35,6 +35,7 @@ export function viewOf(name: string, changes: Partial<InstanceView> = {}): Insta
     idleMs: null,
     restarts: 0,
     storageQuotaBytes: null,
+    gaps: [],
     ...changes,
   };
 }

@@ -23,7 +23,8 @@ async function failureOf(response: Response): Promise<Record<string, unknown>> {
 
 describe("the list", () => {
   test("tells of a running instance all that the contract names", async () => {
-    world.administration.addRunning("notes:alice", { storageQuotaBytes: 1000 });
+    const gaps = ["they reach other tenants' ports: nft is not installed"];
+    world.administration.addRunning("notes:alice", { storageQuotaBytes: 1000, gaps });
     mkdirSync(join(world.dataDir, "notes/alice"), { recursive: true });
     writeFileSync(join(world.dataDir, "notes/alice/db"), "x");
     const { used_bytes: used } = await world.client().storage({ service: "notes", id: "alice" });
@@ -46,6 +47,7 @@ describe("the list", () => {
       memory_bytes: 12_900_000,
       storage_used_bytes: used,
       storage_quota_bytes: 1000,
+      gaps,
     });
   });
 

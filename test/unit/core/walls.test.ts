@@ -1,5 +1,7 @@
 import { describe, expect, test } from "bun:test";
+import { serviceWith } from "../../support/service.ts";
 import {
+  findWallGaps,
   installationOf,
   isVisible,
   readablePaths,
@@ -96,4 +98,28 @@ test("a program is installed around its bin directory, or beside itself", () => 
     "/root/.pyenv/versions/3.12",
   );
   expect(installationOf("/home/app/server")).toBe("/home/app");
+});
+
+describe("what a host lacks", () => {
+  const walled = serviceWith({ isolation: "namespace" });
+
+  test("is nothing on a present one", () => {
+    expect(findWallGaps(walled, { landlock: 6, firewall: null })).toEqual([]);
+  });
+
+  test("is told by what tenants can do without", () => {
+    const [ports, sockets] = findWallGaps(walled, {
+      landlock: 3,
+      firewall: "nft is not installed",
+    });
+    expect(ports).toContain("nft is not installed");
+    expect(sockets).toContain("bind free ports");
+    expect(findWallGaps(walled, { landlock: 5, firewall: null })[0]).not.toContain("bind");
+  });
+
+  test("is not missed by a tenant that has no walls, or a network of its own", () => {
+    const bare = { landlock: null, firewall: "no" };
+    expect(findWallGaps(serviceWith({ isolation: "process" }), bare)).toEqual([]);
+    expect(findWallGaps({ ...walled, network: "private" }, bare)).toEqual([]);
+  });
 });

@@ -1,4 +1,8 @@
 import { expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Service } from "../../../src/core/service.ts";
 import { Isolation } from "../../../src/platform/isolation.ts";
 import { serviceWith } from "../../support/service.ts";
 
@@ -16,14 +20,24 @@ for (const level of ["sandbox", "qemu", "firecracker"] as const) {
   });
 }
 
-for (const level of ["process", "namespace"] as const) {
-  test(`limits are refused at level ${level}`, () => {
-    const limited = (changes: object) => () =>
-      isolation.choose(serviceWith({ isolation: level, ...changes }));
-    expect(limited({ memoryLimitBytes: 1 })).toThrow("does not apply memory_limit_mb");
-    expect(limited({ cpuShares: 1 })).toThrow("does not apply cpu_shares");
-  });
-}
+test("without a launcher a configured limit is refused, and the default one is not", () => {
+  const directory = mkdtempSync(join(tmpdir(), "ten-isolation-"));
+  try {
+    const start = (changes: Partial<Service>) => {
+      const service = serviceWith({ isolation: "process", ...changes });
+      const placement = { service, ref: { service: "notes", id: "a" }, slot: 0, port: 1 } as const;
+      const socketPath = join(directory, "socket");
+      const paths = { cwd: "/", instanceDir: directory, socketPath, mark: "" };
+      return isolation.choose(service).enclose(placement, { argv: [], env: {}, ...paths });
+    };
+    expect(() => start({ memoryLimitBytes: 1, ioWeight: 10 })).toThrow(
+      'Cannot apply memory_limit_mb, io_weight to "notes": ',
+    );
+    expect(start({}).wrap(["app"])).toEqual(["app"]);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
 
 test.skipIf(process.platform !== "linux")(
   "without a launcher nothing is started in its stead",

@@ -421,9 +421,9 @@ describe("a launch that can't be", () => {
       says: 'Cannot start "notes:alice": env_file /nonexistent can\'t be read (ENOENT)',
     },
     {
-      what: "a limit that this version does not apply",
-      service: { memoryLimitBytes: 1 },
-      says: 'Cannot limit "notes": this version does not apply memory_limit_mb',
+      what: "a level that this version lacks",
+      service: { isolation: "firecracker" as const },
+      says: 'Cannot isolate "notes": this version does not provide the level "firecracker"',
     },
   ];
   for (const { what, service, says } of cases) {

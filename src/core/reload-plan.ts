@@ -1,0 +1,225 @@
+// What a changed configuration asks of a running server: which services came, changed or went, and which keys only a new server takes.
+import { formatRef, type InstanceRef } from "./ref.ts";
+import type {
+  Config,
+  GuestSettings,
+  RestartSettings,
+  RoutingOverrides,
+  Service,
+  Settings,
+  TlsSettings,
+} from "./service.ts";
+
+/**
+ * When a changed key takes effect: at once for what runs, with the next launch of each instance, or with the next server.
+ */
+export type Reach = "now" | "launch" | "server";
+
+export interface ServiceChange {
+  readonly service: string;
+  /** Keys of `tenement.toml` that take effect at once. */
+  readonly now: readonly string[];
+  /** Keys that shape the process: running instances need a new launch. */
+  readonly launch: readonly string[];
+}
+
+export interface ReloadPlan {
+  readonly added: readonly string[];
+  readonly changed: readonly ServiceChange[];
+  readonly removed: readonly string[];
+  /** Newly listed in `[instances]`: to be registered and started. */
+  readonly instances: readonly InstanceRef[];
+  /** Keys of `[settings]` that take effect at once. */
+  readonly settings: readonly string[];
+  /** Keys of `[routing]`. */
+  readonly routing: readonly string[];
+  /** Keys of `[settings]` that only a new server takes. */
+  readonly server: readonly string[];
+}
+
+type Keys<Of, Except extends keyof Of = never> = {
+  readonly [Field in Exclude<keyof Of, Except>]: readonly [key: string, reach: Reach];
+};
+
+const SERVICE_KEYS: Keys<Service, "name" | "restart" | "guest" | "healthIntervalMs"> = {
+  argv: ["command", "launch"],
+  workdir: ["workdir", "launch"],
+  health: ["health", "now"],
+  isolation: ["isolation", "launch"],
+  idleTimeoutMs: ["idle_timeout", "now"],
+  startupTimeoutMs: ["startup_timeout", "now"],
+  requestTimeoutMs: ["request_timeout", "now"],
+  stopSignal: ["stop_signal", "now"],
+  stopTimeoutMs: ["stop_timeout", "now"],
+  storagePersist: ["storage_persist", "now"],
+  autoCreate: ["auto_create", "now"],
+  maxInstances: ["max_instances", "now"],
+  socket: ["socket", "launch"],
+  envFile: ["env_file", "launch"],
+  env: ["env", "launch"],
+  waitingPage: ["waiting_page", "now"],
+  memoryLimitBytes: ["memory_limit_mb", "launch"],
+  cpuShares: ["cpu_shares", "launch"],
+  pidsLimit: ["pids_limit", "launch"],
+  cpuLimit: ["cpu_limit", "launch"],
+  ioWeight: ["io_weight", "launch"],
+  storageQuotaBytes: ["storage_quota_mb", "now"],
+  storageEnforce: ["storage_enforce", "now"],
+  readPaths: ["read_paths", "launch"],
+  writePaths: ["write_paths", "launch"],
+  network: ["network", "launch"],
+  allowMetadata: ["allow_metadata", "launch"],
+  rollout: ["rollout", "now"],
+};
+
+const GUEST_KEYS: Keys<GuestSettings> = {
+  accel: ["qemu_accel", "launch"],
+  kernel: ["kernel", "launch"],
+  rootfs: ["rootfs", "launch"],
+  memoryBytes: ["memory_mb", "launch"],
+  vcpus: ["vcpus", "launch"],
+};
+
+const RESTART_KEYS: Keys<Pick<RestartSettings, "policy">> = { policy: ["restart", "now"] };
+
+/** Of `[settings]`, though each service carries them. */
+const SHARED_KEYS: Keys<Pick<Service, "healthIntervalMs">> = {
+  healthIntervalMs: ["health_check_interval", "now"],
+};
+const SHARED_RESTART_KEYS: Keys<RestartSettings, "policy"> = {
+  max: ["max_restarts", "now"],
+  windowMs: ["restart_window", "now"],
+  backoffBaseMs: ["backoff_base_ms", "now"],
+  backoffMaxMs: ["backoff_max_ms", "now"],
+};
+
+const SETTINGS_KEYS: Keys<Settings, "tls"> = {
+  dataDir: ["data_dir", "server"],
+  maxRunning: ["max_running", "now"],
+  maxStarting: ["max_starting", "now"],
+  trustedProxies: ["trusted_proxies", "now"],
+  logRetentionMs: ["log_retention_days", "now"],
+  logMaxBytes: ["log_max_mb", "now"],
+};
+
+const TLS_KEYS: Keys<TlsSettings> = {
+  enabled: ["tls.enabled", "server"],
+  acmeEmail: ["tls.acme_email", "server"],
+  domain: ["tls.domain", "server"],
+  httpsPort: ["tls.https_port", "server"],
+  httpPort: ["tls.http_port", "server"],
+  staging: ["tls.staging", "server"],
+  cacheDir: ["tls.cache_dir", "server"],
+  dnsProvider: ["tls.dns_provider", "server"],
+};
+
+/** Compares the configuration in effect with the one that is to be. */
+export function planReload(before: Config, after: Config): ReloadPlan {
+  const both = [...after.services.values()].flatMap((service) => {
+    const present = before.services.get(service.name);
+    return present === undefined ? [] : [{ before: present, after: service }];
+  });
+  const settings = [
+    ...diff(before.settings, after.settings, SETTINGS_KEYS),
+    ...diff(before.settings.tls, after.settings.tls, TLS_KEYS),
+    ...diffShared(both),
+  ];
+  return {
+    added: missing(after.services, before.services),
+    removed: missing(before.services, after.services),
+    changed: both.map(compareServices).filter(({ now, launch }) => now.length + launch.length > 0),
+    instances: newlyListed(before.instances, after.instances),
+    settings: keysOf(settings, "now"),
+    routing: diffRouting(before.routing, after.routing),
+    server: keysOf(settings, "server"),
+  };
+}
+
+/** The configuration to go on with: what only a new server takes stays as it was. */
+export function effectiveConfig(before: Config, after: Config): Config {
+  const { dataDir, tls } = before.settings;
+  return { ...after, settings: { ...after.settings, dataDir, tls } };
+}
+
+export function isEmptyPlan(plan: ReloadPlan): boolean {
+  return Object.values(plan).every((list: readonly unknown[]) => list.length === 0);
+}
+
+interface Pair {
+  readonly before: Service;
+  readonly after: Service;
+}
+
+function compareServices({ before, after }: Pair): ServiceChange {
+  const changes = [
+    ...diff(before, after, SERVICE_KEYS),
+    ...diff(before.restart, after.restart, RESTART_KEYS),
+    ...diff(before.guest, after.guest, GUEST_KEYS),
+  ];
+  return {
+    service: after.name,
+    now: keysOf(changes, "now"),
+    launch: keysOf(changes, "launch"),
+  };
+}
+
+function diffShared(pairs: readonly Pair[]): readonly Change[] {
+  const [pair] = pairs;
+  if (pair === undefined) return [];
+  const { before, after } = pair;
+  return [
+    ...diff(before, after, SHARED_KEYS),
+    ...diff(before.restart, after.restart, SHARED_RESTART_KEYS),
+  ];
+}
+
+function diffRouting(before: RoutingOverrides, after: RoutingOverrides): readonly string[] {
+  const keys = ["default", "subdomain", "path"] as const;
+  return keys.filter((key) => !isEqual(before[key], after[key]));
+}
+
+type Change = readonly [key: string, reach: Reach];
+
+function diff<Of extends object>(
+  before: Of,
+  after: Of,
+  keys: Keys<Of, never> | Partial<Keys<Of>>,
+): readonly Change[] {
+  return (Object.entries(keys) as [keyof Of, Change][]).flatMap(([field, change]) =>
+    isEqual(before[field], after[field]) ? [] : [change],
+  );
+}
+
+function keysOf(changes: readonly Change[], wanted: Reach): readonly string[] {
+  return changes.flatMap(([key, reach]) => (reach === wanted ? [key] : []));
+}
+
+function missing(
+  from: ReadonlyMap<string, Service>,
+  other: ReadonlyMap<string, Service>,
+): readonly string[] {
+  return [...from.keys()].filter((name) => !other.has(name)).sort();
+}
+
+function newlyListed(
+  before: readonly InstanceRef[],
+  after: readonly InstanceRef[],
+): readonly InstanceRef[] {
+  const known = new Set(before.map(formatRef));
+  return after.filter((ref) => !known.has(formatRef(ref)));
+}
+
+/** Whether two values of a configuration say the same; the order of keys says nothing. */
+function isEqual(a: unknown, b: unknown): boolean {
+  if (a instanceof Map && b instanceof Map) {
+    return isEqual(Object.fromEntries(a), Object.fromEntries(b));
+  }
+  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return a === b;
+  const keys = Object.keys(a);
+  if (Array.isArray(a) !== Array.isArray(b) || keys.length !== Object.keys(b).length) return false;
+  return keys.every(
+    (key) =>
+      Object.hasOwn(b, key) &&
+      isEqual((a as Record<string, unknown>)[key], (b as Record<string, unknown>)[key]),
+  );
+}

@@ -1,0 +1,29 @@
+// The firewall between tenants: whether this server may have a table of nftables.
+import { type Finding, fine } from "../core/finding.ts";
+import { renderTable } from "../core/firewall.ts";
+import { type FirewallGap, NO_FIREWALL, runNft } from "../platform/firewall.ts";
+import type { Host } from "../platform/host.ts";
+
+/** @param attempt tells why a table can't be had, without making one */
+export function examineFirewall(host: Host, attempt = attemptTable): readonly Finding[] {
+  if (host.platform !== "linux") return [];
+  const finding = { id: "firewall", group: "network", title: "firewall between tenants" } as const;
+  const gap = host.isRoot ? attempt() : NO_FIREWALL.gap;
+  if (gap === null) return [fine({ ...finding, found: "nftables" })];
+  return [
+    {
+      ...finding,
+      state: "warning",
+      found: gap.reason,
+      meaning:
+        "A walled tenant can connect to the ports of other tenants on 127.0.0.1 and, in a cloud, to the metadata service",
+      remedy: gap.remedy,
+      blocks: [],
+    },
+  ];
+}
+
+function attemptTable(): FirewallGap | null {
+  const script = renderTable({ name: "tenement_check", comment: "a check", claims: [] });
+  return runNft(script, { check: true });
+}

@@ -1,0 +1,124 @@
+// The control groups of one launch, one in each hierarchy: joined by its launcher, asked who was killed for lack of memory,
+// emptied and removed when it is over.
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Limit } from "../core/limits.ts";
+
+const RETRY_MIN_MS = 1;
+const RETRY_MAX_MS = 200;
+
+export class ControlGroup {
+  readonly #directories: readonly string[];
+
+  /** @param directories none where this host has no control groups */
+  constructor(directories: readonly string[]) {
+    this.#directories = directories;
+  }
+
+  /** Tells the launcher to join before anything else. */
+  get launcherOptions(): readonly string[] {
+    return this.#directories.flatMap((directory) => ["--cgroup", directory]);
+  }
+
+  /** Null: nothing in it was killed for lack of memory. `limitBytes` is null where it was the host that had none left. */
+  outOfMemory(): { readonly limitBytes: number | null } | null {
+    const kills = (directory: string, file: string) =>
+      Number(/^oom_kill (\d+)$/m.exec(read(join(directory, file)))?.[1] ?? 0);
+    const directory = this.#directories.find(
+      (each) => kills(each, "memory.events") + kills(each, "memory.oom_control") > 0,
+    );
+    if (directory === undefined) return null;
+    const limit =
+      read(join(directory, "memory.max")) || read(join(directory, "memory.limit_in_bytes"));
+    // "max", or in version 1 the largest multiple of a page.
+    const bytes = Number(limit);
+    return { limitBytes: Number.isSafeInteger(bytes) ? bytes : null };
+  }
+
+  /** Kills all that is in it, whatever that has done to hide. */
+  kill(): void {
+    for (const directory of this.#directories) {
+      if (existsSync(join(directory, "cgroup.kill"))) write(join(directory, "cgroup.kill"), "1");
+      else for (const pid of membersOf(directory)) killProcess(pid);
+    }
+  }
+
+  /** Kills what is still in it and removes it; resolves when it is gone. */
+  async dissolve(): Promise<void> {
+    for (
+      let pauseMs = RETRY_MIN_MS;
+      !this.remove();
+      pauseMs = Math.min(2 * pauseMs, RETRY_MAX_MS)
+    ) {
+      this.kill();
+      await delay(pauseMs);
+    }
+  }
+
+  /** False: something is still in it. */
+  remove(): boolean {
+    return this.#directories.map(removeDirectory).every((isGone) => isGone);
+  }
+}
+
+/** Makes a group, empty and without a past. Throws where that can't be done. */
+export function makeGroup(directory: string): void {
+  if (existsSync(directory)) rmdirSync(directory);
+  mkdirSync(directory);
+}
+
+/** Sets a limit of a group; null, or what is in the way. */
+export function applyLimit(directory: string, { files }: Limit): string | null {
+  const outcomes = files.map(({ isRequired, name, value }) => {
+    const code = write(join(directory, name), value);
+    return { isRequired, failure: code && `${join(directory, name)} can not be set (${code})` };
+  });
+  const isApplied = outcomes.some(({ failure }) => failure === null);
+  const [failed] = outcomes.filter(({ failure, isRequired }) => isRequired && failure !== null);
+  return failed?.failure ?? (isApplied ? null : (outcomes[0]?.failure ?? null));
+}
+
+/** Null, or the code of what went wrong; never makes a file. */
+export function write(path: string, value: string): string | null {
+  try {
+    writeFileSync(path, value, { flag: "r+" });
+    return null;
+  } catch (error) {
+    return codeOf(error);
+  }
+}
+
+function removeDirectory(directory: string): boolean {
+  try {
+    rmdirSync(directory);
+    return true;
+  } catch (error) {
+    return codeOf(error) === "ENOENT";
+  }
+}
+
+function membersOf(directory: string): number[] {
+  return read(join(directory, "cgroup.procs")).split("\n").filter(Boolean).map(Number);
+}
+
+function killProcess(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if (codeOf(error) !== "ESRCH") throw error;
+  }
+}
+
+/** Empty: there is no such file. */
+export function read(path: string): string {
+  try {
+    return readFileSync(path, "utf8").trim();
+  } catch {
+    return "";
+  }
+}
+
+function codeOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? String(error);
+}

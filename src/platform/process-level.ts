@@ -1,0 +1,121 @@
+// The level "process": nothing is hidden. The launcher keeps a process's limits, and knows all that it starts and how it ended.
+import { lchownSync, lstatSync, mkdirSync, rmSync } from "node:fs";
+import { dirname } from "node:path";
+import type { ChildRef } from "../core/instance.ts";
+import { type LaunchPlan, socketPathOf } from "../core/launch-plan.ts";
+import { USER_ID_MAX, USER_ID_MIN } from "../core/walls.ts";
+import { type ControlGroups, refuseLimits } from "./cgroup.ts";
+import type { ControlGroup } from "./control-group.ts";
+import type { LaunchDirectories } from "./launch-directory.ts";
+import { followLauncher } from "./launch-follower.ts";
+import type { Enclosure, Level, Placement } from "./level.ts";
+import { isRoot } from "./owner.ts";
+
+export interface ProcessParts {
+  readonly dataDir: string;
+  readonly groups: ControlGroups;
+  readonly launches: LaunchDirectories;
+  /** Puts the launcher in its place; null where this build has none. */
+  readonly installLauncher: () => string | null;
+}
+
+/** The launcher's own process. */
+const HELPERS = 1;
+/** What the launcher answers when there is no such program. */
+const NO_PROGRAM = 127;
+
+export class ProcessLevel implements Level {
+  readonly #parts: ProcessParts;
+  /** Undefined: not looked for yet; null: this host can't run one. */
+  #launcher: string | null | undefined;
+
+  constructor(parts: ProcessParts) {
+    this.#parts = parts;
+  }
+
+  enclose(placement: Placement, { instanceDir, socketPath }: LaunchPlan): Enclosure {
+    takeBack(instanceDir);
+    mkdirSync(dirname(socketPath), { recursive: true, mode: 0o700 });
+    // Left by an earlier launch, it would keep the application from listening.
+    rmSync(socketPath, { force: true });
+    if (this.#launcher === undefined) this.#launcher = findLauncher(this.#parts.installLauncher);
+    if (this.#launcher !== null) return this.#launched(placement, this.#launcher);
+    refuseLimits(placement.service, lacksOf(process.platform));
+    return openly(socketPath);
+  }
+
+  recover(placement: Placement, child: ChildRef): Enclosure | null {
+    const { dataDir, groups, launches } = this.#parts;
+    const socketPath = socketPathOf({ ...placement, dataDir });
+    const level = launches.levelOf(placement, child);
+    if (level === null) return openly(socketPath);
+    return level === "process" ? this.#followed(placement, groups.find(placement)) : null;
+  }
+
+  #launched(placement: Placement, launcher: string): Enclosure {
+    const { groups, launches } = this.#parts;
+    const group = groups.open(placement, HELPERS);
+    const { statusFile } = launches.make(placement, "process");
+    const options = ["--status", statusFile, ...group.launcherOptions];
+    return {
+      ...this.#followed(placement, group),
+      wrap: (argv) => [launcher, ...options, "--", ...argv],
+    };
+  }
+
+  #followed(placement: Placement, group: ControlGroup): Enclosure {
+    const { dataDir, launches } = this.#parts;
+    const { statusFile } = launches.paths(placement);
+    const open = openly(socketPathOf({ ...placement, dataDir }));
+    return {
+      ...open,
+      follow: (child) => followLauncher(child, { statusFile, group }),
+      clear() {
+        open.clear();
+        launches.remove(placement);
+      },
+    };
+  }
+}
+
+/** The application itself, as it is; all that is known of it is its group and its mark. */
+function openly(socketPath: string): Enclosure {
+  return {
+    socketPath,
+    owner: null,
+    wrap: (argv) => argv,
+    follow: (child) => child,
+    exposeSocket: () => undefined,
+    clear: () => rmSync(socketPath, { force: true }),
+  };
+}
+
+/** Null also where the data directory lies on a file system whose programs can not be run. */
+function findLauncher(install: () => string | null): string | null {
+  const launcher = install();
+  return launcher !== null && runs(launcher) ? launcher : null;
+}
+
+function runs(launcher: string): boolean {
+  try {
+    const stdio = ["ignore", "ignore", "ignore"] as const;
+    const { exitCode } = Bun.spawnSync([launcher, "--", "/bin/true"], { stdio: [...stdio] });
+    return exitCode === 0 || exitCode === NO_PROGRAM;
+  } catch {
+    return false;
+  }
+}
+
+function lacksOf(platform: NodeJS.Platform): { reason: string; remedy: string } {
+  if (platform !== "linux") return { reason: "limits need Linux", remedy: "run it there" };
+  return {
+    reason: "the launcher, which applies limits, is missing or can not be run",
+    remedy: "build ten with a C compiler, and put data_dir on a file system not mounted noexec",
+  };
+}
+
+/** A directory of a walled user: later files in it will be the server's, which a change back to walls has to notice. */
+function takeBack(instanceDir: string): void {
+  const { uid } = lstatSync(instanceDir);
+  if (isRoot() && uid >= USER_ID_MIN && uid <= USER_ID_MAX) lchownSync(instanceDir, 0, 0);
+}

@@ -1,0 +1,166 @@
+// Limits on this machine's own control groups, and what the launcher brings to tenants without walls.
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { findHierarchies } from "../../src/platform/hierarchies.ts";
+import { startTimeOf } from "../../src/platform/processes.ts";
+import { HUNGRY_COMMAND } from "../support/tenants/command.ts";
+import { ROOT } from "../support/executable.ts";
+import { type Ten, withTen } from "../support/ten.ts";
+import { GCC, isMissing } from "../support/tool.ts";
+import { until } from "../support/until.ts";
+
+setDefaultTimeout(60_000);
+
+const isRoot = process.platform === "linux" && process.getuid?.() === 0;
+const TASKSET = { program: "taskset", debianPackage: "util-linux" };
+
+function isUnlimited(): boolean {
+  if (!isRoot || isMissing(GCC) || isMissing(TASKSET)) return true;
+  const controllers = findHierarchies().found.flatMap((hierarchy) => hierarchy.controllers);
+  const lacking = (["memory", "cpu", "pids"] as const).filter(
+    (name) => !controllers.includes(name),
+  );
+  if (lacking.length === 0) return false;
+  const message = `no control groups for ${lacking.join(", ")}`;
+  if (process.env["TEN_TEST_REQUIRE_ALL"] === "1") throw new Error(message);
+  console.warn(`skipped tests: ${message}`);
+  return true;
+}
+
+function hungry(keys: string, isolation = "process"): string {
+  return `[service.app]
+command = "${HUNGRY_COMMAND}"
+isolation = "${isolation}"
+read_paths = ["${ROOT}"]
+${keys}
+`;
+}
+
+const A = "a.app.localhost";
+const B = "b.app.localhost";
+
+async function reasonOf(ten: Ten): Promise<string> {
+  return JSON.parse(await ten.must("why", "app:a", "--json")).last_exit?.reason ?? "";
+}
+
+/** Of the processor, in clock ticks, by a process. */
+function ticksOf(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[11]);
+}
+
+describe.skipIf(isUnlimited())("a tenant", () => {
+  test.each(["process", "namespace"])(
+    "that takes more memory than it may is killed, and that is told, at level %s",
+    (level) =>
+      withTen(
+        { configText: hungry("memory_limit_mb = 160", level), settings: { max_restarts: 0 } },
+        async (ten) => {
+          await ten.must("spawn", "app:a");
+          await ten.get(A, "/eat?amount=1000").catch(() => null);
+          const { reason } = await ten.untilState("app:a", "failed");
+          const told = "was killed: out of memory (limit 160 MB)";
+          expect(reason).toStartWith(told);
+          expect(await reasonOf(ten)).toBe(told);
+          expect(await ten.must("ps")).toContain("out of memory");
+          expect(await ten.must("logs", "app:a")).toContain(`ten: the process ${told}`);
+        },
+      ),
+  );
+
+  test("keeps its limits when the server is killed, and the next one is told how it ends", () =>
+    withTen(
+      {
+        configText: hungry("memory_limit_mb = 160\ncpu_shares = 7"),
+        settings: { max_restarts: 0 },
+      },
+      async (ten) => {
+        await ten.must("spawn", "app:a");
+        const pid = (await ten.instance("app:a"))?.pid;
+        const groups = (await ten.get(A, "/groups")).text;
+        await ten.kill9();
+        await ten.start();
+        expect((await ten.instance("app:a"))?.pid).toBe(pid ?? 0);
+        expect((await ten.get(A, "/groups")).text).toBe(groups);
+        expect(groups).toMatch(/:memory:\/ten\/\w+\/app:a|^0::\/ten\/\w+\/app:a/m);
+        await ten.get(A, "/eat?amount=1000").catch(() => null);
+        await ten.untilState("app:a", "failed");
+        expect(await reasonOf(ten)).toBe("was killed: out of memory (limit 160 MB)");
+      },
+    ));
+
+  test("gets the processor by its shares", () =>
+    withTen(
+      {
+        configText: `${hungry("cpu_shares = 100")}
+${hungry("cpu_shares = 400").replace("service.app", "service.big")}`,
+      },
+      async (ten) => {
+        await ten.must("spawn", "app:a", "big:b");
+        const spin = async (host: string) => Number((await ten.get(host, "/spin")).text);
+        const pids = [await spin(A), await spin("b.big.localhost")] as const;
+        const before = pids.map(ticksOf);
+        const used = () => pids.map((pid, index) => ticksOf(pid) - (before[index] ?? 0));
+        const [small = 0, big = 0] = await until("both have had enough", () => {
+          const ticks = used();
+          return Math.min(...ticks) >= 40 && ticks;
+        });
+        // 4, were the two alone on their processor, and the clock finer than its ticks.
+        expect(big / small).toBeGreaterThan(2.5);
+        expect(big / small).toBeLessThan(6.5);
+      },
+    ));
+
+  test("can start as many processes as it may, and no more", () =>
+    withTen({ configText: hungry("pids_limit = 60") }, async (ten) => {
+      await ten.must("spawn", "app:a");
+      expect((await ten.get(A, "/breed?amount=100")).text).toBe("EAGAIN");
+      expect((await ten.get(A, "/")).text).toBe("hello from a");
+    }));
+
+  test("is held to 512 processes when nothing is said about them", () =>
+    withTen({ configText: hungry("") }, async (ten) => {
+      await ten.must("spawn", "app:a");
+      expect((await ten.get(A, "/breed?amount=600")).text).toBe("EAGAIN");
+    }));
+
+  test("is counted with all that it has started", () =>
+    withTen({ configText: hungry("") }, async (ten) => {
+      await ten.must("spawn", "app:a");
+      const before = (await ten.instance("app:a"))?.memory_bytes ?? 0;
+      expect(before).toBeGreaterThan(10e6);
+      await ten.get(A, "/eat?amount=100");
+      expect((await ten.instance("app:a"))?.memory_bytes).toBeGreaterThan(before + 90e6);
+    }));
+
+  test("leaves nothing behind when it stops, be it in a session of its own and without a mark", () =>
+    withTen({ configText: hungry("stop_timeout = 1") }, async (ten) => {
+      await ten.must("spawn", "app:a", "app:b");
+      const daemon = Number((await ten.get(A, "/daemon")).text);
+      const other = Number((await ten.get(B, "/daemon")).text);
+      await ten.must("stop", "app:a");
+      expect(startTimeOf(daemon)).toBeNull();
+      expect(startTimeOf(other)).not.toBeNull();
+    }));
+
+  test("leaves nothing behind either when its main process ends, which is noticed at once", () =>
+    withTen({ configText: hungry('stop_timeout = 1\nrestart = "never"') }, async (ten) => {
+      await ten.must("spawn", "app:a");
+      const daemon = Number((await ten.get(A, "/daemon")).text);
+      await ten.get(A, "/exit?amount=3").catch(() => null);
+      await ten.untilState("app:a", "asleep");
+      expect(await reasonOf(ten)).toBe("exited with code 3");
+      expect(startTimeOf(daemon)).toBeNull();
+    }));
+
+  test("that nobody supervises any more is ended by the next server, though it hides", () =>
+    withTen({ configText: hungry("") }, async (ten) => {
+      await ten.must("spawn", "app:a");
+      const daemon = Number((await ten.get(A, "/daemon")).text);
+      const pid = (await ten.instance("app:a"))?.pid ?? 0;
+      await ten.kill9();
+      ten.reconfigure((text) => text.replaceAll("service.app", "service.other"));
+      await ten.start();
+      expect([startTimeOf(pid), startTimeOf(daemon)]).toEqual([null, null]);
+    }));
+});

@@ -1,0 +1,178 @@
+import { describe, expect, test } from "bun:test";
+import { parseConfig } from "../../../src/config/config.ts";
+import { planJsonSchema } from "../../../src/config/json-schema.ts";
+import { effectiveConfig, isEmptyPlan, planReload } from "../../../src/core/reload-plan.ts";
+import type { Config } from "../../../src/core/service.ts";
+
+const FILE = "/etc/ten/tenement.toml";
+const parse = (text: string): Config => parseConfig(text, { file: FILE });
+const plan = (before: string, after: string) => planReload(parse(before), parse(after));
+
+/** A valid value for each key that its default is not; the level must provide what some of them need. */
+const SERVICE = {
+  command: '"other"',
+  args: '["-v"]',
+  workdir: '"elsewhere"',
+  health: '"/health"',
+  isolation: '"namespace"',
+  idle_timeout: "1",
+  startup_timeout: "1",
+  request_timeout: "1",
+  stop_signal: '"SIGINT"',
+  stop_timeout: "1",
+  storage_persist: "false",
+  restart: '"always"',
+  auto_create: "true",
+  max_instances: "5",
+  socket: '"/tmp/other-{id}.sock"',
+  env_file: '".env"',
+  env: '{ A = "1" }',
+  waiting_page: "false",
+  memory_limit_mb: "64",
+  cpu_shares: "50",
+  pids_limit: "64",
+  cpu_limit: "0.5",
+  io_weight: "50",
+  storage_quota_mb: "10",
+  storage_enforce: '"stop"',
+  read_paths: '["/srv"]',
+  write_paths: '["/srv"]',
+  network: '"private"',
+  allow_metadata: "true",
+  rollout: '"replace"',
+  qemu_accel: '"tcg"',
+  kernel: '"/boot/kernel"',
+  rootfs: '"/boot/rootfs"',
+  memory_mb: "512",
+  vcpus: "2",
+} as const;
+
+const SETTINGS = {
+  data_dir: '"./other"',
+  health_check_interval: "3",
+  max_restarts: "9",
+  restart_window: "9",
+  backoff_base_ms: "9",
+  backoff_max_ms: "90000",
+  max_running: "9",
+  max_starting: "9",
+  trusted_proxies: '["10.0.0.0/8"]',
+  log_retention_days: "9",
+  log_max_mb: "9",
+} as const;
+
+const TLS = {
+  enabled: "true",
+  acme_email: '"a@example.com"',
+  domain: '"example.com"',
+  https_port: "8443",
+  http_port: "8080",
+  staging: "true",
+  cache_dir: '"/srv/acme"',
+  dns_provider: '"route53"',
+} as const;
+
+/** What some keys are refused without. */
+const COMPANIONS: Readonly<Record<string, string>> = {
+  auto_create: "max_instances = 1",
+  storage_enforce: "storage_quota_mb = 10",
+};
+
+function serviceText(key: string, value: string | null): string {
+  const command = key === "command" && value !== null ? "" : 'command = "app"\n';
+  const companion = COMPANIONS[key] ?? "";
+  return `[service.notes]\n${command}${companion}\n${value === null ? "" : `${key} = ${value}`}`;
+}
+
+describe("every key of the file is noticed", () => {
+  const { properties = {} } = planJsonSchema();
+  const table = properties["service"]?.additionalProperties;
+  const service = (table === false ? {} : table?.properties) ?? {};
+  const { tls, ...settings } = properties["settings"]?.properties ?? {};
+
+  test("and this test knows every key", () => {
+    expect(Object.keys(SERVICE).sort()).toEqual(Object.keys(service).sort());
+    expect(Object.keys(SETTINGS).sort()).toEqual(Object.keys(settings).sort());
+    expect(Object.keys(TLS).sort()).toEqual(Object.keys(tls?.properties ?? {}).sort());
+  });
+
+  test.each(Object.entries(SERVICE))("[service] %s", (key, value) => {
+    const { changed, ...rest } = plan(serviceText(key, null), serviceText(key, value));
+    const [change] = changed;
+    expect(change?.service).toBe("notes");
+    expect([...(change?.now ?? []), ...(change?.launch ?? [])]).toEqual([
+      key === "args" ? "command" : key,
+    ]);
+    expect(rest).toMatchObject({ added: [], removed: [], settings: [], server: [] });
+  });
+
+  test.each(Object.entries(SETTINGS))("[settings] %s", (key, value) => {
+    const changed = plan(
+      serviceText("", null),
+      `[settings]\n${key} = ${value}\n${serviceText("", null)}`,
+    );
+    expect([...changed.settings, ...changed.server]).toContain(key);
+    expect(changed.changed).toEqual([]);
+  });
+
+  test.each(Object.entries(TLS))("[settings.tls] %s", (key, value) => {
+    const base = "[settings.tls]\n";
+    const companions =
+      key === "enabled" ? 'acme_email = "a@b.example"\ndomain = "b.example"\n' : "";
+    expect(plan(base + companions, `${base}${companions}${key} = ${value}`).server).toEqual([
+      `tls.${key}`,
+    ]);
+  });
+});
+
+test("the same configuration asks for nothing, however it is written", () => {
+  const before = '[service.notes]\ncommand = "app -v"\nenv = { A = "1", B = "2" }';
+  const after = '[service.notes]\nenv = { B = "2", A = "1" }\ncommand = "app"\nargs = ["-v"]';
+  expect(isEmptyPlan(plan(before, after))).toBe(true);
+});
+
+test("services come, go and change", () => {
+  const before =
+    '[service.a]\ncommand = "a"\n[service.b]\ncommand = "b"\n[service.c]\ncommand = "c"';
+  const after =
+    '[service.b]\ncommand = "b"\nidle_timeout = 1\nenv = { A = "1" }\n[service.c]\ncommand = "c"\n[service.d]\ncommand = "d"';
+  expect(plan(before, after)).toMatchObject({
+    added: ["d"],
+    removed: ["a"],
+    changed: [{ service: "b", now: ["idle_timeout"], launch: ["env"] }],
+  });
+});
+
+test("only newly listed instances are to be started", () => {
+  const services = '[service.a]\ncommand = "a"\n';
+  const before = `${services}[instances]\na = ["x", "y"]`;
+  const after = `${services}[instances]\na = ["y", "z"]`;
+  expect(plan(before, after).instances).toEqual([{ service: "a", id: "z" }]);
+});
+
+test("routing is compared by what it says", () => {
+  const services = '[service.a]\ncommand = "a"\n';
+  const path = '[routing.path]\n"/x" = "a"\n';
+  const both = '[routing.subdomain]\nu = "a"\nv = "a"\n';
+  const turned = '[routing.subdomain]\nv = "a"\nu = "a"\n';
+  expect(plan(services + path, `${services}[routing]\ndefault = "a"\n${path}`).routing).toEqual([
+    "default",
+  ]);
+  expect(plan(services + both, services + turned).routing).toEqual([]);
+  expect(plan(services, services + both + path).routing).toEqual(["subdomain", "path"]);
+});
+
+test("what only a new server takes stays as it was, so that it is told again", () => {
+  const before = parse("");
+  const after = parse('[settings]\ndata_dir = "/srv"\nmax_running = 5');
+  const effective = effectiveConfig(before, after);
+  expect(effective.settings).toMatchObject({
+    dataDir: before.settings.dataDir,
+    tls: before.settings.tls,
+    maxRunning: 5,
+  });
+  expect(planReload(effective, after)).toMatchObject({
+    settings: [],
+    server: ["data_dir", "tls.cache_dir"],
+  });
+});
