@@ -7,6 +7,7 @@ import {
   move,
   refusal,
   stay,
+  neverReady,
   stopping,
   withEffect,
   afterNeverReady,
@@ -16,13 +17,14 @@ import {
 const KILL_INTERVAL_MS = 1000;
 const KILLS_PATIENCE = 3;
 
-/** The moment at which the instance next needs a `tick`; Infinity while only events can move it. */
-export function nextDeadline({ state }: Instance, facts: Facts): number {
+/** When the state next needs a `tick`; Infinity while only events can move it. */
+export function stateDeadline(instance: Instance, facts: Facts): number {
+  const { state } = instance;
   switch (state.kind) {
     case "starting":
       return Math.min(state.probeAt, state.deadline);
     case "running":
-      return Math.min(state.probeAt, idleAt(state, facts));
+      return Math.min(state.probeAt, idleAt(instance, facts));
     case "queued":
     case "draining":
     case "stopping":
@@ -78,10 +80,9 @@ function onQueuedTooLong(instance: Instance, cause: Cause, facts: Facts): Step {
 }
 
 function onStartingTick(instance: Instance, state: StateOf<"starting">, facts: Facts): Step {
-  const { now, service } = facts;
+  const { now } = facts;
   if (now >= state.deadline) {
-    const finding = state.finding === null ? "" : `: ${state.finding}`;
-    const reason = `not ready within ${service.startupTimeoutMs / 1000} s${finding}`;
+    const reason = neverReady(state, facts);
     const ended = stopping(
       instance,
       { child: state.child, after: afterNeverReady(reason, facts) },
@@ -95,7 +96,7 @@ function onStartingTick(instance: Instance, state: StateOf<"starting">, facts: F
 }
 
 function onRunningTick(instance: Instance, state: StateOf<"running">, facts: Facts): Step {
-  if (facts.now >= idleAt(state, facts)) {
+  if (facts.now >= idleAt(instance, facts)) {
     return drain(instance, { child: state.child, after: { kind: "asleep" } }, facts);
   }
   return facts.now < state.probeAt
@@ -103,10 +104,11 @@ function onRunningTick(instance: Instance, state: StateOf<"running">, facts: Fac
     : probe(instance, { ...state, probeAt: Number.POSITIVE_INFINITY });
 }
 
-/** When a running instance has been idle for long enough to sleep; Infinity while a lease is open. */
-export function idleAt({ since }: StateOf<"running">, { traffic, service }: Facts): number {
-  if (service.idleTimeoutMs === 0 || traffic.open > 0) return Number.POSITIVE_INFINITY;
-  return Math.max(since, traffic.lastActiveAt) + service.idleTimeoutMs;
+/** When an instance has been idle for long enough to sleep; Infinity while a lease is open or a successor starts. */
+export function idleAt({ state, other }: Instance, { traffic, service }: Facts): number {
+  const isIdle = state.kind === "running" && other?.kind !== "starting" && traffic.open === 0;
+  if (!isIdle || service.idleTimeoutMs === 0) return Number.POSITIVE_INFINITY;
+  return Math.max(state.since, traffic.lastActiveAt) + service.idleTimeoutMs;
 }
 
 /** One probe at a time: the next is due when this one has answered. */
@@ -116,13 +118,17 @@ function probe(instance: Instance, state: StateOf<"starting" | "running">): Step
 }
 
 function kill(instance: Instance, state: StateOf<"stopping">, { now }: Facts): Step {
-  const kills = state.kills + 1;
-  const next = move(
-    instance,
-    { ...state, kills, deadline: now + KILL_INTERVAL_MS },
-    { kind: "signal", signal: "SIGKILL" },
-  );
-  // A process stuck in the kernel may never go: whoever waits for its successor is told.
-  if (kills < KILLS_PATIENCE) return next;
+  const signal = { kind: "signal", launch: instance.launch, signal: "SIGKILL" } as const;
+  const next = move(instance, killed(state, now), signal);
+  // A process stuck in the kernel may never go: whoever waits for its end is told.
+  if (state.kills + 1 < KILLS_PATIENCE) return next;
   return withEffect(next, refusal("INSTANCE_UNAVAILABLE", "its old process does not end"));
+}
+
+/** A process that has been sent SIGKILL, and will be again while it does not go. */
+export function killed<Stopping extends { readonly kills: number; readonly deadline: number }>(
+  dying: Stopping,
+  now: number,
+): Stopping {
+  return { ...dying, kills: dying.kills + 1, deadline: now + KILL_INTERVAL_MS };
 }

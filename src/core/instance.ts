@@ -76,6 +76,14 @@ export type InstanceState =
   /** Gave up. */
   | { readonly kind: "failed"; readonly reason: string };
 
+/**
+ * A second process of a running instance: its successor, still starting, or its predecessor, draining and stopping.
+ * What the names of the states say of the first process they say of this one.
+ */
+export type Other = { readonly launch: number } & (
+  StateOf<"starting"> | Omit<StateOf<"draining">, "after"> | Omit<StateOf<"stopping">, "after">
+);
+
 export type StateOf<Kind extends InstanceState["kind"]> = Extract<InstanceState, { kind: Kind }>;
 
 /** Where an instance goes when its process is gone. */
@@ -92,8 +100,11 @@ export const MISSED_MAX = 3;
 export interface Instance {
   readonly ref: InstanceRef;
   readonly state: InstanceState;
-  /** Numbers the current or latest launch; answers about an earlier one are ignored. */
+  /** Numbers the launch that the state is about, or the latest; answers about any other are ignored. */
   readonly launch: number;
+  /** Launches so far. */
+  readonly launches: number;
+  readonly other: Other | null;
   /** Moments of the crashes that still count, oldest first. */
   readonly crashes: readonly number[];
   /** Restarts after crashes since the server started. */
@@ -112,6 +123,8 @@ export type Event =
   /** Nothing that the launch started is left. */
   | { readonly kind: "gone"; readonly launch: number }
   | { readonly kind: "rest"; readonly to: RestGoal }
+  /** An operator wants a new process in the place of the running one, without a gap. */
+  | { readonly kind: "replace" }
   /** A deadline has come, or the traffic has changed. */
   | { readonly kind: "tick" };
 
@@ -125,9 +138,17 @@ export type Effect =
   | { readonly kind: "launch"; readonly launch: number }
   /** Null: whichever of the port and the socket it listens on. */
   | { readonly kind: "probe"; readonly launch: number; readonly endpoint: Endpoint | null }
-  | { readonly kind: "signal"; readonly signal: StopSignal | "SIGKILL" }
+  | {
+      readonly kind: "signal";
+      readonly launch: number;
+      readonly signal: StopSignal | "SIGKILL";
+    }
   /** Lets the waiting requests through. */
   | { readonly kind: "admit"; readonly endpoint: Endpoint }
+  /** A successor serves, and its predecessor is leaving. */
+  | { readonly kind: "replaced" }
+  /** No successor serves; what ran before still does, if anything. */
+  | { readonly kind: "unreplaced"; readonly reason: string }
   /** Answers the waiting requests. */
   | ({ readonly kind: "refuse" } & Refusal);
 
@@ -149,8 +170,10 @@ export interface Facts {
 export interface Traffic {
   /** Open leases of every kind: while there is one, the idle clock stands still. */
   readonly open: number;
-  /** Open leases that draining waits for: requests, not tunnels. */
+  /** Open leases that draining waits for, of the launch that the state is about: requests, not tunnels. */
   readonly busy: number;
+  /** The same of the other process. */
+  readonly otherBusy: number;
   readonly lastActiveAt: number;
 }
 
@@ -161,5 +184,5 @@ export interface Step {
 
 /** An instance without a process. */
 export function newInstance(ref: InstanceRef, state: InstanceState = { kind: "asleep" }): Instance {
-  return { ref, state, launch: 0, crashes: [], restarts: 0 };
+  return { ref, state, launch: 0, launches: 0, other: null, crashes: [], restarts: 0 };
 }

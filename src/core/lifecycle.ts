@@ -1,7 +1,7 @@
 // The life of an instance: given a state, an event and the facts, the next state and what to do.
 // Everything else in the program feeds `step` and obeys its effects.
 import { unreachable } from "./assert.ts";
-import { onTick } from "./deadlines.ts";
+import { onTick, stateDeadline } from "./deadlines.ts";
 import {
   type After,
   type ChildRef,
@@ -17,24 +17,41 @@ import {
 import { onRest, onWake } from "./orders.ts";
 import { describeExit, restartsAfter } from "./restart-policy.ts";
 import {
+  endUnlessRunning,
+  onOther,
+  onOtherTick,
+  onReplace,
+  otherDeadline,
+  takePlace,
+} from "./successor.ts";
+import {
   afterNeverReady,
   drain,
+  launched,
+  launching,
   move,
   refusal,
+  serving,
   settle,
   stay,
   stopping,
+  unready,
   withEffect,
 } from "./transitions.ts";
 
-export { nextDeadline } from "./deadlines.ts";
-
-const PROBE_DELAY_MIN_MS = 1;
-const PROBE_DELAY_MAX_MS = 50;
-
 /** Moves one instance one step. Events that no longer matter leave it as it is. */
 export function step(instance: Instance, event: Event, facts: Facts): Step {
-  if ("launch" in event && event.launch !== instance.launch) return stay(instance);
+  const isOwn = !("launch" in event) || event.launch === instance.launch;
+  const next = isOwn ? onEvent(instance, event, facts) : onOther(instance, event, facts);
+  return endUnlessRunning(next, facts);
+}
+
+/** The moment at which the instance next needs a `tick`; Infinity while only events can move it. */
+export function nextDeadline(instance: Instance, facts: Facts): number {
+  return Math.min(stateDeadline(instance, facts), otherDeadline(instance));
+}
+
+function onEvent(instance: Instance, event: Event, facts: Facts): Step {
   switch (event.kind) {
     case "wake":
       return onWake(instance, event.cause, facts);
@@ -52,8 +69,10 @@ export function step(instance: Instance, event: Event, facts: Facts): Step {
       return onGone(instance, facts);
     case "rest":
       return onRest(instance, event.to, facts);
+    case "replace":
+      return onReplace(instance, facts);
     case "tick":
-      return onTick(instance, facts);
+      return onOtherTick(onTick(instance, facts), facts);
     default:
       return unreachable(event);
   }
@@ -61,32 +80,18 @@ export function step(instance: Instance, event: Event, facts: Facts): Step {
 
 function onTurn(instance: Instance, { now }: Facts): Step {
   if (instance.state.kind !== "queued") return stay(instance);
-  const launch = instance.launch + 1;
-  const never = Number.POSITIVE_INFINITY;
-  const state = {
-    kind: "starting",
-    child: null,
-    since: now,
-    probeAt: never,
-    deadline: never,
-    finding: null,
-  } as const;
-  return move({ ...instance, launch }, state, { kind: "launch", launch });
+  const launch = instance.launches + 1;
+  return move({ ...instance, launch, launches: launch }, launching(now), {
+    kind: "launch",
+    launch,
+  });
 }
 
 function onLaunched(instance: Instance, child: ChildRef, facts: Facts): Step {
   const { state } = instance;
-  const { now, service } = facts;
   if (state.kind === "stopping") return stopping(instance, { child, after: state.after }, facts);
   if (state.kind !== "starting") return stay(instance);
-  const probeAt = now + PROBE_DELAY_MIN_MS;
-  return move(instance, {
-    ...state,
-    child,
-    since: now,
-    probeAt,
-    deadline: now + service.startupTimeoutMs,
-  });
+  return move(instance, launched(state, child, facts));
 }
 
 function onLaunchFailed(instance: Instance, reason: string, facts: Facts): Step {
@@ -100,16 +105,9 @@ function onProbed(instance: Instance, answer: ProbeAnswer, facts: Facts): Step {
   const { state } = instance;
   if (state.kind === "running") return onChecked(instance, state, answer, facts);
   if (state.kind !== "starting" || state.child === null) return stay(instance);
-  const { now, service } = facts;
-  if (answer.kind === "unready") {
-    const probeAt = now + probeDelay(now - state.since);
-    return move(instance, { ...state, probeAt, finding: answer.reason });
-  }
+  if (answer.kind === "unready") return move(instance, unready(state, answer.reason, facts));
   const { endpoint } = answer;
-  const probeAt = now + service.healthIntervalMs;
-  const ready = { endpoint, since: now, missed: 0, probeAt };
-  const running = { kind: "running", child: state.child, ...ready } as const;
-  return move(instance, running, { kind: "admit", endpoint });
+  return move(instance, serving(state.child, endpoint, facts), { kind: "admit", endpoint });
 }
 
 function onChecked(
@@ -123,11 +121,6 @@ function onChecked(
     return drain(instance, { child: state.child, after: afterUnhealthy(answer, facts) }, facts);
   }
   return move(instance, { ...state, missed, probeAt: facts.now + facts.service.healthIntervalMs });
-}
-
-/** Dense at first, then half a percent of the time waited: what probing adds to a start stays small. */
-function probeDelay(waitedMs: number): number {
-  return Math.min(Math.max(waitedMs / 200, PROBE_DELAY_MIN_MS), PROBE_DELAY_MAX_MS);
 }
 
 function onExited(instance: Instance, exit: Exit, facts: Facts): Step {
@@ -153,6 +146,9 @@ function afterUnhealthy(answer: ProbeAnswer, { service }: Facts): After {
 }
 
 function onGone(instance: Instance, facts: Facts): Step {
-  const { state } = instance;
-  return state.kind === "stopping" ? settle(instance, state.after, facts) : stay(instance);
+  const { state, other } = instance;
+  if (state.kind !== "stopping") return stay(instance);
+  return other === null
+    ? settle(instance, state.after, facts)
+    : takePlace(instance, other, state.after);
 }

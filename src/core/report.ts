@@ -1,6 +1,6 @@
 // What people and the store are told of an instance's state.
 import { unreachable } from "./assert.ts";
-import { type InstanceState, MISSED_MAX } from "./instance.ts";
+import { type InstanceState, MISSED_MAX, type StateOf } from "./instance.ts";
 
 export const REPORTED_STATES = [
   "asleep",
@@ -87,7 +87,7 @@ export function restoreState({
 }: {
   readonly wanted: Wanted;
   readonly reason: string | null;
-}): InstanceState {
+}): StateOf<"asleep" | "stopped" | "failed"> {
   switch (wanted) {
     case "running":
     case "asleep":

@@ -1,5 +1,6 @@
 // The moves that many events share: into the queue, into draining and stopping, and on from there.
 import { unreachable } from "./assert.ts";
+import type { Endpoint } from "./endpoint.ts";
 import type {
   After,
   Cause,
@@ -16,6 +17,9 @@ import { decideRetry } from "./restart-policy.ts";
 
 /** A place among the concurrent starts is waited for this long at most; then the requests are answered. */
 export const QUEUE_WAIT_MAX_MS = 60_000;
+
+const PROBE_DELAY_MIN_MS = 1;
+const PROBE_DELAY_MAX_MS = 50;
 
 type Crashed = Extract<After, { kind: "crashed" }>;
 
@@ -81,23 +85,74 @@ export function stopping(
   { child, after }: { child: ChildRef | null; after: After },
   { now, service }: Pick<Facts, "now" | "service">,
 ): Step {
+  const { ending, effects } = endProcess({ launch: instance.launch, child }, { now, service });
+  return move(instance, { ...ending, after }, ...effects);
+}
+
+/** The end of a process begins, with the signal that it expects; while its launch is under way it has to wait. */
+export function endProcess(
+  { launch, child }: { launch: number; child: ChildRef | null },
+  { now, service }: Pick<Facts, "now" | "service">,
+): { ending: Omit<StateOf<"stopping">, "after">; effects: readonly Effect[] } {
+  const ending = { kind: "stopping", child, kills: 0 } as const;
   if (child === null) {
-    return move(instance, {
-      kind: "stopping",
-      child,
-      after,
-      kills: 0,
-      deadline: Number.POSITIVE_INFINITY,
-    });
+    return { ending: { ...ending, deadline: Number.POSITIVE_INFINITY }, effects: [] };
   }
-  const state = {
-    kind: "stopping",
-    child,
-    after,
-    kills: 0,
-    deadline: now + service.stopTimeoutMs,
-  } as const;
-  return move(instance, state, { kind: "signal", signal: service.stopSignal });
+  const signal = { kind: "signal", launch, signal: service.stopSignal } as const;
+  return { ending: { ...ending, deadline: now + service.stopTimeoutMs }, effects: [signal] };
+}
+
+/** A process is about to be launched. */
+export function launching(now: number): StateOf<"starting"> {
+  const never = Number.POSITIVE_INFINITY;
+  return {
+    kind: "starting",
+    child: null,
+    since: now,
+    probeAt: never,
+    deadline: never,
+    finding: null,
+  };
+}
+
+/** It has been: from now on its start-up time counts. */
+export function launched(
+  state: StateOf<"starting">,
+  child: ChildRef,
+  { now, service }: Facts,
+): StateOf<"starting"> {
+  const probeAt = now + PROBE_DELAY_MIN_MS;
+  return { ...state, child, since: now, probeAt, deadline: now + service.startupTimeoutMs };
+}
+
+/** It can't answer yet, and is asked again. */
+export function unready(
+  state: StateOf<"starting">,
+  finding: string,
+  { now }: Facts,
+): StateOf<"starting"> {
+  return { ...state, finding, probeAt: now + probeDelay(now - state.since) };
+}
+
+/** Dense at first, then half a percent of the time waited: what probing adds to a start stays small. */
+function probeDelay(waitedMs: number): number {
+  return Math.min(Math.max(waitedMs / 200, PROBE_DELAY_MIN_MS), PROBE_DELAY_MAX_MS);
+}
+
+/** It has had its time. */
+export function neverReady({ finding }: StateOf<"starting">, { service }: Facts): string {
+  const found = finding === null ? "" : `: ${finding}`;
+  return `not ready within ${service.startupTimeoutMs / 1000} s${found}`;
+}
+
+/** It answers. */
+export function serving(
+  child: ChildRef,
+  endpoint: Endpoint,
+  { now, service }: Facts,
+): StateOf<"running"> {
+  const probeAt = now + service.healthIntervalMs;
+  return { kind: "running", child, endpoint, since: now, missed: 0, probeAt };
 }
 
 /** An operator's word wipes the slate. */

@@ -24,7 +24,10 @@ export interface InstanceRow {
   readonly reason: string | null;
   readonly weight: number;
   readonly env: Readonly<Record<string, string>>;
+  /** The one that serves, or is to. */
   readonly child: ChildRecord | null;
+  /** A second one beside it, on its way up or out. */
+  readonly other: ChildRecord | null;
 }
 
 interface Raw {
@@ -35,6 +38,7 @@ interface Raw {
   weight: number;
   env: string;
   child: string | null;
+  other: string | null;
 }
 
 const KEY = "WHERE service = ? AND id = ?";
@@ -49,13 +53,13 @@ export class InstanceTable {
   list(): readonly InstanceRow[] {
     return this.#database
       .query<Raw, []>(
-        "SELECT service, id, wanted, reason, weight, env, child FROM instances ORDER BY service, id",
+        "SELECT service, id, wanted, reason, weight, env, child, other FROM instances ORDER BY service, id",
       )
       .all()
       .map(readRow);
   }
 
-  insert({ ref, wanted, weight, env }: Omit<InstanceRow, "child" | "reason">): void {
+  insert({ ref, wanted, weight, env }: Omit<InstanceRow, "child" | "other" | "reason">): void {
     this.#database.run(
       "INSERT INTO instances (service, id, wanted, weight, env) VALUES (?, ?, ?, ?, ?)",
       [ref.service, ref.id, wanted, weight, JSON.stringify(env)],
@@ -74,8 +78,9 @@ export class InstanceTable {
     this.#update(ref, "env = ?", JSON.stringify(env));
   }
 
-  setChild(ref: InstanceRef, child: ChildRecord | null): void {
-    this.#update(ref, "child = ?", child === null ? null : JSON.stringify(child));
+  /** Both at once: whenever the server is killed, one of them is known to be the one that serves. */
+  setChildren(ref: InstanceRef, { child, other }: Pick<InstanceRow, "child" | "other">): void {
+    this.#update(ref, "child = ?, other = ?", writeChild(child), writeChild(other));
   }
 
   delete(ref: InstanceRef): void {
@@ -91,11 +96,20 @@ export class InstanceTable {
   }
 }
 
-function readRow({ service, id, env, child, ...rest }: Raw): InstanceRow {
+function readRow({ service, id, env, child, other, ...rest }: Raw): InstanceRow {
   return {
     ...rest,
     ref: { service, id },
     env: JSON.parse(env) as Record<string, string>,
-    child: child === null ? null : (JSON.parse(child) as ChildRecord),
+    child: readChild(child),
+    other: readChild(other),
   };
+}
+
+function readChild(text: string | null): ChildRecord | null {
+  return text === null ? null : (JSON.parse(text) as ChildRecord);
+}
+
+function writeChild(child: ChildRecord | null): string | null {
+  return child === null ? null : JSON.stringify(child);
 }

@@ -38,4 +38,5 @@ export const MIGRATIONS: readonly string[] = [
      service TEXT NOT NULL,
      id TEXT
    ) STRICT, WITHOUT ROWID;`,
+  `ALTER TABLE instances ADD COLUMN other TEXT;`,
 ];

@@ -1,7 +1,7 @@
 // One instance in motion: events in, effects out. Nothing else changes its state.
+import { ADOPTED, adopt } from "../core/adoption.ts";
 import { unreachable } from "../core/assert.ts";
 import type { Endpoint } from "../core/endpoint.ts";
-import { TenError } from "../core/errors.ts";
 import {
   type Cause,
   type Effect,
@@ -10,12 +10,12 @@ import {
   type Instance,
   type InstanceState,
   newInstance,
-  type Refusal,
+  type Step,
   type Traffic,
 } from "../core/instance.ts";
 import { idleAt } from "../core/deadlines.ts";
 import { nextDeadline, step } from "../core/lifecycle.ts";
-import { formatRef, type InstanceRef } from "../core/ref.ts";
+import type { InstanceRef } from "../core/ref.ts";
 import { restoreState } from "../core/report.ts";
 import type { Service } from "../core/service.ts";
 import type { Clock } from "../platform/clock.ts";
@@ -26,10 +26,11 @@ import type { Lease, Patience } from "./gateway.ts";
 import { InstanceJournal } from "./journal.ts";
 import type { Launched } from "./launcher.ts";
 import { TrafficMeter } from "./lease.ts";
-import { InstanceProcess, type ProcessWorld } from "./process.ts";
+import { InstanceProcesses, type ProcessWorld } from "./process.ts";
 import { InstanceRecord } from "./record.ts";
 import type { StartQueue, Startable } from "./start-queue.ts";
-import { Waiters } from "./waiters.ts";
+import { refusalError, replaceError, Waiters } from "./waiters.ts";
+import { type InstancePredicate, Watchers } from "./watchers.ts";
 
 /** What an instance acts on. */
 export interface World extends ProcessWorld {
@@ -41,18 +42,23 @@ export interface World extends ProcessWorld {
   readonly statistics: Statistics;
 }
 
-type StatePredicate = (state: InstanceState) => boolean;
+/** What an earlier server has left of an instance; null: nothing that lives. */
+export interface Adoption {
+  readonly row: InstanceRow;
+  readonly child: Launched | null;
+  readonly other: Launched | null;
+}
 
 export class InstanceActor implements Startable {
   readonly ref: InstanceRef;
   readonly service: Service;
   readonly journal: InstanceJournal;
   readonly #record: InstanceRecord;
-  readonly #process: InstanceProcess;
+  readonly #processes: InstanceProcesses;
   readonly #world: World;
   readonly #meter: TrafficMeter;
   readonly #waiters = new Waiters();
-  readonly #watchers = new Set<{ readonly until: StatePredicate; readonly resolve: () => void }>();
+  readonly #watchers = new Watchers();
   readonly #events: Event[] = [];
   #instance: Instance;
   /** Who sent the request that wakes it. */
@@ -70,14 +76,14 @@ export class InstanceActor implements Startable {
     this.#world = world;
     this.#meter = new TrafficMeter(world.clock, () => this.#trafficChanged());
     this.#instance = newInstance(ref, restoreState(row));
-    this.#process = new InstanceProcess({
+    this.#processes = new InstanceProcesses({
       ...world,
       ref,
       service,
       journal: this.journal,
       record: this.#record,
       send: (event) => this.send(event),
-      restsNext: () => restsNext(this.#instance.state),
+      instance: () => this.#instance,
     });
   }
 
@@ -96,17 +102,25 @@ export class InstanceActor implements Startable {
       now: clock.now(),
       random: random(),
       service: this.service,
-      traffic: this.#meter.traffic,
+      traffic: this.traffic,
     };
   }
 
-  /** The process it has, if any. */
+  /** The process that serves or is to, if any. */
   get launched(): Launched | null {
-    return this.#process.launched;
+    return this.#processes.of(this.#instance.launch);
+  }
+
+  /** All its processes: two, while one takes over from the other. */
+  get processes(): readonly Launched[] {
+    return this.#processes.all;
   }
 
   get traffic(): Traffic {
-    return this.#meter.traffic;
+    const { open, lastActiveAt } = this.#meter;
+    const { launch, other } = this.#instance;
+    const otherBusy = other === null ? 0 : this.#meter.busy(other.launch);
+    return { open, busy: this.#meter.busy(launch), otherBusy, lastActiveAt };
   }
 
   /** A lease at once, if it runs. */
@@ -125,31 +139,30 @@ export class InstanceActor implements Startable {
     return joined;
   }
 
-  /** Resolves when its state satisfies the predicate, at once if it does. */
-  until(predicate: StatePredicate): Promise<void> {
-    if (predicate(this.#instance.state)) return Promise.resolve();
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#watchers.add({ until: predicate, resolve });
-    return promise;
+  /** A new process in the place of the running one. Resolves when it serves and nothing of the former is left. */
+  async replace(): Promise<void> {
+    const served = this.#watchers.succession();
+    this.send({ kind: "replace" });
+    await served;
+    await this.until(({ other }) => other === null);
   }
 
-  /** Goes on with a process that an earlier server started. */
-  adopt(launched: Launched, endpoint: Endpoint | null): void {
-    const { now } = this.facts;
-    const child = launched.child.ref;
-    const state: InstanceState =
-      endpoint === null
-        ? {
-            kind: "starting",
-            child,
-            since: now,
-            probeAt: now,
-            deadline: now + this.service.startupTimeoutMs,
-            finding: null,
-          }
-        : { kind: "running", child, endpoint, since: now, missed: null, probeAt: now };
-    this.#process.follow(launched, this.#instance.launch);
-    this.#enter({ ...this.#instance, state });
+  /** Resolves when it satisfies the predicate, at once if it does. */
+  async until(predicate: InstancePredicate): Promise<void> {
+    if (!predicate(this.#instance)) await this.#watchers.until(predicate);
+  }
+
+  /** Goes on with the processes that an earlier server started, or ends them. */
+  adopt({ row, child, other }: Adoption): void {
+    const { endpoint = null } = row.child ?? {};
+    if (child !== null) this.#processes.follow(child, { launch: ADOPTED.child, endpoint });
+    if (other !== null) this.#processes.follow(other, { launch: ADOPTED.other, endpoint: null });
+    const found = {
+      ...row,
+      child: child && { ref: child.child.ref, endpoint },
+      other: other?.child.ref ?? null,
+    };
+    this.#obey(adopt(this.#instance, found, this.facts));
     this.#rearm();
   }
 
@@ -158,7 +171,7 @@ export class InstanceActor implements Startable {
     this.#record.freeze();
     // Not asleep: a request that still comes must not wake it.
     this.send({ kind: "rest", to: "stopped" });
-    return this.until(isAtRest);
+    return this.until(({ state }) => isAtRest(state));
   }
 
   takeTurn(): void {
@@ -171,14 +184,14 @@ export class InstanceActor implements Startable {
 
   idleSince(): number | null {
     const { traffic, service } = this.facts;
-    const sleeps = this.#instance.state.kind === "running" && service.idleTimeoutMs > 0;
+    const { state, other } = this.#instance;
+    const sleeps = state.kind === "running" && other === null && service.idleTimeoutMs > 0;
     return sleeps && traffic.open === 0 ? traffic.lastActiveAt : null;
   }
 
   /** When it goes to sleep if nobody calls; null: not while things stay as they are. */
   sleepsAt(): number | null {
-    const { state } = this.#instance;
-    const at = state.kind === "running" ? idleAt(state, this.facts) : Number.POSITIVE_INFINITY;
+    const at = idleAt(this.#instance, this.facts);
     return at === Number.POSITIVE_INFINITY ? null : at;
   }
 
@@ -195,39 +208,42 @@ export class InstanceActor implements Startable {
   }
 
   #advance(event: Event): void {
-    const { instance, effects } = step(this.#instance, event, this.facts);
+    this.#obey(step(this.#instance, event, this.facts));
+  }
+
+  #obey({ instance, effects }: Step): void {
     this.#enter(instance);
     for (const effect of effects) this.#perform(effect);
   }
 
   #enter(instance: Instance): void {
-    const before = this.#instance.state;
+    if (instance === this.#instance) return;
     this.#instance = instance;
-    const { state } = instance;
-    if (state === before) return;
-    this.journal.follow(state, this.#requester);
-    this.#record.follow(state);
-    this.#world.queue.follow(this, state);
-    for (const watcher of this.#watchers) {
-      if (!watcher.until(state)) continue;
-      this.#watchers.delete(watcher);
-      watcher.resolve();
-    }
+    this.journal.follow(instance.state, this.#requester);
+    this.#record.follow(instance.state);
+    this.#world.queue.follow(this, instance);
+    this.#watchers.follow(instance);
   }
 
   #perform(effect: Effect): void {
     switch (effect.kind) {
       case "launch":
-        this.#process.launch(effect.launch, this.env);
+        this.#processes.launch(effect.launch, this.env);
         break;
       case "probe":
-        this.#process.probe(effect.launch, effect.endpoint);
+        this.#processes.probe(effect.launch, effect.endpoint);
         break;
       case "signal":
-        this.#process.signal(effect.signal);
+        this.#processes.signal(effect.launch, effect.signal);
         break;
       case "admit":
         this.#admit(effect.endpoint);
+        break;
+      case "replaced":
+        this.#watchers.replaced();
+        break;
+      case "unreplaced":
+        this.#watchers.unreplaced(replaceError(this.ref, effect.reason));
         break;
       case "refuse":
         this.#waiters.refuse(refusalError(this.ref, effect));
@@ -240,7 +256,7 @@ export class InstanceActor implements Startable {
   #admit(endpoint: Endpoint): void {
     this.#waiters.admit(() => this.#leaseOf(endpoint));
     // After the requests have been let through: they have waited long enough.
-    this.#process.remember(endpoint);
+    this.#processes.serves(this.#instance.launch, endpoint);
   }
 
   #leaseOf(endpoint: Endpoint): Lease {
@@ -248,9 +264,9 @@ export class InstanceActor implements Startable {
   }
 
   #trafficChanged(): void {
-    const { kind } = this.#instance.state;
-    if (kind === "draining") this.send({ kind: "tick" });
-    else if (kind === "running" && this.#meter.open === 0) {
+    const { state, other } = this.#instance;
+    if (state.kind === "draining" || other?.kind === "draining") this.send({ kind: "tick" });
+    else if (state.kind === "running" && this.#meter.open === 0) {
       this.#rearm();
       this.#world.queue.advance();
     }
@@ -270,23 +286,9 @@ export class InstanceActor implements Startable {
   }
 }
 
-/** Whether an ending process leaves nothing to follow it. */
-function restsNext(state: InstanceState): boolean {
-  if (state.kind !== "stopping") return false;
-  return state.after.kind !== "start" && state.after.kind !== "crashed";
-}
-
 const AT_REST: ReadonlySet<InstanceState["kind"]> = new Set(["asleep", "stopped", "failed"]);
 
 /** No process, and none to come by itself. */
 export function isAtRest({ kind }: InstanceState): boolean {
   return AT_REST.has(kind);
-}
-
-function refusalError(ref: InstanceRef, { code, reason, retryAfterMs }: Refusal): TenError {
-  const verb = code === "START_FAILED" ? "start" : "use";
-  // A launch that failed says so itself.
-  const isWhole = reason.startsWith("Cannot ");
-  const message = isWhole ? reason : `Cannot ${verb} "${formatRef(ref)}": ${reason}`;
-  return new TenError(code, message, retryAfterMs === null ? {} : { retryAfterMs });
 }

@@ -1,6 +1,5 @@
 // Open leases of one instance: how many, of which kind, and when the last one ended.
 import type { Endpoint } from "../core/endpoint.ts";
-import type { Traffic } from "../core/instance.ts";
 import type { InstanceRef } from "../core/ref.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Lease } from "./gateway.ts";
@@ -9,8 +8,9 @@ import type { Lease } from "./gateway.ts";
 export class TrafficMeter {
   readonly #clock: Clock;
   readonly #onChange: () => void;
+  /** Requests in each process, by launch; those of the past are dropped when a new one begins. */
+  readonly #requests = new Map<number, RequestCount>();
   #open = 0;
-  #busy = 0;
   #lastActiveAt: number;
 
   constructor(clock: Clock, onChange: () => void) {
@@ -19,31 +19,47 @@ export class TrafficMeter {
     this.#lastActiveAt = clock.now();
   }
 
-  get traffic(): Traffic {
-    return { open: this.#open, busy: this.#busy, lastActiveAt: this.#lastActiveAt };
-  }
-
   get open(): number {
     return this.#open;
   }
 
-  lease(process: Pick<Lease, "ref" | "endpoint" | "launch">): Lease {
-    this.#open++;
-    this.#busy++;
-    return new CountedLease(process, this);
+  get lastActiveAt(): number {
+    return this.#lastActiveAt;
   }
 
-  ended(kind: "request" | "tunnel"): void {
+  /** Open leases of a launch that are requests, not tunnels. */
+  busy(launch: number): number {
+    return this.#requests.get(launch)?.open ?? 0;
+  }
+
+  lease(process: Pick<Lease, "ref" | "endpoint" | "launch">): Lease {
+    const requests = this.#requests.get(process.launch) ?? this.#begin(process.launch);
+    this.#open++;
+    requests.open++;
+    return new CountedLease(process, { meter: this, requests });
+  }
+
+  ended(): void {
     this.#open--;
-    if (kind === "request") this.#busy--;
     this.#lastActiveAt = this.#clock.now();
     this.#onChange();
   }
 
   tunnelled(): void {
-    this.#busy--;
     this.#onChange();
   }
+
+  #begin(launch: number): RequestCount {
+    for (const [earlier, { open }] of this.#requests)
+      if (open === 0) this.#requests.delete(earlier);
+    const requests = { open: 0 };
+    this.#requests.set(launch, requests);
+    return requests;
+  }
+}
+
+interface RequestCount {
+  open: number;
 }
 
 class CountedLease implements Lease {
@@ -51,25 +67,31 @@ class CountedLease implements Lease {
   readonly endpoint: Endpoint;
   readonly launch: number;
   readonly #meter: TrafficMeter;
+  readonly #requests: RequestCount;
   #state: "request" | "tunnel" | "ended" = "request";
 
-  constructor(process: Pick<Lease, "ref" | "endpoint" | "launch">, meter: TrafficMeter) {
+  constructor(
+    process: Pick<Lease, "ref" | "endpoint" | "launch">,
+    { meter, requests }: { meter: TrafficMeter; requests: RequestCount },
+  ) {
     this.ref = process.ref;
     this.endpoint = process.endpoint;
     this.launch = process.launch;
     this.#meter = meter;
+    this.#requests = requests;
   }
 
   tunnel(): void {
     if (this.#state !== "request") return;
     this.#state = "tunnel";
+    this.#requests.open--;
     this.#meter.tunnelled();
   }
 
   release(): void {
     if (this.#state === "ended") return;
-    const kind = this.#state;
+    if (this.#state === "request") this.#requests.open--;
     this.#state = "ended";
-    this.#meter.ended(kind);
+    this.#meter.ended();
   }
 }

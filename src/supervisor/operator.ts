@@ -41,10 +41,11 @@ export class Operator implements Administration {
     const { traffic, facts, journal, instance } = actor;
     const { kind } = instance.state;
     const asleepAt = actor.sleepsAt();
+    const busy = traffic.busy + traffic.otherBusy;
     return {
       view: this.#view(actor),
-      openRequests: traffic.busy,
-      openTunnels: traffic.open - traffic.busy,
+      openRequests: busy,
+      openTunnels: traffic.open - busy,
       sleepsAt: asleepAt === null ? null : this.#wallOf(asleepAt),
       retriesAt: kind === "waiting" ? this.#wallOf(nextDeadline(instance, facts)) : null,
       lastWake: journal.lastWake,
@@ -56,12 +57,11 @@ export class Operator implements Administration {
     const groups = new Map<number, string>();
     const marks = new Map<string, string>();
     for (const ref of refs) {
-      const launched = this.#supervisor.find(ref)?.launched ?? null;
-      if (launched === null) continue;
-      const { child, slot } = launched;
-      // What changes its environment still is in the group, what leaves the group still has the mark.
-      for (const pid of [child.ref.pid, child.app]) groups.set(pid, formatRef(ref));
-      marks.set(this.#supervisor.world.launcher.mark(ref, slot), formatRef(ref));
+      for (const { child, slot } of this.#supervisor.find(ref)?.processes ?? []) {
+        // What changes its environment still is in the group, what leaves the group still has the mark.
+        for (const pid of [child.ref.pid, child.app]) groups.set(pid, formatRef(ref));
+        marks.set(this.#supervisor.world.launcher.mark(ref, slot), formatRef(ref));
+      }
     }
     const bytes = new Map<string, number>();
     if (groups.size === 0) return bytes;
@@ -157,7 +157,7 @@ export class Operator implements Administration {
     const actor = this.#supervisor.get(ref);
     actor.send({ kind: "rest", to });
     // Another order may send it elsewhere meanwhile; then this one is over too.
-    await actor.until((state) => isAtRest(state) || state.kind === "running");
+    await actor.until(({ state }) => isAtRest(state) || state.kind === "running");
     return this.#view(actor);
   }
 

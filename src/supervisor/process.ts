@@ -1,10 +1,12 @@
-// The process of one instance: launched or taken over, probed, remembered for the next server, buried.
+// The processes of one instance, mostly one and never more than two: launched or taken over, probed, remembered for the
+// next server, buried.
 import { type Endpoint, renderEndpoint } from "../core/endpoint.ts";
 import { messageOf } from "../core/errors.ts";
-import type { Event, ProbeAnswer } from "../core/instance.ts";
+import type { Event, Instance, ProbeAnswer } from "../core/instance.ts";
 import type { InstanceRef } from "../core/ref.ts";
 import { describeExit } from "../core/restart-policy.ts";
 import type { Service } from "../core/service.ts";
+import type { ChildRecord } from "../store/instances.ts";
 import type { LogHub } from "../telemetry/log-hub.ts";
 import type { InstanceJournal } from "./journal.ts";
 import type { Launched, Launcher } from "./launcher.ts";
@@ -27,28 +29,39 @@ interface Owner {
   readonly journal: InstanceJournal;
   readonly record: InstanceRecord;
   readonly send: (event: Event) => void;
-  /** Whether the instance comes to rest when its process is gone. */
-  readonly restsNext: () => boolean;
+  readonly instance: () => Instance;
 }
 
-export class InstanceProcess {
+interface Process {
+  readonly launched: Launched;
+  /** Null until it is ready. */
+  endpoint: Endpoint | null;
+}
+
+export class InstanceProcesses {
   readonly #parts: ProcessWorld & Owner;
-  #launched: Launched | null = null;
+  /** By launch. */
+  readonly #processes = new Map<number, Process>();
 
   constructor(parts: ProcessWorld & Owner) {
     this.#parts = parts;
   }
 
-  get launched(): Launched | null {
-    return this.#launched;
+  of(launch: number): Launched | null {
+    return this.#processes.get(launch)?.launched ?? null;
+  }
+
+  get all(): readonly Launched[] {
+    return [...this.#processes.values()].map(({ launched }) => launched);
   }
 
   launch(launch: number, storedEnv: Readonly<Record<string, string>>): void {
     const { launcher, ref, service, logs, send } = this.#parts;
     try {
-      const launched = launcher.launch({ ref, service, slot: 0, storedEnv });
-      this.follow(launched, launch);
-      this.remember(null);
+      const slot = this.all.some((other) => other.slot === 0) ? 1 : 0;
+      const launched = launcher.launch({ ref, service, slot, storedEnv });
+      this.follow(launched, { launch, endpoint: null });
+      this.#remember();
       send({ kind: "launched", launch, child: launched.child.ref });
     } catch (error) {
       logs.note(ref, `ten: ${messageOf(error)}`);
@@ -57,63 +70,96 @@ export class InstanceProcess {
   }
 
   /** Tells the owner of the end of a process: its exit, and when nothing of it is left. */
-  follow(launched: Launched, launch: number): void {
-    const { journal, logs, ref, restsNext, send } = this.#parts;
-    this.#launched = launched;
+  follow(
+    launched: Launched,
+    { launch, endpoint }: { launch: number; endpoint: Endpoint | null },
+  ): void {
+    const { instance, journal, logs, ref, send } = this.#parts;
+    this.#processes.set(launch, { launched, endpoint });
     const { child } = launched;
     void child.exited.then((exit) => {
+      const leaves = isLeaving(instance(), launch);
       journal.exited(describeExit(exit));
       send({ kind: "exited", launch, exit });
-      if (!restsNext() || exit.kind === "outOfMemory")
+      const isExpected = leaves || restsNext(instance());
+      if (!isExpected || exit.kind === "outOfMemory")
         logs.note(ref, `ten: the process ${describeExit(exit)}`);
     });
     void child.gone.then(() => this.#bury(launched, launch));
   }
 
-  signal(signal: NodeJS.Signals): void {
-    this.#launched?.child.signal(signal);
+  signal(launch: number, signal: NodeJS.Signals): void {
+    this.of(launch)?.child.signal(signal);
   }
 
   probe(launch: number, known: Endpoint | null): void {
-    void this.#ask(known).then((answer) => this.#parts.send({ kind: "probed", launch, answer }));
+    void this.#ask(launch, known).then((answer) =>
+      this.#parts.send({ kind: "probed", launch, answer }),
+    );
   }
 
-  /** Lets the next server find the process; `endpoint` is null until it is ready. */
-  remember(endpoint: Endpoint | null): void {
-    if (this.#launched === null) return;
-    const { child, slot, port, socketPath, startedAt } = this.#launched;
-    this.#parts.record.child({ child: child.ref, slot, port, socketPath, endpoint, startedAt });
+  /** A process serves at an endpoint. */
+  serves(launch: number, endpoint: Endpoint): void {
+    const process = this.#processes.get(launch);
+    if (process !== undefined) process.endpoint = endpoint;
+    this.#remember();
   }
 
-  async #ask(known: Endpoint | null): Promise<ProbeAnswer> {
+  /** Lets the next server find the processes, and know which of them serves. */
+  #remember(): void {
+    const { instance, record } = this.#parts;
+    const { launch } = instance();
+    const recordOf = (found: Process | undefined) => (found === undefined ? null : toRecord(found));
+    const [, other] = [...this.#processes].find(([each]) => each !== launch) ?? [];
+    record.children({ child: recordOf(this.#processes.get(launch)), other: recordOf(other) });
+  }
+
+  async #ask(launch: number, known: Endpoint | null): Promise<ProbeAnswer> {
     const { hostOf, prober, ref, service } = this.#parts;
-    const launched = this.#launched;
+    const launched = this.of(launch);
     launched?.enclosure.exposeSocket();
-    const endpoints = known === null ? this.#endpoints() : [known];
+    const endpoints = known === null ? endpointsOf(launched) : [known];
     const answer = await prober({ endpoints, health: service.health, host: hostOf(ref) });
     if (known !== null || launched === null || answer.kind === "unready") return answer;
     return (await isOwn(launched, answer.endpoint)) ? answer : strangersAnswer(answer.endpoint);
   }
 
   async #bury(launched: Launched, launch: number): Promise<void> {
-    const { launcher, record, ref, report, restsNext, send, service } = this.#parts;
+    const { instance, launcher, ref, report, send, service } = this.#parts;
     launcher.retire(launched);
-    if (!service.storagePersist && restsNext()) await launcher.wipe(ref).catch(report);
-    this.#launched = null;
-    record.child(null);
+    this.#processes.delete(launch);
+    const wipes = !service.storagePersist && this.#processes.size === 0 && restsNext(instance());
+    if (wipes) await launcher.wipe(ref).catch(report);
+    this.#remember();
     send({ kind: "gone", launch });
   }
+}
 
-  /** Applications listen on the port, on IPv4 or IPv6, or on the socket: whichever accepts is used. */
-  #endpoints(): Endpoint[] {
-    if (this.#launched === null) return [];
-    const { port, socketPath } = this.#launched;
-    return [
-      { kind: "tcp", host: "127.0.0.1", port },
-      { kind: "unix", path: socketPath },
-      { kind: "tcp", host: "::1", port },
-    ];
-  }
+/** Whether an ending process leaves nothing to follow it. */
+function restsNext({ state }: Instance): boolean {
+  if (state.kind !== "stopping") return false;
+  return state.after.kind !== "start" && state.after.kind !== "crashed";
+}
+
+/** Whether a process ends because another has taken its place. */
+function isLeaving({ other }: Instance, launch: number): boolean {
+  return other?.launch === launch && other.kind !== "starting";
+}
+
+/** Applications listen on the port, on IPv4 or IPv6, or on the socket: whichever accepts is used. */
+function endpointsOf(launched: Launched | null): Endpoint[] {
+  if (launched === null) return [];
+  const { port, socketPath } = launched;
+  return [
+    { kind: "tcp", host: "127.0.0.1", port },
+    { kind: "unix", path: socketPath },
+    { kind: "tcp", host: "::1", port },
+  ];
+}
+
+function toRecord({ launched, endpoint }: Process): ChildRecord {
+  const { child, slot, port, socketPath, startedAt } = launched;
+  return { child: child.ref, slot, port, socketPath, endpoint, startedAt };
 }
 
 /** Whether the process itself listens there, and not a stranger who took its port before it did. */

@@ -30,8 +30,8 @@ export class InstanceRecord {
     this.#wanted = wanted;
   }
 
-  child(child: ChildRecord | null): void {
-    this.#try(() => this.#table.setChild(this.#ref, child));
+  children(children: { child: ChildRecord | null; other: ChildRecord | null }): void {
+    this.#try(() => this.#table.setChildren(this.#ref, children));
   }
 
   freeze(): void {

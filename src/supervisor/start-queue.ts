@@ -1,5 +1,5 @@
 // Who may start next: so many starts at once, so many processes in all, requests before the server's own starts.
-import type { Cause, InstanceState } from "../core/instance.ts";
+import type { Cause, Instance, InstanceState } from "../core/instance.ts";
 
 /** What the queue needs of an instance. */
 export interface Startable {
@@ -32,13 +32,16 @@ export class StartQueue {
     this.#limits = limits;
   }
 
-  /** Told of every change of state, so a place can't be kept by an instance that no longer starts. */
-  follow(instance: Startable, state: InstanceState): void {
+  /**
+   * Told of every change of state, so a place can't be kept by an instance that no longer starts. A successor is
+   * counted among the starts, but waits for no turn and takes no place of another instance: rollouts bound their number.
+   */
+  follow(instance: Startable, { state, other }: Pick<Instance, "state" | "other">): void {
     const { kind } = state;
     const urgent = kind === "queued" && URGENT.has(state.cause);
     place(this.#urgent, instance, urgent);
     place(this.#patient, instance, kind === "queued" && !urgent);
-    place(this.#starting, instance, kind === "starting");
+    place(this.#starting, instance, kind === "starting" || other?.kind === "starting");
     place(this.#ending, instance, kind === "draining" || kind === "stopping");
     place(this.#alive, instance, HAS_PROCESS.has(kind));
     this.advance();

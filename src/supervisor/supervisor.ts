@@ -105,7 +105,8 @@ export class Supervisor implements Gateway {
   ): InstanceActor {
     const service = this.service(ref.service);
     const { weight = WEIGHT_DEFAULT, env = {} } = given;
-    const row: InstanceRow = { ref, wanted: "asleep", reason: null, weight, env, child: null };
+    const fresh = { wanted: "asleep", reason: null, child: null, other: null } as const;
+    const row: InstanceRow = { ref, ...fresh, weight, env };
     stored(() => this.world.table.insert(row));
     return this.admit(row, service);
   }

@@ -1,10 +1,9 @@
 // At the start of the server: takes over the processes that an earlier one left, ends what no longer
 // matches, and only then starts what is to run.
 import type { InstanceRef } from "../core/ref.ts";
-import type { Service } from "../core/service.ts";
 import type { Spawner } from "../platform/spawner.ts";
 import type { ChildRecord, InstanceRow } from "../store/instances.ts";
-import { type InstanceActor, isAtRest } from "./actor.ts";
+import type { InstanceActor } from "./actor.ts";
 import type { Launched } from "./launcher.ts";
 import { isOwn } from "./process.ts";
 import type { Supervisor } from "./supervisor.ts";
@@ -29,23 +28,29 @@ async function resume(supervisor: Supervisor, row: InstanceRow): Promise<Resumed
   const service = supervisor.config.services.get(row.ref.service);
   if (service === undefined) return null;
   const actor = supervisor.admit(row, service);
-  if (row.child === null) return { actor, row };
-  const launched = await adoptable(supervisor, { ref: row.ref, service, record: row.child });
-  if (launched === null) supervisor.world.table.setChild(row.ref, null);
-  else actor.adopt(launched, row.child.endpoint);
+  const { launcher, table } = supervisor.world;
+  const living = (record: ChildRecord | null) =>
+    record === null ? null : launcher.adopt(row.ref, service, record);
+  const child = await serving(supervisor, row, living(row.child));
+  const other = living(row.other);
+  if (child !== null || other !== null) actor.adopt({ row, child, other });
+  else if (row.child !== null || row.other !== null) {
+    table.setChildren(row.ref, { child: null, other: null });
+  }
   return { actor, row };
 }
 
-/** The process, if it is the recorded one, as isolated as it is to be, and listens where it did. */
-async function adoptable(
+/** The process, unless it is to serve and no longer listens where it did. */
+async function serving(
   { world }: Supervisor,
-  { ref, service, record }: { ref: InstanceRef; service: Service; record: ChildRecord },
+  { ref, wanted, child: record }: InstanceRow,
+  launched: Launched | null,
 ): Promise<Launched | null> {
-  const launched = world.launcher.adopt(ref, service, record);
-  if (launched === null || record.endpoint === null) return launched;
-  const check = { endpoints: [record.endpoint], health: null, host: world.hostOf(ref) };
+  const endpoint = record?.endpoint ?? null;
+  if (launched === null || endpoint === null || wanted !== "running") return launched;
+  const check = { endpoints: [endpoint], health: null, host: world.hostOf(ref) };
   const { kind } = await world.prober(check);
-  if (kind === "ready" && (await isOwn(launched, record.endpoint))) return launched;
+  if (kind === "ready" && (await isOwn(launched, endpoint))) return launched;
   world.launcher.retire(launched);
   return null;
 }
@@ -53,8 +58,8 @@ async function adoptable(
 /** Ends every process that bears the mark of a launch, or is in its control groups, and is not supervised. */
 async function sweep(supervisor: Supervisor, spawner: Spawner): Promise<void> {
   const { launcher } = supervisor.world;
-  const kept = [...supervisor.actors()].flatMap(({ ref, launched }) =>
-    launched === null ? [] : [{ ref, slot: launched.slot }],
+  const kept = [...supervisor.actors()].flatMap(({ ref, processes }) =>
+    processes.map(({ slot }) => ({ ref, slot })),
   );
   const marks = new Set(kept.map(({ ref, slot }) => launcher.mark(ref, slot)));
   await spawner.sweep((mark) => launcher.isMark(mark) && !marks.has(mark));
@@ -62,7 +67,8 @@ async function sweep(supervisor: Supervisor, spawner: Spawner): Promise<void> {
 }
 
 function startAgain({ actor, row }: Resumed): void {
-  if (row.wanted !== "running" || !isAtRest(actor.instance.state)) return;
+  const { kind } = actor.instance.state;
+  if (row.wanted !== "running" || kind === "running" || kind === "starting") return;
   if (actor.service.idleTimeoutMs === 0) actor.send({ kind: "wake", cause: "boot" });
 }
 

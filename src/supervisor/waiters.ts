@@ -1,5 +1,7 @@
 // The requests that wait for one instance to be ready.
 import { TenError } from "../core/errors.ts";
+import type { Refusal } from "../core/instance.ts";
+import { formatRef, type InstanceRef } from "../core/ref.ts";
 import type { Lease } from "./gateway.ts";
 
 /** A thousand held connections a tenant is a burst; more is a flood, better told to come back. */
@@ -43,4 +45,20 @@ export class Waiters {
     this.#waiting.clear();
     return all;
   }
+}
+
+/** What the requests that wait are told. */
+export function refusalError(ref: InstanceRef, { code, reason, retryAfterMs }: Refusal): TenError {
+  const message = messageFor(ref, { verb: code === "START_FAILED" ? "start" : "use", reason });
+  return new TenError(code, message, retryAfterMs === null ? {} : { retryAfterMs });
+}
+
+/** What the operator who waits for a successor is told. */
+export function replaceError(ref: InstanceRef, reason: string): TenError {
+  return new TenError("START_FAILED", messageFor(ref, { verb: "replace", reason }));
+}
+
+/** A launch that failed says so itself. */
+function messageFor(ref: InstanceRef, { verb, reason }: { verb: string; reason: string }): string {
+  return reason.startsWith("Cannot ") ? reason : `Cannot ${verb} "${formatRef(ref)}": ${reason}`;
 }

@@ -1,88 +1,8 @@
 import { describe, expect, test } from "bun:test";
-import {
-  type Event,
-  type Facts,
-  type Instance,
-  type InstanceState,
-  newInstance,
-  type Step,
-} from "../../../src/core/instance.ts";
-import { nextDeadline, step } from "../../../src/core/lifecycle.ts";
-import type { RestartSettings, Service } from "../../../src/core/service.ts";
+import { nextDeadline } from "../../../src/core/lifecycle.ts";
+import type { RestartSettings } from "../../../src/core/service.ts";
+import { CHILD, EXIT_1, Play } from "../../support/play.ts";
 import { serviceWith } from "../../support/service.ts";
-
-const REF = { service: "notes", id: "alice" };
-const CHILD = { pid: 7, startTime: 70 };
-const ENDPOINT = { kind: "tcp", host: "127.0.0.1", port: 30_000 } as const;
-const EXIT_1 = { kind: "code", code: 1 } as const;
-
-/** Plays events against one instance on a clock of its own. */
-class Play {
-  instance: Instance;
-  now = 1000;
-  traffic = { open: 0, busy: 0, lastActiveAt: 0 };
-  last: Step["effects"] = [];
-  readonly service: Service;
-
-  constructor(service: Partial<Service> = {}, state?: InstanceState) {
-    this.service = serviceWith(service);
-    this.instance = newInstance(REF, state);
-  }
-
-  get facts(): Facts {
-    return { now: this.now, random: 0, service: this.service, traffic: this.traffic };
-  }
-
-  get kind(): InstanceState["kind"] {
-    return this.instance.state.kind;
-  }
-
-  send(...events: readonly Event[]): this {
-    for (const event of events) {
-      const next = step(this.instance, event, this.facts);
-      this.instance = next.instance;
-      this.last = next.effects;
-    }
-    return this;
-  }
-
-  /** Lets the time pass to the next deadline. */
-  tick(): this {
-    const deadline = nextDeadline(this.instance, this.facts);
-    expect(Number.isFinite(deadline)).toBe(true);
-    this.now = Math.max(this.now, deadline);
-    return this.send({ kind: "tick" });
-  }
-
-  start(): this {
-    this.send({ kind: "wake", cause: "request" }, { kind: "turn" });
-    return this.send({ kind: "launched", launch: this.instance.launch, child: CHILD });
-  }
-
-  run(): this {
-    return this.start().answer(true);
-  }
-
-  answer(ready: boolean): this {
-    const answer = ready
-      ? ({ kind: "ready", endpoint: ENDPOINT } as const)
-      : ({ kind: "unready", reason: "status 500" } as const);
-    return this.send({ kind: "probed", launch: this.instance.launch, answer });
-  }
-
-  exit(exit: Extract<Event, { kind: "exited" }>["exit"]): this {
-    const { launch } = this.instance;
-    return this.send({ kind: "exited", launch, exit });
-  }
-
-  gone(): this {
-    return this.send({ kind: "gone", launch: this.instance.launch });
-  }
-
-  effects(): string[] {
-    return this.last.map((effect) => ("signal" in effect ? effect.signal : effect.kind));
-  }
-}
 
 const restart = (changes: Partial<RestartSettings>) => ({
   restart: { ...serviceWith().restart, ...changes },
@@ -148,10 +68,10 @@ describe("waking", () => {
 describe("ending", () => {
   test("sleeps after the idle timeout, but not under an open lease", () => {
     const play = new Play({ idleTimeoutMs: 5000, healthIntervalMs: 1e9 }).run();
-    play.traffic = { open: 1, busy: 1, lastActiveAt: play.now };
+    play.traffic = { open: 1, busy: 1, otherBusy: 0, lastActiveAt: play.now };
     play.now += 50_000;
     expect(play.send({ kind: "tick" }).kind).toBe("running");
-    play.traffic = { open: 0, busy: 0, lastActiveAt: play.now };
+    play.traffic = { open: 0, busy: 0, otherBusy: 0, lastActiveAt: play.now };
     expect(nextDeadline(play.instance, play.facts)).toBe(play.now + 5000);
     expect(play.tick().effects()).toEqual(["SIGTERM"]);
     expect(play.exit({ kind: "signal", signal: "SIGTERM" }).gone().kind).toBe("asleep");
@@ -165,12 +85,12 @@ describe("ending", () => {
 
   test("draining waits for requests, not for tunnels, and at most for the stop timeout", () => {
     const play = new Play().run();
-    play.traffic = { open: 2, busy: 1, lastActiveAt: 0 };
+    play.traffic = { open: 2, busy: 1, otherBusy: 0, lastActiveAt: 0 };
     expect(play.send({ kind: "rest", to: "stopped" }).kind).toBe("draining");
-    play.traffic = { open: 1, busy: 0, lastActiveAt: 0 };
+    play.traffic = { open: 1, busy: 0, otherBusy: 0, lastActiveAt: 0 };
     expect(play.send({ kind: "tick" }).effects()).toEqual(["SIGTERM"]);
     const patient = new Play().run();
-    patient.traffic = { open: 1, busy: 1, lastActiveAt: 0 };
+    patient.traffic = { open: 1, busy: 1, otherBusy: 0, lastActiveAt: 0 };
     patient.send({ kind: "rest", to: "stopped" });
     expect(patient.tick().kind).toBe("stopping");
     expect(patient.now).toBe(1000 + patient.service.stopTimeoutMs);
