@@ -65,7 +65,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   await takeOver(supervisor, bunSpawner);
   firewall?.forgetInherited();
   const address = { port: options.listen.port };
-  const control = await openControl({
+  const control = openControl({
     administration: new Operator(supervisor),
     domains: supervisor.domains,
     logs,

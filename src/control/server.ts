@@ -39,21 +39,18 @@ export interface ControlServer {
   close(): Promise<void>;
 }
 
-/** Opens the control API. Throws LISTEN_FAILED and SERVER_RUNNING. */
-export async function openControl(options: ControlOptions): Promise<ControlServer> {
+/** Opens the control API. Throws LISTEN_FAILED. */
+export function openControl(options: ControlOptions): ControlServer {
   const { dataDir, clock, report = console.error } = options;
   const streams = new EventStreams(clock);
   const storage = new StorageGauge({ clock, measure: measureDirectory });
   const api = new ControlApi({ ...options, streams, storage }, report);
   const adminSocket = `${dataDir}/${ADMIN_SOCKET}`;
   const innerSocket = `${dataDir}/${INNER_SOCKET}`;
-  const admin = await serveSocket(adminSocket, (request) => api.answer(request, "owner"));
-  const inner = await serveSocket(innerSocket, (request) => api.answer(request, "token")).catch(
-    async (thrown) => {
-      await admin.stop(true);
-      throw thrown;
-    },
-  );
+  const sockets = [
+    serveSocket(innerSocket, (request) => api.answer(request, "token")),
+    serveSocket(adminSocket, (request) => api.answer(request, "owner")),
+  ];
   return {
     adminSocket,
     innerSocket,
@@ -61,9 +58,10 @@ export async function openControl(options: ControlOptions): Promise<ControlServe
       streams.endAll();
       const { promise, resolve } = Promise.withResolvers<void>();
       const cancel = clock.after(CLOSE_PATIENCE_MS, resolve);
-      await Promise.race([Promise.all([admin.stop(), inner.stop()]), promise]);
+      for (const socket of sockets) socket.leave();
+      await Promise.race([Promise.all(sockets.map(({ listener }) => listener.stop())), promise]);
       cancel();
-      await Promise.all([admin.stop(true), inner.stop(true)]);
+      await Promise.all(sockets.map(({ listener }) => listener.stop(true)));
     },
   };
 }

@@ -51,7 +51,8 @@ export class Connection implements Client {
   #state: State;
   #halfClose: HalfClose | null = null;
   #advancing = false;
-  #staysOpen = true;
+  /** "last": for one more request, whose answer tells the client so. "over": for none. */
+  #tenure: "open" | "last" | "over" = "open";
   #fresh = true;
 
   constructor({ socket, peer, context, onClose }: ConnectionOptions) {
@@ -68,14 +69,15 @@ export class Connection implements Client {
     socket.on("drain", () => this.#onDrain());
     // A close follows every error and says all there is to know.
     socket.on("error", () => undefined);
-    socket.on("close", () => {
-      this.#onClose();
-      onClose(this);
-    });
+    socket.on("close", () => this.#onClose(onClose));
   }
 
   get staysOpen(): boolean {
-    return this.#staysOpen && (this.#halfClose === null || !this.#intake.isEmpty);
+    return this.#tenure === "open" && !this.#isOver;
+  }
+
+  get #isOver(): boolean {
+    return this.#tenure === "over" || (this.#halfClose !== null && this.#intake.isEmpty);
   }
 
   get slow(): boolean {
@@ -113,7 +115,7 @@ export class Connection implements Client {
     this.#state = { kind: "reading", since: this.#context.clock.now() };
     this.#fresh = false;
     if (!this.#intake.isEmpty) this.#advance();
-    else if (!this.staysOpen) this.#linger();
+    else if (this.#isOver) this.#linger();
   }
 
   tunnel(upstream: Upstream, lease: Lease | null): void {
@@ -126,10 +128,11 @@ export class Connection implements Client {
     if (this.#halfClose !== null) tunnel.onClientEnd();
   }
 
-  /** Takes no further request; ends at once when it has none. */
-  drain(): void {
-    this.#staysOpen = false;
-    if (this.#state.kind === "reading" && !this.#intake.midHead) this.#socket.destroy();
+  /** Takes one request at most or, when it is over, none: then it ends at once if it has none. */
+  curtail(tenure: "last" | "over"): void {
+    this.#tenure = tenure;
+    const isIdle = this.#state.kind === "reading" && !this.#intake.midHead;
+    if (tenure === "over" && isIdle) this.#socket.destroy();
   }
 
   /** Cuts the connection. */
@@ -224,9 +227,7 @@ export class Connection implements Client {
       const exchange = new Exchange(head, this, this.#context);
       this.#state = { kind: "exchange", exchange };
       exchange.start();
-    } else if (!wasMidHead) {
-      this.#state = { kind: "reading", since: this.#context.clock.now() };
-    }
+    } else if (!wasMidHead) this.#state = { kind: "reading", since: this.#context.clock.now() };
   }
 
   #reject(error: unknown): void {
@@ -288,11 +289,12 @@ export class Connection implements Client {
     if (this.#intake.isCutShort) this.#socket.destroy();
   }
 
-  #onClose(): void {
+  #onClose(forget: ConnectionOptions["onClose"]): void {
     const state = this.#state;
     this.#state = { kind: "closed" };
     this.#intake.drain();
     if (state.kind === "exchange") state.exchange.abort();
     else if (state.kind === "tunnel") state.tunnel.onClientClose();
+    forget(this);
   }
 }

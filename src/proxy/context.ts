@@ -6,7 +6,9 @@ import type { ExchangeRecord } from "./outcome.ts";
 import type { UpstreamPool } from "./pool.ts";
 
 export interface ProxyContext {
-  readonly gateway: Gateway;
+  gateway: Gateway;
+  /** Where requests go instead once another server has taken over; it resolves when that one serves. */
+  successor: Promise<Endpoint> | null;
   readonly control: Endpoint;
   readonly clock: Clock;
   readonly pool: UpstreamPool;

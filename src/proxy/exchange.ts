@@ -12,7 +12,7 @@ import { Outcome } from "./outcome.ts";
 import type { Fields } from "./parser.ts";
 import * as refusals from "./refusal.ts";
 import { RequestBody } from "./request-body.ts";
-import { type Grant, isRepeatable, Seeker } from "./seeker.ts";
+import { ELSEWHERE, type Grant, Seeker } from "./seeker.ts";
 import type { Upstream } from "./upstream.ts";
 import type { UpstreamFailure, UpstreamUser } from "./upstream-user.ts";
 
@@ -52,8 +52,9 @@ export class Exchange implements UpstreamUser, BodyTaker, Prober {
   }
 
   start(): void {
-    const { gateway, control } = this.#context;
-    const target = gateway.decide({ host: this.#head.host, path: this.#head.path });
+    const { host, path } = this.#head;
+    const { gateway, successor } = this.#context;
+    const target = successor === null ? gateway.decide({ host, path }) : ELSEWHERE;
     if (target.kind === "unknown") {
       this.#refuse(refusals.NOBODY);
       return;
@@ -63,9 +64,7 @@ export class Exchange implements UpstreamUser, BodyTaker, Prober {
       this.#service = gateway.service(target.ref.service);
       this.#outcome.ref = target.ref;
     }
-    const by = `request from ${this.#client.peer.address}`;
-    const repeatable = isRepeatable(this.#head);
-    this.#seeker = new Seeker({ target, gateway, control, by, repeatable });
+    this.#seeker = new Seeker({ target, context: this.#context, head: this.#head });
     this.#seek(this.#seeker, null);
   }
 
@@ -180,6 +179,8 @@ export class Exchange implements UpstreamUser, BodyTaker, Prober {
     }
     this.#grant = grant;
     this.#outcome.ref = grant.lease?.ref ?? null;
+    // A server has limits of its own for its tenants.
+    if (grant.lease === null) this.#service = null;
     this.#phase = "connecting";
     this.#body.moved(this.#context.clock.now());
     const { restMsMax } = seeker;

@@ -7,7 +7,12 @@ export interface Peer {
   readonly protocol: "http" | "https";
   /** Its X-Forwarded-* and Forwarded are believed. */
   readonly trusted: boolean;
+  /** It is an earlier server that passes on the last requests of its connections: no hop of its own. */
+  readonly relays: boolean;
 }
+
+/** Whoever may open the socket for it is the server's own user. */
+export const EARLIER_SERVER: Peer = { address: "", protocol: "http", trusted: true, relays: true };
 
 export type TrustCheck = (address: string) => boolean;
 
@@ -40,10 +45,15 @@ export interface Hearsay {
 
 export const NO_HEARSAY: Hearsay = { for: [], host: null, proto: null, requestId: null };
 
+/** Whom the request came from, for operators: the last hop before this server. */
+export function senderOf(peer: Peer, hearsay: Hearsay): string {
+  if (!peer.relays) return peer.address;
+  return hearsay.for.at(-1)?.split(", ").at(-1) ?? "an earlier server";
+}
+
 /** The header lines that tell a tenant who asked. */
 export function renderForwarded(peer: Peer, host: string, hearsay: Hearsay): string {
-  const chain =
-    hearsay.for.length === 0 ? peer.address : `${hearsay.for.join(", ")}, ${peer.address}`;
+  const chain = [...hearsay.for, ...(peer.relays ? [] : [peer.address])].join(", ");
   const forHost = hearsay.host ?? host;
   return (
     `X-Forwarded-For: ${chain}\r\n` +

@@ -1,7 +1,7 @@
 // Request heads: checked, taken off what belongs to one hop, and written anew for the tenant.
 import { normalizeHost } from "../core/routing.ts";
 import type { Framing } from "./body.ts";
-import { type Hearsay, NO_HEARSAY, type Peer, renderForwarded } from "./forwarded.ts";
+import { type Hearsay, NO_HEARSAY, type Peer, renderForwarded, senderOf } from "./forwarded.ts";
 import type { Fields, RawHead } from "./parser.ts";
 import { MALFORMED, METHOD_REFUSED, RequestRefused } from "./refusal.ts";
 
@@ -13,6 +13,8 @@ export interface RequestHead {
   readonly path: string;
   /** As `normalizeHost` returns it; empty when an HTTP/1.0 client names none. */
   readonly host: string;
+  /** Whom it came from, for operators. */
+  readonly from: string;
   readonly versionMinor: number;
   readonly framing: Framing;
   /** The client would keep the connection. */
@@ -58,6 +60,7 @@ export function readRequestHead(raw: RawHead, peer: Peer): RequestHead {
     target,
     path: pathOf(target),
     host,
+    from: senderOf(peer, found.hearsay),
     versionMinor: raw.versionMinor,
     framing: isEmpty(found.framing) ? { kind: "none" } : found.framing,
     keepAlive: raw.keepAlive,

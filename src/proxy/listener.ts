@@ -1,20 +1,27 @@
-// Sockets in: plain, on addresses or on an inherited descriptor. Owns every client connection and the one timer they share.
+// Sockets in: plain, on addresses or on inherited descriptors. Owns every client connection and the one timer they share.
 import { createServer, type Server, type Socket } from "node:net";
 import type { Endpoint } from "../core/endpoint.ts";
 import { messageOf, TenError } from "../core/errors.ts";
 import type { Clock } from "../platform/clock.ts";
+import { type Bound, bindInPlace } from "../platform/unix-socket.ts";
 import type { Gateway } from "../supervisor/gateway.ts";
 import { Connection } from "./connection.ts";
 import type { ProxyContext } from "./context.ts";
-import { parseTrustedProxies, plainAddress, type TrustCheck } from "./forwarded.ts";
+import {
+  EARLIER_SERVER,
+  parseTrustedProxies,
+  type Peer,
+  plainAddress,
+  type TrustCheck,
+} from "./forwarded.ts";
 import type { ExchangeRecord } from "./outcome.ts";
 import { UpstreamPool } from "./pool.ts";
 
 export type Listen =
   /** All hosts on the same port; 0 chooses one. */
   | { readonly kind: "address"; readonly hosts: readonly string[]; readonly port: number }
-  /** A listening socket that somebody else opened. */
-  | { readonly kind: "descriptor"; readonly fd: number };
+  /** Listening sockets that somebody else opened. */
+  | { readonly kind: "descriptors"; readonly fds: readonly number[] };
 
 export interface ProxyOptions {
   readonly gateway: Gateway;
@@ -29,6 +36,16 @@ export interface ProxyOptions {
 
 export interface Proxy {
   readonly port: number;
+  /** Of the listening sockets, for a server that takes over. */
+  readonly descriptors: readonly number[];
+  /** Accepts on a Unix socket what earlier servers pass on. Throws LISTEN_FAILED. */
+  openRelay(path: string): void;
+  /** From now on every request goes to another server, as soon as it serves; what waits for a tenant goes there as well. */
+  passOn(successor: Promise<Endpoint>): void;
+  /** Requests go to tenants, as they do from the beginning. */
+  serve(gateway: Gateway): void;
+  /** Accepts no more. Every connection may have one more answer, which says that it is the last. Resolves when none is left. */
+  retire(): Promise<void>;
   /** Serves a connection that was accepted elsewhere, such as one with TLS. */
   adopt(socket: Socket, protocol: "http" | "https"): void;
   /** Accepts no more, ends idle connections at once, and resolves when the open exchanges are done. */
@@ -43,6 +60,8 @@ const SWEEP_MS = 250;
 /** After that much silence the system asks whether the client's machine is still there. */
 const KEEP_ALIVE_PROBE_MS = 60_000;
 
+const ACCEPTING = { allowHalfOpen: true, noDelay: true };
+
 /** Opens the public listener; throws LISTEN_FAILED naming address and port. */
 export async function openProxy(options: ProxyOptions): Promise<Proxy> {
   const proxy = new ListeningProxy(options);
@@ -55,18 +74,23 @@ class ListeningProxy implements Proxy {
   readonly #context: ProxyContext;
   readonly #isTrusted: TrustCheck;
   readonly #servers: Server[] = [];
+  #relay: Bound<Server> | null = null;
   readonly #connections = new Set<Connection>();
   #sweeping = false;
   #closing: PromiseWithResolvers<void> | null = null;
 
   constructor({ gateway, control, clock, trustedProxies, observe }: ProxyOptions) {
-    this.#context = { gateway, control, clock, pool: new UpstreamPool(clock), observe };
+    const pool = new UpstreamPool(clock);
+    this.#context = { gateway, successor: null, control, clock, pool, observe };
     this.#isTrusted = parseTrustedProxies(trustedProxies);
   }
 
   async listen(listen: Listen): Promise<void> {
     try {
-      if (listen.kind === "descriptor") return await this.#listenOn({ fd: listen.fd });
+      if (listen.kind === "descriptors") {
+        for (const fd of listen.fds) await this.#listenOn({ fd });
+        return;
+      }
       this.port = listen.port;
       for (const host of listen.hosts) await this.#listenOn({ host, port: this.port });
     } catch (error) {
@@ -75,23 +99,42 @@ class ListeningProxy implements Proxy {
     }
   }
 
+  get descriptors(): readonly number[] {
+    return this.#servers.map(descriptorOf);
+  }
+
+  openRelay(path: string): void {
+    const relay = createServer(ACCEPTING, (socket) => this.#take(socket, EARLIER_SERVER));
+    this.#relay = bindInPlace(path, (aside) => relay.listen(aside));
+  }
+
+  passOn(successor: Promise<Endpoint>): void {
+    this.#context.successor = successor;
+  }
+
+  serve(gateway: Gateway): void {
+    this.#context.gateway = gateway;
+    this.#context.successor = null;
+  }
+
+  retire(): Promise<void> {
+    return this.#end("last");
+  }
+
   adopt(socket: Socket, protocol: "http" | "https"): void {
     const address = plainAddress(socket.remoteAddress ?? "");
-    const peer = { address, protocol, trusted: this.#isTrusted(address) };
     socket.setKeepAlive(true, KEEP_ALIVE_PROBE_MS);
+    this.#take(socket, { address, protocol, trusted: this.#isTrusted(address), relays: false });
+  }
+
+  #take(socket: Socket, peer: Peer): void {
     const onClose = (connection: Connection) => this.#forget(connection);
     this.#connections.add(new Connection({ socket, peer, context: this.#context, onClose }));
     this.#scheduleSweep();
   }
 
   close(): Promise<void> {
-    if (this.#closing !== null) return this.#closing.promise;
-    this.#closing = Promise.withResolvers();
-    this.#stopListening();
-    this.#context.pool.close();
-    for (const connection of this.#connections) connection.drain();
-    this.#settle();
-    return this.#closing.promise;
+    return this.#end("over");
   }
 
   abort(): void {
@@ -99,10 +142,17 @@ class ListeningProxy implements Proxy {
     for (const connection of this.#connections) connection.destroy();
   }
 
+  #end(tenure: "last" | "over"): Promise<void> {
+    this.#closing ??= Promise.withResolvers();
+    this.#stopListening();
+    if (tenure === "over") this.#context.pool.close();
+    for (const connection of this.#connections) connection.curtail(tenure);
+    this.#settle();
+    return this.#closing.promise;
+  }
+
   async #listenOn(where: { host: string; port: number } | { fd: number }): Promise<void> {
-    const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
-      this.adopt(socket, "http"),
-    );
+    const server = createServer(ACCEPTING, (socket) => this.adopt(socket, "http"));
     this.#servers.push(server);
     const listening = Promise.withResolvers<void>();
     server.once("error", (error) => listening.reject(listenFailed(where, error)));
@@ -113,7 +163,10 @@ class ListeningProxy implements Proxy {
   }
 
   #stopListening(): void {
-    for (const server of this.#servers) server.close();
+    for (const server of this.#servers.splice(0)) server.close();
+    this.#relay?.listener.close();
+    this.#relay?.leave();
+    this.#relay = null;
   }
 
   #forget(connection: Connection): void {
@@ -138,6 +191,11 @@ class ListeningProxy implements Proxy {
       if (this.#connections.size + this.#context.pool.idleCount > 0) this.#scheduleSweep();
     });
   }
+}
+
+/** Node's types leave it out, and it is what a process that is started can be given. */
+function descriptorOf(server: Server): number {
+  return (server as unknown as { readonly _handle: { readonly fd: number } })._handle.fd;
 }
 
 function listenFailed(

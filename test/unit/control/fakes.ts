@@ -294,7 +294,7 @@ export class ControlWorld implements AsyncDisposable {
   }
 
   async start(dataDir = this.dataDir): Promise<void> {
-    this.#server = await openControl({
+    this.#server = openControl({
       administration: this.administration,
       domains: this.domains,
       logs: this.logs,

@@ -207,8 +207,13 @@ describe("the sockets", () => {
     expect((await world.ask("/health")).status).toBe(200);
   });
 
-  test("a server that answers is not pushed aside", async () => {
-    await expect(world.start()).rejects.toMatchObject({ code: "SERVER_RUNNING" });
+  test("an earlier server loses its paths without a gap, and keeps the connections that it has", async () => {
+    const earlier = world.server;
+    const stream = await world.ask("/api/logs/stream");
+    await world.start();
+    expect((await world.ask("/health")).status).toBe(200);
+    await earlier.close();
+    expect(await stream.text()).toContain(": open");
     expect((await world.ask("/health")).status).toBe(200);
   });
 

@@ -11,6 +11,6 @@ const { port } = await openProxy({
   clock: systemClock,
   trustedProxies: [],
   observe: () => undefined,
-  listen: { kind: "descriptor", fd: 3 },
+  listen: { kind: "descriptors", fds: [3] },
 });
 process.stdout.write(`${port}\n`);
