@@ -3,6 +3,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Client } from "../../../src/control/client.ts";
+import { planOpenApi } from "../../../src/control/openapi.ts";
+import { ROUTES } from "../../../src/control/routes.ts";
 import { type ControlServer, openControl } from "../../../src/control/server.ts";
 import { TenError } from "../../../src/core/errors.ts";
 import { formatRef, type InstanceRef, parseRef } from "../../../src/core/ref.ts";
@@ -19,6 +21,7 @@ import { Domains } from "../../../src/supervisor/domains.ts";
 import { Statistics } from "../../../src/telemetry/statistics.ts";
 import type { LogFilter, LogLine } from "../../../src/telemetry/log-line.ts";
 import type { LogHub } from "../../../src/telemetry/log-hub.ts";
+import { Contract } from "../../support/contract.ts";
 import { serviceWith } from "../../support/service.ts";
 
 export function viewOf(name: string, changes: Partial<InstanceView> = {}): InstanceView {
@@ -262,6 +265,8 @@ export function lineOf(name: string, text: string, changes: Partial<LogLine> = {
   return { at, ref: parseRef(name), stream: "stdout", text, ...changes };
 }
 
+export const CONTRACT = new Contract(planOpenApi(ROUTES, "1.2.3"));
+
 /** The control API on real sockets, with a real store and all else made up. */
 export class ControlWorld implements AsyncDisposable {
   readonly dataDir = mkdtempSync(join(tmpdir(), "ten-control-"));
@@ -325,8 +330,7 @@ export class ControlWorld implements AsyncDisposable {
 
   /** Asks at the administrator's socket; a body is JSON unless a header says otherwise. */
   ask(path: string, init: RequestInit = {}): Promise<Response> {
-    const { adminSocket: unix } = this.server;
-    return fetch(`http://localhost${path}`, { ...init, headers: headersOf(init), unix });
+    return this.#ask(path, { ...init, headers: headersOf(init), unix: this.server.adminSocket });
   }
 
   /** Asks at the socket for strangers, as the proxy forwards it. */
@@ -337,8 +341,14 @@ export class ControlWorld implements AsyncDisposable {
     const all = headersOf({ ...init, headers: headers ?? {} });
     if (token !== undefined) all.set("Authorization", `Bearer ${token}`);
     if (!all.has("X-Forwarded-For")) all.set("X-Forwarded-For", "203.0.113.7");
-    const unix = this.server.innerSocket;
-    return fetch(`http://localhost${path}`, { ...init, headers: all, unix });
+    return this.#ask(path, { ...init, headers: all, unix: this.server.innerSocket });
+  }
+
+  /** Every answer is held to what the API says of itself. */
+  async #ask(path: string, init: BunFetchRequestInit): Promise<Response> {
+    const response = await fetch(`http://localhost${path}`, init);
+    if (init.method !== "HEAD") await CONTRACT.check(init.method ?? "GET", path, response);
+    return response;
   }
 
   /** The audit trail as `who action subject outcome`, oldest first. */

@@ -25,6 +25,8 @@ const MAY_NOT: readonly Action[] = [
   "add-domain",
   "remove-domain",
   "audit",
+  "telemetry",
+  "openapi",
 ];
 
 describe.each([...MAY, ...MAY_NOT])("%s", (action) => {

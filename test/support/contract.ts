@@ -1,0 +1,117 @@
+// The contract of the API as a judge: every answer is held to the document that the API gives of itself.
+import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
+import type { Content, OpenApiDocument, Operation } from "../../src/control/openapi.ts";
+
+export interface OperationAt {
+  readonly method: string;
+  /** As the document has it: `/api/instances/{ref}`. */
+  readonly path: string;
+  readonly operation: Operation;
+}
+
+type Schema = Content[string]["schema"];
+
+/** What a path that is nobody's, or a method that it does not take, is answered. */
+const NOWHERE = [404, 405];
+
+export class Contract {
+  readonly document: OpenApiDocument;
+  readonly operations: readonly OperationAt[];
+  /** Answers that were seen, as `GET /health 200`. */
+  readonly seen = new Set<string>();
+  readonly #ajv = new Ajv2020({ strict: false, allErrors: true });
+  readonly #checks = new Map<string, ValidateFunction>();
+
+  constructor(document: OpenApiDocument) {
+    this.document = document;
+    this.#ajv.addFormat("date-time", (text) => /^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(text));
+    this.operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+      Object.entries(methods).map(([method, operation]) => ({
+        method: method.toUpperCase(),
+        path,
+        operation,
+      })),
+    );
+  }
+
+  /** Whether a value is what a schema of the document says. */
+  allows(schema: Schema, value: unknown): boolean {
+    return this.#checkOf(JSON.stringify(schema), schema)(value) === true;
+  }
+
+  /** What a `$ref` stands for. */
+  resolve<Value extends object>(value: Value): Value {
+    if (!("$ref" in value)) return value;
+    const [, ...steps] = String(value.$ref).split("/");
+    const at = (object: unknown, step: string) => (object as Record<string, unknown>)[step];
+    return steps.reduce(at, this.document as unknown) as Value;
+  }
+
+  /**
+   * Throws with whatever the document does not say of an answer, whose body stays readable.
+   * @param path with or without a query
+   */
+  async check(method: string, path: string, response: Response): Promise<void> {
+    const { status } = response;
+    const found = this.#find(method, path);
+    const name = `${method} ${found?.path ?? path} ${status}`;
+    this.seen.add(name);
+    if (found === null) {
+      if (!NOWHERE.includes(status)) throw new Error(`${name}: there is no such operation`);
+      return await this.#checkBody(
+        name,
+        this.#contentOf({ $ref: "#/components/responses/404" }),
+        response,
+      );
+    }
+    const declared = found.operation.responses[status];
+    if (declared !== undefined)
+      return await this.#checkBody(name, this.#contentOf(declared), response);
+    throw new Error(`${name} is not declared: ${await response.clone().text()}`);
+  }
+
+  #contentOf(declared: Operation["responses"][string]): Content {
+    const { content = {} } = this.resolve(declared) as { content?: Content };
+    return content;
+  }
+
+  async #checkBody(name: string, content: Content, response: Response): Promise<void> {
+    const type = response.headers.get("Content-Type")?.split(";")[0] ?? "nothing";
+    const declared = content[type]?.schema;
+    if (declared === undefined) {
+      const isNothing = Object.keys(content).length === 0 && response.body === null;
+      if (isNothing) return;
+      throw new Error(`${name}: ${type} where ${Object.keys(content)} is declared`);
+    }
+    // It ends only when somebody leaves.
+    if (type === "text/event-stream") return;
+    const text = await response.clone().text();
+    const check = this.#checkOf(name, declared);
+    if (check(type === "application/json" ? JSON.parse(text) : text)) return;
+    throw new Error(`${name}: ${this.#ajv.errorsText(check.errors)}: ${text.slice(0, 2000)}`);
+  }
+
+  #find(method: string, path: string): OperationAt | null {
+    const given = (path.split("?")[0] ?? "").split("/");
+    const fits = (pattern: string) => {
+      const expected = pattern.split("/");
+      return (
+        expected.length === given.length &&
+        expected.every((segment, index) =>
+          segment.startsWith("{") ? given[index] !== "" : segment === given[index],
+        )
+      );
+    };
+    const candidates = this.operations.filter((each) => each.method === method && fits(each.path));
+    return candidates.find((each) => !each.path.includes("{")) ?? candidates[0] ?? null;
+  }
+
+  #checkOf(name: string, schema: Schema): ValidateFunction {
+    const known = this.#checks.get(name);
+    if (known !== undefined) return known;
+    // References start at the root, so the components come along.
+    const check = this.#ajv.compile({ ...schema, components: this.document.components });
+    this.#checks.set(name, check);
+    return check;
+  }
+}
