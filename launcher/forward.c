@@ -30,6 +30,19 @@ int listen_for_forward(const char *path) {
 static int port;
 static int connect_application(void) { return connect_loopback(port); }
 
+// An application that listens on the socket which it was given is reached there: this way is not needed.
+static bool has_socket_of_its_own(void) {
+  const char *path = getenv("SOCKET_PATH");
+  struct stat facts;
+  return path != NULL && stat(path, &facts) == 0 && S_ISSOCK(facts.st_mode);
+}
+
+static int connect_if_needed(void) {
+  int fd = connect_application();
+  if (fd < 0 && has_socket_of_its_own()) _exit(0);
+  return fd;
+}
+
 // Forks; returns in the caller only.
 void start_forwarder(const struct options *options, int listener) {
   pid_t pid = fork();
@@ -39,11 +52,11 @@ void start_forwarder(const struct options *options, int listener) {
     return;
   }
   prctl(PR_SET_NAME, "ten-forward");
-  become(options);
+  if (options->walls) become(options);
   forbid_new_privileges();
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   port = options->forward_port;
-  await_target(connect_application);
+  await_target(connect_if_needed);
   if (listen(listener, BACKLOG) < 0) fail("listen for the forwarder");
   relay_connections(listener, connect_application);
 }

@@ -155,6 +155,7 @@ static void die_with(pid_t launcher) {
 static int run_without_walls(const struct options *options) {
   if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0) fail("become the subreaper");
   pid_t launcher = getpid();
+  if (options->forward_socket != NULL) start_forwarder(options, listen_for_forward(options->forward_socket));
   pid_t app = fork();
   if (app < 0) fail("fork");
   if (app == 0) {
@@ -162,7 +163,8 @@ static int run_without_walls(const struct options *options) {
     note("app %d", getpid());
     run_application(options);
   }
-  return supervise((struct supervision){.app = app, .lifeline = -1, .namespaced = false});
+  // As the first process of a sandbox it is an init, too: with its end the kernel ends everything.
+  return supervise((struct supervision){.app = app, .lifeline = -1, .namespaced = getpid() == 1});
 }
 
 int main(int argc, char **argv) {

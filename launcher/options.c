@@ -119,7 +119,8 @@ static bool has_wall_options(const struct options *o) {
 static void check(const struct options *o) {
   if (o->command[0] == NULL) refuse("usage", "ten-launcher [OPTIONS] -- COMMAND [ARGUMENTS]");
   if (!o->walls && has_wall_options(o)) refuse("--walls", "needed by the other options");
-  if (o->forward_socket != NULL && !o->private_net) refuse("--forward", "needs --private-net");
+  // The first process of a sandbox has a network of its own already.
+  if (o->forward_socket != NULL && !o->private_net && getpid() != 1) refuse("--forward", "needs --private-net");
   if (!o->walls) return;
   bool root = geteuid() == 0;
   // As root the mapping would make the tenant the host's root.

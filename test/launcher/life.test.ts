@@ -185,6 +185,17 @@ describe.skipIf(isUnable())("an application", () => {
     await until("nothing is left", () => survivors(mark).length === 0);
   });
 
+  test("takes what it left behind with it when its launcher is the first process of a sandbox", async () => {
+    using tenant = openTenant("process", programs);
+    const mark = markOf();
+    await using launched = tenant.launch(["sh", "-c", `setsid sleep ${mark} & exit 3`], {
+      prefix: ["unshare", "--kill-child", "--pid", "--fork"],
+    });
+    const { code, status } = await launched.end();
+    expect({ code, last: status.at(-1) }).toEqual({ code: 3, last: "gone" });
+    expect(survivors(mark)).toEqual([]);
+  });
+
   test("whose path holds a line break forges no line of the status file", async () => {
     using tenant = openTenant("process", programs);
     await using launched = tenant.launch(["/no\nexit 0 1"]);

@@ -19,6 +19,20 @@ Bun.serve({ port: ${PORT}, hostname: "127.0.0.1", routes: {
   "/echo": async (request) => new Response(await request.bytes()),
 } });
 `;
+/** Tells when no forwarder is left beside it. */
+const OWN_SOCKET_APP = `
+import { readFileSync } from "node:fs";
+Bun.serve({ unix: process.env.SOCKET_PATH, fetch: () => new Response() });
+const isLeft = (name) => name !== "ten-forward\\n";
+for (;;) {
+  const names = [...new Bun.Glob("[0-9]*/comm").scanSync("/proc")].map((path) => {
+    try { return readFileSync("/proc/" + path, "utf8"); } catch { return ""; }
+  });
+  if (names.every(isLeft)) break;
+  await Bun.sleep(5);
+}
+console.log("the forwarder has left");
+`;
 
 describe.skipIf(isUnable())("a private network", () => {
   let programs: Programs;
@@ -66,5 +80,36 @@ describe.skipIf(isUnable())("a private network", () => {
       Array.from({ length: 100 }, async () => (await ask()).text()),
     );
     expect(answers).toEqual(Array.from({ length: 100 }, () => "hi"));
+  });
+
+  describe("of a sandbox, whose first process the launcher is", () => {
+    const prefix = ["unshare", "--kill-child", "--pid", "--fork", "--mount-proc"];
+
+    test("is entered by the socket", async () => {
+      using tenant = openTenant("process", programs);
+      const app = join(tenant.directory("app"), "app.ts");
+      writeFileSync(app, APP);
+      const socket = join(tenant.directory("sockets"), "s");
+      await using _launched = tenant.launch([programs.bun, app], {
+        prefix,
+        options: ["--forward", `${socket}:${PORT}`],
+        env: { HOST_PORT: "1" },
+      });
+      const ask = () => fetch("http://x/host", { unix: socket }).catch(() => null);
+      expect(await (await until("an answer", ask)).text()).toBe("closed");
+    });
+
+    test("is no detour for an application that listens on a socket of its own", async () => {
+      using tenant = openTenant("process", programs);
+      const app = join(tenant.directory("app"), "app.ts");
+      writeFileSync(app, OWN_SOCKET_APP);
+      const sockets = tenant.directory("sockets");
+      await using launched = tenant.launch([programs.bun, app], {
+        prefix,
+        options: ["--forward", `${join(sockets, "forward")}:${freePort()}`],
+        env: { SOCKET_PATH: join(sockets, "own") },
+      });
+      await launched.says("the forwarder has left");
+    });
   });
 });
