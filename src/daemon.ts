@@ -1,8 +1,10 @@
 // Composition root of the server: opens everything in order, closes it in reverse.
 import { type ControlServer, openControl } from "./control/server.ts";
 import type { Claim } from "./core/firewall.ts";
+import type { InstanceRef } from "./core/ref.ts";
 import type { Config } from "./core/service.ts";
 import { systemClock } from "./platform/clock.ts";
+import { measureDirectory } from "./platform/disk.ts";
 import { type Firewall, NO_FIREWALL, openFirewall } from "./platform/firewall.ts";
 import { Isolation } from "./platform/isolation.ts";
 import { installLauncher } from "./platform/launcher-file.ts";
@@ -16,6 +18,8 @@ import { Launcher } from "./supervisor/launcher.ts";
 import { Operator } from "./supervisor/operator.ts";
 import { socketProber } from "./supervisor/probe.ts";
 import { StartQueue } from "./supervisor/start-queue.ts";
+import { StorageGauge } from "./supervisor/storage-gauge.ts";
+import { StorageWatch } from "./supervisor/storage-watch.ts";
 import { Supervisor } from "./supervisor/supervisor.ts";
 import { takeOver } from "./supervisor/takeover.ts";
 import { Statistics } from "./telemetry/statistics.ts";
@@ -144,24 +148,29 @@ function openSupervisor(
   }: { store: Store; logs: LogHub; isolation: Isolation; firewall: Firewall },
 ): Supervisor {
   const { dataDir, maxRunning, maxStarting } = config.settings;
+  const launcher = new Launcher({
+    dataDir,
+    spawner: bunSpawner,
+    isolation,
+    releaseUserId: (ref) => store.userIds.release(ref),
+    ports: Ports.startingAnywhere(),
+    firewall,
+    logs,
+    serverEnv: process.env,
+  });
+  const clock = systemClock;
+  const measure = (ref: InstanceRef) => measureDirectory(launcher.instanceDirectory(ref));
+  const gauge = new StorageGauge({ clock, measure });
   const world: World = {
-    clock: systemClock,
+    clock,
     random: Math.random,
-    launcher: new Launcher({
-      dataDir,
-      spawner: bunSpawner,
-      isolation,
-      releaseUserId: (ref) => store.userIds.release(ref),
-      ports: Ports.startingAnywhere(),
-      firewall,
-      logs,
-      serverEnv: process.env,
-    }),
+    launcher,
     prober: socketProber,
     queue: new StartQueue({ maxRunning, maxStarting }),
     table: store.instances,
     domains: store.domains,
     statistics: new Statistics(),
+    storage: new StorageWatch({ clock, gauge, logs, audit: store.audit, report }),
     logs,
     hostOf: ({ service, id }) => `${id}.${service}.${domain}`,
     report,

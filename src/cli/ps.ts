@@ -47,7 +47,7 @@ export const ps = defineCommand({
 
 async function renderPs(context: Context, all: boolean): Promise<string> {
   const instances = await context.client().list({ all: true });
-  const shown = all ? instances : instances.filter(({ state }) => !isAtRest(state));
+  const shown = all ? instances : instances.filter((instance) => !isQuiet(instance));
   if (context.json) return `${JSON.stringify(shown, null, 2)}\n`;
   const table = renderTable(columnsOf(context), shown);
   if (context.globals.quiet) return table;
@@ -69,6 +69,11 @@ function renderGaps(instances: readonly InstanceAnswer[]): string {
     .join("");
 }
 
+/** At rest, and not for a reason that somebody should know. */
+function isQuiet({ reason, state }: InstanceAnswer): boolean {
+  return isAtRest(state) && reason === null;
+}
+
 function isAtRest(state: ReportedState): boolean {
   return (AT_REST as readonly ReportedState[]).includes(state);
 }
@@ -76,7 +81,7 @@ function isAtRest(state: ReportedState): boolean {
 /** `and 12 asleep, 1 stopped (ten ps -a)`, or nothing. */
 function renderRest(instances: readonly InstanceAnswer[]): string {
   const counts = AT_REST.flatMap((state) => {
-    const count = instances.filter((instance) => instance.state === state).length;
+    const count = instances.filter((one) => one.state === state && isQuiet(one)).length;
     return count === 0 ? [] : [`${count} ${state}`];
   });
   return counts.length === 0 ? "" : `and ${counts.join(", ")} (ten ps -a)\n`;
@@ -97,7 +102,7 @@ function columnsOf(context: Context): readonly Column<InstanceAnswer>[] {
       cell: ({ memory_bytes: memory }) => orDash(memory, renderBytes),
     },
     { title: "RESTARTS", align: "right", cell: ({ restarts }) => String(restarts) },
-    { title: "", cell: ({ reason }) => renderSafe(cut(reason ?? "")) },
+    { title: "", cell: (row) => renderSafe(cut(remarkOf(row))) },
   ];
 }
 
@@ -107,6 +112,11 @@ const REASON_CHARS_MAX = 60;
 function renderState({ state }: InstanceAnswer, context: Context): string {
   const colour = colourOf(state);
   return colour === null ? state : context.paint(state, colour);
+}
+
+/** Why it does not run, or else what is wrong although it may. */
+function remarkOf({ reason, warnings }: InstanceAnswer): string {
+  return reason ?? warnings.join("; ");
 }
 
 function cut(text: string): string {

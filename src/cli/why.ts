@@ -30,6 +30,7 @@ export function renderStory(story: StoryAnswer, now: number): string {
     ["sleeps", describeSleep(story, now)],
     ["retries", story.retries_at && `in ${untilText(story.retries_at, now)}`],
     ["last exit", describeExit(story, now)],
+    ...story.warnings.map((warning) => ["warning", warning] as const),
   ] as const;
   const lines = facts.flatMap(([title, text]) =>
     text === null ? [] : [`  ${title.padEnd(10)}${renderSafe(text)}\n`],

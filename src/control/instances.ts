@@ -24,7 +24,6 @@ import type {
   WeightBody,
 } from "./wire-instances.ts";
 
-/** What a list leaves out unless it is asked for all. */
 const AT_REST: readonly ReportedState[] = ["asleep", "stopped", "disabled"];
 
 /** Lines that say why a start failed. */
@@ -34,8 +33,13 @@ export async function listInstances(call: Call<ListQuery>): Promise<InstanceAnsw
   const { all = false } = call.query;
   const views = call.world.administration
     .list()
-    .filter(({ ref, state }) => maySee(call.caller, ref) && (all || !AT_REST.includes(state)));
+    .filter((view) => maySee(call.caller, view.ref) && (all || !isQuiet(view)));
   return await describeAll(call, views);
+}
+
+/** What a list leaves out unless it is asked for all: what is at rest, and not for a reason that somebody should know. */
+function isQuiet({ reason, state }: InstanceView): boolean {
+  return AT_REST.includes(state) && reason === null;
 }
 
 export async function spawnInstance(call: Call<unknown, SpawnBody>): Promise<SpawnAnswer> {
@@ -101,10 +105,10 @@ export function healthOfInstance({ world, ref }: Call): HealthAnswer {
 }
 
 export async function storageOfInstance(call: Call): Promise<StorageAnswer> {
-  const { administration, storage } = call.world;
+  const { administration } = call.world;
   const { storageQuotaBytes: quota } = administration.view(call.ref);
   const path = administration.dataDirectory(call.ref);
-  const used = await storage.measure({ key: formatRef(call.ref), path });
+  const used = await administration.measureStorage(call.ref);
   return {
     used_bytes: used,
     quota_bytes: quota,
@@ -167,13 +171,11 @@ async function describeAll(
   { world }: Call,
   views: readonly InstanceView[],
 ): Promise<InstanceAnswer[]> {
-  const { administration, storage } = world;
+  const { administration } = world;
   const withProcess = views.filter(({ pid }) => pid !== null).map(({ ref }) => ref);
   const [memory, stored] = await Promise.all([
     administration.memory(withProcess),
-    storage.estimate(
-      views.map(({ ref }) => ({ key: formatRef(ref), path: administration.dataDirectory(ref) })),
-    ),
+    administration.storage(views.map(({ ref }) => ref)),
   ]);
   return views.map((view) => ({
     ...describe(view),
@@ -192,6 +194,7 @@ function describe(
     instance: view.ref.id,
     state: view.state,
     reason: view.reason,
+    warnings: view.warnings,
     socket: view.endpoint === null ? null : renderEndpoint(view.endpoint),
     pid: view.pid,
     port: view.port,
@@ -210,6 +213,7 @@ function describeStory({ view, lastWake, lastExit, ...story }: InstanceStory): S
     instance: formatRef(view.ref),
     state: view.state,
     reason: view.reason,
+    warnings: view.warnings,
     uptime_secs: toSeconds(view.uptimeMs),
     idle_secs: toSeconds(view.idleMs),
     open_requests: story.openRequests,

@@ -5,7 +5,6 @@ import { type Caller, decideAccess } from "../core/access.ts";
 import { unreachable } from "../core/assert.ts";
 import { messageOf, TenError } from "../core/errors.ts";
 import { formatRef, parseRef } from "../core/ref.ts";
-import { measureDirectory } from "../platform/disk.ts";
 import { answerError, answerFault, renderAnswer } from "./answer.ts";
 import { type Door, Doorkeeper, refuseCrossSite } from "./auth.ts";
 import { Call, type Errand, record } from "./call.ts";
@@ -14,7 +13,6 @@ import { readBody, readQuery } from "./request.ts";
 import { matchRoute, type Route } from "./route.ts";
 import { ROUTES } from "./routes.ts";
 import { serveSocket } from "./sockets.ts";
-import { StorageGauge } from "./storage-gauge.ts";
 import type { World } from "./world.ts";
 
 /** Whoever may open it is the administrator. */
@@ -25,7 +23,7 @@ const INNER_SOCKET = ".inner.sock";
 /** What closing waits for answers under way before it cuts them: orders may take as long as an application stops. */
 const CLOSE_PATIENCE_MS = 1000;
 
-export interface ControlOptions extends Omit<World, "storage" | "streams"> {
+export interface ControlOptions extends Omit<World, "streams"> {
   readonly dataDir: string;
   /** Is told of faults that nobody foresaw. */
   readonly report?: (thrown: unknown) => void;
@@ -43,8 +41,7 @@ export interface ControlServer {
 export function openControl(options: ControlOptions): ControlServer {
   const { dataDir, clock, report = console.error } = options;
   const streams = new EventStreams(clock);
-  const storage = new StorageGauge({ clock, measure: measureDirectory });
-  const api = new ControlApi({ ...options, streams, storage }, report);
+  const api = new ControlApi({ ...options, streams }, report);
   const adminSocket = `${dataDir}/${ADMIN_SOCKET}`;
   const innerSocket = `${dataDir}/${INNER_SOCKET}`;
   const sockets = [

@@ -11,8 +11,18 @@ import type { InstanceTelemetryAnswer, LatencyAnswer, TelemetryAnswer } from "./
 export async function answerMetrics({ world }: Call): Promise<Response> {
   const { administration, logs, statistics } = world;
   const views = administration.list();
-  const memory = await administration.memory(views.map(({ ref }) => ref));
-  const sources = { statistics, memory, states: countStates(views), logs: logs.counters() };
+  const refs = views.map(({ ref }) => ref);
+  const [memory, storage] = await Promise.all([
+    administration.memory(refs),
+    administration.storage(refs),
+  ]);
+  const states = countStates(views);
+  const quotas = new Map(
+    views.flatMap(({ ref, storageQuotaBytes: quota }) =>
+      quota === null ? [] : [[formatRef(ref), quota] as const],
+    ),
+  );
+  const sources = { statistics, memory, storage, quotas, states, logs: logs.counters() };
   const headers = { "Content-Type": METRICS_CONTENT_TYPE, "Cache-Control": "no-store" };
   return new Response(await renderMetrics(sources), { headers });
 }

@@ -8,6 +8,11 @@ import { amount, count, envName, envValue, label, moment, refName, truth, weight
 export const state = z.enum(REPORTED_STATES).meta({ id: "State" });
 export const health = z.enum(HEALTHS).meta({ id: "Health" });
 
+const warnings = z
+  .array(z.string())
+  .readonly()
+  .describe("What is wrong with it although it may run: its storage fills up");
+
 export const instanceAnswer = z
   .strictObject({
     id: refName,
@@ -15,6 +20,7 @@ export const instanceAnswer = z
     instance: label,
     state,
     reason: z.string().nullable().describe("Why it is not running, where that is known"),
+    warnings,
     url: z.string().describe("Its public address"),
     socket: z.string().nullable().describe("Where it listens"),
     pid: count.nullable(),
@@ -98,6 +104,7 @@ export const storyAnswer = z
     instance: refName,
     state,
     reason: z.string().nullable(),
+    warnings,
     uptime_secs: count.nullable(),
     idle_secs: count.nullable(),
     open_requests: count,

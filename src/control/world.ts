@@ -8,7 +8,6 @@ import type { Domains } from "../supervisor/domains.ts";
 import type { LogHub } from "../telemetry/log-hub.ts";
 import type { Statistics } from "../telemetry/statistics.ts";
 import type { EventStreams } from "./event-stream.ts";
-import type { StorageGauge } from "./storage-gauge.ts";
 
 export interface World {
   readonly administration: Administration;
@@ -18,7 +17,6 @@ export interface World {
   readonly audit: AuditTable;
   readonly statistics: Statistics;
   readonly clock: Clock;
-  readonly storage: StorageGauge;
   readonly streams: EventStreams;
   readonly version: string;
   /** The address under which the world reaches an instance. */

@@ -32,6 +32,7 @@ export function stateDeadline(instance: Instance, facts: Facts): number {
       return state.deadline;
     case "asleep":
     case "stopped":
+    case "halted":
     case "failed":
       return Number.POSITIVE_INFINITY;
     default:
@@ -60,6 +61,7 @@ export function onTick(instance: Instance, facts: Facts): Step {
       return enqueue({ ...instance, restarts: instance.restarts + 1 }, "retry", facts);
     case "asleep":
     case "stopped":
+    case "halted":
     case "failed":
       return stay(instance);
     default:

@@ -73,6 +73,8 @@ export type InstanceState =
     }
   /** By an operator, whom alone it obeys. */
   | { readonly kind: "stopped"; readonly disabled: boolean }
+  /** By the server itself, over a quota say; an operator starts it again. */
+  | { readonly kind: "halted"; readonly reason: string }
   /** Gave up. */
   | { readonly kind: "failed"; readonly reason: string };
 
@@ -90,6 +92,7 @@ export type StateOf<Kind extends InstanceState["kind"]> = Extract<InstanceState,
 export type After =
   | { readonly kind: "asleep" }
   | { readonly kind: "stopped"; readonly disabled: boolean }
+  | { readonly kind: "halted"; readonly reason: string }
   | { readonly kind: "start"; readonly cause: Cause }
   | { readonly kind: "crashed"; readonly reason: string; readonly ready: boolean }
   | { readonly kind: "failed"; readonly reason: string };
@@ -125,6 +128,8 @@ export type Event =
   | { readonly kind: "rest"; readonly to: RestGoal }
   /** An operator wants a new process in the place of the running one, without a gap. */
   | { readonly kind: "replace" }
+  /** The server can't let it go on. */
+  | { readonly kind: "halt"; readonly reason: string }
   /** A deadline has come, or the traffic has changed. */
   | { readonly kind: "tick" };
 
@@ -185,4 +190,18 @@ export interface Step {
 /** An instance without a process. */
 export function newInstance(ref: InstanceRef, state: InstanceState = { kind: "asleep" }): Instance {
   return { ref, state, launch: 0, launches: 0, other: null, crashes: [], restarts: 0 };
+}
+
+/** A state without a process, and without one to come by itself. */
+export type RestState = StateOf<"asleep" | "stopped" | "halted" | "failed">;
+
+const AT_REST: ReadonlySet<string> = new Set<RestState["kind"]>([
+  "asleep",
+  "stopped",
+  "halted",
+  "failed",
+]);
+
+export function isAtRest(state: InstanceState): state is RestState {
+  return AT_REST.has(state.kind);
 }

@@ -14,7 +14,7 @@ import {
   type Step,
   MISSED_MAX,
 } from "./instance.ts";
-import { onRest, onWake } from "./orders.ts";
+import { onHalt, onRest, onWake } from "./orders.ts";
 import { describeExit, restartsAfter } from "./restart-policy.ts";
 import {
   endUnlessRunning,
@@ -71,6 +71,8 @@ function onEvent(instance: Instance, event: Event, facts: Facts): Step {
       return onRest(instance, event.to, facts);
     case "replace":
       return onReplace(instance, facts);
+    case "halt":
+      return onHalt(instance, event.reason, facts);
     case "tick":
       return onOtherTick(onTick(instance, facts), facts);
     default:

@@ -45,6 +45,9 @@ export function onWake(instance: Instance, cause: Cause, facts: Facts): Step {
     case "stopped":
       if (cause !== "operator" || state.disabled) return stay(instance, resting(state.disabled));
       return enqueue(forgiven(instance), cause, facts);
+    case "halted":
+      if (cause === "operator") return enqueue(forgiven(instance), cause, facts);
+      return stay(instance, refusal("INSTANCE_UNAVAILABLE", state.reason));
     case "failed":
       if (cause === "operator") return enqueue(forgiven(instance), cause, facts);
       return stay(instance, refusal("INSTANCE_UNAVAILABLE", "it has failed"));
@@ -61,6 +64,9 @@ function wakeWhileEnding(
   const { after } = state;
   if (cause === "request") {
     if (after.kind === "stopped") return stay(instance, resting(after.disabled));
+    if (after.kind === "halted") {
+      return stay(instance, refusal("INSTANCE_UNAVAILABLE", after.reason));
+    }
     if (after.kind === "failed") {
       return stay(instance, refusal("INSTANCE_UNAVAILABLE", "it has failed"));
     }
@@ -92,8 +98,41 @@ export function onRest(instance: Instance, to: RestGoal, facts: Facts): Step {
     case "queued":
     case "waiting":
     case "stopped":
+    case "halted":
     case "failed":
       return refuseUnlessStarting(settle(forgiven(instance), after, facts), after);
+    default:
+      return unreachable(state);
+  }
+}
+
+/** Whether `halt` would change anything: what an operator put to rest, or what gave up, stays as it is. */
+export function canHalt(state: InstanceState): boolean {
+  const { kind } = "after" in state ? state.after : state;
+  return kind !== "stopped" && kind !== "halted" && kind !== "failed";
+}
+
+/** It may not go on, and requests don't wake it. */
+export function onHalt(instance: Instance, reason: string, facts: Facts): Step {
+  const { state } = instance;
+  if (!canHalt(state)) return stay(instance);
+  const after = { kind: "halted", reason } as const;
+  const refused = refusal("INSTANCE_UNAVAILABLE", reason);
+  switch (state.kind) {
+    case "starting":
+      return withEffect(stopping(instance, { child: state.child, after }, facts), refused);
+    case "running":
+      return drain(instance, { child: state.child, after }, facts);
+    case "draining":
+    case "stopping":
+      return withEffect(move(instance, { ...state, after }), refused);
+    case "asleep":
+    case "queued":
+    case "waiting":
+    case "stopped":
+    case "halted":
+    case "failed":
+      return move(instance, after, refused);
     default:
       return unreachable(state);
   }

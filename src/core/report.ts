@@ -1,6 +1,6 @@
 // What people and the store are told of an instance's state.
 import { unreachable } from "./assert.ts";
-import { type InstanceState, MISSED_MAX, type StateOf } from "./instance.ts";
+import { type InstanceState, MISSED_MAX, type RestState } from "./instance.ts";
 
 export const REPORTED_STATES = [
   "asleep",
@@ -32,6 +32,7 @@ export type Wanted = "running" | "asleep" | "stopped" | "disabled" | "failed";
 
 export function reportState(state: InstanceState): ReportedState {
   if (state.kind === "queued") return "starting";
+  if (state.kind === "halted") return "stopped";
   if (state.kind === "stopped" && state.disabled) return "disabled";
   return state.kind;
 }
@@ -55,6 +56,8 @@ export function reportHealth(state: InstanceState): Health {
       return state.kind;
     case "stopped":
       return state.disabled ? "disabled" : "stopped";
+    case "halted":
+      return "stopped";
     default:
       return unreachable(state);
   }
@@ -75,6 +78,8 @@ export function reportWanted(state: InstanceState): Wanted {
       return bound.kind;
     case "stopped":
       return bound.disabled ? "disabled" : "stopped";
+    case "halted":
+      return "stopped";
     default:
       return unreachable(bound);
   }
@@ -87,14 +92,15 @@ export function restoreState({
 }: {
   readonly wanted: Wanted;
   readonly reason: string | null;
-}): StateOf<"asleep" | "stopped" | "failed"> {
+}): RestState {
   switch (wanted) {
     case "running":
     case "asleep":
       return { kind: "asleep" };
     case "stopped":
+      return reason === null ? { kind: "stopped", disabled: false } : { kind: "halted", reason };
     case "disabled":
-      return { kind: "stopped", disabled: wanted === "disabled" };
+      return { kind: "stopped", disabled: true };
     case "failed":
       return { kind: "failed", reason: reason ?? "unknown" };
     default:
@@ -104,7 +110,6 @@ export function restoreState({
 
 /** Why an instance is not running, where the state knows. */
 export function reportReason(state: InstanceState): string | null {
-  if (state.kind === "waiting" || state.kind === "failed") return state.reason;
-  if (state.kind !== "draining" && state.kind !== "stopping") return null;
-  return "reason" in state.after ? state.after.reason : null;
+  const bound = "after" in state ? state.after : state;
+  return "reason" in bound ? bound.reason : null;
 }

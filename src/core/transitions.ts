@@ -30,6 +30,8 @@ export function settle(instance: Instance, after: After, facts: Facts): Step {
       return move(instance, { kind: "asleep" });
     case "stopped":
       return move(instance, { kind: "stopped", disabled: after.disabled });
+    case "halted":
+      return move(instance, after);
     case "start":
       return enqueue(instance, after.cause, facts);
     case "crashed":

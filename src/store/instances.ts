@@ -20,7 +20,7 @@ export interface ChildRecord {
 export interface InstanceRow {
   readonly ref: InstanceRef;
   readonly wanted: Wanted;
-  /** Why it failed. */
+  /** Why it failed, or why the server stopped it. */
   readonly reason: string | null;
   readonly weight: number;
   readonly env: Readonly<Record<string, string>>;

@@ -8,7 +8,7 @@ import {
   type Event,
   type Facts,
   type Instance,
-  type InstanceState,
+  isAtRest,
   newInstance,
   type Step,
   type Traffic,
@@ -29,6 +29,7 @@ import { TrafficMeter } from "./lease.ts";
 import { InstanceProcesses, type ProcessWorld } from "./process.ts";
 import { InstanceRecord } from "./record.ts";
 import type { StartQueue, Startable } from "./start-queue.ts";
+import type { StorageWatch } from "./storage-watch.ts";
 import { refusalError, replaceError, Waiters } from "./waiters.ts";
 import { type InstancePredicate, Watchers } from "./watchers.ts";
 
@@ -40,6 +41,7 @@ export interface World extends ProcessWorld {
   readonly table: InstanceTable;
   readonly domains: DomainTable;
   readonly statistics: Statistics;
+  readonly storage: StorageWatch;
 }
 
 /** What an earlier server has left of an instance; null: nothing that lives. */
@@ -66,13 +68,13 @@ export class InstanceActor implements Startable {
   #timer: { readonly at: number; readonly cancel: () => void } | null = null;
 
   constructor(row: InstanceRow, service: Service, world: World) {
-    const { ref, wanted } = row;
+    const { ref } = row;
     this.ref = ref;
     this.service = service;
     this.weight = row.weight;
     this.env = row.env;
     this.journal = new InstanceJournal(world);
-    this.#record = new InstanceRecord(ref, { table: world.table, report: world.report, wanted });
+    this.#record = new InstanceRecord(ref, { table: world.table, report: world.report, row });
     this.#world = world;
     this.#meter = new TrafficMeter(world.clock, () => this.#trafficChanged());
     this.#instance = newInstance(ref, restoreState(row));
@@ -222,6 +224,7 @@ export class InstanceActor implements Startable {
     this.journal.follow(instance.state, this.#requester);
     this.#record.follow(instance.state);
     this.#world.queue.follow(this, instance);
+    this.#world.storage.follow(this, instance.state);
     this.#watchers.follow(instance);
   }
 
@@ -284,11 +287,4 @@ export class InstanceActor implements Startable {
     });
     this.#timer = { at, cancel };
   }
-}
-
-const AT_REST: ReadonlySet<InstanceState["kind"]> = new Set(["asleep", "stopped", "failed"]);
-
-/** No process, and none to come by itself. */
-export function isAtRest({ kind }: InstanceState): boolean {
-  return AT_REST.has(kind);
 }

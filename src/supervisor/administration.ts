@@ -11,6 +11,8 @@ export interface InstanceView {
   readonly health: Health;
   /** Why it is not running, where that is known. */
   readonly reason: string | null;
+  /** What is wrong with it although it may run: its storage fills up. */
+  readonly warnings: readonly string[];
   readonly weight: number;
   /** Null while nothing listens. */
   readonly endpoint: Endpoint | null;
@@ -64,6 +66,10 @@ export interface Administration {
   story(ref: InstanceRef): InstanceStory;
   /** Resident memory of everything the instance runs, in bytes; null while it has no process. */
   memory(refs: readonly InstanceRef[]): Promise<ReadonlyMap<string, number>>;
+  /** How much it stores at this moment, in bytes; what follows from a quota follows. */
+  measureStorage(ref: InstanceRef): Promise<number>;
+  /** The last known sizes by instance key, without waiting long; those not known yet are left out. */
+  storage(refs: readonly InstanceRef[]): Promise<ReadonlyMap<string, number>>;
   /** The instance's own files. */
   dataDirectory(ref: InstanceRef): string;
 

@@ -1,12 +1,12 @@
 // What operators do to instances: the control API's door to the supervisor.
 import { TenError } from "../core/errors.ts";
-import type { RestGoal } from "../core/instance.ts";
+import { isAtRest, type RestGoal } from "../core/instance.ts";
 import { nextDeadline } from "../core/lifecycle.ts";
 import { formatRef, type InstanceRef } from "../core/ref.ts";
 import { reportHealth, reportReason, reportState } from "../core/report.ts";
 import type { Service } from "../core/service.ts";
 import { listProcesses } from "../platform/processes.ts";
-import { type InstanceActor, isAtRest } from "./actor.ts";
+import type { InstanceActor } from "./actor.ts";
 import type {
   Administration,
   InstanceStory,
@@ -72,6 +72,14 @@ export class Operator implements Administration {
     return bytes;
   }
 
+  measureStorage(ref: InstanceRef): Promise<number> {
+    return this.#supervisor.world.storage.measure(this.#supervisor.get(ref));
+  }
+
+  storage(refs: readonly InstanceRef[]): Promise<ReadonlyMap<string, number>> {
+    return this.#supervisor.world.storage.estimate(refs);
+  }
+
   dataDirectory(ref: InstanceRef): string {
     return this.#supervisor.world.launcher.instanceDirectory(this.#supervisor.get(ref).ref);
   }
@@ -90,6 +98,7 @@ export class Operator implements Administration {
   async start(ref: InstanceRef): Promise<InstanceView> {
     const actor = this.#supervisor.get(ref);
     refuseDisabled(actor, "start");
+    await this.#supervisor.world.storage.admit(actor);
     const lease = await actor.wake("operator");
     lease.release();
     return this.#view(actor);
@@ -107,6 +116,7 @@ export class Operator implements Administration {
   async restart(ref: InstanceRef): Promise<InstanceView> {
     const actor = this.#supervisor.get(ref);
     refuseDisabled(actor, "restart");
+    await this.#supervisor.world.storage.admit(actor);
     actor.send({ kind: "rest", to: "restart" });
     return this.start(ref);
   }
@@ -164,7 +174,8 @@ export class Operator implements Administration {
   #view(actor: InstanceActor): InstanceView {
     const { instance, launched, ref, service, traffic, weight } = actor;
     const { state } = instance;
-    const { clock } = this.#supervisor.world;
+    const { clock, storage } = this.#supervisor.world;
+    const storageWarning = storage.warningOf(ref);
     const running = state.kind === "running";
     return {
       ref,
@@ -172,6 +183,7 @@ export class Operator implements Administration {
       state: reportState(state),
       health: reportHealth(state),
       reason: reportReason(state),
+      warnings: storageWarning === null ? [] : [storageWarning],
       endpoint: running ? state.endpoint : null,
       pid: launched?.child.app ?? null,
       port: launched?.port ?? null,

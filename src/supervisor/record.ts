@@ -3,7 +3,7 @@
 import type { InstanceState } from "../core/instance.ts";
 import type { InstanceRef } from "../core/ref.ts";
 import { reportReason, reportWanted, type Wanted } from "../core/report.ts";
-import type { ChildRecord, InstanceTable } from "../store/instances.ts";
+import type { ChildRecord, InstanceRow, InstanceTable } from "../store/instances.ts";
 
 export class InstanceRecord {
   readonly #ref: InstanceRef;
@@ -11,23 +11,31 @@ export class InstanceRecord {
   readonly #report: (error: unknown) => void;
   /** Null: the server is stopping, and what is wanted stays as it was. */
   #wanted: Wanted | null;
+  #reason: string | null;
 
   constructor(
     ref: InstanceRef,
-    parts: { table: InstanceTable; wanted: Wanted; report: (error: unknown) => void },
+    parts: {
+      readonly table: InstanceTable;
+      readonly row: Pick<InstanceRow, "wanted" | "reason">;
+      readonly report: (error: unknown) => void;
+    },
   ) {
     this.#ref = ref;
     this.#table = parts.table;
-    this.#wanted = parts.wanted;
+    this.#wanted = parts.row.wanted;
+    this.#reason = parts.row.reason;
     this.#report = parts.report;
   }
 
   follow(state: InstanceState): void {
     const wanted = reportWanted(state);
-    if (this.#wanted === null || this.#wanted === wanted) return;
-    const reason = wanted === "failed" ? reportReason(state) : null;
+    const reason = wanted === "failed" || wanted === "stopped" ? reportReason(state) : null;
+    if (this.#wanted === null) return;
+    if (this.#wanted === wanted && this.#reason === reason) return;
     this.#try(() => this.#table.setWanted(this.#ref, { wanted, reason }));
     this.#wanted = wanted;
+    this.#reason = reason;
   }
 
   children(children: { child: ChildRecord | null; other: ChildRecord | null }): void {

@@ -130,6 +130,7 @@ export class Supervisor implements Gateway {
     this.#byService.get(actor.ref.service)?.delete(actor);
     this.world.launcher.forget(actor.ref);
     this.world.statistics.forget(actor.ref);
+    this.world.storage.forget(actor.ref);
   }
 
   /** Stops every instance; resolves when nothing of them is left. */
@@ -156,9 +157,9 @@ export class Supervisor implements Gateway {
   }
 }
 
-/** A failed or stopped instance is passed over; a sleeping one keeps its share and is woken by being picked. */
+/** A failed or stopped instance is passed over, whoever stopped it; a sleeping one keeps its share and is woken by being picked. */
 function serves(kind: InstanceActor["instance"]["state"]["kind"]): boolean {
-  return kind !== "failed" && kind !== "stopped";
+  return kind !== "failed" && kind !== "stopped" && kind !== "halted";
 }
 
 /** Names the store where a write to it fails. */

@@ -10,6 +10,9 @@ export interface MetricSources {
   readonly states: ReadonlyMap<ReportedState, number>;
   /** Resident bytes by instance key. */
   readonly memory: ReadonlyMap<string, number>;
+  /** Bytes stored by instance key, as far as they are known; and how many it may store, where that is limited. */
+  readonly storage: ReadonlyMap<string, number>;
+  readonly quotas: ReadonlyMap<string, number>;
   readonly logs: LogCounters;
 }
 
@@ -42,7 +45,8 @@ export async function renderMetrics(sources: MetricSources): Promise<string> {
 
 export const METRICS_CONTENT_TYPE = new Registry().contentType;
 
-function planMetrics({ statistics, states, memory, logs }: MetricSources): Metric[] {
+function planMetrics(sources: MetricSources): Metric[] {
+  const { statistics, states, memory, logs } = sources;
   const traffic = [...statistics.traffic.values()];
   return [
     counter("ten_requests_total", "Requests by instance and status class", [
@@ -78,6 +82,16 @@ function planMetrics({ statistics, states, memory, logs }: MetricSources): Metri
       "ten_instance_memory_bytes",
       "Resident memory of an instance's processes",
       [...memory].map(([key, bytes]) => of(bytes, instanceLabels(key))),
+    ),
+    gauge(
+      "ten_instance_storage_bytes",
+      "Disk that an instance's files take; measured at least once a minute",
+      [...sources.storage].map(([key, bytes]) => of(bytes, instanceLabels(key))),
+    ),
+    gauge(
+      "ten_instance_storage_quota_bytes",
+      "Disk that an instance's files may take",
+      [...sources.quotas].map(([key, bytes]) => of(bytes, instanceLabels(key))),
     ),
     counter("ten_log_lines_stored_total", "Log lines kept", [of(logs.stored)]),
     counter("ten_log_lines_dropped_total", "Log lines dropped for want of room", [

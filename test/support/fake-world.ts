@@ -15,6 +15,8 @@ import { Launcher } from "../../src/supervisor/launcher.ts";
 import { Operator } from "../../src/supervisor/operator.ts";
 import type { ProbeRequest } from "../../src/supervisor/probe.ts";
 import { StartQueue } from "../../src/supervisor/start-queue.ts";
+import { StorageGauge } from "../../src/supervisor/storage-gauge.ts";
+import { StorageWatch } from "../../src/supervisor/storage-watch.ts";
 import { Supervisor } from "../../src/supervisor/supervisor.ts";
 import type { LogHub } from "../../src/telemetry/log-hub.ts";
 import { Statistics } from "../../src/telemetry/statistics.ts";
@@ -142,6 +144,15 @@ export function openFakeWorld({
   const directory = dataDir ?? mkdtempSync(join(tmpdir(), "ten-"));
   const store = openStore(directory);
   const reports: unknown[] = [];
+  /** Bytes stored, by id. */
+  const sizes = new Map<string, number>();
+  const measuring = { now: 0, most: 0, held: Promise.resolve() };
+  const measure = async ({ id }: InstanceRef) => {
+    measuring.most = Math.max(measuring.most, ++measuring.now);
+    await measuring.held;
+    measuring.now--;
+    return sizes.get(id) ?? 0;
+  };
   const probes = { answer: readyOnPort as (request: ProbeRequest) => ProbeAnswer, asked: 0 };
   const config = fakeConfig({ services, settings: { ...settings, dataDir: directory }, instances });
   const launcher = new Launcher({
@@ -158,6 +169,13 @@ export function openFakeWorld({
     logs,
     serverEnv: { PATH: "/usr/bin:/bin" },
   });
+  const storage = new StorageWatch({
+    clock,
+    gauge: new StorageGauge({ clock, measure }),
+    logs,
+    audit: store.audit,
+    report: (event) => reports.push(event),
+  });
   const world = {
     clock,
     random: () => 0,
@@ -170,6 +188,7 @@ export function openFakeWorld({
     table: store.instances,
     domains: store.domains,
     statistics: new Statistics(),
+    storage,
     logs,
     hostOf: ({ service, id }: InstanceRef) => `${id}.${service}.localhost`,
     report: (error: unknown) => reports.push(error),
@@ -182,6 +201,8 @@ export function openFakeWorld({
     store,
     probes,
     reports,
+    sizes,
+    measuring,
     dataDir: directory,
     supervisor,
     operator: new Operator(supervisor),

@@ -151,6 +151,16 @@ describe("ps", () => {
     expect((await ten("ps", "--quiet")).out).not.toContain("walls missing");
   });
 
+  test("shows what the server itself has stopped, and what is wrong with what runs", async () => {
+    const reason = "storage is over its quota";
+    world.administration.add("notes:eve", { state: "stopped", health: "stopped", reason });
+    world.administration.addRunning("notes:alice", { warnings: ["nearly full"] });
+    const lines = (await ten("ps")).out.split("\n");
+    expect(lines.find((line) => line.startsWith("notes:eve"))).toEndWith(`  ${reason}`);
+    expect(lines.find((line) => line.startsWith("notes:alice"))).toEndWith("  nearly full");
+    expect(lines).toContain("and 1 asleep, 1 stopped (ten ps -a)");
+  });
+
   test("-a shows all, --quiet no count, --json the data", async () => {
     expect((await ten("ps", "-a")).out.match(/^notes:\w+/gm)).toHaveLength(4);
     expect((await ten("ps", "-a")).out).not.toContain("and 1");

@@ -10,6 +10,7 @@ import { TenError } from "../../../src/core/errors.ts";
 import { formatRef, type InstanceRef, parseRef } from "../../../src/core/ref.ts";
 import type { Service } from "../../../src/core/service.ts";
 import { type Clock, systemClock } from "../../../src/platform/clock.ts";
+import { measureDirectory } from "../../../src/platform/disk.ts";
 import { openStore, type Store } from "../../../src/store/database.ts";
 import type {
   Administration,
@@ -30,6 +31,7 @@ export function viewOf(name: string, changes: Partial<InstanceView> = {}): Insta
     state: "asleep",
     health: "asleep",
     reason: null,
+    warnings: [],
     weight: 100,
     endpoint: null,
     pid: null,
@@ -104,6 +106,17 @@ export class FakeAdministration implements Administration {
 
   async memory(refs: readonly InstanceRef[]): Promise<ReadonlyMap<string, number>> {
     return new Map(refs.map((ref) => [formatRef(ref), 12_900_000]));
+  }
+
+  measureStorage(ref: InstanceRef): Promise<number> {
+    return measureDirectory(this.dataDirectory(ref));
+  }
+
+  async storage(refs: readonly InstanceRef[]): Promise<ReadonlyMap<string, number>> {
+    const sizes = refs.map(
+      async (ref) => [formatRef(ref), await this.measureStorage(ref)] as const,
+    );
+    return new Map(await Promise.all(sizes));
   }
 
   dataDirectory({ service, id }: InstanceRef): string {

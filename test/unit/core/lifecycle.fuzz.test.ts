@@ -114,7 +114,7 @@ class FuzzWorld {
 
   check(): void {
     const { state, launch, other } = this.instance;
-    const atRest = ["asleep", "stopped", "failed"].includes(state.kind);
+    const atRest = ["asleep", "stopped", "halted", "failed"].includes(state.kind);
     const withoutProcess = atRest || state.kind === "queued" || state.kind === "waiting";
     const known = [...(withoutProcess ? [] : [launch]), ...(other === null ? [] : [other.launch])];
     expect([...this.processes.keys()].sort()).toEqual(known.sort());
@@ -158,6 +158,8 @@ class FuzzWorld {
       () => this.arrive(),
       () => this.serve(),
     ];
+    if (!this.isCalm && random.below(8) === 0)
+      moves.push(() => this.send({ kind: "halt", reason: "full" }));
     if (random.below(8) === 0) moves.push(() => this.send({ kind: "wake", cause: "operator" }));
     for (let i = 0; i < 4; i++) moves.push(() => this.progress());
     random.pick(moves)();
@@ -288,6 +290,6 @@ test("holds its invariants through random events", () => {
     beside.push(`${first} beside draining`, `${first} beside stopping`);
   }
   expect([...visited].filter((name) => name.includes("beside")).sort()).toEqual(beside.sort());
-  expect(visited.size).toBe(9 + beside.length);
+  expect(visited.size).toBe(10 + beside.length);
   expect(successions).toBeGreaterThan(1000);
 });

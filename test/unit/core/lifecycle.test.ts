@@ -1,5 +1,12 @@
 import { describe, expect, test } from "bun:test";
 import { nextDeadline } from "../../../src/core/lifecycle.ts";
+import {
+  reportHealth,
+  reportReason,
+  reportState,
+  reportWanted,
+  restoreState,
+} from "../../../src/core/report.ts";
 import type { RestartSettings } from "../../../src/core/service.ts";
 import { CHILD, EXIT_1, Play } from "../../support/play.ts";
 import { serviceWith } from "../../support/service.ts";
@@ -124,6 +131,65 @@ describe("ending", () => {
     play.send({ kind: "launched", launch: 1, child: CHILD });
     expect(play.effects()).toEqual(["SIGTERM"]);
     expect(play.exit({ kind: "signal", signal: "SIGTERM" }).gone().kind).toBe("stopped");
+  });
+});
+
+describe("halting", () => {
+  const FULL = { kind: "halt", reason: "storage is full" } as const;
+  const REFUSED = {
+    kind: "refuse",
+    code: "INSTANCE_UNAVAILABLE",
+    reason: "storage is full",
+    retryAfterMs: null,
+  } as const;
+  const HALTED = { kind: "halted", reason: "storage is full" } as const;
+
+  test("lets open requests end, then the process, and keeps the reason", () => {
+    const play = new Play().run();
+    play.traffic.busy = 1;
+    expect(play.send(FULL).kind).toBe("draining");
+    play.traffic.busy = 0;
+    expect(play.tick().effects()).toEqual(["SIGTERM"]);
+    expect(play.exit({ kind: "signal", signal: "SIGTERM" }).gone().instance.state).toEqual(HALTED);
+  });
+
+  test("requests are refused with the reason, and an operator starts it", () => {
+    const play = new Play({}, HALTED);
+    expect(play.send({ kind: "wake", cause: "request" }).last).toEqual([REFUSED]);
+    expect(play.kind).toBe("halted");
+    expect(play.send({ kind: "wake", cause: "boot" }).kind).toBe("halted");
+    expect(play.send({ kind: "wake", cause: "operator" }).kind).toBe("queued");
+  });
+
+  test("takes precedence over going to sleep, and over waking again meanwhile", () => {
+    const play = new Play().run().send({ kind: "rest", to: "asleep" });
+    expect(play.send({ kind: "wake", cause: "request" }, FULL).last).toEqual([REFUSED]);
+    expect(play.exit({ kind: "signal", signal: "SIGTERM" }).gone().instance.state).toEqual(HALTED);
+  });
+
+  test("keeps a sleeping instance from waking", () => {
+    expect(new Play().send(FULL).instance.state).toEqual(HALTED);
+  });
+
+  test("leaves alone what an operator has stopped and what has failed", () => {
+    for (const state of [
+      { kind: "stopped", disabled: false },
+      { kind: "stopped", disabled: true },
+      { kind: "failed", reason: "crashed" },
+    ] as const) {
+      expect(new Play({}, state).send(FULL).instance.state).toEqual(state);
+    }
+    const stopping = new Play().run().send({ kind: "rest", to: "stopped" }, FULL);
+    expect(stopping.gone().kind).toBe("stopped");
+  });
+
+  test("is told as stopped, with the reason, and outlives the server", () => {
+    expect(reportState(HALTED)).toBe("stopped");
+    expect(reportHealth(HALTED)).toBe("stopped");
+    expect(reportReason(HALTED)).toBe("storage is full");
+    const row = { wanted: reportWanted(HALTED), reason: reportReason(HALTED) };
+    expect(restoreState(row)).toEqual(HALTED);
+    expect(restoreState({ wanted: "stopped", reason: null }).kind).toBe("stopped");
   });
 });
 

@@ -10,6 +10,8 @@ async function render(statistics: Statistics): Promise<string[]> {
     statistics,
     states: new Map([["running", 2]]),
     memory: new Map([["notes:alice", 4096]]),
+    storage: new Map([["notes:alice", 8192]]),
+    quotas: new Map([["notes:alice", 10_000]]),
     logs: { stored: 7, dropped: 1 },
   });
   return text.split("\n");
@@ -40,7 +42,7 @@ describe("the metrics", () => {
     expect(lines).toContain(`ten_request_duration_seconds_sum{${labels}} 60.0035`);
   });
 
-  test("give wakes by phase, states, memory and log lines", async () => {
+  test("give wakes by phase, states, memory, storage and log lines", async () => {
     const statistics = new Statistics();
     statistics.woken({ queue: 0, spawn: 2, ready: null });
     statistics.restarted();
@@ -50,6 +52,10 @@ describe("the metrics", () => {
     expect(lines).toContain('ten_instances{state="running"} 2');
     expect(lines).toContain('ten_instances{state="failed"} 0');
     expect(lines).toContain('ten_instance_memory_bytes{service="notes",instance="alice"} 4096');
+    expect(lines).toContain('ten_instance_storage_bytes{service="notes",instance="alice"} 8192');
+    expect(lines).toContain(
+      'ten_instance_storage_quota_bytes{service="notes",instance="alice"} 10000',
+    );
     expect(lines).toContain("ten_log_lines_dropped_total 1");
     expect(lines).toContain("ten_restarts_total 1");
   });

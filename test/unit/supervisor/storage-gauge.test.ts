@@ -1,20 +1,21 @@
 import { expect, test } from "bun:test";
-import { StorageGauge } from "../../../src/control/storage-gauge.ts";
+import type { InstanceRef } from "../../../src/core/ref.ts";
+import { StorageGauge } from "../../../src/supervisor/storage-gauge.ts";
 import { FakeClock, settle } from "../../support/fake-clock.ts";
 
-const ALICE = { key: "notes:alice", path: "/a" };
-const BOB = { key: "notes:bob", path: "/b" };
+const ALICE = { service: "notes", id: "alice" };
+const BOB = { service: "notes", id: "bob" };
 
 /** Measurements that end when the test says so. */
 function gauge() {
   const clock = new FakeClock();
-  const waiting: { readonly path: string; readonly end: (bytes: number) => void }[] = [];
-  const measure = (path: string) =>
-    new Promise<number>((resolve) => waiting.push({ path, end: resolve }));
+  const waiting: { readonly id: string; readonly end: (bytes: number) => void }[] = [];
+  const measure = ({ id }: InstanceRef) =>
+    new Promise<number>((resolve) => waiting.push({ id, end: resolve }));
   return { clock, waiting, storage: new StorageGauge({ clock, measure }) };
 }
 
-test("those who ask for one directory at the same time share the work", async () => {
+test("those who ask for one instance at the same time share the work", async () => {
   const { waiting, storage } = gauge();
   const both = Promise.all([storage.measure(ALICE), storage.measure(ALICE)]);
   expect(waiting).toHaveLength(1);
@@ -29,7 +30,7 @@ test("a list gets what is known in time; the rest is measured one after the othe
   const first = storage.estimate([ALICE, BOB]);
   waiting[0]?.end(5);
   await settle();
-  expect(waiting.map(({ path }) => path)).toEqual(["/a", "/b"]);
+  expect(waiting.map(({ id }) => id)).toEqual(["alice", "bob"]);
   await clock.advance(20);
   expect(await first).toEqual(new Map([["notes:alice", 5]]));
   waiting[1]?.end(7);

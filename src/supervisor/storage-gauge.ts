@@ -1,4 +1,5 @@
 // How much the instances store: measured when asked, remembered for lists.
+import { formatRef, type InstanceRef, type RefKey } from "../core/ref.ts";
 import type { Clock } from "../platform/clock.ts";
 
 /** How old a remembered size may be before a list has it measured again. */
@@ -10,29 +11,30 @@ const PATIENCE_MS = 20;
 /** Sizes remembered: more instances than one server holds. */
 const KNOWN_MAX = 20_000;
 
-export interface Directory {
-  /** Key of the instance that it belongs to. */
-  readonly key: string;
-  readonly path: string;
-}
-
 export class StorageGauge {
   readonly #clock: Clock;
-  readonly #measure: (path: string) => Promise<number>;
-  readonly #known = new Map<string, { readonly bytes: number; readonly at: number }>();
-  readonly #running = new Map<string, Promise<number>>();
+  readonly #measure: (ref: InstanceRef) => Promise<number>;
+  readonly #known = new Map<RefKey, { readonly bytes: number; readonly at: number }>();
+  readonly #running = new Map<RefKey, Promise<number>>();
   #sweep: Promise<void> | null = null;
 
-  constructor({ clock, measure }: { clock: Clock; measure: (path: string) => Promise<number> }) {
+  constructor({
+    clock,
+    measure,
+  }: {
+    clock: Clock;
+    measure: (ref: InstanceRef) => Promise<number>;
+  }) {
     this.#clock = clock;
     this.#measure = measure;
   }
 
-  /** The present size in bytes; those who ask for one directory at the same time share the work. */
-  measure({ key, path }: Directory): Promise<number> {
+  /** The present size in bytes; those who ask for one instance at the same time share the work. */
+  measure(ref: InstanceRef): Promise<number> {
+    const key = formatRef(ref);
     const running = this.#running.get(key);
     if (running !== undefined) return running;
-    const started = this.#measure(path)
+    const started = this.#measure(ref)
       .then((bytes) => this.#remember(key, bytes))
       .finally(() => this.#running.delete(key));
     this.#running.set(key, started);
@@ -40,27 +42,36 @@ export class StorageGauge {
   }
 
   /** The last known sizes, without waiting long; old ones are measured again, one after the other. */
-  async estimate(directories: readonly Directory[]): Promise<ReadonlyMap<string, number>> {
+  async estimate(refs: readonly InstanceRef[]): Promise<ReadonlyMap<RefKey, number>> {
     const oldest = this.#clock.now() - FRESH_MS;
-    const stale = directories.filter(({ key }) => (this.#known.get(key)?.at ?? -Infinity) < oldest);
+    const stale = refs.filter((ref) => (this.#known.get(formatRef(ref))?.at ?? -Infinity) < oldest);
     if (stale.length > 0) await this.#waitFor(this.#startSweep(stale));
     return new Map(
-      directories.flatMap(({ key }) => {
-        const known = this.#known.get(key);
-        return known === undefined ? [] : [[key, known.bytes] as const];
+      refs.flatMap((ref) => {
+        const bytes = this.known(ref);
+        return bytes === null ? [] : [[formatRef(ref), bytes] as const];
       }),
     );
   }
 
-  #startSweep(stale: readonly Directory[]): Promise<void> {
+  /** The last known size; null before the first measurement. */
+  known(ref: InstanceRef): number | null {
+    return this.#known.get(formatRef(ref))?.bytes ?? null;
+  }
+
+  forget(ref: InstanceRef): void {
+    this.#known.delete(formatRef(ref));
+  }
+
+  #startSweep(stale: readonly InstanceRef[]): Promise<void> {
     this.#sweep ??= this.#measureAll(stale).finally(() => {
       this.#sweep = null;
     });
     return this.#sweep;
   }
 
-  async #measureAll(directories: readonly Directory[]): Promise<void> {
-    for (const directory of directories) await this.measure(directory);
+  async #measureAll(refs: readonly InstanceRef[]): Promise<void> {
+    for (const ref of refs) await this.measure(ref);
   }
 
   async #waitFor(sweep: Promise<void>): Promise<void> {
@@ -70,7 +81,7 @@ export class StorageGauge {
     cancel();
   }
 
-  #remember(key: string, bytes: number): number {
+  #remember(key: RefKey, bytes: number): number {
     this.#known.delete(key);
     this.#known.set(key, { bytes, at: this.#clock.now() });
     const [oldest] = this.#known.keys();

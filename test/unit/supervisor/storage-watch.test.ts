@@ -1,0 +1,149 @@
+import { afterEach, describe, expect, test } from "bun:test";
+import type { Service } from "../../../src/core/service.ts";
+import { type FakeWorld, openFakeWorld } from "../../support/fake-world.ts";
+
+const ALICE = { service: "notes", id: "alice" };
+const MIB = 1024 ** 2;
+/** Longer than any wait between two looks. */
+const LOOK_MS = 61_000;
+
+let world: FakeWorld;
+
+afterEach(() => world.dispose());
+
+/** An instance that runs, with a quota of 100 MiB. */
+async function running(service: Partial<Service> = {}): Promise<void> {
+  world = openFakeWorld({
+    services: [{ storageQuotaBytes: 100 * MIB, idleTimeoutMs: 0, ...service }],
+  });
+  world.register("alice");
+  await start();
+}
+
+async function start(): Promise<void> {
+  const started = world.operator.start(ALICE);
+  await world.settle();
+  await world.ready();
+  await started;
+}
+
+async function store(bytes: number): Promise<void> {
+  world.sizes.set("alice", bytes);
+  await world.clock.advance(LOOK_MS);
+}
+
+const notes = () => world.logs.notes.filter((note) => note.startsWith("ten: storage"));
+const told = () => world.reports.filter((report) => typeof report === "string");
+
+describe("a quota", () => {
+  test("is warned of at 80 % and at 100 %, once each, in the log and by the server", async () => {
+    await running();
+    await store(50 * MIB);
+    expect(notes()).toEqual([]);
+    for (const size of [80, 85, 78, 85]) await store(size * MIB);
+    const near = "storage fills up: 80.0 of 100.0 MiB (80 %)";
+    expect(notes()).toEqual([`ten: ${near}`]);
+    expect(told()).toEqual([`notes:alice: ${near}`]);
+    for (const size of [101, 97, 102]) await store(size * MIB);
+    expect(notes().slice(1)).toEqual([
+      "ten: storage is over its quota: 101.0 of 100.0 MiB (101 %)",
+    ]);
+    expect(world.operator.view(ALICE)).toMatchObject({
+      state: "running",
+      warnings: ["storage is over its quota: 102.0 of 100.0 MiB (102 %)"],
+    });
+    await store(10 * MIB);
+    expect(world.operator.view(ALICE).warnings).toEqual([]);
+    await store(90 * MIB);
+    expect(notes()).toHaveLength(3);
+  });
+
+  test("is looked at on demand, too", async () => {
+    await running();
+    world.sizes.set("alice", 90 * MIB);
+    expect(await world.operator.measureStorage(ALICE)).toBe(90 * MIB);
+    expect(notes()).toHaveLength(1);
+    await store(90 * MIB);
+    expect(notes()).toHaveLength(1);
+  });
+
+  test("is looked at once more when the instance has come to rest, and not after", async () => {
+    await running();
+    world.sizes.set("alice", 90 * MIB);
+    await world.operator.stop(ALICE);
+    await world.settle();
+    expect(notes()).toHaveLength(1);
+    await store(200 * MIB);
+    expect(notes()).toHaveLength(1);
+  });
+
+  test("that is not set means that nobody looks", async () => {
+    await running({ storageQuotaBytes: null });
+    await store(1e15);
+    expect(world.supervisor.world.storage.known(ALICE)).toBeNull();
+  });
+
+  test("of many instances is looked at two at a time", async () => {
+    world = openFakeWorld({ services: [{ storageQuotaBytes: MIB, idleTimeoutMs: 0 }] });
+    const ids = ["a", "b", "c", "d", "e"];
+    for (const id of ids) world.register(id).send({ kind: "wake", cause: "boot" });
+    const { promise, resolve } = Promise.withResolvers<void>();
+    world.measuring.held = promise;
+    await world.clock.advance(LOOK_MS);
+    expect(world.measuring.now).toBe(2);
+    resolve();
+    await world.settle();
+    const { storage } = world.supervisor.world;
+    expect(ids.map((id) => storage.known({ service: "notes", id }))).toEqual([0, 0, 0, 0, 0]);
+    expect(world.measuring.most).toBe(2);
+  });
+});
+
+describe('storage_enforce = "stop"', () => {
+  const over = "storage is over its quota: 120.0 of 100.0 MiB (120 %)";
+
+  test("stops the instance, says why, and puts it on record", async () => {
+    await running({ storageEnforce: "stop" });
+    await store(120 * MIB);
+    expect(world.operator.view(ALICE)).toMatchObject({ state: "stopped", reason: over });
+    expect(notes()).toEqual([`ten: ${over}; it is stopped`]);
+    expect(world.store.audit.list(10)).toMatchObject([
+      { actor: "server", action: "stop", subject: "notes:alice", outcome: over },
+    ]);
+    expect(world.spawned[0]?.signals).toEqual(["SIGTERM"]);
+    const patience = { signal: new AbortController().signal, by: "a test" };
+    expect(world.supervisor.wake(ALICE, patience)).rejects.toThrow(over);
+  });
+
+  test("refuses to start it while it is over, and starts it when it is not", async () => {
+    await running({ storageEnforce: "stop" });
+    await store(120 * MIB);
+    const refused = world.operator.start(ALICE);
+    expect(refused).rejects.toMatchObject({
+      code: "CONFLICT",
+      message: `Cannot start "notes:alice": its ${over}`,
+      hint: expect.stringContaining("storage_quota_mb"),
+    });
+    await refused.catch(() => undefined);
+    world.sizes.set("alice", 99 * MIB);
+    await start();
+    expect(world.operator.view(ALICE)).toMatchObject({ state: "running", reason: null });
+    expect(world.store.instances.list()[0]).toMatchObject({ wanted: "running", reason: null });
+  });
+
+  test("keeps one from waking that has gone to sleep over its quota", async () => {
+    await running({ storageEnforce: "stop" });
+    world.sizes.set("alice", 120 * MIB);
+    await world.operator.sleep(ALICE);
+    await world.settle();
+    expect(world.operator.view(ALICE)).toMatchObject({ state: "stopped", reason: over });
+  });
+
+  test("is remembered by the next server, with the reason", async () => {
+    await running({ storageEnforce: "stop" });
+    await store(120 * MIB);
+    expect(world.store.instances.list()[0]).toMatchObject({ wanted: "stopped", reason: over });
+    await world.operator.stop(ALICE);
+    expect(world.store.instances.list()[0]).toMatchObject({ wanted: "stopped", reason: null });
+  });
+});
