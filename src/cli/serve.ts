@@ -98,8 +98,10 @@ async function runServer(plan: Plan, context: Context): Promise<void> {
 
 /** Server log lines go to standard error. */
 async function openReport(): Promise<(event: unknown) => void> {
-  const { createConsola } = await import("consola");
-  const log = createConsola({ stdout: process.stderr, stderr: process.stderr });
+  const { createConsola, LogLevels } = await import("consola");
+  // Its own choice of a level depends on the environment, that of the build included.
+  const level = LogLevels.info;
+  const log = createConsola({ level, stdout: process.stderr, stderr: process.stderr });
   return (event) => (event instanceof Error ? log.error(event) : log.info(event));
 }
 

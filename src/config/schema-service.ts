@@ -124,7 +124,7 @@ export const service = z.strictObject(
     storage_enforce: choice(STORAGE_ENFORCEMENTS)
       .default("warn")
       .describe(
-        "What happens at `storage_quota_mb`: `warn` tells, `stop` stops the instance, `hard` gives it a file system of that size.",
+        "What happens at `storage_quota_mb`: `warn` tells, `stop` stops the instance until an operator starts it, `hard` gives it a file system of that size.",
       ),
     read_paths: list(path(), "a list of paths")
       .default([])
