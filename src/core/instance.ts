@@ -133,7 +133,7 @@ export type Event =
   /** A deadline has come, or the traffic has changed. */
   | { readonly kind: "tick" };
 
-export type RestGoal = "asleep" | "stopped" | "disabled" | "restart";
+export type RestGoal = "asleep" | "stopped" | "disabled" | "failed" | "restart";
 
 export type ProbeAnswer =
   | { readonly kind: "ready"; readonly endpoint: Endpoint }

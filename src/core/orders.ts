@@ -145,6 +145,8 @@ function afterRest(to: RestGoal): After {
     case "stopped":
     case "disabled":
       return { kind: "stopped", disabled: to === "disabled" };
+    case "failed":
+      return { kind: "failed", reason: "an operator's attempt to start it failed" };
     case "restart":
       return { kind: "start", cause: "operator" };
     default:

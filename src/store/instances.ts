@@ -83,6 +83,11 @@ export class InstanceTable {
     this.#update(ref, "child = ?, other = ?", writeChild(child), writeChild(other));
   }
 
+  /** Makes all the changes of `write`, to whatever tables of the store, or none of them. */
+  together(write: () => void): void {
+    this.#database.transaction(write).immediate();
+  }
+
   delete(ref: InstanceRef): void {
     this.#database.run(`DELETE FROM instances ${KEY}`, [ref.service, ref.id]);
   }

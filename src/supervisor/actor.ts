@@ -10,6 +10,7 @@ import {
   type Instance,
   isAtRest,
   newInstance,
+  type RestGoal,
   type Step,
   type Traffic,
 } from "../core/instance.ts";
@@ -22,6 +23,7 @@ import type { Clock } from "../platform/clock.ts";
 import type { DomainTable } from "../store/domains.ts";
 import type { InstanceRow, InstanceTable } from "../store/instances.ts";
 import type { Statistics } from "../telemetry/statistics.ts";
+import { Alarm } from "./alarm.ts";
 import type { Lease, Patience } from "./gateway.ts";
 import { InstanceJournal } from "./journal.ts";
 import type { Launched } from "./launcher.ts";
@@ -65,7 +67,7 @@ export class InstanceActor implements Startable {
   #instance: Instance;
   /** Who sent the request that wakes it. */
   #requester: string | null = null;
-  #timer: { readonly at: number; readonly cancel: () => void } | null = null;
+  readonly #alarm: Alarm;
 
   constructor(row: InstanceRow, service: Service, world: World) {
     const { ref } = row;
@@ -76,6 +78,7 @@ export class InstanceActor implements Startable {
     this.journal = new InstanceJournal(world);
     this.#record = new InstanceRecord(ref, { table: world.table, report: world.report, row });
     this.#world = world;
+    this.#alarm = new Alarm(world.clock, () => this.send({ kind: "tick" }));
     this.#meter = new TrafficMeter(world.clock, () => this.#trafficChanged());
     this.#instance = newInstance(ref, restoreState(row));
     this.#processes = new InstanceProcesses({
@@ -91,6 +94,8 @@ export class InstanceActor implements Startable {
 
   /** 0 to 100; 0 takes no service-level traffic. */
   weight: number;
+  /** While it is being deployed it takes none, whatever its weight. */
+  isHeld = false;
   /** What `ten env set` stored, for the next start. */
   env: Readonly<Record<string, string>>;
 
@@ -147,6 +152,12 @@ export class InstanceActor implements Startable {
     this.send({ kind: "replace" });
     await served;
     await this.until(({ other }) => other === null);
+  }
+
+  /** Resolves when nothing of it is left, or when another order has sent it elsewhere meanwhile. */
+  async rest(to: RestGoal): Promise<void> {
+    this.send({ kind: "rest", to });
+    await this.until(({ state }) => isAtRest(state) || state.kind === "running");
   }
 
   /** Resolves when it satisfies the predicate, at once if it does. */
@@ -275,16 +286,7 @@ export class InstanceActor implements Startable {
     }
   }
 
-  /** One timer an instance. One that fires too early does no harm, so a busy instance sets none anew. */
   #rearm(): void {
-    const at = nextDeadline(this.#instance, this.facts);
-    if (at === Number.POSITIVE_INFINITY || (this.#timer !== null && this.#timer.at <= at)) return;
-    this.#timer?.cancel();
-    const { clock } = this.#world;
-    const cancel = clock.after(Math.max(0, at - clock.now()), () => {
-      this.#timer = null;
-      this.send({ kind: "tick" });
-    });
-    this.#timer = { at, cancel };
+    this.#alarm.wakeBy(nextDeadline(this.#instance, this.facts));
   }
 }

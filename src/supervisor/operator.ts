@@ -1,6 +1,6 @@
 // What operators do to instances: the control API's door to the supervisor.
 import { TenError } from "../core/errors.ts";
-import { isAtRest, type RestGoal } from "../core/instance.ts";
+import type { RestGoal } from "../core/instance.ts";
 import { nextDeadline } from "../core/lifecycle.ts";
 import { formatRef, type InstanceRef } from "../core/ref.ts";
 import { reportHealth, reportReason, reportState } from "../core/report.ts";
@@ -165,9 +165,7 @@ export class Operator implements Administration {
 
   async #rest(ref: InstanceRef, to: RestGoal): Promise<InstanceView> {
     const actor = this.#supervisor.get(ref);
-    actor.send({ kind: "rest", to });
-    // Another order may send it elsewhere meanwhile; then this one is over too.
-    await actor.until(({ state }) => isAtRest(state) || state.kind === "running");
+    await actor.rest(to);
     return this.#view(actor);
   }
 
@@ -205,7 +203,8 @@ function idleMs({ open, lastActiveAt }: InstanceActor["traffic"], now: number): 
   return open > 0 ? 0 : now - lastActiveAt;
 }
 
-function refuseDisabled({ ref, instance }: InstanceActor, verb: string): void {
+/** Throws CONFLICT. */
+export function refuseDisabled({ ref, instance }: InstanceActor, verb: string): void {
   if (reportState(instance.state) !== "disabled") return;
   const name = formatRef(ref);
   throw new TenError("CONFLICT", `Cannot ${verb} "${name}": it is disabled`, {

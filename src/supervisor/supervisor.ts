@@ -61,7 +61,8 @@ export class Supervisor implements Gateway {
 
   pick(service: string, passedOver: ReadonlySet<string>): InstanceRef | null {
     const candidates = [...(this.#byService.get(service) ?? [])].filter(
-      ({ ref, instance }) => !passedOver.has(formatRef(ref)) && serves(instance.state.kind),
+      ({ ref, instance, isHeld }) =>
+        !isHeld && !passedOver.has(formatRef(ref)) && serves(instance.state.kind),
     );
     return pickByWeight(candidates, this.world.random());
   }

@@ -11,6 +11,7 @@ import { PORT_FIRST, Ports } from "../../src/platform/ports.ts";
 import type { Child, Spawner } from "../../src/platform/spawner.ts";
 import { openStore } from "../../src/store/database.ts";
 import type { InstanceActor } from "../../src/supervisor/actor.ts";
+import { Deployer } from "../../src/supervisor/deploys.ts";
 import { Launcher } from "../../src/supervisor/launcher.ts";
 import { Operator } from "../../src/supervisor/operator.ts";
 import type { ProbeRequest } from "../../src/supervisor/probe.ts";
@@ -194,6 +195,7 @@ export function openFakeWorld({
     report: (error: unknown) => reports.push(error),
   };
   const supervisor = new Supervisor(config, { domain: "localhost", world });
+  const operator = new Operator(supervisor);
   return {
     clock,
     spawner,
@@ -205,7 +207,8 @@ export function openFakeWorld({
     measuring,
     dataDir: directory,
     supervisor,
-    operator: new Operator(supervisor),
+    operator,
+    deploys: new Deployer(supervisor, operator),
     spawned: spawner.spawned,
     /** Registers an instance, asleep. */
     register: (id: string, service = "notes"): InstanceActor =>
