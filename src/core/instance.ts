@@ -22,7 +22,7 @@ export type Exit =
   | { readonly kind: "unknown" };
 
 /** Why an instance is to start. Requests and operators go before the server's own starts. */
-export type Cause = "request" | "operator" | "boot" | "retry";
+export type Cause = "request" | "operator" | "boot" | "retry" | "reload";
 
 export type InstanceState =
   /** No process; a request wakes it. */
@@ -126,6 +126,8 @@ export type Event =
   /** Nothing that the launch started is left. */
   | { readonly kind: "gone"; readonly launch: number }
   | { readonly kind: "rest"; readonly to: RestGoal }
+  /** The service is configured otherwise from now on. */
+  | { readonly kind: "reconfigured" }
   /** An operator wants a new process in the place of the running one, without a gap. */
   | { readonly kind: "replace" }
   /** The server can't let it go on. */

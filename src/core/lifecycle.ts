@@ -15,6 +15,7 @@ import {
   MISSED_MAX,
 } from "./instance.ts";
 import { onHalt, onRest, onWake } from "./orders.ts";
+import { onReconfigured } from "./reconfiguration.ts";
 import { describeExit, restartsAfter } from "./restart-policy.ts";
 import {
   endUnlessRunning,
@@ -69,6 +70,8 @@ function onEvent(instance: Instance, event: Event, facts: Facts): Step {
       return onGone(instance, facts);
     case "rest":
       return onRest(instance, event.to, facts);
+    case "reconfigured":
+      return onReconfigured(instance, facts);
     case "replace":
       return onReplace(instance, facts);
     case "halt":

@@ -141,6 +141,11 @@ export function effectiveConfig(before: Config, after: Config): Config {
   return { ...after, settings: { ...after.settings, dataDir, tls } };
 }
 
+/** Whether a process that was launched for one configuration of a service is not what the other asks for. */
+export function needsLaunch(before: Service, after: Service): boolean {
+  return before !== after && compareServices({ before, after }).launch.length > 0;
+}
+
 export function isEmptyPlan(plan: ReloadPlan): boolean {
   return Object.values(plan).every((list: readonly unknown[]) => list.length === 0);
 }

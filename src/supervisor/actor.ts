@@ -55,7 +55,6 @@ export interface Adoption {
 
 export class InstanceActor implements Startable {
   readonly ref: InstanceRef;
-  readonly service: Service;
   readonly journal: InstanceJournal;
   readonly #record: InstanceRecord;
   readonly #processes: InstanceProcesses;
@@ -84,7 +83,7 @@ export class InstanceActor implements Startable {
     this.#processes = new InstanceProcesses({
       ...world,
       ref,
-      service,
+      service: () => this.service,
       journal: this.journal,
       record: this.#record,
       send: (event) => this.send(event),
@@ -92,6 +91,8 @@ export class InstanceActor implements Startable {
     });
   }
 
+  /** As it is configured now: see `reconfigure`. */
+  service: Service;
   /** 0 to 100; 0 takes no service-level traffic. */
   weight: number;
   /** While it is being deployed it takes none, whatever its weight. */
@@ -105,12 +106,7 @@ export class InstanceActor implements Startable {
 
   get facts(): Facts {
     const { clock, random } = this.#world;
-    return {
-      now: clock.now(),
-      random: random(),
-      service: this.service,
-      traffic: this.traffic,
-    };
+    return { now: clock.now(), random: random(), service: this.service, traffic: this.traffic };
   }
 
   /** The process that serves or is to, if any. */
@@ -128,6 +124,11 @@ export class InstanceActor implements Startable {
     const { launch, other } = this.#instance;
     const otherBusy = other === null ? 0 : this.#meter.busy(other.launch);
     return { open, busy: this.#meter.busy(launch), otherBusy, lastActiveAt };
+  }
+
+  /** Whether its process has another shape than its service asks for by now. */
+  get isOutdated(): boolean {
+    return this.#processes.isOutdated(this.#instance.launch);
   }
 
   /** A lease at once, if it runs. */
@@ -185,6 +186,12 @@ export class InstanceActor implements Startable {
     // Not asleep: a request that still comes must not wake it.
     this.send({ kind: "rest", to: "stopped" });
     return this.until(({ state }) => isAtRest(state));
+  }
+
+  /** Its service is configured otherwise; what shapes a process waits for the next launch. */
+  reconfigure(service: Service): void {
+    this.service = service;
+    this.send({ kind: "reconfigured" });
   }
 
   takeTurn(): void {

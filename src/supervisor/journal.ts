@@ -18,6 +18,7 @@ const CAUSES: Readonly<Record<Cause, string>> = {
   operator: "an operator",
   boot: "the start of the server",
   retry: "a restart after a crash",
+  reload: "a change of its configuration",
 };
 
 export class InstanceJournal {

@@ -4,6 +4,7 @@ import { type Endpoint, renderEndpoint } from "../core/endpoint.ts";
 import { messageOf } from "../core/errors.ts";
 import type { Event, Instance, ProbeAnswer } from "../core/instance.ts";
 import type { InstanceRef } from "../core/ref.ts";
+import { needsLaunch } from "../core/reload-plan.ts";
 import { describeExit } from "../core/restart-policy.ts";
 import type { Service } from "../core/service.ts";
 import type { ChildRecord } from "../store/instances.ts";
@@ -25,7 +26,8 @@ export interface ProcessWorld {
 
 interface Owner {
   readonly ref: InstanceRef;
-  readonly service: Service;
+  /** As it is configured now. */
+  readonly service: () => Service;
   readonly journal: InstanceJournal;
   readonly record: InstanceRecord;
   readonly send: (event: Event) => void;
@@ -34,6 +36,8 @@ interface Owner {
 
 interface Process {
   readonly launched: Launched;
+  /** As it was configured then; of a process that was taken over, when that was done. */
+  readonly service: Service;
   /** Null until it is ready. */
   endpoint: Endpoint | null;
 }
@@ -55,11 +59,17 @@ export class InstanceProcesses {
     return [...this.#processes.values()].map(({ launched }) => launched);
   }
 
+  /** Whether the process of a launch has another shape than its service asks for by now. */
+  isOutdated(launch: number): boolean {
+    const process = this.#processes.get(launch);
+    return process !== undefined && needsLaunch(process.service, this.#parts.service());
+  }
+
   launch(launch: number, storedEnv: Readonly<Record<string, string>>): void {
     const { launcher, ref, service, logs, send } = this.#parts;
     try {
       const slot = this.all.some((other) => other.slot === 0) ? 1 : 0;
-      const launched = launcher.launch({ ref, service, slot, storedEnv });
+      const launched = launcher.launch({ ref, service: service(), slot, storedEnv });
       this.follow(launched, { launch, endpoint: null });
       this.#remember();
       send({ kind: "launched", launch, child: launched.child.ref });
@@ -74,8 +84,8 @@ export class InstanceProcesses {
     launched: Launched,
     { launch, endpoint }: { launch: number; endpoint: Endpoint | null },
   ): void {
-    const { instance, journal, logs, ref, send } = this.#parts;
-    this.#processes.set(launch, { launched, endpoint });
+    const { instance, journal, logs, ref, send, service } = this.#parts;
+    this.#processes.set(launch, { launched, endpoint, service: service() });
     const { child } = launched;
     void child.exited.then((exit) => {
       const leaves = isLeaving(instance(), launch);
@@ -119,7 +129,7 @@ export class InstanceProcesses {
     const launched = this.of(launch);
     launched?.enclosure.exposeSocket();
     const endpoints = known === null ? endpointsOf(launched) : [known];
-    const answer = await prober({ endpoints, health: service.health, host: hostOf(ref) });
+    const answer = await prober({ endpoints, health: service().health, host: hostOf(ref) });
     if (known !== null || launched === null || answer.kind === "unready") return answer;
     return (await isOwn(launched, answer.endpoint)) ? answer : strangersAnswer(answer.endpoint);
   }
@@ -128,7 +138,7 @@ export class InstanceProcesses {
     const { instance, launcher, ref, report, send, service } = this.#parts;
     launcher.retire(launched);
     this.#processes.delete(launch);
-    const wipes = !service.storagePersist && this.#processes.size === 0 && restsNext(instance());
+    const wipes = !service().storagePersist && this.#processes.size === 0 && restsNext(instance());
     if (wipes) await launcher.wipe(ref).catch(report);
     this.#remember();
     send({ kind: "gone", launch });

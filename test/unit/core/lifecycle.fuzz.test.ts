@@ -161,6 +161,7 @@ class FuzzWorld {
     if (!this.isCalm && random.below(8) === 0)
       moves.push(() => this.send({ kind: "halt", reason: "full" }));
     if (random.below(8) === 0) moves.push(() => this.send({ kind: "wake", cause: "operator" }));
+    if (random.below(8) === 0) moves.push(() => this.send({ kind: "reconfigured" }));
     for (let i = 0; i < 4; i++) moves.push(() => this.progress());
     random.pick(moves)();
   }
@@ -291,5 +292,5 @@ test("holds its invariants through random events", () => {
   }
   expect([...visited].filter((name) => name.includes("beside")).sort()).toEqual(beside.sort());
   expect(visited.size).toBe(10 + beside.length);
-  expect(successions).toBeGreaterThan(1000);
+  expect(successions).toBeGreaterThan(500);
 });
