@@ -14,6 +14,7 @@ import { bunSpawner } from "./platform/spawner.ts";
 import { openProxy, type Proxy as PublicProxy } from "./proxy/listener.ts";
 import { openStore, type Store } from "./store/database.ts";
 import type { World } from "./supervisor/actor.ts";
+import { Deployer } from "./supervisor/deploys.ts";
 import { Launcher } from "./supervisor/launcher.ts";
 import { Operator } from "./supervisor/operator.ts";
 import { socketProber } from "./supervisor/probe.ts";
@@ -69,8 +70,10 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   await takeOver(supervisor, bunSpawner);
   firewall?.forgetInherited();
   const address = { port: options.listen.port };
+  const operator = new Operator(supervisor);
   const control = openControl({
-    administration: new Operator(supervisor),
+    administration: operator,
+    deploys: new Deployer(supervisor, operator),
     domains: supervisor.domains,
     logs,
     tokens: store.tokens,

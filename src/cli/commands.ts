@@ -12,6 +12,7 @@ const init = () => import("./init.ts");
 const config = () => import("./config.ts");
 const spawn = () => import("./spawn.ts");
 const instances = () => import("./instances.ts");
+const deploys = () => import("./deploys.ts");
 const ps = () => import("./ps.ts");
 const logs = () => import("./logs.ts");
 const env = () => import("./env.ts");
@@ -43,6 +44,17 @@ export const COMMANDS: readonly CommandEntry[] = [
   entry("health", "Say how an instance is", pick(instances, "health")),
   entry("logs", "Print or follow logs", pick(logs, "logs")),
   entry("weight", "Set an instance's share of its service's traffic", pick(instances, "weight")),
+  entry(
+    "deploy",
+    "Start a version and give it traffic once it is healthy",
+    pick(deploys, "deploy"),
+  ),
+  entry("route", "Move traffic from one version to another", pick(deploys, "route")),
+  entry(
+    "rollout",
+    "Give the running instances of a service new processes",
+    pick(deploys, "rollout"),
+  ),
   entry("env set", "Set environment variables of an instance", pick(env, "envSet")),
   entry("env unset", "Unset environment variables of an instance", pick(env, "envUnset")),
   entry("env ls", "List environment variables of an instance", pick(env, "envLs")),

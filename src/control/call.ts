@@ -43,12 +43,21 @@ export class Call<Query = unknown, Body = unknown> {
     try {
       result = await perform();
     } catch (thrown) {
-      const outcome = thrown instanceof TenError ? thrown.code : "FAILED";
-      record(this.#errand, { subject, outcome });
+      record(this.#errand, { subject, outcome: outcomeOf(thrown) });
       throw thrown;
     }
     record(this.#errand, { subject, outcome: "done" });
     return result;
+  }
+
+  /** Performs a change that calls `recorded` in the transaction in which it is made; a failure goes on record as ever. */
+  async transact<T>(subject: string, perform: (recorded: () => void) => Promise<T>): Promise<T> {
+    try {
+      return await perform(() => record(this.#errand, { subject, outcome: "done" }));
+    } catch (thrown) {
+      record(this.#errand, { subject, outcome: outcomeOf(thrown) });
+      throw thrown;
+    }
   }
 }
 
@@ -68,4 +77,8 @@ export function record(
     const message = `Cannot record "${action}" of "${subject}": ${messageOf(cause)}`;
     throw new TenError("STORAGE_FAILED", message, { cause });
   }
+}
+
+function outcomeOf(thrown: unknown): string {
+  return thrown instanceof TenError ? thrown.code : "FAILED";
 }

@@ -3,6 +3,14 @@ import { isErrorCode, messageOf, TenError } from "../core/errors.ts";
 import { formatRef, type InstanceRef } from "../core/ref.ts";
 import { readEvents } from "./event-reader.ts";
 import type { ErrorAnswer } from "./wire.ts";
+import type {
+  DeployAnswer,
+  DeployFields,
+  RolloutEvent,
+  RolloutFields,
+  RouteAnswer,
+  RouteBody,
+} from "./wire-deploys.ts";
 import type { DomainAnswer, DomainBody } from "./wire-domains.ts";
 import type {
   EnvAnswer,
@@ -77,6 +85,26 @@ export class Client {
 
   weigh(ref: InstanceRef, weight: number): Promise<WeightAnswer> {
     return this.#ask(`${pathOf(ref)}/weight`, { method: "PUT", body: { weight } });
+  }
+
+  deploy(body: DeployFields): Promise<DeployAnswer> {
+    return this.#ask("/api/deploy", { method: "POST", body });
+  }
+
+  route(body: RouteBody): Promise<RouteAnswer> {
+    return this.#ask("/api/route", { method: "POST", body });
+  }
+
+  /** Ends after the event "done"; throws SERVER_UNREACHABLE when the server ends it earlier. */
+  async *rollout(body: RolloutFields): AsyncGenerator<RolloutEvent, void> {
+    const response = await this.#send("/api/rollout", { method: "POST", body });
+    for await (const { type, data } of readEvents(response.body, new AbortController().signal)) {
+      if (type !== "message") continue;
+      const event = JSON.parse(data) as RolloutEvent;
+      yield event;
+      if (event.kind === "done") return;
+    }
+    throw this.#unreachable("the server ended the stream");
   }
 
   health(ref: InstanceRef): Promise<HealthAnswer> {

@@ -17,6 +17,8 @@ const encoder = new TextEncoder();
 export interface EventSink {
   /** Sends one event, or counts it as dropped while the reader is too far behind. */
   send(data: unknown): void;
+  /** There is no more to come. */
+  end(): void;
 }
 
 /** Starts what fills the stream; the returned function ends it. */

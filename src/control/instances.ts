@@ -2,12 +2,12 @@
 import { maySee } from "../core/access.ts";
 import { assert } from "../core/assert.ts";
 import { renderEndpoint } from "../core/endpoint.ts";
-import { TenError } from "../core/errors.ts";
 import { formatRef, type InstanceRef } from "../core/ref.ts";
 import type { ReportedState } from "../core/report.ts";
 import { maskValue } from "../core/secrets.ts";
 import type { InstanceStory, InstanceView } from "../supervisor/administration.ts";
 import type { Call } from "./call.ts";
+import { withLastLines } from "./failed-start.ts";
 import type {
   EnvAnswer,
   EnvBody,
@@ -153,18 +153,10 @@ export function envOfInstance({ world, ref }: Call): EnvAnswer {
 }
 
 /** A change that may start the instance; when that fails, the error holds the last lines that it wrote. */
-async function changeWithLog<T>(
-  call: Call,
-  ref: InstanceRef,
-  perform: () => T | Promise<T>,
-): Promise<T> {
-  try {
-    return await call.change(formatRef(ref), perform);
-  } catch (thrown) {
-    if (!(thrown instanceof TenError) || thrown.code !== "START_FAILED") throw thrown;
-    const lines = await call.world.logs.query(ref, LOG_LINES).catch(() => []);
-    throw thrown.withLog(lines.map(({ text }) => text));
-  }
+function changeWithLog<T>(call: Call, ref: InstanceRef, perform: () => T | Promise<T>): Promise<T> {
+  return withLastLines(call.world, { ref, limit: LOG_LINES }, () =>
+    call.change(formatRef(ref), perform),
+  );
 }
 
 async function describeAll(

@@ -1,5 +1,6 @@
 // The table of what the control API answers: what each route takes, what it answers, and whom it asks to be.
 import { z } from "zod";
+import { deployInstance, rollOutService, routeTraffic } from "./deploys.ts";
 import { addDomain, listDomains, removeDomain } from "./domains.ts";
 import { searchLogs, streamLogs } from "./logs.ts";
 import { answerHealth, answerPage } from "./page.ts";
@@ -9,6 +10,7 @@ import { INSTANCE_ROUTES } from "./routes-instances.ts";
 import { answerMetrics, answerTelemetry } from "./telemetry.ts";
 import { createToken, listAudit, listTokens, revokeToken } from "./tokens.ts";
 import { anything } from "./wire.ts";
+import { deployAnswer, deployBody, rolloutBody, routeAnswer, routeBody } from "./wire-deploys.ts";
 import { domainAnswer, domainBody, domainQuery } from "./wire-domains.ts";
 import { logAnswer, logQuery } from "./wire-logs.ts";
 import { telemetryAnswer, wellAnswer } from "./wire-telemetry.ts";
@@ -44,6 +46,40 @@ export const ROUTES: readonly Route[] = [
     handle: ({ world }) => planOpenApi(ROUTES, world.version),
   }),
   ...INSTANCE_ROUTES,
+  route({
+    method: "POST",
+    path: "/api/deploy",
+    summary:
+      "Start an instance at weight 0 and give it its weight when it is healthy, or change nothing",
+    action: "deploy",
+    body: deployBody,
+    answer: json(deployAnswer),
+    refusals: [404, 409],
+    handle: deployInstance,
+  }),
+  route({
+    method: "POST",
+    path: "/api/route",
+    summary: "Move the traffic of one instance to another, then let the first sleep",
+    action: "route",
+    body: routeBody,
+    answer: json(routeAnswer),
+    refusals: [404, 409],
+    handle: routeTraffic,
+  }),
+  route({
+    method: "POST",
+    path: "/api/rollout",
+    summary: "Give every running instance of a service a new process, without a failed request",
+    action: "rollout",
+    body: rolloutBody,
+    answer: text(
+      "text/event-stream",
+      'Each event\'s data has a kind: "begun" {total}, "replaced" {instance, took_ms}, "skipped" {instance}, "failed" {instance, error, log}, and at last "done" {replaced, skipped, failed, remaining}',
+    ),
+    refusals: [404, 409],
+    handle: rollOutService,
+  }),
   route({
     method: "GET",
     path: "/api/logs",

@@ -4,6 +4,7 @@ import type { Clock } from "../platform/clock.ts";
 import type { AuditTable } from "../store/audit.ts";
 import type { TokenTable } from "../store/tokens.ts";
 import type { Administration } from "../supervisor/administration.ts";
+import type { Deploys } from "../supervisor/deploys.ts";
 import type { Domains } from "../supervisor/domains.ts";
 import type { LogHub } from "../telemetry/log-hub.ts";
 import type { Statistics } from "../telemetry/statistics.ts";
@@ -11,6 +12,7 @@ import type { EventStreams } from "./event-stream.ts";
 
 export interface World {
   readonly administration: Administration;
+  readonly deploys: Deploys;
   readonly domains: Domains;
   readonly logs: LogHub;
   readonly tokens: TokenTable;

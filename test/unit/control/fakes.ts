@@ -18,7 +18,13 @@ import type {
   InstanceView,
   Registration,
 } from "../../../src/supervisor/administration.ts";
+import type { DeployOrder, Deploys, RouteOrder } from "../../../src/supervisor/deploys.ts";
 import { Domains } from "../../../src/supervisor/domains.ts";
+import type {
+  RolloutOptions,
+  RolloutOutcome,
+  RolloutProgress,
+} from "../../../src/supervisor/rollout.ts";
 import { Statistics } from "../../../src/telemetry/statistics.ts";
 import type { LogFilter, LogLine } from "../../../src/telemetry/log-line.ts";
 import type { LogHub } from "../../../src/telemetry/log-hub.ts";
@@ -197,6 +203,50 @@ export class FakeAdministration implements Administration {
   }
 }
 
+/** Weights change as they are told to; what a rollout brings is made up by the test. */
+export class FakeDeploys implements Deploys {
+  readonly orders: string[] = [];
+  /** What the next deploy or route fails with. */
+  failure: Error | null = null;
+  progress: readonly RolloutProgress[] = [{ kind: "begun", total: 0 }];
+  outcome: RolloutOutcome = { replaced: [], skipped: [], failed: [], remaining: [] };
+  readonly #administration: FakeAdministration;
+
+  constructor(administration: FakeAdministration) {
+    this.#administration = administration;
+  }
+
+  async deploy({ ref, weight, timeoutMs, record }: DeployOrder): Promise<InstanceView> {
+    this.orders.push(`deploy ${formatRef(ref)} ${weight} ${timeoutMs}`);
+    if (this.failure !== null) throw this.failure;
+    this.#administration.addRunning(formatRef(ref), { weight });
+    record();
+    return this.#administration.view(ref);
+  }
+
+  async route({ from, to, record }: RouteOrder) {
+    if (this.failure !== null) throw this.failure;
+    const weight = this.#administration.view(from).weight;
+    record();
+    return {
+      from: this.#administration.setWeight(from, 0),
+      to: this.#administration.setWeight(to, weight),
+    };
+  }
+
+  async rollout(
+    service: string,
+    { parallel, onProgress }: RolloutOptions,
+  ): Promise<RolloutOutcome> {
+    if (!this.#administration.services().has(service)) {
+      throw new TenError("SERVICE_UNKNOWN", `Cannot find service "${service}"`);
+    }
+    this.orders.push(`rollout ${service} ${parallel}`);
+    for (const each of this.progress) onProgress?.(each);
+    return this.outcome;
+  }
+}
+
 interface Follower {
   readonly filter: LogFilter;
   readonly onLines: (lines: readonly LogLine[]) => void;
@@ -284,6 +334,7 @@ export const CONTRACT = new Contract(planOpenApi(ROUTES, "1.2.3"));
 export class ControlWorld implements AsyncDisposable {
   readonly dataDir = mkdtempSync(join(tmpdir(), "ten-control-"));
   readonly administration = new FakeAdministration(this.dataDir);
+  readonly deploys = new FakeDeploys(this.administration);
   readonly logs = new FakeLogs();
   readonly statistics = new Statistics();
   readonly faults: unknown[] = [];
@@ -314,6 +365,7 @@ export class ControlWorld implements AsyncDisposable {
   async start(dataDir = this.dataDir): Promise<void> {
     this.#server = openControl({
       administration: this.administration,
+      deploys: this.deploys,
       domains: this.domains,
       logs: this.logs,
       tokens: this.store.tokens,
