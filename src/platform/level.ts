@@ -1,4 +1,5 @@
 // What a level of isolation is to the rest: something that encloses a launch, and knows its processes again.
+import type { Endpoint } from "../core/endpoint.ts";
 import type { ChildRef } from "../core/instance.ts";
 import type { LaunchPlan } from "../core/launch-plan.ts";
 import type { InstanceRef, Slot } from "../core/ref.ts";
@@ -18,6 +19,8 @@ export interface Placement {
 export interface Enclosure {
   /** Where the server reaches the application's socket. */
   readonly socketPath: string;
+  /** Where the application may listen, as the server reaches it; whichever accepts first is used. */
+  readonly endpoints: readonly Endpoint[];
   /** The user that the application runs as; null: the server's. */
   readonly owner: number | null;
   /** The command that runs `argv` inside. */
@@ -35,4 +38,13 @@ export interface Level {
   enclose(placement: Placement, plan: LaunchPlan): Enclosure;
   /** What is around a process of an earlier server; null when that was not started at this level. */
   recover(placement: Placement, child: ChildRef): Enclosure | null;
+}
+
+/** On the host's network applications listen on the port, on IPv4 or IPv6, or on the socket. */
+export function hostEndpoints(port: number, socketPath: string): readonly Endpoint[] {
+  return [
+    { kind: "tcp", host: "127.0.0.1", port },
+    { kind: "unix", path: socketPath },
+    { kind: "tcp", host: "::1", port },
+  ];
 }

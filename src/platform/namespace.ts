@@ -25,7 +25,7 @@ import type { ControlGroups } from "./cgroup.ts";
 import type { ControlGroup } from "./control-group.ts";
 import type { LaunchDirectories, LaunchPaths } from "./launch-directory.ts";
 import { followLauncher } from "./launch-follower.ts";
-import type { Enclosure, Level, Placement } from "./level.ts";
+import { type Enclosure, hostEndpoints, type Level, type Placement } from "./level.ts";
 import { giveTree, isRoot, makeOwnDirectory } from "./owner.ts";
 import { checkWalls } from "./wall-check.ts";
 
@@ -139,6 +139,7 @@ export class NamespaceLevel implements Level {
     const source = this.#socketSource(placement);
     return {
       socketPath: socket,
+      endpoints: hostEndpoints(placement.port, socket),
       owner: null,
       wrap: (argv) => argv,
       follow: (child) => followLauncher(child, { statusFile, group }),

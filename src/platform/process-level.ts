@@ -8,7 +8,7 @@ import { type ControlGroups, refuseLimits } from "./cgroup.ts";
 import type { ControlGroup } from "./control-group.ts";
 import type { LaunchDirectories } from "./launch-directory.ts";
 import { followLauncher } from "./launch-follower.ts";
-import type { Enclosure, Level, Placement } from "./level.ts";
+import { type Enclosure, hostEndpoints, type Level, type Placement } from "./level.ts";
 import { isRoot } from "./owner.ts";
 
 export interface ProcessParts {
@@ -41,14 +41,14 @@ export class ProcessLevel implements Level {
     if (this.#launcher === undefined) this.#launcher = findLauncher(this.#parts.installLauncher);
     if (this.#launcher !== null) return this.#launched(placement, this.#launcher);
     refuseLimits(placement.service, lacksOf(process.platform));
-    return openly(socketPath);
+    return openly(placement.port, socketPath);
   }
 
   recover(placement: Placement, child: ChildRef): Enclosure | null {
     const { dataDir, groups, launches } = this.#parts;
     const socketPath = socketPathOf({ ...placement, dataDir });
     const level = launches.levelOf(placement, child);
-    if (level === null) return openly(socketPath);
+    if (level === null) return openly(placement.port, socketPath);
     return level === "process" ? this.#followed(placement, groups.find(placement)) : null;
   }
 
@@ -66,7 +66,7 @@ export class ProcessLevel implements Level {
   #followed(placement: Placement, group: ControlGroup): Enclosure {
     const { dataDir, launches } = this.#parts;
     const { statusFile } = launches.paths(placement);
-    const open = openly(socketPathOf({ ...placement, dataDir }));
+    const open = openly(placement.port, socketPathOf({ ...placement, dataDir }));
     return {
       ...open,
       follow: (child) => followLauncher(child, { statusFile, group }),
@@ -79,9 +79,10 @@ export class ProcessLevel implements Level {
 }
 
 /** The application itself, as it is; all that is known of it is its group and its mark. */
-function openly(socketPath: string): Enclosure {
+function openly(port: number, socketPath: string): Enclosure {
   return {
     socketPath,
+    endpoints: hostEndpoints(port, socketPath),
     owner: null,
     wrap: (argv) => argv,
     follow: (child) => child,

@@ -128,7 +128,7 @@ export class InstanceProcesses {
     const { hostOf, prober, ref, service } = this.#parts;
     const launched = this.of(launch);
     launched?.enclosure.exposeSocket();
-    const endpoints = known === null ? endpointsOf(launched) : [known];
+    const endpoints = known === null ? (launched?.enclosure.endpoints ?? []) : [known];
     const answer = await prober({ endpoints, health: service().health, host: hostOf(ref) });
     if (known !== null || launched === null || answer.kind === "unready") return answer;
     return (await isOwn(launched, answer.endpoint)) ? answer : strangersAnswer(answer.endpoint);
@@ -154,17 +154,6 @@ function restsNext({ state }: Instance): boolean {
 /** Whether a process ends because another has taken its place. */
 function isLeaving({ other }: Instance, launch: number): boolean {
   return other?.launch === launch && other.kind !== "starting";
-}
-
-/** Applications listen on the port, on IPv4 or IPv6, or on the socket: whichever accepts is used. */
-function endpointsOf(launched: Launched | null): Endpoint[] {
-  if (launched === null) return [];
-  const { port, socketPath } = launched;
-  return [
-    { kind: "tcp", host: "127.0.0.1", port },
-    { kind: "unix", path: socketPath },
-    { kind: "tcp", host: "::1", port },
-  ];
 }
 
 function toRecord({ launched, endpoint }: Process): ChildRecord {
