@@ -11,7 +11,7 @@ const bun = process.execPath;
 
 const directory = mkdtempSync(join(tmpdir(), "ten-bench-"));
 await using server = await serve(
-  `[service.hello]\ncommand = "${bun} ${import.meta.dir}/tenant.ts"\nidle_timeout = 0\n`,
+  `[service.hello]\ncommand = "${bun} ${import.meta.dir}/tenant.ts"\nidle_timeout = 0\nisolation = "process"\n`,
 );
 await server.ten("spawn", "hello:a");
 const [instance] = JSON.parse(await server.ten("ps", "--json")) as [{ port: number }];

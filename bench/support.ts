@@ -1,5 +1,5 @@
 // What the benchmarks share: a server of our own, waiting for a port, medians.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -14,6 +14,8 @@ export interface Server extends AsyncDisposable {
 /** Serves `config` with the compiled binary on a free port of 127.0.0.1. */
 export async function serve(config: string): Promise<Server> {
   const directory = mkdtempSync(join(tmpdir(), "ten-bench-"));
+  // Walled tenants have other users, and start here.
+  chmodSync(directory, 0o755);
   writeFileSync(join(directory, "tenement.toml"), config);
   const port = freePort();
   const env = { PATH: process.env["PATH"] ?? "", HOME: directory };

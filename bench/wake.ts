@@ -1,5 +1,6 @@
 // What waking adds: a request that wakes a sleeping instance, against starting the same application by hand and
 // polling it every millisecond. In turn, in one run; the difference of the medians is the server's own. Needs dist/ten.
+import { wallSettings } from "../test/support/walls.ts";
 import { freePort, median, serve } from "./support.ts";
 
 const ROUNDS = 25;
@@ -10,14 +11,29 @@ const APPLICATIONS = {
   python: "python3 -m http.server {port} --bind 127.0.0.1",
 };
 
-const services = Object.entries(APPLICATIONS).map(
-  ([name, command]) => `[service.${name}]\ncommand = "${command}"\nidle_timeout = 300\n`,
+const LEVELS = ["process", "namespace"];
+const walls = wallSettings();
+const readPaths = "read_paths" in walls ? walls.read_paths : [];
+
+const services = Object.entries(APPLICATIONS).flatMap(([name, command]) =>
+  LEVELS.map((level) =>
+    [
+      `[service.${name}-${level}]`,
+      `command = "${command}"`,
+      `isolation = "${level}"`,
+      `read_paths = ${JSON.stringify(readPaths)}`,
+      "idle_timeout = 300\n",
+    ].join("\n"),
+  ),
 );
 await using server = await serve(services.join("\n"));
 
 console.log(`medians of ${ROUNDS} rounds, milliseconds`);
-console.log("application   by hand      woken   the server's own   ratio");
-for (const [name, command] of Object.entries(APPLICATIONS)) {
+console.log("application         by hand      woken   the server's own   ratio");
+const runs = Object.entries(APPLICATIONS).flatMap(([name, command]) =>
+  LEVELS.map((level) => [`${name}-${level}`, command] as const),
+);
+for (const [name, command] of runs) {
   await server.ten("spawn", `${name}:a`, "--no-start");
   const hand: number[] = [];
   const woken: number[] = [];
@@ -29,7 +45,7 @@ for (const [name, command] of Object.entries(APPLICATIONS)) {
   const ratio = median(woken) / median(hand);
   const cells = [median(hand), median(woken), own].map((value) => value.toFixed(1));
   console.log(
-    `${name.padEnd(12)} ${cells[0]?.padStart(8)} ${cells[1]?.padStart(10)} ${cells[2]?.padStart(18)} ${ratio.toFixed(2).padStart(7)}`,
+    `${name.padEnd(18)} ${cells[0]?.padStart(8)} ${cells[1]?.padStart(10)} ${cells[2]?.padStart(18)} ${ratio.toFixed(2).padStart(7)}`,
   );
 }
 

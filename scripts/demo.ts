@@ -5,6 +5,7 @@ import { startTimeOf } from "../src/platform/processes.ts";
 import { executable } from "../test/support/executable.ts";
 import type { Reply } from "../test/support/request.ts";
 import { startTen, type Ten } from "../test/support/ten.ts";
+import { wallSettings } from "../test/support/walls.ts";
 import { PYTHON } from "../test/support/tool.ts";
 import { until } from "../test/support/until.ts";
 
@@ -152,6 +153,9 @@ async function demonstrate(): Promise<void> {
   typed("npm run build");
   printed(await executable());
 
+  if ("isolation" in wallSettings()) {
+    printed('No walls can be built here, so its configuration says isolation = "process"');
+  }
   const isPython = Bun.which(PYTHON.program) !== null;
   const application = isPython ? "examples/notes-python" : "the same in TypeScript, without Python";
   begin(`Serve an application that knows of one customer only: ${application}`);

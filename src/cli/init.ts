@@ -1,10 +1,12 @@
 // ten init: writes the first tenement.toml of a project.
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { renderJsonSchema } from "../config/json-schema.ts";
 import { CONFIG_FILE } from "../config/locate.ts";
 import { planStarter, type Project, SCHEMA_FILE } from "../config/starter.ts";
 import { messageOf, TenError } from "../core/errors.ts";
+import { defaultIsolation } from "../core/service.ts";
+import { installationOf, isHidden } from "../core/walls.ts";
 import { defineCommand } from "./command.ts";
 
 export const init = defineCommand({
@@ -26,7 +28,7 @@ export const init = defineCommand({
   },
   async run({ args, data: context }) {
     const { cwd } = context.shell;
-    const text = planStarter(readProject(cwd), args);
+    const text = planStarter(readProject(cwd, context.shell.env["PATH"]), args);
     if (!writeNew(join(cwd, CONFIG_FILE), text)) {
       throw new TenError("CONFLICT", `Cannot write "${CONFIG_FILE}": it exists`, {
         hint: "Edit it, or remove it first",
@@ -38,10 +40,18 @@ export const init = defineCommand({
   },
 });
 
-function readProject(cwd: string): Project {
+function readProject(cwd: string, path: string | undefined): Project {
   return {
     directory: basename(cwd),
     files: readdirSync(cwd),
+    hiddenInstallation(program) {
+      if (defaultIsolation(process.platform) === "process") return null;
+      const found = Bun.which(program, { PATH: path ?? "", cwd });
+      const hidden = found === null ? [] : [found, realpathSync(found)].filter(isHidden);
+      // What lies in the project itself is seen.
+      const first = hidden.find((each) => !each.startsWith(`${realpathSync(cwd)}/`));
+      return first === undefined ? null : installationOf(first);
+    },
     read(file) {
       try {
         return readFileSync(join(cwd, file), "utf8");

@@ -6,6 +6,7 @@ import {
   type Placeholder,
   splitCommand,
 } from "../core/launch-plan.ts";
+import { defaultIsolation } from "../core/service.ts";
 import { isLabel, LABEL_RULE } from "../core/ref.ts";
 import { renderSuggestion } from "../core/suggest.ts";
 import { type KeyPath, renderFound, tildeProblem, valueAt } from "./document.ts";
@@ -66,6 +67,8 @@ function checkService(document: unknown, name: string): Problem[] {
   const enforce = valueAt(document, [...path, "storage_enforce"]) ?? "warn";
   const unmeasured =
     enforce !== "warn" && valueAt(document, [...path, "storage_quota_mb"]) === undefined;
+  const isolation = valueAt(document, [...path, "isolation"]) ?? defaultIsolation(process.platform);
+  const unwalled = isolation === "process" && valueAt(document, [...path, "network"]) === "private";
   return [
     ...problemIf((RESERVED_SERVICE_NAMES as readonly string[]).includes(name), {
       path,
@@ -73,6 +76,10 @@ function checkService(document: unknown, name: string): Problem[] {
     }),
     ...checkCommand(document, path),
     ...checkTemplates(document, path),
+    ...problemIf(unwalled, {
+      path: [...path, "network"],
+      text: 'expected isolation = "namespace" with it, since a process without walls has the host\'s network, got "private" alone',
+    }),
     ...problemIf(unmeasured, {
       path: [...path, "storage_enforce"],
       text: `expected storage_quota_mb with it, got ${renderFound(enforce)} alone`,

@@ -5,12 +5,13 @@ import { parse, TomlError } from "smol-toml";
 import { messageOf, TenError } from "../core/errors.ts";
 import { escapeTemplate, fillTemplate, splitCommand } from "../core/launch-plan.ts";
 import { parseTarget } from "../core/routing.ts";
-import type {
-  Config,
-  GuestSettings,
-  RoutingOverrides,
-  Service,
-  Settings,
+import {
+  type Config,
+  defaultIsolation,
+  type GuestSettings,
+  type RoutingOverrides,
+  type Service,
+  type Settings,
 } from "../core/service.ts";
 import { checkDocument, trimPrefix } from "./checks.ts";
 import { tildeProblem } from "./document.ts";
@@ -153,7 +154,7 @@ function toService(table: ServiceTable, { name, dir, settings }: ServiceContext)
     argv: toArgv(table),
     workdir: resolveTemplate(dir, table.workdir),
     health: table.health ?? null,
-    isolation: table.isolation,
+    isolation: table.isolation ?? defaultIsolation(process.platform),
     idleTimeoutMs: toMs(table.idle_timeout),
     startupTimeoutMs: toMs(table.startup_timeout),
     requestTimeoutMs: toMs(table.request_timeout),

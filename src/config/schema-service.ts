@@ -24,8 +24,6 @@ import {
   whole,
 } from "./schema-values.ts";
 
-export const DEFAULT_ISOLATION = "process" satisfies (typeof ISOLATION_LEVELS)[number];
-
 /** More than any machine has: a larger number is a slip. */
 const PROCESSORS_MAX = 4096;
 
@@ -47,9 +45,9 @@ export const service = z.strictObject(
         "Path that answers 200 to 299 when the instance is well. Not set: well means that it accepts connections.",
       ),
     isolation: choice(ISOLATION_LEVELS)
-      .default(DEFAULT_ISOLATION)
+      .optional()
       .describe(
-        "How high the walls between tenants are: `process`, none but the process group; `namespace`, on Linux, files, processes and users of their own. The others are refused by this version.",
+        "How high the walls between tenants are: `process`, none but the process group; `namespace`, on Linux, files, processes and users of their own. The others are refused by this version. Not set: `namespace` on Linux, `process` elsewhere.",
       ),
     idle_timeout: seconds({ min: 0 })
       .default(300)

@@ -17,6 +17,11 @@ export interface Project {
   readonly files: readonly string[];
   /** The text of one of its files; null when it can't be read. */
   read(file: string): string | null;
+  /**
+   * Where a program is installed, if walled tenants would not see it there; null where they would, and where
+   * there is no such program.
+   */
+  hiddenInstallation(program: string): string | null;
 }
 
 export interface StarterWishes {
@@ -29,7 +34,10 @@ export function planStarter(project: Project, wishes: StarterWishes = {}): strin
   const name = wishes.name === undefined ? serviceName(project.directory) : checkName(wishes.name);
   const { command, note } =
     wishes.command === undefined ? detectCommand(project) : checkCommand(wishes.command);
-  return renderStarter({ name, command, note });
+  const split = splitCommand(command);
+  const [program] = split.kind === "argv" ? split.argv : [];
+  const hidden = program === undefined ? null : project.hiddenInstallation(program);
+  return renderStarter({ name, command, note, hidden });
 }
 
 interface Detected {
@@ -218,9 +226,15 @@ function checkCommand(command: string): Detected {
 
 interface Starter extends Detected {
   readonly name: string;
+  /** What has to be named so that tenants see the program. */
+  readonly hidden: string | null;
 }
 
-function renderStarter({ name, command, note }: Starter): string {
+function renderStarter({ name, command, note, hidden }: Starter): string {
+  const shown =
+    hidden === null
+      ? ""
+      : `${stringify({ read_paths: [hidden] }).trim()}   # tenants see nothing else of what lies there\n`;
   return `#:schema ./${SCHEMA_FILE}
 
 [settings]
@@ -231,7 +245,8 @@ data_dir = "./tenement-data"      # state, and the files of each instance
 [service.${name}]
 # ${note}
 ${stringify({ command }).trim()}
-#health = "/health"               # path that answers 200 when all is well
+${shown}#health = "/health"               # path that answers 200 when all is well
+#isolation = "process"            # no walls around the tenants: for code that you trust as you do the server
 idle_timeout = 300                # seconds without a request until it sleeps; 0: never
 startup_timeout = 10              # seconds until it must be ready
 

@@ -5,6 +5,11 @@ import type { InstanceRef } from "./ref.ts";
 export const ISOLATION_LEVELS = ["process", "namespace", "sandbox", "qemu", "firecracker"] as const;
 export type IsolationLevel = (typeof ISOLATION_LEVELS)[number];
 
+/** Of a service that names none. @param platform as Node names it */
+export function defaultIsolation(platform: string): IsolationLevel {
+  return platform === "linux" ? "namespace" : "process";
+}
+
 export const RESTART_POLICIES = ["always", "on-failure", "never"] as const;
 export type RestartPolicy = (typeof RESTART_POLICIES)[number];
 

@@ -100,10 +100,22 @@ export function isVisible(
   return innermost([...read, ...write]) >= innermost([...HIDDEN, dataDir]);
 }
 
+/** Whether a path lies in what no walled tenant sees, unless it is shown. */
+export function isHidden(path: string): boolean {
+  return HIDDEN.some((each) => isUnder(path, each));
+}
+
 /** What to name in `read_paths` so that a program is seen: where it is installed, its libraries beside it. */
 export function installationOf(program: string): string {
   const directory = parentOf(program);
-  return directory.endsWith("/bin") ? parentOf(directory) : directory;
+  const isPart = /\/(?:s?bin|shims)$/.test(directory);
+  const whole = parentOf(directory);
+  return isPart && !isHome(whole) ? whole : directory;
+}
+
+/** Of a person, or what holds those: more than a program needs. */
+function isHome(path: string): boolean {
+  return (HIDDEN as readonly string[]).includes(path) || parentOf(path) === "/home";
 }
 
 /** True for the directory itself, too. */

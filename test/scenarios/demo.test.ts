@@ -19,9 +19,9 @@ async function runDemo(path: string): Promise<string> {
       stdio: ["ignore", "pipe", "pipe"],
     });
     const [stdout, stderr] = await Promise.all([demo.stdout.text(), demo.stderr.text()]);
-    expect(await demo.exited).toBe(0);
+    expect(await demo.exited, stdout + stderr).toBe(0);
     expect(readdirSync(scratch)).toEqual([]);
-    return `${stdout}${stderr}`;
+    return stdout;
   } finally {
     rmSync(scratch, { recursive: true });
   }

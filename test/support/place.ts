@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { parse, stringify, type TomlTable } from "smol-toml";
 import { ROOT } from "./executable.ts";
+import { wallSettings } from "./walls.ts";
 
 export interface PlaceOptions {
   /** A folder of examples/, copied together with its siblings. */
@@ -63,7 +64,12 @@ function adapt(
   const { data_dir: _, ...kept } = (config["settings"] ?? {}) as TomlTable;
   const services = Object.entries((config["service"] ?? {}) as TomlTable).map(([name, table]) => [
     name,
-    { socket: join(root, "s", "{name}-{id}.sock"), ...(table as TomlTable), ...service },
+    {
+      socket: join(root, "s", "{name}-{id}.sock"),
+      ...wallSettings(),
+      ...(table as TomlTable),
+      ...service,
+    },
   ]);
   return stringify({
     ...config,

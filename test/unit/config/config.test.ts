@@ -1,3 +1,4 @@
+import { defaultIsolation } from "../../../src/core/service.ts";
 import { expect, test } from "bun:test";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -50,7 +51,7 @@ test("a service needs only a command", () => {
     argv: ["app", "--port={port}"],
     workdir: "/etc/ten",
     health: null,
-    isolation: "process",
+    isolation: defaultIsolation(process.platform),
     idleTimeoutMs: 300_000,
     startupTimeoutMs: 10_000,
     requestTimeoutMs: 30_000,

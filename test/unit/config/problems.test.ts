@@ -116,6 +116,12 @@ test.each<[string, string[]]>([
     ],
   ],
   [
+    `${NOTES}isolation = "process"\nnetwork = "private"`,
+    [
+      'service.notes.network: expected isolation = "namespace" with it, since a process without walls has the host\'s network, got "private" alone',
+    ],
+  ],
+  [
     `${NOTES}restart = 1`,
     ["service.notes.restart: expected one of always, on-failure, never, got 1"],
   ],

@@ -9,7 +9,12 @@ import {
 import { errorOf } from "./refusal.ts";
 
 function project(texts: Readonly<Record<string, string>>, directory = "notes"): Project {
-  return { directory, files: Object.keys(texts), read: (file) => texts[file] ?? null };
+  return {
+    directory,
+    files: Object.keys(texts),
+    read: (file) => texts[file] ?? null,
+    hiddenInstallation: (program) => (program === "hidden" ? "/root/.nvm/v22" : null),
+  };
 }
 
 function packageJson(content: unknown): Record<string, string> {
@@ -59,6 +64,12 @@ test.each<[Record<string, string>, string]>([
 
 test("the first line names the schema that lies beside it", () => {
   expect(planStarter(project({}))).toStartWith(`#:schema ./${SCHEMA_FILE}\n`);
+});
+
+test("a program that tenants would not see is shown to them", () => {
+  const text = planStarter(project({}), { command: "hidden --port {port}" });
+  const config = parseConfig(text, { file: "/srv/tenement.toml" });
+  expect(config.services.get("notes")?.readPaths).toEqual(["/root/.nvm/v22"]);
 });
 
 test("what it comments out is valid too", () => {

@@ -14,7 +14,7 @@ const SERVICE = {
   args: '["-v"]',
   workdir: '"elsewhere"',
   health: '"/health"',
-  isolation: '"namespace"',
+  isolation: '"sandbox"',
   idle_timeout: "1",
   startup_timeout: "1",
   request_timeout: "1",
@@ -75,6 +75,7 @@ const TLS = {
 /** What some keys are refused without. */
 const COMPANIONS: Readonly<Record<string, string>> = {
   auto_create: "max_instances = 1",
+  network: 'isolation = "namespace"',
   storage_enforce: "storage_quota_mb = 10",
 };
 

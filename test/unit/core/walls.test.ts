@@ -98,6 +98,13 @@ test("a program is installed around its bin directory, or beside itself", () => 
     "/root/.pyenv/versions/3.12",
   );
   expect(installationOf("/home/app/server")).toBe("/home/app");
+  expect(installationOf("/root/.pyenv/shims/python3")).toBe("/root/.pyenv");
+});
+
+test("not all of a home is shown for a program in its bin", () => {
+  expect(installationOf("/home/anna/bin/server")).toBe("/home/anna/bin");
+  expect(installationOf("/root/bin/server")).toBe("/root/bin");
+  expect(installationOf("/home/anna/.local/bin/server")).toBe("/home/anna/.local");
 });
 
 describe("what a host lacks", () => {

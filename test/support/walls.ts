@@ -1,0 +1,48 @@
+// What the services of tests need to run behind walls, which is the default: the paths of the programs that they run.
+import { realpathSync } from "node:fs";
+import { findCompiler, type LauncherArch } from "../../scripts/build-launcher.ts";
+import { defaultIsolation } from "../../src/core/service.ts";
+import { installationOf, isHidden } from "../../src/core/walls.ts";
+import { ROOT } from "./executable.ts";
+
+/** The programs of tenants, beside what is in this project. */
+const PROGRAMS = ["python3", "node", "go", "uv"];
+
+export type WallSettings =
+  { readonly read_paths: readonly string[] } | { readonly isolation: "process" };
+
+let settings: WallSettings | null = null;
+
+/**
+ * Keys of a service: what is to be shown to its tenants or, where no walls can be built, that there are to be none,
+ * which is also printed. With TEN_TEST_REQUIRE_ALL=1 that is an error, so that a gate can't pass without walls.
+ */
+export function wallSettings(): WallSettings {
+  settings ??= decide();
+  return settings;
+}
+
+function decide(): WallSettings {
+  const reason = reasonForNone();
+  if (reason === null) return { read_paths: [ROOT, ...hiddenInstallations()] };
+  if (process.env["TEN_TEST_REQUIRE_ALL"] === "1") throw new Error(`No walls here: ${reason}`);
+  if (defaultIsolation(process.platform) !== "process") console.warn(`without walls: ${reason}`);
+  return { isolation: "process" };
+}
+
+function reasonForNone(): string | null {
+  if (process.platform !== "linux") return "they need Linux";
+  if (findCompiler(process.arch as LauncherArch) === null) {
+    return "their launcher needs a C compiler: apt-get install gcc libc6-dev";
+  }
+  const user = process.getuid?.() === 0 ? [] : ["--user", "--map-current-user"];
+  const { exitCode } = Bun.spawnSync(["unshare", ...user, "--mount", "--pid", "--fork", "true"]);
+  return exitCode === 0 ? null : "this user can't make namespaces";
+}
+
+/** Programs may be installed in what walls hide, such as a home directory. */
+function hiddenInstallations(): readonly string[] {
+  const found = PROGRAMS.map((name) => Bun.which(name)).filter((path) => path !== null);
+  const places = [...found, ...[...found, process.execPath].map((path) => realpathSync(path))];
+  return [...new Set(places.filter(isHidden).map(installationOf))];
+}
