@@ -126,10 +126,10 @@ function openLogs({ config, report }: DaemonOptions): Promise<LogHub> {
 
 /** What the launches of an earlier server claim of the firewall. */
 function claimsOf({ instances, userIds }: Store, { config }: DaemonOptions): readonly Claim[] {
-  return instances.list().flatMap(({ child, ref }) => {
-    if (child === null) return [];
+  return instances.list().flatMap(({ child, other, ref }) => {
     const { allowMetadata = false } = config.services.get(ref.service) ?? {};
-    return [{ port: child.port, owner: userIds.find(ref), allowMetadata }];
+    const ports = [child, other].flatMap((record) => record?.port ?? []);
+    return ports.map((port) => ({ port, owner: userIds.find(ref), allowMetadata }));
   });
 }
 

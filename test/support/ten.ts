@@ -1,6 +1,6 @@
 // The compiled server under test: starts it in a directory of its own, talks to it, ends it and all it started.
 import type { Subprocess } from "bun";
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { InstanceAnswer } from "../../src/control/wire-instances.ts";
 import { removeFirewall } from "../../src/platform/firewall.ts";
@@ -200,8 +200,7 @@ export class Ten implements AsyncDisposable {
     await this.#end("SIGTERM");
     // After a SIGKILL nobody but the mark in their environment knows the tenants.
     await bunSpawner.sweep((mark) => mark.startsWith(`${this.dataDir}/`));
-    await removeGroups(this.dataDir);
-    if (this.#wasKilled) removeFirewall(this.dataDir);
+    if (this.#wasKilled) await removeRemains(this.dataDir);
     this.#place.remove();
   }
 
@@ -210,7 +209,10 @@ export class Ten implements AsyncDisposable {
     if (server === null) return 0;
     this.#server = null;
     server.kill(signal);
-    const impatience = setTimeout(() => server.kill("SIGKILL"), STOP_PATIENCE_MS);
+    const impatience = setTimeout(() => {
+      this.#wasKilled = true;
+      server.kill("SIGKILL");
+    }, STOP_PATIENCE_MS);
     const exitCode = await server.exited;
     clearTimeout(impatience);
     return exitCode;
@@ -241,9 +243,11 @@ export class Ten implements AsyncDisposable {
   }
 }
 
-/** Ends what no mark told of, and removes the groups that a killed server has left. */
-async function removeGroups(dataDir: string): Promise<void> {
+/** Ends what no mark told of, and removes the groups and the firewall that a killed server has left. */
+async function removeRemains(dataDir: string): Promise<void> {
+  if (!existsSync(dataDir)) return;
   const groups = new ControlGroups({ dataDir });
   await groups.sweep([]);
   groups.close();
+  removeFirewall(dataDir);
 }
