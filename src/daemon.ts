@@ -13,8 +13,8 @@ import { Ports } from "./platform/ports.ts";
 import { bunSpawner } from "./platform/spawner.ts";
 import { openProxy, type Proxy as PublicProxy } from "./proxy/listener.ts";
 import { openStore, type Store } from "./store/database.ts";
-import type { World } from "./supervisor/actor.ts";
 import { Deployer } from "./supervisor/deploys.ts";
+import { Inheritance } from "./supervisor/estate.ts";
 import { Launcher } from "./supervisor/launcher.ts";
 import { Operator } from "./supervisor/operator.ts";
 import { socketProber } from "./supervisor/probe.ts";
@@ -23,6 +23,7 @@ import { StorageGauge } from "./supervisor/storage-gauge.ts";
 import { StorageWatch } from "./supervisor/storage-watch.ts";
 import { Supervisor } from "./supervisor/supervisor.ts";
 import { takeOver } from "./supervisor/takeover.ts";
+import type { World } from "./supervisor/world.ts";
 import { Statistics } from "./telemetry/statistics.ts";
 import { type LogHub, openLogHub } from "./telemetry/log-hub.ts";
 
@@ -67,7 +68,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   });
   // Whatever fails below, no tenant is left without a server.
   opening.defer(() => supervisor.close());
-  await takeOver(supervisor, bunSpawner);
+  await takeOver(supervisor, { spawner: bunSpawner, inheritance: new Inheritance() });
   firewall?.forgetInherited();
   const address = { port: options.listen.port };
   const operator = new Operator(supervisor);

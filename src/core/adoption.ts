@@ -44,3 +44,38 @@ function resumed(
   const deadline = now + service.startupTimeoutMs;
   return { kind: "starting", ...begun, deadline, finding: null };
 }
+
+/** What a server that lives knows of an instance beyond its row, and tells the one that follows. */
+export interface Memory {
+  readonly restarts: number;
+  /** Since each of the crashes that still count, oldest first. */
+  readonly crashAgesMs: readonly number[];
+  /** Null: it does not back off. */
+  readonly backOff: {
+    readonly leftMs: number;
+    readonly reason: string;
+    readonly ready: boolean;
+  } | null;
+}
+
+export function bequeath({ state, restarts, crashes }: Instance, now: number): Memory {
+  const { kind } = state;
+  const backOff =
+    kind === "waiting"
+      ? { leftMs: state.deadline - now, reason: state.reason, ready: state.ready }
+      : null;
+  return { restarts, crashAgesMs: crashes.map((at) => now - at), backOff };
+}
+
+/** An instance as it was found, with what the earlier server remembers of it. */
+export function inherit(
+  instance: Instance,
+  { restarts, crashAgesMs, backOff }: Memory,
+  now: number,
+): Instance {
+  const crashes = crashAgesMs.map((ageMs) => now - ageMs);
+  const remembered = { ...instance, restarts, crashes };
+  if (backOff === null || instance.state.kind !== "asleep") return remembered;
+  const { leftMs, reason, ready } = backOff;
+  return { ...remembered, state: { kind: "waiting", deadline: now + leftMs, reason, ready } };
+}

@@ -1,5 +1,5 @@
 // One instance in motion: events in, effects out. Nothing else changes its state.
-import { ADOPTED, adopt } from "../core/adoption.ts";
+import { ADOPTED, adopt, inherit } from "../core/adoption.ts";
 import { unreachable } from "../core/assert.ts";
 import type { Endpoint } from "../core/endpoint.ts";
 import {
@@ -19,39 +19,19 @@ import { nextDeadline, step } from "../core/lifecycle.ts";
 import type { InstanceRef } from "../core/ref.ts";
 import { restoreState } from "../core/report.ts";
 import type { Service } from "../core/service.ts";
-import type { Clock } from "../platform/clock.ts";
-import type { DomainTable } from "../store/domains.ts";
-import type { InstanceRow, InstanceTable } from "../store/instances.ts";
-import type { Statistics } from "../telemetry/statistics.ts";
+import type { InstanceRow } from "../store/instances.ts";
 import { Alarm } from "./alarm.ts";
+import type { Legacy } from "./estate.ts";
 import type { Lease, Patience } from "./gateway.ts";
 import { InstanceJournal } from "./journal.ts";
 import type { Launched } from "./launcher.ts";
 import { TrafficMeter } from "./lease.ts";
-import { InstanceProcesses, type ProcessWorld } from "./process.ts";
+import { InstanceProcesses } from "./process.ts";
 import { InstanceRecord } from "./record.ts";
-import type { StartQueue, Startable } from "./start-queue.ts";
-import type { StorageWatch } from "./storage-watch.ts";
-import { refusalError, replaceError, Waiters } from "./waiters.ts";
+import type { Startable } from "./start-queue.ts";
+import { handOverError, refusalError, replaceError, Waiters } from "./waiters.ts";
 import { type InstancePredicate, Watchers } from "./watchers.ts";
-
-/** What an instance acts on. */
-export interface World extends ProcessWorld {
-  readonly clock: Clock;
-  readonly random: () => number;
-  readonly queue: StartQueue;
-  readonly table: InstanceTable;
-  readonly domains: DomainTable;
-  readonly statistics: Statistics;
-  readonly storage: StorageWatch;
-}
-
-/** What an earlier server has left of an instance; null: nothing that lives. */
-export interface Adoption {
-  readonly row: InstanceRow;
-  readonly child: Launched | null;
-  readonly other: Launched | null;
-}
+import type { Adoption, World } from "./world.ts";
 
 export class InstanceActor implements Startable {
   readonly ref: InstanceRef;
@@ -67,6 +47,8 @@ export class InstanceActor implements Startable {
   /** Who sent the request that wakes it. */
   #requester: string | null = null;
   readonly #alarm: Alarm;
+  /** Hears of the traffic that is left, once another server goes on with the instance. */
+  #heir: (() => void) | null = null;
 
   constructor(row: InstanceRow, service: Service, world: World) {
     const { ref } = row;
@@ -180,6 +162,21 @@ export class InstanceActor implements Startable {
     this.#rearm();
   }
 
+  /** Goes on where the earlier server left off. */
+  inherit(legacy: Legacy): void {
+    this.journal.inherit(legacy);
+    this.#enter(inherit(this.#instance, legacy, this.facts.now));
+    this.#rearm();
+  }
+
+  /** Another server goes on with it: from now on this one does nothing but count the leases that are left. */
+  handOver(onTraffic: () => void): void {
+    this.#heir = onTraffic;
+    this.#alarm.cancel();
+    this.#processes.abandon();
+    this.#waiters.close(handOverError(this.ref));
+  }
+
   /** The server stops: the process ends, what is wanted stays as it is. */
   retire(): Promise<void> {
     this.#record.freeze();
@@ -217,6 +214,7 @@ export class InstanceActor implements Startable {
 
   /** The only way in. Never awaits, so events cannot interleave and no lock is needed. */
   send(event: Event): void {
+    if (this.#heir !== null) return;
     this.#events.push(event);
     // Performing an effect may send another event: the outermost call goes on with it.
     if (this.#events.length > 1) return;
@@ -286,7 +284,8 @@ export class InstanceActor implements Startable {
 
   #trafficChanged(): void {
     const { state, other } = this.#instance;
-    if (state.kind === "draining" || other?.kind === "draining") this.send({ kind: "tick" });
+    if (this.#heir !== null) this.#heir();
+    else if (state.kind === "draining" || other?.kind === "draining") this.send({ kind: "tick" });
     else if (state.kind === "running" && this.#meter.open === 0) {
       this.#rearm();
       this.#world.queue.advance();

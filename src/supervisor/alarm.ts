@@ -21,4 +21,9 @@ export class Alarm {
     });
     this.#set = { at, cancel };
   }
+
+  cancel(): void {
+    this.#set?.cancel();
+    this.#set = null;
+  }
 }

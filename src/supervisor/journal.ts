@@ -26,6 +26,7 @@ export class InstanceJournal {
   readonly #statistics: Statistics;
   #kind: InstanceState["kind"] = "asleep";
   #wake: Phases | null = null;
+  #earlierWake: WakeRecord | null = null;
   #exit: { at: number; reason: string } | null = null;
 
   constructor({ clock, statistics }: { clock: Clock; statistics: Statistics }) {
@@ -46,6 +47,12 @@ export class InstanceJournal {
     } else if (state.kind === "running" && isNew) this.#succeed(now);
   }
 
+  /** The story so far, from an earlier server. */
+  inherit({ lastWake, lastExit }: Pick<InstanceJournal, "lastWake" | "lastExit">): void {
+    this.#earlierWake = lastWake;
+    this.#exit = lastExit;
+  }
+
   exited(reason: string): void {
     this.#exit = { at: this.#clock.wall(), reason };
   }
@@ -55,7 +62,7 @@ export class InstanceJournal {
   }
 
   get lastWake(): WakeRecord | null {
-    if (this.#wake === null) return null;
+    if (this.#wake === null) return this.#earlierWake;
     const { at, by, queuedAt, startedAt, launchedAt, readyAt } = this.#wake;
     return {
       at,

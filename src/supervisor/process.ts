@@ -88,6 +88,7 @@ export class InstanceProcesses {
     this.#processes.set(launch, { launched, endpoint, service: service() });
     const { child } = launched;
     void child.exited.then((exit) => {
+      if (this.of(launch) !== launched) return;
       const leaves = isLeaving(instance(), launch);
       journal.exited(describeExit(exit));
       send({ kind: "exited", launch, exit });
@@ -96,6 +97,11 @@ export class InstanceProcesses {
         logs.note(ref, `ten: the process ${describeExit(exit)}`);
     });
     void child.gone.then(() => this.#bury(launched, launch));
+  }
+
+  /** Another server follows and ends them. */
+  abandon(): void {
+    this.#processes.clear();
   }
 
   signal(launch: number, signal: NodeJS.Signals): void {
@@ -135,6 +141,7 @@ export class InstanceProcesses {
   }
 
   async #bury(launched: Launched, launch: number): Promise<void> {
+    if (this.of(launch) !== launched) return;
     const { instance, launcher, ref, report, send, service } = this.#parts;
     launcher.retire(launched);
     this.#processes.delete(launch);

@@ -10,9 +10,11 @@ import {
 } from "../core/routing.ts";
 import type { Config, NamedTarget, Service } from "../core/service.ts";
 import type { InstanceRow } from "../store/instances.ts";
-import { InstanceActor, type World } from "./actor.ts";
+import { InstanceActor } from "./actor.ts";
 import { Domains } from "./domains.ts";
+import { collectEstate, type Estate } from "./estate.ts";
 import type { Gateway, Lease, Patience } from "./gateway.ts";
+import type { World } from "./world.ts";
 
 export const WEIGHT_DEFAULT = 100;
 
@@ -132,6 +134,16 @@ export class Supervisor implements Gateway {
     this.world.launcher.forget(actor.ref);
     this.world.statistics.forget(actor.ref);
     this.world.storage.forget(actor.ref);
+  }
+
+  /**
+   * Another server goes on with every instance: from now on nothing is started, stopped or written here. What waits is refused.
+   * @param onTraffic hears whenever one of the leases that are left has ended or become a tunnel
+   */
+  handOver(onTraffic: (actor: InstanceActor) => void): Estate {
+    const estate = collectEstate(this.actors());
+    for (const actor of this.actors()) actor.handOver(() => onTraffic(actor));
+    return estate;
   }
 
   /** Stops every instance; resolves when nothing of them is left. */

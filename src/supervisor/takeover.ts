@@ -4,15 +4,24 @@ import type { InstanceRef } from "../core/ref.ts";
 import type { Spawner } from "../platform/spawner.ts";
 import type { ChildRecord, InstanceRow } from "../store/instances.ts";
 import type { InstanceActor } from "./actor.ts";
+import type { Inheritance } from "./estate.ts";
 import type { Launched } from "./launcher.ts";
 import { isOwn } from "./process.ts";
 import type { Supervisor } from "./supervisor.ts";
 
+export interface Sources {
+  readonly spawner: Spawner;
+  readonly inheritance: Inheritance;
+}
+
 /** Resolves when every recorded process is either supervised or gone; its starts go on by themselves. */
-export async function takeOver(supervisor: Supervisor, spawner: Spawner): Promise<void> {
+export async function takeOver(
+  supervisor: Supervisor,
+  { spawner, inheritance }: Sources,
+): Promise<void> {
   const { table } = supervisor.world;
   const rows = table.list();
-  const adopted = await Promise.all(rows.map((row) => resume(supervisor, row)));
+  const adopted = await Promise.all(rows.map((row) => resume(supervisor, row, inheritance)));
   await sweep(supervisor, spawner);
   for (const actor of adopted) if (actor !== null) startAgain(actor);
   for (const ref of supervisor.config.instances) startListed(supervisor, ref);
@@ -24,7 +33,11 @@ interface Resumed {
 }
 
 /** Null: its service is no longer configured, so nobody may run it; its row and its data stay. */
-async function resume(supervisor: Supervisor, row: InstanceRow): Promise<Resumed | null> {
+async function resume(
+  supervisor: Supervisor,
+  row: InstanceRow,
+  inheritance: Inheritance,
+): Promise<Resumed | null> {
   const service = supervisor.config.services.get(row.ref.service);
   if (service === undefined) return null;
   const actor = supervisor.admit(row, service);
@@ -37,6 +50,7 @@ async function resume(supervisor: Supervisor, row: InstanceRow): Promise<Resumed
   else if (row.child !== null || row.other !== null) {
     table.setChildren(row.ref, { child: null, other: null });
   }
+  inheritance.pass(actor);
   return { actor, row };
 }
 
@@ -66,9 +80,11 @@ async function sweep(supervisor: Supervisor, spawner: Spawner): Promise<void> {
   await launcher.sweepGroups(kept);
 }
 
+const UNDER_WAY: ReadonlySet<string> = new Set(["running", "starting", "waiting"]);
+
 function startAgain({ actor, row }: Resumed): void {
   const { kind } = actor.instance.state;
-  if (row.wanted !== "running" || kind === "running" || kind === "starting") return;
+  if (row.wanted !== "running" || UNDER_WAY.has(kind)) return;
   if (actor.service.idleTimeoutMs === 0) actor.send({ kind: "wake", cause: "boot" });
 }
 

@@ -9,6 +9,7 @@ export const WAITERS_MAX = 1000;
 
 export class Waiters {
   readonly #waiting = new Set<PromiseWithResolvers<Lease>>();
+  #closed: TenError | null = null;
 
   get size(): number {
     return this.#waiting.size;
@@ -16,6 +17,7 @@ export class Waiters {
 
   /** Joins the queue; rejects with QUEUE_FULL beyond its bound, with the signal's reason when it aborts. */
   join(signal: AbortSignal | null): Promise<Lease> {
+    if (this.#closed !== null) return Promise.reject(this.#closed);
     if (this.#waiting.size >= WAITERS_MAX) {
       const full = new TenError("QUEUE_FULL", "Cannot wait: too many requests already do", {
         retryAfterMs: 1000,
@@ -36,6 +38,12 @@ export class Waiters {
     for (const waiter of this.#takeAll()) waiter.reject(error);
   }
 
+  /** Nobody need wait any more: all are refused, and whoever comes. */
+  close(error: TenError): void {
+    this.#closed = error;
+    this.refuse(error);
+  }
+
   #leave(waiter: PromiseWithResolvers<Lease>, reason: unknown): void {
     if (this.#waiting.delete(waiter)) waiter.reject(reason);
   }
@@ -51,6 +59,12 @@ export class Waiters {
 export function refusalError(ref: InstanceRef, { code, reason, retryAfterMs }: Refusal): TenError {
   const message = messageFor(ref, { verb: code === "START_FAILED" ? "start" : "use", reason });
   return new TenError(code, message, retryAfterMs === null ? {} : { retryAfterMs });
+}
+
+/** What those are told who still ask a server that another one follows. */
+export function handOverError(ref: InstanceRef): TenError {
+  const message = messageFor(ref, { verb: "use", reason: "another server takes over" });
+  return new TenError("INSTANCE_UNAVAILABLE", message, { retryAfterMs: 1000 });
 }
 
 /** What the operator who waits for a successor is told. */

@@ -12,6 +12,7 @@ import type { Child, Spawner } from "../../src/platform/spawner.ts";
 import { openStore } from "../../src/store/database.ts";
 import type { InstanceActor } from "../../src/supervisor/actor.ts";
 import { Deployer } from "../../src/supervisor/deploys.ts";
+import { Inheritance } from "../../src/supervisor/estate.ts";
 import { Launcher } from "../../src/supervisor/launcher.ts";
 import { Operator } from "../../src/supervisor/operator.ts";
 import type { ProbeRequest } from "../../src/supervisor/probe.ts";
@@ -58,8 +59,11 @@ export class FakeChild implements Child {
     if (this.obedient || signal === "SIGKILL") this.end({ kind: "signal", signal });
   }
 
+  isLiving = true;
+
   /** The main process ends, and nothing is left. */
   end(exit: Exit): void {
+    this.isLiving = false;
     this.#exited.resolve(exit);
     this.#gone.resolve();
   }
@@ -129,6 +133,8 @@ export interface FakeWorldOptions {
   readonly instances?: readonly InstanceRef[];
   /** Of an earlier world, whose server is gone. */
   readonly dataDir?: string;
+  /** What an earlier server handed over. */
+  readonly estate?: unknown;
 }
 
 export type FakeWorld = ReturnType<typeof openFakeWorld>;
@@ -138,6 +144,7 @@ export function openFakeWorld({
   settings,
   instances = [],
   dataDir,
+  estate,
 }: FakeWorldOptions = {}) {
   const clock = new FakeClock();
   const spawner = new FakeSpawner();
@@ -199,6 +206,7 @@ export function openFakeWorld({
   return {
     clock,
     spawner,
+    inheritance: new Inheritance(estate),
     logs,
     store,
     probes,

@@ -122,7 +122,7 @@ describe("a server that is killed while a process is replaced", () => {
   async function nextServer(first: FakeWorld): Promise<FakeWorld> {
     const next = openWorld({ dataDir: first.dataDir });
     for (const child of first.spawned) next.spawner.living.set(child.ref.pid, child);
-    await takeOver(next.supervisor, next.spawner);
+    await takeOver(next.supervisor, next);
     await next.settle();
     return next;
   }
@@ -163,7 +163,7 @@ describe("a server that is killed while a process is replaced", () => {
     expect(open?.launch).toBeDefined();
     const next = openWorld({ services, dataDir: world.dataDir });
     next.spawner.living.set(100, childOf(world, 0));
-    await takeOver(next.supervisor, next.spawner);
+    await takeOver(next.supervisor, next);
     await next.ready();
     expect(next.operator.view(ALICE).state).toBe("running");
     expect(next.spawned).toHaveLength(1);
@@ -177,7 +177,7 @@ describe("a server that is killed while a process is replaced", () => {
     const next = openWorld({ dataDir: world.dataDir });
     const stubborn = childOf(world, 0);
     next.spawner.living.set(100, stubborn);
-    await takeOver(next.supervisor, next.spawner);
+    await takeOver(next.supervisor, next);
     expect(next.operator.view(ALICE).state).toBe("stopping");
     stubborn.end({ kind: "unknown" });
     await next.settle();

@@ -332,7 +332,7 @@ describe("taking over", () => {
     const { dataDir, child } = await crashedWorld();
     const next = openWorld({ dataDir });
     next.spawner.living.set(child.ref.pid, child);
-    await takeOver(next.supervisor, next.spawner);
+    await takeOver(next.supervisor, next);
     expect(next.operator.view(ALICE)).toMatchObject({
       state: "running",
       health: "unknown",
@@ -355,7 +355,7 @@ describe("taking over", () => {
       .add(`${dataDir}/notes/alice#1`)
       .add(`${dataDir}/notes/gone#0`)
       .add("/elsewhere");
-    await takeOver(next.supervisor, next.spawner);
+    await takeOver(next.supervisor, next);
     expect(next.operator.view(ALICE).state).toBe("asleep");
     expect([...next.spawner.strays]).toEqual(["/elsewhere"]);
     expect(next.store.instances.list()[0]?.child).toBeNull();
@@ -366,7 +366,7 @@ describe("taking over", () => {
     const next = openWorld({ dataDir });
     next.spawner.living.set(child.ref.pid, child);
     next.probes.answer = () => ({ kind: "unready", reason: "nothing listens" });
-    await takeOver(next.supervisor, next.spawner);
+    await takeOver(next.supervisor, next);
     expect(next.operator.view(ALICE).state).toBe("asleep");
   });
 
@@ -375,7 +375,7 @@ describe("taking over", () => {
     const next = openWorld({ dataDir });
     child.listens = false;
     next.spawner.living.set(child.ref.pid, child);
-    await takeOver(next.supervisor, next.spawner);
+    await takeOver(next.supervisor, next);
     expect(next.operator.view(ALICE).state).toBe("asleep");
   });
 
@@ -393,7 +393,7 @@ describe("taking over", () => {
       { service: "notes", id: "bob" },
     ];
     const next = openWorld({ services, instances, dataDir: first.dataDir });
-    await takeOver(next.supervisor, next.spawner);
+    await takeOver(next.supervisor, next);
     await next.ready();
     const states = next.operator.list().map(({ ref, state }) => `${ref.id} ${state}`);
     expect(states).toEqual(["alice running", "bob stopped", "listed running"]);
@@ -402,7 +402,7 @@ describe("taking over", () => {
   test("an instance of a service that is no longer configured is kept but not run", async () => {
     const { dataDir } = await crashedWorld();
     const next = openWorld({ dataDir, services: [{ name: "other" }] });
-    await takeOver(next.supervisor, next.spawner);
+    await takeOver(next.supervisor, next);
     expect(next.operator.list()).toEqual([]);
     expect(next.store.instances.list()).toHaveLength(1);
   });

@@ -1,0 +1,59 @@
+// Tells the service manager how the server is, by the protocol of sd_notify(3): a datagram to the Unix socket that
+// NOTIFY_SOCKET names, which Bun has no name for.
+import { dlopen, ptr } from "bun:ffi";
+import { libcPath } from "./libc.ts";
+
+const AF_UNIX = 1;
+const SOCK_DGRAM_CLOEXEC = 2 | 0o2000000;
+/** Of `struct sockaddr_un`, whose path follows two bytes of family. */
+const PATH_BYTES_MAX = 108;
+
+export type Notify = (state: Readonly<Record<string, string>>) => void;
+
+/** Sends `READY=1` and the like; does nothing where no manager listens. What fails is no matter: it would only be told late. */
+export function openNotify(env: Readonly<Record<string, string | undefined>>): Notify {
+  const path = env["NOTIFY_SOCKET"] ?? "";
+  const address = renderAddress(path);
+  if (address === null) return () => undefined;
+  const libc = openLibc();
+  if (libc === null) return () => undefined;
+  return (state) => {
+    const lines = Object.entries(state).map(([name, value]) => `${name}=${value}`);
+    const text = Buffer.from(lines.join("\n"));
+    const fd = libc.socket(AF_UNIX, SOCK_DGRAM_CLOEXEC, 0);
+    if (fd < 0) return;
+    libc.sendto(fd, ptr(text), text.length, 0, ptr(address), address.length);
+    libc.close(fd);
+  };
+}
+
+/** Since the machine started, in microseconds, as RELOADING=1 wants it: `systemctl` tells by it which reload an answer is for. */
+export function monotonicMicroseconds(): string {
+  return String(process.hrtime.bigint() / 1000n);
+}
+
+/** Null: none, or not one for Unix sockets. An abstract name begins with @, and with NUL on the wire. */
+function renderAddress(path: string): Buffer | null {
+  if (process.platform !== "linux" || !/^[/@]./.test(path)) return null;
+  const name = Buffer.from(path);
+  if (name.length > PATH_BYTES_MAX) return null;
+  if (path.startsWith("@")) name[0] = 0;
+  const address = Buffer.alloc(2 + name.length + (path.startsWith("@") ? 0 : 1));
+  address.writeUInt16LE(AF_UNIX, 0);
+  name.copy(address, 2);
+  return address;
+}
+
+function openLibc() {
+  const path = libcPath();
+  if (path === null) return null;
+  try {
+    return dlopen(path, {
+      socket: { args: ["i32", "i32", "i32"], returns: "i32" },
+      sendto: { args: ["i32", "ptr", "u64", "i32", "ptr", "u32"], returns: "i64" },
+      close: { args: ["i32"], returns: "i32" },
+    }).symbols;
+  } catch {
+    return null;
+  }
+}
