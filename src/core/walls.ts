@@ -23,6 +23,8 @@ export interface Walls {
   readonly tmpDir: string;
   /** The only port that may be bound. */
   readonly port: number;
+  /** With a private network, the socket that leads to the port; null: it has the host's network. */
+  readonly entry: string | null;
   readonly hostname: string;
   readonly cwd: string;
 }
@@ -71,6 +73,7 @@ export function renderWalls(walls: Walls, argv: readonly string[]): readonly str
     ...walls.write.flatMap((path) => ["--write", path]),
     ...(socketDir === null ? [] : ["--socket-dir", `${socketDir.outside}:${socketDir.inside}`]),
     ...["--tmp", walls.tmpDir, "--bind-port", String(walls.port)],
+    ...(walls.entry === null ? [] : ["--private-net", "--forward", `${walls.entry}:${walls.port}`]),
     ...["--hostname", walls.hostname, "--chdir", walls.cwd, "--", ...argv],
   ];
 }

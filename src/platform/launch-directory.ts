@@ -21,6 +21,8 @@ export interface LaunchPaths {
   readonly socketsDir: string;
   /** The application's socket, once the server has seen that it is one. */
   readonly socket: string;
+  /** The launcher's socket, where it forwards into a private network. */
+  readonly entry: string;
 }
 
 export class LaunchDirectories {
@@ -41,6 +43,7 @@ export class LaunchDirectories {
       tmpDir: `${top}/tmp`,
       socketsDir: `${top}/sockets`,
       socket: `${top}/socket`,
+      entry: `${top}/entry`,
     };
   }
 

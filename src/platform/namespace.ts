@@ -7,12 +7,15 @@ import {
   realpathSync,
   renameSync,
   rmSync,
+  statSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { TenError } from "../core/errors.ts";
+import type { Endpoint } from "../core/endpoint.ts";
 import type { ChildRef } from "../core/instance.ts";
 import { type LaunchPlan, socketPathOf } from "../core/launch-plan.ts";
 import { formatRef, type InstanceRef } from "../core/ref.ts";
+import type { Network, Service } from "../core/service.ts";
 import {
   installationOf,
   isVisible,
@@ -39,8 +42,8 @@ export interface NamespaceParts {
   readonly installLauncher: () => string | null;
 }
 
-/** The launcher's own process, and the init of the namespaces. */
-const HELPERS = 2;
+/** The launcher's own process, and the init of the namespaces; with a private network also the forwarder. */
+const HELPERS = { host: 2, private: 3 } as const;
 
 type Paths = Pick<Walls, "dataDir" | "read" | "write">;
 
@@ -59,8 +62,11 @@ export class NamespaceLevel implements Level {
     for (const path of service.writePaths) makeMissing(path, owner);
     const paths = this.#pathsOf(placement, plan);
     checkVisible(placement, { program: plan.argv[0] ?? "", paths });
-    const group = this.#parts.groups.open(placement, HELPERS);
-    const { statusFile, socketsDir, tmpDir } = this.#prepare(placement, { plan, owner });
+    const cwd = realpathSync(plan.cwd);
+    if (owner !== null) checkEntry(ref, { cwd, user: owner });
+    const network = networkOf(service);
+    const group = this.#parts.groups.open(placement, HELPERS[network]);
+    const { entry, statusFile, socketsDir, tmpDir } = this.#prepare(placement, { plan, owner });
     const inside = dirname(plan.socketPath);
     const isMounted = this.#socketDir(placement) === socketsDir;
     const walls: Walls = {
@@ -68,10 +74,11 @@ export class NamespaceLevel implements Level {
       statusFile,
       tmpDir,
       port,
+      entry: network === "private" ? entry : null,
       identity: owner === null ? { kind: "rootless" } : { kind: "user", id: owner },
       socketDir: isMounted ? { outside: socketsDir, inside } : null,
       hostname: ref.id,
-      cwd: realpathSync(plan.cwd),
+      cwd,
     };
     return {
       ...this.#enclosure(placement, group),
@@ -83,6 +90,8 @@ export class NamespaceLevel implements Level {
   recover(placement: Placement, child: ChildRef): Enclosure | null {
     const { groups, launches, userIdOf } = this.#parts;
     if (launches.levelOf(placement, child) !== "namespace") return null;
+    const network = existsSync(launches.paths(placement).entry) ? "private" : "host";
+    if (network !== networkOf(placement.service)) return null;
     return {
       ...this.#enclosure(placement, groups.find(placement)),
       owner: isRoot() ? userIdOf(placement.ref) : null,
@@ -135,11 +144,14 @@ export class NamespaceLevel implements Level {
 
   #enclosure(placement: Placement, group: ControlGroup): Enclosure {
     const { launches } = this.#parts;
-    const { socket, statusFile } = launches.paths(placement);
+    const { entry, socket, statusFile } = launches.paths(placement);
+    const isPrivate = networkOf(placement.service) === "private";
     const source = this.#socketSource(placement);
     return {
       socketPath: socket,
-      endpoints: hostEndpoints(placement.port, socket),
+      endpoints: isPrivate
+        ? [unixAt(entry), unixAt(socket)]
+        : hostEndpoints(placement.port, socket),
       owner: null,
       wrap: (argv) => argv,
       follow: (child) => followLauncher(child, { statusFile, group }),
@@ -169,6 +181,24 @@ export function linkSocket(source: string, target: string): void {
   linkSync(source, made);
   if (lstatSync(made).isSocket()) renameSync(made, target);
   else rmSync(made);
+}
+
+function networkOf({ network }: Service): Network {
+  return network ?? "host";
+}
+
+function unixAt(path: string): Endpoint {
+  return { kind: "unix", path };
+}
+
+/** An application starts in its working directory, as another user than the one whose that mostly is. */
+function checkEntry(ref: InstanceRef, { cwd, user }: { cwd: string; user: number }): void {
+  const { mode, uid } = statSync(cwd);
+  if ((mode & (uid === user ? 0o100 : 0o001)) !== 0) return;
+  throw new TenError(
+    "START_FAILED",
+    `Cannot start "${formatRef(ref)}": its user ${user} may not enter workdir ${cwd}; chmod -R o+rX ${cwd}`,
+  );
 }
 
 function checkVisible(

@@ -18,6 +18,7 @@ const walls: Walls = {
   socketDir: { outside: "/data/.walls/notes/alice/sockets", inside: "/tmp/tenement" },
   tmpDir: "/data/.walls/notes/alice/tmp",
   port: 30_000,
+  entry: null,
   hostname: "alice",
   cwd: "/srv/app",
 };
@@ -35,6 +36,12 @@ describe("the launcher's command line", () => {
         "--tmp /data/.walls/notes/alice/tmp --bind-port 30000 --hostname alice --chdir /srv/app " +
         "-- /usr/bin/python3 --read /x",
     );
+  });
+
+  test("has a network of its own where that is asked for, and a way in", () => {
+    const argv = renderWalls({ ...walls, entry: "/data/.walls/notes/alice/entry" }, ["app"]);
+    expect(argv).toContain("--private-net");
+    expect(valuesOf(argv, "--forward")).toEqual(["/data/.walls/notes/alice/entry:30000"]);
   });
 
   test("of an ordinary user's server names no other user", () => {
