@@ -17,6 +17,7 @@ import { Deployer } from "./supervisor/deploys.ts";
 import { Inheritance } from "./supervisor/estate.ts";
 import { Launcher } from "./supervisor/launcher.ts";
 import { Operator } from "./supervisor/operator.ts";
+import { Reloader } from "./supervisor/reloader.ts";
 import { socketProber } from "./supervisor/probe.ts";
 import { StartQueue } from "./supervisor/start-queue.ts";
 import { StorageGauge } from "./supervisor/storage-gauge.ts";
@@ -29,6 +30,8 @@ import { type LogHub, openLogHub } from "./telemetry/log-hub.ts";
 
 export interface DaemonOptions {
   readonly config: Config;
+  /** Reads the configuration anew; rejects with CONFIG_INVALID. */
+  readonly loadConfig: () => Promise<Config>;
   /** Lower case, without a trailing dot. */
   readonly domain: string;
   /** Addresses to listen on, all at the same port; port 0 chooses one. */
@@ -72,10 +75,15 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   firewall?.forgetInherited();
   const address = { port: options.listen.port };
   const operator = new Operator(supervisor);
+  const reloader = new Reloader({ supervisor, load: options.loadConfig });
+  reloader.onSettings(({ logRetentionMs, logMaxBytes }) =>
+    logs.limit({ retentionMs: logRetentionMs, maxBytes: logMaxBytes }),
+  );
   const control = openControl({
     administration: operator,
     deploys: new Deployer(supervisor, operator),
     domains: supervisor.domains,
+    reloader,
     logs,
     tokens: store.tokens,
     audit: store.audit,
@@ -89,6 +97,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   opening.defer(() => control.close());
   const proxy = await openFront(options, { supervisor, control });
   address.port = proxy.port;
+  reloader.onSettings(({ trustedProxies }) => proxy.trust(trustedProxies));
   const resources = opening.move();
   let closing: Promise<void> | null = null;
   return {
@@ -183,14 +192,14 @@ function openSupervisor(
 }
 
 function openFront(
-  { config, listen }: DaemonOptions,
+  { listen }: DaemonOptions,
   { supervisor, control }: { supervisor: Supervisor; control: ControlServer },
 ): Promise<PublicProxy> {
   return openProxy({
     gateway: supervisor,
     control: { kind: "unix", path: control.innerSocket },
     clock: systemClock,
-    trustedProxies: config.settings.trustedProxies,
+    trustedProxies: supervisor.config.settings.trustedProxies,
     observe: (exchange) => supervisor.world.statistics.request(exchange.ref, exchange),
     listen: { kind: "address", ...listen },
   });

@@ -12,6 +12,7 @@ const shell: Shell = {
     process.on("SIGINT", callback);
     process.on("SIGTERM", callback);
   },
+  onHangup: (callback) => void process.on("SIGHUP", callback),
 };
 
 // A reader such as `head` has seen enough.

@@ -16,6 +16,7 @@ const deploys = () => import("./deploys.ts");
 const ps = () => import("./ps.ts");
 const logs = () => import("./logs.ts");
 const env = () => import("./env.ts");
+const reload = () => import("./reload.ts");
 const why = () => import("./why.ts");
 const doctor = () => import("./doctor.ts");
 const tokens = () => import("./tokens.ts");
@@ -58,6 +59,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   entry("env set", "Set environment variables of an instance", pick(env, "envSet")),
   entry("env unset", "Unset environment variables of an instance", pick(env, "envUnset")),
   entry("env ls", "List environment variables of an instance", pick(env, "envLs")),
+  entry("reload", "Apply a changed configuration", pick(reload, "reload")),
   entry("why", "Tell why an instance is in the state it is in", pick(why, "why")),
   entry(
     "doctor",

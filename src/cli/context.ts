@@ -20,6 +20,8 @@ export interface Shell {
   complain(text: string): void;
   /** Calls back for each SIGINT or SIGTERM, in place of ending the program. */
   onSignal(callback: () => void): void;
+  /** Calls back for each SIGHUP, in place of ending the program. */
+  onHangup(callback: () => void): void;
 }
 
 export class Context {

@@ -1,6 +1,8 @@
 // ten serve: runs the server until it is told to stop.
 import { createServer } from "node:net";
 import { VERSION } from "../build-info.ts";
+import { Client } from "../control/client.ts";
+import { messageOf } from "../core/errors.ts";
 import { isLabel } from "../core/ref.ts";
 import type { Config } from "../core/service.ts";
 import type { Daemon } from "../daemon.ts";
@@ -12,7 +14,7 @@ import { parseInteger, usage } from "./parse.ts";
 export const serve = defineCommand({
   meta: {
     description:
-      "Runs the server. The first SIGTERM or Ctrl-C lets open requests end and stops every instance; a second one does not wait for requests.",
+      "Runs the server. The first SIGTERM or Ctrl-C lets open requests end and stops every instance; a second one does not wait for requests. SIGHUP reloads the configuration, as ten reload does.",
     examples: ["serve", "serve --domain example.com --port 80"],
   },
   args: {
@@ -91,8 +93,10 @@ interface Plan {
 async function runServer(plan: Plan, context: Context): Promise<void> {
   const { startDaemon } = await import("../daemon.ts");
   const report = await openReport();
-  const daemon = await startDaemon({ ...plan, version: VERSION, report });
+  const loadConfig = () => loadConfigOf(context);
+  const daemon = await startDaemon({ ...plan, loadConfig, version: VERSION, report });
   context.say(renderWelcome(plan.domain, daemon));
+  context.shell.onHangup(() => void reloadItself(daemon, context));
   await closeOnSignals(daemon, context);
 }
 
@@ -112,6 +116,17 @@ function renderWelcome(domain: string, { port, socketPath }: Daemon): string {
     `Instances are at http://ID.SERVICE.${domain}${suffix}`,
     `Control socket: ${socketPath}`,
   ].join("\n");
+}
+
+/** Does what `ten reload` does, and says here what came of it. */
+async function reloadItself({ socketPath }: Daemon, context: Context): Promise<void> {
+  const { renderReload } = await import("./reload.ts");
+  try {
+    const answer = await new Client({ kind: "unix", path: socketPath }).reload({ dryRun: false });
+    context.note(`Reloaded the configuration\n${renderReload(answer).trimEnd()}`);
+  } catch (thrown) {
+    context.note(`error: ${messageOf(thrown)}\nThe configuration in effect has not changed`);
+  }
 }
 
 /** The first signal lets open requests end; from the second on nothing waits for them. */

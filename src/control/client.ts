@@ -23,6 +23,7 @@ import type {
   WeightAnswer,
 } from "./wire-instances.ts";
 import type { LogAnswer, LogQueryFields } from "./wire-logs.ts";
+import type { ReloadAnswer } from "./wire-reload.ts";
 import type { AuditAnswer, NewTokenAnswer, TokenAnswer, TokenBody } from "./wire-tokens.ts";
 
 /** Where the server is. */
@@ -172,6 +173,11 @@ export class Client {
   async removeDomain({ host, target }: DomainBody): Promise<void> {
     const path = `/api/domains/${encodeURIComponent(host)}`;
     await this.#send(path, { method: "DELETE", query: { target } });
+  }
+
+  /** Throws CONFIG_INVALID with all that is wrong; then nothing has changed. */
+  reload(query: { dryRun: boolean }): Promise<ReloadAnswer> {
+    return this.#ask("/api/reload", { method: "POST", query: { dry_run: String(query.dryRun) } });
   }
 
   audit(query: { limit: string | undefined }): Promise<readonly AuditAnswer[]> {

@@ -5,6 +5,7 @@ import { addDomain, listDomains, removeDomain } from "./domains.ts";
 import { searchLogs, streamLogs } from "./logs.ts";
 import { answerHealth, answerPage } from "./page.ts";
 import { planOpenApi } from "./openapi.ts";
+import { reloadConfiguration } from "./reload.ts";
 import { EMPTY, json, type Route, route, text } from "./route.ts";
 import { INSTANCE_ROUTES } from "./routes-instances.ts";
 import { answerMetrics, answerTelemetry } from "./telemetry.ts";
@@ -13,6 +14,7 @@ import { anything } from "./wire.ts";
 import { deployAnswer, deployBody, rolloutBody, routeAnswer, routeBody } from "./wire-deploys.ts";
 import { domainAnswer, domainBody, domainQuery } from "./wire-domains.ts";
 import { logAnswer, logQuery } from "./wire-logs.ts";
+import { reloadAnswer, reloadQuery } from "./wire-reload.ts";
 import { telemetryAnswer, wellAnswer } from "./wire-telemetry.ts";
 import { auditAnswer, auditQuery, newTokenAnswer, tokenAnswer, tokenBody } from "./wire-tokens.ts";
 
@@ -100,6 +102,15 @@ export const ROUTES: readonly Route[] = [
       'Each event\'s data is a LogLine; an event called "dropped" says how many were left out: {"count": 3}',
     ),
     handle: streamLogs,
+  }),
+  route({
+    method: "POST",
+    path: "/api/reload",
+    summary: "Read the configuration anew and apply what has changed; what has not is left alone",
+    action: "reload",
+    query: reloadQuery,
+    answer: json(reloadAnswer),
+    handle: reloadConfiguration,
   }),
   route({
     method: "GET",

@@ -6,6 +6,7 @@ import type { TokenTable } from "../store/tokens.ts";
 import type { Administration } from "../supervisor/administration.ts";
 import type { Deploys } from "../supervisor/deploys.ts";
 import type { Domains } from "../supervisor/domains.ts";
+import type { Reloader } from "../supervisor/reloader.ts";
 import type { LogHub } from "../telemetry/log-hub.ts";
 import type { Statistics } from "../telemetry/statistics.ts";
 import type { EventStreams } from "./event-stream.ts";
@@ -14,6 +15,7 @@ export interface World {
   readonly administration: Administration;
   readonly deploys: Deploys;
   readonly domains: Domains;
+  readonly reloader: Pick<Reloader, "plan" | "reload">;
   readonly logs: LogHub;
   readonly tokens: TokenTable;
   readonly audit: AuditTable;

@@ -38,6 +38,7 @@ const TENANT_MAY = {
   audit: false,
   telemetry: false,
   openapi: false,
+  reload: false,
 } as const;
 
 export type Action = keyof typeof TENANT_MAY;

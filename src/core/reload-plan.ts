@@ -146,6 +146,10 @@ export function needsLaunch(before: Service, after: Service): boolean {
   return before !== after && compareServices({ before, after }).launch.length > 0;
 }
 
+export function isSameService(before: Service, after: Service): boolean {
+  return before === after || isEqual(before, after);
+}
+
 export function isEmptyPlan(plan: ReloadPlan): boolean {
   return Object.values(plan).every((list: readonly unknown[]) => list.length === 0);
 }

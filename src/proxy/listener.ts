@@ -46,6 +46,8 @@ export interface Proxy {
   serve(gateway: Gateway): void;
   /** Accepts no more. Every connection may have one more answer, which says that it is the last. Resolves when none is left. */
   retire(): Promise<void>;
+  /** Believes other addresses from the next connection on. */
+  trust(trustedProxies: readonly string[]): void;
   /** Serves a connection that was accepted elsewhere, such as one with TLS. */
   adopt(socket: Socket, protocol: "http" | "https"): void;
   /** Accepts no more, ends idle connections at once, and resolves when the open exchanges are done. */
@@ -72,7 +74,7 @@ export async function openProxy(options: ProxyOptions): Promise<Proxy> {
 class ListeningProxy implements Proxy {
   port = 0;
   readonly #context: ProxyContext;
-  readonly #isTrusted: TrustCheck;
+  #isTrusted: TrustCheck;
   readonly #servers: Server[] = [];
   #relay: Bound<Server> | null = null;
   readonly #connections = new Set<Connection>();
@@ -119,6 +121,10 @@ class ListeningProxy implements Proxy {
 
   retire(): Promise<void> {
     return this.#end("last");
+  }
+
+  trust(trustedProxies: readonly string[]): void {
+    this.#isTrusted = parseTrustedProxies(trustedProxies);
   }
 
   adopt(socket: Socket, protocol: "http" | "https"): void {

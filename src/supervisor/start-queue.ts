@@ -20,7 +20,7 @@ export interface StartLimits {
 const URGENT: ReadonlySet<Cause> = new Set(["request", "operator"]);
 
 export class StartQueue {
-  readonly #limits: StartLimits;
+  #limits: StartLimits;
   readonly #urgent = new Set<Startable>();
   readonly #patient = new Set<Startable>();
   readonly #starting = new Set<Startable>();
@@ -30,6 +30,11 @@ export class StartQueue {
 
   constructor(limits: StartLimits) {
     this.#limits = limits;
+  }
+
+  limit(limits: StartLimits): void {
+    this.#limits = limits;
+    this.advance();
   }
 
   /**

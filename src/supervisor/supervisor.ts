@@ -19,23 +19,27 @@ import type { World } from "./world.ts";
 export const WEIGHT_DEFAULT = 100;
 
 export class Supervisor implements Gateway {
-  readonly config: Config;
   readonly world: World;
   readonly domains: Domains;
   readonly #actors = new Map<RefKey, InstanceActor>();
   readonly #byService = new Map<string, Set<InstanceActor>>();
+  /** Instances whose service is gone, until nothing of them is left. */
+  readonly #leaving = new Set<InstanceActor>();
   readonly #routes: RoutingTable;
+  #config: Config;
 
   constructor(config: Config, { domain, world }: { domain: string; world: World }) {
-    this.config = config;
+    this.#config = config;
     this.world = world;
+    const routing = () => this.#config.routing;
     this.#routes = {
       domain,
-      overrides: config.routing,
+      get overrides() {
+        return routing();
+      },
       customHost: (host) => this.domains.find(host),
-      hasService: (service) => config.services.has(service),
-      hasInstance: (ref) =>
-        this.#actors.has(formatRef(ref)) || config.services.get(ref.service)?.autoCreate === true,
+      hasService: (service) => this.#config.services.has(service),
+      hasInstance: (ref) => this.#actors.has(formatRef(ref)) || this.#createsOnRequest(ref),
     };
     this.domains = new Domains({
       table: world.domains,
@@ -43,6 +47,16 @@ export class Supervisor implements Gateway {
       ownerOf: (host) => ownerOf(host, this.#routes),
       checkTarget: (target) => this.#checkTarget(target),
     });
+  }
+
+  /** In effect. */
+  get config(): Config {
+    return this.#config;
+  }
+
+  /** Another configuration is in effect: for routing at once, for instances as they are told of it. */
+  reconfigure(config: Config): void {
+    this.#config = config;
   }
 
   decide(request: { host: string; path: string }): Target {
@@ -146,14 +160,30 @@ export class Supervisor implements Gateway {
     return estate;
   }
 
+  /** Stops an instance whose service is gone. It is registered no more, but its row and its data stay for another day. */
+  async release(actor: InstanceActor): Promise<void> {
+    this.#actors.delete(formatRef(actor.ref));
+    this.#byService.get(actor.ref.service)?.delete(actor);
+    this.#leaving.add(actor);
+    await actor.retire();
+    this.#leaving.delete(actor);
+    this.world.launcher.forget(actor.ref);
+    this.world.statistics.forget(actor.ref);
+  }
+
   /** Stops every instance; resolves when nothing of them is left. */
   async close(): Promise<void> {
-    await Promise.all([...this.#actors.values()].map((actor) => actor.retire()));
+    const all = [...this.#actors.values(), ...this.#leaving];
+    await Promise.all(all.map((actor) => actor.retire()));
   }
 
   #checkTarget({ service, id }: NamedTarget): void {
     if (id !== null && !this.service(service).autoCreate) this.get({ service, id });
     else this.service(service);
+  }
+
+  #createsOnRequest({ service }: InstanceRef): boolean {
+    return this.#config.services.get(service)?.autoCreate === true;
   }
 
   #createOnRequest(ref: InstanceRef): InstanceActor {

@@ -82,13 +82,22 @@ async function sweep(supervisor: Supervisor, spawner: Spawner): Promise<void> {
 
 const UNDER_WAY: ReadonlySet<string> = new Set(["running", "starting", "waiting"]);
 
+/** Takes an instance back whose service is configured again. */
+export function readmit(supervisor: Supervisor, row: InstanceRow): void {
+  const actor = supervisor.admit(row, supervisor.service(row.ref.service));
+  // What it may have had was ended when its service was gone.
+  supervisor.world.table.setChildren(row.ref, { child: null, other: null });
+  startAgain({ actor, row });
+}
+
 function startAgain({ actor, row }: Resumed): void {
   const { kind } = actor.instance.state;
   if (row.wanted !== "running" || UNDER_WAY.has(kind)) return;
   if (actor.service.idleTimeoutMs === 0) actor.send({ kind: "wake", cause: "boot" });
 }
 
-function startListed(supervisor: Supervisor, ref: InstanceRef): void {
+/** Registers an instance of `[instances]` if need be, and starts it unless an operator has it rest. */
+export function startListed(supervisor: Supervisor, ref: InstanceRef): void {
   const actor = supervisor.find(ref) ?? supervisor.create(ref, {});
   if (actor.instance.state.kind === "asleep") actor.send({ kind: "wake", cause: "boot" });
 }

@@ -3,7 +3,7 @@ import { messageOf } from "../core/errors.ts";
 import { formatRef, type InstanceRef } from "../core/ref.ts";
 import { LogArchive, setAside } from "../store/log-archive.ts";
 import type { LogLine } from "./log-line.ts";
-import { COUNTERS, type LogOptions } from "./log-messages.ts";
+import { COUNTERS, type LogLimits, type LogOptions } from "./log-messages.ts";
 
 export interface Batch {
   /** Of the journal record that the lines came from. */
@@ -21,7 +21,7 @@ const QUEUE_UNITS_MAX = 16 * 1024 * 1024;
 const RETRY_MS = 250;
 
 export class ArchiveQueue {
-  readonly #options: LogOptions;
+  #options: LogOptions;
   readonly #journal: string;
   readonly #counters: Float64Array;
   readonly #now: () => number;
@@ -51,6 +51,12 @@ export class ArchiveQueue {
     this.#now = setup.now;
     this.#notice = setup.notice;
     this.#attempt(() => this.#open());
+  }
+
+  /** Keeps more or less than before: the archive is opened anew with it. */
+  limit(limits: LogLimits): void {
+    this.#options = { ...this.#options, ...limits };
+    this.close();
   }
 
   /** The archive, to search in it; throws when it can't be opened. */

@@ -91,6 +91,9 @@ export class LogEngine {
       case "unfollow":
         this.#followers.remove(request.id);
         break;
+      case "limit":
+        this.#queue.limit(request.limits);
+        break;
       case "forget":
         this.#turn();
         this.#forgetting.add(request.ref);

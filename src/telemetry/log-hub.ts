@@ -5,7 +5,13 @@ import { messageOf, TenError } from "../core/errors.ts";
 import { formatRef, type InstanceRef, type SlotRef } from "../core/ref.ts";
 import type { OutputPaths } from "../platform/output.ts";
 import type { LogFilter, LogLine } from "./log-line.ts";
-import { COUNTERS, type LogOptions, type LogReply, type LogRequest } from "./log-messages.ts";
+import {
+  COUNTERS,
+  type LogLimits,
+  type LogOptions,
+  type LogReply,
+  type LogRequest,
+} from "./log-messages.ts";
 
 /** Named pipes that a tenant writes to; they outlive the server. */
 export type OutputPipes = OutputPaths;
@@ -33,6 +39,8 @@ export interface LogHub extends AsyncDisposable {
    * a query made after it is answered.
    */
   follow(filter: LogFilter, onLines: (lines: readonly LogLine[]) => void): () => void;
+  /** Keeps more or less than before. */
+  limit(limits: LogLimits): void;
   /** Deletes what is stored of an instance. */
   forget(ref: InstanceRef): void;
   counters(): LogCounters;
@@ -119,6 +127,10 @@ class WorkerLogHub implements LogHub {
     return () => {
       if (this.#followers.delete(id)) this.#tell({ kind: "unfollow", id });
     };
+  }
+
+  limit(limits: LogLimits): void {
+    this.#tell({ kind: "limit", limits });
   }
 
   forget(ref: InstanceRef): void {

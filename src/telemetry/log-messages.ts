@@ -2,12 +2,16 @@
 import type { InstanceRef, SlotRef } from "../core/ref.ts";
 import type { LogFilter, LogLine, LogStream } from "./log-line.ts";
 
-export interface LogOptions {
-  /** The database; a journal and SQLite's own files lie beside it. */
-  readonly file: string;
+/** What is kept. */
+export interface LogLimits {
   readonly retentionMs: number;
   /** Of everything together, on disk. */
   readonly maxBytes: number;
+}
+
+export interface LogOptions extends LogLimits {
+  /** The database; a journal and SQLite's own files lie beside it. */
+  readonly file: string;
 }
 
 /** Slots of the shared counters. */
@@ -30,6 +34,7 @@ export type LogRequest =
     }
   | { readonly kind: "follow"; readonly id: number; readonly filter: LogFilter }
   | { readonly kind: "unfollow"; readonly id: number }
+  | { readonly kind: "limit"; readonly limits: LogLimits }
   | { readonly kind: "forget"; readonly ref: InstanceRef }
   | { readonly kind: "close" };
 

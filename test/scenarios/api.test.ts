@@ -31,6 +31,8 @@ const REQUESTS: readonly (readonly [request: string, body?: unknown])[] = [
   ["POST /api/domains", { host: "notes.alice.example", target: "notes:alice" }],
   ["GET /api/domains"],
   ["DELETE /api/domains/notes.alice.example"],
+  ["POST /api/reload?dry_run=true"],
+  ["POST /api/reload"],
   ["GET /api/telemetry"],
   ["GET /metrics"],
   ["POST /api/tokens", { tenant: "alice", description: "status page" }],

@@ -114,6 +114,10 @@ export class FakeLogs implements LogHub {
     return () => undefined;
   }
 
+  limit(): void {
+    // Nothing is kept.
+  }
+
   forget(): void {
     // Nothing is stored.
   }

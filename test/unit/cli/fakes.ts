@@ -34,6 +34,10 @@ export class FakeShell implements Shell {
     this.#onSignal.push(callback);
   }
 
+  onHangup(): void {
+    // Nobody hangs up.
+  }
+
   /** As Ctrl-C does. */
   interrupt(): void {
     for (const callback of this.#onSignal) callback();

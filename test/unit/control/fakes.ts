@@ -8,6 +8,7 @@ import { ROUTES } from "../../../src/control/routes.ts";
 import { type ControlServer, openControl } from "../../../src/control/server.ts";
 import { TenError } from "../../../src/core/errors.ts";
 import { formatRef, type InstanceRef, parseRef } from "../../../src/core/ref.ts";
+import type { ReloadPlan } from "../../../src/core/reload-plan.ts";
 import type { Service } from "../../../src/core/service.ts";
 import { type Clock, systemClock } from "../../../src/platform/clock.ts";
 import { measureDirectory } from "../../../src/platform/disk.ts";
@@ -25,6 +26,7 @@ import type {
   RolloutOutcome,
   RolloutProgress,
 } from "../../../src/supervisor/rollout.ts";
+import type { ReloadOutcome } from "../../../src/supervisor/reloader.ts";
 import { Statistics } from "../../../src/telemetry/statistics.ts";
 import type { LogFilter, LogLine } from "../../../src/telemetry/log-line.ts";
 import type { LogHub } from "../../../src/telemetry/log-hub.ts";
@@ -296,6 +298,10 @@ export class FakeLogs implements LogHub {
     return () => this.followers.delete(follower);
   }
 
+  limit(): void {
+    // Nothing is kept.
+  }
+
   forget(): void {
     throw new Error("not in these tests");
   }
@@ -327,6 +333,16 @@ export function lineOf(name: string, text: string, changes: Partial<LogLine> = {
   const at = Date.UTC(2026, 0, 31, 12);
   return { at, ref: parseRef(name), stream: "stdout", text, ...changes };
 }
+
+export const NO_CHANGE: ReloadPlan = {
+  added: [],
+  changed: [],
+  removed: [],
+  instances: [],
+  settings: [],
+  routing: [],
+  server: [],
+};
 
 export const CONTRACT = new Contract(planOpenApi(ROUTES, "1.2.3"));
 
@@ -366,6 +382,7 @@ export class ControlWorld implements AsyncDisposable {
     this.#server = openControl({
       administration: this.administration,
       deploys: this.deploys,
+      reloader: this.reloader,
       domains: this.domains,
       logs: this.logs,
       tokens: this.store.tokens,
@@ -392,6 +409,13 @@ export class ControlWorld implements AsyncDisposable {
   token(tenant: string | null): string {
     return this.store.tokens.create({ tenant, description: "" }, Date.now()).token;
   }
+
+  /** Finds that nothing has changed, unless a test has it find something. */
+  readonly reloader = {
+    outcome: { plan: NO_CHANGE, replaced: [], failed: [] } as ReloadOutcome,
+    plan: async () => this.reloader.outcome.plan,
+    reload: async () => this.reloader.outcome,
+  };
 
   /** Asks at the administrator's socket; a body is JSON unless a header says otherwise. */
   ask(path: string, init: RequestInit = {}): Promise<Response> {

@@ -27,6 +27,7 @@ const MAY_NOT: readonly Action[] = [
   "audit",
   "telemetry",
   "openapi",
+  "reload",
 ];
 
 describe.each([...MAY, ...MAY_NOT])("%s", (action) => {
