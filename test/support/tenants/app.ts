@@ -4,19 +4,28 @@ import { appendFileSync, existsSync, readFileSync } from "node:fs";
 const dataDir = process.env["TENEMENT_DATA_DIR"] ?? ".";
 const journal = `${dataDir}/journal`;
 
+if (process.env["TENEMENT_INSTANCE"] === "broken") {
+  console.error("no such table");
+  process.exit(1);
+}
+
 const server = Bun.serve({
   hostname: "127.0.0.1",
   port: Number(process.env["PORT"]),
   idleTimeout: 0,
   websocket: {
     message(socket, message) {
-      socket.send(message);
+      socket.send(message === "pid" ? String(process.pid) : message);
     },
   },
   async fetch(request, bun) {
     const { pathname, searchParams } = new URL(request.url);
     switch (pathname) {
       case "/pid":
+        return new Response(String(process.pid));
+      case "/slow":
+        await request.text();
+        await Bun.sleep(20);
         return new Response(String(process.pid));
       case "/env":
         return Response.json(process.env);

@@ -1,0 +1,118 @@
+import { expect, test } from "bun:test";
+import { Load } from "../support/load.ts";
+import { appConfig } from "../support/tenants/command.ts";
+import { type Ten, withTen } from "../support/ten.ts";
+import { until } from "../support/until.ts";
+
+const PER_SECOND = 500;
+const INSTANCES = Array.from({ length: 20 }, (_, n) => `t${n}`);
+const configText = appConfig('health = "/health"\nidle_timeout = 0');
+
+async function pidsOf(ten: Ten, ids: readonly string[]): Promise<string[]> {
+  const answers = await Promise.all(ids.map((id) => ten.get(`${id}.app.localhost`, "/pid")));
+  return answers.map(({ text }) => text);
+}
+
+test("a rollout of 20 instances under load fails no request", () =>
+  withTen({ configText }, async (ten) => {
+    await ten.must("spawn", ...INSTANCES.map((id) => `app:${id}`));
+    const before = await pidsOf(ten, INSTANCES);
+    const hosts = ["app.localhost", ...INSTANCES.map((id) => `${id}.app.localhost`)];
+    await using load = new Load({ port: ten.port, hosts, perSecond: PER_SECOND, path: "/slow" });
+    await load.more(PER_SECOND);
+    const told = await ten.must("rollout", "app", "--parallel", "2");
+    await load.more(PER_SECOND);
+    await load.stop();
+    expect(load.failures).toEqual([]);
+    const after = await pidsOf(ten, INSTANCES);
+    expect(after.filter((pid) => before.includes(pid))).toEqual([]);
+    expect(told.trim().split("\n")).toHaveLength(INSTANCES.length);
+    for (const pid of [...before, ...after]) expect(load.answers.get(pid)).toBeGreaterThan(0);
+  }));
+
+test('a rollout of a service that says rollout = "replace" has requests wait, and fails none', () =>
+  withTen({ configText: `${configText}\nrollout = "replace"` }, async (ten) => {
+    await ten.must("spawn", "app:a", "app:b");
+    const before = await pidsOf(ten, ["a", "b"]);
+    await using load = new Load({
+      port: ten.port,
+      hosts: ["a.app.localhost", "b.app.localhost"],
+      perSecond: PER_SECOND,
+      path: "/slow",
+    });
+    await load.more(PER_SECOND);
+    await ten.must("rollout", "app");
+    await load.more(PER_SECOND);
+    await load.stop();
+    expect(load.failures).toEqual([]);
+    expect((await pidsOf(ten, ["a", "b"])).filter((pid) => before.includes(pid))).toEqual([]);
+  }));
+
+test("a deploy and routes there and back under load fail no request", () =>
+  withTen({ configText }, async (ten) => {
+    await ten.must("spawn", "app:v1");
+    const load = new Load({ port: ten.port, hosts: ["app.localhost"], perSecond: PER_SECOND });
+    await load.more(PER_SECOND);
+    await ten.must("deploy", "app:v2", "--weight", "50");
+    await load.more(PER_SECOND);
+    expect([...load.answers.keys()].sort()).toEqual(["hello from v1", "hello from v2"]);
+    for (const [from, to] of [
+      ["v1", "v2"],
+      ["v2", "v1"],
+    ] as const) {
+      await ten.must("route", "app", "--from", from, "--to", to);
+      load.answers.clear();
+      await load.more(PER_SECOND);
+      expect(await ten.get("app.localhost", "/")).toMatchObject({ text: `hello from ${to}` });
+      expect((await ten.instance(`app:${from}`))?.state).toBe("asleep");
+    }
+    await load.stop();
+    expect(load.failures).toEqual([]);
+    const weights = async () => [
+      (await ten.instance("app:v1"))?.weight,
+      (await ten.instance("app:v2"))?.weight,
+    ];
+    expect(await weights()).toEqual([100, 0]);
+    await ten.restart();
+    expect(await weights()).toEqual([100, 0]);
+  }));
+
+test("a deploy that fails changes nothing and shows what the version wrote", () =>
+  withTen({ configText }, async (ten) => {
+    await ten.must("spawn", "app:v1");
+    const before = await ten.must("ps", "-a", "--json");
+    const failed = await ten.ten("deploy", "app:broken");
+    expect(failed.exitCode).toBe(1);
+    expect(failed.stderr).toContain("exited with code 1");
+    expect(failed.stderr).toContain("no such table");
+    const ids = (text: string) => (JSON.parse(text) as { id: string }[]).map(({ id }) => id);
+    expect(ids(await ten.must("ps", "-a", "--json"))).toEqual(ids(before));
+    expect((await ten.instance("app:v1"))?.weight).toBe(100);
+  }));
+
+test("a WebSocket stays on the old process until that closes it; the next one is on the new", () =>
+  withTen({ configText }, async (ten) => {
+    await ten.must("spawn", "app:a");
+    const host = "a.app.localhost";
+    const [old] = await pidsOf(ten, ["a"]);
+    const socket = ten.webSocket(host, "/socket");
+    const pidOn = async (client: typeof socket) => {
+      client.send("pid");
+      return await client.next();
+    };
+    expect(await pidOn(socket)).toBe(old);
+    // Keeps the old process from being ended once the new one serves.
+    const held = await ten.open(host, "/silence");
+    held.on("error", () => undefined).resume();
+    const rollout = ten.must("rollout", "app");
+    const next = await until("the new process serves", async () => {
+      const [pid] = await pidsOf(ten, ["a"]);
+      return pid !== old && pid;
+    });
+    expect(await pidOn(socket)).toBe(old);
+    held.destroy();
+    await socket.closed();
+    await rollout;
+    await using again = ten.webSocket(host, "/socket");
+    expect(await pidOn(again)).toBe(next);
+  }));
