@@ -1,0 +1,124 @@
+import { expect, test } from "bun:test";
+import { setTimeout as delay } from "node:timers/promises";
+import { Client } from "../../src/control/client.ts";
+import type { InstanceAnswer } from "../../src/control/wire-instances.ts";
+import { listProcesses } from "../../src/platform/processes.ts";
+import { type Random, seededRandom } from "../support/random.ts";
+import { appConfig } from "../support/tenants/command.ts";
+import { type Ten, withTen } from "../support/ten.ts";
+import { until } from "../support/until.ts";
+
+const KILLS = 50;
+/** As long as the longest of these changes takes on an idle machine: kills fall before, into and after them. */
+const MOMENT_MS_MAX = 250;
+const configText = appConfig("idle_timeout = 0");
+
+type Weights = Readonly<Record<string, number>>;
+
+interface Change {
+  readonly name: string;
+  /** Weights that there may be after it, apart from those before it. */
+  readonly after: Weights;
+  perform(client: Client): Promise<unknown>;
+}
+
+function planDeploy({ weights, random }: { weights: Weights; random: Random }): Change {
+  const weight = random.below(101);
+  return {
+    name: `deploy v3 ${weight}`,
+    after: { ...weights, v3: weight },
+    perform: (client) => client.deploy({ process: "app", version: "v3", weight }),
+  };
+}
+
+function planRoute({ weights, random }: { weights: Weights; random: Random }): Change {
+  const [from, to] = random.pick([
+    ["v1", "v2"],
+    ["v2", "v1"],
+  ] as const);
+  const sum = Math.min((weights[from] ?? 0) + (weights[to] ?? 0), 100);
+  return {
+    name: `route ${from} ${to}`,
+    after: { ...weights, [from]: 0, [to]: sum },
+    perform: (client) => client.route({ process: "app", from, to }),
+  };
+}
+
+function planRollout({ weights, random }: { weights: Weights; random: Random }): Change {
+  const parallel = 1 + random.below(2);
+  return {
+    name: `rollout ${parallel}`,
+    after: weights,
+    perform: (client) => Array.fromAsync(client.rollout({ process: "app", parallel })),
+  };
+}
+
+const clientOf = (ten: Ten) => new Client({ kind: "unix", path: `${ten.dataDir}/tenement.sock` });
+
+const weightsOf = (instances: readonly InstanceAnswer[]): Weights =>
+  Object.fromEntries(instances.map(({ instance, weight }) => [instance, weight]));
+
+/** The slots of each instance in which something lives, by the marks of all processes of the machine. */
+async function slotsOf(ten: Ten): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
+  const slots = new Map<string, Set<string>>();
+  for (const { mark, zombie } of await listProcesses()) {
+    const [, id, slot] = /\/app\/([^/]+)#([01])$/.exec(mark ?? "") ?? [];
+    if (!mark?.startsWith(`${ten.dataDir}/`) || zombie || id === undefined) continue;
+    slots.set(id, (slots.get(id) ?? new Set()).add(slot ?? ""));
+  }
+  return slots;
+}
+
+/** Every instance that runs has one process, every other none; nothing is on its way any more. */
+async function isSettled(ten: Ten, instances: readonly InstanceAnswer[]): Promise<boolean> {
+  const slots = await slotsOf(ten);
+  const known = new Set(instances.map(({ instance }) => instance));
+  return (
+    [...slots.keys()].every((id) => known.has(id)) &&
+    instances.every(({ instance, state }) => {
+      const living = slots.get(instance)?.size ?? 0;
+      return state === "running" ? living === 1 : state === "asleep" && living === 0;
+    })
+  );
+}
+
+test(`a server killed at ${KILLS} moments of deploys, routes and rollouts leaves nothing half done`, () =>
+  withTen({ configText }, async (ten) => {
+    const random = seededRandom("killed deploys");
+    await ten.must("spawn", "app:v1", "app:v2");
+    const cut = { before: 0, after: 0 };
+    for (let kill = 0; kill < KILLS; kill++) {
+      const client = clientOf(ten);
+      const weights = weightsOf(await client.list({ all: true }));
+      const plan = random.pick([planDeploy, planRoute, planRollout]);
+      const { name, after, perform } = plan({ weights, random });
+      const outcome = perform(client).then(
+        () => "done",
+        () => "cut off",
+      );
+      await delay(random.below(MOMENT_MS_MAX));
+      await ten.kill9();
+      const ended = await outcome;
+      await ten.start();
+      const next = clientOf(ten);
+      const found = await until(`all is settled after "${name}", ${ended}`, async () => {
+        const instances = await next.list({ all: true });
+        return (await isSettled(ten, instances)) && instances;
+      });
+      const allowed = [
+        weights,
+        after,
+        ...(name.startsWith("deploy") ? [{ v3: 0, ...weights }] : []),
+      ];
+      expect(allowed).toContainEqual(weightsOf(found));
+      if (ended === "done") expect(weightsOf(found)).toEqual(after);
+      cut[ended === "done" ? "after" : "before"]++;
+      expect((await ten.get("v1.app.localhost", "/")).text).toBe("hello from v1");
+      if (random.below(3) === 0 && "v3" in weightsOf(found)) {
+        await next.remove({ service: "app", id: "v3" }, { purge: false });
+      }
+    }
+    // Most kills cut something short, or they prove little.
+    expect(cut.before).toBeGreaterThan(KILLS / 4);
+    expect(cut.after).toBeGreaterThan(0);
+  }));
