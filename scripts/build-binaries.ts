@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { $ } from "bun";
 import manifest from "../package.json" with { type: "json" };
-import { buildLauncher, findCompiler, LAUNCHER_ARCHES } from "./build-launcher.ts";
+import { buildGuestAgent, buildLauncher, findCompiler, LAUNCHER_ARCHES } from "./build-launcher.ts";
 
 export interface BuildOptions {
   readonly outfile: string;
@@ -17,36 +17,34 @@ export interface BuildOptions {
 export async function buildExecutable({ outfile }: BuildOptions): Promise<boolean> {
   const workshop = mkdtempSync(join(tmpdir(), "ten-build-"));
   try {
-    const launcher = buildOwnLauncher(workshop);
-    await compile({ outfile, launcher });
-    return launcher !== null;
+    const programs = buildOwnPrograms(workshop);
+    await compile({ outfile, programs });
+    return programs.length > 0;
   } finally {
     rmSync(workshop, { recursive: true });
   }
 }
 
-/** The launcher for this machine; null where none can be compiled. The executable knows it by this name. */
-function buildOwnLauncher(directory: string): string | null {
+/** The launcher and the guest's agent for this machine; none where they can't be compiled. The executable knows them by these names. */
+function buildOwnPrograms(directory: string): readonly string[] {
   const arch = LAUNCHER_ARCHES.find((each) => each === process.arch) ?? null;
-  if (process.platform !== "linux" || arch === null || findCompiler(arch) === null) return null;
-  const outfile = join(directory, "ten-launcher.bin");
-  buildLauncher({ arch, outfile });
-  return outfile;
+  if (process.platform !== "linux" || arch === null || findCompiler(arch) === null) return [];
+  const launcher = join(directory, "ten-launcher.bin");
+  const guest = join(directory, "ten-guest.bin");
+  buildLauncher({ arch, outfile: launcher });
+  buildGuestAgent({ arch, outfile: guest });
+  return [launcher, guest];
 }
 
 async function compile({
   outfile,
-  launcher,
-}: BuildOptions & { readonly launcher: string | null }): Promise<void> {
+  programs,
+}: BuildOptions & { readonly programs: readonly string[] }): Promise<void> {
   const commit = (await $`git rev-parse --short=12 HEAD`.nothrow().quiet().text()).trim();
   const build = await Bun.build({
     // Workers must be entry points of their own to be found in the executable.
-    entrypoints: [
-      "src/main.ts",
-      "src/telemetry/log-worker.ts",
-      ...(launcher === null ? [] : [launcher]),
-    ],
-    // Wherever the launcher is, the worker is found by its path below this.
+    entrypoints: ["src/main.ts", "src/telemetry/log-worker.ts", ...programs],
+    // Wherever the programs are, the worker is found by its path below this.
     root: "src",
     loader: { ".bin": "file" },
     compile: {

@@ -1,4 +1,5 @@
-// Compiles the launcher, a static program, once per architecture: dist/launcher-x64 and dist/launcher-arm64.
+// Compiles the launcher and the agent of virtual machines, static programs, once per architecture: dist/launcher-x64,
+// dist/guest-x64 and the same for arm64.
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 
@@ -12,6 +13,7 @@ export interface LauncherBuild {
 }
 
 const SOURCE = join(import.meta.dir, "../launcher");
+const GUEST_SOURCE = join(import.meta.dir, "../guest");
 export const LAUNCHER_ARCHES: readonly LauncherArch[] = ["x64", "arm64"];
 const FLAGS = ["-static", "-Os", "-s", "-std=gnu11", "-Wall", "-Wextra", "-Werror"];
 /** musl's wrapper looks at musl's headers only, which lack those of the kernel. */
@@ -50,6 +52,13 @@ export function buildLauncher({ arch, outfile, without = [] }: LauncherBuild): v
   compile({ arch, outfile, inputs: [...walls, ...sources] });
 }
 
+/** The agent: its own sources, and the launcher's relay. Throws as `buildLauncher` does. */
+export function buildGuestAgent({ arch, outfile }: Pick<LauncherBuild, "arch" | "outfile">): void {
+  const sources = [...new Bun.Glob("*.c").scanSync(GUEST_SOURCE)].sort();
+  const inputs = [...sources.map((name) => join(GUEST_SOURCE, name)), join(SOURCE, "relay.c")];
+  compile({ arch, outfile, inputs });
+}
+
 /** Compiles static C sources, with the flags of the launcher. */
 export function compile(job: {
   readonly arch: LauncherArch;
@@ -71,12 +80,15 @@ export function compile(job: {
 if (import.meta.main) {
   mkdirSync("dist", { recursive: true });
   for (const arch of LAUNCHER_ARCHES) {
-    const outfile = `dist/launcher-${arch}`;
     if (findCompiler(arch) === null) {
-      console.log(`Skipped ${outfile}: no C compiler for ${arch}`);
+      console.log(`Skipped ${arch}: no C compiler for it`);
       continue;
     }
-    buildLauncher({ arch, outfile });
-    console.log(`Built ${outfile}: ${Math.ceil(Bun.file(outfile).size / 1024)} KiB`);
+    const [launcher, guest] = [`dist/launcher-${arch}`, `dist/guest-${arch}`];
+    buildLauncher({ arch, outfile: launcher });
+    buildGuestAgent({ arch, outfile: guest });
+    for (const outfile of [launcher, guest]) {
+      console.log(`Built ${outfile}: ${Math.ceil(Bun.file(outfile).size / 1024)} KiB`);
+    }
   }
 }

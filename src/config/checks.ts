@@ -10,6 +10,7 @@ import { defaultIsolation } from "../core/service.ts";
 import { isLabel, LABEL_RULE } from "../core/ref.ts";
 import { renderSuggestion } from "../core/suggest.ts";
 import { type KeyPath, renderFound, tildeProblem, valueAt } from "./document.ts";
+import { checkMachine } from "./machine-checks.ts";
 import type { Problem } from "./problems.ts";
 
 /** Names of the server's own files in `data_dir`, beside which each service has its directory. */
@@ -80,6 +81,7 @@ function checkService(document: unknown, name: string): Problem[] {
       path: [...path, "network"],
       text: 'expected isolation = "namespace" with it, since a process without walls has the host\'s network, got "private" alone',
     }),
+    ...checkMachine(document, path),
     ...problemIf(unmeasured, {
       path: [...path, "storage_enforce"],
       text: `expected storage_quota_mb with it, got ${renderFound(enforce)} alone`,

@@ -47,7 +47,7 @@ export const service = z.strictObject(
     isolation: choice(ISOLATION_LEVELS)
       .optional()
       .describe(
-        "How high the walls between tenants are: `process`, none but the process group; `namespace`, on Linux, files, processes and users of their own. The others are refused by this version. Not set: `namespace` on Linux, `process` elsewhere.",
+        "How high the walls between tenants are: `process`, none but the process group; `namespace`, on Linux, files, processes and users of their own; `qemu`, on Linux, a virtual machine with a kernel of its own. The others are refused by this version. Not set: `namespace` on Linux, `process` elsewhere.",
       ),
     idle_timeout: seconds({ min: 0 })
       .default(300)
@@ -133,7 +133,7 @@ export const service = z.strictObject(
     network: choice(NETWORKS)
       .optional()
       .describe(
-        "`host`: the network of the host. `private`: one of its own, reached by the server alone. Not set: `host`; for a sandbox `private`.",
+        "`host`: the network of the host. `private`: one of its own, reached by the server alone. Not set: `host`; for sandboxes and virtual machines `private`.",
       ),
     allow_metadata: flag()
       .default(false)
@@ -148,15 +148,19 @@ export const service = z.strictObject(
       .describe("For virtual machines: `kvm`, or `tcg` for emulation, which is slow."),
     kernel: path()
       .optional()
-      .describe("For virtual machines: the guest's kernel. Not set: the newest in `/boot`."),
+      .describe(
+        "For virtual machines: the guest's kernel. Not set: the newest in `/boot` that can mount the host's files.",
+      ),
     rootfs: path()
       .optional()
       .describe(
-        "For virtual machines: the image of the guest's root. Not set: the tenant's own view of the system.",
+        "For virtual machines: a raw image of the guest's root file system. Not set: the tenant's own view of the host.",
       ),
     memory_mb: whole({ min: 32, max: MEGABYTES_MAX, unit: "megabytes" })
       .default(256)
-      .describe("For virtual machines: memory of the guest."),
+      .describe(
+        "For virtual machines: memory of the guest, in megabytes. `memory_limit_mb`, if set, must leave 64 more, 128 with `tcg`.",
+      ),
     vcpus: whole({ min: 1, max: 64 })
       .default(1)
       .describe("For virtual machines: processors of the guest."),

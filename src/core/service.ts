@@ -97,6 +97,16 @@ export interface GuestSettings {
   readonly vcpus: number;
 }
 
+/** Levels that run a kernel of their own. */
+export function isMachine(isolation: IsolationLevel): boolean {
+  return isolation === "qemu" || isolation === "firecracker";
+}
+
+/** Whether the application's files are those of an image, and not the host's. */
+export function hasOwnRoot({ guest, isolation }: Service): boolean {
+  return guest.rootfs !== null && isMachine(isolation);
+}
+
 export interface RestartSettings {
   readonly policy: RestartPolicy;
   /** Restarts allowed within `windowMs`; one more crash and the instance is failed. */

@@ -1,5 +1,7 @@
 // The host as an examination sees it: files that the kernel answers from, and installed programs.
 import { existsSync, readFileSync } from "node:fs";
+import { findHostKernel } from "./guest-kernel.ts";
+import { findKvmObstacle, type KvmObstacle, readVirtualization } from "./kvm.ts";
 import { landlockVersion } from "./landlock.ts";
 import { isRoot } from "./owner.ts";
 
@@ -16,6 +18,10 @@ export interface Host {
   /** The text of a file, without white space around it; null when it can't be read. */
   read(path: string): string | null;
   exists(path: string): boolean;
+  /** What keeps virtual machines from running at speed; null: nothing. */
+  findKvmObstacle(): KvmObstacle | null;
+  /** The kernel that virtual machines start with; null where there is none for them. */
+  findGuestKernel(): string | null;
   /** The full path of a program; null when it is not installed. */
   which(program: string): string | null;
 }
@@ -37,6 +43,8 @@ export function openHost({
     dataDir,
     read: (file) => readText(root + file),
     exists: (file) => existsSync(root + file),
+    findKvmObstacle: () => findKvmObstacle(readVirtualization()),
+    findGuestKernel: () => findHostKernel()?.path ?? null,
     which: (program) => Bun.which(program, { PATH: `${path}:${SYSTEM_PATH}` }),
   };
 }

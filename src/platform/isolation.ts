@@ -5,9 +5,11 @@ import { type InstanceRef, type SlotRef, SLOTS } from "../core/ref.ts";
 import type { Service } from "../core/service.ts";
 import { ControlGroups } from "./cgroup.ts";
 import { LaunchDirectories } from "./launch-directory.ts";
+import { readGuestAgent } from "./launcher-file.ts";
 import type { Level } from "./level.ts";
 import { NamespaceLevel } from "./namespace.ts";
 import { ProcessLevel } from "./process-level.ts";
+import { QemuLevel } from "./qemu.ts";
 
 export interface IsolationParts {
   readonly dataDir: string;
@@ -22,13 +24,16 @@ export class Isolation implements Disposable {
   readonly #launches: LaunchDirectories;
   readonly #namespace: Level;
   readonly #process: Level;
+  readonly #qemu: Level;
 
   constructor(parts: IsolationParts) {
     this.#groups = new ControlGroups(parts);
     this.#launches = new LaunchDirectories(parts.dataDir);
     const shared = { ...parts, groups: this.#groups, launches: this.#launches };
-    this.#namespace = new NamespaceLevel(shared);
+    const walls = new NamespaceLevel(shared);
+    this.#namespace = walls;
     this.#process = new ProcessLevel(shared);
+    this.#qemu = new QemuLevel({ dataDir: parts.dataDir, walls, readAgent: readGuestAgent });
   }
 
   /** Throws LEVEL_MISSING for a level that this version lacks: nothing falls back to a weaker one. */
@@ -49,8 +54,9 @@ export class Isolation implements Disposable {
         return this.#process;
       case "namespace":
         return this.#namespace;
-      case "sandbox":
       case "qemu":
+        return this.#qemu;
+      case "sandbox":
       case "firecracker":
         return null;
       default:

@@ -32,7 +32,7 @@ function readEnd([word, ...rest]: readonly string[]): Exit {
   return { kind: "signal", signal: signalName(number) };
 }
 
-function signalName(number: number): string {
+export function signalName(number: number): string {
   const known = Object.entries(constants.signals).find(([, value]) => value === number);
   return known === undefined ? `signal ${number}` : known[0];
 }

@@ -1,4 +1,4 @@
-// The launcher, a program of its own that the executable carries: put where the system can execute it.
+// The programs that the executable carries: the launcher, put where the system can execute it, and the agent of virtual machines.
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
@@ -11,7 +11,7 @@ const EMBEDDED = "/$bunfs/root/";
  * null where the build has none.
  */
 export function installLauncher(dataDir: string): string | null {
-  const content = readLauncher();
+  const content = readCarried("launcher");
   return content === null ? null : install(content, `${dataDir}/${DIRECTORY}`);
 }
 
@@ -26,13 +26,18 @@ function install(content: Buffer, directory: string): string {
   return file;
 }
 
+/** The agent that is the first process of a virtual machine; null where the build has none. */
+export function readGuestAgent(): Buffer | null {
+  return readCarried("guest");
+}
+
 /** From the executable, or from where the build leaves it when this program runs from its sources. */
-function readLauncher(): Buffer | null {
-  const embedded = (Bun.embeddedFiles as readonly (Blob & { name: string })[]).find(({ name }) =>
-    /^ten-launcher-\w+\.bin$/.test(name),
-  );
+function readCarried(name: "launcher" | "guest"): Buffer | null {
+  const pattern = new RegExp(`^ten-${name}-\\w+\\.bin$`);
+  const files = Bun.embeddedFiles as readonly (Blob & { name: string })[];
+  const embedded = files.find((file) => pattern.test(file.name));
   if (embedded !== undefined) return readFileSync(EMBEDDED + embedded.name);
   if (import.meta.url.includes(EMBEDDED)) return null;
-  const built = fileURLToPath(new URL(`../../dist/launcher-${process.arch}`, import.meta.url));
+  const built = fileURLToPath(new URL(`../../dist/${name}-${process.arch}`, import.meta.url));
   return process.platform === "linux" && existsSync(built) ? readFileSync(built) : null;
 }

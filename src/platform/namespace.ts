@@ -15,7 +15,7 @@ import type { Endpoint } from "../core/endpoint.ts";
 import type { ChildRef } from "../core/instance.ts";
 import { type LaunchPlan, socketPathOf } from "../core/launch-plan.ts";
 import { formatRef, type InstanceRef } from "../core/ref.ts";
-import type { Network, Service } from "../core/service.ts";
+import { isMachine, type Network, type Service } from "../core/service.ts";
 import {
   installationOf,
   isVisible,
@@ -47,6 +47,25 @@ const HELPERS = { host: 2, private: 3 } as const;
 
 type Paths = Pick<Walls, "dataDir" | "read" | "write">;
 
+/** A launch whose walls are about to stand. */
+export interface Site {
+  readonly group: ControlGroup;
+  readonly launcher: string;
+  readonly owner: number | null;
+  readonly paths: Paths;
+  readonly placement: Placement;
+  readonly plan: LaunchPlan;
+}
+
+/** What is shown, may be written, and is asked of the launcher beyond what a service says. */
+export interface Openings {
+  readonly read: readonly string[];
+  readonly write: readonly string[];
+  readonly options: readonly string[];
+}
+
+const NOTHING_MORE: Openings = { read: [], write: [], options: [] };
+
 export class NamespaceLevel implements Level {
   readonly #parts: NamespaceParts;
   #launcher: string | null = null;
@@ -56,40 +75,12 @@ export class NamespaceLevel implements Level {
   }
 
   enclose(placement: Placement, plan: LaunchPlan): Enclosure {
-    const launcher = this.#findLauncher(placement.service.name);
-    const { ref, service, port } = placement;
-    const owner = isRoot() ? this.#parts.userIdOf(ref) : null;
-    for (const path of service.writePaths) makeMissing(path, owner);
-    const paths = this.#pathsOf(placement, plan);
-    checkVisible(placement, { program: plan.argv[0] ?? "", paths });
-    const cwd = realpathSync(plan.cwd);
-    if (owner !== null) checkEntry(ref, { cwd, user: owner });
-    const network = networkOf(service);
-    const group = this.#parts.groups.open(placement, HELPERS[network]);
-    const { entry, statusFile, socketsDir, tmpDir } = this.#prepare(placement, { plan, owner });
-    const inside = dirname(plan.socketPath);
-    const isMounted = this.#socketDir(placement) === socketsDir;
-    const walls: Walls = {
-      ...paths,
-      statusFile,
-      tmpDir,
-      port,
-      entry: network === "private" ? entry : null,
-      identity: owner === null ? { kind: "rootless" } : { kind: "user", id: owner },
-      socketDir: isMounted ? { outside: socketsDir, inside } : null,
-      hostname: ref.id,
-      cwd,
-    };
-    return {
-      ...this.#enclosure(placement, group),
-      owner,
-      wrap: (argv) => [launcher, ...group.launcherOptions, ...renderWalls(walls, argv)],
-    };
+    return this.surround(this.prepare(placement, plan), NOTHING_MORE);
   }
 
   recover(placement: Placement, child: ChildRef): Enclosure | null {
     const { groups, launches, userIdOf } = this.#parts;
-    if (launches.levelOf(placement, child) !== "namespace") return null;
+    if (launches.levelOf(placement, child) !== placement.service.isolation) return null;
     const network = existsSync(launches.paths(placement).entry) ? "private" : "host";
     if (network !== networkOf(placement.service)) return null;
     return {
@@ -98,13 +89,62 @@ export class NamespaceLevel implements Level {
     };
   }
 
+  /**
+   * Makes what the walls of a launch need; a level that is built on them may put files of its own there before they stand.
+   * @param helpers processes and threads beside the application's
+   */
+  prepare(placement: Placement, plan: LaunchPlan, helpers = 0): Site {
+    const { ref, service } = placement;
+    const launcher = this.#findLauncher(service);
+    const owner = isRoot() ? this.#parts.userIdOf(ref) : null;
+    for (const path of service.writePaths) makeMissing(path, owner);
+    const paths = this.#viewOf(placement, plan);
+    checkVisible(placement, { program: plan.argv[0] ?? "", paths });
+    const cwd = realpathSync(plan.cwd);
+    if (owner !== null) checkEntry(ref, { cwd, user: owner });
+    const group = this.#parts.groups.open(placement, HELPERS[networkOf(service)] + helpers);
+    this.#makeDirectory(placement, { plan, owner });
+    return { group, launcher, owner, paths, placement, plan };
+  }
+
+  /** Walls around what was prepared, with the openings that a level needs which is built on this one. */
+  surround(site: Site, more: Openings): Enclosure {
+    const { group, launcher, owner, paths, placement, plan } = site;
+    const { entry, statusFile, socketsDir, tmpDir } = this.#parts.launches.paths(placement);
+    const isMounted = this.#socketDir(placement) === socketsDir;
+    const walls: Walls = {
+      dataDir: paths.dataDir,
+      read: [...paths.read, ...more.read],
+      write: [...paths.write, ...more.write],
+      statusFile,
+      tmpDir,
+      port: placement.port,
+      entry: networkOf(placement.service) === "private" ? entry : null,
+      identity: owner === null ? { kind: "rootless" } : { kind: "user", id: owner },
+      socketDir: isMounted ? { outside: socketsDir, inside: dirname(plan.socketPath) } : null,
+      hostname: placement.ref.id,
+      cwd: realpathSync(plan.cwd),
+    };
+    const options = [...group.launcherOptions, ...more.options];
+    return {
+      ...this.#enclosure(placement, group),
+      owner,
+      wrap: (argv) => [launcher, ...options, ...renderWalls(walls, argv)],
+    };
+  }
+
+  /** Files of a launch, the server's own. */
+  pathsOf(placement: Placement): LaunchPaths {
+    return this.#parts.launches.paths(placement);
+  }
+
   /** The launcher's path. Throws LEVEL_MISSING where this host or this build can't provide the level. */
-  #findLauncher(service: string): string {
+  #findLauncher(service: Service): string {
     this.#launcher ??= checkWalls(service, this.#parts.installLauncher);
     return this.#launcher;
   }
 
-  #pathsOf({ service }: Placement, { cwd, instanceDir }: LaunchPlan): Paths {
+  #viewOf({ service }: Placement, { cwd, instanceDir }: LaunchPlan): Paths {
     const dataDir = realpathSync(this.#parts.dataDir);
     const places = { cwd: realpathSync(cwd), dataDir, instanceDir: realpathSync(instanceDir) };
     const readPaths = service.readPaths.map((path) => realpathSync(path));
@@ -112,17 +152,16 @@ export class NamespaceLevel implements Level {
     return { dataDir, read: readablePaths({ ...places, readPaths }), write };
   }
 
-  #prepare(
+  #makeDirectory(
     placement: Placement,
     { plan, owner }: { plan: LaunchPlan; owner: number | null },
-  ): LaunchPaths {
-    const paths = this.#parts.launches.make(placement, "namespace");
+  ): void {
+    const paths = this.#parts.launches.make(placement, placement.service.isolation);
     makeOwnDirectory(paths.tmpDir, owner);
     makeOwnDirectory(paths.socketsDir, owner);
     // Left by an earlier launch, it would keep the application from listening.
     rmSync(this.#socketSource(placement), { force: true });
     if (owner !== null) giveTree(plan.instanceDir, owner);
-    return paths;
   }
 
   /** The directory of the socket, as it is outside. */
@@ -183,8 +222,8 @@ export function linkSocket(source: string, target: string): void {
   else rmSync(made);
 }
 
-function networkOf({ network }: Service): Network {
-  return network ?? "host";
+function networkOf({ isolation, network }: Service): Network {
+  return isMachine(isolation) ? "private" : (network ?? "host");
 }
 
 function unixAt(path: string): Endpoint {

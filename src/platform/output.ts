@@ -62,7 +62,8 @@ function isPipe(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false })?.isFIFO() ?? false;
 }
 
-function makePipes(directory: string, paths: readonly string[]): void {
+/** Makes named pipes of the server's own; what is in their place goes. */
+export function makePipes(directory: string, paths: readonly string[]): void {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   for (const path of paths) rmSync(path, { recursive: true, force: true });
   const { exitCode, stderr } = Bun.spawnSync(["mkfifo", "-m", "600", "--", ...paths], {

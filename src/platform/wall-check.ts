@@ -1,6 +1,7 @@
 // Whether this host lets the launcher build walls: tried once, and where it does not, what to do about it.
 import { readFileSync } from "node:fs";
 import { TenError } from "../core/errors.ts";
+import type { Service } from "../core/service.ts";
 import { isRoot } from "./owner.ts";
 
 /** What the launcher answers when the walls stand, but there is no such program behind them. */
@@ -15,7 +16,7 @@ const SETTINGS = [
 ] as const;
 
 /** The launcher's path, once it has built walls here. Throws LEVEL_MISSING with what is in the way. */
-export function checkWalls(service: string, installLauncher: () => string | null): string {
+export function checkWalls(service: Service, installLauncher: () => string | null): string {
   if (process.platform !== "linux") throw missing(service, "it needs Linux");
   const launcher = installLauncher();
   if (launcher === null) {
@@ -26,10 +27,10 @@ export function checkWalls(service: string, installLauncher: () => string | null
   return launcher;
 }
 
-function missing(service: string, reason: string): TenError {
+function missing({ isolation, name }: Service, reason: string): TenError {
   return new TenError(
     "LEVEL_MISSING",
-    `Cannot isolate "${service}" at level "namespace": ${reason}`,
+    `Cannot isolate "${name}" at level "${isolation}": ${reason}`,
     { hint: 'Remedy that, or set isolation = "process" for code that you trust' },
   );
 }

@@ -14,7 +14,7 @@ import {
   type Slot,
   type SlotRef,
 } from "../core/ref.ts";
-import type { Service } from "../core/service.ts";
+import { hasOwnRoot, type Service } from "../core/service.ts";
 import { findWallGaps } from "../core/walls.ts";
 import type { Firewall } from "../platform/firewall.ts";
 import type { Isolation } from "../platform/isolation.ts";
@@ -78,8 +78,7 @@ export class Launcher {
       const places = { service, ref, slot, dataDir, port };
       const plan = planLaunch({ ...places, serverEnv, storedEnv, fileEnv });
       mkdirSync(plan.instanceDir, { recursive: true, mode: 0o700 });
-      checkDirectory(ref, plan.cwd);
-      const resolved = { ...plan, argv: resolveProgram(ref, plan) };
+      const resolved = hasOwnRoot(service) ? plan : resolvePlan(ref, plan);
       this.#refuseTaken(ref, plan.socketPath);
       const enclosure = level.enclose(places, resolved);
       firewall.claim(claimOf(places, enclosure));
@@ -215,6 +214,12 @@ function readText(ref: InstanceRef, path: string): string {
 
 function codeOf(error: unknown): string {
   return (error as NodeJS.ErrnoException).code ?? messageOf(error);
+}
+
+/** Looks for the program and the working directory where the application will: on this host. */
+function resolvePlan(ref: InstanceRef, plan: LaunchPlan): LaunchPlan {
+  checkDirectory(ref, plan.cwd);
+  return { ...plan, argv: resolveProgram(ref, plan) };
 }
 
 function checkDirectory(ref: InstanceRef, path: string): void {

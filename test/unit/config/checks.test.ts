@@ -108,6 +108,32 @@ test.each<[string, string[]]>([
     `${NOTES}[routing.path]\n"/a" = "notes"\n"/a/" = "notes"`,
     ['routing.path."/a/": expected each path once, got the same as "/a"'],
   ],
+  [
+    `${NOTES}isolation = "qemu"\nmemory_limit_mb = 300`,
+    [
+      "service.notes.memory_limit_mb: expected at least 320, memory_mb and 64 for what runs the machine, got 300",
+    ],
+  ],
+  [
+    `${NOTES}isolation = "qemu"\nqemu_accel = "tcg"\nmemory_mb = 512\nmemory_limit_mb = 600`,
+    [
+      "service.notes.memory_limit_mb: expected at least 640, memory_mb and 128 for what runs the machine, got 600",
+    ],
+  ],
+  [
+    `${NOTES}isolation = "qemu"\nnetwork = "host"`,
+    [
+      'service.notes.network: expected "private", the only network of a virtual machine, got "host"',
+    ],
+  ],
+  [
+    `${NOTES}isolation = "firecracker"\nqemu_accel = "tcg"`,
+    [
+      'service.notes.qemu_accel: expected "kvm", since Firecracker can\'t emulate, got "tcg"',
+      'service.notes.kernel: expected a kernel for "firecracker", got none',
+      'service.notes.rootfs: expected an image for "firecracker", got none',
+    ],
+  ],
 ])("refuses %j and says why", (text, problems) => {
   expect(problemsOf(text)).toEqual(problems);
 });

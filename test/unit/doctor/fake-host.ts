@@ -1,4 +1,5 @@
 // A host whose files and programs are given.
+import type { KvmObstacle } from "../../../src/platform/kvm.ts";
 import type { Host } from "../../../src/platform/host.ts";
 
 interface Traits {
@@ -6,6 +7,8 @@ interface Traits {
   readonly isRoot?: boolean;
   readonly landlock?: number | null;
   readonly dataDir?: string;
+  readonly kvmObstacle?: KvmObstacle | null;
+  readonly guestKernel?: string | null;
   /** Installed, by name. */
   readonly programs?: readonly string[];
 }
@@ -17,10 +20,12 @@ export class FakeHost implements Host {
   readonly dataDir: string;
   readonly #files: Readonly<Record<string, string>>;
   readonly #programs: readonly string[];
+  readonly #traits: Traits;
 
   /** @param files their texts by path */
   constructor(files: Readonly<Record<string, string>>, traits: Traits = {}) {
     this.#files = files;
+    this.#traits = traits;
     this.#programs = traits.programs ?? [];
     this.platform = traits.platform ?? "linux";
     this.isRoot = traits.isRoot ?? true;
@@ -34,6 +39,14 @@ export class FakeHost implements Host {
 
   exists(path: string): boolean {
     return Object.hasOwn(this.#files, path);
+  }
+
+  findKvmObstacle(): KvmObstacle | null {
+    return this.#traits.kvmObstacle ?? null;
+  }
+
+  findGuestKernel(): string | null {
+    return this.#traits.guestKernel ?? null;
   }
 
   which(program: string): string | null {

@@ -1,0 +1,60 @@
+// The keys of virtual machines that must agree: what a machine takes must fit into what its instance may have.
+import { type KeyPath, renderFound, valueAt } from "./document.ts";
+import type { Problem } from "./problems.ts";
+
+/**
+ * What a hypervisor takes beside its guest's memory, in megabytes. Emulating takes more: translated code, and the
+ * structures that stand for the hardware.
+ */
+const OVERHEAD_MB = { kvm: 64, tcg: 128 } as const;
+/** As in the schema. */
+const MEMORY_MB_DEFAULT = 256;
+
+/** Finds the problems of a service that asks for a virtual machine. */
+export function checkMachine(document: unknown, service: KeyPath): Problem[] {
+  const level = valueAt(document, [...service, "isolation"]);
+  if (level !== "qemu" && level !== "firecracker") return [];
+  return [
+    ...checkNetwork(document, service),
+    ...checkMemory(document, service),
+    ...(level === "firecracker" ? checkFirecracker(document, service) : []),
+  ];
+}
+
+function checkNetwork(document: unknown, service: KeyPath): Problem[] {
+  const path = [...service, "network"];
+  if (valueAt(document, path) !== "host") return [];
+  const text = 'expected "private", the only network of a virtual machine, got "host"';
+  return [{ path, text }];
+}
+
+function checkMemory(document: unknown, service: KeyPath): Problem[] {
+  const path = [...service, "memory_limit_mb"];
+  const limit = valueAt(document, path);
+  const memory = valueAt(document, [...service, "memory_mb"]) ?? MEMORY_MB_DEFAULT;
+  if (typeof limit !== "number" || typeof memory !== "number") return [];
+  const overhead =
+    OVERHEAD_MB[valueAt(document, [...service, "qemu_accel"]) === "tcg" ? "tcg" : "kvm"];
+  const least = memory + overhead;
+  if (limit >= least) return [];
+  const text = `expected at least ${least}, memory_mb and ${overhead} for what runs the machine, got ${limit}`;
+  return [{ path, text }];
+}
+
+function checkFirecracker(document: unknown, service: KeyPath): Problem[] {
+  const accel = valueAt(document, [...service, "qemu_accel"]);
+  const emulated = {
+    path: [...service, "qemu_accel"],
+    text: `expected "kvm", since Firecracker can't emulate, got ${renderFound(accel)}`,
+  };
+  const missing = ["kernel", "rootfs"].filter(
+    (key) => valueAt(document, [...service, key]) === undefined,
+  );
+  return [
+    ...(accel === "tcg" ? [emulated] : []),
+    ...missing.map((key) => ({
+      path: [...service, key],
+      text: `expected ${key === "kernel" ? "a kernel" : "an image"} for "firecracker", got none`,
+    })),
+  ];
+}

@@ -1,0 +1,100 @@
+// The order to the agent in a virtual machine: what it runs, as whom, and what of the host's files it sees. Pure text;
+// guest/order.c reads it.
+
+/** A directory of the host, as the machine knows it by a tag. */
+export interface Export {
+  readonly tag: string;
+  /** The same outside and inside. */
+  readonly path: string;
+  /** "system": a directory in the root; "read" and "write": wherever a service has one. */
+  readonly kind: "system" | "read" | "write";
+}
+
+/** What the application's root directory is made of. */
+export type GuestRoot =
+  | {
+      readonly kind: "host";
+      readonly exports: readonly Export[];
+      /** Symbolic links in the root directory, by name. */
+      readonly links: Readonly<Record<string, string>>;
+    }
+  | { readonly kind: "image"; readonly device: string; readonly exports: readonly Export[] };
+
+export interface GuestOrder {
+  /** "ports": four serial ports; "vsock": a socket family of its own, and a disk for the status. */
+  readonly channel: "ports" | "vsock";
+  /** User and group of the application; never 0. */
+  readonly userId: number;
+  readonly hostname: string;
+  readonly cwd: string;
+  /** Where the application may listen. */
+  readonly port: number;
+  readonly socketPath: string;
+  /** Processes and threads that may exist at once; 0: any number. */
+  readonly processesMax: number;
+  readonly root: GuestRoot;
+  /** A file system of the instance's own; null: its directory is among the exports. */
+  readonly data: { readonly device: string; readonly path: string } | null;
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** Records `name=value`, each followed by a zero byte, which no value can hold. */
+export function renderOrder(order: GuestOrder): string {
+  const { data, root } = order;
+  const links = root.kind === "host" ? Object.entries(root.links) : [];
+  const records: readonly (readonly [string, string])[] = [
+    ["channel", order.channel],
+    ["uid", String(order.userId)],
+    ["hostname", order.hostname],
+    ["directory", order.cwd],
+    ["port", String(order.port)],
+    ["socket", order.socketPath],
+    ["processes", String(order.processesMax)],
+    ...links.map(([name, target]) => ["link", `${name}:${target}`] as const),
+    ...(root.kind === "image" ? [["image", root.device] as const] : []),
+    ...root.exports.map(({ kind, path, tag }) => [kind, `${tag}:${path}`] as const),
+    ...(data === null ? [] : [["data", `${data.device}:${data.path}`] as const]),
+    ...order.argv.map((argument) => ["argument", argument] as const),
+    ...Object.entries(order.env).map(([name, value]) => ["env", `${name}=${value}`] as const),
+  ];
+  return records.map(([name, value]) => `${name}=${value}\0`).join("");
+}
+
+/** Directories in the root that a machine has of its own, or that hold nothing for an application. */
+const OWN = ["proc", "sys", "dev", "tmp", "run", "boot", "lost+found"];
+/** Hidden behind the walls; what is shown of them is exported by itself. */
+const HIDDEN = ["/root", "/home", "/run", "/var/run", "/tmp", "/var/tmp"];
+
+/** What is in the root directory of the host: names of directories, and links with their targets. */
+export interface RootListing {
+  readonly directories: readonly string[];
+  readonly links: Readonly<Record<string, string>>;
+}
+
+/** The host's files for a machine: what walls would show of them, read-only, and what may be written. */
+export function planExports(
+  listing: RootListing,
+  { read, write }: { readonly read: readonly string[]; readonly write: readonly string[] },
+): GuestRoot & { readonly kind: "host" } {
+  const systems = listing.directories.filter(
+    (name) => !OWN.includes(name) && !HIDDEN.includes(`/${name}`),
+  );
+  const shown = read.filter((path) => HIDDEN.some((hidden) => isUnder(path, hidden)));
+  const planned: readonly Omit<Export, "tag">[] = [
+    ...systems.map((name) => ({ path: `/${name}`, kind: "system" }) as const),
+    // Outer ones first, or they would cover those within.
+    ...shown.toSorted(byLength).map((path) => ({ path, kind: "read" }) as const),
+    ...write.toSorted(byLength).map((path) => ({ path, kind: "write" }) as const),
+  ];
+  const exports = planned.map((each, index) => ({ ...each, tag: `ten${index}` }));
+  return { kind: "host", exports, links: listing.links };
+}
+
+function byLength(a: string, b: string): number {
+  return a.length - b.length;
+}
+
+function isUnder(path: string, directory: string): boolean {
+  return path === directory || path.startsWith(`${directory}/`);
+}

@@ -1,0 +1,55 @@
+// Virtual machines: hardware that runs them, the programs that make them, a kernel for them.
+import { type Finding, fine } from "../core/finding.ts";
+import { QEMU } from "../core/qemu.ts";
+import type { Host } from "../platform/host.ts";
+
+const GROUP = "virtual machines";
+
+export function examineMachines(host: Host): readonly Finding[] {
+  if (host.platform !== "linux") return [];
+  return [describeKvm(host), describeQemu(host), describeGuestKernel(host)];
+}
+
+function describeKvm(host: Host): Finding {
+  const finding = { id: "machines.kvm", group: GROUP, title: "KVM" } as const;
+  const obstacle = host.findKvmObstacle();
+  if (obstacle === null) return fine({ ...finding, found: "usable" });
+  return {
+    ...finding,
+    state: "missing",
+    found: obstacle.reason,
+    meaning: 'Virtual machines can only be emulated: qemu_accel = "tcg", which is slow',
+    remedy: obstacle.remedy,
+    blocks: ["qemu_accel=kvm", "isolation=firecracker"],
+  };
+}
+
+function describeQemu(host: Host): Finding {
+  const { debianPackage, program } = QEMU[process.arch === "arm64" ? "arm64" : "x64"];
+  const finding = { id: "machines.qemu", group: GROUP, title: "QEMU" } as const;
+  const found = host.which(program);
+  if (found !== null) return fine({ ...finding, found });
+  return {
+    ...finding,
+    state: "missing",
+    found: `${program} is not installed`,
+    meaning: "No instance can run in a virtual machine of QEMU",
+    remedy: `apt-get install ${debianPackage}`,
+    blocks: ["isolation=qemu"],
+  };
+}
+
+function describeGuestKernel(host: Host): Finding {
+  const finding = { id: "machines.kernel", group: GROUP, title: "kernel for guests" } as const;
+  const found = host.findGuestKernel();
+  if (found !== null) return fine({ ...finding, found });
+  return {
+    ...finding,
+    // A service may bring one.
+    state: "warning",
+    found: "none in /boot that can mount the host's files",
+    meaning: "A service in a virtual machine has to name a kernel of its own",
+    remedy: "apt-get install linux-image-amd64, or set kernel; those for clouds lack 9p",
+    blocks: [],
+  };
+}

@@ -1,0 +1,111 @@
+// The kernel of a virtual machine: found on the host, and the drivers that go with it.
+import { existsSync, readdirSync, readFileSync, realpathSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { gunzipSync, zstdDecompressSync } from "node:zlib";
+
+export interface GuestKernel {
+  readonly path: string;
+  /** Where its modules are; null: it has all it needs built in. */
+  readonly modules: string | null;
+}
+
+export interface KernelModule {
+  readonly name: string;
+  /** Uncompressed. */
+  readonly content: Uint8Array;
+}
+
+const BOOT_DIRECTORY = "/boot";
+/** Where an x86 kernel has its magic number, and the place of its version less this (Documentation/arch/x86/boot.rst). */
+const HEADER_MAGIC_AT = 0x202;
+const VERSION_AT = 0x20e;
+const VERSION_BASE = 0x200;
+
+/** The newest kernel of the host that can export its files to a guest; null where there is none. */
+export function findHostKernel(): GuestKernel | null {
+  if (!existsSync(BOOT_DIRECTORY)) return null;
+  const names = readdirSync(BOOT_DIRECTORY).filter((name) => name.startsWith("vmlinuz-"));
+  const newestFirst = names.sort((a, b) => compareVersions(b, a));
+  const kernels = newestFirst.map((name) => describeKernel(join(BOOT_DIRECTORY, name)));
+  return kernels.find(({ modules }) => modules !== null && hasModule(modules, "9p")) ?? null;
+}
+
+/** A kernel by its path. Its modules are looked for in the system, and beside it as a package lays them out. */
+export function describeKernel(path: string): GuestKernel {
+  const version = readVersion(path) ?? /^vmlinu[xz]-(.+)$/.exec(basename(realpathSync(path)))?.[1];
+  if (version === undefined) return { path, modules: null };
+  const roots = [join(dirname(dirname(realpathSync(path)))), "/"];
+  const places = roots.flatMap((root) => [
+    join(root, "lib/modules", version),
+    join(root, "usr/lib/modules", version),
+  ]);
+  return { path, modules: places.find((place) => existsSync(join(place, "kernel"))) ?? null };
+}
+
+/** The wanted modules, each after those that it needs. What a kernel has no module for is built in, or missed when it is used. */
+export function loadModules(directory: string, wanted: readonly string[]): KernelModule[] {
+  const files = indexModules(directory);
+  const loaded = new Map<string, KernelModule>();
+  const load = (name: string) => {
+    const file = files.get(name);
+    if (file === undefined || loaded.has(name)) return;
+    const content = decompress(file);
+    for (const needed of dependenciesOf(content)) load(needed);
+    loaded.set(name, { name, content });
+  };
+  wanted.forEach(load);
+  return [...loaded.values()];
+}
+
+function hasModule(directory: string, name: string): boolean {
+  if (indexModules(directory).has(name)) return true;
+  const builtin = join(directory, "modules.builtin");
+  return existsSync(builtin) && readFileSync(builtin, "utf8").includes(`/${name}.ko`);
+}
+
+/** Modules by name, in which "-" and "_" are the same. */
+function indexModules(directory: string): ReadonlyMap<string, string> {
+  const names = readdirSync(join(directory, "kernel"), { recursive: true }).map(String);
+  const modules = names.filter((name) => /\.ko(\.\w+)?$/.test(name));
+  return new Map(modules.map((name) => [moduleName(name), join(directory, "kernel", name)]));
+}
+
+function moduleName(file: string): string {
+  return basename(file)
+    .replace(/\.ko.*$/, "")
+    .replaceAll("-", "_");
+}
+
+function decompress(file: string): Uint8Array {
+  const content = readFileSync(file);
+  if (file.endsWith(".gz")) return gunzipSync(content);
+  if (file.endsWith(".zst")) return zstdDecompressSync(content);
+  if (!file.endsWith(".xz")) return content;
+  const { exitCode, stdout, stderr } = Bun.spawnSync(["xz", "-dc", file]);
+  if (exitCode !== 0) throw new Error(`xz can't read ${file}: ${stderr}`);
+  return stdout;
+}
+
+/** From the text "depends=a,b" that every module holds between zero bytes. */
+function dependenciesOf(content: Uint8Array): string[] {
+  const bytes = Buffer.from(content.buffer, content.byteOffset, content.length);
+  const at = bytes.indexOf("\0depends=");
+  if (at < 0) return [];
+  const start = at + "\0depends=".length;
+  const names = bytes.toString("latin1", start, bytes.indexOf(0, start));
+  return names
+    .split(",")
+    .filter((name) => name !== "")
+    .map(moduleName);
+}
+
+function readVersion(path: string): string | undefined {
+  const bytes = readFileSync(path);
+  if (bytes.toString("latin1", HEADER_MAGIC_AT, HEADER_MAGIC_AT + 4) !== "HdrS") return undefined;
+  const at = bytes.readUInt16LE(VERSION_AT) + VERSION_BASE;
+  return bytes.toString("latin1", at, bytes.indexOf(0, at)).split(" ")[0];
+}
+
+function compareVersions(a: string, b: string): number {
+  return a.localeCompare(b, "en", { numeric: true });
+}

@@ -1,0 +1,81 @@
+// The files of one launch of a virtual machine, in the launch's own directory: what it starts from, and by which it and the
+// server talk. Those that the hypervisor uses belong to the instance's user; none can be put in another's place by it.
+import { chownSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { renderArchive } from "../core/cpio.ts";
+import { TenError } from "../core/errors.ts";
+import { type GuestOrder, renderOrder } from "../core/guest-order.ts";
+import type { LaunchPlan } from "../core/launch-plan.ts";
+import { formatRef } from "../core/ref.ts";
+import { PIDS_LIMIT_DEFAULT } from "../core/service.ts";
+import type { Placement } from "./level.ts";
+import type { Site } from "./namespace.ts";
+import { makePipes } from "./output.ts";
+
+export interface GuestFiles {
+  /** The first file system of the machine, with the order in it. */
+  readonly initrd: string;
+  /** Named pipe of orders to the agent. */
+  readonly orders: string;
+  /** What the agent says. */
+  readonly status: string;
+  /** What the kernel says. */
+  readonly console: string;
+}
+
+export function guestFilesIn(top: string): GuestFiles {
+  return {
+    initrd: `${top}/initrd`,
+    orders: `${top}/orders`,
+    status: `${top}/guest-status`,
+    console: `${top}/console`,
+  };
+}
+
+/** Makes the files; the order is put before the drivers. */
+export function makeGuestFiles(
+  files: GuestFiles,
+  { drivers, order, owner }: { drivers: string; order: GuestOrder; owner: number | null },
+): void {
+  const content = new TextEncoder().encode(renderOrder(order));
+  // Secrets are in it, so nobody else may read it for a moment either.
+  const archive = renderArchive([{ name: "order", kind: "file", content }]);
+  writeFileSync(files.initrd, Buffer.concat([archive, readFileSync(drivers)]), { mode: 0o600 });
+  for (const file of [files.status, files.console]) writeFileSync(file, "", { mode: 0o600 });
+  makePipes(parentOf(files.orders), [files.orders]);
+  if (owner === null) return;
+  for (const file of [files.initrd, files.orders, files.status, files.console]) {
+    chownSync(file, owner, owner);
+  }
+}
+
+/** What every machine is told, whatever runs it. */
+export function orderFor(
+  { owner, placement }: Site,
+  { plan, ...rest }: Pick<GuestOrder, "channel" | "data" | "root"> & { readonly plan: LaunchPlan },
+): GuestOrder {
+  return {
+    ...rest,
+    userId: owner ?? process.getuid?.() ?? 0,
+    hostname: placement.ref.id,
+    cwd: plan.cwd,
+    port: placement.port,
+    socketPath: plan.socketPath,
+    processesMax: placement.service.pidsLimit ?? PIDS_LIMIT_DEFAULT,
+    argv: plan.argv,
+    env: plan.env,
+  };
+}
+
+/** Throws START_FAILED when the instance's user could not read an image or a kernel of the operator's. */
+export function checkReadable(path: string, { ref }: Placement): void {
+  const facts = statSync(path, { throwIfNoEntry: false });
+  const state = facts === undefined ? "is not there" : "can be read by its owner alone";
+  if (facts !== undefined && (facts.mode & 0o004) !== 0) return;
+  throw new TenError("START_FAILED", `Cannot start "${formatRef(ref)}": ${path} ${state}`, {
+    hint: facts === undefined ? "Correct its path in tenement.toml" : `chmod o+r ${path}`,
+  });
+}
+
+function parentOf(path: string): string {
+  return path.slice(0, path.lastIndexOf("/"));
+}

@@ -1,0 +1,28 @@
+import { expect, test } from "bun:test";
+import { QEMU } from "../../../src/core/qemu.ts";
+import { examineMachines } from "../../../src/doctor/machines.ts";
+import { FakeHost } from "./fake-host.ts";
+
+const programs = Object.values(QEMU).map(({ program }) => program);
+
+test("a host with all that machines need leaves nothing to say", () => {
+  const host = new FakeHost({}, { programs, guestKernel: "/boot/vmlinuz-6.1" });
+  expect(examineMachines(host).map(({ state }) => state)).toEqual(["ok", "ok", "ok"]);
+});
+
+test("without hardware machines can still be emulated", () => {
+  const kvmObstacle = { reason: "no device", remedy: "load it" };
+  const [kvm] = examineMachines(new FakeHost({}, { kvmObstacle }));
+  expect(kvm).toMatchObject({ state: "missing", found: "no device", remedy: "load it" });
+  expect(kvm?.blocks).toEqual(["qemu_accel=kvm", "isolation=firecracker"]);
+});
+
+test("without QEMU the level is not to be had; without a kernel a service brings its own", () => {
+  const [, qemu, kernel] = examineMachines(new FakeHost({}));
+  expect(qemu?.blocks).toEqual(["isolation=qemu"]);
+  expect(kernel).toMatchObject({ state: "warning", blocks: [] });
+});
+
+test("another system is not asked", () => {
+  expect(examineMachines(new FakeHost({}, { platform: "darwin" }))).toEqual([]);
+});
