@@ -18,7 +18,7 @@ export interface GuestStatus {
 
 export function readGuestStatus(file: string): GuestStatus {
   const lines = readSome(file, STATUS_BYTES_MAX).split("\n");
-  const last = lines.findLast((line) => /^(exit|signal|error) /.test(line));
+  const last = lines.findLast((line) => /^(exit|signal|memory|error) /.test(line));
   return {
     listening: lines.includes("listening"),
     end: last === undefined ? null : readEnd(last),
@@ -29,7 +29,9 @@ function readEnd(line: string): Exit {
   const [word = "", ...rest] = line.split(" ");
   if (word === "error") return { kind: "unstarted", reason: rest.join(" ") };
   const number = Number(rest[0]);
-  if (!Number.isInteger(number)) return { kind: "unknown" };
+  if (!Number.isSafeInteger(number)) return { kind: "unknown" };
+  // What a machine has for its processes is a little less than its memory.
+  if (word === "memory") return { kind: "outOfMemory", limitBytes: number };
   if (word === "exit") return { kind: "code", code: number & 0xff };
   return { kind: "signal", signal: signalName(number) };
 }

@@ -101,7 +101,8 @@ export class NamespaceLevel implements Level {
     const paths = this.#viewOf(placement, plan);
     checkVisible(placement, { program: plan.argv[0] ?? "", paths });
     const cwd = realpathSync(plan.cwd);
-    if (owner !== null) checkEntry(ref, { cwd, user: owner });
+    // Its own directory is given to it.
+    if (owner !== null && !paths.write.includes(cwd)) checkEntry(ref, { cwd, user: owner });
     const group = this.#parts.groups.open(placement, HELPERS[networkOf(service)] + helpers);
     this.#makeDirectory(placement, { plan, owner });
     return { group, launcher, owner, paths, placement, plan };

@@ -103,6 +103,16 @@ describe.skipIf(lacksMachines())("a tenant in an emulated machine", () => {
       expect(await remains(ten)).toBe(0);
     }));
 
+  test("that takes more memory than its machine has is told so", () =>
+    withTen({ configText: configText() }, async (ten) => {
+      ten.reconfigure((text) => text.replace(/^pids_limit/m, 'restart = "never"\npids_limit'));
+      await ten.restart();
+      await ten.must("spawn", "vm:alice");
+      await ask(ten, "devour").catch(() => undefined);
+      await ten.untilState("vm:alice", "asleep");
+      expect(await ten.must("why", "vm:alice")).toMatch(/memory/);
+    }));
+
   test("that will not stop is killed with its machine", () =>
     withTen({ configText: configText() }, async (ten) => {
       ten.reconfigure((text) => text.replace(/^stop_timeout = .*$/m, "stop_timeout = 1"));

@@ -70,6 +70,12 @@ def fork(query):
             each.wait()
 
 
+def devour(_):
+    kept = []
+    while True:
+        kept.append(b"x" * 1_000_000)
+
+
 def stay(_):
     stubborn.append(True)
     return "staying"

@@ -32,6 +32,7 @@ const ENDS: readonly (readonly [string, Exit | null])[] = [
     "error in the virtual machine: /dev/vda: No such device\n",
     { kind: "unstarted", reason: "in the virtual machine: /dev/vda: No such device" },
   ],
+  ["memory 104857600\n", { kind: "outOfMemory", limitBytes: 104_857_600 }],
   ["exit nonsense\n", { kind: "unknown" }],
 ];
 
