@@ -95,6 +95,9 @@ void raise_loopback(void);
 // mounts.c
 void build_view(const struct options *options);
 
+// volumes.c
+void let_go_of_volumes(const struct options *options);
+
 // paths.c
 bool is_under(const char *path, const char *directory);
 int depth_of(const char *path);

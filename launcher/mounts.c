@@ -17,7 +17,6 @@
 
 // mount(2) itself: <sys/mount.h> and <linux/mount.h> can't be included together.
 int mount(const char *source, const char *target, const char *type, unsigned long flags, const void *data);
-
 enum { SYSCALL_MOUNT_SETATTR = 442, RECURSIVE = 0x8000 };
 static const uint64_t NO_SETUID = MOUNT_ATTR_NOSUID;
 static const uint64_t NO_DEVICES = MOUNT_ATTR_NODEV;
@@ -263,6 +262,7 @@ static void protect_everything(void) {
 void build_view(const struct options *options) {
   const unsigned long private = 0x4000 | 0x40000; // MS_REC, MS_PRIVATE
   if (mount(NULL, "/", NULL, private, NULL) < 0) fail("make mounts private");
+  let_go_of_volumes(options);
   static struct view view;
   static struct devices devices;
   copy_devices(&devices, &options->devices);

@@ -4,13 +4,13 @@ import type { Claim } from "./core/firewall.ts";
 import type { InstanceRef } from "./core/ref.ts";
 import type { Config } from "./core/service.ts";
 import { systemClock } from "./platform/clock.ts";
-import { measureDirectory } from "./platform/disk.ts";
 import { type Firewall, NO_FIREWALL, openFirewall } from "./platform/firewall.ts";
 import { Isolation } from "./platform/isolation.ts";
 import { installLauncher } from "./platform/launcher-file.ts";
 import { lockDirectory } from "./platform/lock.ts";
 import { Ports } from "./platform/ports.ts";
 import { bunSpawner } from "./platform/spawner.ts";
+import { Volumes } from "./platform/volumes.ts";
 import { openProxy, type Proxy as PublicProxy } from "./proxy/listener.ts";
 import { openStore, type Store } from "./store/database.ts";
 import { Deployer } from "./supervisor/deploys.ts";
@@ -63,12 +63,9 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   });
   if (firewall !== null) opening.use(firewall);
   const isolation = opening.use(openIsolation(dataDir, store));
-  const supervisor = openSupervisor(options, {
-    store,
-    logs,
-    isolation,
-    firewall: firewall ?? NO_FIREWALL,
-  });
+  const volumes = opening.use(new Volumes(dataDir));
+  const parts = { store, logs, isolation, volumes, firewall: firewall ?? NO_FIREWALL };
+  const supervisor = openSupervisor(options, parts);
   // Whatever fails below, no tenant is left without a server.
   opening.defer(() => supervisor.close());
   await takeOver(supervisor, { spawner: bunSpawner, inheritance: new Inheritance() });
@@ -151,14 +148,17 @@ function openIsolation(dataDir: string, { userIds }: Store): Isolation {
   });
 }
 
+interface Resources {
+  readonly store: Store;
+  readonly logs: LogHub;
+  readonly isolation: Isolation;
+  readonly volumes: Volumes;
+  readonly firewall: Firewall;
+}
+
 function openSupervisor(
   { config, domain, report }: DaemonOptions,
-  {
-    store,
-    logs,
-    isolation,
-    firewall,
-  }: { store: Store; logs: LogHub; isolation: Isolation; firewall: Firewall },
+  { store, logs, isolation, volumes, firewall }: Resources,
 ): Supervisor {
   const { dataDir, maxRunning, maxStarting } = config.settings;
   const launcher = new Launcher({
@@ -168,11 +168,12 @@ function openSupervisor(
     releaseUserId: (ref) => store.userIds.release(ref),
     ports: Ports.startingAnywhere(),
     firewall,
+    volumes,
     logs,
     serverEnv: process.env,
   });
   const clock = systemClock;
-  const measure = (ref: InstanceRef) => measureDirectory(launcher.instanceDirectory(ref));
+  const measure = (ref: InstanceRef) => launcher.measureStorage(ref);
   const gauge = new StorageGauge({ clock, measure });
   const world: World = {
     clock,

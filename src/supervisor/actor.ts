@@ -240,6 +240,7 @@ export class InstanceActor implements Startable {
     this.journal.follow(instance.state, this.#requester);
     this.#record.follow(instance.state);
     this.#world.queue.follow(this, instance);
+    if (isAtRest(instance.state)) this.#world.launcher.rest(this.ref);
     this.#world.storage.follow(this, instance.state);
     this.#watchers.follow(instance);
   }

@@ -22,7 +22,9 @@ import { landlockVersion } from "../platform/landlock.ts";
 import type { Enclosure, Placement } from "../platform/level.ts";
 import { openOutput, outputPaths, removeOutput } from "../platform/output.ts";
 import type { Ports } from "../platform/ports.ts";
+import { measureDirectory } from "../platform/disk.ts";
 import type { Child, Spawner } from "../platform/spawner.ts";
+import type { VolumeOrder, Volumes } from "../platform/volumes.ts";
 import type { ChildRecord } from "../store/instances.ts";
 import type { LogHub } from "../telemetry/log-hub.ts";
 
@@ -45,6 +47,7 @@ export interface LauncherParts {
   readonly releaseUserId: (ref: InstanceRef) => void;
   readonly ports: Ports;
   readonly firewall: Firewall;
+  readonly volumes: Volumes;
   readonly logs: LogHub;
   readonly serverEnv: Readonly<Record<string, string | undefined>>;
 }
@@ -63,6 +66,16 @@ export class Launcher {
 
   constructor(parts: LauncherParts) {
     this.#parts = parts;
+  }
+
+  /** Brings the storage of an instance into place for a launch; null: there is nothing to wait for. Rejects with a TenError. */
+  prepare(order: VolumeOrder): Promise<void> | null {
+    return this.#parts.volumes.open(order);
+  }
+
+  /** Nothing of the instance runs, and nothing is about to. */
+  rest(ref: InstanceRef): void {
+    void this.#parts.volumes.close(ref);
   }
 
   /**
@@ -145,8 +158,20 @@ export class Launcher {
     await this.#parts.isolation.sweep(kept);
   }
 
+  /** Unmounts the volumes of other instances than `kept`. */
+  async sweepVolumes(kept: readonly InstanceRef[]): Promise<void> {
+    await this.#parts.volumes.sweep(kept);
+  }
+
+  /** How much an instance stores, in bytes. */
+  async measureStorage(ref: InstanceRef): Promise<number> {
+    return await (this.#parts.volumes.measure(ref) ??
+      measureDirectory(this.instanceDirectory(ref)));
+  }
+
   /** Deletes the instance's own files. */
   async wipe(ref: InstanceRef): Promise<void> {
+    await this.#parts.volumes.remove(ref);
     await rm(this.instanceDirectory(ref), { recursive: true, force: true });
   }
 

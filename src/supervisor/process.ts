@@ -65,8 +65,22 @@ export class InstanceProcesses {
     return process !== undefined && needsLaunch(process.service, this.#parts.service());
   }
 
+  /** Synchronous where it can be, because a waiting request pays for every turn. */
   launch(launch: number, storedEnv: Readonly<Record<string, string>>): void {
-    const { launcher, ref, service, logs, send } = this.#parts;
+    const { launcher, ref, service } = this.#parts;
+    const isAlone = this.#processes.size === 0;
+    const prepared = launcher.prepare({ ref, service: service(), isAlone });
+    if (prepared === null) this.#start(launch, storedEnv);
+    else {
+      prepared.then(
+        () => this.#start(launch, storedEnv),
+        (error) => this.#fail(launch, error),
+      );
+    }
+  }
+
+  #start(launch: number, storedEnv: Readonly<Record<string, string>>): void {
+    const { launcher, ref, service, send } = this.#parts;
     try {
       const slot = this.all.some((other) => other.slot === 0) ? 1 : 0;
       const launched = launcher.launch({ ref, service: service(), slot, storedEnv });
@@ -74,9 +88,14 @@ export class InstanceProcesses {
       this.#remember();
       send({ kind: "launched", launch, child: launched.child.ref });
     } catch (error) {
-      logs.note(ref, `ten: ${messageOf(error)}`);
-      send({ kind: "launchFailed", launch, reason: messageOf(error) });
+      this.#fail(launch, error);
     }
+  }
+
+  #fail(launch: number, error: unknown): void {
+    const { logs, ref, send } = this.#parts;
+    logs.note(ref, `ten: ${messageOf(error)}`);
+    send({ kind: "launchFailed", launch, reason: messageOf(error) });
   }
 
   /** Tells the owner of the end of a process: its exit, and when nothing of it is left. */

@@ -78,6 +78,7 @@ async function sweep(supervisor: Supervisor, spawner: Spawner): Promise<void> {
   const marks = new Set(kept.map(({ ref, slot }) => launcher.mark(ref, slot)));
   await spawner.sweep((mark) => launcher.isMark(mark) && !marks.has(mark));
   await launcher.sweepGroups(kept);
+  await launcher.sweepVolumes(kept.map(({ ref }) => ref));
 }
 
 const UNDER_WAY: ReadonlySet<string> = new Set(["running", "starting", "waiting"]);

@@ -51,6 +51,24 @@ describe.skipIf(isUnable())("behind walls", () => {
       expect((await launched.end()).stdout).toBe("1\n1\n");
     });
 
+    if (level === "walls")
+      test("file systems of others are let go of, its own is not", async () => {
+        using tenant = openTenant(level, programs);
+        const data = tenant.directory("data");
+        const [own, other] = [tenant.directory("data/mine"), tenant.directory("data/it\\s ours")];
+        using stack = new DisposableStack();
+        for (const path of [own, other]) {
+          Bun.spawnSync(["mount", "-t", "tmpfs", "tmpfs", path]);
+          stack.defer(() => void Bun.spawnSync(["umount", path]));
+        }
+        await using launched = tenant.launch(["cat", "/proc/self/mountinfo"], {
+          options: ["--hide", data, "--write", own, "--chdir", own],
+        });
+        const { stdout } = await launched.end();
+        expect(stdout).toContain(` ${own} `);
+        expect(stdout).not.toContain("ours");
+      });
+
     test("a link that the tenant planted in its own directory opens nothing", async () => {
       using tenant = openTenant(level, programs);
       const other = tenant.directory("other");

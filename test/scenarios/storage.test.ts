@@ -1,9 +1,15 @@
-import { rmSync } from "node:fs";
 import { describe, expect, test } from "bun:test";
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import type { StorageAnswer } from "../../src/control/wire-instances.ts";
+import { listMounts } from "../../src/platform/mounts.ts";
+import { isAttached } from "../../src/platform/volume-image.ts";
+import { bunSpawner } from "../../src/platform/spawner.ts";
 import { fetchReply } from "../support/request.ts";
 import { STORING_COMMAND } from "../support/tenants/command.ts";
+import { ROOT } from "../support/executable.ts";
 import { type Ten, withTen } from "../support/ten.ts";
+import { E2FSPROGS, GCC, isMissing } from "../support/tool.ts";
 import { until } from "../support/until.ts";
 
 const ALICE = "alice.app.localhost";
@@ -84,4 +90,127 @@ describe("a quota", () => {
         expect((await ten.get(ALICE, "/")).status).toBe(200);
       },
     ));
+});
+
+const isRoot = process.platform === "linux" && process.getuid?.() === 0;
+
+describe.skipIf(!isRoot || isMissing(E2FSPROGS) || isMissing(GCC))("a hard quota", () => {
+  const walled = `isolation = "namespace"\nread_paths = ["${ROOT}"]`;
+  const hard = (mib: number) => `storage_quota_mb = ${mib}\nstorage_enforce = "hard"`;
+
+  const directoryOf = (ten: Ten, id = "alice") => join(ten.dataDir, "app", id);
+  const mountOf = (ten: Ten, id?: string) =>
+    listMounts().find(({ path }) => path === directoryOf(ten, id)) ?? null;
+  const imageOf = (ten: Ten, id = "alice") => join(ten.dataDir, ".volumes/app", `${id}.image`);
+  const unmounted = (ten: Ten, id?: string) =>
+    until("its volume is unmounted", () => mountOf(ten, id) === null);
+
+  async function list(ten: Ten): Promise<string[]> {
+    return (await ten.get(ALICE, "/list")).json<string[]>();
+  }
+
+  /** Writes files of 1 MiB until there is no room. */
+  async function fill(ten: Ten): Promise<{ written: number; end: string }> {
+    for (let written = 0; written < 100; written++) {
+      const end = await write(ten, `fill${written}`, 1);
+      if (end !== "written") return { written, end };
+    }
+    throw new Error("There is always room");
+  }
+
+  test.each([
+    ["process", ""],
+    ["namespace", walled],
+  ])("ends what a tenant at level %s can write, and nobody else's", (_, keys) =>
+    withTen({ configText: configWith(`${keys}\n${hard(16)}`) }, async (ten) => {
+      await ten.must("spawn", "app:alice", "app:bob");
+      const { written, end } = await fill(ten);
+      expect(end).toBe("ENOSPC");
+      expect(written).toBeGreaterThan(10);
+      expect(written).toBeLessThan(16);
+      const bob = await ten.get("bob.app.localhost", "/write?name=a&mib=5");
+      expect(bob.text).toBe("written");
+      expect(mountOf(ten)?.options).toEqual(expect.arrayContaining(["nosuid", "nodev"]));
+      expect(statSync(directoryOf(ten)).mode & 0o777).toBe(0o700);
+      await until("it is told as full", async () => {
+        await measure(ten);
+        return (await ten.must("ps")).includes("storage fills up: ");
+      });
+    }),
+  );
+
+  test("keeps its files over sleep, a killed server and a stopped one; unmounted while it rests", () =>
+    withTen({ configText: configWith(`${walled}\n${hard(16)}`) }, async (ten) => {
+      await ten.must("spawn", "app:alice", "app:bob");
+      expect(await write(ten, "kept", 1)).toBe("written");
+      await ten.must("sleep", "app:alice");
+      await unmounted(ten);
+      // The other tenant, who was started meanwhile, does not hold on to it.
+      await until("its device is free", () => !isAttached(imageOf(ten)));
+      expect(readdirSync(directoryOf(ten))).toEqual([]);
+      expect(await list(ten)).toContain("kept");
+
+      const { text: pid } = await ten.get(ALICE, "/");
+      await ten.kill9();
+      expect(mountOf(ten)).not.toBeNull();
+      await ten.start();
+      expect((await ten.get(ALICE, "/")).text).toBe(pid);
+      expect(await list(ten)).toContain("kept");
+
+      await ten.stop();
+      expect(mountOf(ten)).toBeNull();
+      await ten.start();
+      expect(await list(ten)).toContain("kept");
+    }));
+
+  test("a volume whose tenant died with the server is unmounted by the next", () =>
+    withTen({ configText: configWith(hard(16)) }, async (ten) => {
+      await ten.must("spawn", "app:alice");
+      await ten.kill9();
+      await bunSpawner.sweep((mark) => mark.startsWith(`${ten.dataDir}/`));
+      expect(mountOf(ten)).not.toBeNull();
+      ten.reconfigure((text) => text.replace("idle_timeout = 0", "idle_timeout = 300"));
+      await ten.start();
+      await unmounted(ten);
+      expect((await ten.get(ALICE, "/")).status).toBe(200);
+    }));
+
+  test("takes over the files that were there before, and grows with the quota", () =>
+    withTen({ configText: configWith(`${walled}\nstorage_quota_mb = 16`) }, async (ten) => {
+      await ten.must("spawn", "app:alice");
+      expect(await write(ten, "before", 3)).toBe("written");
+      await ten.stop();
+      ten.reconfigure((text) => text.replace("storage_quota_mb = 16", hard(16)));
+      await ten.start();
+      expect(await list(ten)).toEqual(["before"]);
+      expect((await ten.get(ALICE, "/read?name=before")).text).toStartWith("before");
+      expect((await fill(ten)).written).toBeLessThan(13);
+      await ten.stop();
+      ten.reconfigure((text) => text.replace("storage_quota_mb = 16", "storage_quota_mb = 40"));
+      await ten.start();
+      expect((await fill(ten)).written).toBeGreaterThan(15);
+      expect(await list(ten)).toContain("before");
+      // Without the limit the files stay where they are.
+      await ten.stop();
+      ten.reconfigure((text) => text.replace('storage_enforce = "hard"', ""));
+      await ten.start();
+      expect(await list(ten)).toContain("before");
+    }));
+
+  test("goes with --purge, and is refused when it is too small for what is there", () =>
+    withTen({ configText: configWith(hard(16)) }, async (ten) => {
+      await ten.must("spawn", "app:alice");
+      await ten.must("rm", "--purge", "app:alice");
+      expect([directoryOf(ten), imageOf(ten)].filter((path) => existsSync(path))).toEqual([]);
+      expect(mountOf(ten)).toBeNull();
+
+      mkdirSync(directoryOf(ten), { recursive: true });
+      writeFileSync(join(directoryOf(ten), "big"), Buffer.alloc(20 * 1024 ** 2, "x"));
+      const refused = await ten.ten("spawn", "app:alice");
+      expect(refused.exitCode).toBe(1);
+      expect(refused.stderr).toContain("No space left on device");
+      expect(statSync(join(directoryOf(ten), "big")).size).toBe(20 * 1024 ** 2);
+      expect(mountOf(ten)).toBeNull();
+      expect(existsSync(imageOf(ten))).toBe(false);
+    }));
 });

@@ -9,6 +9,7 @@ import { NO_FIREWALL } from "../../src/platform/firewall.ts";
 import { Isolation } from "../../src/platform/isolation.ts";
 import { PORT_FIRST, Ports } from "../../src/platform/ports.ts";
 import type { Child, Spawner } from "../../src/platform/spawner.ts";
+import { Volumes } from "../../src/platform/volumes.ts";
 import { openStore } from "../../src/store/database.ts";
 import type { InstanceActor } from "../../src/supervisor/actor.ts";
 import { Deployer } from "../../src/supervisor/deploys.ts";
@@ -178,6 +179,7 @@ export function openFakeWorld({
     releaseUserId: (ref) => store.userIds.release(ref),
     ports: new Ports(PORT_FIRST, () => true),
     firewall: NO_FIREWALL,
+    volumes: new Volumes(directory),
     logs,
     serverEnv: { PATH: "/usr/bin:/bin" },
   });

@@ -23,6 +23,7 @@ export const PYTHON: Tool = { program: "python3", debianPackage: "python3" };
 export const NODE: Tool = { program: "node", debianPackage: "nodejs" };
 export const GO: Tool = { program: "go", debianPackage: "golang-go" };
 export const GCC: Tool = { program: "gcc", debianPackage: "gcc libc6-dev" };
+export const E2FSPROGS: Tool = { program: "mkfs.ext4", debianPackage: "e2fsprogs" };
 export const CHROMIUM: Tool = { program: "chromium", debianPackage: "chromium" };
 export const NFTABLES: Tool = { program: "nft", debianPackage: "nftables" };
 export const IPROUTE: Tool = { program: "ip", debianPackage: "iproute2" };
