@@ -1,7 +1,7 @@
 // Who listens on a port: an accepted connection alone may come from a stranger who took the port first.
 // Asks the kernel by netlink (sock_diag(7)): reading /proc/net/tcp takes milliseconds, whatever is in it.
 import { dlopen, ptr } from "bun:ffi";
-import { readdirSync, readlinkSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { libcPath } from "./libc.ts";
 
 const AF_INET = 2;
@@ -13,7 +13,9 @@ const SOCK_DIAG_BY_FAMILY = 20;
 const REQUEST_DUMP = 0x301;
 const IPPROTO_TCP = 6;
 const LISTENING = 1 << 10;
-const MESSAGE_END = 3;
+const MESSAGE_ERROR = 2;
+/** The state of a listening socket in /proc/net/tcp. */
+const TABLE_LISTENING = "0A";
 /** Of `struct nlmsghdr`, of the request with its `struct inet_diag_req_v2`, and where an answer has its inode. */
 const HEADER_BYTES = 16;
 const REQUEST_BYTES = 72;
@@ -29,7 +31,9 @@ export function listeningSockets(port: number): ReadonlySet<string> | null {
   const fd = libc.socket(AF_NETLINK, SOCK_RAW_CLOEXEC, NETLINK_SOCK_DIAG);
   if (fd < 0) return null;
   try {
-    const inodes = [AF_INET, AF_INET6].flatMap((family) => askFor(fd, { family, port }));
+    const inodes = [AF_INET, AF_INET6].flatMap(
+      (family) => askFor(fd, { family, port }) ?? readTable({ family, port }),
+    );
     return new Set(inodes.map((inode) => `socket:[${inode}]`));
   } finally {
     libc.close(fd);
@@ -55,18 +59,38 @@ function readLink(path: string): string {
   }
 }
 
-function askFor(fd: number, question: { family: number; port: number }): number[] {
+interface Question {
+  readonly family: number;
+  readonly port: number;
+}
+
+/** Null: the kernel has no answer, as where a module of it can't be loaded. */
+function askFor(fd: number, question: Question): number[] | null {
   const request = renderRequest(question);
-  if (libc === null || libc.send(fd, ptr(request), request.length, 0) < 0) return [];
+  if (libc === null || libc.send(fd, ptr(request), request.length, 0) < 0) return null;
   const answer = Buffer.alloc(ANSWER_BYTES);
   const inodes: number[] = [];
   for (;;) {
     const length = Number(libc.recv(fd, ptr(answer), answer.length, 0));
-    if (length <= 0 || readAnswer(answer.subarray(0, length), inodes)) return inodes;
+    if (length <= 0) return null;
+    const ending = readAnswer(answer.subarray(0, length), inodes);
+    if (ending !== null) return ending === MESSAGE_ERROR ? null : inodes;
   }
 }
 
-function renderRequest({ family, port }: { family: number; port: number }): Buffer {
+/** The same from /proc/net/tcp, in milliseconds. */
+function readTable({ family, port }: Question): number[] {
+  const table = `/proc/net/${family === AF_INET ? "tcp" : "tcp6"}`;
+  if (!existsSync(table)) return [];
+  const suffix = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
+  return readFileSync(table, "utf8")
+    .split("\n")
+    .map((line) => line.trim().split(/\s+/))
+    .filter(([, local = "", , state]) => local.endsWith(suffix) && state === TABLE_LISTENING)
+    .map((fields) => Number(fields[9]));
+}
+
+function renderRequest({ family, port }: Question): Buffer {
   const request = Buffer.alloc(REQUEST_BYTES);
   request.writeUInt32LE(REQUEST_BYTES, 0);
   request.writeUInt16LE(SOCK_DIAG_BY_FAMILY, 4);
@@ -78,17 +102,17 @@ function renderRequest({ family, port }: { family: number; port: number }): Buff
   return request;
 }
 
-/** Collects the inodes of one datagram; true when it was the last. */
-function readAnswer(answer: Buffer, inodes: number[]): boolean {
+/** Collects the inodes of one datagram; the type of the last message when there is no more to come. */
+function readAnswer(answer: Buffer, inodes: number[]): number | null {
   for (let at = 0; at + HEADER_BYTES <= answer.length;) {
     const length = answer.readUInt32LE(at);
     const type = answer.readUInt16LE(at + 4);
-    if (type !== SOCK_DIAG_BY_FAMILY) return type <= MESSAGE_END;
+    if (type !== SOCK_DIAG_BY_FAMILY) return type;
     inodes.push(answer.readUInt32LE(at + INODE_AT));
     // Messages begin at multiples of four bytes.
     at += (length + 3) & ~3;
   }
-  return false;
+  return null;
 }
 
 function openLibc() {

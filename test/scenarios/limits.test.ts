@@ -111,6 +111,16 @@ ${hungry("cpu_shares = 400").replace("service.app", "service.big")}`,
       },
     ));
 
+  test("is held to its part of a processor", () =>
+    withTen({ configText: hungry("cpu_limit = 0.2") }, async (ten) => {
+      await ten.must("spawn", "app:a");
+      const pid = Number((await ten.get(A, "/spin")).text);
+      const [startedAt, before] = [performance.now(), ticksOf(pid)];
+      await until("it has had 400 ms", () => ticksOf(pid) - before >= 40);
+      // However slow the machine is: a fifth of a processor takes 2 s for that, less what one period may give at once.
+      expect(performance.now() - startedAt).toBeGreaterThan(1500);
+    }));
+
   test("can start as many processes as it may, and no more", () =>
     withTen({ configText: hungry("pids_limit = 60") }, async (ten) => {
       await ten.must("spawn", "app:a");

@@ -19,7 +19,7 @@ describe("the limits of an instance", () => {
       service: { memoryLimitBytes: 100_000_000 },
       version2: [
         "memory.max=100000000",
-        "[memory.high=90000000]",
+        "[memory.high=98000000]",
         "[memory.swap.max=0]",
         "[memory.oom.group=1]",
       ],

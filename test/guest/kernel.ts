@@ -1,0 +1,60 @@
+// The kernel that guests boot: Debian's for clouds, fetched once as a package and unpacked into a cache, never installed.
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+
+export interface GuestKernel {
+  readonly image: string;
+  /** The modules by their names, as `virtio_blk`. */
+  readonly modules: ReadonlyMap<string, string>;
+}
+
+/** Depends on the newest kernel of this kind. */
+const META_PACKAGE = "linux-image-cloud-amd64";
+const CACHE = join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "ten-tests");
+
+/** Fetches it unless it is in the cache. Throws with the words of whichever tool failed. */
+export function guestKernel(): GuestKernel {
+  mkdirSync(CACHE, { recursive: true });
+  const directory = cachedKernel() ?? fetchKernel();
+  const boot = join(directory, "boot");
+  const image = readdirSync(boot).find((name) => name.startsWith("vmlinuz-"));
+  if (image === undefined) throw new Error(`No kernel in ${boot}`);
+  const modules = [...new Bun.Glob("lib/modules/**/*.ko").scanSync(directory)];
+  return {
+    image: join(boot, image),
+    modules: new Map(modules.map((path) => [moduleName(path), join(directory, path)])),
+  };
+}
+
+function cachedKernel(): string | null {
+  const name = readdirSync(CACHE).find((each) => each.startsWith("linux-image-"));
+  return name === undefined ? null : join(CACHE, name);
+}
+
+function fetchKernel(): string {
+  const dependencies = run(["apt-cache", "depends", META_PACKAGE], CACHE);
+  const name = /Depends: (linux-image-\S+)/.exec(dependencies)?.[1];
+  if (name === undefined) throw new Error(`apt knows no ${META_PACKAGE}: apt-get update`);
+  const workshop = mkdtempSync(join(CACHE, "fetch-"));
+  try {
+    run(["apt-get", "download", "-q", name], workshop);
+    const [archive = ""] = readdirSync(workshop).filter((each) => each.endsWith(".deb"));
+    run(["dpkg-deb", "--extract", archive, "unpacked"], workshop);
+    const directory = join(CACHE, name);
+    if (!existsSync(directory)) renameSync(join(workshop, "unpacked"), directory);
+    return directory;
+  } finally {
+    rmSync(workshop, { recursive: true });
+  }
+}
+
+function moduleName(path: string): string {
+  return (path.split("/").at(-1) ?? "").replace(/\.ko$/, "").replaceAll("-", "_");
+}
+
+function run(argv: readonly string[], cwd: string): string {
+  const { exitCode, stdout, stderr } = Bun.spawnSync([...argv], { cwd });
+  if (exitCode !== 0) throw new Error(`${argv.join(" ")}: ${stderr.toString().trim()}`);
+  return stdout.toString();
+}
