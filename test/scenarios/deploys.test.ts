@@ -8,15 +8,15 @@ const PER_SECOND = 500;
 const INSTANCES = Array.from({ length: 20 }, (_, n) => `t${n}`);
 const configText = appConfig('health = "/health"\nidle_timeout = 0');
 
-async function pidsOf(ten: Ten, ids: readonly string[]): Promise<string[]> {
-  const answers = await Promise.all(ids.map((id) => ten.get(`${id}.app.localhost`, "/pid")));
+async function processesOf(ten: Ten, ids: readonly string[]): Promise<string[]> {
+  const answers = await Promise.all(ids.map((id) => ten.get(`${id}.app.localhost`, "/process")));
   return answers.map(({ text }) => text);
 }
 
 test("a rollout of 20 instances under load fails no request", () =>
   withTen({ configText }, async (ten) => {
     await ten.must("spawn", ...INSTANCES.map((id) => `app:${id}`));
-    const before = await pidsOf(ten, INSTANCES);
+    const before = await processesOf(ten, INSTANCES);
     const hosts = ["app.localhost", ...INSTANCES.map((id) => `${id}.app.localhost`)];
     await using load = new Load({ port: ten.port, hosts, perSecond: PER_SECOND, path: "/slow" });
     await load.more(PER_SECOND);
@@ -24,29 +24,37 @@ test("a rollout of 20 instances under load fails no request", () =>
     await load.more(PER_SECOND);
     await load.stop();
     expect(load.failures).toEqual([]);
-    const after = await pidsOf(ten, INSTANCES);
-    expect(after.filter((pid) => before.includes(pid))).toEqual([]);
+    const after = await processesOf(ten, INSTANCES);
+    expect(after.filter((each) => before.includes(each))).toEqual([]);
     expect(told.trim().split("\n")).toHaveLength(INSTANCES.length);
-    for (const pid of [...before, ...after]) expect(load.answers.get(pid)).toBeGreaterThan(0);
+    for (const each of [...before, ...after]) expect(load.answers.get(each)).toBeGreaterThan(0);
   }));
 
+// The other level is in the tests above and below, where the system has it.
+const OPENLY = 'isolation = "process"';
+
 test('a rollout of a service that says rollout = "replace" has requests wait, and fails none', () =>
-  withTen({ configText: `${configText}\nrollout = "replace"` }, async (ten) => {
-    await ten.must("spawn", "app:a", "app:b");
-    const before = await pidsOf(ten, ["a", "b"]);
-    await using load = new Load({
-      port: ten.port,
-      hosts: ["a.app.localhost", "b.app.localhost"],
-      perSecond: PER_SECOND,
-      path: "/slow",
-    });
-    await load.more(PER_SECOND);
-    await ten.must("rollout", "app");
-    await load.more(PER_SECOND);
-    await load.stop();
-    expect(load.failures).toEqual([]);
-    expect((await pidsOf(ten, ["a", "b"])).filter((pid) => before.includes(pid))).toEqual([]);
-  }));
+  withTen(
+    { configText: appConfig(`idle_timeout = 0\n${OPENLY}\nrollout = "replace"`) },
+    async (ten) => {
+      await ten.must("spawn", "app:a", "app:b");
+      const before = await processesOf(ten, ["a", "b"]);
+      await using load = new Load({
+        port: ten.port,
+        hosts: ["a.app.localhost", "b.app.localhost"],
+        perSecond: PER_SECOND,
+        path: "/slow",
+      });
+      await load.more(PER_SECOND);
+      await ten.must("rollout", "app");
+      await load.more(PER_SECOND);
+      await load.stop();
+      expect(load.failures).toEqual([]);
+      expect((await processesOf(ten, ["a", "b"])).filter((each) => before.includes(each))).toEqual(
+        [],
+      );
+    },
+  ));
 
 test("a deploy and routes there and back under load fail no request", () =>
   withTen({ configText }, async (ten) => {
@@ -91,28 +99,38 @@ test("a deploy that fails changes nothing and shows what the version wrote", () 
   }));
 
 test("a WebSocket stays on the old process until that closes it; the next one is on the new", () =>
-  withTen({ configText }, async (ten) => {
+  withTen({ configText: appConfig(OPENLY) }, async (ten) => {
     await ten.must("spawn", "app:a");
     const host = "a.app.localhost";
-    const [old] = await pidsOf(ten, ["a"]);
+    const [old] = await processesOf(ten, ["a"]);
     const socket = ten.webSocket(host, "/socket");
-    const pidOn = async (client: typeof socket) => {
-      client.send("pid");
+    const processOn = async (client: typeof socket) => {
+      client.send("process");
       return await client.next();
     };
-    expect(await pidOn(socket)).toBe(old);
+    expect(await processOn(socket)).toBe(old);
     // Keeps the old process from being ended once the new one serves.
     const held = await ten.open(host, "/silence");
     held.on("error", () => undefined).resume();
     const rollout = ten.must("rollout", "app");
     const next = await until("the new process serves", async () => {
-      const [pid] = await pidsOf(ten, ["a"]);
-      return pid !== old && pid;
+      const [each] = await processesOf(ten, ["a"]);
+      return each !== old && each;
     });
-    expect(await pidOn(socket)).toBe(old);
+    expect(await processOn(socket)).toBe(old);
     held.destroy();
     await socket.closed();
     await rollout;
     await using again = ten.webSocket(host, "/socket");
-    expect(await pidOn(again)).toBe(next);
+    expect(await processOn(again)).toBe(next);
+  }));
+
+test("a pick that does not start is passed over, a sleeping one is woken", () =>
+  withTen({ configText }, async (ten) => {
+    await ten.must("spawn", "app:good", "app:broken", "--no-start");
+    for (let request = 0; request < 20; request++) {
+      const { status, text } = await ten.get("app.localhost", "/");
+      expect({ status, text }).toEqual({ status: 200, text: "hello from good" });
+    }
+    expect((await ten.instance("app:broken"))?.state).not.toBe("asleep");
   }));

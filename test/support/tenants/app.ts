@@ -2,6 +2,8 @@
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
 
 const dataDir = process.env["TENEMENT_DATA_DIR"] ?? ".";
+/** Tells this process from others, which behind walls may have the same pid. */
+const PROCESS = crypto.randomUUID();
 const journal = `${dataDir}/journal`;
 
 if (process.env["TENEMENT_INSTANCE"] === "broken") {
@@ -15,7 +17,7 @@ const server = Bun.serve({
   idleTimeout: 0,
   websocket: {
     message(socket, message) {
-      socket.send(message === "pid" ? String(process.pid) : message);
+      socket.send(message === "process" ? PROCESS : message);
     },
   },
   async fetch(request, bun) {
@@ -23,10 +25,12 @@ const server = Bun.serve({
     switch (pathname) {
       case "/pid":
         return new Response(String(process.pid));
+      case "/process":
+        return new Response(PROCESS);
       case "/slow":
         await request.text();
         await Bun.sleep(20);
-        return new Response(String(process.pid));
+        return new Response(PROCESS);
       case "/env":
         return Response.json(process.env);
       case "/headers":
