@@ -226,7 +226,7 @@ static const struct check CHECKS[] = {
   {"other-call-numbers", other_numbers, NULL, false},
 #endif
   {"host-name-set", name_host, NULL, false},
-  {"host-name", host_name, "tenant", false},
+  {"host-name", host_name, "@host-name", false},
   {"other-shared-memory", share_memory, "@shm-key", false},
   {"works-unshare-files", need_step, "files", false},
 };

@@ -7,29 +7,21 @@ import {
   realpathSync,
   renameSync,
   rmSync,
-  statSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { TenError } from "../core/errors.ts";
 import type { Endpoint } from "../core/endpoint.ts";
 import type { ChildRef } from "../core/instance.ts";
 import { type LaunchPlan, socketPathOf } from "../core/launch-plan.ts";
-import { formatRef, type InstanceRef } from "../core/ref.ts";
+import type { InstanceRef } from "../core/ref.ts";
 import { isMachine, type Network, type Service } from "../core/service.ts";
-import {
-  installationOf,
-  isVisible,
-  PRIVATE_TMP,
-  readablePaths,
-  renderWalls,
-  type Walls,
-} from "../core/walls.ts";
+import { isHidden, PRIVATE_TMP, readablePaths, renderWalls, type Walls } from "../core/walls.ts";
 import type { ControlGroups } from "./cgroup.ts";
 import type { ControlGroup } from "./control-group.ts";
 import type { LaunchDirectories, LaunchPaths } from "./launch-directory.ts";
 import { followLauncher } from "./launch-follower.ts";
 import { type Enclosure, hostEndpoints, type Level, type Placement } from "./level.ts";
 import { giveTree, isRoot, makeOwnDirectory } from "./owner.ts";
+import { checkReachable, checkVisible } from "./reach.ts";
 import { checkWalls } from "./wall-check.ts";
 
 export interface NamespaceParts {
@@ -100,9 +92,8 @@ export class NamespaceLevel implements Level {
     for (const path of service.writePaths) makeMissing(path, owner);
     const paths = this.#viewOf(placement, plan);
     checkVisible(placement, { program: plan.argv[0] ?? "", paths });
-    const cwd = realpathSync(plan.cwd);
-    // Its own directory is given to it.
-    if (owner !== null && !paths.write.includes(cwd)) checkEntry(ref, { cwd, user: owner });
+    const { dataDir } = paths;
+    if (owner !== null) checkReachable(ref, { cwd: realpathSync(plan.cwd), user: owner, dataDir });
     const group = this.#parts.groups.open(placement, HELPERS[networkOf(service)] + helpers);
     this.#makeDirectory(placement, { plan, owner });
     return { group, launcher, owner, paths, placement, plan };
@@ -113,6 +104,8 @@ export class NamespaceLevel implements Level {
     const { group, launcher, owner, paths, placement, plan } = site;
     const { entry, statusFile, socketsDir, tmpDir } = this.#parts.launches.paths(placement);
     const isMounted = this.#socketDir(placement) === socketsDir;
+    const inside = dirname(plan.socketPath);
+    if (isMounted) makeMountPoint(inside);
     const walls: Walls = {
       dataDir: paths.dataDir,
       read: [...paths.read, ...more.read],
@@ -122,7 +115,7 @@ export class NamespaceLevel implements Level {
       port: placement.port,
       entry: networkOf(placement.service) === "private" ? entry : null,
       identity: owner === null ? { kind: "rootless" } : { kind: "user", id: owner },
-      socketDir: isMounted ? { outside: socketsDir, inside: dirname(plan.socketPath) } : null,
+      socketDir: isMounted ? { outside: socketsDir, inside } : null,
       hostname: placement.ref.id,
       cwd: realpathSync(plan.cwd),
     };
@@ -201,6 +194,16 @@ export class NamespaceLevel implements Level {
   }
 }
 
+/** In what is hidden the launcher makes it; what can't be made elsewhere is the launcher's to tell. */
+function makeMountPoint(path: string): void {
+  if (isHidden(path) || existsSync(path)) return;
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+  } catch {
+    return;
+  }
+}
+
 function makeMissing(path: string, owner: number | null): void {
   if (existsSync(path)) return;
   // The way there is everybody's, lest its owner can't reach it.
@@ -229,27 +232,4 @@ function networkOf({ isolation, network }: Service): Network {
 
 function unixAt(path: string): Endpoint {
   return { kind: "unix", path };
-}
-
-/** An application starts in its working directory, as another user than the one whose that mostly is. */
-function checkEntry(ref: InstanceRef, { cwd, user }: { cwd: string; user: number }): void {
-  const { mode, uid } = statSync(cwd);
-  if ((mode & (uid === user ? 0o100 : 0o001)) !== 0) return;
-  throw new TenError(
-    "START_FAILED",
-    `Cannot start "${formatRef(ref)}": its user ${user} may not enter workdir ${cwd}; chmod -R o+rX ${cwd}`,
-  );
-}
-
-function checkVisible(
-  { ref, service }: Placement,
-  { program, paths }: { program: string; paths: Paths },
-): void {
-  const hidden = [program, realpathSync(program)].find((path) => !isVisible(path, paths));
-  if (hidden === undefined) return;
-  throw new TenError(
-    "LEVEL_MISSING",
-    `Cannot start "${formatRef(ref)}": ${hidden} is hidden behind the walls; ` +
-      `add read_paths = ["${installationOf(hidden)}"] to [service.${service.name}]`,
-  );
 }

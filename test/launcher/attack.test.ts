@@ -1,7 +1,8 @@
 // A tenant tries to get out, in more than a hundred ways; and each wall that is left out is missed by a check.
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import type { Kind } from "./attack-report.ts";
 import { compilePrograms, isUnable, type Programs } from "./programs.ts";
-import { type Kind, openTwoTenants } from "./two-tenants.ts";
+import { openTwoTenants } from "./two-tenants.ts";
 
 setDefaultTimeout(60_000);
 

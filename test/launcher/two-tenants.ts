@@ -8,26 +8,19 @@ import {
   mkdtempSync,
   openSync,
   closeSync,
-  readlinkSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
 import { freePort } from "../../bench/support.ts";
+import { type Kind, readReport, renderFacts, type Report, type Targets } from "./attack-report.ts";
 import { launch, type Launched, run } from "./launch.ts";
 import type { Programs } from "./programs.ts";
 
-/** `root`: started by root, a user for each tenant. `rootless`: started by an ordinary user, who owns both. */
-export type Kind = "root" | "rootless";
-
-export interface Attack {
+export interface Attack extends Report {
   readonly code: number;
-  /** Check → what got through. */
-  readonly failed: Readonly<Record<string, string>>;
-  readonly open: readonly string[];
   /** Walls that this kernel lacks, as the launcher says. */
   readonly missing: readonly string[];
-  readonly held: readonly string[];
   readonly stderr: string;
 }
 
@@ -153,17 +146,19 @@ async function attack(job: {
     status: world.at("status/a"),
     cwd: world.at("data/notes/b"),
     leak,
-    command: [programs.attack, ...factsOf(world, otherPid)],
+    command: [programs.attack, ...renderFacts(targetsOf(world, otherPid))],
   });
   closeSync(leak);
   const missing = status.flatMap((line) => /^missing (.*)$/.exec(line)?.[1] ?? []);
-  return { code, stderr, missing, ...sort(stdout) };
+  return { code, stderr, missing, ...readReport(stdout) };
 }
 
-function factsOf(world: World, otherPid: number): readonly string[] {
-  const [tmp, varTmp, run, shm] = world.shared;
-  const facts = {
+function targetsOf(world: World, otherPid: number): Targets {
+  const [tmp = "", varTmp = "", run = "", shm = ""] = world.shared;
+  return {
     kind: world.kind,
+    network: "host",
+    "host-name": "tenant",
     data: world.at("data"),
     "data-entries": " notes a ",
     database: world.at("data/tenement.db"),
@@ -191,22 +186,5 @@ function factsOf(world: World, otherPid: number): readonly string[] {
     "other-socket": world.at("data/notes/b/socket"),
     "own-socket": world.at("data/notes/a/socket"),
     "shm-key": 4711,
-  };
-  const namespaces = ["pid", "mnt", "ipc", "uts", "cgroup"].map(
-    (name) => `host-${name}=${readlinkSync(`/proc/self/ns/${name}`)}`,
-  );
-  return [...Object.entries(facts).map(([name, value]) => `${name}=${value}`), ...namespaces];
-}
-
-/** Lines "ok NAME", "FAIL NAME: detail", "open NAME: detail". */
-function sort(output: string): Pick<Attack, "failed" | "open" | "held"> {
-  const lines = output
-    .split("\n")
-    .map((line) => /^(ok|FAIL|open) ([\w-]+)(?:: (.*))?$/.exec(line) ?? []);
-  const named = (kind: string) => lines.filter((line) => line[1] === kind);
-  return {
-    failed: Object.fromEntries(named("FAIL").map((line) => [line[2], line[3]])),
-    open: named("open").map((line) => line[2] ?? ""),
-    held: named("ok").map((line) => line[2] ?? ""),
   };
 }

@@ -195,6 +195,26 @@ describe.skipIf(!isRoot || isMissing(GCC))("tenants behind walls", () => {
       }),
   );
 
+  test("start where no firewall can be had, and ten ps says so", () =>
+    withTen({ configText, prefix: ["setpriv", "--bounding-set", "-net_admin"] }, async (ten) => {
+      await ten.must("spawn", "port:alice", "port:carol");
+      const printed = await ten.must("ps");
+      expect(printed).toContain(
+        "walls missing around 2 instances: they reach other tenants' ports",
+      );
+      const { port } = (await ten.instance("port:carol")) ?? {};
+      expect((await ten.get(ALICE, `/reach?port=${port}`)).text).toBe("connected");
+    }));
+
+  test("whose working directory is closed to them are told what to open", () =>
+    withTen({ configText }, async (ten) => {
+      const closed = join(ten.root, "app");
+      chmodSync(closed, 0o700);
+      const { exitCode, stderr } = await ten.ten("spawn", "port:alice");
+      expect(exitCode).toBe(1);
+      expect(stderr).toContain(`may not enter ${closed}; chmod o+x ${closed}`);
+    }));
+
   test("whose program is hidden are refused with the way to show it", () =>
     withTen(
       { configText: `[service.shy]\ncommand = "/run/ten-shy/bin/true"\nisolation = "namespace"\n` },

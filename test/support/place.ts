@@ -1,5 +1,14 @@
 // A directory of its own for each server under test: configuration, data, sockets; short enough for Unix sockets.
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { parse, stringify, type TomlTable } from "smol-toml";
@@ -7,6 +16,10 @@ import { ROOT } from "./executable.ts";
 import { wallSettings } from "./walls.ts";
 
 export interface PlaceOptions {
+  /** Where its directory is made; by default the system's for temporary files, which walls hide. */
+  readonly parent?: string;
+  /** The user that owns it; by default the one that runs the tests. */
+  readonly user?: number;
   /** A folder of examples/, copied together with its siblings. */
   readonly example?: string;
   /** The text of a tenement.toml; without it and an example the configuration is empty. */
@@ -25,12 +38,16 @@ export interface Place {
 }
 
 export function openPlace(options: PlaceOptions): Place {
-  const root = mkdtempSync(join(tmpdir(), "ten-"));
+  const root = mkdtempSync(join(options.parent ?? tmpdir(), "ten-"));
+  // Walls do not hide it there, so the users of tenants have to get through.
+  if (options.parent !== undefined) chmodSync(root, 0o755);
   const folder = options.example === undefined ? join(root, "app") : copyExamples(root, options);
   mkdirSync(folder, { recursive: true });
   const configFile = join(folder, "tenement.toml");
   const text = options.configText ?? readIfExample(configFile, options);
   writeFileSync(configFile, adapt(text, { root, ...options }));
+  if (options.user !== undefined)
+    for (const path of [root, folder]) chownSync(path, options.user, options.user);
   return {
     root,
     configFile,

@@ -1,6 +1,6 @@
 // The compiled server under test: starts it in a directory of its own, talks to it, ends it and all it started.
 import type { Subprocess } from "bun";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { InstanceAnswer } from "../../src/control/wire-instances.ts";
 import { removeFirewall } from "../../src/platform/firewall.ts";
@@ -18,6 +18,8 @@ import {
 import { until } from "./until.ts";
 
 export interface TenOptions extends PlaceOptions {
+  /** What runs the program, such as `setpriv …`. */
+  readonly prefix?: readonly string[];
   /** Further arguments of `ten serve`. */
   readonly args?: readonly string[];
 }
@@ -30,7 +32,9 @@ export interface CommandResult {
 
 /** Starts a server at a port that the system chooses; resolves once it listens. */
 export async function startTen(options: TenOptions = {}): Promise<Ten> {
-  const ten = new Ten({ binary: await executable(), place: openPlace(options), options });
+  const place = openPlace(options);
+  const binary = options.user === undefined ? await executable() : await copyExecutable(place);
+  const ten = new Ten({ binary, place, options });
   try {
     await ten.start();
     return ten;
@@ -38,6 +42,14 @@ export async function startTen(options: TenOptions = {}): Promise<Ten> {
     await ten[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/** Where another user can run it, wherever this project lies. */
+async function copyExecutable({ root }: Place): Promise<string> {
+  const copy = join(root, "ten");
+  copyFileSync(await executable(), copy);
+  chmodSync(copy, 0o755);
+  return copy;
 }
 
 /** Runs `scenario` with a server of its own; when it fails, prints what the server said. */
@@ -63,7 +75,7 @@ const LISTENING = /\bhttp:\/\/\S+?:(\d+)/;
 type Server = Subprocess<"ignore", "pipe", "pipe">;
 
 export class Ten implements AsyncDisposable {
-  readonly #binary: string;
+  readonly #program: readonly string[];
   readonly #place: Place;
   readonly #args: readonly string[];
   #server: Server | null = null;
@@ -72,7 +84,7 @@ export class Ten implements AsyncDisposable {
   #wasKilled = false;
 
   constructor({ binary, place, options }: { binary: string; place: Place; options: TenOptions }) {
-    this.#binary = binary;
+    this.#program = [...(options.prefix ?? asUser(options.user)), binary];
     this.#place = place;
     this.#args = options.args ?? [];
   }
@@ -107,7 +119,7 @@ export class Ten implements AsyncDisposable {
 
   /** Starts a server on the same data as the one before; without a port, at one that the system chooses. */
   async start({ port = 0 }: { port?: number } = {}): Promise<void> {
-    const server = Bun.spawn([this.#binary, "serve", "--port", String(port), ...this.#args], {
+    const server = Bun.spawn([...this.#program, "serve", "--port", String(port), ...this.#args], {
       cwd: this.#place.root,
       env: this.#environment(),
       stdio: ["ignore", "pipe", "pipe"],
@@ -147,7 +159,7 @@ export class Ten implements AsyncDisposable {
 
   /** Runs a command against this server. */
   async ten(...args: readonly string[]): Promise<CommandResult> {
-    const child = Bun.spawn([this.#binary, ...args], {
+    const child = Bun.spawn([...this.#program, ...args], {
       cwd: this.#place.root,
       env: this.#environment(),
       stdio: ["ignore", "pipe", "pipe"],
@@ -241,6 +253,12 @@ export class Ten implements AsyncDisposable {
       TENEMENT_DATA_DIR: this.#place.dataDir,
     };
   }
+}
+
+/** What runs a program as another user than the one that runs the tests. */
+function asUser(user: number | undefined): readonly string[] {
+  if (user === undefined) return [];
+  return ["setpriv", "--reuid", String(user), "--regid", String(user), "--clear-groups"];
 }
 
 /** Ends what no mark told of, and removes the groups and the firewall that a killed server has left. */

@@ -1,0 +1,155 @@
+// Two tenants of one server: notes:b has something to lose, notes:a is told where it is and tries to get it.
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { stringify } from "smol-toml";
+import type { IsolationLevel, Network } from "../../src/core/service.ts";
+import { LaunchDirectories } from "../../src/platform/launch-directory.ts";
+import { readLaunchStatus } from "../../src/platform/launch-status.ts";
+import { type Kind, renderFacts, type Targets } from "../launcher/attack-report.ts";
+import type { Programs } from "../launcher/programs.ts";
+import type { Ten } from "../support/ten.ts";
+
+export interface TenantPlan {
+  readonly kind: Kind;
+  readonly network: Network;
+  readonly isolation: IsolationLevel;
+  readonly programs: Programs;
+}
+
+/** What lies around, for the taking. */
+export interface Field extends Disposable {
+  readonly secret: string;
+  /** In /tmp, /var/tmp, /run and /dev/shm. */
+  readonly shared: readonly string[];
+  /** Gives the attacker its orders, and opens to everybody what only walls are to protect. */
+  arm(targets: Targets): void;
+}
+
+const SECRET = ["brahms", "berlioz"] as const;
+const SHM_KEY = 4712;
+
+/** Makes the files of both tenants, and canaries in all places that tenants could share. */
+export function lineUp(ten: Ten, { kind, programs }: TenantPlan): Field {
+  const secret = SECRET.join("-");
+  const owner = statSync(ten.root).uid;
+  const own = (tenant: string) => join(ten.dataDir, "notes", tenant);
+  const order = (tenant: string, words: readonly string[]) => {
+    mkdirSync(own(tenant), { recursive: true, mode: 0o700 });
+    writeFileSync(join(own(tenant), "order"), words.map((word) => `'${word}'`).join(" "));
+    for (const path of [join(ten.dataDir, "notes"), own(tenant), join(own(tenant), "order")]) {
+      if (existsSync(path)) chownSync(path, owner, owner);
+    }
+  };
+  for (const path of [join(ten.root, "open"), join(ten.dataDir, "shared/app")]) openDirectory(path);
+  const shared = ["/tmp", "/var/tmp", "/run", "/dev/shm"].map((at) =>
+    join(at, `ten-canary-${process.pid}-ten-${kind}`),
+  );
+  const files = ["open/canary", "data/shared/canary", "data/shared/app/canary"];
+  for (const path of [...files.map((name) => join(ten.root, name)), ...shared]) openFile(path);
+  copyFileSync(programs.attack, join(ten.root, "setuid-copy"));
+  chmodSync(join(ten.root, "setuid-copy"), 0o4755);
+  order("b", ["victim", `abstract=@${ten.root}`, `shm-key=${SHM_KEY}`, "shm-file=/dev/shm/file"]);
+  return {
+    secret,
+    shared,
+    arm(targets) {
+      order("a", renderFacts(targets));
+      openFile(join(own("b"), "secret"));
+      for (const path of [ten.dataDir, join(ten.dataDir, "notes"), own("b")])
+        chmodSync(path, 0o777);
+      chmodSync(join(ten.dataDir, "tenement.db"), 0o666);
+    },
+    [Symbol.dispose]() {
+      for (const path of shared) rmSync(path, { force: true });
+    },
+  };
+}
+
+/** One service, whose instances do what the file `order` in their own directory says. */
+export function configureTenants(ten: Ten, plan: TenantPlan): string {
+  const { isolation, network, programs } = plan;
+  return stringify({
+    settings: { max_restarts: 0 },
+    service: {
+      notes: {
+        command: "/bin/sh",
+        args: [
+          "-c",
+          `eval exec ${programs.attack} "$(cat order)" port=$PORT socket=$SOCKET_PATH own-socket=$SOCKET_PATH secret=$SECRET`,
+        ],
+        workdir: "{data_dir}/{name}/{id}",
+        socket: join(ten.root, "s", "{name}-{id}.sock"),
+        read_paths: [join(ten.dataDir, "shared/app")],
+        restart: "never",
+        isolation,
+        network,
+      },
+    },
+  });
+}
+
+/** Where everything is that the attacker is after. */
+export async function listTargets(
+  ten: Ten,
+  {
+    kind,
+    network,
+    field,
+    idlePort,
+  }: Pick<TenantPlan, "kind" | "network"> & { field: Field; idlePort: number },
+): Promise<Targets> {
+  const [tmp = "", varTmp = "", run = "", shm = ""] = field.shared;
+  const other = await ten.instance("notes:b");
+  const launch = { ref: { service: "notes", id: "b" }, slot: 0 } as const;
+  const status = readLaunchStatus(new LaunchDirectories(ten.dataDir).paths(launch).statusFile);
+  const at = (path: string) => join(ten.root, path);
+  return {
+    kind,
+    network,
+    "host-name": "a",
+    data: ten.dataDir,
+    "data-entries": " notes shared a ",
+    database: at("data/tenement.db"),
+    other: at("data/notes/b"),
+    secret: at("data/notes/b/secret"),
+    "secret-start": SECRET[0],
+    "secret-end": SECRET[1],
+    hidden: at("data/shared"),
+    "hidden-canary": at("data/shared/canary"),
+    "read-directory": at("data/shared/app"),
+    "read-canary": at("data/shared/app/canary"),
+    "canary-directory": at("open"),
+    canary: at("open/canary"),
+    "tmp-canary": tmp,
+    "var-tmp-canary": varTmp,
+    "run-canary": run,
+    "shm-canary": shm,
+    "setuid-copy": at("setuid-copy"),
+    "other-pid": status.app ?? other?.pid ?? 0,
+    "server-pid": ten.pid,
+    "other-port": other?.port ?? 0,
+    "idle-port": idlePort,
+    abstract: `@${ten.root}`,
+    "other-socket": at("s/notes-b.sock"),
+    "shm-key": SHM_KEY,
+  };
+}
+
+function openDirectory(path: string): void {
+  mkdirSync(path, { recursive: true });
+  chmodSync(path, 0o777);
+}
+
+function openFile(path: string): void {
+  writeFileSync(path, SECRET.join("-"));
+  chmodSync(path, 0o666);
+}

@@ -1,0 +1,79 @@
+// A tenant of the whole server tries to get out, next to another that has something to lose: as root and rootless, on
+// the host's network and on one of its own. What it tries is in launcher/attack; it does nothing unless it is inside.
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { freePort } from "../../bench/support.ts";
+import type { Network } from "../../src/core/service.ts";
+import { type Kind, readReport } from "../launcher/attack-report.ts";
+import { compilePrograms, isUnable, type Programs } from "../launcher/programs.ts";
+import { withTen } from "../support/ten.ts";
+import { isMissing, NFTABLES } from "../support/tool.ts";
+import { configureTenants, lineUp, listTargets, type TenantPlan } from "./attack-tenants.ts";
+
+setDefaultTimeout(60_000);
+
+/** Nobody in particular, who runs a server that is not root. */
+const USER = 29_611;
+const CHECKS_MIN = 180;
+
+interface Row {
+  readonly kind: Kind;
+  readonly network: Network;
+  /** What gets through, which docs/isolation.md says. */
+  readonly open: readonly string[];
+}
+
+const ROWS: readonly Row[] = [
+  { kind: "root", network: "host", open: ["host-connections", "idle-udp-port"] },
+  { kind: "root", network: "private", open: ["idle-udp-port"] },
+  {
+    kind: "rootless",
+    network: "host",
+    open: ["host-connections", "idle-udp-port", "other-tcp-port"],
+  },
+  { kind: "rootless", network: "private", open: ["idle-udp-port"] },
+];
+
+describe.skipIf(isUnable() || isMissing(NFTABLES))("a tenant that tries to get out", () => {
+  let programs: Programs;
+  beforeAll(() => {
+    programs = compilePrograms();
+  });
+  afterAll(() => programs[Symbol.dispose]());
+
+  /** What the attack says; it runs as `notes:a`, beside `notes:b`. */
+  async function attack(plan: Omit<TenantPlan, "programs">): Promise<readonly string[]> {
+    let said: readonly string[] = [];
+    const user = plan.kind === "root" ? {} : { user: USER };
+    const options = { parent: "/var/lib", ...user, configText: "" };
+    await withTen(options, async (ten) => {
+      using field = lineUp(ten, { ...plan, programs });
+      ten.reconfigure(() => configureTenants(ten, { ...plan, programs }));
+      await ten.restart();
+      await ten.must("spawn", "notes:b", "--env", `SECRET=${field.secret}`);
+      field.arm(await listTargets(ten, { ...plan, field, idlePort: freePort() }));
+      // It ends before it is ready, since all it does is attack.
+      await ten.ten("spawn", "notes:a");
+      const logged = await ten.must("logs", "notes:a", "--json", "--limit", "1000");
+      said = logged
+        .trim()
+        .split("\n")
+        .map((line) => (JSON.parse(line) as { message: string }).message);
+    });
+    return said;
+  }
+
+  test.each([...ROWS])("gets at nothing: $kind, network $network", async (row) => {
+    const said = await attack({ ...row, isolation: "namespace" });
+    const { failed, open, held } = readReport(said.join("\n"));
+    expect(failed).toEqual({});
+    expect([...open].sort()).toEqual([...row.open]);
+    expect(held.length).toBeGreaterThanOrEqual(CHECKS_MIN);
+    expect(said).toContain("done");
+  });
+
+  test("does not even try without walls, which promise nothing", async () => {
+    const said = await attack({ kind: "root", network: "host", isolation: "process" });
+    expect(said).toContain("attack: not behind walls, so nothing was tried");
+    expect(readReport(said.join("\n")).held).toEqual([]);
+  });
+});
