@@ -84,7 +84,7 @@ export class Deployer implements Deploys {
         );
       }),
     );
-    if (hasProcess(source.instance.state)) await source.rest("asleep");
+    if (isUp(source.instance.state)) await source.rest("asleep");
     return { from: this.#operator.view(from), to: this.#operator.view(to) };
   }
 
@@ -174,8 +174,9 @@ function isDecided({ state }: InstanceActor["instance"]): boolean {
   return state.kind !== "running" || state.missed === 0;
 }
 
-function hasProcess(state: InstanceState): boolean {
-  return ["starting", "running", "waiting", "draining", "stopping"].includes(reportState(state));
+/** Not on its way to where somebody else has sent it. */
+function isUp(state: InstanceState): boolean {
+  return ["starting", "running", "waiting"].includes(reportState(state));
 }
 
 function rejection(signal: AbortSignal): Promise<never> {

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { Client } from "../../src/control/client.ts";
 import { Load } from "../support/load.ts";
 import { appConfig } from "../support/tenants/command.ts";
 import { type Ten, withTen } from "../support/ten.ts";
@@ -83,6 +84,20 @@ test("a deploy and routes there and back under load fail no request", () =>
     expect(await weights()).toEqual([100, 0]);
     await ten.restart();
     expect(await weights()).toEqual([100, 0]);
+  }));
+
+test("a rollout goes on when who ordered it has left", () =>
+  withTen({ configText }, async (ten) => {
+    const ids = ["a", "b", "c"];
+    await ten.must("spawn", ...ids.map((id) => `app:${id}`));
+    const before = await processesOf(ten, ids);
+    const client = new Client({ kind: "unix", path: `${ten.dataDir}/tenement.sock` });
+    for await (const { kind } of client.rollout({ process: "app" })) if (kind === "begun") break;
+    await until("it is on record", async () => {
+      const trail = await client.audit({ limit: "1" });
+      return trail.some(({ action, outcome }) => action === "rollout" && outcome === "done");
+    });
+    expect((await processesOf(ten, ids)).filter((each) => before.includes(each))).toEqual([]);
   }));
 
 test("a deploy that fails changes nothing and shows what the version wrote", () =>

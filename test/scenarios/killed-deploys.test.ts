@@ -9,6 +9,7 @@ import { type Ten, withTen } from "../support/ten.ts";
 import { until } from "../support/until.ts";
 
 const KILLS = 50;
+const STOPS = 15;
 /** As long as the longest of these changes takes on an idle machine: kills fall before, into and after them. */
 const MOMENT_MS_MAX = 250;
 // At the level at which marks can be read, whoever runs the tests.
@@ -122,4 +123,24 @@ test(`a server killed at ${KILLS} moments of deploys, routes and rollouts leaves
     // Most kills cut something short, or they prove little.
     expect(cut.before).toBeGreaterThan(KILLS / 4);
     expect(cut.after).toBeGreaterThan(0);
+  }));
+
+test("a server that stops in the middle of them leaves no process, and the weights before or after", () =>
+  withTen({ configText }, async (ten) => {
+    const random = seededRandom("stopped deploys");
+    await ten.must("spawn", "app:v1", "app:v2");
+    for (let stop = 0; stop < STOPS; stop++) {
+      const client = clientOf(ten);
+      const weights = weightsOf(await client.list({ all: true }));
+      const plan = random.pick([planDeploy, planRoute, planRollout]);
+      const { after, perform } = plan({ weights, random });
+      const ended = perform(client).catch(() => undefined);
+      await delay(random.below(MOMENT_MS_MAX));
+      expect(await ten.stop()).toBe(0);
+      await ended;
+      expect([...(await slotsOf(ten)).keys()]).toEqual([]);
+      await ten.start();
+      const found = weightsOf(await clientOf(ten).list({ all: true }));
+      expect([weights, after, { v3: 0, ...weights }]).toContainEqual(found);
+    }
   }));
