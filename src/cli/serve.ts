@@ -95,8 +95,9 @@ async function runServer(plan: Plan, context: Context): Promise<void> {
   const report = await openReport();
   const loadConfig = () => loadConfigOf(context);
   const daemon = await startDaemon({ ...plan, loadConfig, version: VERSION, report });
-  context.say(renderWelcome(plan.domain, daemon));
+  // Before anybody is told that it runs: without a handler the signal would end it.
   context.shell.onHangup(() => void reloadItself(daemon, context));
+  context.say(renderWelcome(plan.domain, daemon));
   await closeOnSignals(daemon, context);
 }
 
