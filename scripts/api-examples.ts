@@ -16,6 +16,7 @@ const instance = {
   instance: "alice",
   state: "running",
   reason: null,
+  warnings: [],
   url: "http://alice.notes.example.com",
   socket: "127.0.0.1:30001",
   pid: 4711,
@@ -28,7 +29,7 @@ const instance = {
   memory_bytes: 12_900_000,
   storage_used_bytes: 40_960,
   storage_quota_bytes: 104_857_600,
-  last_exit: null,
+  gaps: [],
 };
 
 const atRest = (state: string) => ({
@@ -92,6 +93,7 @@ export const API_EXAMPLES: Readonly<Record<string, ApiExample>> = {
       instance: "notes:alice",
       state: "running",
       reason: null,
+      warnings: [],
       uptime_secs: 65,
       idle_secs: 2,
       open_requests: 0,

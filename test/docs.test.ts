@@ -2,9 +2,14 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { API_DOCS, renderApiDocs } from "../scripts/api-docs.ts";
+import { API_EXAMPLES } from "../scripts/api-examples.ts";
 import { COMMAND_DOCS, renderCommandDocs } from "../scripts/command-docs.ts";
 import { COMMANDS } from "../src/cli/commands.ts";
 import { parseConfig } from "../src/config/config.ts";
+import { type Content, planOpenApi } from "../src/control/openapi.ts";
+import { ROUTES } from "../src/control/routes.ts";
+import { Contract } from "./support/contract.ts";
 
 const ROOT = join(import.meta.dir, "..");
 const DOCUMENTS = ["*.md", "docs/**/*.md", "examples/**/*.md"]
@@ -13,6 +18,30 @@ const DOCUMENTS = ["*.md", "docs/**/*.md", "examples/**/*.md"]
 
 test("docs/command-line.md is what the help says; bun scripts/command-docs.ts writes it", async () => {
   expect(await Bun.file(join(ROOT, COMMAND_DOCS)).text()).toBe(await renderCommandDocs());
+});
+
+describe("docs/api.md", () => {
+  const contract = new Contract(planOpenApi(ROUTES, "0"));
+
+  test("is what the API says of itself; bun scripts/api-docs.ts writes it", async () => {
+    expect(await Bun.file(join(ROOT, API_DOCS)).text()).toBe(renderApiDocs());
+  });
+
+  test.each(contract.operations.map((each) => [`${each.method} ${each.path}`, each] as const))(
+    "shows an example of %s that the API would take and give",
+    (name, { operation }) => {
+      const example = API_EXAMPLES[name];
+      if (example === undefined) throw new Error(`Add an example of ${name} to api-examples.ts`);
+      const asked = operation.requestBody?.content["application/json"]?.schema;
+      expect(example.body === undefined).toBe(asked === undefined);
+      if (asked !== undefined) expect(contract.allows(asked, example.body)).toBe(true);
+      const declared = operation.responses[200] ?? operation.responses[201] ?? { content: {} };
+      const { content = {} } = declared as { content?: Content };
+      const answered = Object.values(content)[0]?.schema;
+      expect(example.answer === undefined).toBe(answered === undefined);
+      if (answered !== undefined) expect(contract.allows(answered, example.answer)).toBe(true);
+    },
+  );
 });
 
 describe.each(DOCUMENTS)("%s", (path) => {

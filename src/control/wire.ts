@@ -72,7 +72,7 @@ export const anything = z.looseObject({});
 export const errorAnswer = z
   .strictObject({
     error: z.string().meta({ examples: ['Cannot find "notes:bob": it is not registered'] }),
-    code: z.enum(ERROR_CODES),
+    code: z.enum(ERROR_CODES).meta({ id: "ErrorCode" }),
     hint: z.string().exactOptional().describe("What can be done about it"),
     log: z
       .array(z.string())

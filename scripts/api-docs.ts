@@ -1,0 +1,243 @@
+// Writes docs/api.md: prose by hand, the rest from the API's own document and an example for each operation.
+import {
+  type Content,
+  type OpenApiDocument,
+  type Operation,
+  planOpenApi,
+} from "../src/control/openapi.ts";
+import type { Route } from "../src/control/route.ts";
+import { ROUTES } from "../src/control/routes.ts";
+import { type Action, decideAccess } from "../src/core/access.ts";
+import { API_EXAMPLES, type ApiExample } from "./api-examples.ts";
+
+/** From the root of the project. */
+export const API_DOCS = "docs/api.md";
+
+const INTRODUCTION = `# Control API
+
+JSON over HTTP. The command line uses it, and so can you. It listens at two places:
+
+- on the Unix socket \`tenement.sock\` in the data directory, where no token is needed: whoever may open it is the administrator;
+- on the server's public port, for the root domain unless \`[routing]\` leads it elsewhere, for addresses and for \`localhost\`. There a request
+  needs a token, which \`ten token-gen\` makes. Only \`/\` and \`/health\` are public.
+
+\`\`\`console
+$ curl --unix-socket tenement-data/tenement.sock http://localhost/api/instances
+$ curl -H "Authorization: Bearer $TOKEN" http://localhost:8080/api/instances
+\`\`\`
+
+\`GET /api/openapi.json\` describes all of it in [OpenAPI](https://spec.openapis.org/oas/v3.1.1) 3.1, for programs that make clients or
+forms of it. This page is made from the same document.
+
+A token is an administrator's, which permits everything, or a tenant's (\`ten token-gen --tenant alice\`), which permits what is marked so
+below, for instances whose id is \`alice\`, of whatever service. It sees no other: lists and logs leave them out, and whether another
+instance is there or not, the answer is 403. After ten wrong tokens within a minute an address has to wait.
+
+Times are seconds where the name says so, moments are ISO 8601 in UTC, sizes are bytes. \`null\` says that there is none at present. A body is
+at most 64 KiB of JSON, with \`Content-Type: application/json\`. Unknown fields are refused, and so are fields of a query that are given twice.
+Nothing may be cached. Changes that a page of another site asks for are refused.
+
+Every change is in the audit trail: when, who, what, and how it ended.
+
+## Errors
+
+\`\`\`json
+{
+  "error": "Cannot find \\"notes:bob\\": it is not registered",
+  "code": "INSTANCE_UNKNOWN",
+  "hint": "Register it with: ten spawn notes:bob"
+}
+\`\`\`
+
+\`hint\` is there where something can be done. Where a start failed, \`log\` holds the last lines that the instance wrote. With 429 and some 503
+the header \`Retry-After\` says in how many seconds to try again, with 405 \`Allow\` which methods there are.
+
+| Status | Says                                                                             |
+| ------ | -------------------------------------------------------------------------------- |
+| 400    | the body is not JSON                                                             |
+| 401    | no token, or one that opens nothing                                              |
+| 403    | the token does not permit it, or another site asks for it                        |
+| 404    | no such path, instance, service, token or host name                              |
+| 405    | the path does not take this method                                               |
+| 409    | the present state does not allow it                                              |
+| 413    | the body is over 64 KiB                                                          |
+| 415    | the body is not declared as JSON                                                 |
+| 422    | a field, the query or a name is not what it must be, or the configuration is not |
+| 429    | too many wrong tokens, or too many open streams                                  |
+| 500    | a fault in the server, which its output tells of                                 |
+| 503    | it did not start, the disk is full, or something else that may be better later   |
+`;
+
+interface Schema {
+  readonly $ref?: string;
+  readonly type?: string | readonly string[];
+  readonly enum?: readonly unknown[];
+  readonly const?: unknown;
+  readonly anyOf?: readonly Schema[];
+  readonly items?: Schema;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly description?: string;
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly required?: readonly string[];
+}
+
+/** The text of the document. */
+export function renderApiDocs(): string {
+  const document = planOpenApi(ROUTES, "0");
+  const shown = new Set<string>();
+  const operations = ROUTES.map((route) => renderOperation(route, { document, shown }));
+  return `${[INTRODUCTION.trimEnd(), "## Operations", ...operations, ...renderShapes(document)].join("\n\n")}\n`;
+}
+
+/** @param shown shapes of which there has been an example */
+function renderOperation(
+  route: Route,
+  { document, shown }: { document: OpenApiDocument; shown: Set<string> },
+): string {
+  const { method, path } = route;
+  const name = `${method} ${path}`;
+  const operation = document.paths[path]?.[method.toLowerCase()];
+  const example = API_EXAMPLES[name];
+  if (operation === undefined || example === undefined) {
+    throw new Error(`${name} has no example in api-examples.ts`);
+  }
+  const body = operation.requestBody?.content["application/json"]?.schema as Schema | undefined;
+  const shape = body?.$ref === undefined ? body : componentOf(body.$ref, document);
+  const parts = [
+    `### ${name}`,
+    `${operation.summary}. ${renderRight(route)}`.trimEnd(),
+    renderFields("Query", queryOf(operation)),
+    renderFields("Body", fieldsOf(shape ?? {})),
+    renderBlock("http", renderRequest(method, example)),
+    renderAnswer(operation, { example, shown }),
+  ];
+  return parts.filter((part) => part !== "").join("\n\n");
+}
+
+/** Whom it asks to be. */
+function renderRight({ action }: Route): string {
+  if (action === null) return "Public.";
+  const tenant = { kind: "tenant", name: "", id: "alice" } as const;
+  const isTenants = (wanted: Action) => decideAccess(tenant, wanted, null).kind === "allowed";
+  if (typeof action === "string") return isTenants(action) ? "A tenant's token permits it." : "";
+  return isTenants(action(new URLSearchParams()))
+    ? "A tenant's token permits it without a query."
+    : "";
+}
+
+interface Field {
+  readonly name: string;
+  readonly isRequired: boolean;
+  readonly schema: Schema;
+}
+
+function queryOf({ parameters }: Operation): readonly Field[] {
+  return parameters
+    .filter((parameter) => parameter.in === "query")
+    .map(({ name, required, schema, description }) => ({
+      name,
+      isRequired: required,
+      schema: { ...schema, ...(description !== undefined && { description }) },
+    }));
+}
+
+function fieldsOf({ properties = {}, required = [] }: Schema): readonly Field[] {
+  return Object.entries(properties).map(([name, schema]) => ({
+    name,
+    isRequired: required.includes(name),
+    schema,
+  }));
+}
+
+function renderFields(title: string, fields: readonly Field[]): string {
+  if (fields.length === 0) return "";
+  const rows = fields.map(({ name, isRequired, schema }) => [
+    `\`${name}\`${isRequired ? "" : " (optional)"}`,
+    renderType(schema),
+    schema.description ?? "",
+  ]);
+  return renderTable([title, "Type", "Meaning"], rows);
+}
+
+function renderRequest(method: string, { path, body }: ApiExample): string {
+  return `${method} ${path}${body === undefined ? "" : `\n\n${renderJson(body)}`}`;
+}
+
+function renderAnswer(
+  { responses }: Operation,
+  { example: { answer }, shown }: { example: ApiExample; shown: Set<string> },
+): string {
+  if (answer === undefined) return "Answers 204, without a body.";
+  if (typeof answer === "string") return renderBlock("text", answer);
+  const { content } = (responses[200] ?? responses[201]) as { content?: Content };
+  const { $ref = "" } = (content?.["application/json"]?.schema ?? {}) as Schema;
+  if (shown.has($ref)) return `Answers as above: ${renderType({ $ref })}.`;
+  if ($ref !== "") shown.add($ref);
+  return renderBlock("json", renderJson(answer));
+}
+
+function renderBlock(language: string, text: string): string {
+  return `\`\`\`${language}\n${text}\n\`\`\``;
+}
+
+/** The shapes that answers are made of. */
+function renderShapes(document: OpenApiDocument): readonly string[] {
+  const shapes = Object.entries(document.components.schemas as Record<string, Schema>);
+  return [
+    "## Shapes",
+    ...shapes.flatMap(([name, schema]) => {
+      const { description } = schema;
+      const fields = renderFields("Field", fieldsOf(schema));
+      const about = description === undefined ? "" : `${description}.`;
+      const type = fields === "" ? `${capital(renderType(schema))}.` : "";
+      return [`### ${name}`, about === "" ? type : about, fields].filter((part) => part !== "");
+    }),
+  ];
+}
+
+function capital(text: string): string {
+  return text.slice(0, 1).toUpperCase() + text.slice(1);
+}
+
+function componentOf(reference: string, { components }: OpenApiDocument): Schema {
+  return components.schemas[reference.split("/").at(-1) ?? ""] as Schema;
+}
+
+function renderType(schema: Schema): string {
+  const { $ref, anyOf, const: only, enum: choices, items, minimum, maximum } = schema;
+  if ($ref !== undefined) {
+    const name = $ref.split("/").at(-1) ?? "";
+    return `[${name}](#${name.toLowerCase()})`;
+  }
+  if (anyOf !== undefined) return anyOf.map(renderType).join(" or ");
+  if (only !== undefined) return `\`${String(only)}\``;
+  if (choices !== undefined) return choices.map((choice) => `\`${String(choice)}\``).join(", ");
+  if (items !== undefined) return `list of ${renderType(items)}`;
+  const type = [schema.type ?? "anything"].flat().join(" or ");
+  return maximum === undefined ? type : `${type}, ${minimum ?? 0} to ${maximum}`;
+}
+
+/** In columns as wide as their widest cell, as the formatter has them. */
+function renderTable(titles: readonly string[], rows: readonly (readonly string[])[]): string {
+  const lines = [titles, ...rows].map((cells) => cells.map((cell) => cell.replaceAll("|", "\\|")));
+  const widths = titles.map((_, column) =>
+    Math.max(3, ...lines.map((cells) => Bun.stringWidth(cells[column] ?? ""))),
+  );
+  const pad = (cells: readonly string[]) =>
+    `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(" | ")} |`;
+  const [head = "", ...body] = lines.map(pad);
+  return [head, pad(widths.map((width) => "-".repeat(width))), ...body].join("\n");
+}
+
+/** Lists of texts and numbers on one line, as the formatter has them. */
+function renderJson(value: unknown): string {
+  return JSON.stringify(value, null, 2).replaceAll(
+    /\[\n\s+([^[\]{}]*?)\n\s*\]/g,
+    (_, items: string) => `[${items.replaceAll(/,\n\s+/g, ", ")}]`,
+  );
+}
+
+if (import.meta.main) {
+  await Bun.write(new URL(`../${API_DOCS}`, import.meta.url), renderApiDocs());
+}
