@@ -300,6 +300,22 @@ describe("creating on request", () => {
   });
 });
 
+test("a server that closes also ends what an order has started meanwhile", async () => {
+  const world = openWorld();
+  world.register("alice");
+  (await awake(world)).release();
+  const [alice] = world.spawned;
+  if (alice !== undefined) alice.obedient = false;
+  const closed = world.supervisor.close();
+  world.register("bob");
+  const started = world.operator.start({ service: "notes", id: "bob" });
+  await world.ready();
+  await started;
+  await world.clock.advance(10_000);
+  await closed;
+  expect(world.operator.list().map(({ state }) => state)).toEqual(["stopped", "stopped"]);
+});
+
 describe("a full disk", () => {
   test("fails the operation that met it and leaves what runs alone", async () => {
     const world = openWorld();
