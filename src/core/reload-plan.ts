@@ -113,6 +113,14 @@ const TLS_KEYS: Keys<TlsSettings> = {
   dnsProvider: ["tls.dns_provider", "server"],
 };
 
+/** The keys of `tenement.toml` that take effect so, as they are in `[service]`, then in `[settings]`. */
+export function keysThatReach(wanted: Reach): readonly string[] {
+  const service = [SERVICE_KEYS, RESTART_KEYS, GUEST_KEYS];
+  const settings = [SETTINGS_KEYS, SHARED_KEYS, SHARED_RESTART_KEYS, TLS_KEYS];
+  const changes = [...service, ...settings].flatMap((keys) => Object.values<Change>(keys));
+  return keysOf(changes, wanted);
+}
+
 /** Compares the configuration in effect with the one that is to be. */
 export function planReload(before: Config, after: Config): ReloadPlan {
   const both = [...after.services.values()].flatMap((service) => {
