@@ -141,7 +141,7 @@ export const service = z.strictObject(
     rollout: choice(ROLLOUTS)
       .default("overlap")
       .describe(
-        "How `ten rollout` replaces a process: `overlap` starts the new one beside the old one, `replace` stops the old one first.",
+        "How `ten rollout` replaces a process: `overlap` starts the new one beside the old one, `replace` stops the old one first. At the levels `sandbox`, `qemu` and `firecracker` it is always `replace`.",
       ),
     qemu_accel: choice(ACCELERATORS)
       .default("kvm")
