@@ -437,9 +437,9 @@ describe("a launch that can't be", () => {
       says: 'Cannot start "notes:alice": env_file /nonexistent can\'t be read (ENOENT)',
     },
     {
-      what: "a level that this version lacks",
+      what: "a level that its service lacks something for",
       service: { isolation: "firecracker" as const },
-      says: 'Cannot isolate "notes": this version does not provide the level "firecracker"',
+      says: 'Cannot isolate "notes" at level "firecracker": it has no kernel or no image of its own',
     },
   ];
   for (const { what, service, says } of cases) {
