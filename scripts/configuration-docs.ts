@@ -100,6 +100,7 @@ const CHANGES = `\`ten reload\`, or SIGHUP to the server, reads the file anew. W
 - With a new process of each running instance: ${keys("launch")}. It takes over when it is
   ready, and no request fails; where one does not get ready, the old one goes on serving, and the reload says so. With
   \`rollout = "replace"\` the old one ends first. Sleeping instances have it when they start.
+- With \`storage_enforce = "hard"\`, that and \`storage_quota_mb\` hold for an instance that starts when it did not run.
 - With a new server only: ${keys("server")}. The reload names them.
 - An instance of a changed service that had failed is tried again.
 - Instances of a service that is gone are stopped. What is registered and their data stay: when the service returns, so do they.
