@@ -168,7 +168,7 @@ export const API_EXAMPLES: Readonly<Record<string, ApiExample>> = {
     answer: {
       dry_run: false,
       added: ["wiki"],
-      changed: [{ service: "notes", now: ["idle_timeout"], launch: ["env"], start: [] }],
+      changed: [{ service: "notes", now: ["idle_timeout"], launch: ["env"] }],
       removed: [],
       started: ["wiki:main"],
       settings: ["max_running"],
@@ -241,6 +241,10 @@ export const API_EXAMPLES: Readonly<Record<string, ApiExample>> = {
   "GET /metrics": {
     path: "/metrics",
     answer: 'ten_requests_total{service="notes",instance="alice",status="2xx"} 1200',
+  },
+  "POST /api/server/restart": {
+    path: "/api/server/restart",
+    answer: { old: { version: "0.1.0", pid: 812 }, new: { version: "0.2.0", pid: 4711 } },
   },
   "GET /api/audit": {
     path: "/api/audit?limit=1",

@@ -1,207 +1,206 @@
-// Composition root of the server: opens everything in order, closes it in reverse.
-import { type ControlServer, openControl } from "./control/server.ts";
-import type { Claim } from "./core/firewall.ts";
-import type { InstanceRef } from "./core/ref.ts";
-import type { Config } from "./core/service.ts";
+// Composition root of the server: the engine, and the public listener in front of it; and the change to another server, which
+// follows this one without a failed request.
+import type { Endpoint } from "./core/endpoint.ts";
+import { TenError } from "./core/errors.ts";
+import { type Bequest, type Engine, type EngineOptions, openEngine } from "./engine.ts";
 import { systemClock } from "./platform/clock.ts";
-import { type Firewall, NO_FIREWALL, openFirewall } from "./platform/firewall.ts";
-import { Isolation } from "./platform/isolation.ts";
-import { installLauncher } from "./platform/launcher-file.ts";
-import { lockDirectory } from "./platform/lock.ts";
-import { Ports } from "./platform/ports.ts";
-import { bunSpawner } from "./platform/spawner.ts";
-import { Volumes } from "./platform/volumes.ts";
-import { openProxy, type Proxy as PublicProxy } from "./proxy/listener.ts";
-import { openStore, type Store } from "./store/database.ts";
-import { Deployer } from "./supervisor/deploys.ts";
-import { Inheritance } from "./supervisor/estate.ts";
-import { Launcher } from "./supervisor/launcher.ts";
-import { Operator } from "./supervisor/operator.ts";
-import { Reloader } from "./supervisor/reloader.ts";
-import { socketProber } from "./supervisor/probe.ts";
-import { StartQueue } from "./supervisor/start-queue.ts";
-import { StorageGauge } from "./supervisor/storage-gauge.ts";
-import { StorageWatch } from "./supervisor/storage-watch.ts";
-import { Supervisor } from "./supervisor/supervisor.ts";
-import { takeOver } from "./supervisor/takeover.ts";
-import type { World } from "./supervisor/world.ts";
-import { Statistics } from "./telemetry/statistics.ts";
-import { type LogHub, openLogHub } from "./telemetry/log-hub.ts";
+import { monotonicMicroseconds, type Notify } from "./platform/sd-notify.ts";
+import { type Predecessor, type ServerIdentity, startSuccessor } from "./platform/succession.ts";
+import { type Listen, openProxy, type Proxy as PublicProxy } from "./proxy/listener.ts";
+import { checkStore } from "./store/database.ts";
 
-export interface DaemonOptions {
-  readonly config: Config;
-  /** Reads the configuration anew; rejects with CONFIG_INVALID. */
-  readonly loadConfig: () => Promise<Config>;
-  /** Lower case, without a trailing dot. */
-  readonly domain: string;
-  /** Addresses to listen on, all at the same port; port 0 chooses one. */
-  readonly listen: { readonly hosts: readonly string[]; readonly port: number };
-  readonly version: string;
-  /** Something went wrong, or is worth knowing, that no caller waits for. */
-  readonly report: (event: unknown) => void;
+export interface DaemonOptions extends EngineOptions {
+  readonly listen: Listen;
+  /** The server that this one follows; null: it is the first. */
+  readonly predecessor: Predecessor | null;
+  readonly notify: Notify;
 }
 
 export interface Daemon {
   readonly port: number;
   /** Of the control API, whose caller is the administrator. */
   readonly socketPath: string;
+  /** Resolves when another server has followed this one, and nothing is left to do here. */
+  readonly followed: Promise<void>;
   /** Stops every instance, then everything else; `drain: false` does not wait for open requests. */
   close(options: { drain: boolean }): Promise<void>;
 }
 
-/** Starts the server; resolves once it listens and has taken over what an earlier one left. */
+/** For what earlier servers pass on, in the data directory. */
+const RELAY_SOCKET = ".relay.sock";
+
+/** Starts the server; resolves once it listens and has taken over what an earlier one left, or handed over. */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
-  await using opening = new AsyncDisposableStack();
-  const { dataDir } = options.config.settings;
-  opening.use(lockDirectory(dataDir));
-  const store = opening.use(openStore(dataDir));
-  const logs = opening.use(await openLogs(options));
-  const firewall = openFirewall({
-    dataDir,
-    clock: systemClock,
-    inherited: claimsOf(store, options),
-  });
-  if (firewall !== null) opening.use(firewall);
-  const isolation = opening.use(openIsolation(dataDir, store));
-  const volumes = opening.use(new Volumes(dataDir));
-  const parts = { store, logs, isolation, volumes, firewall: firewall ?? NO_FIREWALL };
-  const supervisor = openSupervisor(options, parts);
-  // Whatever fails below, no tenant is left without a server.
-  opening.defer(() => supervisor.close());
-  await takeOver(supervisor, { spawner: bunSpawner, inheritance: new Inheritance() });
-  firewall?.forgetInherited();
-  const address = { port: options.listen.port };
-  const operator = new Operator(supervisor);
-  const reloader = new Reloader({ supervisor, load: options.loadConfig });
-  reloader.onSettings(({ logRetentionMs, logMaxBytes }) =>
-    logs.limit({ retentionMs: logRetentionMs, maxBytes: logMaxBytes }),
-  );
-  const control = openControl({
-    administration: operator,
-    deploys: new Deployer(supervisor, operator),
-    domains: supervisor.domains,
-    reloader,
-    logs,
-    tokens: store.tokens,
-    audit: store.audit,
-    statistics: supervisor.world.statistics,
-    report: options.report,
-    clock: systemClock,
-    dataDir,
-    version: options.version,
-    publicUrl: ({ service, id }) => `http://${id}.${service}.${options.domain}:${address.port}`,
-  });
-  opening.defer(() => control.close());
-  const proxy = await openFront(options, { supervisor, control });
-  address.port = proxy.port;
-  reloader.onSettings(({ trustedProxies }) => proxy.trust(trustedProxies));
-  const resources = opening.move();
-  let closing: Promise<void> | null = null;
-  return {
-    port: proxy.port,
-    socketPath: control.adminSocket,
-    close({ drain }) {
-      if (!drain) proxy.abort();
-      closing ??= closeDaemon(proxy, supervisor, resources);
-      return closing;
-    },
-  };
+  const { config, predecessor, version, notify } = options;
+  checkStore(config.settings.dataDir);
+  const estate = predecessor === null ? null : await predecessor.takeTurn();
+  const server = await Server.open(options, estate);
+  if (predecessor === null) notify({ READY: "1", STATUS: "Serving" });
+  else predecessor.serves(version);
+  return server;
 }
 
-async function closeDaemon(
-  proxy: PublicProxy,
-  supervisor: Supervisor,
-  resources: AsyncDisposableStack,
-): Promise<void> {
-  const drained = proxy.close();
-  await supervisor.close();
-  // What is left are connections that no instance was waiting for.
-  proxy.abort();
-  await drained;
-  await resources.disposeAsync();
+class Server implements Daemon {
+  readonly #options: DaemonOptions;
+  readonly #followed = Promise.withResolvers<void>();
+  // Both are there once `open` has resolved.
+  #engine!: Engine;
+  #proxy!: PublicProxy;
+  #port = 0;
+  #state: "serving" | "handingOver" | "followed" = "serving";
+  /** Settles when a change to another server has succeeded or failed. */
+  #change: Promise<unknown> = Promise.resolve();
+  #closing: Promise<void> | null = null;
+
+  private constructor(options: DaemonOptions) {
+    this.#options = options;
+  }
+
+  static async open(options: DaemonOptions, estate: unknown): Promise<Server> {
+    await using opening = new AsyncDisposableStack();
+    const server = new Server(options);
+    server.#engine = opening.use(await server.#openEngine(options, estate));
+    server.#proxy = await server.#openProxy();
+    server.#port = server.#proxy.port;
+    server.#attach();
+    opening.move();
+    return server;
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  get socketPath(): string {
+    return this.#engine.control.adminSocket;
+  }
+
+  get followed(): Promise<void> {
+    return this.#followed.promise;
+  }
+
+  close({ drain }: { drain: boolean }): Promise<void> {
+    if (!drain) this.#proxy.abort();
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    await this.#change.catch(() => undefined);
+    const drained = this.#proxy.close();
+    if (this.#state === "followed") return this.followed;
+    this.#options.notify({ STOPPING: "1" });
+    await this.#engine.supervisor.close();
+    // What is left are connections that no instance was waiting for.
+    this.#proxy.abort();
+    await drained;
+    await this.#engine[Symbol.asyncDispose]();
+  }
+
+  /** A new process, in whatever version is there now, follows this one. Rejects when it can't: then this one goes on. */
+  async #restart(
+    record: (outcome: string) => void,
+  ): Promise<{ readonly old: ServerIdentity; readonly new: ServerIdentity }> {
+    if (this.#state !== "serving" || this.#closing !== null) {
+      const doing = this.#closing === null ? "is being replaced already" : "is stopping";
+      throw new TenError("CONFLICT", `Cannot restart the server: it ${doing}`);
+    }
+    const { notify, version } = this.#options;
+    this.#state = "handingOver";
+    notify({ RELOADING: "1", MONOTONIC_USEC: monotonicMicroseconds() });
+    try {
+      const change = this.#handOver(record);
+      this.#change = change;
+      const successor = await change;
+      this.#state = "followed";
+      notify({ MAINPID: String(successor.pid), READY: "1" });
+      return { old: { version, pid: process.pid }, new: successor };
+    } catch (error) {
+      this.#state = "serving";
+      notify({ READY: "1" });
+      throw error;
+    }
+  }
+
+  async #handOver(record: (outcome: string) => void): Promise<ServerIdentity> {
+    const { dataDir } = this.#options.config.settings;
+    const former = this.#engine;
+    const { descriptors } = this.#proxy;
+    const successor = await startSuccessor({ descriptors, dataDir }).catch((error) => {
+      record(codeOf(error));
+      throw error;
+    });
+    const serves = Promise.withResolvers<Endpoint>();
+    await former.control.passOn(serves.promise);
+    this.#proxy.passOn(serves.promise);
+    record("done");
+    const { estate, leases } = await former.handOver();
+    try {
+      const identity = await successor.takeOver(estate);
+      void this.#retire(leases);
+      return identity;
+    } catch (error) {
+      await this.#resume(estate);
+      this.#recordFailure(error);
+      void former[Symbol.asyncDispose]();
+      throw error;
+    } finally {
+      leases.begin();
+      serves.resolve({ kind: "unix", path: `${dataDir}/${RELAY_SOCKET}` });
+    }
+  }
+
+  /** Takes everything back from itself. */
+  async #resume(estate: unknown): Promise<void> {
+    const { supervisor } = this.#engine;
+    const options = { ...this.#options, config: supervisor.config };
+    this.#engine = await this.#openEngine(options, estate);
+    this.#attach();
+    this.#proxy.serve(this.#engine.supervisor);
+  }
+
+  #recordFailure(error: unknown): void {
+    const { audit } = this.#engine;
+    const entry = { actor: "server", action: "restart-server", subject: "server" };
+    audit.record({ ...entry, at: systemClock.wall(), outcome: codeOf(error) });
+  }
+
+  #openEngine(options: DaemonOptions, estate: unknown): Promise<Engine> {
+    return openEngine(options, {
+      estate,
+      port: () => this.port,
+      restart: (record) => this.#restart(record),
+    });
+  }
+
+  #openProxy(): Promise<PublicProxy> {
+    const { config, listen } = this.#options;
+    const { control, supervisor } = this.#engine;
+    return openProxy({
+      gateway: supervisor,
+      control: { kind: "unix", path: control.innerSocket },
+      clock: systemClock,
+      trustedProxies: config.settings.trustedProxies,
+      observe: (exchange) =>
+        this.#engine.supervisor.world.statistics.request(exchange.ref, exchange),
+      listen,
+    });
+  }
+
+  #attach(): void {
+    this.#proxy.openRelay(`${this.#options.config.settings.dataDir}/${RELAY_SOCKET}`);
+    this.#engine.reloader.onSettings(({ trustedProxies }) => this.#proxy.trust(trustedProxies));
+  }
+
+  /** Serves the connections that it has until the last is closed. */
+  async #retire(leases: Bequest["leases"]): Promise<void> {
+    await this.#proxy.retire();
+    leases[Symbol.dispose]();
+    await this.#engine[Symbol.asyncDispose]();
+    this.#followed.resolve();
+  }
 }
 
-function openLogs({ config, report }: DaemonOptions): Promise<LogHub> {
-  const { dataDir, logMaxBytes, logRetentionMs } = config.settings;
-  return openLogHub({
-    file: `${dataDir}/logs.db`,
-    retentionMs: logRetentionMs,
-    maxBytes: logMaxBytes,
-    onNotice: report,
-  });
-}
-
-/** What the launches of an earlier server claim of the firewall. */
-function claimsOf({ instances, userIds }: Store, { config }: DaemonOptions): readonly Claim[] {
-  return instances.list().flatMap(({ child, other, ref }) => {
-    const { allowMetadata = false } = config.services.get(ref.service) ?? {};
-    const ports = [child, other].flatMap((record) => record?.port ?? []);
-    return ports.map((port) => ({ port, owner: userIds.find(ref), allowMetadata }));
-  });
-}
-
-function openIsolation(dataDir: string, { userIds }: Store): Isolation {
-  return new Isolation({
-    dataDir,
-    userIdOf: (ref) => userIds.take(ref),
-    installLauncher: () => installLauncher(dataDir),
-  });
-}
-
-interface Resources {
-  readonly store: Store;
-  readonly logs: LogHub;
-  readonly isolation: Isolation;
-  readonly volumes: Volumes;
-  readonly firewall: Firewall;
-}
-
-function openSupervisor(
-  { config, domain, report }: DaemonOptions,
-  { store, logs, isolation, volumes, firewall }: Resources,
-): Supervisor {
-  const { dataDir, maxRunning, maxStarting } = config.settings;
-  const launcher = new Launcher({
-    dataDir,
-    spawner: bunSpawner,
-    isolation,
-    releaseUserId: (ref) => store.userIds.release(ref),
-    ports: Ports.startingAnywhere(),
-    firewall,
-    volumes,
-    logs,
-    serverEnv: process.env,
-  });
-  const clock = systemClock;
-  const measure = (ref: InstanceRef) => launcher.measureStorage(ref);
-  const gauge = new StorageGauge({ clock, measure });
-  const world: World = {
-    clock,
-    random: Math.random,
-    launcher,
-    prober: socketProber,
-    queue: new StartQueue({ maxRunning, maxStarting }),
-    table: store.instances,
-    domains: store.domains,
-    statistics: new Statistics(),
-    storage: new StorageWatch({ clock, gauge, logs, audit: store.audit, report }),
-    logs,
-    hostOf: ({ service, id }) => `${id}.${service}.${domain}`,
-    report,
-  };
-  return new Supervisor(config, { domain, world });
-}
-
-function openFront(
-  { listen }: DaemonOptions,
-  { supervisor, control }: { supervisor: Supervisor; control: ControlServer },
-): Promise<PublicProxy> {
-  return openProxy({
-    gateway: supervisor,
-    control: { kind: "unix", path: control.innerSocket },
-    clock: systemClock,
-    trustedProxies: supervisor.config.settings.trustedProxies,
-    observe: (exchange) => supervisor.world.statistics.request(exchange.ref, exchange),
-    listen: { kind: "address", ...listen },
-  });
+function codeOf(error: unknown): string {
+  return error instanceof TenError ? error.code : "FAILED";
 }

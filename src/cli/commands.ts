@@ -21,6 +21,7 @@ const why = () => import("./why.ts");
 const doctor = () => import("./doctor.ts");
 const tokens = () => import("./tokens.ts");
 const domains = () => import("./domains.ts");
+const restartServer = () => import("./restart-server.ts");
 const audit = () => import("./audit.ts");
 const completions = () => import("./completions.ts");
 
@@ -72,6 +73,11 @@ export const COMMANDS: readonly CommandEntry[] = [
   entry("domain add", "Give a host name to an instance or a service", pick(domains, "domainAdd")),
   entry("domain rm", "Take a host name away again", pick(domains, "domainRm")),
   entry("domain ls", "List custom host names", pick(domains, "domainLs")),
+  entry(
+    "restart-server",
+    "Replace the server's process without a failed request",
+    pick(restartServer, "restartServer"),
+  ),
   entry("audit", "List who changed what", pick(audit, "audit")),
   entry("completions", "Print shell completions", pick(completions, "completions")),
 ];

@@ -2,10 +2,13 @@
 import { createServer } from "node:net";
 import { VERSION } from "../build-info.ts";
 import { Client } from "../control/client.ts";
-import { messageOf } from "../core/errors.ts";
+import { messageOf, TenError } from "../core/errors.ts";
 import { isLabel } from "../core/ref.ts";
 import type { Config } from "../core/service.ts";
-import type { Daemon } from "../daemon.ts";
+import type { Daemon, DaemonOptions } from "../daemon.ts";
+import { openNotify } from "../platform/sd-notify.ts";
+import { activatedDescriptors } from "../platform/socket-activation.ts";
+import { findPredecessor, type Predecessor } from "../platform/succession.ts";
 import { defineCommand } from "./command.ts";
 import { loadConfigOf } from "./config.ts";
 import type { Context } from "./context.ts";
@@ -45,16 +48,53 @@ export const serve = defineCommand({
     staging: { type: "boolean", description: "Certificates for tests; with --tls" },
   },
   async run({ args, data: context }) {
-    const port = parseInteger(args.port, { name: "a port", min: 0, max: 65_535 });
-    const domain = parseDomain(args.domain);
-    const config = await loadConfigOf(context);
-    if (args.tls || args.staging || args.email !== undefined || config.settings.tls.enabled) {
-      throw refuseTls();
+    const predecessor = findPredecessor(context.shell.env);
+    try {
+      const plan = await planServer({ ...args, predecessor }, context);
+      const daemon = await startServer({ ...plan, predecessor }, context);
+      await untilClosed(daemon, context);
+    } catch (thrown) {
+      await predecessor?.fails(thrown);
+      throw thrown;
     }
-    const hosts = args.bind === undefined ? await planHosts(domain) : [args.bind];
-    await runServer({ config, domain, listen: { hosts, port } }, context);
   },
 });
+
+interface ServeArgs {
+  readonly port: string;
+  readonly domain: string;
+  readonly bind?: string | undefined;
+  readonly tls?: boolean | undefined;
+  readonly staging?: boolean | undefined;
+  readonly email?: string | undefined;
+  readonly predecessor: Predecessor | null;
+}
+
+interface Plan {
+  readonly config: Config;
+  readonly domain: string;
+  readonly listen: DaemonOptions["listen"];
+}
+
+/** Everything that can be seen to be wrong before anything is touched. */
+async function planServer({ predecessor, ...args }: ServeArgs, context: Context): Promise<Plan> {
+  const port = parseInteger(args.port, { name: "a port", min: 0, max: 65_535 });
+  const domain = parseDomain(args.domain);
+  const config = await loadConfigOf(context);
+  if (args.tls || args.staging || args.email !== undefined || config.settings.tls.enabled) {
+    throw refuseTls();
+  }
+  const { dataDir } = config.settings;
+  if (predecessor !== null && predecessor.dataDir !== dataDir) {
+    throw new TenError("CONFLICT", `Cannot take over: data_dir has become "${dataDir}"`, {
+      hint: `Set it back to "${predecessor.dataDir}", or stop the server and start it`,
+    });
+  }
+  const fds = predecessor?.descriptors ?? activatedDescriptors(context.shell.env, process.pid);
+  if (fds !== null) return { config, domain, listen: { kind: "descriptors", fds } };
+  const hosts = args.bind === undefined ? await planHosts(domain) : [args.bind];
+  return { config, domain, listen: { kind: "address", hosts, port } };
+}
 
 function refuseTls(): Error {
   return usage(
@@ -84,21 +124,19 @@ async function canListen(host: string): Promise<boolean> {
   return await promise;
 }
 
-interface Plan {
-  readonly config: Config;
-  readonly domain: string;
-  readonly listen: { readonly hosts: readonly string[]; readonly port: number };
-}
-
-async function runServer(plan: Plan, context: Context): Promise<void> {
+async function startServer(
+  plan: Plan & { readonly predecessor: Predecessor | null },
+  context: Context,
+): Promise<Daemon> {
   const { startDaemon } = await import("../daemon.ts");
   const report = await openReport();
   const loadConfig = () => loadConfigOf(context);
-  const daemon = await startDaemon({ ...plan, loadConfig, version: VERSION, report });
+  const notify = openNotify(context.shell.env);
+  const daemon = await startDaemon({ ...plan, loadConfig, version: VERSION, report, notify });
   // Before anybody is told that it runs: without a handler the signal would end it.
   context.shell.onHangup(() => void reloadItself(daemon, context));
   context.say(renderWelcome(plan.domain, daemon));
-  await closeOnSignals(daemon, context);
+  return daemon;
 }
 
 /** Server log lines go to standard error. */
@@ -130,10 +168,11 @@ async function reloadItself({ socketPath }: Daemon, context: Context): Promise<v
   }
 }
 
-/** The first signal lets open requests end; from the second on nothing waits for them. */
-async function closeOnSignals(daemon: Daemon, context: Context): Promise<void> {
+/** The first signal lets open requests end; from the second on nothing waits for them. Ends also when another server has followed. */
+async function untilClosed(daemon: Daemon, context: Context): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   let drain = true;
+  daemon.followed.then(resolve, reject);
   context.shell.onSignal(() => {
     context.note(drain ? "Stopping: open requests may end" : "Stopping now");
     daemon.close({ drain }).then(resolve, reject);

@@ -37,6 +37,11 @@ export class Call<Query = unknown, Body = unknown> {
     return this.#errand.ref;
   }
 
+  /** Puts a change on record. @param outcome "done", or the code of the error */
+  record(subject: string, outcome: string): void {
+    record(this.#errand, { subject, outcome });
+  }
+
   /** Performs a change and puts it on record, however it ends. */
   async change<T>(subject: string, perform: () => T | Promise<T>): Promise<T> {
     let result: T;

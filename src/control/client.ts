@@ -2,6 +2,7 @@
 import { isErrorCode, messageOf, TenError } from "../core/errors.ts";
 import { formatRef, type InstanceRef } from "../core/ref.ts";
 import { readEvents } from "./event-reader.ts";
+import type { RestartAnswer } from "./wire-server.ts";
 import type { ErrorAnswer } from "./wire.ts";
 import type {
   DeployAnswer,
@@ -147,6 +148,11 @@ export class Client {
       else yield { kind: "line", line: JSON.parse(data) as LogAnswer };
     }
     if (!signal.aborted) throw this.#unreachable("the server ended the stream");
+  }
+
+  /** Resolves once another server has followed the present one. */
+  restartServer(): Promise<RestartAnswer> {
+    return this.#ask("/api/server/restart", { method: "POST" });
   }
 
   tokens(): Promise<readonly TokenAnswer[]> {

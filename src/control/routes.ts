@@ -9,10 +9,12 @@ import { reloadConfiguration } from "./reload.ts";
 import { EMPTY, json, type Route, route, text } from "./route.ts";
 import { INSTANCE_ROUTES } from "./routes-instances.ts";
 import { answerMetrics, answerTelemetry } from "./telemetry.ts";
+import { restartServer } from "./restart.ts";
 import { createToken, listAudit, listTokens, revokeToken } from "./tokens.ts";
 import { anything } from "./wire.ts";
 import { deployAnswer, deployBody, rolloutBody, routeAnswer, routeBody } from "./wire-deploys.ts";
 import { domainAnswer, domainBody, domainQuery } from "./wire-domains.ts";
+import { restartAnswer } from "./wire-server.ts";
 import { logAnswer, logQuery } from "./wire-logs.ts";
 import { reloadAnswer, reloadQuery } from "./wire-reload.ts";
 import { telemetryAnswer, wellAnswer } from "./wire-telemetry.ts";
@@ -180,6 +182,16 @@ export const ROUTES: readonly Route[] = [
     action: "telemetry",
     answer: text("text/plain", "Prometheus' text format"),
     handle: answerMetrics,
+  }),
+  route({
+    method: "POST",
+    path: "/api/server/restart",
+    summary:
+      "Let a new process follow this server's, in whatever version is installed now; answers once it serves",
+    action: "restart-server",
+    answer: json(restartAnswer),
+    refusals: [409, 503],
+    handle: restartServer,
   }),
   route({
     method: "GET",

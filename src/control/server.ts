@@ -5,6 +5,7 @@ import { type Caller, decideAccess } from "../core/access.ts";
 import { unreachable } from "../core/assert.ts";
 import { messageOf, TenError } from "../core/errors.ts";
 import { formatRef, parseRef } from "../core/ref.ts";
+import type { Clock } from "../platform/clock.ts";
 import { answerError, answerFault, renderAnswer } from "./answer.ts";
 import { type Door, Doorkeeper, refuseCrossSite } from "./auth.ts";
 import { Call, type Errand, record } from "./call.ts";
@@ -12,6 +13,7 @@ import { EventStreams } from "./event-stream.ts";
 import { readBody, readQuery } from "./request.ts";
 import { matchRoute, type Route } from "./route.ts";
 import { ROUTES } from "./routes.ts";
+import { relay } from "./relay.ts";
 import { serveSocket } from "./sockets.ts";
 import type { World } from "./world.ts";
 
@@ -23,6 +25,9 @@ const INNER_SOCKET = ".inner.sock";
 /** What closing waits for answers under way before it cuts them: orders may take as long as an application stops. */
 const CLOSE_PATIENCE_MS = 1000;
 
+/** What orders under way may still take before another server takes over: most applications stop and start within it. */
+const ORDERS_MS_MAX = 10_000;
+
 export interface ControlOptions extends Omit<World, "streams"> {
   readonly dataDir: string;
   /** Is told of faults that nobody foresaw. */
@@ -33,6 +38,12 @@ export interface ControlServer {
   /** Paths of the sockets. */
   readonly adminSocket: string;
   readonly innerSocket: string;
+  /**
+   * Ends event streams; requests that come wait for another server and go there. Resolves when the answers under way are out,
+   * but for that to the request which asks for this; at the latest after 10 s.
+   * @param successor resolves when it serves
+   */
+  passOn(successor: Promise<unknown>): Promise<void>;
   /** Ends event streams, waits a moment for answers under way, and closes both sockets. */
   close(): Promise<void>;
 }
@@ -45,12 +56,20 @@ export function openControl(options: ControlOptions): ControlServer {
   const adminSocket = `${dataDir}/${ADMIN_SOCKET}`;
   const innerSocket = `${dataDir}/${INNER_SOCKET}`;
   const sockets = [
-    serveSocket(innerSocket, (request) => api.answer(request, "token")),
-    serveSocket(adminSocket, (request) => api.answer(request, "owner")),
+    serveSocket(innerSocket, (request) =>
+      api.answer(request, { door: "token", path: innerSocket }),
+    ),
+    serveSocket(adminSocket, (request) =>
+      api.answer(request, { door: "owner", path: adminSocket }),
+    ),
   ];
   return {
     adminSocket,
     innerSocket,
+    passOn(successor) {
+      streams.endAll();
+      return api.passOn(successor, clock);
+    },
     async close() {
       streams.endAll();
       const { promise, resolve } = Promise.withResolvers<void>();
@@ -75,6 +94,9 @@ class ControlApi {
   readonly #world: World;
   readonly #doorkeeper: Doorkeeper;
   readonly #report: (thrown: unknown) => void;
+  #underWay = 0;
+  #settled: () => void = () => undefined;
+  #successor: Promise<unknown> | null = null;
 
   constructor(world: World, report: (thrown: unknown) => void) {
     this.#world = world;
@@ -82,16 +104,32 @@ class ControlApi {
     this.#report = report;
   }
 
-  /** Never rejects. */
-  async answer(request: Request, door: Door): Promise<Response> {
+  /** Never rejects. @param path of the socket that the request came to */
+  async answer(request: Request, { door, path }: { door: Door; path: string }): Promise<Response> {
+    this.#underWay += 1;
     try {
-      return await this.#route(request, door);
+      if (this.#successor === null) return await this.#route(request, door);
+      await this.#successor;
+      return await relay(request, path);
     } catch (thrown) {
       const error = toTenError(thrown);
       if (error !== null) return answerError(error);
       this.#report(thrown);
       return answerFault();
+    } finally {
+      this.#underWay -= 1;
+      if (this.#underWay <= 1) this.#settled();
     }
+  }
+
+  async passOn(successor: Promise<unknown>, clock: Clock): Promise<void> {
+    this.#successor = successor;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#settled = resolve;
+    if (this.#underWay <= 1) resolve();
+    const cancel = clock.after(ORDERS_MS_MAX, resolve);
+    await promise;
+    cancel();
   }
 
   async #route(request: Request, door: Door): Promise<Response> {

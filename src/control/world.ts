@@ -1,6 +1,7 @@
 // All that the handlers of the control API work with.
 import type { InstanceRef } from "../core/ref.ts";
 import type { Clock } from "../platform/clock.ts";
+import type { ServerIdentity } from "../platform/succession.ts";
 import type { AuditTable } from "../store/audit.ts";
 import type { TokenTable } from "../store/tokens.ts";
 import type { Administration } from "../supervisor/administration.ts";
@@ -11,7 +12,13 @@ import type { LogHub } from "../telemetry/log-hub.ts";
 import type { Statistics } from "../telemetry/statistics.ts";
 import type { EventStreams } from "./event-stream.ts";
 
+/** Resolves when another server has followed this one. @param record is told the outcome while it can still be written down here */
+export type ServerRestart = (
+  record: (outcome: string) => void,
+) => Promise<{ readonly old: ServerIdentity; readonly new: ServerIdentity }>;
+
 export interface World {
+  readonly restart: ServerRestart;
   readonly administration: Administration;
   readonly deploys: Deploys;
   readonly domains: Domains;

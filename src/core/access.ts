@@ -35,6 +35,7 @@ const TENANT_MAY = {
   domains: false,
   "add-domain": false,
   "remove-domain": false,
+  "restart-server": false,
   audit: false,
   telemetry: false,
   openapi: false,

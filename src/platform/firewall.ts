@@ -118,11 +118,16 @@ export class NftFirewall implements Firewall, Disposable {
     for (const port of this.#inherited) this.release(port);
   }
 
-  /** Takes the table away; only for the end of all instances. */
-  [Symbol.dispose](): void {
+  /** Leaves the table to the server that follows. */
+  abandon(): void {
     this.#cancelCheck();
     this.#socket?.close();
     this.#socket = null;
+  }
+
+  /** Takes the table away; only for the end of all instances. */
+  [Symbol.dispose](): void {
+    this.abandon();
     if (this.#gap === null) removeFirewall(this.#parts.dataDir);
   }
 

@@ -1,6 +1,6 @@
 // tenement.db: opened, brought up to date, and its tables handed out.
 import { Database } from "bun:sqlite";
-import { chmodSync, mkdirSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync } from "node:fs";
 import { messageOf, TenError } from "../core/errors.ts";
 import { AuditTable } from "./audit.ts";
 import { DomainTable } from "./domains.ts";
@@ -33,6 +33,18 @@ export function openStore(dataDir: string): Store {
   };
 }
 
+/** Throws STORAGE_FAILED for a database that a newer version has written; changes nothing, whoever has it open. */
+export function checkStore(dataDir: string): void {
+  const file = `${dataDir}/tenement.db`;
+  if (!existsSync(file)) return;
+  try {
+    using database = new Database(file, { readonly: true });
+    checkVersion(versionOf(database));
+  } catch (error) {
+    throw unopened(file, error);
+  }
+}
+
 function openDatabase(dataDir: string): Database {
   const file = `${dataDir}/tenement.db`;
   try {
@@ -45,19 +57,31 @@ function openDatabase(dataDir: string): Database {
     migrate(database);
     return database;
   } catch (error) {
-    throw new TenError("STORAGE_FAILED", `Cannot open "${file}": ${messageOf(error)}`, {
-      cause: error,
-      hint: "Check that the directory is writable and its disk has space",
-    });
+    throw unopened(file, error);
   }
+}
+
+function unopened(file: string, cause: unknown): TenError {
+  return new TenError("STORAGE_FAILED", `Cannot open "${file}": ${messageOf(cause)}`, {
+    cause,
+    hint: "Check that the directory is writable and its disk has space",
+  });
+}
+
+function versionOf(database: Database): number {
+  const row = database.query<{ user_version: number }, []>("PRAGMA user_version").get();
+  return row?.user_version ?? 0;
+}
+
+function checkVersion(version: number): void {
+  if (version > MIGRATIONS.length) throw new Error("it was written by a newer version");
 }
 
 function migrate(database: Database): void {
   database
     .transaction(() => {
-      const row = database.query<{ user_version: number }, []>("PRAGMA user_version").get();
-      const version = row?.user_version ?? 0;
-      if (version > MIGRATIONS.length) throw new Error("it was written by a newer version");
+      const version = versionOf(database);
+      checkVersion(version);
       for (const migration of MIGRATIONS.slice(version)) database.run(migration);
       database.run(`PRAGMA user_version = ${MIGRATIONS.length}`);
     })

@@ -46,6 +46,8 @@ export class InstanceProcesses {
   readonly #parts: ProcessWorld & Owner;
   /** By launch. */
   readonly #processes = new Map<number, Process>();
+  /** "left": to another server. */
+  #state: "own" | "left" = "own";
 
   constructor(parts: ProcessWorld & Owner) {
     this.#parts = parts;
@@ -80,6 +82,7 @@ export class InstanceProcesses {
   }
 
   #start(launch: number, storedEnv: Readonly<Record<string, string>>): void {
+    if (this.#state === "left") return;
     const { launcher, ref, service, send } = this.#parts;
     try {
       const slot = this.all.some((other) => other.slot === 0) ? 1 : 0;
@@ -120,6 +123,7 @@ export class InstanceProcesses {
 
   /** Another server follows and ends them. */
   abandon(): void {
+    this.#state = "left";
     this.#processes.clear();
   }
 

@@ -2,7 +2,6 @@
 import { messageOf, TenError } from "../core/errors.ts";
 import { type Instance, isAtRest } from "../core/instance.ts";
 import type { InstanceRef } from "../core/ref.ts";
-import { overlaps } from "../core/service.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { InstanceActor } from "./actor.ts";
 
@@ -78,7 +77,7 @@ async function replace(actor: InstanceActor): Promise<boolean> {
   await actor.until(isSettled);
   const { launch, state } = actor.instance;
   if (state.kind !== "running") return false;
-  if (!overlaps(actor.service)) {
+  if (actor.service.rollout === "replace") {
     await startAnew(actor);
     return true;
   }

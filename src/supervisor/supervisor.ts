@@ -1,6 +1,5 @@
 // The registry of instances: finds one, picks one, wakes one; opens with what an earlier server left.
 import { TenError } from "../core/errors.ts";
-import { isAtRest } from "../core/instance.ts";
 import { formatRef, type InstanceRef, isLabel, type RefKey } from "../core/ref.ts";
 import {
   decideTarget,
@@ -157,7 +156,10 @@ export class Supervisor implements Gateway {
    */
   handOver(onTraffic: (actor: InstanceActor) => void): Estate {
     const estate = collectEstate(this.actors());
-    for (const actor of this.actors()) actor.handOver(() => onTraffic(actor));
+    for (const actor of this.actors()) {
+      this.world.storage.forget(actor.ref);
+      actor.handOver(() => onTraffic(actor));
+    }
     return estate;
   }
 
@@ -174,11 +176,8 @@ export class Supervisor implements Gateway {
 
   /** Stops every instance; resolves when nothing of them is left. */
   async close(): Promise<void> {
-    const all = () => [...this.#actors.values(), ...this.#leaving];
-    do {
-      await Promise.all(all().map((actor) => actor.retire()));
-      // What an order that was under way has started meanwhile ends as well.
-    } while (all().some(({ instance }) => !isAtRest(instance.state)));
+    const all = [...this.#actors.values(), ...this.#leaving];
+    await Promise.all(all.map((actor) => actor.retire()));
   }
 
   #checkTarget({ service, id }: NamedTarget): void {

@@ -39,7 +39,7 @@ describe("ten reload", () => {
       await load.stop();
       expect(load.failures).toEqual([]);
       expect(answer).toMatchObject({
-        changed: [{ service: "notes", now: [], launch: ["env"], start: [] }],
+        changed: [{ service: "notes", now: [], launch: ["env"] }],
         replaced: ["notes:alice"],
         failed: [],
       });

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { InstanceAnswer } from "../../src/control/wire-instances.ts";
 import { removeFirewall } from "../../src/platform/firewall.ts";
 import { ControlGroups } from "../../src/platform/cgroup.ts";
+import { startTimeOf } from "../../src/platform/processes.ts";
 import { bunSpawner } from "../../src/platform/spawner.ts";
 import { executable, ROOT } from "./executable.ts";
 import { openPlace, type Place, type PlaceOptions } from "./place.ts";
@@ -22,6 +23,10 @@ export interface TenOptions extends PlaceOptions {
   readonly prefix?: readonly string[];
   /** Further arguments of `ten serve`. */
   readonly args?: readonly string[];
+  /** Further environment of `ten serve`. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** The server runs from a copy, `installed`, which the test may replace. */
+  readonly isCopied?: true;
 }
 
 export interface CommandResult {
@@ -34,6 +39,7 @@ export interface CommandResult {
 export async function startTen(options: TenOptions = {}): Promise<Ten> {
   const place = openPlace(options);
   const binary = options.user === undefined ? await executable() : await copyExecutable(place);
+  if (options.isCopied === true) copyFileSync(binary, installedIn(place));
   const ten = new Ten({ binary, place, options });
   try {
     await ten.start();
@@ -76,17 +82,21 @@ type Server = Subprocess<"ignore", "pipe", "pipe">;
 
 export class Ten implements AsyncDisposable {
   readonly #program: readonly string[];
+  readonly #serverProgram: readonly string[];
   readonly #place: Place;
-  readonly #args: readonly string[];
+  readonly #options: TenOptions;
   #server: Server | null = null;
   #port = 0;
   #output = "";
   #wasKilled = false;
 
   constructor({ binary, place, options }: { binary: string; place: Place; options: TenOptions }) {
-    this.#program = [...(options.prefix ?? asUser(options.user)), binary];
+    const prefix = options.prefix ?? asUser(options.user);
+    this.#program = [...prefix, binary];
+    this.#serverProgram =
+      options.isCopied === true ? [...prefix, installedIn(place)] : this.#program;
     this.#place = place;
-    this.#args = options.args ?? [];
+    this.#options = options;
   }
 
   /** Of the server that was started last. */
@@ -94,9 +104,20 @@ export class Ten implements AsyncDisposable {
     return this.#port;
   }
 
+  /** Of the process that serves now: the one that was started, or one that has followed it. */
   get pid(): number {
     if (this.#server === null) throw new Error("No server is running");
-    return this.#server.pid;
+    return Number(readFileSync(`${this.dataDir}/tenement.pid`, "utf8"));
+  }
+
+  /** The executable that was built. */
+  get binary(): string {
+    return this.#program.at(-1) ?? "";
+  }
+
+  /** The executable that the server was started from, where it is a copy. */
+  get installed(): string {
+    return installedIn(this.#place);
   }
 
   get dataDir(): string {
@@ -119,9 +140,11 @@ export class Ten implements AsyncDisposable {
 
   /** Starts a server on the same data as the one before; without a port, at one that the system chooses. */
   async start({ port = 0 }: { port?: number } = {}): Promise<void> {
-    const server = Bun.spawn([...this.#program, "serve", "--port", String(port), ...this.#args], {
+    const { args = [], env } = this.#options;
+    const command = [...this.#serverProgram, "serve", "--port", String(port), ...args];
+    const server = Bun.spawn(command, {
       cwd: this.#place.root,
-      env: this.#environment(),
+      env: { ...this.#environment(), ...env },
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.#server = server;
@@ -219,15 +242,25 @@ export class Ten implements AsyncDisposable {
   async #end(signal: "SIGTERM" | "SIGKILL"): Promise<number> {
     const server = this.#server;
     if (server === null) return 0;
+    const pids = new Set([this.#followerOf(server), server.pid]);
     this.#server = null;
-    server.kill(signal);
+    for (const pid of pids) kill(pid, signal);
     const impatience = setTimeout(() => {
       this.#wasKilled = true;
-      server.kill("SIGKILL");
+      for (const pid of pids) kill(pid, "SIGKILL");
     }, STOP_PATIENCE_MS);
     const exitCode = await server.exited;
+    await until("nobody serves", () => [...pids].every((pid) => startTimeOf(pid) === null));
     clearTimeout(impatience);
     return exitCode;
+  }
+
+  /** The process that serves in its place, or its own. */
+  #followerOf({ pid }: Server): number {
+    const file = `${this.dataDir}/tenement.pid`;
+    const text = existsSync(file) ? readFileSync(file, "utf8") : "";
+    const named = Number(text);
+    return startTimeOf(named) === null || !isServer(named) ? pid : named;
   }
 
   async #read(stream: ReadableStream<Uint8Array>, onPort: (port: number) => void): Promise<void> {
@@ -259,6 +292,20 @@ export class Ten implements AsyncDisposable {
 function asUser(user: number | undefined): readonly string[] {
   if (user === undefined) return [];
   return ["setpriv", "--reuid", String(user), "--regid", String(user), "--clear-groups"];
+}
+
+function installedIn({ root }: Place): string {
+  return join(root, "ten");
+}
+
+/** Not a process that has got the number of one that is gone. */
+function isServer(pid: number): boolean {
+  return readFileSync(`/proc/${pid}/cmdline`, "latin1").split("\0").includes("serve");
+}
+
+function kill(pid: number, signal: NodeJS.Signals): void {
+  // It may just have gone.
+  if (startTimeOf(pid) !== null) process.kill(pid, signal);
 }
 
 /** Ends what no mark told of, and removes the groups and the firewall that a killed server has left. */

@@ -6,6 +6,7 @@ import { Client } from "../../../src/control/client.ts";
 import { planOpenApi } from "../../../src/control/openapi.ts";
 import { ROUTES } from "../../../src/control/routes.ts";
 import { type ControlServer, openControl } from "../../../src/control/server.ts";
+import type { ServerRestart } from "../../../src/control/world.ts";
 import { TenError } from "../../../src/core/errors.ts";
 import { formatRef, type InstanceRef, parseRef } from "../../../src/core/ref.ts";
 import type { ReloadPlan } from "../../../src/core/reload-plan.ts";
@@ -378,12 +379,18 @@ export class ControlWorld implements AsyncDisposable {
     return world;
   }
 
+  restart: ServerRestart = async (record) => {
+    record("done");
+    return { old: { version: "1.2.3", pid: 1 }, new: { version: "1.2.4", pid: 2 } };
+  };
+
   async start(dataDir = this.dataDir): Promise<void> {
     this.#server = openControl({
       administration: this.administration,
       deploys: this.deploys,
       reloader: this.reloader,
       domains: this.domains,
+      restart: (record) => this.restart(record),
       logs: this.logs,
       tokens: this.store.tokens,
       audit: this.store.audit,

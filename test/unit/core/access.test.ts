@@ -24,6 +24,7 @@ const MAY_NOT: readonly Action[] = [
   "domains",
   "add-domain",
   "remove-domain",
+  "restart-server",
   "audit",
   "telemetry",
   "openapi",

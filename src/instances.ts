@@ -1,0 +1,123 @@
+// All that stands around the instances: the supervisor, and the walls, volumes and firewall that its launches live in.
+import type { EngineOptions } from "./engine.ts";
+import type { Claim } from "./core/firewall.ts";
+import type { InstanceRef } from "./core/ref.ts";
+import { systemClock } from "./platform/clock.ts";
+import { type Firewall, type NftFirewall, NO_FIREWALL, openFirewall } from "./platform/firewall.ts";
+import { Isolation } from "./platform/isolation.ts";
+import { installLauncher } from "./platform/launcher-file.ts";
+import { Ports } from "./platform/ports.ts";
+import { bunSpawner } from "./platform/spawner.ts";
+import { Volumes } from "./platform/volumes.ts";
+import type { Store } from "./store/database.ts";
+import type { Estate } from "./supervisor/estate.ts";
+import { Launcher } from "./supervisor/launcher.ts";
+import { socketProber } from "./supervisor/probe.ts";
+import { StartQueue } from "./supervisor/start-queue.ts";
+import { StorageGauge } from "./supervisor/storage-gauge.ts";
+import { StorageWatch } from "./supervisor/storage-watch.ts";
+import { Supervisor } from "./supervisor/supervisor.ts";
+import type { World } from "./supervisor/world.ts";
+import { Statistics } from "./telemetry/statistics.ts";
+import type { LogHub } from "./telemetry/log-hub.ts";
+
+export interface Base {
+  readonly store: Store;
+  readonly logs: LogHub;
+}
+
+export interface Instances {
+  readonly supervisor: Supervisor;
+  readonly firewall: NftFirewall | null;
+  readonly isolation: Isolation;
+  readonly volumes: Volumes;
+}
+
+/** Opens all of it; nothing runs yet. */
+export function openInstances(options: EngineOptions, { store, logs }: Base): Instances {
+  const { dataDir } = options.config.settings;
+  const inherited = claimsOf(store, options);
+  const firewall = openFirewall({ dataDir, clock: systemClock, inherited });
+  const isolation = openIsolation(dataDir, store);
+  const volumes = new Volumes(dataDir);
+  const parts = { store, logs, isolation, volumes, firewall: firewall ?? NO_FIREWALL };
+  return { firewall, isolation, volumes, supervisor: openSupervisor(options, parts) };
+}
+
+/** Nothing of any instance is left. */
+export async function stopAll({
+  supervisor,
+  firewall,
+  isolation,
+  volumes,
+}: Instances): Promise<void> {
+  await supervisor.close();
+  await volumes[Symbol.asyncDispose]();
+  isolation[Symbol.dispose]();
+  firewall?.[Symbol.dispose]();
+}
+
+/** For another server: whatever stands around the processes stays. */
+export function leaveAll({ supervisor, firewall }: Instances, onTraffic: () => void): Estate {
+  firewall?.abandon();
+  return supervisor.handOver(onTraffic);
+}
+
+/** What the launches of an earlier server claim of the firewall. */
+function claimsOf({ instances, userIds }: Store, { config }: EngineOptions): readonly Claim[] {
+  return instances.list().flatMap(({ child, other, ref }) => {
+    const { allowMetadata = false } = config.services.get(ref.service) ?? {};
+    const ports = [child, other].flatMap((record) => record?.port ?? []);
+    return ports.map((port) => ({ port, owner: userIds.find(ref), allowMetadata }));
+  });
+}
+
+function openIsolation(dataDir: string, { userIds }: Store): Isolation {
+  return new Isolation({
+    dataDir,
+    userIdOf: (ref) => userIds.take(ref),
+    installLauncher: () => installLauncher(dataDir),
+  });
+}
+
+interface Resources extends Base {
+  readonly isolation: Isolation;
+  readonly volumes: Volumes;
+  readonly firewall: Firewall;
+}
+
+function openSupervisor(
+  { config, domain, report }: EngineOptions,
+  { store, logs, isolation, volumes, firewall }: Resources,
+): Supervisor {
+  const { dataDir, maxRunning, maxStarting } = config.settings;
+  const launcher = new Launcher({
+    dataDir,
+    spawner: bunSpawner,
+    isolation,
+    releaseUserId: (ref) => store.userIds.release(ref),
+    ports: Ports.startingAnywhere(),
+    firewall,
+    volumes,
+    logs,
+    serverEnv: process.env,
+  });
+  const clock = systemClock;
+  const measure = (ref: InstanceRef) => launcher.measureStorage(ref);
+  const gauge = new StorageGauge({ clock, measure });
+  const world: World = {
+    clock,
+    random: Math.random,
+    launcher,
+    prober: socketProber,
+    queue: new StartQueue({ maxRunning, maxStarting }),
+    table: store.instances,
+    domains: store.domains,
+    statistics: new Statistics(),
+    storage: new StorageWatch({ clock, gauge, logs, audit: store.audit, report }),
+    logs,
+    hostOf: ({ service, id }) => `${id}.${service}.${domain}`,
+    report,
+  };
+  return new Supervisor(config, { domain, world });
+}

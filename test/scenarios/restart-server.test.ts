@@ -1,0 +1,238 @@
+import { describe, expect, test } from "bun:test";
+import { chmodSync, renameSync, writeFileSync } from "node:fs";
+import { request } from "node:http";
+import { join } from "node:path";
+import type { RestartAnswer } from "../../src/control/wire-server.ts";
+import { startTimeOf } from "../../src/platform/processes.ts";
+import { Load } from "../support/load.ts";
+import { LASTING_COMMAND } from "../support/tenants/command.ts";
+import { type Ten, type TenOptions, withTen } from "../support/ten.ts";
+import { until } from "../support/until.ts";
+
+const TENANTS = ["a", "b", "c", "d"];
+const HOSTS = TENANTS.map((id) => `${id}.app.localhost`);
+const [HOST = ""] = HOSTS;
+
+function optionsWith(keys = "", more: TenOptions = {}): TenOptions {
+  const configText = `[service.app]\ncommand = "${LASTING_COMMAND}"\n${keys}\n`;
+  return { configText, ...more };
+}
+
+async function follow(ten: Ten): Promise<RestartAnswer> {
+  return JSON.parse(await ten.must("restart-server", "--json"));
+}
+
+async function untilEnded(pid: number): Promise<void> {
+  await until(`process ${pid} has ended`, () => startTimeOf(pid) === null);
+}
+
+async function birthsOf(ten: Ten): Promise<string[]> {
+  const answers = await Promise.all(HOSTS.map((host) => ten.get(host, "/birth")));
+  return answers.map(({ text }) => text);
+}
+
+describe("a server that another follows", () => {
+  test("fails none of 500 requests a second, three times in a row, and ends", () =>
+    withTen(optionsWith(), async (ten) => {
+      await ten.must("spawn", ...TENANTS.map((id) => `app:${id}`));
+      const tenants = await birthsOf(ten);
+      await using load = new Load({ port: ten.port, hosts: HOSTS, perSecond: 500, path: "/birth" });
+      const servers: number[] = [];
+      for (let round = 0; round < 3; round++) {
+        await load.more(200);
+        const { old, new: next } = await follow(ten);
+        servers.push(old.pid);
+        expect(ten.pid).toBe(next.pid);
+      }
+      await load.more(200);
+      await load.stop();
+      expect(load.failures).toEqual([]);
+      expect([...load.answers.keys()].sort()).toEqual(tenants.toSorted());
+      for (const pid of servers) await untilEnded(pid);
+      expect(await birthsOf(ten)).toEqual(tenants);
+    }));
+
+  test("keeps a WebSocket open and its instance awake", () =>
+    withTen(optionsWith("idle_timeout = 1"), async (ten) => {
+      await ten.must("spawn", "app:a", "app:b");
+      const socket = ten.webSocket(HOST, "/socket");
+      socket.send("before");
+      expect(await socket.next()).toBe("before");
+      const { old } = await follow(ten);
+      socket.send("after");
+      expect(await socket.next()).toBe("after");
+      // Its neighbour has had the same time, and nobody to talk to.
+      await ten.untilState("app:b", "asleep");
+      expect((await ten.instance("app:a"))?.state).toBe("running");
+      await follow(ten);
+      socket.send("after the second");
+      expect(await socket.next()).toBe("after the second");
+      await ten.get(HOSTS[1] ?? "", "/");
+      await ten.untilState("app:b", "asleep");
+      expect((await ten.instance("app:a"))?.state).toBe("running");
+      expect(startTimeOf(old.pid)).not.toBeNull();
+      socket.close();
+      expect(await socket.closed()).toBe(1000);
+      await ten.untilState("app:a", "asleep");
+      await untilEnded(old.pid);
+    }));
+
+  test("lets a download and an upload that are under way go through whole", () =>
+    withTen(optionsWith(), async (ten) => {
+      await ten.must("spawn", "app:a");
+      const download = await ten.open(HOST, "/held");
+      const half = Buffer.alloc(1024 * 1024);
+      const { promise, resolve, reject } = Promise.withResolvers<string>();
+      const upload = request(
+        { port: ten.port, host: "127.0.0.1", path: "/measure", method: "POST" },
+        (response) => void response.setEncoding("utf8").once("data", resolve),
+      );
+      upload.setHeader("Host", HOST).setHeader("Content-Length", 2 * half.length);
+      upload.on("error", reject).write(half);
+      const { old } = await follow(ten);
+      upload.end(half);
+      expect(await promise).toBe(String(2 * half.length));
+      await ten.get(HOST, "/release");
+      let text = "";
+      for await (const piece of download) text += piece;
+      expect(text).toBe("begin\nend\n");
+      await untilEnded(old.pid);
+    }));
+
+  test("answers requests that wait for an instance on its way, and wakes what sleeps", () =>
+    withTen(optionsWith("startup_timeout = 60"), async (ten) => {
+      await ten.must("spawn", "--no-start", "app:a", "app:b");
+      await ten.must("env", "set", "app:a", "GATED=1");
+      const waiting = ten.get(HOST, "/");
+      const started = await until("it is on its way", async () => {
+        const instance = await ten.instance("app:a");
+        return instance?.state === "starting" && instance.pid !== null && instance;
+      });
+      await follow(ten);
+      expect((await ten.get(HOSTS[1] ?? "", "/")).text).toBe("hello from b");
+      writeFileSync(join(ten.dataDir, "app/a/gate"), "");
+      expect((await waiting).text).toBe("hello from a");
+      expect((await ten.instance("app:a"))?.pid).toBe(started.pid);
+    }));
+
+  test("neither loses nor doubles what is written meanwhile", () =>
+    withTen(optionsWith(), async (ten) => {
+      await ten.must("spawn", "app:a");
+      await ten.get(HOST, "/chatter");
+      for (let round = 0; round < 3; round++) await follow(ten);
+      const count = Number((await ten.get(HOST, "/hush")).text);
+      const logged = await until("all is stored", async () => {
+        const output = await ten.must("logs", "--json", "--limit", "10000", "--search", "chatter");
+        const lines = output.trim().split("\n");
+        return lines.length >= count && lines;
+      });
+      const messages = logged.map((line) => (JSON.parse(line) as { message: string }).message);
+      expect(messages).toEqual(Array.from({ length: count }, (_, index) => `chatter ${index}`));
+    }));
+
+  test("is followed by one that survives it: killed, and started anew", () =>
+    withTen(optionsWith(), async (ten) => {
+      await ten.must("spawn", "app:a");
+      const { text: tenant } = await ten.get(HOST, "/birth");
+      const { pid } = (await ten.instance("app:a")) ?? {};
+      await follow(ten);
+      await ten.kill9();
+      await ten.start();
+      expect((await ten.get(HOST, "/birth")).text).toBe(tenant);
+      await ten.must("stop", "app:a");
+      expect(startTimeOf(pid ?? 0)).toBeNull();
+    }));
+
+  test("remembers restarts and why an instance woke", () =>
+    withTen(optionsWith(), async (ten) => {
+      await ten.must("spawn", "app:a");
+      const { pid = 0 } = { ...(await ten.instance("app:a")) };
+      process.kill(Number(pid), "SIGKILL");
+      await until("it runs again", async () => {
+        const instance = await ten.instance("app:a");
+        return instance?.state === "running" && instance.pid !== pid;
+      });
+      await follow(ten);
+      expect((await ten.instance("app:a"))?.restarts).toBe(1);
+      const why = await ten.must("why", "app:a");
+      expect(why).toContain("a restart after a crash");
+      expect(why).toContain("SIGKILL");
+    }));
+});
+
+describe("a server that can't be followed", () => {
+  async function expectUnmoved(ten: Ten, pid: number): Promise<void> {
+    expect(ten.pid).toBe(pid);
+    expect(startTimeOf(pid)).not.toBeNull();
+    expect((await ten.get(HOST, "/")).text).toBe("hello from a");
+  }
+
+  /** Replaces the executable as an installer does: the running one keeps its own. */
+  function install(ten: Ten, script: string): void {
+    writeFileSync(`${ten.installed}.new`, script);
+    chmodSync(`${ten.installed}.new`, 0o755);
+    renameSync(`${ten.installed}.new`, ten.installed);
+  }
+
+  test("by a configuration that is wrong goes on as if nothing had happened", () =>
+    withTen(optionsWith(), async (ten) => {
+      await ten.must("spawn", "app:a");
+      const { pid } = ten;
+      ten.reconfigure((text) => text.replace("[service.app]", "[service.app]\nidle_timeut = 3"));
+      const { exitCode, stderr } = await ten.ten("restart-server");
+      expect(exitCode).toBe(1);
+      expect(stderr).toContain("error: Cannot start the new server: ");
+      expect(stderr).toContain("idle_timeut");
+      await expectUnmoved(ten, pid);
+    }));
+
+  test("by an executable that does not start goes on, and is followed by one that does", () =>
+    withTen(optionsWith("", { isCopied: true }), async (ten) => {
+      await ten.must("spawn", "app:a");
+      const { pid } = ten;
+      install(ten, "#!/bin/sh\nexit 7\n");
+      const { exitCode, stderr } = await ten.ten("restart-server");
+      expect(exitCode).toBe(1);
+      expect(stderr).toContain("error: Cannot start the new server: it ended with 7");
+      await expectUnmoved(ten, pid);
+      install(ten, "no program at all");
+      expect((await ten.ten("restart-server")).exitCode).toBe(1);
+      await expectUnmoved(ten, pid);
+      const { binary } = ten;
+      install(ten, `#!/bin/sh\nexec "${binary}" "$@"\n`);
+      expect((await follow(ten)).old.pid).toBe(pid);
+      await expectUnmoved(ten, ten.pid);
+    }));
+
+  test("since the next one fails once it has everything, takes it all back", () =>
+    withTen(optionsWith("idle_timeout = 1", { isCopied: true }), async (ten) => {
+      await ten.must("spawn", "app:a", "app:b");
+      const { pid } = ten;
+      const { text: tenant } = await ten.get(HOST, "/birth");
+      const socket = ten.webSocket(HOST, "/socket");
+      socket.send("before");
+      await socket.next();
+      install(
+        ten,
+        `#!${process.execPath}\nprocess.on("message", () => process.exit(3));\nprocess.send({ kind: "ready" });\n`,
+      );
+      await using load = new Load({
+        port: ten.port,
+        hosts: [HOST],
+        perSecond: 100,
+        path: "/birth",
+      });
+      await load.more(20);
+      const { exitCode, stderr } = await ten.ten("restart-server");
+      expect(exitCode).toBe(1);
+      expect(stderr).toContain("error: Cannot start the new server: it ended with 3");
+      await load.more(20);
+      await load.stop();
+      expect(load.failures).toEqual([]);
+      expect([...load.answers.keys()]).toEqual([tenant]);
+      await ten.untilState("app:b", "asleep");
+      socket.send("after");
+      expect(await socket.next()).toBe("after");
+      await expectUnmoved(ten, pid);
+    }));
+});

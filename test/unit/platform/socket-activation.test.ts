@@ -1,0 +1,18 @@
+import { expect, test } from "bun:test";
+import { activatedDescriptors } from "../../../src/platform/socket-activation.ts";
+
+test("descriptors begin at three", () => {
+  expect(activatedDescriptors({ LISTEN_PID: "7", LISTEN_FDS: "2" }, 7)).toEqual([3, 4]);
+});
+
+test.each([
+  {},
+  { LISTEN_FDS: "1" },
+  { LISTEN_PID: "8", LISTEN_FDS: "1" },
+  { LISTEN_PID: "7" },
+  { LISTEN_PID: "7", LISTEN_FDS: "0" },
+  { LISTEN_PID: "7", LISTEN_FDS: "-1" },
+  { LISTEN_PID: "7", LISTEN_FDS: "x" },
+])("there are none for process 7 in %j", (env) => {
+  expect(activatedDescriptors(env, 7)).toBeNull();
+});
