@@ -1,4 +1,5 @@
 // The entry of the executable: hands the command line to the program and its exit code to the shell.
+import { closeSync, openSync } from "node:fs";
 import type { Shell } from "./cli/context.ts";
 import { runProgram } from "./cli/program.ts";
 
@@ -12,8 +13,23 @@ const shell: Shell = {
     process.on("SIGINT", callback);
     process.on("SIGTERM", callback);
   },
-  onHangup: (callback) => void process.on("SIGHUP", callback),
+  onHangup(callback) {
+    process.on("SIGHUP", () =>
+      isTerminalGone() ? process.kill(process.pid, "SIGTERM") : callback(),
+    );
+  },
 };
+
+/** A terminal that closes says so by SIGHUP as well, and whoever closed it wants to see an end. */
+function isTerminalGone(): boolean {
+  if (!process.stdout.isTTY) return false;
+  try {
+    closeSync(openSync("/dev/tty", "r"));
+    return false;
+  } catch {
+    return true;
+  }
+}
 
 // A reader such as `head` has seen enough.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {

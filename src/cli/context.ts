@@ -20,7 +20,7 @@ export interface Shell {
   complain(text: string): void;
   /** Calls back for each SIGINT or SIGTERM, in place of ending the program. */
   onSignal(callback: () => void): void;
-  /** Calls back for each SIGHUP, in place of ending the program. */
+  /** Calls back for each SIGHUP that somebody sends; that of a terminal which closes is a SIGTERM. */
   onHangup(callback: () => void): void;
 }
 

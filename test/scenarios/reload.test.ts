@@ -1,6 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import type { ReloadAnswer } from "../../src/control/wire-reload.ts";
+import { executable } from "../support/executable.ts";
 import { Load } from "../support/load.ts";
+import { openPlace } from "../support/place.ts";
 import { APP_COMMAND } from "../support/tenants/command.ts";
 import { type Ten, withTen } from "../support/ten.ts";
 import { until } from "../support/until.ts";
@@ -157,4 +159,28 @@ describe("SIGHUP", () => {
       expect(ten.output).toContain("service.wiki2.comand");
       expect((await ten.get(hostOf("wiki"), "/")).status).toBe(200);
     }));
+
+  test("of a terminal that closes ends the server, as its owner expects", async () => {
+    const place = openPlace({ configText: service("notes") });
+    const listening = Promise.withResolvers<void>();
+    let output = "";
+    const server = Bun.spawn([await executable(), "serve", "--port", "0"], {
+      cwd: place.root,
+      env: {
+        PATH: process.env["PATH"],
+        TENEMENT_CONFIG: place.configFile,
+        TENEMENT_DATA_DIR: place.dataDir,
+      },
+      terminal: {
+        data: (_, bytes) => {
+          output += new TextDecoder().decode(bytes);
+          if (output.includes("Control socket")) listening.resolve();
+        },
+      },
+    });
+    await listening.promise;
+    server.terminal?.close();
+    expect(await server.exited).toBe(0);
+    place.remove();
+  });
 });
