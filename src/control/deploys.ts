@@ -55,6 +55,7 @@ export async function routeTraffic(call: Call<unknown, RouteBody>): Promise<Rout
 /** Tells of a rollout as it goes. It goes on without its reader: what is begun is finished. */
 export async function rollOutService(call: Call<unknown, RolloutBody>): Promise<Response> {
   const { world, caller, body } = call;
+  world.streams.refuseSurplus();
   const story = new Story();
   const finished = call.change(body.process, () => rollOut(call, story));
   // Before it has begun it can still be refused.

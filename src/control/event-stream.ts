@@ -34,9 +34,7 @@ export class EventStreams {
 
   /** Answers with events until the reader leaves or the server closes. Throws RATE_LIMITED when too many are open. */
   answer(owner: string, source: EventSource): Response {
-    if (this.#open.size >= STREAMS_MAX) {
-      throw new TenError("RATE_LIMITED", `Cannot open a stream: ${STREAMS_MAX} are open`);
-    }
+    this.refuseSurplus();
     const stream = new EventStream({
       owner,
       source,
@@ -51,6 +49,12 @@ export class EventStreams {
         "X-Content-Type-Options": "nosniff",
       },
     });
+  }
+
+  /** Throws RATE_LIMITED when too many are open: before something begins of which a stream is to tell. */
+  refuseSurplus(): void {
+    if (this.#open.size < STREAMS_MAX) return;
+    throw new TenError("RATE_LIMITED", `Cannot open a stream: ${STREAMS_MAX} are open`);
   }
 
   /** Ends the streams of one caller. */

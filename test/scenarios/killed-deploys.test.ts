@@ -12,6 +12,8 @@ const KILLS = 50;
 const STOPS = 15;
 /** As long as the longest of these changes takes on an idle machine: kills fall before, into and after them. */
 const MOMENT_MS_MAX = 250;
+/** A busy machine takes a second or two for each start of the server. */
+const PATIENCE_MS = 180_000;
 // At the level at which marks can be read, whoever runs the tests.
 const configText = appConfig('idle_timeout = 0\nisolation = "process"');
 
@@ -84,63 +86,71 @@ async function isSettled(ten: Ten, instances: readonly InstanceAnswer[]): Promis
   );
 }
 
-test(`a server killed at ${KILLS} moments of deploys, routes and rollouts leaves nothing half done`, () =>
-  withTen({ configText }, async (ten) => {
-    const random = seededRandom("killed deploys");
-    await ten.must("spawn", "app:v1", "app:v2");
-    const cut = { before: 0, after: 0 };
-    for (let kill = 0; kill < KILLS; kill++) {
-      const client = clientOf(ten);
-      const weights = weightsOf(await client.list({ all: true }));
-      const plan = random.pick([planDeploy, planRoute, planRollout]);
-      const { name, after, perform } = plan({ weights, random });
-      const outcome = perform(client).then(
-        () => "done",
-        () => "cut off",
-      );
-      await delay(random.below(MOMENT_MS_MAX));
-      await ten.kill9();
-      const ended = await outcome;
-      await ten.start();
-      const next = clientOf(ten);
-      const found = await until(`all is settled after "${name}", ${ended}`, async () => {
-        const instances = await next.list({ all: true });
-        return (await isSettled(ten, instances)) && instances;
-      });
-      const allowed = [
-        weights,
-        after,
-        ...(name.startsWith("deploy") ? [{ v3: 0, ...weights }] : []),
-      ];
-      expect(allowed).toContainEqual(weightsOf(found));
-      if (ended === "done") expect(weightsOf(found)).toEqual(after);
-      cut[ended === "done" ? "after" : "before"]++;
-      expect((await ten.get("v1.app.localhost", "/")).text).toBe("hello from v1");
-      if (random.below(3) === 0 && "v3" in weightsOf(found)) {
-        await next.remove({ service: "app", id: "v3" }, { purge: false });
+test(
+  `a server killed at ${KILLS} moments of deploys, routes and rollouts leaves nothing half done`,
+  () =>
+    withTen({ configText }, async (ten) => {
+      const random = seededRandom("killed deploys");
+      await ten.must("spawn", "app:v1", "app:v2");
+      const cut = { before: 0, after: 0 };
+      for (let kill = 0; kill < KILLS; kill++) {
+        const client = clientOf(ten);
+        const weights = weightsOf(await client.list({ all: true }));
+        const plan = random.pick([planDeploy, planRoute, planRollout]);
+        const { name, after, perform } = plan({ weights, random });
+        const outcome = perform(client).then(
+          () => "done",
+          () => "cut off",
+        );
+        await delay(random.below(MOMENT_MS_MAX));
+        await ten.kill9();
+        const ended = await outcome;
+        await ten.start();
+        const next = clientOf(ten);
+        const found = await until(`all is settled after "${name}", ${ended}`, async () => {
+          const instances = await next.list({ all: true });
+          return (await isSettled(ten, instances)) && instances;
+        });
+        const allowed = [
+          weights,
+          after,
+          ...(name.startsWith("deploy") ? [{ v3: 0, ...weights }] : []),
+        ];
+        expect(allowed).toContainEqual(weightsOf(found));
+        if (ended === "done") expect(weightsOf(found)).toEqual(after);
+        cut[ended === "done" ? "after" : "before"]++;
+        expect((await ten.get("v1.app.localhost", "/")).text).toBe("hello from v1");
+        if (random.below(3) === 0 && "v3" in weightsOf(found)) {
+          await next.remove({ service: "app", id: "v3" }, { purge: false });
+        }
       }
-    }
-    // Most kills cut something short, or they prove little.
-    expect(cut.before).toBeGreaterThan(KILLS / 4);
-    expect(cut.after).toBeGreaterThan(0);
-  }));
+      // Most kills cut something short, or they prove little.
+      expect(cut.before).toBeGreaterThan(KILLS / 4);
+      expect(cut.after).toBeGreaterThan(0);
+    }),
+  PATIENCE_MS,
+);
 
-test("a server that stops in the middle of them leaves no process, and the weights before or after", () =>
-  withTen({ configText }, async (ten) => {
-    const random = seededRandom("stopped deploys");
-    await ten.must("spawn", "app:v1", "app:v2");
-    for (let stop = 0; stop < STOPS; stop++) {
-      const client = clientOf(ten);
-      const weights = weightsOf(await client.list({ all: true }));
-      const plan = random.pick([planDeploy, planRoute, planRollout]);
-      const { after, perform } = plan({ weights, random });
-      const ended = perform(client).catch(() => undefined);
-      await delay(random.below(MOMENT_MS_MAX));
-      expect(await ten.stop()).toBe(0);
-      await ended;
-      expect([...(await slotsOf(ten)).keys()]).toEqual([]);
-      await ten.start();
-      const found = weightsOf(await clientOf(ten).list({ all: true }));
-      expect([weights, after, { v3: 0, ...weights }]).toContainEqual(found);
-    }
-  }));
+test(
+  "a server that stops in the middle of them leaves no process, and the weights before or after",
+  () =>
+    withTen({ configText }, async (ten) => {
+      const random = seededRandom("stopped deploys");
+      await ten.must("spawn", "app:v1", "app:v2");
+      for (let stop = 0; stop < STOPS; stop++) {
+        const client = clientOf(ten);
+        const weights = weightsOf(await client.list({ all: true }));
+        const plan = random.pick([planDeploy, planRoute, planRollout]);
+        const { after, perform } = plan({ weights, random });
+        const ended = perform(client).catch(() => undefined);
+        await delay(random.below(MOMENT_MS_MAX));
+        expect(await ten.stop()).toBe(0);
+        await ended;
+        expect([...(await slotsOf(ten)).keys()]).toEqual([]);
+        await ten.start();
+        const found = weightsOf(await clientOf(ten).list({ all: true }));
+        expect([weights, after, { v3: 0, ...weights }]).toContainEqual(found);
+      }
+    }),
+  PATIENCE_MS,
+);
