@@ -18,7 +18,17 @@ const TOOLS = {
 type Tool = keyof typeof TOOLS;
 
 /** Where the superblock is, and its fields: the kernel's documentation of ext4, "The Super Block". */
-const SUPERBLOCK = { at: 1024, bytes: 1024, blocksLow: 0x4, logBlockSize: 0x18, blocksHigh: 0x150 };
+const SUPERBLOCK = {
+  at: 1024,
+  bytes: 1024,
+  blocksLow: 0x4,
+  logBlockSize: 0x18,
+  state: 0x3a,
+  incompatible: 0x60,
+  blocksHigh: 0x150,
+};
+const UNMOUNTED_WITHOUT_ERRORS = 1;
+const NEEDS_RECOVERY = 4;
 
 /** e2fsck answers 1 when it has mended what it found. */
 const MENDED = 1;
@@ -56,19 +66,26 @@ export async function flush(path: string): Promise<void> {
   await file.sync();
 }
 
-/** How many bytes the file system in an image has; it may be smaller than the image when growing was interrupted. */
-export async function sizeOfImage(path: string): Promise<number> {
+export interface ImageState {
+  /** Of the file system in it, which is smaller than the image when growing was interrupted. */
+  readonly bytes: number;
+  /** False: it was not unmounted, as when the power failed. */
+  readonly isClean: boolean;
+}
+
+/** What the superblock says. */
+export async function readImage(path: string): Promise<ImageState> {
   await using file = await open(path, "r");
-  const { buffer } = await file.read(
-    Buffer.alloc(SUPERBLOCK.bytes),
-    0,
-    SUPERBLOCK.bytes,
-    SUPERBLOCK.at,
-  );
+  const { at, bytes: length } = SUPERBLOCK;
+  const { buffer } = await file.read(Buffer.alloc(length), 0, length, at);
   const blocks =
     buffer.readUInt32LE(SUPERBLOCK.blocksLow) +
     buffer.readUInt32LE(SUPERBLOCK.blocksHigh) * 2 ** 32;
-  return blocks * 1024 * 2 ** buffer.readUInt32LE(SUPERBLOCK.logBlockSize);
+  const isToReplay = (buffer.readUInt32LE(SUPERBLOCK.incompatible) & NEEDS_RECOVERY) !== 0;
+  return {
+    bytes: blocks * 1024 * 2 ** buffer.readUInt32LE(SUPERBLOCK.logBlockSize),
+    isClean: buffer.readUInt16LE(SUPERBLOCK.state) === UNMOUNTED_WITHOUT_ERRORS && !isToReplay,
+  };
 }
 
 /** Grows the file system of an image that is mounted nowhere. */

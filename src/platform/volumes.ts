@@ -1,8 +1,7 @@
 // A file system for each instance that has a hard limit on its storage: an image in the server's own directory, mounted at
 // the instance's while that is up.
 import { existsSync, realpathSync } from "node:fs";
-import { chmod, mkdir, readdir, rename, rm, rmdir, stat, statfs } from "node:fs/promises";
-import { dirname } from "node:path";
+import { mkdir, readdir, rm, stat, statfs } from "node:fs/promises";
 import { setTimeout as pause } from "node:timers/promises";
 import { messageOf, TenError } from "../core/errors.ts";
 import { formatRef, type InstanceRef, isLabel, type RefKey } from "../core/ref.ts";
@@ -11,16 +10,14 @@ import { openHost } from "./host.ts";
 import { backingFileOf, listMounts } from "./mounts.ts";
 import {
   checkImage,
-  copyTree,
   findImageGap,
-  flush,
   growImage,
   isAttached,
-  makeImage,
   mountImage,
-  sizeOfImage,
+  readImage,
   unmount,
 } from "./volume-image.ts";
+import { discardDraft, makeVolume, type VolumeLayout } from "./volume-making.ts";
 
 /** The kernel lets go of an image a moment after the last process that had it mounted. */
 const RELEASE_LOOKS_MAX = 40;
@@ -28,17 +25,6 @@ const RELEASE_LOOK_MS = 50;
 const BLOCK_BYTES = 512;
 /** At the end of an image mkfs leaves out what is too little for a group of blocks of its own. */
 const UNFILLED_MAX_BYTES = 16 * 1024 ** 2;
-
-interface Layout {
-  /** Where it is mounted. */
-  readonly directory: string;
-  readonly image: string;
-  /** An image that is not complete yet, and where it is mounted meanwhile. */
-  readonly draft: string;
-  readonly draftDirectory: string;
-  /** What the instance's directory held before it had an image. */
-  readonly former: string;
-}
 
 export interface VolumeOrder {
   readonly ref: InstanceRef;
@@ -89,9 +75,13 @@ export class Volumes implements AsyncDisposable {
     if (!this.#open.delete(formatRef(ref))) return null;
     return this.#inTurn(ref, async () => {
       const layout = this.#layout(ref);
-      if (!isMounted(layout)) return;
-      this.#used.set(formatRef(ref), await usedOf(layout));
-      await unmount(layout.directory).catch(() => this.#open.add(formatRef(ref)));
+      try {
+        if (!isMounted(layout)) return;
+        this.#used.set(formatRef(ref), await usedOf(layout));
+        await unmount(layout.directory);
+      } catch {
+        this.#open.add(formatRef(ref));
+      }
     });
   }
 
@@ -137,7 +127,7 @@ export class Volumes implements AsyncDisposable {
     return `${this.#dataDir}/.volumes`;
   }
 
-  #layout({ service, id }: InstanceRef): Layout {
+  #layout({ service, id }: InstanceRef): VolumeLayout {
     const stem = `${this.#directory}/${service}/${id}`;
     return {
       directory: `${this.#dataDir}/${service}/${id}`,
@@ -181,7 +171,7 @@ export class Volumes implements AsyncDisposable {
     this.#isPossible = true;
   }
 
-  async #mount({ service, isAlone }: VolumeOrder, layout: Layout): Promise<void> {
+  async #mount({ service, isAlone }: VolumeOrder, layout: VolumeLayout): Promise<void> {
     const { directory, former, image } = layout;
     const quotaBytes = service.storageQuotaBytes ?? 0;
     if (!existsSync(image)) await makeVolume(layout, { bytes: quotaBytes, isAlone });
@@ -195,11 +185,12 @@ export class Volumes implements AsyncDisposable {
     if ((await readdir(directory)).length > 0) {
       throw new Error(`the files in ${directory} would be covered by it: move them elsewhere`);
     }
-    await mountMended(image, directory);
+    await mendReleased(image);
+    await mountImage(image, directory);
   }
 }
 
-function isMounted({ directory, image }: Layout): boolean {
+function isMounted({ directory, image }: VolumeLayout): boolean {
   if (!existsSync(directory) || !existsSync(image)) return false;
   const path = realpathSync(directory);
   const top = listMounts().findLast((mount) => mount.path === path);
@@ -207,77 +198,15 @@ function isMounted({ directory, image }: Layout): boolean {
 }
 
 /** What can't be written any more counts as used: so a file system without room is a full one. */
-async function usedOf({ directory, image }: Layout): Promise<number> {
+async function usedOf({ directory, image }: VolumeLayout): Promise<number> {
   const [{ bavail, bsize }, { size }] = await Promise.all([statfs(directory), stat(image)]);
   return Math.max(0, size - bavail * bsize);
 }
 
-/**
- * The image first has another name, and so have the files that it takes the place of: whatever moment the power fails at, either
- * the directory is whole, or the image is.
- */
-async function makeVolume(
-  layout: Layout,
-  { bytes, isAlone }: { bytes: number; isAlone: boolean },
-): Promise<void> {
-  const { directory, draft, former, image } = layout;
-  if (!isAlone) throw new Error("its files can't be moved while it runs: stop it first");
-  await mkdir(dirname(image), { recursive: true, mode: 0o700 });
-  await discardDraft(layout);
-  await restoreFormer(layout);
-  try {
-    await makeDraft(layout, bytes);
-  } catch (error) {
-    await discardDraft(layout);
-    throw error;
-  }
-  if (existsSync(directory)) await rename(directory, former);
-  await rename(draft, image);
-  await flush(dirname(image));
-}
-
-async function makeDraft(
-  { directory, draft, draftDirectory }: Layout,
-  bytes: number,
-): Promise<void> {
-  await makeImage(draft, bytes);
-  await mkdir(draftDirectory, { mode: 0o700 });
-  await mountImage(draft, draftDirectory);
-  await fill(draftDirectory, directory);
-  await unmount(draftDirectory);
-  await rmdir(draftDirectory);
-  await flush(draft);
-}
-
-async function fill(target: string, source: string): Promise<void> {
-  await rmdir(`${target}/lost+found`);
-  // Also the directory's own mode and owner.
-  if (existsSync(source)) await copyTree(source, target);
-  else await chmod(target, 0o700);
-}
-
-/** What an interrupted attempt has left. */
-async function discardDraft({ draft, draftDirectory }: Layout): Promise<void> {
-  if (existsSync(draftDirectory)) {
-    const path = realpathSync(draftDirectory);
-    if (listMounts().some((mount) => mount.path === path)) await unmount(path, "lazy");
-    await rmdir(draftDirectory);
-  }
-  await rm(draft, { force: true });
-}
-
-/** There is no image, so the files are still what counts. */
-async function restoreFormer({ directory, former }: Layout): Promise<void> {
-  if (!existsSync(former)) return;
-  // Somebody may have made it anew meanwhile; if there is anything in it, this fails.
-  if (existsSync(directory)) await rmdir(directory);
-  await rename(former, directory);
-}
-
 /** Also when an earlier attempt has grown the image, but not the file system in it. */
 async function isToGrow(image: string, quotaBytes: number): Promise<boolean> {
-  const [{ size }, filled] = await Promise.all([stat(image), sizeOfImage(image)]);
-  return size < quotaBytes || filled < size - UNFILLED_MAX_BYTES;
+  const [{ size }, { bytes }] = await Promise.all([stat(image), readImage(image)]);
+  return size < quotaBytes || bytes < size - UNFILLED_MAX_BYTES;
 }
 
 async function growReleased(image: string, bytes: number): Promise<void> {
@@ -289,12 +218,8 @@ async function growReleased(image: string, bytes: number): Promise<void> {
   await growImage(image, bytes);
 }
 
-async function mountMended(image: string, directory: string): Promise<void> {
-  try {
-    await mountImage(image, directory);
-  } catch (error) {
-    if (isAttached(image)) throw error;
-    await checkImage(image);
-    await mountImage(image, directory);
-  }
+/** One that is still attached somewhere is not clean because it is mounted there. */
+async function mendReleased(image: string): Promise<void> {
+  const { isClean } = await readImage(image);
+  if (!isClean && !isAttached(image)) await checkImage(image);
 }

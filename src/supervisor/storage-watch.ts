@@ -63,7 +63,10 @@ export class StorageWatch {
 
   /** Keeps an eye on an instance while it runs, and looks once more when it has come to rest. */
   follow(instance: Storing, { kind }: InstanceState): void {
-    if (instance.service.storageQuotaBytes === null) return;
+    if (instance.service.storageQuotaBytes === null) {
+      this.#drop(instance.ref);
+      return;
+    }
     if (kind === "running") this.#up(this.#trackOf(instance));
     else if (kind !== "draining" && kind !== "stopping") this.#down(instance.ref);
   }
@@ -112,10 +115,15 @@ export class StorageWatch {
   }
 
   forget(ref: InstanceRef): void {
-    const track = this.#tracks.get(formatRef(ref));
-    if (track !== undefined) this.#rest(track);
-    this.#tracks.delete(formatRef(ref));
+    this.#drop(ref);
     this.#parts.gauge.forget(ref);
+  }
+
+  #drop(ref: InstanceRef): void {
+    const track = this.#tracks.get(formatRef(ref));
+    if (track === undefined) return;
+    this.#rest(track);
+    this.#tracks.delete(formatRef(ref));
   }
 
   #trackOf(instance: Storing): Track {

@@ -1,6 +1,15 @@
 import { describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import type { StorageAnswer } from "../../src/control/wire-instances.ts";
 import { listMounts } from "../../src/platform/mounts.ts";
 import { isAttached } from "../../src/platform/volume-image.ts";
@@ -12,10 +21,12 @@ import { type Ten, withTen } from "../support/ten.ts";
 import { E2FSPROGS, GCC, isMissing } from "../support/tool.ts";
 import { until } from "../support/until.ts";
 
+const MIB = 1024 ** 2;
 const ALICE = "alice.app.localhost";
 
 function configWith(keys: string): string {
-  return `[service.app]\ncommand = "${STORING_COMMAND}"\nidle_timeout = 0\n${keys}\n`;
+  const idle = keys.includes("idle_timeout") ? "" : "idle_timeout = 0\n";
+  return `[service.app]\ncommand = "${STORING_COMMAND}"\n${idle}${keys}\n`;
 }
 
 /** Measures an instance now. */
@@ -60,7 +71,7 @@ describe("a quota", () => {
         { headers: { Authorization: `Bearer ${bearer}` } },
       );
       const labels = '{service="app",instance="alice"}';
-      expect(reply.text).toContain(`ten_instance_storage_quota_bytes${labels} ${10 * 1024 ** 2}`);
+      expect(reply.text).toContain(`ten_instance_storage_quota_bytes${labels} ${10 * MIB}`);
       expect(reply.text).toMatch(
         /^ten_instance_storage_bytes\{service="app",instance="alice"\} 11\d{6}$/m,
       );
@@ -197,6 +208,38 @@ describe.skipIf(!isRoot || isMissing(E2FSPROGS) || isMissing(GCC))("a hard quota
       expect(await list(ten)).toContain("before");
     }));
 
+  test("loses no file when the server is killed while they move into the volume", () =>
+    withTen({ configText: configWith(`idle_timeout = 300\n${hard(64)}`) }, async (ten) => {
+      const names = Array.from({ length: 40 }, (_, index) => `file-${index}`);
+      mkdirSync(directoryOf(ten), { recursive: true });
+      for (const name of names) {
+        writeFileSync(join(directoryOf(ten), name), Buffer.alloc(MIB, name));
+      }
+      const draft = imageOf(ten).replace(/image$/, "draft");
+      let interrupted = 0;
+      // Moments of a move that takes a while; wherever they fall, the files are whole.
+      for (const afterMs of [0, 5, 10, 20, 30, 40, 60, 80]) {
+        const spawned = ten.ten("spawn", "app:alice");
+        await until("the move begins", () =>
+          [draft, imageOf(ten)].some((path) => existsSync(path)),
+        );
+        await setTimeout(afterMs);
+        await ten.kill9();
+        if (existsSync(draft)) interrupted++;
+        await spawned;
+        await ten.start();
+      }
+      expect(interrupted).toBeGreaterThan(0);
+      await ten.must("spawn", "app:alice");
+      expect(mountOf(ten)).not.toBeNull();
+      expect((await list(ten)).sort()).toEqual([...names].sort());
+      for (const name of names) {
+        expect(readFileSync(join(directoryOf(ten), name))).toEqual(Buffer.alloc(MIB, name));
+      }
+      const files = readdirSync(join(ten.dataDir, ".volumes/app"));
+      expect(files).toEqual(["alice.image"]);
+    }));
+
   test("goes with --purge, and is refused when it is too small for what is there", () =>
     withTen({ configText: configWith(hard(16)) }, async (ten) => {
       await ten.must("spawn", "app:alice");
@@ -205,11 +248,11 @@ describe.skipIf(!isRoot || isMissing(E2FSPROGS) || isMissing(GCC))("a hard quota
       expect(mountOf(ten)).toBeNull();
 
       mkdirSync(directoryOf(ten), { recursive: true });
-      writeFileSync(join(directoryOf(ten), "big"), Buffer.alloc(20 * 1024 ** 2, "x"));
+      writeFileSync(join(directoryOf(ten), "big"), Buffer.alloc(20 * MIB, "x"));
       const refused = await ten.ten("spawn", "app:alice");
       expect(refused.exitCode).toBe(1);
       expect(refused.stderr).toContain("No space left on device");
-      expect(statSync(join(directoryOf(ten), "big")).size).toBe(20 * 1024 ** 2);
+      expect(statSync(join(directoryOf(ten), "big")).size).toBe(20 * MIB);
       expect(mountOf(ten)).toBeNull();
       expect(existsSync(imageOf(ten))).toBe(false);
     }));

@@ -10,6 +10,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
+import { setImmediate } from "node:timers/promises";
 import { join } from "node:path";
 import { measureDirectory } from "../../../src/platform/disk.ts";
 
@@ -43,6 +44,19 @@ test("counts the allocated bytes of all files and directories below", async () =
 test("counts more entries than it looks at together", async () => {
   const files = Array.from({ length: 300 }, (_, index) => write(`file-${index}`, 10));
   expect(await measureDirectory(root)).toBe(allocated(root, ...files));
+});
+
+test("lets other work have its turn, however many files there are", async () => {
+  for (let index = 0; index < 1000; index++) write(`file-${index}`, 0);
+  let turns = 0;
+  let isMeasuring = true;
+  const others = (async () => {
+    for (; isMeasuring; turns++) await setImmediate();
+  })();
+  await measureDirectory(root);
+  isMeasuring = false;
+  await others;
+  expect(turns).toBeGreaterThanOrEqual(1000 / 64);
 });
 
 test("counts a file with several names once", async () => {

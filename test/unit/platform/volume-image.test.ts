@@ -8,7 +8,7 @@ import {
   growImage,
   isAttached,
   makeImage,
-  sizeOfImage,
+  readImage,
 } from "../../../src/platform/volume-image.ts";
 import { E2FSPROGS, isMissing } from "../../support/tool.ts";
 import { FakeHost } from "../doctor/fake-host.ts";
@@ -28,7 +28,7 @@ describe.skipIf(process.platform !== "linux" || isMissing(E2FSPROGS))("an image"
 
   test.each([1, 16, 100])("of %d MiB is made, and takes little until it is filled", async (mib) => {
     await makeImage(image, mib * MIB);
-    expect(await sizeOfImage(image)).toBe(mib * MIB);
+    expect((await readImage(image)).bytes).toBe(mib * MIB);
     const { blocks, mode, size } = statSync(image);
     expect(size).toBe(mib * MIB);
     expect(blocks * 512).toBeLessThan(5 * MIB);
@@ -39,16 +39,25 @@ describe.skipIf(process.platform !== "linux" || isMissing(E2FSPROGS))("an image"
   test("grows with what is in it", async () => {
     await makeImage(image, 16 * MIB);
     await growImage(image, 64 * MIB);
-    expect(await sizeOfImage(image)).toBe(64 * MIB);
+    expect((await readImage(image)).bytes).toBe(64 * MIB);
     await checkImage(image);
   });
 
   test("whose growth was interrupted is seen to be larger than its file system", async () => {
     await makeImage(image, 16 * MIB);
     truncateSync(image, 64 * MIB);
-    expect(await sizeOfImage(image)).toBe(16 * MIB);
+    expect((await readImage(image)).bytes).toBe(16 * MIB);
     await growImage(image, 64 * MIB);
-    expect(await sizeOfImage(image)).toBe(64 * MIB);
+    expect((await readImage(image)).bytes).toBe(64 * MIB);
+  });
+
+  test("that was not unmounted is seen to be unclean, and is mended", async () => {
+    await makeImage(image, 16 * MIB);
+    expect((await readImage(image)).isClean).toBe(true);
+    Bun.spawnSync(["debugfs", "-w", "-R", "set_super_value state 0", image]);
+    expect((await readImage(image)).isClean).toBe(false);
+    await checkImage(image);
+    expect((await readImage(image)).isClean).toBe(true);
   });
 
   test("that is none is said to be so", async () => {
