@@ -56,7 +56,7 @@ export function renderTable({
   claims,
 }: {
   readonly name: string;
-  /** Whose table it is, for people. */
+  /** Whose table it is, for people; on a rule, since older versions of nft know none on tables. */
   readonly comment: string;
   readonly claims: readonly Claim[];
 }): string {
@@ -66,13 +66,12 @@ export function renderTable({
 table inet ${name}
 delete table inet ${name}
 table inet ${name} {
-  comment "${comment.replaceAll(/[^\w ./:-]/g, "_").slice(0, COMMENT_LENGTH_MAX)}"
   set ports { type inet_service; ${renderElements(elements, "ports")} }
   set owners { type inet_service . uid; ${renderElements(elements, "owners")} }
   set no_metadata { type uid; ${renderElements(elements, "no_metadata")} }
   chain output {
     type filter hook output priority filter; policy accept;
-    meta skuid < ${USER_ID_MIN} accept
+    meta skuid < ${USER_ID_MIN} accept comment "${comment.replaceAll(/[^\w ./:-]/g, "_").slice(0, COMMENT_LENGTH_MAX)}"
     meta skuid > ${USER_ID_MAX} accept
     oifname "lo" tcp dport @ports tcp dport . meta skuid != @owners reject with tcp reset
     meta skuid @no_metadata ip daddr { ${METADATA_ADDRESSES.ip.join(", ")} } jump metadata

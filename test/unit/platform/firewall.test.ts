@@ -99,6 +99,20 @@ describe.skipIf(!isRoot || isMissing(NFTABLES) || isMissing(IPROUTE))("the firew
     expect(await reaches(BOB, "127.0.0.1", server.port)).toBe(false);
   });
 
+  test("stays for an instance's second process when the first has ended", async () => {
+    using place = openPlace();
+    await using first = openService();
+    await using second = openService();
+    const firewall = place.open();
+    firewall.claim(claim(first, ALICE));
+    firewall.claim(claim(second, ALICE));
+    firewall.release(first.port);
+    expect(await reaches(ALICE, "127.0.0.1", second.port)).toBe(true);
+    expect(await reaches(BOB, "127.0.0.1", second.port)).toBe(false);
+    const rules = Bun.spawnSync(["nft", "list", "table", "inet", tableName(place.dataDir)]);
+    expect(rules.stdout.toString()).toMatch(/no_metadata \{\s+type uid\s+elements = \{ 61301 \}/);
+  });
+
   test("goes on for what an earlier server started, until nobody takes that over", async () => {
     using place = openPlace();
     await using kept = openService();

@@ -32,7 +32,10 @@ if (import.meta.main) {
   const addresses = [...METADATA_ADDRESSES.ip, ...METADATA_ADDRESSES.ip6];
   ip("link", "set", "lo", "up");
   for (const address of METADATA_ADDRESSES.ip) ip("addr", "add", `${address}/32`, "dev", "lo");
-  for (const address of METADATA_ADDRESSES.ip6) ip("addr", "add", `${address}/128`, "dev", "lo");
+  for (const address of METADATA_ADDRESSES.ip6) {
+    // Nobody else can have it, so it need not be asked for first.
+    ip("addr", "add", `${address}/128`, "dev", "lo", "nodad");
+  }
   for (const hostname of addresses) {
     for (const port of [HTTP, NAMES])
       Bun.listen({ hostname, port, socket: { data: () => undefined } });
