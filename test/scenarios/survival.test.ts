@@ -81,7 +81,9 @@ describe("a server killed outright", () => {
       await ten.kill9();
       await ten.start();
       expect((await ten.instance("app:a"))?.pid).toBe(pid);
-      await ten.get("a.app.localhost", "/exit?code=1").catch(() => null);
+      // With a body, which is sent once: a request that was tried again would end the next process too.
+      const exit = { method: "POST", body: "now" };
+      await ten.get("a.app.localhost", "/exit?code=1", exit).catch(() => null);
       const restarted = await until("it runs again", async () => {
         const instance = await ten.instance("app:a");
         return instance?.state === "running" && instance.pid !== pid && instance;
