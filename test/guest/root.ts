@@ -51,10 +51,11 @@ export class GuestRoot implements Disposable {
 
   /** With BusyBox for every usual command, and an init that runs `script`. */
   constructor(script: string) {
+    chmodSync(this.directory, 0o755);
     for (const name of DIRECTORIES) mkdirSync(join(this.directory, name), { recursive: true });
     this.add(Bun.which("busybox") ?? "/bin/busybox", "bin/busybox");
-    this.write("etc/passwd", "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n");
-    this.write("etc/group", "root:x:0:\nnogroup:x:65534:\n");
+    this.write("etc/passwd", "root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000::/tmp:/bin/sh\n");
+    this.write("etc/group", "root:x:0:\nuser:x:1000:\n");
     this.write("etc/hosts", "127.0.0.1 localhost\n::1 localhost\n");
     this.write("init", INIT, 0o755);
     this.write("test.sh", script);
