@@ -204,7 +204,9 @@ export class Ten implements AsyncDisposable {
 
   /** What `ten ps` knows of an instance; null when it is not registered. */
   async instance(ref: string): Promise<InstanceAnswer | null> {
-    const all: InstanceAnswer[] = JSON.parse(await this.must("ps", "-a", "--json"));
+    const unix = join(this.dataDir, "tenement.sock");
+    const answer = await fetch("http://ten/api/instances?all=true", { unix, keepalive: false });
+    const all = (await answer.json()) as InstanceAnswer[];
     return all.find(({ id }) => id === ref) ?? null;
   }
 
