@@ -36,15 +36,15 @@ static int bind_network(void) {
   return fd < 0 || bind(fd, (const struct sockaddr *)&address, sizeof address) < 0 ? -1 : fd;
 }
 
-static int bind_vsock(void) {
-  const struct sockaddr_vm address = {.svm_family = AF_VSOCK, .svm_cid = VMADDR_CID_ANY, .svm_port = RELAY_PORT};
+static int bind_vsock(int port) {
+  const struct sockaddr_vm address = {.svm_family = AF_VSOCK, .svm_cid = VMADDR_CID_ANY, .svm_port = (unsigned)port};
   int fd = socket(AF_VSOCK, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   return fd < 0 || bind(fd, (const struct sockaddr *)&address, sizeof address) < 0 ? -1 : fd;
 }
 
 void start_entry(const struct order *order) {
   // Bound while still allowed to bind a low port; listens once the application does, so that "accepts" means "is ready".
-  int listener = order->channel == CHANNEL_VSOCK ? bind_vsock() : bind_network();
+  int listener = order->channel == CHANNEL_VSOCK ? bind_vsock(order->port) : bind_network();
   if (listener < 0) give_up("bind the way in");
   pid_t pid = fork();
   if (pid < 0) give_up("fork");

@@ -8,6 +8,7 @@
 // More than a service can list; a longer list is a mistake of the host's.
 enum { LIST_MAX = 512 };
 // Of the machine's network, where there is one: the relay listens on it, which leaves all other ports to the application.
+// Of a vsock the relay has the application's own number.
 enum { RELAY_PORT = 1 };
 // Of a vsock: where orders arrive.
 enum { ORDER_PORT = 2 };

@@ -1,18 +1,21 @@
 // The forwarder: the way into a private network. Carries connections of a Unix socket, which the server reaches, to
-// the application's port, which only this network has. A process of its own, with the application's user.
+// the application's port, which only this network or a virtual machine has. A process of its own, with the application's user.
 #define _GNU_SOURCE
 #include "launcher.h"
 #include "relay.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 enum { BACKLOG = 128 };
+enum { HANDSHAKE_MAX = 32, HANDSHAKE_SECONDS = 1 };
 
 // Bound here, before any wall; it listens once the application does, so that "accepts" means "is ready".
 int listen_for_forward(const char *path) {
@@ -27,8 +30,36 @@ int listen_for_forward(const char *path) {
   return fd;
 }
 
-static int port;
-static int connect_application(void) { return connect_loopback(port); }
+static const struct options *asked;
+
+// What hypervisors offer in place of a socket family of the host's: "CONNECT PORT" is answered with "OK" and a number
+// when somebody in the machine listens there, and with the end of the connection when nobody does.
+static bool shake_hands(int fd, int port) {
+  char line[HANDSHAKE_MAX];
+  // A machine that hangs must not hold up the connections to it that are open.
+  const struct timeval patience = {HANDSHAKE_SECONDS, 0}, none = {0, 0};
+  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  int length = snprintf(line, sizeof line, "CONNECT %d\n", port);
+  if (send(fd, line, (size_t)length, MSG_NOSIGNAL) != length) return false;
+  // Byte by byte: what comes after the line belongs to the application.
+  int got = 0;
+  while (got < HANDSHAKE_MAX - 1 && read(fd, line + got, 1) == 1)
+    if (line[got++] == '\n') break;
+  line[got] = 0;
+  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &none, sizeof none);
+  return got > 0 && line[got - 1] == '\n' && strncmp(line, "OK ", 3) == 0;
+}
+
+static int connect_machine(void) {
+  int fd = connect_unix(asked->vsock);
+  if (fd < 0 || shake_hands(fd, asked->forward_port)) return fd;
+  close(fd);
+  return -1;
+}
+
+static int connect_application(void) {
+  return asked->vsock != NULL ? connect_machine() : connect_loopback(asked->forward_port);
+}
 
 // An application that listens on the socket which it was given is reached there: this way is not needed.
 static bool has_socket_of_its_own(void) {
@@ -39,7 +70,7 @@ static bool has_socket_of_its_own(void) {
 
 static int connect_if_needed(void) {
   int fd = connect_application();
-  if (fd < 0 && has_socket_of_its_own()) _exit(0);
+  if (fd < 0 && asked->vsock == NULL && has_socket_of_its_own()) _exit(0);
   return fd;
 }
 
@@ -55,7 +86,7 @@ void start_forwarder(const struct options *options, int listener) {
   if (options->walls) become(options);
   forbid_new_privileges();
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-  port = options->forward_port;
+  asked = options;
   await_target(connect_if_needed);
   if (listen(listener, BACKLOG) < 0) fail("listen for the forwarder");
   relay_connections(listener, connect_application);

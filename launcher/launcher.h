@@ -39,6 +39,7 @@ struct options {
   bool private_net;
   const char *forward_socket; // NULL: none
   int forward_port;
+  const char *vsock; // the port is that of a virtual machine, behind this socket of its hypervisor; NULL: of this network
   char **command;
 };
 

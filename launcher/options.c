@@ -11,7 +11,7 @@
 
 enum option_id {
   OPT_STATUS = 1, OPT_CGROUP, OPT_WALLS, OPT_ROOTLESS, OPT_UID, OPT_GID, OPT_HIDE, OPT_READ, OPT_WRITE,
-  OPT_SOCKET_DIR, OPT_TMP, OPT_BIND_PORT, OPT_CHDIR, OPT_HOSTNAME, OPT_PRIVATE_NET, OPT_FORWARD, OPT_DEVICE,
+  OPT_SOCKET_DIR, OPT_TMP, OPT_BIND_PORT, OPT_CHDIR, OPT_HOSTNAME, OPT_PRIVATE_NET, OPT_FORWARD, OPT_DEVICE, OPT_VSOCK,
 };
 
 static const struct option LONG_OPTIONS[] = {
@@ -32,6 +32,7 @@ static const struct option LONG_OPTIONS[] = {
   {"private-net", no_argument, NULL, OPT_PRIVATE_NET},
   {"forward", required_argument, NULL, OPT_FORWARD},
   {"device", required_argument, NULL, OPT_DEVICE},
+  {"vsock", required_argument, NULL, OPT_VSOCK},
   {NULL, 0, NULL, 0},
 };
 
@@ -105,6 +106,7 @@ static void apply(struct options *o, int id, char *value) {
   case OPT_PRIVATE_NET: o->private_net = true; break;
   case OPT_FORWARD: set_forward(o, value); break;
   case OPT_DEVICE: add_device(o, value); break;
+  case OPT_VSOCK: o->vsock = absolute(value, "--vsock"); break;
   default: _exit(EXIT_USAGE); // getopt has said why
   }
 }
@@ -121,6 +123,7 @@ static void check(const struct options *o) {
   if (!o->walls && has_wall_options(o)) refuse("--walls", "needed by the other options");
   // The first process of a sandbox has a network of its own already.
   if (o->forward_socket != NULL && !o->private_net && getpid() != 1) refuse("--forward", "needs --private-net");
+  if (o->vsock != NULL && o->forward_socket == NULL) refuse("--vsock", "needs --forward");
   if (!o->walls) return;
   bool root = geteuid() == 0;
   // As root the mapping would make the tenant the host's root.

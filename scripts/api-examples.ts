@@ -168,7 +168,7 @@ export const API_EXAMPLES: Readonly<Record<string, ApiExample>> = {
     answer: {
       dry_run: false,
       added: ["wiki"],
-      changed: [{ service: "notes", now: ["idle_timeout"], launch: ["env"] }],
+      changed: [{ service: "notes", now: ["idle_timeout"], launch: ["env"], start: [] }],
       removed: [],
       started: ["wiki:main"],
       settings: ["max_running"],

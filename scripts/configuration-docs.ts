@@ -1,6 +1,7 @@
 // The text of docs/configuration.md: prose by hand, tables from the definition that checks the file.
 import { RESERVED_SERVICE_NAMES } from "../src/config/checks.ts";
 import { type JsonSchema, planJsonSchema } from "../src/config/json-schema.ts";
+import { keysThatReach, type Reach } from "../src/core/reload-plan.ts";
 import { LABEL_RULE } from "../src/core/ref.ts";
 
 const INTRODUCTION = `# Configuration
@@ -87,6 +88,28 @@ admin = "backoffice"
 \`\`\`
 `;
 
+const keys = (reach: Reach) =>
+  keysThatReach(reach)
+    .map((key) => `\`${key}\``)
+    .join(", ");
+
+const CHANGES = `\`ten reload\`, or SIGHUP to the server, reads the file anew. With a mistake in it nothing changes, and every mistake is named. Otherwise:
+
+- Services that have not changed are left alone: their processes, their connections and their counters.
+- At once, also for what runs: ${keys("now")}, and \`[routing]\`.
+- With a new process of each running instance: ${keys("launch")}. It takes over when it is
+  ready, and no request fails; where one does not get ready, the old one goes on serving, and the reload says so. With
+  \`rollout = "replace"\` the old one ends first. Sleeping instances have it when they start.
+- With \`storage_enforce = "hard"\`, that and \`storage_quota_mb\` hold for an instance that starts when it did not run.
+- With a new server only: ${keys("server")}. The reload names them.
+- An instance of a changed service that had failed is tried again.
+- Instances of a service that is gone are stopped. What is registered and their data stay: when the service returns, so do they.
+- What is newly listed in \`[instances]\` is registered and started. What is no longer listed goes on.
+
+\`ten reload --dry-run\` only tells what would be done. What stands in an \`env_file\` is no part of the configuration: it is read at each start of
+an instance, so after a change of it \`ten rollout notes\`.
+`;
+
 /** Writes the reference of every key. */
 export function renderConfigurationDocs(): string {
   const schema = planJsonSchema();
@@ -100,6 +123,7 @@ export function renderConfigurationDocs(): string {
     COMMANDS,
     `## \`[instances]\`\n\n${INSTANCES}`,
     `## \`[routing]\`\n\n${ROUTING}\n${renderTable(property(schema, "routing"))}`,
+    `## Changes\n\n${CHANGES}`,
   ].join("\n");
 }
 

@@ -1,5 +1,5 @@
 // How findings about the host are read: by group, each with what it means and its remedy, in 80 columns.
-import { FINDING_GROUPS, type Finding, type FindingState } from "../core/finding.ts";
+import { FINDING_GROUPS, type Finding, type FindingState, type Gap } from "../core/finding.ts";
 import { type Colour, renderSafe } from "./output.ts";
 
 type Paint = (text: string, colour: Colour) => string;
@@ -24,6 +24,27 @@ export function renderFindings(findings: readonly Finding[], paint: Paint): stri
   return groups.join("\n");
 }
 
+/** One line that says whether the configuration gets what it asks for. */
+export function renderSummary({
+  findings,
+  gaps,
+  hasConfig,
+}: {
+  readonly findings: readonly Finding[];
+  readonly gaps: readonly Gap[];
+  readonly hasConfig: boolean;
+}): string {
+  const count = (state: FindingState) => findings.filter((each) => each.state === state).length;
+  const counts = `${count("ok")} ok, ${count("warning")} warning, ${count("missing")} missing`;
+  const services = new Set(gaps.map(({ service }) => service)).size;
+  const outcome = !hasConfig
+    ? "no configuration to compare them with"
+    : services === 0
+      ? "the configuration gets all that it asks for"
+      : `${services} of its services ${services === 1 ? "asks" : "ask"} for what is missing`;
+  return `${counts}; ${outcome}\n`;
+}
+
 function renderFinding(finding: Finding, paint: Paint): string {
   const { found, meaning, remedy, state, title } = finding;
   const head = wrap(renderSafe(`${title}: ${found}`)).replace(INDENT, "");
@@ -31,9 +52,18 @@ function renderFinding(finding: Finding, paint: Paint): string {
   return [
     `  ${paint(state, COLOURS[state])}${pad}${head}`,
     ...(meaning === null ? [] : [wrap(renderSafe(meaning))]),
-    // Not wrapped: it is there to be copied.
-    ...(remedy === null ? [] : [`${INDENT}remedy: ${renderSafe(remedy)}\n`]),
+    ...(remedy === null ? [] : [renderRemedy(remedy)]),
   ].join("");
+}
+
+/** Not wrapped: it is there to be copied. Of several lines each is a way of its own. */
+function renderRemedy(remedy: string): string {
+  const lines = remedy.split("\n").map(renderLine);
+  return lines.join("");
+}
+
+function renderLine(line: string, index: number): string {
+  return `${INDENT}${index === 0 ? "remedy:" : "    or:"} ${renderSafe(line)}\n`;
 }
 
 /** Indented lines of whole words. */

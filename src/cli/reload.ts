@@ -39,12 +39,11 @@ function serviceLines({
   replaced,
   dry_run,
 }: ReloadAnswer): string[] {
-  const changes = changed.flatMap(({ service, now, launch }) => [
-    ...(now.length === 0 ? [] : [`service ${service} changed, at once: ${now.join(", ")}`]),
-    ...(launch.length === 0
-      ? []
-      : [`service ${service} changed, with new processes: ${launch.join(", ")}`]),
-  ]);
+  const changes = changed.flatMap(({ service, now, launch, start }) =>
+    Object.entries({ "at once": now, "with new processes": launch, "at the next start": start })
+      .filter(([, keys]) => keys.length > 0)
+      .map(([when, keys]) => `service ${service} changed, ${when}: ${keys.join(", ")}`),
+  );
   return [
     ...added.map((service) => `service ${service} added`),
     ...changes,

@@ -47,7 +47,7 @@ export const service = z.strictObject(
     isolation: choice(ISOLATION_LEVELS)
       .optional()
       .describe(
-        "How high the walls between tenants are: `process`, none but the process group; `namespace`, on Linux, files, processes and users of their own; `qemu`, on Linux, a virtual machine with a kernel of its own. The others are refused by this version. Not set: `namespace` on Linux, `process` elsewhere.",
+        "How high the walls between tenants are: `process`, none but the process group; `namespace`, on Linux, files, processes and users of their own; `qemu` and `firecracker`, on Linux, a virtual machine with a kernel of its own. The other is refused by this version. Not set: `namespace` on Linux, `process` elsewhere.",
       ),
     idle_timeout: seconds({ min: 0 })
       .default(300)
@@ -141,7 +141,7 @@ export const service = z.strictObject(
     rollout: choice(ROLLOUTS)
       .default("overlap")
       .describe(
-        "How `ten rollout` replaces a process: `overlap` starts the new one beside the old one, `replace` stops the old one first.",
+        "How `ten rollout` replaces a process: `overlap` starts the new one beside the old one, `replace` stops the old one first. At the levels `sandbox`, `qemu` and `firecracker` it is always `replace`.",
       ),
     qemu_accel: choice(ACCELERATORS)
       .default("kvm")

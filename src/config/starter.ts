@@ -117,7 +117,10 @@ function detectPython(project: Project): Detected | null {
   const django = entry === null && project.files.includes("manage.py");
   const script = django ? "manage.py runserver --noreload 127.0.0.1:{port}" : (entry ?? "app.py");
   return withUv
-    ? { command: `uv run python ${script}`, note: "Python with uv" }
+    ? {
+        command: `uv run python ${script}`,
+        note: "Python with uv: run uv sync first, since tenants can't write to this directory",
+      }
     : { command: `python3 ${script}`, note: "Python" };
 }
 

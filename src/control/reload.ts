@@ -25,10 +25,11 @@ function describeOutcome({ plan, replaced, failed }: ReloadOutcome): ReloadAnswe
 function describePlan(plan: ReloadPlan): Omit<ReloadAnswer, "dry_run" | "replaced" | "failed"> {
   return {
     added: [...plan.added],
-    changed: plan.changed.map(({ service, now, launch }) => ({
+    changed: plan.changed.map(({ service, now, launch, start }) => ({
       service,
       now: [...now],
       launch: [...launch],
+      start: [...start],
     })),
     removed: [...plan.removed],
     started: plan.instances.map(formatRef),

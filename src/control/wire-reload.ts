@@ -18,7 +18,8 @@ export const reloadAnswer = z
         z.strictObject({
           service: label,
           now: keys.describe("Keys that take effect at once"),
-          launch: keys.describe("Keys that take effect with the next process of each instance"),
+          launch: keys.describe("Keys that take effect with a new process of each instance"),
+          start: keys.describe("Keys that take effect when an instance starts that did not run"),
         }),
       )
       .describe("Services"),

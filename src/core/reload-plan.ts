@@ -11,9 +11,10 @@ import type {
 } from "./service.ts";
 
 /**
- * When a changed key takes effect: at once for what runs, with the next launch of each instance, or with the next server.
+ * When a changed key takes effect: at once for what runs, with the next launch of each instance, also beside a running one, when an
+ * instance next starts from rest, or with the next server.
  */
-export type Reach = "now" | "launch" | "server";
+export type Reach = "now" | "launch" | "start" | "server";
 
 export interface ServiceChange {
   readonly service: string;
@@ -21,6 +22,8 @@ export interface ServiceChange {
   readonly now: readonly string[];
   /** Keys that shape the process: running instances need a new launch. */
   readonly launch: readonly string[];
+  /** Keys that take effect only when an instance starts that did not run. */
+  readonly start: readonly string[];
 }
 
 export interface ReloadPlan {
@@ -72,6 +75,12 @@ const SERVICE_KEYS: Keys<Service, "name" | "restart" | "guest" | "healthInterval
   rollout: ["rollout", "now"],
 };
 
+const VOLUME_KEYS: typeof SERVICE_KEYS = {
+  ...SERVICE_KEYS,
+  storageQuotaBytes: ["storage_quota_mb", "start"],
+  storageEnforce: ["storage_enforce", "start"],
+};
+
 const GUEST_KEYS: Keys<GuestSettings> = {
   accel: ["qemu_accel", "launch"],
   kernel: ["kernel", "launch"],
@@ -113,6 +122,14 @@ const TLS_KEYS: Keys<TlsSettings> = {
   dnsProvider: ["tls.dns_provider", "server"],
 };
 
+/** The keys of `tenement.toml` that take effect so, as they are in `[service]`, then in `[settings]`. */
+export function keysThatReach(wanted: Reach): readonly string[] {
+  const service = [SERVICE_KEYS, RESTART_KEYS, GUEST_KEYS];
+  const settings = [SETTINGS_KEYS, SHARED_KEYS, SHARED_RESTART_KEYS, TLS_KEYS];
+  const changes = [...service, ...settings].flatMap((keys) => Object.values<Change>(keys));
+  return keysOf(changes, wanted);
+}
+
 /** Compares the configuration in effect with the one that is to be. */
 export function planReload(before: Config, after: Config): ReloadPlan {
   const both = [...after.services.values()].flatMap((service) => {
@@ -127,7 +144,9 @@ export function planReload(before: Config, after: Config): ReloadPlan {
   return {
     added: missing(after.services, before.services),
     removed: missing(before.services, after.services),
-    changed: both.map(compareServices).filter(({ now, launch }) => now.length + launch.length > 0),
+    changed: both
+      .map(compareServices)
+      .filter(({ now, launch, start }) => now.length + launch.length + start.length > 0),
     instances: newlyListed(before.instances, after.instances),
     settings: keysOf(settings, "now"),
     routing: diffRouting(before.routing, after.routing),
@@ -160,8 +179,10 @@ interface Pair {
 }
 
 function compareServices({ before, after }: Pair): ServiceChange {
+  // A volume changes only while nobody is in it.
+  const hasVolume = [before, after].some(({ storageEnforce }) => storageEnforce === "hard");
   const changes = [
-    ...diff(before, after, SERVICE_KEYS),
+    ...diff(before, after, hasVolume ? VOLUME_KEYS : SERVICE_KEYS),
     ...diff(before.restart, after.restart, RESTART_KEYS),
     ...diff(before.guest, after.guest, GUEST_KEYS),
   ];
@@ -169,6 +190,7 @@ function compareServices({ before, after }: Pair): ServiceChange {
     service: after.name,
     now: keysOf(changes, "now"),
     launch: keysOf(changes, "launch"),
+    start: keysOf(changes, "start"),
   };
 }
 

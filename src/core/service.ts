@@ -102,6 +102,14 @@ export function isMachine(isolation: IsolationLevel): boolean {
   return isolation === "qemu" || isolation === "firecracker";
 }
 
+/**
+ * Whether a new process may run beside the old one. A kernel of its own knows nothing of the locks on files that another
+ * has, and two that write to one database without would ruin it.
+ */
+export function overlaps({ isolation, rollout }: Service): boolean {
+  return rollout === "overlap" && (isolation === "process" || isolation === "namespace");
+}
+
 /** Whether the application's files are those of an image, and not the host's. */
 export function hasOwnRoot({ guest, isolation }: Service): boolean {
   return guest.rootfs !== null && isMachine(isolation);

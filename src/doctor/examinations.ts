@@ -1,17 +1,33 @@
 // All that the host is examined for. What is examined elsewhere beside what it is about is only listed here.
 import type { Finding } from "../core/finding.ts";
 import type { Host } from "../platform/host.ts";
+import { examineClock } from "./clock.ts";
+import { examineDataDirectory } from "./data-directory.ts";
 import { examineFirewall } from "./firewall.ts";
 import { examineKernel } from "./kernel.ts";
+import { examineLimits } from "./limits.ts";
 import { examineMachines } from "./machines.ts";
+import { examinePortRange } from "./port-range.ts";
+import { examineResources } from "./resources.ts";
+import { examineUser } from "./user.ts";
+import { examineVolumes } from "./volumes.ts";
+import { examineWalls } from "./walls.ts";
 
 type Examination = (host: Host) => readonly Finding[] | Promise<readonly Finding[]>;
 
 /** Findings of one group follow each other in this order. */
 const EXAMINATIONS: readonly Examination[] = [
-  examineKernel,
-  examineMachines,
+  (host) => examineKernel(host),
+  (host) => examineUser(host),
+  (host) => examineClock(host),
+  (host) => examineWalls(host),
+  (host) => examineMachines(host),
+  (host) => examineLimits(host),
+  (host) => examineDataDirectory(host),
+  (host) => examineVolumes(host),
   (host) => examineFirewall(host),
+  (host) => examinePortRange(host),
+  (host) => examineResources(host),
 ];
 
 /** Everything that is found, group by group at the reader's leave; changes nothing on the host. */

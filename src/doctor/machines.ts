@@ -7,7 +7,12 @@ const GROUP = "virtual machines";
 
 export function examineMachines(host: Host): readonly Finding[] {
   if (host.platform !== "linux") return [];
-  return [describeKvm(host), describeQemu(host), describeGuestKernel(host)];
+  return [
+    describeKvm(host),
+    describeQemu(host),
+    describeGuestKernel(host),
+    describeFirecracker(host),
+  ];
 }
 
 function describeKvm(host: Host): Finding {
@@ -51,5 +56,21 @@ function describeGuestKernel(host: Host): Finding {
     meaning: "A service in a virtual machine has to name a kernel of its own",
     remedy: "apt-get install linux-image-amd64, or set kernel; those for clouds lack 9p",
     blocks: [],
+  };
+}
+
+function describeFirecracker(host: Host): Finding {
+  const finding = { id: "machines.firecracker", group: GROUP, title: "Firecracker" } as const;
+  const missing = ["firecracker", "mke2fs"].filter((program) => host.which(program) === null);
+  if (missing.length === 0) return fine({ ...finding, found: host.which("firecracker") ?? "" });
+  return {
+    ...finding,
+    state: "missing",
+    found: `not installed: ${missing.join(", ")}`,
+    meaning: "No instance can run in a virtual machine of Firecracker",
+    remedy: missing.includes("firecracker")
+      ? "Install it from https://github.com/firecracker-microvm/firecracker/releases"
+      : "apt-get install e2fsprogs",
+    blocks: ["isolation=firecracker"],
   };
 }

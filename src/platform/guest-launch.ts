@@ -6,7 +6,7 @@ import { TenError } from "../core/errors.ts";
 import { type GuestOrder, renderOrder } from "../core/guest-order.ts";
 import type { LaunchPlan } from "../core/launch-plan.ts";
 import { formatRef } from "../core/ref.ts";
-import { PIDS_LIMIT_DEFAULT } from "../core/service.ts";
+import { hasOwnRoot, PIDS_LIMIT_DEFAULT, type Service } from "../core/service.ts";
 import type { Placement } from "./level.ts";
 import type { Site } from "./namespace.ts";
 import { makePipes } from "./output.ts";
@@ -31,21 +31,33 @@ export function guestFilesIn(top: string): GuestFiles {
   };
 }
 
-/** Makes the files; the order is put before the drivers. */
-export function makeGuestFiles(
-  files: GuestFiles,
-  { drivers, order, owner }: { drivers: string; order: GuestOrder; owner: number | null },
-): void {
+/** Makes all of them. */
+export function makeGuestFiles(files: GuestFiles, contents: InitrdContents): void {
+  const { owner } = contents;
+  writeInitrd(files.initrd, contents);
+  for (const file of [files.status, files.console]) writeFileSync(file, "", { mode: 0o600 });
+  makePipes(parentOf(files.orders), [files.orders]);
+  give([files.orders, files.status, files.console], owner);
+}
+
+export interface InitrdContents {
+  /** The part that all machines share. */
+  readonly drivers: string;
+  readonly order: GuestOrder;
+  readonly owner: number | null;
+}
+
+/** Writes the first file system of a machine, the order before the drivers. */
+export function writeInitrd(path: string, { drivers, order, owner }: InitrdContents): void {
   const content = new TextEncoder().encode(renderOrder(order));
   // Secrets are in it, so nobody else may read it for a moment either.
   const archive = renderArchive([{ name: "order", kind: "file", content }]);
-  writeFileSync(files.initrd, Buffer.concat([archive, readFileSync(drivers)]), { mode: 0o600 });
-  for (const file of [files.status, files.console]) writeFileSync(file, "", { mode: 0o600 });
-  makePipes(parentOf(files.orders), [files.orders]);
-  if (owner === null) return;
-  for (const file of [files.initrd, files.orders, files.status, files.console]) {
-    chownSync(file, owner, owner);
-  }
+  writeFileSync(path, Buffer.concat([archive, readFileSync(drivers)]), { mode: 0o600 });
+  give([path], owner);
+}
+
+function give(paths: readonly string[], owner: number | null): void {
+  if (owner !== null) for (const path of paths) chownSync(path, owner, owner);
 }
 
 /** What every machine is told, whatever runs it. */
@@ -64,6 +76,19 @@ export function orderFor(
     argv: plan.argv,
     env: plan.env,
   };
+}
+
+/** What the walls are to let the hypervisor see: an image's program and directory are not the host's. */
+export function outerPlan(
+  service: Service,
+  { plan, program }: { plan: LaunchPlan; program: string },
+): LaunchPlan {
+  return hasOwnRoot(service) ? { ...plan, argv: [program], cwd: plan.instanceDir } : plan;
+}
+
+/** What comes before a hypervisor's command: the application's environment is not for it, but for the mark. */
+export function cleanEnv({ mark }: LaunchPlan): readonly string[] {
+  return ["/usr/bin/env", "-i", `TENEMENT_MARK=${mark}`];
 }
 
 /** Throws START_FAILED when the instance's user could not read an image or a kernel of the operator's. */

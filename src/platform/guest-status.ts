@@ -37,7 +37,7 @@ function readEnd(line: string): Exit {
 }
 
 /** How a machine is told of a signal; false: nobody is there to be told. */
-export type SignalOrder = (signal: number) => boolean;
+export type SignalOrder = (signal: number) => boolean | Promise<boolean>;
 
 /** By the named pipe that a machine reads its orders from. */
 export function orderByPipe(pipe: string): SignalOrder {
@@ -59,7 +59,8 @@ export function orderByPipe(pipe: string): SignalOrder {
 interface Followed {
   readonly order: SignalOrder;
   readonly readStatus: () => GuestStatus;
-  readonly consoleFile: string;
+  /** Where the kernel of the machine spoke; null: in the application's log. */
+  readonly consoleFile: string | null;
 }
 
 /** The process of a hypervisor as that of the application in its machine. */
@@ -77,15 +78,18 @@ export function followGuest(child: Child, { consoleFile, order, readStatus }: Fo
     listensOn: () => Promise.resolve(false),
     signal(signal) {
       // A hypervisor that gets a signal ends, and its machine with it, whatever that was doing.
-      if (signal === "SIGKILL" || !order(system.signals[signal])) child.signal(signal);
+      const heard = signal !== "SIGKILL" && order(system.signals[signal]);
+      if (heard === false) child.signal(signal);
+      else if (heard !== true) void heard.then((isHeard) => isHeard || child.signal(signal));
     },
   };
 }
 
 /** A machine that ends without a word has crashed, however well its hypervisor ended. */
-function explain(exit: Exit, consoleFile: string): Exit {
+function explain(exit: Exit, consoleFile: string | null): Exit {
   if (exit.kind !== "code") return exit;
-  const lines = readSome(consoleFile, CONSOLE_BYTES_MAX).split("\n");
+  const text = consoleFile === null ? "" : readSome(consoleFile, CONSOLE_BYTES_MAX);
+  const lines = text.split("\n");
   const said = lines.map(plain).filter((line) => /\S/.test(line) && !line.includes("reboot: "));
   // A panic is followed by a long account of where it happened.
   const last = said.find((line) => line.includes("Kernel panic")) ?? said.at(-1);

@@ -4,6 +4,8 @@ import { TenError } from "../core/errors.ts";
 import { type InstanceRef, type SlotRef, SLOTS } from "../core/ref.ts";
 import type { Service } from "../core/service.ts";
 import { ControlGroups } from "./cgroup.ts";
+import { FirecrackerLevel } from "./firecracker.ts";
+import { openHost } from "./host.ts";
 import { LaunchDirectories } from "./launch-directory.ts";
 import { readGuestAgent } from "./launcher-file.ts";
 import type { Level } from "./level.ts";
@@ -25,6 +27,7 @@ export class Isolation implements Disposable {
   readonly #namespace: Level;
   readonly #process: Level;
   readonly #qemu: Level;
+  readonly #firecracker: Level;
 
   constructor(parts: IsolationParts) {
     this.#groups = new ControlGroups(parts);
@@ -33,7 +36,10 @@ export class Isolation implements Disposable {
     const walls = new NamespaceLevel(shared);
     this.#namespace = walls;
     this.#process = new ProcessLevel(shared);
-    this.#qemu = new QemuLevel({ dataDir: parts.dataDir, walls, readAgent: readGuestAgent });
+    const { dataDir } = parts;
+    const machine = { dataDir, walls, host: openHost({ dataDir }), readAgent: readGuestAgent };
+    this.#qemu = new QemuLevel(machine);
+    this.#firecracker = new FirecrackerLevel(machine);
   }
 
   /** Throws LEVEL_MISSING for a level that this version lacks: nothing falls back to a weaker one. */
@@ -56,8 +62,9 @@ export class Isolation implements Disposable {
         return this.#namespace;
       case "qemu":
         return this.#qemu;
-      case "sandbox":
       case "firecracker":
+        return this.#firecracker;
+      case "sandbox":
         return null;
       default:
         return unreachable(isolation);

@@ -1,34 +1,27 @@
 // The level "qemu": a virtual machine with a kernel of its own, run by QEMU as the instance's user behind the walls of the
 // level "namespace". The machine sees what those walls show, and its only network is the way in.
 import { readdirSync, readlinkSync, statSync } from "node:fs";
-import { TenError } from "../core/errors.ts";
 import { type GuestRoot, planExports, type RootListing } from "../core/guest-order.ts";
 import type { ChildRef } from "../core/instance.ts";
 import type { LaunchPlan } from "../core/launch-plan.ts";
 import { type MachineArchitecture, QEMU, renderQemu } from "../core/qemu.ts";
 import { hasOwnRoot, type Service } from "../core/service.ts";
-import { type GuestImage, prepareImage } from "./guest-image.ts";
-import { describeKernel, findHostKernel, type GuestKernel } from "./guest-kernel.ts";
+import type { GuestImage } from "./guest-image.ts";
+import { describeKernel, type GuestKernel } from "./guest-kernel.ts";
 import {
   checkReadable,
+  cleanEnv,
   type GuestFiles,
   guestFilesIn,
   makeGuestFiles,
   orderFor,
+  outerPlan,
 } from "./guest-launch.ts";
+import { lacking, type MachineParts, needImage, needKvm, needProgram } from "./guest-needs.ts";
 import { followGuest, orderByPipe, readGuestStatus } from "./guest-status.ts";
-import { SYSTEM_PATH } from "./host.ts";
-import { findKvmObstacle, KVM_DEVICE, readVirtualization } from "./kvm.ts";
+import { KVM_DEVICE } from "./kvm.ts";
 import type { Enclosure, Level, Placement } from "./level.ts";
-import { linkSocket, type NamespaceLevel, type Site } from "./namespace.ts";
-
-export interface QemuParts {
-  readonly dataDir: string;
-  /** The walls around the hypervisor. */
-  readonly walls: NamespaceLevel;
-  /** The first process of every machine; null where this build has none. */
-  readonly readAgent: () => Uint8Array | null;
-}
+import { linkSocket, type Site } from "./namespace.ts";
 
 /** Drivers of the machine's devices, and of the files that the host exports. */
 const MODULES = ["virtio_pci", "virtio_console", "virtio_net", "9pnet_virtio", "9p"] as const;
@@ -47,9 +40,9 @@ interface Materials {
 }
 
 export class QemuLevel implements Level {
-  readonly #parts: QemuParts;
+  readonly #parts: MachineParts;
 
-  constructor(parts: QemuParts) {
+  constructor(parts: MachineParts) {
     this.#parts = parts;
   }
 
@@ -78,9 +71,7 @@ export class QemuLevel implements Level {
       statusFile: files.status,
       consoleFile: files.console,
     });
-    // The application's environment is not the hypervisor's, but for the mark that it is found by.
-    const clean = ["/usr/bin/env", "-i", `TENEMENT_MARK=${plan.mark}`];
-    const wrap = () => walled.wrap([...clean, program, ...command]);
+    const wrap = () => walled.wrap([...cleanEnv(plan), program, ...command]);
     return { ...this.#machine(placement, walled), wrap };
   }
 
@@ -109,38 +100,30 @@ export class QemuLevel implements Level {
 
   /** Throws LEVEL_MISSING with what this host lacks, and how to come by it. */
   #collect(service: Service): Materials {
-    const { accel } = service.guest;
+    const { host } = this.#parts;
     const architecture = process.arch === "arm64" ? "arm64" : "x64";
     const { debianPackage, program } = QEMU[architecture];
-    const found = Bun.which(program, { PATH: `${process.env["PATH"] ?? ""}:${SYSTEM_PATH}` });
-    if (found === null) {
-      throw missing(service, `${program} is not installed`, `apt-get install ${debianPackage}`);
-    }
-    const obstacle = accel === "kvm" ? findKvmObstacle(readVirtualization()) : null;
-    if (obstacle !== null) {
-      const slow = 'set qemu_accel = "tcg" to emulate the processor, which is slow';
-      throw missing(service, obstacle.reason, `${obstacle.remedy}; or ${slow}`);
-    }
-    return { program: found, architecture, image: this.#prepareImage(service) };
-  }
-
-  #prepareImage(service: Service): GuestImage {
-    const agent = this.#parts.readAgent();
-    if (agent === null) {
-      const remedy = "build ten where there is one: apt-get install gcc libc6-dev";
-      throw missing(service, "ten was built without a C compiler, so without its agent", remedy);
-    }
+    const remedy = `apt-get install ${debianPackage}`;
+    const found = needProgram(service, { host, program, remedy });
+    const otherwise = 'set qemu_accel = "tcg" to emulate the processor, which is slow';
+    if (service.guest.accel === "kvm") needKvm(service, { host, otherwise });
     const modules = hasOwnRoot(service) ? [...MODULES, ...IMAGE_MODULES] : MODULES;
-    return prepareImage(this.#parts.dataDir, { kernel: kernelOf(service), modules, agent });
+    const kernel = this.#findKernel(service);
+    return {
+      program: found,
+      architecture,
+      image: needImage(service, { ...this.#parts, kernel, modules }),
+    };
   }
-}
 
-/** What the walls are to let the hypervisor see: an image's program and directory are not the host's. */
-function outerPlan(
-  service: Service,
-  { plan, program }: { plan: LaunchPlan; program: string },
-): LaunchPlan {
-  return hasOwnRoot(service) ? { ...plan, argv: [program], cwd: plan.instanceDir } : plan;
+  #findKernel(service: Service): GuestKernel {
+    const path = service.guest.kernel ?? this.#parts.host.findGuestKernel();
+    if (path !== null) return describeKernel(path);
+    throw lacking(service, {
+      reason: "/boot has no kernel with drivers for 9p file systems",
+      remedy: "apt-get install linux-image-amd64 (those for clouds lack them), or set kernel",
+    });
+  }
 }
 
 function openingsOf(
@@ -174,24 +157,4 @@ function listRoot(): RootListing {
 /** QEMU, an ordinary user, can't export what it may not open; and each export makes every start a little longer. */
 function isWorthExporting(path: string): boolean {
   return (statSync(path).mode & 0o005) === 0o005 && readdirSync(path).length > 0;
-}
-
-function kernelOf(service: Service): GuestKernel {
-  const { kernel } = service.guest;
-  if (kernel !== null) return describeKernel(kernel);
-  const found = findHostKernel();
-  if (found !== null) return found;
-  throw missing(
-    service,
-    "/boot has no kernel with drivers for 9p file systems",
-    "apt-get install linux-image-amd64 (those for clouds lack them), or name one with kernel",
-  );
-}
-
-function missing(service: Service, reason: string, remedy: string): TenError {
-  return new TenError(
-    "LEVEL_MISSING",
-    `Cannot isolate "${service.name}" at level "qemu": ${reason}`,
-    { hint: remedy },
-  );
 }

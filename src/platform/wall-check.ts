@@ -22,8 +22,8 @@ export function checkWalls(service: Service, installLauncher: () => string | nul
   if (launcher === null) {
     throw missing(service, "ten was built without a C compiler, so without its launcher");
   }
-  const found = tryWalls(launcher);
-  if (found !== null) throw missing(service, `${found}; ${remedy(launcher)}`);
+  const gap = attemptWalls(launcher);
+  if (gap !== null) throw missing(service, `${gap.reason}; ${gap.remedies.join(", or: ")}`);
   return launcher;
 }
 
@@ -33,6 +33,21 @@ function missing({ isolation, name }: Service, reason: string): TenError {
     `Cannot isolate "${name}" at level "${isolation}": ${reason}`,
     { hint: 'Remedy that, or set isolation = "process" for code that you trust' },
   );
+}
+
+export interface WallGap {
+  readonly reason: string;
+  /** Any of them helps. */
+  readonly remedies: readonly string[];
+}
+
+/**
+ * What keeps a launcher from building walls; null when they stand.
+ * @param path where the server has its launcher, if that is another
+ */
+export function attemptWalls(launcher: string, path = launcher): WallGap | null {
+  const reason = tryWalls(launcher);
+  return reason === null ? null : { reason, remedies: remediesFor(path) };
 }
 
 /** Null when they stand. */
@@ -50,14 +65,19 @@ function tryWalls(launcher: string): string | null {
   return stderr.toString().trim() || `the launcher ended with ${exitCode}`;
 }
 
-function remedy(launcher: string): string {
-  if (isRoot()) return "run ten with all capabilities (a container needs to be privileged)";
+function remediesFor(launcher: string): readonly string[] {
+  if (isRoot()) return ["run ten with all capabilities (a container needs to be privileged)"];
   const closed = SETTINGS.find(({ name, closed }) => readSetting(name) === closed);
-  if (closed === undefined) return "run ten as root, or allow its user to make user namespaces";
-  const profile = closed.name.includes("apparmor")
-    ? `, or give ${launcher} an AppArmor profile that says "userns,"`
-    : "";
-  return `run ten as root, or: sysctl -w ${closed.name}=${closed.open}${profile}`;
+  if (closed === undefined) return ["run ten as root, or allow its user to make user namespaces"];
+  const profile = closed.name.includes("apparmor") ? [renderProfile(launcher)] : [];
+  return ["run ten as root", `sysctl -w ${closed.name}=${closed.open}`, ...profile];
+}
+
+/** The command that gives the launcher, and nothing else, a profile of AppArmor that lets it make user namespaces. */
+function renderProfile(launcher: string): string {
+  const profile = `abi <abi/4.0>,\\nprofile ten-launcher ${launcher} flags=(unconfined) { userns, }\\n`;
+  const file = "/etc/apparmor.d/ten-launcher";
+  return `printf '${profile}' > ${file} && apparmor_parser -r ${file}`;
 }
 
 function readSetting(name: string): string | null {

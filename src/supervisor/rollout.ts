@@ -2,6 +2,7 @@
 import { messageOf, TenError } from "../core/errors.ts";
 import { type Instance, isAtRest } from "../core/instance.ts";
 import type { InstanceRef } from "../core/ref.ts";
+import { overlaps } from "../core/service.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { InstanceActor } from "./actor.ts";
 
@@ -77,7 +78,7 @@ async function replace(actor: InstanceActor): Promise<boolean> {
   await actor.until(isSettled);
   const { launch, state } = actor.instance;
   if (state.kind !== "running") return false;
-  if (actor.service.rollout === "replace") {
+  if (!overlaps(actor.service)) {
     await startAnew(actor);
     return true;
   }

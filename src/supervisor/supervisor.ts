@@ -1,5 +1,6 @@
 // The registry of instances: finds one, picks one, wakes one; opens with what an earlier server left.
 import { TenError } from "../core/errors.ts";
+import { isAtRest } from "../core/instance.ts";
 import { formatRef, type InstanceRef, isLabel, type RefKey } from "../core/ref.ts";
 import {
   decideTarget,
@@ -176,8 +177,11 @@ export class Supervisor implements Gateway {
 
   /** Stops every instance; resolves when nothing of them is left. */
   async close(): Promise<void> {
-    const all = [...this.#actors.values(), ...this.#leaving];
-    await Promise.all(all.map((actor) => actor.retire()));
+    const all = () => [...this.#actors.values(), ...this.#leaving];
+    do {
+      await Promise.all(all().map((actor) => actor.retire()));
+      // What an order that was under way has started meanwhile ends as well.
+    } while (all().some(({ instance }) => !isAtRest(instance.state)));
   }
 
   #checkTarget({ service, id }: NamedTarget): void {

@@ -4,6 +4,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { freePort } from "../../bench/support.ts";
+import { GO_APP, PYTHON_APP, SCRIPT_APP } from "../support/tenants/runtimes.ts";
 import { GO, isMissing, NODE, PYTHON, type Tool } from "../support/tool.ts";
 import { openTenant, WALLED } from "./one-tenant.ts";
 import { compilePrograms, isUnable, type Programs } from "./programs.ts";
@@ -12,46 +13,6 @@ import { compilePrograms, isUnable, type Programs } from "./programs.ts";
 setDefaultTimeout(180_000);
 
 const ASK_AGAIN_MS = 20;
-
-const PYTHON_APP = `
-import http.server, multiprocessing, os, sqlite3, subprocess
-def double(queue): queue.put(21 * 2)
-class Handler(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        db = sqlite3.connect("app.db")
-        db.execute("pragma journal_mode = wal")
-        db.execute("create table if not exists t (n)")
-        db.execute("insert into t values (1)")
-        db.commit()
-        queue = multiprocessing.Queue()
-        child = multiprocessing.Process(target=double, args=(queue,))
-        child.start(); answer = queue.get(); child.join()
-        with multiprocessing.Pool(2) as pool: total = sum(pool.map(abs, [-1, -2]))
-        user = subprocess.run(["id", "-u"], capture_output=True, text=True).stdout.strip()
-        self.send_response(200); self.end_headers()
-        self.wfile.write(f"{answer} {total} {user}".encode())
-if __name__ == "__main__":
-    http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
-`;
-const SCRIPT_APP = `
-import { execFileSync } from "node:child_process";
-import { writeFileSync } from "node:fs";
-import { createServer } from "node:http";
-createServer((request, response) => {
-  writeFileSync("file", "x");
-  response.end("42 3 " + execFileSync("id", ["-u"]).toString().trim());
-}).listen(Number(process.env.PORT), "127.0.0.1");
-`;
-const GO_APP = `
-package main
-import ("fmt"; "net/http"; "os"; "os/exec"; "strings")
-func main() {
-	http.ListenAndServe("127.0.0.1:"+os.Getenv("PORT"), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		user, _ := exec.Command("id", "-u").Output()
-		fmt.Fprint(w, "42 3 "+strings.TrimSpace(string(user)))
-	}))
-}
-`;
 
 interface Runtime {
   readonly name: string;

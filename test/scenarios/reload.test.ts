@@ -41,7 +41,7 @@ describe("ten reload", () => {
       await load.stop();
       expect(load.failures).toEqual([]);
       expect(answer).toMatchObject({
-        changed: [{ service: "notes", now: [], launch: ["env"] }],
+        changed: [{ service: "notes", now: [], launch: ["env"], start: [] }],
         replaced: ["notes:alice"],
         failed: [],
       });

@@ -396,3 +396,64 @@ describe("over HTTP", () => {
     await other.stop(true);
   });
 });
+
+describe("reload", () => {
+  test("tells what has changed, a line each", async () => {
+    world.reloader.outcome = {
+      plan: {
+        added: ["wiki"],
+        changed: [
+          { service: "notes", now: ["idle_timeout"], launch: ["env"], start: ["storage_quota_mb"] },
+        ],
+        removed: ["blog"],
+        instances: [{ service: "wiki", id: "main" }],
+        settings: ["max_running"],
+        routing: ["default"],
+        server: ["data_dir", "tls.enabled"],
+      },
+      replaced: [{ service: "notes", id: "alice" }],
+      failed: [],
+    };
+    expect(await ten("reload")).toEqual({
+      exit: 0,
+      out: [
+        "service wiki added",
+        "service notes changed, at once: idle_timeout",
+        "service notes changed, with new processes: env",
+        "service notes changed, at the next start: storage_quota_mb",
+        "service blog removed; its instances are stopped, their data stay",
+        "instance wiki:main is started",
+        "instance notes:alice has a new process",
+        "settings changed: max_running",
+        "routing changed: default",
+        "data_dir, tls.enabled needs: ten restart-server",
+        "",
+      ].join("\n"),
+      err: "",
+    });
+    expect(world.trail).toEqual(["socket reload configuration done"]);
+  });
+
+  test("--dry-run is no change", async () => {
+    expect(await ten("reload", "--dry-run")).toMatchObject({ out: "Nothing has changed\n" });
+    expect(world.trail).toEqual([]);
+  });
+
+  test("what did not succeed is told, and ends with 1", async () => {
+    const failed = [{ subject: "notes:alice", reason: "it exited with code 1" }];
+    world.reloader.outcome = { ...world.reloader.outcome, failed };
+    const { exit, out, err } = await ten("reload");
+    expect({ exit, out }).toEqual({
+      exit: 1,
+      out: "failed notes:alice: it exited with code 1\n",
+    });
+    expect(err).toContain("Cannot apply all of it: 1 did not succeed");
+  });
+
+  test("a configuration with mistakes ends with 2", async () => {
+    const message = 'Cannot use "tenement.toml":\n  service.notes.comand: unknown key';
+    world.reloader.reload = () => Promise.reject(new TenError("CONFIG_INVALID", message));
+    expect(await ten("reload")).toMatchObject({ exit: 2, err: expect.stringContaining("comand") });
+    expect(world.trail).toEqual(["socket reload configuration CONFIG_INVALID"]);
+  });
+});

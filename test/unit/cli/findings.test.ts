@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
-import { renderFindings } from "../../../src/cli/findings.ts";
+import { renderFindings, renderSummary } from "../../../src/cli/findings.ts";
 import { paint } from "../../../src/cli/output.ts";
-import type { Finding } from "../../../src/core/finding.ts";
+import type { Finding, Gap } from "../../../src/core/finding.ts";
 
 const finding: Finding = {
   id: "ports",
@@ -28,6 +28,23 @@ test("text is wrapped at 80 columns; a remedy, which is there to be copied, is n
   expect(remedy).toEqual([`           remedy: ${finding.remedy}`]);
   const text = lines.filter((line) => !line.includes("sysctl"));
   expect(Math.max(...text.map((line) => line.length))).toBeLessThanOrEqual(80);
+});
+
+test("of several remedies each stands on a line of its own", () => {
+  const text = renderFindings([{ ...finding, remedy: "one\ntwo" }], plain);
+  expect(text).toEndWith("           remedy: one\n               or: two\n");
+});
+
+test("the summary says whether the configuration gets what it asks for", () => {
+  const missing: Finding = { ...finding, state: "missing", blocks: ["cpu_limit"] };
+  const gap = { service: "notes", need: "cpu_limit", finding: missing } as const;
+  const findings = [finding, missing];
+  const counts = "0 ok, 1 warning, 1 missing; ";
+  const summary = (gaps: readonly Gap[], hasConfig = true) =>
+    renderSummary({ findings, gaps, hasConfig });
+  expect(summary([], false)).toBe(`${counts}no configuration to compare them with\n`);
+  expect(summary([])).toBe(`${counts}the configuration gets all that it asks for\n`);
+  expect(summary([gap, gap])).toBe(`${counts}1 of its services asks for what is missing\n`);
 });
 
 test("the state is coloured, if at all", () => {

@@ -140,8 +140,22 @@ test("services come, go and change", () => {
   expect(plan(before, after)).toMatchObject({
     added: ["d"],
     removed: ["a"],
-    changed: [{ service: "b", now: ["idle_timeout"], launch: ["env"] }],
+    changed: [{ service: "b", now: ["idle_timeout"], launch: ["env"], start: [] }],
   });
+});
+
+test("the size of a volume changes only when nobody is in it", () => {
+  const service = '[service.a]\ncommand = "a"\nstorage_quota_mb = ';
+  const hard = '\nstorage_enforce = "hard"';
+  expect(plan(`${service}10`, `${service}20`).changed).toMatchObject([
+    { now: ["storage_quota_mb"], start: [] },
+  ]);
+  expect(plan(`${service}10${hard}`, `${service}20${hard}`).changed).toMatchObject([
+    { now: [], start: ["storage_quota_mb"] },
+  ]);
+  expect(plan(`${service}10`, `${service}10${hard}`).changed).toMatchObject([
+    { now: [], start: ["storage_enforce"] },
+  ]);
 });
 
 test("only newly listed instances are to be started", () => {

@@ -3,11 +3,11 @@ import { QEMU } from "../../../src/core/qemu.ts";
 import { examineMachines } from "../../../src/doctor/machines.ts";
 import { FakeHost } from "./fake-host.ts";
 
-const programs = Object.values(QEMU).map(({ program }) => program);
+const programs = [...Object.values(QEMU).map(({ program }) => program), "firecracker", "mke2fs"];
 
 test("a host with all that machines need leaves nothing to say", () => {
   const host = new FakeHost({}, { programs, guestKernel: "/boot/vmlinuz-6.1" });
-  expect(examineMachines(host).map(({ state }) => state)).toEqual(["ok", "ok", "ok"]);
+  expect(examineMachines(host).map(({ state }) => state)).toEqual(["ok", "ok", "ok", "ok"]);
 });
 
 test("without hardware machines can still be emulated", () => {
@@ -21,6 +21,13 @@ test("without QEMU the level is not to be had; without a kernel a service brings
   const [, qemu, kernel] = examineMachines(new FakeHost({}));
   expect(qemu?.blocks).toEqual(["isolation=qemu"]);
   expect(kernel).toMatchObject({ state: "warning", blocks: [] });
+});
+
+test("Firecracker needs what makes file systems, too", () => {
+  const found = (names: string[]) => examineMachines(new FakeHost({}, { programs: names }))[3];
+  expect(found(["mke2fs"])?.remedy).toContain("releases");
+  expect(found(["firecracker"])?.remedy).toBe("apt-get install e2fsprogs");
+  expect(found([])?.blocks).toEqual(["isolation=firecracker"]);
 });
 
 test("another system is not asked", () => {

@@ -12,7 +12,7 @@ const isolation = new Isolation({
   installLauncher: () => null,
 });
 
-for (const level of ["sandbox", "firecracker"] as const) {
+for (const level of ["sandbox"] as const) {
   test(`the level ${level} is refused`, () => {
     expect(() => isolation.choose(serviceWith({ isolation: level }))).toThrow(
       `Cannot isolate "notes": this version does not provide the level "${level}"`,

@@ -70,6 +70,15 @@ test("believes a trusted proxy, and adds its address to the chain", async () => 
   );
 });
 
+test("believes other addresses from the next connection on, when it is told so", async () => {
+  await using world = await World.open();
+  const request = "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 203.0.113.9\r\n\r\n";
+  expect((await world.request(request)).head).toContain("X-Forwarded-For: 127.0.0.1\r\n");
+  world.proxy.trust(["127.0.0.1"]);
+  const { head } = await world.request(request);
+  expect(head).toContain("X-Forwarded-For: 203.0.113.9, 127.0.0.1\r\n");
+});
+
 test("forwards an absolute target in origin form", async () => {
   await using world = await World.open();
   const { head } = await world.request("GET http://A.test?x=1 HTTP/1.1\r\nHost: a.test\r\n\r\n");

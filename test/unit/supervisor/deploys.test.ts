@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import type { InstanceRef } from "../../../src/core/ref.ts";
+import { ISOLATION_LEVELS, overlaps } from "../../../src/core/service.ts";
 import type { RolloutOutcome, RolloutProgress } from "../../../src/supervisor/rollout.ts";
 import {
   type FakeWorld,
@@ -7,6 +8,7 @@ import {
   openFakeWorld,
   readyOnPort,
 } from "../../support/fake-world.ts";
+import { serviceWith } from "../../support/service.ts";
 
 const V1 = { service: "notes", id: "v1" };
 const V2 = { service: "notes", id: "v2" };
@@ -252,6 +254,13 @@ describe("a rollout", () => {
     expect(world.spawned.map(({ signals }) => signals)).toEqual([["SIGTERM"], [], [], []]);
     const outcome = await finish(world, rollout);
     expect(idsOf(outcome.replaced)).toEqual(IDS);
+  });
+
+  test("never has two kernels write to the same files", () => {
+    const overlapping = ISOLATION_LEVELS.filter((isolation) =>
+      overlaps(serviceWith({ isolation })),
+    );
+    expect(overlapping).toEqual(["process", "namespace"]);
   });
 
   test("passes over an instance that is told to rest meanwhile", async () => {

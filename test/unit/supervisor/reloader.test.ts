@@ -60,7 +60,7 @@ test("keys that shape no process hold at once, and nothing is started anew", asy
   server.change("notes", { idleTimeoutMs: 1000, requestTimeoutMs: 7 });
   const { plan, replaced } = await reload(server);
   expect(plan.changed).toEqual([
-    { service: "notes", now: ["idle_timeout", "request_timeout"], launch: [] },
+    { service: "notes", now: ["idle_timeout", "request_timeout"], launch: [], start: [] },
   ]);
   expect(replaced).toEqual([]);
   expect(server.supervisor.service("notes").requestTimeoutMs).toBe(7);

@@ -300,6 +300,22 @@ describe("creating on request", () => {
   });
 });
 
+test("a server that closes also ends what an order has started meanwhile", async () => {
+  const world = openWorld();
+  world.register("alice");
+  (await awake(world)).release();
+  const [alice] = world.spawned;
+  if (alice !== undefined) alice.obedient = false;
+  const closed = world.supervisor.close();
+  world.register("bob");
+  const started = world.operator.start({ service: "notes", id: "bob" });
+  await world.ready();
+  await started;
+  await world.clock.advance(10_000);
+  await closed;
+  expect(world.operator.list().map(({ state }) => state)).toEqual(["stopped", "stopped"]);
+});
+
 describe("a full disk", () => {
   test("fails the operation that met it and leaves what runs alone", async () => {
     const world = openWorld();
@@ -421,9 +437,9 @@ describe("a launch that can't be", () => {
       says: 'Cannot start "notes:alice": env_file /nonexistent can\'t be read (ENOENT)',
     },
     {
-      what: "a level that this version lacks",
+      what: "a level that its service lacks something for",
       service: { isolation: "firecracker" as const },
-      says: 'Cannot isolate "notes": this version does not provide the level "firecracker"',
+      says: 'Cannot isolate "notes" at level "firecracker": it has no kernel or no image of its own',
     },
   ];
   for (const { what, service, says } of cases) {

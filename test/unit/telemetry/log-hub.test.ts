@@ -291,3 +291,14 @@ test("keeps lines while the database is locked, and stores them when it is free"
   expect(await texts(hub)).toEqual(["before", "meanwhile"]);
   expect(notices).toHaveLength(1);
 });
+
+test("keeps less or more from the moment it is told so", async () => {
+  const hub = await openHub();
+  hub.note(ALICE, "of yesterday");
+  expect(await texts(hub)).toEqual(["of yesterday"]);
+  hub.limit({ retentionMs: -1, maxBytes: 1 << 30 });
+  expect(await texts(hub)).toEqual([]);
+  hub.limit({ retentionMs: 86_400_000, maxBytes: 1 << 30 });
+  hub.note(ALICE, "of today");
+  expect((await texts(hub)).at(-1)).toBe("of today");
+});

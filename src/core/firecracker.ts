@@ -1,0 +1,49 @@
+// The configuration of Firecracker for one virtual machine, as its `--config-file` reads it (docs/getting-started.md and
+// docs/vsock.md of Firecracker 1.x).
+
+export interface MicroMachine {
+  readonly memoryBytes: number;
+  readonly vcpus: number;
+  readonly kernel: string;
+  readonly initrd: string;
+  /** In this order the machine knows them as /dev/vda, vdb and vdc: the root file system, the instance's own, the status. */
+  readonly disks: { readonly root: string; readonly data: string; readonly status: string };
+  /** Where Firecracker listens for connections to the machine. */
+  readonly vsock: string;
+}
+
+/** The disks as the machine knows them. */
+export const DISKS = { root: "/dev/vda", data: "/dev/vdb" } as const;
+
+/** Every machine has a socket of its own, so all can have the first number that is free for guests. */
+const GUEST_CID = 3;
+/** The console carries what the application says, so the kernel keeps silent until it panics. */
+const BOOT_ARGS = "console=ttyS0 reboot=k panic=-1 pci=off quiet loglevel=0";
+const BYTES_PER_MEBIBYTE = 1024 ** 2;
+
+export function renderFirecracker(machine: MicroMachine): string {
+  const { disks } = machine;
+  const config = {
+    "boot-source": {
+      kernel_image_path: machine.kernel,
+      initrd_path: machine.initrd,
+      boot_args: BOOT_ARGS,
+    },
+    // None is a root device: the agent in the first file system mounts them.
+    drives: [
+      renderDisk("root", { path: disks.root, isReadOnly: true }),
+      renderDisk("data", { path: disks.data, isReadOnly: false }),
+      renderDisk("status", { path: disks.status, isReadOnly: false }),
+    ],
+    "machine-config": {
+      vcpu_count: machine.vcpus,
+      mem_size_mib: Math.floor(machine.memoryBytes / BYTES_PER_MEBIBYTE),
+    },
+    vsock: { guest_cid: GUEST_CID, uds_path: machine.vsock },
+  };
+  return JSON.stringify(config, null, 2);
+}
+
+function renderDisk(id: string, { isReadOnly, path }: { isReadOnly: boolean; path: string }) {
+  return { drive_id: id, path_on_host: path, is_root_device: false, is_read_only: isReadOnly };
+}

@@ -1,0 +1,131 @@
+// The limits of control groups: each is tried, in a group of its own that is removed again.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { TenError } from "../core/errors.ts";
+import { type Finding, fine, type Need } from "../core/finding.ts";
+import type { Limit } from "../core/limits.ts";
+import type { Service } from "../core/service.ts";
+import { ControlGroups } from "../platform/cgroup.ts";
+import type { Host } from "../platform/host.ts";
+
+interface Trial {
+  readonly key: Limit["key"] & Need;
+  readonly title: string;
+  readonly configured: Partial<Service>;
+  /** What a tenant can do without it. */
+  readonly meaning: string;
+}
+
+/** Amounts that any host has. */
+const TRIALS: readonly Trial[] = [
+  {
+    key: "memory_limit_mb",
+    title: "memory",
+    configured: { memoryLimitBytes: 64 * 1024 ** 2 },
+    meaning: "A tenant can take all memory",
+  },
+  {
+    key: "cpu_shares",
+    title: "share of the processors",
+    configured: { cpuShares: 100 },
+    meaning: "A tenant can slow the others down",
+  },
+  {
+    key: "cpu_limit",
+    title: "processors",
+    configured: { cpuLimit: 0.5 },
+    meaning: "A tenant can take all processors",
+  },
+  {
+    key: "pids_limit",
+    title: "processes",
+    configured: { pidsLimit: 64 },
+    meaning: "A tenant can start processes until nobody else can",
+  },
+  {
+    key: "io_weight",
+    title: "share of the disk",
+    configured: { ioWeight: 100 },
+    meaning: "A tenant can slow the disk down for the others",
+  },
+];
+
+export interface LimitGap {
+  readonly reason: string;
+  readonly remedy: string;
+}
+
+type Attempt = (trial: Trial) => LimitGap | null;
+
+export function examineLimits(host: Host, attempt: Attempt = attemptLimit): readonly Finding[] {
+  if (host.platform !== "linux") return [];
+  return [...TRIALS.map((trial) => describeTrial(trial, attempt(trial))), ...describeSwap(host)];
+}
+
+function describeTrial({ key, meaning, title }: Trial, gap: LimitGap | null): Finding {
+  const finding = { id: `limits.${key}`, group: "limits", title } as const;
+  if (gap === null) return fine({ ...finding, found: `tried: ${key} holds` });
+  const { reason, remedy } = gap;
+  return { ...finding, state: "missing", found: reason, meaning, remedy, blocks: [key] };
+}
+
+function attemptLimit({ configured }: Trial): LimitGap | null {
+  const dataDir = mkdtempSync(join(tmpdir(), "ten-doctor-"));
+  const groups = new ControlGroups({ dataDir });
+  try {
+    groups.open(launchOf(configured), 0).remove();
+    return null;
+  } catch (error) {
+    if (!(error instanceof TenError)) throw error;
+    return readGap(error);
+  } finally {
+    groups.close();
+    rmSync(dataDir, { recursive: true });
+  }
+}
+
+/** `Cannot apply KEYS to "doctor": REASON`, with the hint `Remove … from [service.doctor], or REMEDY`. */
+function readGap({ hint = "", message }: TenError): LimitGap {
+  const [, reason = message] = /": (.*)$/s.exec(message) ?? [];
+  const [, remedy = hint] = /\], or (.*)$/s.exec(hint) ?? [];
+  return { reason, remedy };
+}
+
+function launchOf(configured: Partial<Service>) {
+  const unlimited = {
+    name: "doctor",
+    memoryLimitBytes: null,
+    cpuShares: null,
+    cpuLimit: null,
+    pidsLimit: 0,
+    ioWeight: null,
+    ...configured,
+  };
+  const ref = { service: "doctor", id: "check" };
+  // Groups look at nothing but the limits of a service.
+  return { service: unlimited as Service, ref, slot: 0, port: 0 } as const;
+}
+
+/** Without it a tenant that is over its memory fills the swap space of all. */
+function describeSwap(host: Host): readonly Finding[] {
+  const finding = { id: "limits.swap", group: "limits", title: "swap space" } as const;
+  const hasSwap = (host.read("/proc/swaps") ?? "").split("\n").length > 1;
+  if (!hasSwap) return [fine({ ...finding, found: "none" })];
+  const isOff = /\bswapaccount=0\b/.test(host.read("/proc/cmdline") ?? "");
+  const memory = "/sys/fs/cgroup/memory";
+  const isUncounted =
+    host.exists(`${memory}/memory.limit_in_bytes`) &&
+    !host.exists(`${memory}/memory.memsw.limit_in_bytes`);
+  if (!isOff && !isUncounted) return [fine({ ...finding, found: "counted as memory" })];
+  return [
+    {
+      ...finding,
+      state: "warning",
+      found: "not counted",
+      meaning: "A tenant over its memory_limit_mb goes on in the swap space that all share",
+      remedy: "boot with swapaccount=1\nswapoff -a",
+      blocks: [],
+    },
+  ];
+}

@@ -1,0 +1,21 @@
+// Who runs this: what only root can have, and what an ordinary user goes without.
+import { type Finding, fine } from "../core/finding.ts";
+import type { Host } from "../platform/host.ts";
+
+export function examineUser({ isRoot, platform }: Host): readonly Finding[] {
+  const finding = { id: "user", group: "host", title: "user" } as const;
+  if (isRoot || platform !== "linux") {
+    return [fine({ ...finding, found: isRoot ? "root" : "an ordinary user" })];
+  }
+  return [
+    {
+      ...finding,
+      state: "warning",
+      found: "not root",
+      meaning:
+        "Walls stand without root, but all instances have this user's rights; there is no firewall between them and there are no hard quotas",
+      remedy: "run ten doctor as the user of the server; run the server as root to have them",
+      blocks: [],
+    },
+  ];
+}

@@ -1,0 +1,49 @@
+// Volumes, for storage that is limited hard: one is made, mounted and removed again.
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { messageOf } from "../core/errors.ts";
+import { type Finding, fine } from "../core/finding.ts";
+import type { Host } from "../platform/host.ts";
+import { findImageGap, makeImage, mountImage, unmount } from "../platform/volume-image.ts";
+
+const MIB = 1024 ** 2;
+
+/** @param attempt tells why a volume can't be mounted; null: it can */
+export async function examineVolumes(
+  host: Host,
+  attempt: () => Promise<string | null> = attemptVolume,
+): Promise<readonly Finding[]> {
+  if (host.platform !== "linux") return [];
+  const finding = { id: "storage.volumes", group: "storage", title: "hard quotas" } as const;
+  const gap = findImageGap(host);
+  const obstacle = gap === null ? await attempt() : null;
+  if (gap === null && obstacle === null)
+    return [fine({ ...finding, found: "tried: a volume can be mounted" })];
+  return [
+    {
+      ...finding,
+      state: "missing",
+      found: gap?.reason ?? obstacle ?? "",
+      meaning: "Quotas can be watched, not enforced as a full disk",
+      remedy: gap?.remedy ?? "give ten the right to mount (a container needs to be privileged)",
+      blocks: ["storage_enforce=hard"],
+    },
+  ];
+}
+
+async function attemptVolume(): Promise<string | null> {
+  const directory = mkdtempSync(join(tmpdir(), "ten-doctor-"));
+  const [image, place] = [join(directory, "image"), join(directory, "volume")];
+  try {
+    mkdirSync(place);
+    await makeImage(image, 4 * MIB);
+    await mountImage(image, place);
+    await unmount(place);
+    return null;
+  } catch (error) {
+    return messageOf(error);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}

@@ -1,0 +1,36 @@
+import { expect, test } from "bun:test";
+import { examineLimits } from "../../../src/doctor/limits.ts";
+import { FakeHost } from "./fake-host.ts";
+
+const holds = () => null;
+const SWAP = "Filename Type Size\n/dev/sda2 partition 1000";
+
+function swapOf(files: Readonly<Record<string, string>>) {
+  return examineLimits(new FakeHost(files), holds).find(({ id }) => id === "limits.swap");
+}
+
+test("each limit that can't be applied blocks the key that asks for it, and no other", () => {
+  const gap = { reason: "this kernel does not offer it", remedy: "boot another" };
+  const found = examineLimits(new FakeHost({}), ({ key }) => (key === "io_weight" ? gap : null));
+  expect(found.filter(({ state }) => state === "missing")).toMatchObject([
+    { id: "limits.io_weight", found: gap.reason, remedy: gap.remedy, blocks: ["io_weight"] },
+  ]);
+  expect(found.filter(({ state }) => state === "ok")).toHaveLength(5);
+});
+
+test("swap space that does not count as memory is warned of", () => {
+  expect(swapOf({ "/proc/swaps": "Filename Type Size" })).toMatchObject({ found: "none" });
+  expect(swapOf({ "/proc/swaps": SWAP })).toMatchObject({ state: "ok" });
+  const off = { "/proc/swaps": SWAP, "/proc/cmdline": "quiet swapaccount=0" };
+  expect(swapOf(off)).toMatchObject({ state: "warning" });
+  const version1 = { "/proc/swaps": SWAP, "/sys/fs/cgroup/memory/memory.limit_in_bytes": "" };
+  expect(swapOf(version1)).toMatchObject({ state: "warning" });
+});
+
+test.skipIf(process.platform !== "linux")("this host says for each limit whether it holds", () => {
+  for (const { found, id, remedy, state } of examineLimits(new FakeHost({}))) {
+    if (id === "limits.swap") continue;
+    if (state === "ok") expect(found).toStartWith("tried: ");
+    else expect(remedy).not.toMatch(/^Remove|doctor/);
+  }
+});

@@ -1,0 +1,35 @@
+import { expect, test } from "bun:test";
+import { examineWalls } from "../../../src/doctor/walls.ts";
+import { FakeHost } from "./fake-host.ts";
+
+test("walls that stand are told with what they stand on", () => {
+  const stands = () => ({ gap: null });
+  const asRoot = examineWalls(new FakeHost({}), stands);
+  expect(asRoot.map(({ state }) => state)).toEqual(["ok", "ok"]);
+  expect(asRoot[1]?.found).toContain("a user of its own");
+  const [, rootless] = examineWalls(new FakeHost({}, { isRoot: false }), stands);
+  expect(rootless?.found).toContain("ordinary user");
+});
+
+test("walls that can't be built block what needs them, and every remedy is named", () => {
+  const remedies = ["run ten as root", "sysctl -w kernel.unprivileged_userns_clone=1"];
+  const fails = () => ({ gap: { reason: "make namespaces: not permitted", remedies } });
+  const [launcher, walls] = examineWalls(new FakeHost({}, { isRoot: false }), fails);
+  expect(launcher?.state).toBe("ok");
+  expect(walls).toMatchObject({
+    state: "missing",
+    found: "make namespaces: not permitted",
+    remedy: remedies.join("\n"),
+  });
+  expect(walls?.blocks).toContain("isolation=namespace");
+});
+
+test("a build without the launcher is told so", () => {
+  expect(examineWalls(new FakeHost({}), () => null)).toMatchObject([
+    { id: "namespace.launcher", state: "missing" },
+  ]);
+});
+
+test("another system has no walls to try", () => {
+  expect(examineWalls(new FakeHost({}, { platform: "darwin" }))).toEqual([]);
+});

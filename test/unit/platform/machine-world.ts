@@ -1,0 +1,86 @@
+// A level that runs machines, with real walls around a hypervisor that is given.
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { planLaunch } from "../../../src/core/launch-plan.ts";
+import type { Service } from "../../../src/core/service.ts";
+import { ControlGroups } from "../../../src/platform/cgroup.ts";
+import type { MachineParts } from "../../../src/platform/guest-needs.ts";
+import { LaunchDirectories } from "../../../src/platform/launch-directory.ts";
+import type { Enclosure, Level } from "../../../src/platform/level.ts";
+import { NamespaceLevel } from "../../../src/platform/namespace.ts";
+import { bunSpawner, type Child } from "../../../src/platform/spawner.ts";
+import { openOutput } from "../../../src/platform/output.ts";
+
+export const USER = 61_195;
+
+export interface Launched {
+  readonly child: Child;
+  readonly enclosure: Enclosure;
+  readonly instanceDir: string;
+}
+
+export class MachineWorld implements Disposable {
+  /** Where every user can read, and which stays visible behind walls. */
+  readonly root = mkdtempSync("/var/lib/ten-machines-");
+  readonly dataDir = join(this.root, "data");
+  readonly walls: NamespaceLevel;
+  readonly #groups: ControlGroups;
+
+  constructor(launcher: string) {
+    chmodSync(this.root, 0o755);
+    mkdirSync(this.dataDir, { mode: 0o755 });
+    const { dataDir } = this;
+    this.#groups = new ControlGroups({ dataDir });
+    this.walls = new NamespaceLevel({
+      dataDir,
+      groups: this.#groups,
+      launches: new LaunchDirectories(dataDir),
+      userIdOf: () => USER,
+      installLauncher: () => launcher,
+    });
+  }
+
+  /** A file that everybody may read. */
+  file(name: string, content: string | Uint8Array = ""): string {
+    const path = join(this.root, name);
+    writeFileSync(path, content);
+    chmodSync(path, 0o755);
+    return path;
+  }
+
+  parts(host: Partial<MachineParts["host"]> = {}): MachineParts {
+    return {
+      dataDir: this.dataDir,
+      walls: this.walls,
+      readAgent: () => new Uint8Array([1]),
+      host: {
+        which: (program) => Bun.which(program),
+        findKvmObstacle: () => null,
+        findGuestKernel: () => null,
+        ...host,
+      },
+    };
+  }
+
+  launch(level: Level, service: Service, port: number): Launched {
+    const ref = { service: service.name, id: "alice" };
+    const placement = { service, ref, slot: 0, port } as const;
+    const { dataDir } = this;
+    const plan = planLaunch({ ...placement, dataDir, serverEnv: {}, storedEnv: {}, fileEnv: {} });
+    mkdirSync(plan.instanceDir, { recursive: true });
+    const enclosure = level.enclose(placement, plan);
+    const output = openOutput(join(this.root, "output"), { ref, slot: 0 });
+    try {
+      const command = { argv: enclosure.wrap(plan.argv), cwd: "/", env: plan.env, ...output.fds };
+      const child = enclosure.follow(bunSpawner.spawn(command, plan.mark));
+      return { child, enclosure, instanceDir: plan.instanceDir };
+    } finally {
+      output.close();
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#groups.close();
+    rmSync(this.root, { recursive: true, force: true });
+  }
+}
