@@ -124,13 +124,14 @@ void build_root(const struct order *order) {
     mount_image(order->image);
   else
     mount_exports(order);
-  move_mount("/proc");
-  move_mount("/sys");
-  move_mount("/dev");
   mount_temporary("/tmp");
   mount_temporary("/var/tmp");
   mount_temporary("/run");
   mount_data(order);
   make_socket_directory(order);
+  // From here on disks can't be found.
+  move_mount("/proc");
+  move_mount("/sys");
+  move_mount("/dev");
   enter();
 }

@@ -17,7 +17,9 @@ export function checkMachine(document: unknown, service: KeyPath): Problem[] {
   return [
     ...checkNetwork(document, service),
     ...checkMemory(document, service),
-    ...(level === "firecracker" ? checkFirecracker(document, service) : []),
+    ...(level === "firecracker"
+      ? checkFirecracker(document, service)
+      : checkSocket(document, service)),
   ];
 }
 
@@ -41,17 +43,32 @@ function checkMemory(document: unknown, service: KeyPath): Problem[] {
   return [{ path, text }];
 }
 
+/** The host's directories come into a machine of QEMU by 9p, which has no sockets. */
+function checkSocket(document: unknown, service: KeyPath): Problem[] {
+  const path = [...service, "socket"];
+  const socket = valueAt(document, path);
+  if (typeof socket !== "string" || !socket.startsWith("{data_dir}")) return [];
+  const text = `expected a path outside of {data_dir}, where a machine of QEMU can make no sockets, got ${renderFound(socket)}`;
+  return [{ path, text }];
+}
+
 function checkFirecracker(document: unknown, service: KeyPath): Problem[] {
   const accel = valueAt(document, [...service, "qemu_accel"]);
   const emulated = {
     path: [...service, "qemu_accel"],
     text: `expected "kvm", since Firecracker can't emulate, got ${renderFound(accel)}`,
   };
+  const enforce = valueAt(document, [...service, "storage_enforce"]);
+  const mounted = {
+    path: [...service, "storage_enforce"],
+    text: `expected none, since at "firecracker" storage_quota_mb is always the size of a file system, got ${renderFound(enforce)}`,
+  };
   const missing = ["kernel", "rootfs"].filter(
     (key) => valueAt(document, [...service, key]) === undefined,
   );
   return [
     ...(accel === "tcg" ? [emulated] : []),
+    ...(enforce === "hard" ? [mounted] : []),
     ...missing.map((key) => ({
       path: [...service, key],
       text: `expected ${key === "kernel" ? "a kernel" : "an image"} for "firecracker", got none`,

@@ -127,6 +127,18 @@ test.each<[string, string[]]>([
     ],
   ],
   [
+    `${NOTES}isolation = "qemu"\nsocket = "{data_dir}/s"`,
+    [
+      'service.notes.socket: expected a path outside of {data_dir}, where a machine of QEMU can make no sockets, got "{data_dir}/s"',
+    ],
+  ],
+  [
+    `${NOTES}isolation = "firecracker"\nkernel = "k"\nrootfs = "r"\nstorage_quota_mb = 10\nstorage_enforce = "hard"`,
+    [
+      'service.notes.storage_enforce: expected none, since at "firecracker" storage_quota_mb is always the size of a file system, got "hard"',
+    ],
+  ],
+  [
     `${NOTES}isolation = "firecracker"\nqemu_accel = "tcg"`,
     [
       'service.notes.qemu_accel: expected "kvm", since Firecracker can\'t emulate, got "tcg"',
