@@ -101,7 +101,8 @@ const CHANGES = `\`ten reload\`, or SIGHUP to the server, reads the file anew. W
   ready, and no request fails; where one does not get ready, the old one goes on serving, and the reload says so. With
   \`rollout = "replace"\` the old one ends first. Sleeping instances have it when they start.
 - With \`storage_enforce = "hard"\`, that and \`storage_quota_mb\` hold for an instance that starts when it did not run.
-- With a new server only: ${keys("server")}. The reload names them.
+- With a new server only: ${keys("server")}. The reload names them. \`ten restart-server\` brings one without a failed request; only for
+  another \`data_dir\` the server has to be stopped and started.
 - An instance of a changed service that had failed is tried again.
 - Instances of a service that is gone are stopped. What is registered and their data stay: when the service returns, so do they.
 - What is newly listed in \`[instances]\` is registered and started. What is no longer listed goes on.

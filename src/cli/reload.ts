@@ -24,6 +24,9 @@ export const reload = defineCommand({
   },
 });
 
+/** What a server that follows another can't change either: the two have to meet there. */
+const DATA_DIR = "data_dir";
+
 /** A line for each thing that changes. */
 export function renderReload(answer: ReloadAnswer): string {
   const lines = [...serviceLines(answer), ...settingLines(answer), ...failureLines(answer)];
@@ -56,10 +59,12 @@ function serviceLines({
 }
 
 function settingLines({ settings, routing, needs_restart: server }: ReloadAnswer): string[] {
+  const others = server.filter((key) => key !== DATA_DIR);
   return [
     ...(settings.length === 0 ? [] : [`settings changed: ${settings.join(", ")}`]),
     ...(routing.length === 0 ? [] : [`routing changed: ${routing.join(", ")}`]),
-    ...(server.length === 0 ? [] : [`${server.join(", ")} needs: ten restart-server`]),
+    ...(others.length === 0 ? [] : [`${others.join(", ")} needs: ten restart-server`]),
+    ...(server.includes(DATA_DIR) ? [`${DATA_DIR} needs: stop the server and start it`] : []),
   ];
 }
 

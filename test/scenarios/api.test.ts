@@ -43,6 +43,7 @@ const REQUESTS: readonly (readonly [request: string, body?: unknown])[] = [
   ["DELETE /api/tokens/2"],
   ["GET /api/audit?limit=100"],
   ["DELETE /api/instances/notes:alice?purge=true"],
+  ["POST /api/server/restart"],
 ];
 
 /** What goes wrong, as anybody may do it wrong. */
