@@ -7,7 +7,14 @@ import { messageOf, TenError } from "../core/errors.ts";
 import { type Limit, planLimits } from "../core/limits.ts";
 import { type SlotRef, slotName } from "../core/ref.ts";
 import type { Service } from "../core/service.ts";
-import { applyLimit, ControlGroup, makeGroup, read, write } from "./control-group.ts";
+import {
+  applyLimit,
+  ControlGroup,
+  makeGroup,
+  read,
+  removeDirectory,
+  write,
+} from "./control-group.ts";
 import { findHierarchies, type Hierarchies, type Hierarchy } from "./hierarchies.ts";
 import type { Placement } from "./level.ts";
 
@@ -70,8 +77,8 @@ export class ControlGroups {
   /** Removes what the server itself needed, if nothing is left in it. */
   close(): void {
     for (const hierarchy of this.#known.found) {
-      if (new ControlGroup([this.#base(hierarchy)]).remove())
-        new ControlGroup([topOf(hierarchy)]).remove();
+      removeDirectory(this.#base(hierarchy));
+      removeDirectory(topOf(hierarchy));
     }
   }
 

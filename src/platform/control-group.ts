@@ -1,6 +1,6 @@
 // The control groups of one launch, one in each hierarchy: joined by its launcher, asked who was killed for lack of memory,
 // emptied and removed when it is over.
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Limit } from "../core/limits.ts";
@@ -9,23 +9,23 @@ const RETRY_MIN_MS = 1;
 const RETRY_MAX_MS = 200;
 
 export class ControlGroup {
-  readonly #directories: readonly string[];
+  readonly #directories: readonly { readonly path: string; readonly inode: number }[];
 
   /** @param directories none where this host has no control groups */
   constructor(directories: readonly string[]) {
-    this.#directories = directories;
+    this.#directories = directories.map((path) => ({ path, inode: statSync(path).ino }));
   }
 
   /** Tells the launcher to join before anything else. */
   get launcherOptions(): readonly string[] {
-    return this.#directories.flatMap((directory) => ["--cgroup", directory]);
+    return this.#directories.flatMap(({ path }) => ["--cgroup", path]);
   }
 
   /** Null: nothing in it was killed for lack of memory. `limitBytes` is null where it was the host that had none left. */
   outOfMemory(): { readonly limitBytes: number | null } | null {
     const kills = (directory: string, file: string) =>
       Number(/^oom_kill (\d+)$/m.exec(read(join(directory, file)))?.[1] ?? 0);
-    const directory = this.#directories.find(
+    const directory = this.#present.find(
       (each) => kills(each, "memory.events") + kills(each, "memory.oom_control") > 0,
     );
     if (directory === undefined) return null;
@@ -38,7 +38,7 @@ export class ControlGroup {
 
   /** Kills all that is in it, whatever that has done to hide. */
   kill(): void {
-    for (const directory of this.#directories) {
+    for (const directory of this.#present) {
       if (existsSync(join(directory, "cgroup.kill"))) write(join(directory, "cgroup.kill"), "1");
       else for (const pid of membersOf(directory)) killProcess(pid);
     }
@@ -58,7 +58,14 @@ export class ControlGroup {
 
   /** False: something is still in it. */
   remove(): boolean {
-    return this.#directories.map(removeDirectory).every((isGone) => isGone);
+    return this.#present.map(removeDirectory).every((isGone) => isGone);
+  }
+
+  /** Of its directories those that it still has: a later launch may have made groups of the same names. */
+  get #present(): readonly string[] {
+    return this.#directories
+      .filter(({ path, inode }) => statSync(path, { throwIfNoEntry: false })?.ino === inode)
+      .map(({ path }) => path);
   }
 }
 
@@ -89,7 +96,8 @@ export function write(path: string, value: string): string | null {
   }
 }
 
-function removeDirectory(directory: string): boolean {
+/** True when it is gone; false while something is in it. */
+export function removeDirectory(directory: string): boolean {
   try {
     rmdirSync(directory);
     return true;

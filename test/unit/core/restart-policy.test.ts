@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { decideRetry } from "../../../src/core/restart-policy.ts";
+import { decideRetry, describeExit, restartsAfter } from "../../../src/core/restart-policy.ts";
 import { serviceWith } from "../../support/service.ts";
 
 const settings = { ...serviceWith().restart, max: 100 };
@@ -29,4 +29,14 @@ test("one more than the allowed restarts within the window gives up", () => {
     3,
     late,
   ]);
+});
+
+test("a kill for lack of memory is told with the limit, and is a failure", () => {
+  const exit = { kind: "outOfMemory", limitBytes: 256 * 1024 ** 2 } as const;
+  expect(describeExit(exit)).toBe("was killed: out of memory (limit 256 MB)");
+  expect(describeExit({ ...exit, limitBytes: null })).toBe(
+    "was killed: out of memory (the host had none left)",
+  );
+  expect(restartsAfter("on-failure", exit)).toBe(true);
+  expect(restartsAfter("never", exit)).toBe(false);
 });

@@ -5,6 +5,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
@@ -71,6 +72,18 @@ describe("the control group of a launch", () => {
     await found.dissolve();
     expect(existsSync(directory)).toBe(false);
     expect(groupsOf([]).find(placed()).launcherOptions).toEqual([]);
+  });
+
+  test("of an earlier launch leaves a later one's alone, though it has the same name", async () => {
+    const groups = groupsOf([]);
+    const earlier = groups.open(placed(), 1);
+    const [, directory = ""] = earlier.launcherOptions;
+    renameSync(directory, `${directory}.earlier`);
+    groups.open(placed(), 1);
+    writeFileSync(join(directory, "cgroup.kill"), "");
+    earlier.kill();
+    await earlier.dissolve();
+    expect(readFileSync(join(directory, "cgroup.kill"), "utf8")).toBe("");
   });
 
   test("goes when nobody goes on with it, and the server's own with the last", async () => {
