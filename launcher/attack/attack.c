@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/klog.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -64,8 +65,16 @@ const char *status_line(const char *name) {
   return value;
 }
 
+// gVisor's own kernel says so when it starts; the host's does not.
+static bool is_in_sandbox(void) {
+  static char log[1 << 16];
+  int length = klogctl(3 /* read all */, log, sizeof log - 1);
+  return length > 0 && strstr(log, "gVisor") != NULL;
+}
+
 // On the day that a wall falls the attack must not hit the machine that it runs on.
 static bool is_inside(void) {
+  if (find_fact("sandbox") != NULL && !is_in_sandbox()) return false;
   const char *const kinds[] = {"pid", "mnt"};
   for (int i = 0; i < 2; i++) {
     char path[64], outside[64], name[64] = "";
@@ -76,7 +85,16 @@ static bool is_inside(void) {
   return getuid() != 0 && geteuid() != 0;
 }
 
+// What would only end the tenant itself, before it has told of the other attempts.
+static bool is_skipped(const char *name) {
+  char wrapped[128];
+  snprintf(wrapped, sizeof wrapped, " %s ", name);
+  const char *skipped = find_fact("skip");
+  return skipped != NULL && strstr(skipped, wrapped) != NULL;
+}
+
 static void report(const struct check *check) {
+  if (is_skipped(check->name)) return;
   const char *argument = check->argument;
   if (argument != NULL && argument[0] == '@') argument = fact(argument + 1);
   const char *through = check->attempt(argument);

@@ -47,7 +47,7 @@ export const service = z.strictObject(
     isolation: choice(ISOLATION_LEVELS)
       .optional()
       .describe(
-        "How high the walls between tenants are: `process`, none but the process group; `namespace`, on Linux, files, processes and users of their own; `qemu` and `firecracker`, on Linux, a virtual machine with a kernel of its own. The other is refused by this version. Not set: `namespace` on Linux, `process` elsewhere.",
+        "How high the walls between tenants are: `process`, none but the process group; `namespace`, on Linux, files, processes and users of their own; `sandbox`, on Linux with gVisor, a kernel in user space; `qemu` and `firecracker`, on Linux, a virtual machine with a kernel of its own. Not set: `namespace` on Linux, `process` elsewhere.",
       ),
     idle_timeout: seconds({ min: 0 })
       .default(300)

@@ -58,7 +58,7 @@ export function findWallGaps(service: Service, { landlock, firewall }: WallHost)
 
 /** Where every walled process has files of its own instead of the host's. */
 export const PRIVATE_TMP = ["/tmp", "/var/tmp"] as const;
-const HIDDEN = ["/root", "/home", "/run", "/var/run", ...PRIVATE_TMP] as const;
+export const HIDDEN = ["/root", "/home", "/run", "/var/run", ...PRIVATE_TMP] as const;
 
 /** The arguments of the launcher that make it start `argv` behind the walls. */
 export function renderWalls(walls: Walls, argv: readonly string[]): readonly string[] {
@@ -122,7 +122,7 @@ function isHome(path: string): boolean {
 }
 
 /** True for the directory itself, too. */
-function isUnder(path: string, directory: string): boolean {
+export function isUnder(path: string, directory: string): boolean {
   return directory === "/" || path === directory || path.startsWith(`${directory}/`);
 }
 

@@ -9,6 +9,7 @@ import { examineLimits } from "./limits.ts";
 import { examineMachines } from "./machines.ts";
 import { examinePortRange } from "./port-range.ts";
 import { examineResources } from "./resources.ts";
+import { examineSandbox } from "./sandbox.ts";
 import { examineUser } from "./user.ts";
 import { examineVolumes } from "./volumes.ts";
 import { examineWalls } from "./walls.ts";
@@ -21,6 +22,7 @@ const EXAMINATIONS: readonly Examination[] = [
   (host) => examineUser(host),
   (host) => examineClock(host),
   (host) => examineWalls(host),
+  (host) => examineSandbox(host),
   (host) => examineMachines(host),
   (host) => examineLimits(host),
   (host) => examineDataDirectory(host),

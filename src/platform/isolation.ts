@@ -1,6 +1,5 @@
 // The levels of isolation: what a host can provide, and how an instance is enclosed.
 import { unreachable } from "../core/assert.ts";
-import { TenError } from "../core/errors.ts";
 import { type InstanceRef, type SlotRef, SLOTS } from "../core/ref.ts";
 import type { Service } from "../core/service.ts";
 import { ControlGroups } from "./cgroup.ts";
@@ -12,6 +11,7 @@ import type { Level } from "./level.ts";
 import { NamespaceLevel } from "./namespace.ts";
 import { ProcessLevel } from "./process-level.ts";
 import { QemuLevel } from "./qemu.ts";
+import { SandboxLevel } from "./sandbox.ts";
 
 export interface IsolationParts {
   readonly dataDir: string;
@@ -28,6 +28,7 @@ export class Isolation implements Disposable {
   readonly #process: Level;
   readonly #qemu: Level;
   readonly #firecracker: Level;
+  readonly #sandbox: Level;
 
   constructor(parts: IsolationParts) {
     this.#groups = new ControlGroups(parts);
@@ -40,32 +41,22 @@ export class Isolation implements Disposable {
     const machine = { dataDir, walls, host: openHost({ dataDir }), readAgent: readGuestAgent };
     this.#qemu = new QemuLevel(machine);
     this.#firecracker = new FirecrackerLevel(machine);
+    this.#sandbox = new SandboxLevel(walls);
   }
 
-  /** Throws LEVEL_MISSING for a level that this version lacks: nothing falls back to a weaker one. */
-  choose(service: Service): Level {
-    const level = this.level(service);
-    if (level !== null) return level;
-    throw new TenError(
-      "LEVEL_MISSING",
-      `Cannot isolate "${service.name}": this version does not provide the level "${service.isolation}"`,
-      { hint: 'Set isolation = "namespace" or "process"' },
-    );
-  }
-
-  /** The level of a service, whatever this host has; null: this version lacks it. */
-  level({ isolation }: Service): Level | null {
+  /** The level of a service, whatever this host can provide of it: nothing falls back to a weaker one. */
+  level({ isolation }: Service): Level {
     switch (isolation) {
       case "process":
         return this.#process;
       case "namespace":
         return this.#namespace;
+      case "sandbox":
+        return this.#sandbox;
       case "qemu":
         return this.#qemu;
       case "firecracker":
         return this.#firecracker;
-      case "sandbox":
-        return null;
       default:
         return unreachable(isolation);
     }

@@ -85,5 +85,12 @@ export class LaunchDirectories {
 
 /** Deletes in the background; what a failure leaves is tried again by the next server. */
 function discard(path: string): void {
+  if (hasMounts(path)) return;
   void rm(path, { recursive: true, force: true }).catch(() => undefined);
+}
+
+/** Mounts of a launch are in a namespace that ends with it. Should one ever be found here, its files are the host's own. */
+function hasMounts(path: string): boolean {
+  if (process.platform !== "linux") return false;
+  return readFileSync("/proc/self/mounts", "utf8").includes(` ${path}/`);
 }

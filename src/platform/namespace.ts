@@ -14,7 +14,14 @@ import type { ChildRef } from "../core/instance.ts";
 import { type LaunchPlan, socketPathOf } from "../core/launch-plan.ts";
 import type { InstanceRef } from "../core/ref.ts";
 import { isMachine, type Network, type Service } from "../core/service.ts";
-import { isHidden, PRIVATE_TMP, readablePaths, renderWalls, type Walls } from "../core/walls.ts";
+import {
+  isHidden,
+  isUnder,
+  PRIVATE_TMP,
+  readablePaths,
+  renderWalls,
+  type Walls,
+} from "../core/walls.ts";
 import type { ControlGroups } from "./cgroup.ts";
 import type { ControlGroup } from "./control-group.ts";
 import type { LaunchDirectories, LaunchPaths } from "./launch-directory.ts";
@@ -56,7 +63,7 @@ export interface Openings {
   readonly options: readonly string[];
 }
 
-const NOTHING_MORE: Openings = { read: [], write: [], options: [] };
+export const NOTHING_MORE: Openings = { read: [], write: [], options: [] };
 
 export class NamespaceLevel implements Level {
   readonly #parts: NamespaceParts;
@@ -99,17 +106,15 @@ export class NamespaceLevel implements Level {
     return { group, launcher, owner, paths, placement, plan };
   }
 
-  /** Walls around what was prepared, with the openings that a level needs which is built on this one. */
-  surround(site: Site, more: Openings): Enclosure {
-    const { group, launcher, owner, paths, placement, plan } = site;
+  /** The walls around what was prepared. */
+  describe({ owner, paths, placement, plan }: Site): Walls {
     const { entry, statusFile, socketsDir, tmpDir } = this.#parts.launches.paths(placement);
     const isMounted = this.#socketDir(placement) === socketsDir;
     const inside = dirname(plan.socketPath);
-    if (isMounted) makeMountPoint(inside);
-    const walls: Walls = {
-      dataDir: paths.dataDir,
-      read: [...paths.read, ...more.read],
-      write: [...paths.write, ...more.write],
+    // Not where the tenant could lead it elsewhere.
+    if (isMounted && !paths.write.some((path) => isUnder(inside, path))) makeMountPoint(inside);
+    return {
+      ...paths,
       statusFile,
       tmpDir,
       port: placement.port,
@@ -119,11 +124,22 @@ export class NamespaceLevel implements Level {
       hostname: placement.ref.id,
       cwd: realpathSync(plan.cwd),
     };
+  }
+
+  /** Those walls, with the openings that a level needs which is built on this one. */
+  surround(site: Site, more: Openings): Enclosure {
+    const { group, launcher, owner, placement } = site;
+    const walls = this.describe(site);
+    const opened = {
+      ...walls,
+      read: [...walls.read, ...more.read],
+      write: [...walls.write, ...more.write],
+    };
     const options = [...group.launcherOptions, ...more.options];
     return {
       ...this.#enclosure(placement, group),
       owner,
-      wrap: (argv) => [launcher, ...options, ...renderWalls(walls, argv)],
+      wrap: (argv) => [launcher, ...options, ...renderWalls(opened, argv)],
     };
   }
 
@@ -226,8 +242,10 @@ export function linkSocket(source: string, target: string): void {
   else rmSync(made);
 }
 
-function networkOf({ isolation, network }: Service): Network {
-  return isMachine(isolation) ? "private" : (network ?? "host");
+/** A machine has a network of its own always, a sandbox unless it is to have the host's. */
+export function networkOf({ isolation, network }: Service): Network {
+  if (isMachine(isolation)) return "private";
+  return network ?? (isolation === "sandbox" ? "private" : "host");
 }
 
 function unixAt(path: string): Endpoint {

@@ -84,7 +84,7 @@ export class Launcher {
    */
   launch({ ref, service, slot, storedEnv }: LaunchOrder): Launched {
     const { dataDir, firewall, isolation, ports, serverEnv } = this.#parts;
-    const level = isolation.choose(service);
+    const level = isolation.level(service);
     const fileEnv = readEnvFile(ref, service);
     const port = ports.take();
     try {
@@ -111,7 +111,7 @@ export class Launcher {
     const { dataDir, firewall, isolation, spawner, ports, logs } = this.#parts;
     const { port, slot, socketPath, startedAt } = record;
     const placement = { ref, service, slot, port };
-    const enclosure = isolation.level(service)?.recover(placement, record.child) ?? null;
+    const enclosure = isolation.level(service).recover(placement, record.child);
     if (enclosure === null) return null;
     const child = spawner.adopt(record.child, markOf({ ...placement, dataDir }));
     if (child === null) return null;

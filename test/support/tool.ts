@@ -3,17 +3,20 @@
 export interface Tool {
   /** Looked for in PATH. */
   readonly program: string;
-  /** The Debian package that brings it. */
-  readonly debianPackage: string;
+  /** The Debian package that brings it; null: none does, or none that will do. */
+  readonly debianPackage: string | null;
+  /** The command that installs it where no package does. */
+  readonly command?: string;
 }
 
 /**
  * For `test.skipIf`: true when the program is not installed, which is also printed.
  * With TEN_TEST_REQUIRE_ALL=1 a missing program is an error, so that a gate can't pass by skipping.
  */
-export function isMissing({ program, debianPackage }: Tool): boolean {
+export function isMissing({ program, debianPackage, command }: Tool): boolean {
   if (Bun.which(program) !== null) return false;
-  const message = `"${program}" is not installed: apt-get install ${debianPackage}`;
+  const remedy = command ?? `apt-get install ${debianPackage}`;
+  const message = `"${program}" is not installed: ${remedy}`;
   if (process.env["TEN_TEST_REQUIRE_ALL"] === "1") throw new Error(message);
   console.warn(`skipped tests: ${message}`);
   return true;
@@ -31,4 +34,9 @@ export const UV: Tool = { program: "uv", debianPackage: "python3-pip && pip inst
 export const SYSTEMD: Tool = {
   program: "systemd-socket-activate",
   debianPackage: "systemd",
+};
+export const RUNSC: Tool = {
+  program: "runsc",
+  debianPackage: null,
+  command: 'scripts/build-runsc.sh /usr/local/bin (with Go), or see "sandbox" in docs/isolation.md',
 };

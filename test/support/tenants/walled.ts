@@ -70,12 +70,20 @@ async function answer(request: Request): Promise<Response> {
       unlinkSync(SOCKET_PATH);
       symlinkSync(parameter("to"), SOCKET_PATH);
       return new Response("redirected");
+    case "/stay":
+      process.removeAllListeners("SIGTERM").on("SIGTERM", () => undefined);
+      return new Response("here to stay");
     case "/exit":
       return process.exit(Number(parameter("code")));
     default:
       return new Response(`hello from ${process.env["TENEMENT_INSTANCE"]}`);
   }
 }
+
+process.on("SIGTERM", () => {
+  console.log("asked to end");
+  process.exit(3);
+});
 
 if (SOCKET === "1") Bun.serve({ unix: SOCKET_PATH, fetch: answer });
 else Bun.serve({ hostname: "127.0.0.1", port: Number(PORT), fetch: answer });

@@ -12,14 +12,6 @@ const isolation = new Isolation({
   installLauncher: () => null,
 });
 
-for (const level of ["sandbox"] as const) {
-  test(`the level ${level} is refused`, () => {
-    expect(() => isolation.choose(serviceWith({ isolation: level }))).toThrow(
-      `Cannot isolate "notes": this version does not provide the level "${level}"`,
-    );
-  });
-}
-
 test("without a launcher a configured limit is refused, and the default one is not", () => {
   const directory = mkdtempSync(join(tmpdir(), "ten-isolation-"));
   try {
@@ -28,7 +20,7 @@ test("without a launcher a configured limit is refused, and the default one is n
       const placement = { service, ref: { service: "notes", id: "a" }, slot: 0, port: 1 } as const;
       const socketPath = join(directory, "socket");
       const paths = { cwd: "/", instanceDir: directory, socketPath, mark: "" };
-      return isolation.choose(service).enclose(placement, { argv: [], env: {}, ...paths });
+      return isolation.level(service).enclose(placement, { argv: [], env: {}, ...paths });
     };
     expect(() => start({ memoryLimitBytes: 1, ioWeight: 10 })).toThrow(
       'Cannot apply memory_limit_mb, io_weight to "notes": ',
@@ -53,7 +45,7 @@ test.skipIf(process.platform !== "linux")(
       instanceDir: "/i",
       mark: "/i#0",
     };
-    expect(() => isolation.choose(service).enclose(placement, plan)).toThrow(
+    expect(() => isolation.level(service).enclose(placement, plan)).toThrow(
       'Cannot isolate "notes" at level "namespace": ten was built without a C compiler',
     );
   },

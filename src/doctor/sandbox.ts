@@ -1,0 +1,21 @@
+// gVisor, which the level "sandbox" runs applications on.
+import { type Finding, fine } from "../core/finding.ts";
+import type { Host } from "../platform/host.ts";
+import { describeLack, findRunsc, RUNSC_REMEDY } from "../platform/runsc.ts";
+
+export function examineSandbox({ platform }: Host, find = findRunsc): readonly Finding[] {
+  if (platform !== "linux") return [];
+  const finding = { id: "sandbox.runsc", group: "sandbox", title: "gVisor" } as const;
+  const found = find();
+  if (found.kind === "ready") return [fine({ ...finding, found: `runsc ${found.version}` })];
+  return [
+    {
+      ...finding,
+      state: "missing",
+      found: describeLack(found),
+      meaning: "Tenants can't be given a kernel of their own in user space",
+      remedy: RUNSC_REMEDY,
+      blocks: ["isolation=sandbox"],
+    },
+  ];
+}

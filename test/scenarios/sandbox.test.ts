@@ -1,0 +1,193 @@
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { USER_ID_MIN } from "../../src/core/walls.ts";
+import { findHierarchies } from "../../src/platform/hierarchies.ts";
+import { ROOT } from "../support/executable.ts";
+import { HUNGRY_COMMAND, WALLED_COMMAND } from "../support/tenants/command.ts";
+import { type Ten, withTen } from "../support/ten.ts";
+import { GCC, isMissing, RUNSC } from "../support/tool.ts";
+import { until } from "../support/until.ts";
+
+setDefaultTimeout(60_000);
+
+const isRoot = process.platform === "linux" && process.getuid?.() === 0;
+const isUnable = !isRoot || isMissing(GCC) || isMissing(RUNSC);
+
+const SANDBOX = `isolation = "sandbox"\nread_paths = ["${ROOT}"]\nstop_timeout = 5\n`;
+const configText = `
+[service.port]
+command = "${WALLED_COMMAND}"
+${SANDBOX}
+[service.socket]
+command = "${WALLED_COMMAND}"
+${SANDBOX}
+env = { SOCKET = "1" }
+[service.host]
+command = "${WALLED_COMMAND}"
+network = "host"
+${SANDBOX}
+`;
+
+const ALICE = "alice.port.localhost";
+const BOB = "bob.socket.localhost";
+
+async function look(ten: Ten, host: string, path: string): Promise<string> {
+  return (await ten.get(host, `/look?path=${encodeURIComponent(path)}`)).text;
+}
+
+async function reach(ten: Ten, host: string, port: number | null | undefined): Promise<string> {
+  return (await ten.get(host, `/reach?port=${port}`)).text;
+}
+
+/** Command lines of gVisor's processes for a server. */
+function sandboxesOf(ten: Ten): string[] {
+  return readdirSync("/proc").flatMap((pid) => {
+    try {
+      const command = readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
+      return /runsc/.test(command) && command.includes(ten.dataDir) ? [command] : [];
+    } catch {
+      return [];
+    }
+  });
+}
+
+function expectNothingLeft(ten: Ten): void {
+  expect(sandboxesOf(ten)).toEqual([]);
+  expect(readFileSync("/proc/self/mounts", "utf8")).not.toContain(ten.dataDir);
+}
+
+describe.skipIf(isUnable)("tenants in sandboxes", () => {
+  test("serve over a port and over a socket, on a kernel and in a network of their own", () =>
+    withTen({ configText }, async (ten) => {
+      await using host = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response() });
+      await ten.must("spawn", "port:alice", "socket:bob");
+      expect((await ten.get(ALICE, "/")).text).toBe("hello from alice");
+      expect((await ten.get(BOB, "/")).text).toBe("hello from bob");
+      const release = "/proc/sys/kernel/osrelease";
+      expect(await look(ten, ALICE, release)).not.toBe(readFileSync(release, "utf8"));
+      const facts = JSON.parse((await ten.get(ALICE, "/facts")).text);
+      expect(facts).toMatchObject({ uid: USER_ID_MIN, hostname: "alice" });
+      expect(facts.processes).toBeLessThan(10);
+      expect(await reach(ten, ALICE, (await ten.instance("port:alice"))?.port)).toBe("connected");
+      expect(await reach(ten, ALICE, host.port)).toBe("refused");
+      expect(await reach(ten, BOB, host.port)).toBe("refused");
+    }));
+
+  test("have the host's network on request", () =>
+    withTen({ configText }, async (ten) => {
+      await using host = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response() });
+      await ten.must("spawn", "host:carol");
+      expect((await ten.get("carol.host.localhost", "/")).text).toBe("hello from carol");
+      expect(await reach(ten, "carol.host.localhost", host.port)).toBe("connected");
+      const carol = await ten.instance("host:carol");
+      expect(carol?.socket).toBe(`127.0.0.1:${carol?.port}`);
+    }));
+
+  test("see neither each other's files nor the server's, and keep their own through sleep", () =>
+    withTen({ configText }, async (ten) => {
+      await ten.must("spawn", "port:alice", "socket:bob");
+      await ten.get(ALICE, "/write?text=alices");
+      await ten.get(BOB, "/write?text=bobs");
+      const { dataDir } = ten;
+      expect(await look(ten, ALICE, `${dataDir}/port/alice/journal`)).toBe("alices");
+      expect(await look(ten, ALICE, `${dataDir}/socket/bob/journal`)).toBe("ENOENT");
+      expect(await look(ten, ALICE, `${dataDir}/tenement.db`)).toBe("ENOENT");
+      expect(await look(ten, ALICE, dataDir)).toBe("port");
+      expect(await look(ten, ALICE, "/root")).toBe("");
+      expect(statSync(`${dataDir}/port/alice/journal`).uid).toBe(USER_ID_MIN);
+      await ten.must("sleep", "port:alice");
+      expect(await look(ten, ALICE, `${dataDir}/port/alice/journal`)).toBe("alices");
+    }));
+
+  test("find their socket wherever it is configured, also when they left one there", () =>
+    withTen({ configText }, async (ten) => {
+      for (const socket of ["/tmp/{id}.sock", "{data_dir}/{name}/{id}/own.sock"]) {
+        await ten.stop();
+        ten.reconfigure((text) => text.replaceAll(/^socket = .*$/gm, `socket = "${socket}"`));
+        await ten.start();
+        for (let round = 0; round < 2; round++) {
+          await ten.must("spawn", "socket:bob");
+          expect((await ten.get(BOB, "/")).text).toBe("hello from bob");
+          await ten.must("stop", "socket:bob");
+        }
+      }
+    }));
+
+  test("are asked to end, and leave nothing behind", () =>
+    withTen({ configText }, async (ten) => {
+      await ten.must("spawn", "port:alice");
+      expect(sandboxesOf(ten)).not.toEqual([]);
+      await ten.must("stop", "port:alice");
+      expect(await ten.must("why", "port:alice")).toContain("exited with code 3");
+      await until("its last words", async () =>
+        (await ten.must("logs", "port:alice")).includes("asked to end"),
+      );
+      expectNothingLeft(ten);
+      expect(readdirSync(`${ten.dataDir}/.walls/port`)).toEqual([]);
+    }));
+
+  test("that will not end are killed with all that they started", () =>
+    withTen({ configText, service: { stop_timeout: 1 } }, async (ten) => {
+      await ten.must("spawn", "port:alice");
+      await ten.get(ALICE, "/daemon");
+      await ten.get(ALICE, "/stay");
+      await ten.must("stop", "port:alice");
+      expect(await ten.must("why", "port:alice")).toContain("was ended by SIGKILL");
+      expectNothingLeft(ten);
+    }));
+
+  test("tell how they end", () =>
+    withTen({ configText, service: { restart: "never" } }, async (ten) => {
+      await ten.must("spawn", "port:alice");
+      await ten.get(ALICE, "/exit?code=7").catch(() => null);
+      await ten.untilState("port:alice", "asleep");
+      expect(await ten.must("why", "port:alice")).toContain("exited with code 7");
+    }));
+
+  test("outlive a server that is killed, and are asked to end by the next one", () =>
+    withTen({ configText }, async (ten) => {
+      await ten.must("spawn", "port:alice", "socket:bob");
+      const before = [await ten.instance("port:alice"), await ten.instance("socket:bob")];
+      await ten.kill9();
+      await ten.start();
+      const after = [await ten.instance("port:alice"), await ten.instance("socket:bob")];
+      expect(after.map((each) => each?.pid)).toEqual(before.map((each) => each?.pid));
+      expect((await ten.get(BOB, "/")).text).toBe("hello from bob");
+      expect((await ten.get(ALICE, "/")).text).toBe("hello from alice");
+      await ten.must("stop", "port:alice");
+      expect(await ten.must("why", "port:alice")).toContain("exited with code 3");
+    }));
+
+  test("are gone when their sandbox is killed from outside", () =>
+    withTen({ configText, service: { restart: "never" } }, async (ten) => {
+      await ten.must("spawn", "port:alice");
+      const alice = await ten.instance("port:alice");
+      process.kill(alice?.pid ?? 0, "SIGKILL");
+      await ten.untilState("port:alice", "asleep");
+      expectNothingLeft(ten);
+    }));
+
+  test("whose socket would lie where they could lead it elsewhere are refused", () => {
+    const socket = "{data_dir}/{name}/{id}/deep/s";
+    return withTen({ configText, service: { socket } }, async (ten) => {
+      const { exitCode, stderr } = await ten.ten("spawn", "port:alice");
+      expect(exitCode).toBe(1);
+      expect(stderr).toContain("deep in a directory that it may write");
+    });
+  });
+
+  const hierarchies = isRoot ? findHierarchies().found : [];
+  test.skipIf(!hierarchies.some(({ controllers }) => controllers.includes("memory")))(
+    "that take more memory than they may are killed, and that is told",
+    () => {
+      const service = `[service.app]\ncommand = "${HUNGRY_COMMAND}"\nmemory_limit_mb = 300\n${SANDBOX}`;
+      return withTen({ configText: service, settings: { max_restarts: 0 } }, async (ten) => {
+        await ten.must("spawn", "app:a");
+        await ten.get("a.app.localhost", "/eat?amount=1000").catch(() => null);
+        const { reason } = await ten.untilState("app:a", "failed");
+        expect(reason).toStartWith("was killed: out of memory (limit 300 MB)");
+        expectNothingLeft(ten);
+      });
+    },
+  );
+});
