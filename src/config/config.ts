@@ -156,7 +156,7 @@ function toService(table: ServiceTable, { name, dir, settings }: ServiceContext)
     health: table.health ?? null,
     isolation: table.isolation ?? defaultIsolation(process.platform),
     idleTimeoutMs: toMs(table.idle_timeout),
-    startupTimeoutMs: toMs(table.startup_timeout),
+    startupTimeoutMs: toMs(table.startup_timeout ?? defaultStartupTimeout(table)),
     requestTimeoutMs: toMs(table.request_timeout),
     stopSignal: table.stop_signal,
     stopTimeoutMs: toMs(table.stop_timeout),
@@ -189,6 +189,11 @@ function toService(table: ServiceTable, { name, dir, settings }: ServiceContext)
     rollout: table.rollout,
     guest: toGuest(table, dir),
   };
+}
+
+/** Seconds. An emulated machine takes several to start, and all others are emulated beside it. */
+function defaultStartupTimeout({ isolation, qemu_accel }: ServiceTable): number {
+  return isolation === "qemu" && qemu_accel === "tcg" ? 60 : 10;
 }
 
 function toGuest(table: ServiceTable, dir: string): GuestSettings {

@@ -55,8 +55,10 @@ export const service = z.strictObject(
         "Seconds without an open request after which the instance sleeps. 0: it never sleeps.",
       ),
     startup_timeout: seconds({ min: 0.1 })
-      .default(10)
-      .describe("Seconds from the start of the process to its first good health check."),
+      .optional()
+      .describe(
+        "Seconds from the start of the process to its first good health check. Not set: 10; 60 where `qemu_accel` is `tcg`.",
+      ),
     request_timeout: seconds({ min: 0 })
       .default(30)
       .describe(

@@ -99,6 +99,12 @@ describe.skipIf(!isRoot || isMissing(GCC))("tenants behind walls", () => {
       expect((await factsOf(ten, ALICE)).uid).toBe(uid);
     }));
 
+  test("may start in their own directory, which is theirs by then", () =>
+    withTen({ configText, service: { workdir: "{data_dir}/{name}/{id}" } }, async (ten) => {
+      await ten.must("spawn", "port:alice");
+      expect((await factsOf(ten, ALICE)).hostname).toBe("alice");
+    }));
+
   test("leave nothing behind when they stop, be it in a session of its own", () =>
     withTen({ configText }, async (ten) => {
       await ten.must("spawn", "port:alice");

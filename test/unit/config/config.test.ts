@@ -249,6 +249,13 @@ test("every key arrives, in milliseconds, bytes and absolute paths", () => {
   });
 });
 
+test("an emulated machine gets more time to start, unless it is said how much", () => {
+  const emulated = 'command = "app"\nisolation = "qemu"\nqemu_accel = "tcg"';
+  expect(service(emulated).startupTimeoutMs).toBe(60_000);
+  expect(service(`${emulated}\nstartup_timeout = 5`).startupTimeoutMs).toBe(5000);
+  expect(service('command = "app"\nisolation = "qemu"').startupTimeoutMs).toBe(10_000);
+});
+
 test("a flag or the environment moves the data directory, and what is kept in it", () => {
   const { settings } = parseConfig('[settings]\ndata_dir = "/from/file"', {
     file: FILE,
