@@ -14,6 +14,11 @@ export interface Firewall {
   readonly gap: FirewallGap | null;
 }
 
+const NO_NETLINK: FirewallGap = {
+  reason: "the kernel's netfilter can't be reached",
+  remedy: "Run ten on a kernel with nf_tables",
+};
+
 export interface FirewallGap {
   readonly reason: string;
   readonly remedy: string;
@@ -79,7 +84,8 @@ export class NftFirewall implements Firewall, Disposable {
     for (const claim of parts.inherited) this.#claims.set(claim.port, claim);
     this.#inherited = new Set(this.#claims.keys());
     this.#socket = NetfilterSocket.open();
-    this.#build();
+    if (this.#socket === null) this.#gap = NO_NETLINK;
+    else this.#build();
     this.#scheduleCheck();
   }
 
@@ -118,7 +124,7 @@ export class NftFirewall implements Firewall, Disposable {
     for (const port of this.#inherited) this.release(port);
   }
 
-  /** Leaves the table to the server that follows. */
+  /** Leaves the table to the server that follows; what is claimed or released from now on is that one's. */
   abandon(): void {
     this.#cancelCheck();
     this.#socket?.close();
@@ -132,10 +138,9 @@ export class NftFirewall implements Firewall, Disposable {
   }
 
   #commit(verb: SetChange["verb"], elements: readonly Element[]): void {
-    if (this.#gap !== null) return;
+    if (this.#gap !== null || this.#socket === null) return;
     const changes = elements.map((element) => ({ verb, set: element.set, key: encode(element) }));
-    const error = this.#socket?.commit(this.#table, changes) ?? 1;
-    if (error !== 0) this.#build();
+    if (this.#socket.commit(this.#table, changes) !== 0) this.#build();
   }
 
   /** All of it anew, from what is claimed. */
@@ -149,7 +154,7 @@ export class NftFirewall implements Firewall, Disposable {
   #scheduleCheck(): void {
     const delayMs = this.#gap === null ? CHECK_INTERVAL_MS : RETRY_INTERVAL_MS;
     this.#cancelCheck = this.#parts.clock.after(delayMs, () => {
-      if (this.#gap !== null) this.#build();
+      if (this.#gap !== null && this.#socket !== null) this.#build();
       else this.#commit("add", [...this.#claims.values()].flatMap(elementsOf));
       this.#scheduleCheck();
     });

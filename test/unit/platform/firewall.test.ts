@@ -128,6 +128,21 @@ describe.skipIf(!isRoot || isMissing(NFTABLES) || isMissing(IPROUTE))("the firew
     expect(await reaches(BOB, "127.0.0.1", lost.port)).toBe(true);
   });
 
+  test("is the next server's once it was left to it", async () => {
+    using place = openPlace();
+    await using old = openService();
+    await using young = openService();
+    const former = place.open();
+    former.claim(claim(old, ALICE));
+    const next = place.open([claim(old, ALICE)]);
+    former.abandon();
+    next.claim(claim(old, ALICE));
+    next.claim(claim(young, ALICE));
+    former.release(old.port);
+    expect(await reaches(BOB, "127.0.0.1", old.port)).toBe(false);
+    expect(await reaches(BOB, "127.0.0.1", young.port)).toBe(false);
+  });
+
   test("stands again after another program has flushed all rules", async () => {
     using place = openPlace();
     await using server = openService();
