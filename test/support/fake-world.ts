@@ -177,7 +177,7 @@ export function openFakeWorld({
       installLauncher: () => null,
     }),
     releaseUserId: (ref) => store.userIds.release(ref),
-    ports: new Ports(PORT_FIRST, () => true),
+    ports: new Ports(PORT_FIRST, { isFree: () => true }),
     firewall: NO_FIREWALL,
     volumes: new Volumes(directory),
     logs,

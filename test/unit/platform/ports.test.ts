@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { PORT_FIRST, PORT_LAST, Ports } from "../../../src/platform/ports.ts";
 
 test("hands out each port once until it is given back", () => {
-  const ports = new Ports(PORT_FIRST, () => true);
+  const ports = new Ports(PORT_FIRST, { isFree: () => true });
   const taken = Array.from({ length: PORT_LAST - PORT_FIRST + 1 }, () => ports.take());
   expect(new Set(taken).size).toBe(taken.length);
   expect(() => ports.take()).toThrow(expect.objectContaining({ code: "PORTS_EXHAUSTED" }));
@@ -11,7 +11,7 @@ test("hands out each port once until it is given back", () => {
 });
 
 test("a port just given back rests while others are free", () => {
-  const ports = new Ports(PORT_FIRST, () => true);
+  const ports = new Ports(PORT_FIRST, { isFree: () => true });
   const first = ports.take();
   ports.give(first);
   expect(ports.take()).not.toBe(first);
@@ -31,7 +31,17 @@ for (const hostname of ["127.0.0.1", "0.0.0.0", "::1", "::"]) {
 }
 
 test("keeps clear of the port of a process that was taken over", () => {
-  const ports = new Ports(PORT_FIRST, () => true);
+  const ports = new Ports(PORT_FIRST, { isFree: () => true });
   ports.reserve(PORT_FIRST);
   expect(ports.take()).toBe(PORT_FIRST + 1);
+});
+
+test("hands out those last that an outgoing connection may have taken by the time they are listened on", () => {
+  const outgoing = { first: PORT_FIRST + 2, last: PORT_LAST };
+  for (const start of [PORT_FIRST, PORT_FIRST + 5000]) {
+    const ports = new Ports(start, { isFree: () => true, outgoing });
+    const [first, second, third] = [ports.take(), ports.take(), ports.take()];
+    expect([first, second].sort()).toEqual([PORT_FIRST, PORT_FIRST + 1]);
+    expect(third).toBeGreaterThanOrEqual(outgoing.first);
+  }
 });
