@@ -155,7 +155,7 @@ describe.skipIf(!isRoot || isMissing(E2FSPROGS))("a volume", () => {
       await mountImage(path("draft"), path("draft.d"));
       writeFileSync(join(path("draft.d"), "kept"), "half");
       expect(await opened()).toEqual(whole);
-      expect(listMounts().filter((mount) => mount.path.endsWith("draft.d"))).toEqual([]);
+      expect(listMounts().filter((mount) => mount.path === path("draft.d"))).toEqual([]);
     });
 
     test("when the files had another name already gets them back", async () => {
