@@ -144,11 +144,8 @@ export class Supervisor implements Gateway {
       this.domains.forget(actor.ref);
       this.world.table.delete(actor.ref);
     });
-    this.#actors.delete(formatRef(actor.ref));
-    this.#byService.get(actor.ref.service)?.delete(actor);
-    this.world.launcher.forget(actor.ref);
-    this.world.statistics.forget(actor.ref);
-    this.world.storage.forget(actor.ref);
+    this.#unlist(actor);
+    this.#forget(actor.ref);
   }
 
   /**
@@ -166,22 +163,28 @@ export class Supervisor implements Gateway {
 
   /** Stops an instance whose service is gone. It is registered no more, but its row and its data stay for another day. */
   async release(actor: InstanceActor): Promise<void> {
-    this.#actors.delete(formatRef(actor.ref));
-    this.#byService.get(actor.ref.service)?.delete(actor);
+    this.#unlist(actor);
     this.#leaving.add(actor);
-    await actor.retire();
+    await retireAll(() => [actor]);
     this.#leaving.delete(actor);
-    this.world.launcher.forget(actor.ref);
-    this.world.statistics.forget(actor.ref);
+    this.#forget(actor.ref);
   }
 
   /** Stops every instance; resolves when nothing of them is left. */
   async close(): Promise<void> {
-    const all = () => [...this.#actors.values(), ...this.#leaving];
-    do {
-      await Promise.all(all().map((actor) => actor.retire()));
-      // What an order that was under way has started meanwhile ends as well.
-    } while (all().some(({ instance }) => !isAtRest(instance.state)));
+    await retireAll(() => [...this.#actors.values(), ...this.#leaving]);
+  }
+
+  #unlist(actor: InstanceActor): void {
+    this.#actors.delete(formatRef(actor.ref));
+    this.#byService.get(actor.ref.service)?.delete(actor);
+  }
+
+  /** Lets go of what the server itself has of an instance that is no longer registered. */
+  #forget(ref: InstanceRef): void {
+    this.world.launcher.forget(ref);
+    this.world.statistics.forget(ref);
+    this.world.storage.forget(ref);
   }
 
   #checkTarget({ service, id }: NamedTarget): void {
@@ -205,6 +208,13 @@ export class Supervisor implements Gateway {
     }
     return this.create(ref, {});
   }
+}
+
+async function retireAll(actors: () => readonly InstanceActor[]): Promise<void> {
+  do {
+    await Promise.all(actors().map((actor) => actor.retire()));
+    // What an order that was under way has started meanwhile ends as well.
+  } while (actors().some(({ instance }) => !isAtRest(instance.state)));
 }
 
 /** A failed or stopped instance is passed over, whoever stopped it; a sleeping one keeps its share and is woken by being picked. */

@@ -84,6 +84,22 @@ describe("ten reload", () => {
       expect((await ten.ten("reload", "--dry-run")).exitCode).toBe(2);
     }));
 
+  test("leaves the old process serving where the new one does not come up, and says so", () =>
+    withTen({ configText: service("notes") }, async (ten) => {
+      await ten.must("spawn", "notes:alice");
+      const pid = await pidOf(ten, "notes");
+      ten.reconfigure((text) => text.replace(/command = .*/, 'command = "false"'));
+      const { exitCode, stdout, stderr } = await ten.ten("reload");
+      expect(exitCode).toBe(1);
+      expect(stdout).toContain("failed notes:alice: ");
+      expect(stderr).toContain("Cannot apply all of it: 1 did not succeed");
+      expect((await ten.get(hostOf("notes"), "/")).text).toBe("hello from alice");
+      expect(await pidOf(ten, "notes")).toBe(pid);
+      ten.reconfigure((text) => text.replace(/command = .*/, `command = "${APP_COMMAND}"`));
+      expect(await ten.must("reload")).toBe("service notes changed, with new processes: command\n");
+      expect(await pidOf(ten, "notes")).toBe(pid);
+    }));
+
   test("only tells what it would do with --dry-run", () =>
     withTen({ configText: service("notes") }, async (ten) => {
       await ten.must("spawn", "notes:alice");

@@ -156,6 +156,22 @@ test("a service that went keeps its open requests until they end", async () => {
   expect(server.spawned[0]?.signals).toEqual(["SIGTERM"]);
 });
 
+test("a service that went is not brought back by an order that was under way", async () => {
+  const server = open({ services: [{ stopTimeoutMs: 1000 }] });
+  const alice = await server.run("alice");
+  const lease = alice.lease();
+  const restart = server.operator.restart(alice.ref).catch((error) => error);
+  server.remove("notes");
+  const outcome = server.reloader.reload();
+  await server.settle();
+  lease?.release();
+  await server.clock.advance(100);
+  await outcome;
+  expect(await restart).toBeInstanceOf(TenError);
+  expect(alice.instance.state.kind).toBe("stopped");
+  expect(server.spawned.map(({ signals }) => signals)).toEqual([["SIGTERM"]]);
+});
+
 test("what failed is tried again when its service has changed, and only then", async () => {
   const server = open({ services: [{}, { name: "wiki" }] });
   const [notes, wiki] = [server.register("alice"), server.register("alice", "wiki")];
