@@ -14,7 +14,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { BACKLOG = 128 };
+// A Unix socket refuses at once what finds no room; the kernel has a bound of its own.
+enum { BACKLOG = 4096 };
 enum { HANDSHAKE_MAX = 32, HANDSHAKE_SECONDS = 1 };
 
 // Bound here, before any wall; it listens once the application does, so that "accepts" means "is ready".

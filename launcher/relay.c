@@ -10,12 +10,13 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 // Connections at a time: further ones wait in the backlog. Each holds two buffers while it lives.
-enum { CONNECTIONS_MAX = 256, BUFFER_BYTES = 16384 };
+enum { CONNECTIONS_MAX = 1024, BUFFER_BYTES = 16384 };
 // How often a target that does not listen yet is tried: often at first, since somebody may wait for it.
 enum { TRY_AGAIN_MIN_MS = 1, TRY_AGAIN_MAX_MS = 20 };
 
@@ -32,6 +33,7 @@ struct connection {
 };
 
 static struct connection *connections[CONNECTIONS_MAX];
+static int slots; // that are in use, free ones between them included
 
 bool is_again(ssize_t result) { return result < 0 && (errno == EAGAIN || errno == EINTR); }
 
@@ -43,9 +45,12 @@ static int connect_to(const struct sockaddr *address, socklen_t length) {
   return -1;
 }
 
+// Applications that listen on "localhost" may listen on one of the two only.
 int connect_loopback(int port) {
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
-  return connect_to((struct sockaddr *)&address, sizeof address);
+  struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+  struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port), .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+  int fd = connect_to((struct sockaddr *)&four, sizeof four);
+  return fd >= 0 ? fd : connect_to((struct sockaddr *)&six, sizeof six);
 }
 
 int connect_unix(const char *path) {
@@ -83,6 +88,7 @@ static void accept_one(int listener, int slot, connect_function connect_target) 
   connection->in.from = connection->out.to = client;
   connection->in.to = connection->out.from = server;
   connections[slot] = connection;
+  if (slot >= slots) slots = slot + 1;
 }
 
 static void fill(struct direction *direction) {
@@ -119,6 +125,7 @@ static void move_on(int slot) {
   close(connection->in.to);
   free(connection);
   connections[slot] = NULL;
+  while (slots > 0 && connections[slots - 1] == NULL) slots--;
 }
 
 // A side is read while there is room for what it says, and watched for room while something waits for it.
@@ -134,19 +141,29 @@ static void watch(struct pollfd *source, int fd, short events) {
   *source = (struct pollfd){events == 0 ? -1 : fd, events, 0};
 }
 
+// Two descriptors for each connection are more than the usual limit has room for.
+static void allow_descriptors(void) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) < 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 void relay_connections(int listener, connect_function connect_target) {
   static struct pollfd sources[1 + 2 * CONNECTIONS_MAX];
+  allow_descriptors();
   for (;;) {
-    int free_slot = -1;
-    for (int i = 0; i < CONNECTIONS_MAX; i++) {
+    int count = slots;
+    int free_slot = count < CONNECTIONS_MAX ? count : -1;
+    for (int i = 0; i < count; i++) {
       struct connection *c = connections[i];
       if (c == NULL) free_slot = i;
       watch(&sources[1 + 2 * i], c == NULL ? -1 : c->in.from, c == NULL ? 0 : interest(&c->in, &c->out));
       watch(&sources[2 + 2 * i], c == NULL ? -1 : c->out.from, c == NULL ? 0 : interest(&c->out, &c->in));
     }
     watch(&sources[0], listener, free_slot < 0 ? 0 : POLLIN);
-    if (poll(sources, 1 + 2 * CONNECTIONS_MAX, -1) < 0) continue;
-    for (int i = 0; i < CONNECTIONS_MAX; i++)
+    if (poll(sources, 1 + 2 * (nfds_t)count, -1) < 0) continue;
+    for (int i = 0; i < count; i++)
       if (connections[i] != NULL && (sources[1 + 2 * i].revents | sources[2 + 2 * i].revents) != 0) move_on(i);
     if (sources[0].revents != 0 && free_slot >= 0) accept_one(listener, free_slot, connect_target);
   }

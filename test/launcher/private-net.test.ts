@@ -64,6 +64,28 @@ describe.skipIf(isUnable())("a private network", () => {
     }
   });
 
+  test("holds more connections at once than the usual limit has descriptors for", async () => {
+    using tenant = openTenant("walls", programs);
+    const app = join(tenant.directory("app"), "app.ts");
+    writeFileSync(app, APP.replace("127.0.0.1", "::1"));
+    const socket = join(tenant.directory("sockets"), "s");
+    await using _launched = tenant.launch([programs.bun, app], {
+      options: ["--read", join(app, ".."), "--private-net", "--forward", `${socket}:${PORT}`],
+      env: { HOST_PORT: "1" },
+      prefix: ["prlimit", "--nofile=1024:4096"],
+    });
+    const ask = () => fetch("http://x/echo", { unix: socket, method: "POST", body: "hi" });
+    await until("an answer", () => ask().catch(() => null));
+    const open = await Promise.all(
+      Array.from({ length: 600 }, () =>
+        Bun.connect({ unix: socket, socket: { data: () => undefined } }),
+      ),
+    );
+    expect(await (await ask()).text()).toBe("hi");
+    for (const connection of open) connection.terminate();
+    expect(await (await ask()).text()).toBe("hi");
+  });
+
   test("whose connections come faster than the forwarder takes them loses none", async () => {
     using tenant = openTenant("walls", programs);
     const app = join(tenant.directory("app"), "app.ts");

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { isHidden } from "../../../src/core/walls.ts";
 import { FakeShell, runWith } from "./fakes.ts";
 
 describe("usage", () => {
@@ -110,6 +111,25 @@ describe("in a project", () => {
         err: "",
       });
     }));
+
+  test.skipIf(process.platform !== "linux" || !isHidden(tmpdir()))(
+    "init shows tenants a program that walls would hide, but not what lies in the project",
+    () =>
+      inProject(async (root) => {
+        const [bin, project] = [join(root, "tools/bin"), join(root, "project")];
+        for (const directory of [bin, project]) mkdirSync(directory, { recursive: true });
+        for (const path of [join(bin, "serve"), join(project, "own")]) {
+          writeFileSync(path, "", { mode: 0o755 });
+        }
+        const read = () => Bun.file(join(project, "tenement.toml")).text();
+        const shell = () => new FakeShell({ cwd: project, env: { PATH: bin } });
+        await runWith(shell(), "init", "--command", "serve");
+        expect(await read()).toContain(`read_paths = [ "${join(root, "tools")}" ]`);
+        rmSync(join(project, "tenement.toml"));
+        await runWith(shell(), "init", "--command", "./own");
+        expect(await read()).not.toContain("read_paths");
+      }),
+  );
 
   test("init overwrites nothing", () =>
     inProject(async (root) => {
