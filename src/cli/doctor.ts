@@ -14,7 +14,7 @@ import { renderFindings, renderSummary } from "./findings.ts";
 export const doctor = defineCommand({
   meta: {
     description:
-      "Examines this host: what it can provide, level by level and limit by limit, what follows from each gap, and the remedy. It tries what can be tried, and leaves nothing behind; it needs no server and no configuration. Run it as the user of the server. It fails when a service of the configuration asks for something that is missing.",
+      "Examines this host: what it can provide, level by level and limit by limit, what follows from each gap, and the remedy. It tries what can be tried, and leaves nothing behind; it needs no server and no configuration. Run it as the user of the server. It fails when a service of the configuration asks for something that is missing.\n--json prints {ok, config, findings: [{id, group, title, state, found, meaning, remedy, blocks}], gaps: [{service, need, finding}]}; state is ok, warning or missing, blocks names what is not to be had.",
     examples: ["doctor", "doctor --json"],
   },
   args: {},

@@ -7,6 +7,7 @@ import { type Finding, fine, type Need } from "../core/finding.ts";
 import type { Limit } from "../core/limits.ts";
 import type { Service } from "../core/service.ts";
 import { ControlGroups } from "../platform/cgroup.ts";
+import { findHierarchies } from "../platform/hierarchies.ts";
 import type { Host } from "../platform/host.ts";
 
 interface Trial {
@@ -60,7 +61,29 @@ type Attempt = (trial: Trial) => LimitGap | null;
 
 export function examineLimits(host: Host, attempt: Attempt = attemptLimit): readonly Finding[] {
   if (host.platform !== "linux") return [];
-  return [...TRIALS.map((trial) => describeTrial(trial, attempt(trial))), ...describeSwap(host)];
+  const tried = TRIALS.map((trial) => describeTrial(trial, attempt(trial)));
+  return [describeGroups(host), ...tried, ...describeSwap(host)];
+}
+
+/** Which hierarchies there are, and what each can limit; whether it does is what the trials tell. */
+function describeGroups(host: Host): Finding {
+  const finding = { id: "limits.groups", group: "limits", title: "control groups" } as const;
+  const uid = host.isRoot ? null : (process.geteuid?.() ?? 0);
+  const { found, lacks } = findHierarchies({ uid, read: (path) => host.read(path) });
+  const texts = found.map(({ controllers, version }) => {
+    const what =
+      controllers.length === 0 ? "which finds and ends processes" : controllers.join(", ");
+    return `version ${version}: ${what}`;
+  });
+  if (texts.length > 0) return fine({ ...finding, found: texts.join("; ") });
+  return {
+    ...finding,
+    state: "warning",
+    found: lacks.reason,
+    meaning: "Nothing can be limited, and processes are found by a mark in their environment",
+    remedy: lacks.remedy,
+    blocks: [],
+  };
 }
 
 function describeTrial({ key, meaning, title }: Trial, gap: LimitGap | null): Finding {

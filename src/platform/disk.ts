@@ -9,30 +9,70 @@ const BLOCK_BYTES = 512;
 /** Entries looked at together: enough to keep the disk busy, few enough that the event loop turns in between. */
 const SLICE_ENTRIES = 64;
 
+/**
+ * What is measured here. A tenant may have a directory with millions of entries, as many linked files, or paths that are longer than
+ * a system call takes: that is left to a process of its own, whose memory and time are not the server's.
+ */
+const BOUNDS = {
+  entries: 100_000,
+  /** As a directory's own size tells, before its entries are read: some 50 000 short names. */
+  directoryBytes: 2 * 1024 ** 2,
+  linked: 50_000,
+  /** Below what a system call takes, 4096, with the longest name added. */
+  pathChars: 3500,
+};
+export type MeasureBounds = typeof BOUNDS;
+
 interface Tally {
+  readonly bounds: MeasureBounds;
   /** Only this file system is measured, as `du -x` does. */
   readonly device: number;
   /** Inodes with several names, each counted once. */
   readonly linked: Set<number>;
   /** Directories not read yet; depth first, so it holds about one directory's children at a time. */
   readonly pending: string[];
+  entries: number;
   bytes: number;
 }
+
+class TooLarge extends Error {}
 
 /**
  * Allocated bytes of a directory and everything below it, as `du` counts: holes take nothing, hard links count
  * once, symbolic links are not followed. 0 when there is no such directory; what vanishes or can't be read
  * meanwhile is left out.
  */
-export async function measureDirectory(directory: string): Promise<number> {
+export async function measureDirectory(directory: string, bounds = BOUNDS): Promise<number> {
   const root = await statusOf(directory);
   if (root === null) return 0;
-  const tally: Tally = { device: root.dev, linked: new Set(), pending: [directory], bytes: 0 };
-  tally.bytes += root.blocks * BLOCK_BYTES;
+  try {
+    return await measureHere(directory, { root, bounds });
+  } catch (error) {
+    if (!(error instanceof TooLarge)) throw error;
+    return await measureByTool(directory);
+  }
+}
+
+async function measureHere(
+  directory: string,
+  { root, bounds }: { root: Stats; bounds: MeasureBounds },
+): Promise<number> {
+  const empty = { linked: new Set<number>(), pending: [], entries: 0, bytes: 0 };
+  const tally: Tally = { ...empty, bounds, device: root.dev };
+  add(directory, root, tally);
   for (let next = tally.pending.pop(); next !== undefined; next = tally.pending.pop()) {
     await measureEntries(next, tally);
   }
   return tally.bytes;
+}
+
+/** By du(1), in POSIX' form: `KIBIBYTES<tab>PATH`. It measures what it can read, and complains of the rest. */
+async function measureByTool(directory: string): Promise<number> {
+  const child = Bun.spawn(["nice", "du", "-s", "-x", "-k", directory], {
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  const [kibibytes] = (await child.stdout.text()).split("\t");
+  return Number(kibibytes) * 1024 || 0;
 }
 
 async function measureEntries(directory: string, tally: Tally): Promise<void> {
@@ -43,11 +83,21 @@ async function measureEntries(directory: string, tally: Tally): Promise<void> {
     for (const [index, status] of found.entries()) {
       const path = slice[index];
       if (status === null || path === undefined || status.dev !== tally.device) continue;
-      if (isCounted(status, tally)) continue;
-      tally.bytes += status.blocks * BLOCK_BYTES;
-      if (status.isDirectory()) tally.pending.push(path);
+      add(path, status, tally);
     }
   }
+}
+
+function add(path: string, status: Stats, tally: Tally): void {
+  const { bounds, linked, pending } = tally;
+  if (isCounted(status, tally)) return;
+  tally.bytes += status.blocks * BLOCK_BYTES;
+  tally.entries++;
+  const isLarge = tally.entries > bounds.entries || linked.size > bounds.linked;
+  if (isLarge) throw new TooLarge();
+  if (!status.isDirectory()) return;
+  if (status.size > bounds.directoryBytes || path.length > bounds.pathChars) throw new TooLarge();
+  pending.push(path);
 }
 
 function isCounted(status: Stats, { linked }: Tally): boolean {

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import {
   linkSync,
   lstatSync,
@@ -12,7 +12,7 @@ import {
 import { tmpdir } from "node:os";
 import { setImmediate } from "node:timers/promises";
 import { join } from "node:path";
-import { measureDirectory } from "../../../src/platform/disk.ts";
+import { measureDirectory, type MeasureBounds } from "../../../src/platform/disk.ts";
 
 const KIB = 1024;
 let root: string;
@@ -85,4 +85,35 @@ test("does not follow symbolic links, nor walk in circles", async () => {
 
 test("a directory that is not there takes nothing", async () => {
   expect(await measureDirectory(join(root, "none"))).toBe(0);
+});
+
+describe("what is too large to be measured here is measured all the same", () => {
+  const ample: MeasureBounds = {
+    entries: 1000,
+    directoryBytes: 1024 ** 2,
+    linked: 1000,
+    pathChars: 1000,
+  };
+
+  test.each([
+    { ...ample, entries: 2 },
+    { ...ample, directoryBytes: 1 },
+    { ...ample, linked: 0 },
+    { ...ample, pathChars: 1 },
+  ])("with bounds %o", async (bounds) => {
+    const inside = join(root, "inside");
+    mkdirSync(inside);
+    const file = write("inside/file", 200 * KIB);
+    linkSync(file, join(inside, "again"));
+    const other = write("other", 10 * KIB);
+    expect(await measureDirectory(root, bounds)).toBe(allocated(root, inside, file, other));
+  });
+
+  test("a path longer than a system call takes is no place to hide", async () => {
+    const name = "n".repeat(200);
+    const make = `i=0; while [ $i -lt 30 ]; do mkdir ${name} && cd ${name}; i=$((i+1)); done; head -c 500000 /dev/zero > big`;
+    Bun.spawnSync(["sh", "-c", make], { cwd: root });
+    expect(await measureDirectory(root)).toBeGreaterThan(500_000);
+    Bun.spawnSync(["rm", "-rf", join(root, name)]);
+  });
 });
