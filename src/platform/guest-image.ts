@@ -5,9 +5,11 @@ import {
   copyFileSync,
   existsSync,
   mkdirSync,
+  readdirSync,
   renameSync,
   rmSync,
   statSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { type ArchiveEntry, renderArchive } from "../core/cpio.ts";
@@ -21,6 +23,8 @@ export interface GuestImage {
 
 /** A name that no service can have. */
 const DIRECTORY = ".guest";
+/** Thirty days. Each takes some ten megabytes. */
+const UNUSED_MS_MAX = 30 * 24 * 60 * 60 * 1000;
 
 /**
  * Prepares a kernel with the modules that a machine needs, unless that has been done.
@@ -37,7 +41,12 @@ export function prepareImage(
   const top = `${dataDir}/${DIRECTORY}`;
   const directory = `${top}/${digest(parts)}`;
   const image = { kernel: `${directory}/kernel`, drivers: `${directory}/drivers` };
-  if (existsSync(directory)) return image;
+  if (existsSync(directory)) {
+    const now = new Date();
+    utimesSync(directory, now, now);
+    return image;
+  }
+  removeUnused(top);
   const made = `${directory}.new`;
   rmSync(made, { recursive: true, force: true });
   mkdirSync(made, { recursive: true, mode: 0o700 });
@@ -47,6 +56,15 @@ export function prepareImage(
   for (const name of ["kernel", "drivers"]) chmodSync(`${made}/${name}`, 0o444);
   renameSync(made, directory);
   return image;
+}
+
+/** Those of kernels and agents that were replaced long ago; what may just be starting is never among them. */
+function removeUnused(top: string): void {
+  if (!existsSync(top)) return;
+  for (const name of readdirSync(top)) {
+    const unusedMs = Date.now() - statSync(`${top}/${name}`).mtimeMs;
+    if (unusedMs > UNUSED_MS_MAX) rmSync(`${top}/${name}`, { recursive: true });
+  }
 }
 
 interface Parts {

@@ -12,7 +12,7 @@ import { prepareImage } from "../../src/platform/guest-image.ts";
 import { describeKernel } from "../../src/platform/guest-kernel.ts";
 import { writeInitrd } from "../../src/platform/guest-launch.ts";
 import { readGuestStatus } from "../../src/platform/guest-status.ts";
-import { guestKernel, lacksMachines } from "../support/machines.ts";
+import { machineKernel, lacksMachines } from "../support/machines.ts";
 import { isMissing } from "../support/tool.ts";
 
 setDefaultTimeout(240_000);
@@ -62,7 +62,7 @@ function makeDisk(name: string, tree?: string): string {
 function makeInitrd(order: GuestOrder): { kernel: string; initrd: string } {
   const agent = join(directory, "agent");
   buildGuestAgent({ arch: ARCH, outfile: agent });
-  const kernel = describeKernel(guestKernel());
+  const kernel = describeKernel(machineKernel());
   const parts = { kernel, modules: MODULES, agent: readFileSync(agent) };
   const image = prepareImage(directory, parts);
   const initrd = join(directory, "initrd");

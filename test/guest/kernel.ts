@@ -1,4 +1,4 @@
-// The kernel that guests boot: Debian's for clouds, fetched once as a package and unpacked into a cache, never installed.
+// The kernels that guests boot: Debian's, each fetched once as a package and unpacked into a cache, never installed.
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
@@ -9,14 +9,20 @@ export interface GuestKernel {
   readonly modules: ReadonlyMap<string, string>;
 }
 
-/** Depends on the newest kernel of this kind. */
-const META_PACKAGE = "linux-image-cloud-amd64";
+/** "cloud": small, with the drivers of virtual hardware alone; "generic": with all drivers and file systems. */
+export type Flavour = "cloud" | "generic";
+
+/** Each depends on the newest kernel of its kind. */
+const META_PACKAGES: Readonly<Record<Flavour, string>> = {
+  cloud: "linux-image-cloud-amd64",
+  generic: "linux-image-amd64",
+};
 const CACHE = join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "ten-tests");
 
 /** Fetches it unless it is in the cache. Throws with the words of whichever tool failed. */
-export function guestKernel(): GuestKernel {
+export function guestKernel(flavour: Flavour = "cloud"): GuestKernel {
   mkdirSync(CACHE, { recursive: true });
-  const directory = cachedKernel() ?? fetchKernel();
+  const directory = cachedKernel(flavour) ?? fetchKernel(META_PACKAGES[flavour]);
   const boot = join(directory, "boot");
   const image = readdirSync(boot).find((name) => name.startsWith("vmlinuz-"));
   if (image === undefined) throw new Error(`No kernel in ${boot}`);
@@ -27,15 +33,16 @@ export function guestKernel(): GuestKernel {
   };
 }
 
-function cachedKernel(): string | null {
-  const name = readdirSync(CACHE).find((each) => each.startsWith("linux-image-"));
+function cachedKernel(flavour: Flavour): string | null {
+  const kernels = readdirSync(CACHE).filter((each) => each.startsWith("linux-image-"));
+  const name = kernels.find((each) => each.includes("-cloud-") === (flavour === "cloud"));
   return name === undefined ? null : join(CACHE, name);
 }
 
-function fetchKernel(): string {
-  const dependencies = run(["apt-cache", "depends", META_PACKAGE], CACHE);
+function fetchKernel(metaPackage: string): string {
+  const dependencies = run(["apt-cache", "depends", metaPackage], CACHE);
   const name = /Depends: (linux-image-\S+)/.exec(dependencies)?.[1];
-  if (name === undefined) throw new Error(`apt knows no ${META_PACKAGE}: apt-get update`);
+  if (name === undefined) throw new Error(`apt knows no ${metaPackage}: apt-get update`);
   const workshop = mkdtempSync(join(CACHE, "fetch-"));
   try {
     run(["apt-get", "download", "-q", name], workshop);

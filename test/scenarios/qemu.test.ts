@@ -4,7 +4,7 @@ import { release } from "node:os";
 import { join } from "node:path";
 import { listProcesses } from "../../src/platform/processes.ts";
 import { ROOT } from "../support/executable.ts";
-import { guestKernel, lacksMachines } from "../support/machines.ts";
+import { machineKernel, lacksMachines } from "../support/machines.ts";
 import { type Ten, withTen } from "../support/ten.ts";
 import { isMissing } from "../support/tool.ts";
 
@@ -19,7 +19,7 @@ function configText(): string {
 command = "/usr/bin/python3 ${ROOT}/test/support/tenants/guest.py"
 isolation = "qemu"
 qemu_accel = "tcg"
-kernel = "${guestKernel()}"
+kernel = "${machineKernel()}"
 startup_timeout = 120
 stop_timeout = 60
 pids_limit = 40
@@ -136,7 +136,7 @@ describe.skipIf(lacksMachines())("a tenant in an emulated machine", () => {
 command = "/bin/busybox httpd -f -p 127.0.0.1:{port} -h /www"
 isolation = "qemu"
 qemu_accel = "tcg"
-kernel = "${guestKernel()}"
+kernel = "${machineKernel()}"
 rootfs = "${image}"
 startup_timeout = 120
 `,

@@ -1,19 +1,13 @@
 // What tests of virtual machines need: an emulator, a kernel, and a host that lets root build walls.
-import { readdirSync, existsSync } from "node:fs";
-import { homedir } from "node:os";
-import { join } from "node:path";
 import { QEMU } from "../../src/core/qemu.ts";
+import { guestKernel } from "../guest/kernel.ts";
 import { isMissing } from "./tool.ts";
 
 const { debianPackage, program } = QEMU[process.arch === "arm64" ? "arm64" : "x64"];
-const CACHE = process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache");
-const KERNELS = join(CACHE, "ten/guest-kernel/boot");
 
-/** The kernel that `scripts/fetch-guest-kernel.sh` has fetched. */
-export function guestKernel(): string {
-  const name = readdirSync(KERNELS).find((each) => each.startsWith("vmlinuz-"));
-  if (name === undefined) throw new Error(`No kernel in ${KERNELS}`);
-  return join(KERNELS, name);
+/** The path of a kernel that can mount the host's files. */
+export function machineKernel(): string {
+  return guestKernel("generic").image;
 }
 
 /** For `describe.skipIf`; with TEN_TEST_REQUIRE_ALL=1 what is missing is an error. */
@@ -23,9 +17,12 @@ export function lacksMachines(): boolean {
 }
 
 function lacksKernel(): boolean {
-  if (existsSync(KERNELS)) return false;
-  const message = "a kernel for virtual machines is missing: scripts/fetch-guest-kernel.sh";
-  if (process.env["TEN_TEST_REQUIRE_ALL"] === "1") throw new Error(message);
-  console.warn(`skipped tests: ${message}`);
-  return true;
+  try {
+    machineKernel();
+    return false;
+  } catch (error) {
+    if (process.env["TEN_TEST_REQUIRE_ALL"] === "1") throw error;
+    console.warn(`skipped tests: no kernel for guests: ${error}`);
+    return true;
+  }
 }
