@@ -27,7 +27,7 @@ $ curl -H "Authorization: Bearer $TOKEN" http://localhost:8080/api/instances
 \`\`\`
 
 \`GET /api/openapi.json\` describes all of it in [OpenAPI](https://spec.openapis.org/oas/v3.1.1) 3.1, for programs that make clients or
-forms of it. This page is made from the same document.
+forms of it. What the data of an event is in a stream stands there under \`x-event-data\`. This page is made from the same document.
 
 A token is an administrator's, which permits everything, or a tenant's (\`ten token-gen --tenant alice\`), which permits what is marked so
 below, for instances whose id is \`alice\`, of whatever service. It sees no other: lists and logs leave them out, and whether another
@@ -169,8 +169,11 @@ function renderAnswer(
   { example: { answer }, shown }: { example: ApiExample; shown: Set<string> },
 ): string {
   if (answer === undefined) return "Answers 204, without a body.";
-  if (typeof answer === "string") return renderBlock("text", answer);
   const { content } = (responses[200] ?? responses[201]) as { content?: Content };
+  if (typeof answer === "string") {
+    const [[type, { schema } = { schema: {} }] = []] = Object.entries(content ?? {});
+    return `\`${type}\`: ${(schema as Schema).description}.\n\n${renderBlock("text", answer)}`;
+  }
   const { $ref = "" } = (content?.["application/json"]?.schema ?? {}) as Schema;
   if (shown.has($ref)) return `Answers as above: ${renderType({ $ref })}.`;
   if ($ref !== "") shown.add($ref);

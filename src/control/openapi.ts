@@ -36,7 +36,16 @@ export interface Parameter {
 }
 
 /** By media type. */
-export type Content = Readonly<Record<string, { readonly schema: Json }>>;
+export type Content = Readonly<
+  Record<
+    string,
+    {
+      readonly schema: Json;
+      /** Of the data of each event: OpenAPI 3.1 has no word for it. */
+      readonly "x-event-data"?: Json;
+    }
+  >
+>;
 
 const REFUSED = "what could not be done, why, and what helps";
 
@@ -122,7 +131,8 @@ function planAnswer(answer: Answer, schemas: Schemas): Operation["responses"] {
       return { 204: responseOf(204) };
     case "text": {
       const schema = { type: "string", description: answer.about };
-      return { 200: responseOf(200, { [answer.type]: { schema } }) };
+      const data = answer.events && { "x-event-data": schemas.asAnswered(answer.events) };
+      return { 200: responseOf(200, { [answer.type]: { schema, ...data } }) };
     }
   }
 }

@@ -16,7 +16,13 @@ export type Answer<Result = unknown> =
   /** 204. */
   | { readonly kind: "empty" }
   /** The handler makes the response itself. */
-  | { readonly kind: "text"; readonly type: string; readonly about: string };
+  | {
+      readonly kind: "text";
+      readonly type: string;
+      readonly about: string;
+      /** Of the data of each event, in a stream of events. */
+      readonly events?: z.ZodType;
+    };
 
 export function json<Result>(
   schema: z.ZodType<unknown, Result>,
@@ -30,6 +36,11 @@ export const EMPTY: Answer<void> = { kind: "empty" };
 /** @param type without parameters: `text/plain` */
 export function text(type: string, about: string): Answer<Response> {
   return { kind: "text", type, about };
+}
+
+/** Server-sent events. */
+export function events(schema: z.ZodType, about: string): Answer<Response> {
+  return { kind: "text", type: "text/event-stream", about, events: schema };
 }
 
 interface Declaration<Query extends z.ZodType, Body extends z.ZodType, Result> {

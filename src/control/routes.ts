@@ -6,16 +6,23 @@ import { searchLogs, streamLogs } from "./logs.ts";
 import { answerHealth, answerPage } from "./page.ts";
 import { planOpenApi } from "./openapi.ts";
 import { reloadConfiguration } from "./reload.ts";
-import { EMPTY, json, type Route, route, text } from "./route.ts";
+import { EMPTY, events, json, type Route, route, text } from "./route.ts";
 import { INSTANCE_ROUTES } from "./routes-instances.ts";
 import { answerMetrics, answerTelemetry } from "./telemetry.ts";
 import { restartServer } from "./restart.ts";
 import { createToken, listAudit, listTokens, revokeToken } from "./tokens.ts";
 import { anything } from "./wire.ts";
-import { deployAnswer, deployBody, rolloutBody, routeAnswer, routeBody } from "./wire-deploys.ts";
+import {
+  deployAnswer,
+  deployBody,
+  rolloutBody,
+  rolloutEvent,
+  routeAnswer,
+  routeBody,
+} from "./wire-deploys.ts";
 import { domainAnswer, domainBody, domainQuery } from "./wire-domains.ts";
 import { restartAnswer } from "./wire-server.ts";
-import { logAnswer, logQuery } from "./wire-logs.ts";
+import { droppedAnswer, logAnswer, logQuery } from "./wire-logs.ts";
 import { reloadAnswer, reloadQuery } from "./wire-reload.ts";
 import { telemetryAnswer, wellAnswer } from "./wire-telemetry.ts";
 import { auditAnswer, auditQuery, newTokenAnswer, tokenAnswer, tokenBody } from "./wire-tokens.ts";
@@ -77,10 +84,7 @@ export const ROUTES: readonly Route[] = [
     summary: "Give every running instance of a service a new process, without a failed request",
     action: "rollout",
     body: rolloutBody,
-    answer: text(
-      "text/event-stream",
-      'Each event\'s data has a kind: "begun" {total}, "replaced" {instance, took_ms}, "skipped" {instance}, "failed" {instance, error, log}, and at last "done" {replaced, skipped, failed, remaining}',
-    ),
+    answer: events(rolloutEvent, "How far it is; the last event is of the kind done"),
     refusals: [404, 409],
     handle: rollOutService,
   }),
@@ -99,9 +103,9 @@ export const ROUTES: readonly Route[] = [
     summary: "Follow the logs; with limit, after so many of the lines written before",
     action: "logs",
     query: logQuery,
-    answer: text(
-      "text/event-stream",
-      'Each event\'s data is a LogLine; an event called "dropped" says how many were left out: {"count": 3}',
+    answer: events(
+      z.union([logAnswer, droppedAnswer]),
+      "A line each; an event called dropped says how many were left out",
     ),
     handle: streamLogs,
   }),

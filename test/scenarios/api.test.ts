@@ -66,11 +66,17 @@ test("every answer of the compiled server is one that its own document declares"
       (await visitor.ask("GET /api/openapi.json").then((r) => r.json())) as OpenApiDocument,
     );
     for (const [request, body] of REQUESTS) {
+      if (request.includes("/logs")) await ten.get("alice.notes.localhost", "/log?line=hello");
       const response = await visitor.ask(request, body);
       await contract.check(...split(request), response);
       expect([request, response.ok]).toEqual([request, true]);
-      await response.body?.cancel();
+      if (response.headers.get("Content-Type") !== "text/event-stream") continue;
+      // A stream of logs has no end.
+      const most = request.includes("/logs/") ? 1 : Number.POSITIVE_INFINITY;
+      await contract.checkEvents(...split(request), { response, most });
     }
+    expect(contract.seen).toContain("POST /api/rollout event");
+    expect(contract.seen).toContain("GET /api/logs/stream event");
     const succeeded = [...contract.seen].map((name) => name.split(" ").slice(0, 2).join(" "));
     const all = contract.operations.map(({ method, path }) => `${method} ${path}`);
     expect(all.filter((name) => !succeeded.includes(name))).toEqual([]);

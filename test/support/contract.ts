@@ -1,5 +1,6 @@
 // The contract of the API as a judge: every answer is held to the document that the API gives of itself.
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
+import { readEvents } from "../../src/control/event-reader.ts";
 import type { Content, OpenApiDocument, Operation } from "../../src/control/openapi.ts";
 
 export interface OperationAt {
@@ -68,6 +69,34 @@ export class Contract {
     if (declared !== undefined)
       return await this.#checkBody(name, this.#contentOf(declared), response);
     throw new Error(`${name} is not declared: ${await response.clone().text()}`);
+  }
+
+  /** Reads a stream, to its end or so many events; throws unless the data of each is what the document says. */
+  async checkEvents(
+    method: string,
+    path: string,
+    { response, most }: { response: Response; most: number },
+  ): Promise<void> {
+    const events = readEvents(response.body, new AbortController().signal);
+    for (let count = 0; count < most; count++) {
+      const { value, done } = await events.next();
+      if (done === true) return;
+      this.#checkEvent(method, path, value.data);
+    }
+    await events.return();
+  }
+
+  #checkEvent(method: string, path: string, data: string): void {
+    const found = this.#find(method, path);
+    const declared = found?.operation.responses[200] ?? {};
+    const schema = this.#contentOf(declared)["text/event-stream"]?.["x-event-data"];
+    const name = `${method} ${found?.path} event`;
+    if (schema === undefined) throw new Error(`${name}: there are none`);
+    this.seen.add(name);
+    const check = this.#checkOf(name, schema);
+    if (!check(JSON.parse(data))) {
+      throw new Error(`${name}: ${this.#ajv.errorsText(check.errors)}: ${data.slice(0, 2000)}`);
+    }
   }
 
   #contentOf(declared: Operation["responses"][string]): Content {
