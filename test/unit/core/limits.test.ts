@@ -17,12 +17,7 @@ describe("the limits of an instance", () => {
   const cases: { service: Partial<Service>; version2: string[]; version1: string[] }[] = [
     {
       service: { memoryLimitBytes: 100_000_000 },
-      version2: [
-        "memory.max=100000000",
-        "[memory.high=98000000]",
-        "[memory.swap.max=0]",
-        "[memory.oom.group=1]",
-      ],
+      version2: ["memory.max=100000000", "[memory.swap.max=0]", "[memory.oom.group=1]"],
       version1: ["memory.limit_in_bytes=100000000", "[memory.memsw.limit_in_bytes=100000000]"],
     },
     { service: { cpuShares: 100 }, version2: ["cpu.weight=100"], version1: ["cpu.shares=1024"] },
