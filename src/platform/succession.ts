@@ -2,8 +2,8 @@
 // channel, over which each says where it stands, in JSON, since they may be of different versions.
 import { type ErrorDetails, messageOf, TenError } from "../core/errors.ts";
 
-/** Read at the start: once the file has been replaced, the system names the old one. */
-const EXECUTABLE = process.execPath;
+/** Once the file has been replaced, the system says of the old one that it is gone; it is the new one that is wanted. */
+const EXECUTABLE = process.execPath.replace(/ \(deleted\)$/, "");
 /** In the environment of the one that follows. */
 const VARIABLE = "TENEMENT_PREDECESSOR";
 /** After the three that every program has. */

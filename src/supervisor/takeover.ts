@@ -1,6 +1,6 @@
 // At the start of the server: takes over the processes that an earlier one left, ends what no longer
 // matches, and only then starts what is to run.
-import type { InstanceRef } from "../core/ref.ts";
+import { formatRef, type InstanceRef } from "../core/ref.ts";
 import type { Spawner } from "../platform/spawner.ts";
 import type { ChildRecord, InstanceRow } from "../store/instances.ts";
 import type { InstanceActor } from "./actor.ts";
@@ -65,6 +65,7 @@ async function serving(
   const check = { endpoints: [endpoint], health: null, host: world.hostOf(ref) };
   const { kind } = await world.prober(check);
   if (kind === "ready" && (await isOwn(launched, endpoint))) return launched;
+  world.report(`Did not take over the process of ${formatRef(ref)}: it does not listen any more`);
   world.launcher.retire(launched);
   return null;
 }

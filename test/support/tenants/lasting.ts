@@ -3,6 +3,8 @@ import { existsSync } from "node:fs";
 
 const { GATED, PORT, TENEMENT_DATA_DIR, TENEMENT_INSTANCE } = process.env;
 
+console.log("born");
+
 // Listens no sooner than the test lets it.
 while (GATED !== undefined && !existsSync(`${TENEMENT_DATA_DIR}/gate`)) await Bun.sleep(10);
 

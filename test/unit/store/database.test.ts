@@ -3,7 +3,7 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { openStore } from "../../../src/store/database.ts";
+import { checkStore, openStore } from "../../../src/store/database.ts";
 
 const root = mkdtempSync(join(tmpdir(), "ten-store-"));
 afterAll(() => rmSync(root, { recursive: true }));
@@ -60,6 +60,7 @@ describe("the store", () => {
     database.run("PRAGMA user_version = 999");
     database.close();
     expect(() => openStore(directory)).toThrow("newer version");
+    expect(() => checkStore(directory)).toThrow("newer version");
   });
 
   test("that is no database is refused by its path", () => {
