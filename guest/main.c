@@ -43,6 +43,7 @@ int main(void) {
   raise_network();
   build_root(&order);
   struct app app = start_app(&order);
+  tell("started");
   start_entry(&order);
   tell_end(supervise(app));
   power_off();

@@ -10,6 +10,8 @@ const STATUS_BYTES_MAX = 64 * 1024;
 const CONSOLE_BYTES_MAX = 1024 * 1024;
 
 export interface GuestStatus {
+  /** Whether the application runs, or has run. */
+  readonly started: boolean;
   /** Whether the application accepts connections. */
   readonly listening: boolean;
   /** Null: it has not ended, or the machine ended before it could say so. */
@@ -20,6 +22,7 @@ export function readGuestStatus(file: string): GuestStatus {
   const lines = readSome(file, STATUS_BYTES_MAX).split("\n");
   const last = lines.findLast((line) => /^(exit|signal|memory|error) /.test(line));
   return {
+    started: lines.some((line) => /^(started|listening|exit|signal|memory)\b/.test(line)),
     listening: lines.includes("listening"),
     end: last === undefined ? null : readEnd(last),
   };
@@ -65,7 +68,18 @@ interface Followed {
 
 /** The process of a hypervisor as that of the application in its machine. */
 export function followGuest(child: Child, { consoleFile, order, readStatus }: Followed): Child {
-  const exited = child.exited.then((exit) => readStatus().end ?? explain(exit, consoleFile));
+  let ended: NodeJS.Signals | null = null;
+  const exited = child.exited.then((exit) => {
+    const end = readStatus().end;
+    if (end !== null || exit.kind !== "code") return end ?? exit;
+    return ended === null
+      ? explain(exit, consoleFile)
+      : ({ kind: "signal", signal: ended } as const);
+  });
+  const endMachine = (signal: NodeJS.Signals) => {
+    ended = signal;
+    child.signal(signal);
+  };
   return {
     ref: child.ref,
     get app() {
@@ -77,26 +91,23 @@ export function followGuest(child: Child, { consoleFile, order, readStatus }: Fo
     // Its only way in is a socket of the server's.
     listensOn: () => Promise.resolve(false),
     signal(signal) {
-      // A hypervisor that gets a signal ends, and its machine with it, whatever that was doing.
-      const heard = signal !== "SIGKILL" && order(system.signals[signal]);
-      if (heard === false) child.signal(signal);
-      else if (heard !== true) void heard.then((isHeard) => isHeard || child.signal(signal));
+      // A hypervisor that gets a signal ends, and its machine with it: right where no application runs in that yet.
+      const heard = signal !== "SIGKILL" && readStatus().started && order(system.signals[signal]);
+      if (heard === false) endMachine(signal);
+      else if (heard !== true) void heard.then((isHeard) => isHeard || endMachine(signal));
     },
   };
 }
 
 /** A machine that ends without a word has crashed, however well its hypervisor ended. */
-function explain(exit: Exit, consoleFile: string | null): Exit {
-  if (exit.kind !== "code") return exit;
+function explain({ code }: { readonly code: number }, consoleFile: string | null): Exit {
   const text = consoleFile === null ? "" : readSome(consoleFile, CONSOLE_BYTES_MAX);
   const lines = text.split("\n");
   const said = lines.map(plain).filter((line) => /\S/.test(line) && !line.includes("reboot: "));
   // A panic is followed by a long account of where it happened.
   const last = said.find((line) => line.includes("Kernel panic")) ?? said.at(-1);
   const how =
-    exit.code === 0
-      ? "the virtual machine ended by itself"
-      : `the hypervisor ended with ${exit.code}`;
+    code === 0 ? "the virtual machine ended by itself" : `the hypervisor ended with ${code}`;
   return { kind: "unstarted", reason: last === undefined ? how : `${how}: ${last}` };
 }
 

@@ -113,6 +113,16 @@ describe.skipIf(lacksMachines())("a tenant in an emulated machine", () => {
       expect(await ten.must("why", "vm:alice")).toMatch(/memory/);
     }));
 
+  test("that is stopped while its machine starts is not waited for", () =>
+    withTen({ configText: configText() }, async (ten) => {
+      const spawned = ten.ten("spawn", "vm:alice");
+      await ten.untilState("vm:alice", "starting");
+      await ten.must("stop", "vm:alice");
+      expect((await spawned).exitCode).not.toBe(0);
+      expect(existsSync(`${ten.dataDir}/vm/alice/farewell`)).toBe(false);
+      expect(await remains(ten)).toBe(0);
+    }));
+
   test("that will not stop is killed with its machine", () =>
     withTen({ configText: configText() }, async (ten) => {
       ten.reconfigure((text) => text.replace(/^stop_timeout = .*$/m, "stop_timeout = 1"));

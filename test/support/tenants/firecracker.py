@@ -84,6 +84,11 @@ def start_application(order):
     return subprocess.Popen(values(order, "argument"), env=env, cwd="/", start_new_session=True)
 
 
+def tell(config, words):
+    with open(config["drives"][2]["path_on_host"], "r+b") as status:
+        status.write(f"{words}\n".encode().ljust(SECTOR, b"\0"))
+
+
 def copy(source, target):
     try:
         while data := source.recv(65536):
@@ -135,13 +140,12 @@ def main():
     config = read_configuration(parse_arguments(sys.argv[1:]))
     order = read_order(config["boot-source"]["initrd_path"])
     application = start_application(order)
+    tell(config, "started")
     port = int(values(order, "port")[0])
     path = config["vsock"]["uds_path"]
     threading.Thread(target=listen, args=(path, application, port), daemon=True).start()
     code = application.wait()
-    line = f"exit {code}\n" if code >= 0 else f"signal {-code}\n"
-    with open(config["drives"][2]["path_on_host"], "r+b") as status:
-        status.write(line.encode())
+    tell(config, f"exit {code}" if code >= 0 else f"signal {-code}")
     # What a guest's reboot ends it with.
     sys.stdout.flush()
     os._exit(0)

@@ -90,6 +90,21 @@ describe.skipIf(isUnable() || isMissing(PYTHON) || isMissing(MKE2FS))(
       enclosure.clear();
     });
 
+    test("is known again by the next server, which learns how its application ends", async () => {
+      using world = new MachineWorld(programs.launcher);
+      const [level, service] = [levelOf(world), serviceOf(world)];
+      const launched = world.launch(level, service, freePort());
+      const { socketPath } = launched.enclosure;
+      await until("it listens", () => fetch("http://m/", { unix: socketPath }).catch(() => null));
+      const next = world.recover(levelOf(world), service, launched);
+      expect(next?.enclosure.endpoints).toEqual([{ kind: "unix", path: socketPath }]);
+      next?.child.signal("SIGTERM");
+      expect(await next?.child.exited).toEqual({ kind: "code", code: 7 });
+      await next?.child.gone;
+      launched.enclosure.clear();
+      expect(world.recover(level, service, launched)).toBeNull();
+    });
+
     test("that is killed is told as killed", async () => {
       using world = new MachineWorld(programs.launcher);
       const { child, enclosure } = world.launch(levelOf(world), serviceOf(world), freePort());

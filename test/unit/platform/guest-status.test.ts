@@ -25,6 +25,7 @@ afterEach(() => rmSync(directory, { recursive: true }));
 
 const ENDS: readonly (readonly [string, Exit | null])[] = [
   ["", null],
+  ["started\n", null],
   ["listening\n", null],
   ["listening\nexit 7\n", { kind: "code", code: 7 }],
   ["signal 15\n", { kind: "signal", signal: "SIGTERM" }],
@@ -38,11 +39,12 @@ const ENDS: readonly (readonly [string, Exit | null])[] = [
 
 test.each(ENDS)("%j tells of an end", (text, end) => {
   writeFileSync(file, text);
-  expect(readGuestStatus(file)).toEqual({ listening: text.startsWith("listening"), end });
+  const started = text !== "" && end?.kind !== "unstarted";
+  expect(readGuestStatus(file)).toEqual({ started, listening: text.startsWith("listening"), end });
 });
 
 test("a machine that has not spoken yet is neither ready nor at its end", () => {
-  expect(readGuestStatus(file)).toEqual({ listening: false, end: null });
+  expect(readGuestStatus(file)).toEqual({ started: false, listening: false, end: null });
 });
 
 test("an order reaches whoever has the pipe open, and nobody else is waited for", () => {
@@ -107,7 +109,8 @@ test("a hypervisor that was killed was", async () => {
   expect(await exited).toEqual({ kind: "signal", signal: "SIGKILL" });
 });
 
-test("signals go to the application; the hypervisor gets those that nobody hears, and SIGKILL", () => {
+test("signals go to the application; the hypervisor gets those that nobody hears, and SIGKILL", async () => {
+  writeFileSync(file, "started\n");
   const [signals, orders]: [string[], number[]] = [[], []];
   const child = ended({ kind: "code", code: 0 }, signals);
   follow(child, { orders }).signal("SIGTERM");
@@ -115,4 +118,12 @@ test("signals go to the application; the hypervisor gets those that nobody hears
   follow(child, { isHeard: false }).signal("SIGTERM");
   follow(child).signal("SIGKILL");
   expect(signals).toEqual(["SIGTERM", "SIGKILL"]);
+});
+
+test("a machine in which nothing runs yet is ended by a signal at once, and that is how it ended", async () => {
+  const [signals, orders]: [string[], number[]] = [[], []];
+  const guest = follow(ended({ kind: "code", code: 0 }, signals), { orders });
+  guest.signal("SIGTERM");
+  expect({ signals, orders }).toEqual({ signals: ["SIGTERM"], orders: [] });
+  expect(await guest.exited).toEqual({ kind: "signal", signal: "SIGTERM" });
 });

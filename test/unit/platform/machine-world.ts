@@ -1,7 +1,7 @@
 // A level that runs machines, with real walls around a hypervisor that is given.
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { planLaunch } from "../../../src/core/launch-plan.ts";
+import { instanceDirOf, markOf, planLaunch } from "../../../src/core/launch-plan.ts";
 import type { Service } from "../../../src/core/service.ts";
 import { ControlGroups } from "../../../src/platform/cgroup.ts";
 import type { MachineParts } from "../../../src/platform/guest-needs.ts";
@@ -17,6 +17,7 @@ export interface Launched {
   readonly child: Child;
   readonly enclosure: Enclosure;
   readonly instanceDir: string;
+  readonly port: number;
 }
 
 export class MachineWorld implements Disposable {
@@ -73,10 +74,22 @@ export class MachineWorld implements Disposable {
     try {
       const command = { argv: enclosure.wrap(plan.argv), cwd: "/", env: plan.env, ...output.fds };
       const child = enclosure.follow(bunSpawner.spawn(command, plan.mark));
-      return { child, enclosure, instanceDir: plan.instanceDir };
+      return { child, enclosure, instanceDir: plan.instanceDir, port };
     } finally {
       output.close();
     }
+  }
+
+  /** What a next server makes of a launch; null: it does not know it. */
+  recover(level: Level, service: Service, { child, port }: Launched): Launched | null {
+    const ref = { service: service.name, id: "alice" };
+    const { dataDir } = this;
+    const placement = { service, ref, slot: 0, port } as const;
+    const enclosure = level.recover(placement, child.ref);
+    const adopted = bunSpawner.adopt(child.ref, markOf({ ...placement, dataDir }));
+    if (enclosure === null || adopted === null) return null;
+    const instanceDir = instanceDirOf({ ref, dataDir });
+    return { child: enclosure.follow(adopted), enclosure, instanceDir, port };
   }
 
   [Symbol.dispose](): void {
