@@ -97,16 +97,23 @@ export class Client {
     return this.#ask("/api/route", { method: "POST", body });
   }
 
-  /** Ends after the event "done"; throws SERVER_UNREACHABLE when the server ends it earlier. */
+  /** Ends after the event "done"; throws SERVER_UNREACHABLE when the server goes away earlier. */
   async *rollout(body: RolloutFields): AsyncGenerator<RolloutEvent, void> {
     const response = await this.#send("/api/rollout", { method: "POST", body });
-    for await (const { type, data } of readEvents(response.body, new AbortController().signal)) {
-      if (type !== "message") continue;
-      const event = JSON.parse(data) as RolloutEvent;
-      yield event;
-      if (event.kind === "done") return;
+    const leaving = new AbortController();
+    try {
+      for await (const { type, data } of readEvents(response.body, leaving.signal)) {
+        if (type !== "message") continue;
+        const event = JSON.parse(data) as RolloutEvent;
+        yield event;
+        if (event.kind === "done") return;
+      }
+    } catch (cause) {
+      throw abandonedRollout(body.process, cause);
+    } finally {
+      leaving.abort();
     }
-    throw this.#unreachable("the server ended the stream");
+    throw abandonedRollout(body.process);
   }
 
   health(ref: InstanceRef): Promise<HealthAnswer> {
@@ -258,6 +265,14 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOTFOUND: "its name is not known",
   ENAMETOOLONG: "the path is too long for a socket",
 };
+
+function abandonedRollout(service: string, cause?: unknown): TenError {
+  const message = `Cannot follow the rollout of "${service}" to its end: the server went away`;
+  return new TenError("SERVER_UNREACHABLE", message, {
+    hint: `Every instance is on its old process or on a new one. Run ten rollout ${service} again`,
+    cause,
+  });
+}
 
 function pathOf(ref: InstanceRef): string {
   return `/api/instances/${formatRef(ref)}`;

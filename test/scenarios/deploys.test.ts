@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { Client } from "../../src/control/client.ts";
+import { listProcesses } from "../../src/platform/processes.ts";
 import { Load } from "../support/load.ts";
 import { appConfig } from "../support/tenants/command.ts";
 import { type Ten, withTen } from "../support/ten.ts";
@@ -98,6 +99,27 @@ test("a rollout goes on when who ordered it has left", () =>
       return trail.some(({ action, outcome }) => action === "rollout" && outcome === "done");
     });
     expect((await processesOf(ten, ids)).filter((each) => before.includes(each))).toEqual([]);
+  }));
+
+test("a server restarted in the middle of a rollout fails no request and leaves a process each", () =>
+  withTen({ configText: appConfig(`idle_timeout = 0\n${OPENLY}`) }, async (ten) => {
+    const ids = ["a", "b", "c", "d"];
+    await ten.must("spawn", ...ids.map((id) => `app:${id}`));
+    const hosts = ids.map((id) => `${id}.app.localhost`);
+    await using load = new Load({ port: ten.port, hosts, perSecond: 300, path: "/slow" });
+    await load.more(300);
+    const client = new Client({ kind: "unix", path: `${ten.dataDir}/tenement.sock` });
+    const rollout = client.rollout({ process: "app" });
+    for await (const { kind } of rollout) if (kind === "replaced") break;
+    await ten.must("restart-server");
+    await load.more(300);
+    await load.stop();
+    expect(load.failures).toEqual([]);
+    await until("one process is left of each", async () => {
+      const marks = (await listProcesses()).flatMap(({ mark, zombie }) => (zombie ? [] : [mark]));
+      const own = new Set(marks.filter((mark) => mark?.startsWith(`${ten.dataDir}/`)));
+      return own.size === ids.length;
+    });
   }));
 
 test("a deploy that fails changes nothing and shows what the version wrote", () =>

@@ -82,3 +82,19 @@ test("a rollout that fails shows why, which remain, and ends with 1", async () =
       "hint: Mend what failed, then run ten rollout notes again\n",
   });
 });
+
+test("a rollout whose server goes away says that it can be run again", async () => {
+  const begun = Promise.withResolvers<void>();
+  world.deploys.rollout = (_, { onProgress }) => {
+    onProgress?.({ kind: "begun", total: 2 });
+    begun.resolve();
+    return new Promise(() => undefined);
+  };
+  const told = ten("rollout", "notes");
+  await begun.promise;
+  await world.server.close();
+  expect(await told).toMatchObject({
+    exit: 4,
+    err: expect.stringContaining("Run ten rollout notes again"),
+  });
+});
