@@ -1,10 +1,13 @@
 import { describe, expect, test } from "bun:test";
 import { chmodSync, renameSync, writeFileSync } from "node:fs";
-import { request } from "node:http";
+import { Agent, request } from "node:http";
 import { join } from "node:path";
 import type { RestartAnswer } from "../../src/control/wire-server.ts";
 import { startTimeOf } from "../../src/platform/processes.ts";
+import { executable } from "../support/executable.ts";
 import { Load } from "../support/load.ts";
+import { openPlace } from "../support/place.ts";
+import { fetchReply } from "../support/request.ts";
 import { LASTING_COMMAND } from "../support/tenants/command.ts";
 import { type Ten, type TenOptions, withTen } from "../support/ten.ts";
 import { until } from "../support/until.ts";
@@ -186,6 +189,72 @@ describe("a server that another follows", () => {
       expect(why).toContain("a restart after a crash");
       expect(why).toContain("SIGKILL");
     }));
+});
+
+describe("an earlier server that still has connections", () => {
+  test("lets them be at the first signal, and cuts them at the second", () =>
+    withTen(optionsWith(), async (ten) => {
+      await ten.must("spawn", "app:a");
+      const socket = ten.webSocket(HOST, "/socket");
+      socket.send("before");
+      await socket.next();
+      const { old } = await follow(ten);
+      process.kill(old.pid, "SIGTERM");
+      await until("it has heard", () => ten.output.includes("Stopping: "));
+      socket.send("after");
+      expect(await socket.next()).toBe("after");
+      process.kill(old.pid, "SIGTERM");
+      await untilEnded(old.pid);
+      expect(await socket.closed()).toBe(1006);
+      expect((await ten.get(HOST, "/")).text).toBe("hello from a");
+    }));
+
+  test("passes its last requests on to the server that is there, started anew or not", () =>
+    withTen(optionsWith("idle_timeout = 1"), async (ten) => {
+      await ten.must("spawn", "app:a", "app:b");
+      const kept = new Agent({ keepAlive: true, maxSockets: 1 });
+      const ask = (host: string) =>
+        fetchReply({ port: ten.port, host, path: "/birth" }, { agent: kept });
+      const { text: birth } = await ask(HOST);
+      const socket = ten.webSocket(HOSTS[1] ?? "", "/socket");
+      socket.send("before");
+      await socket.next();
+      const { old, new: next } = await follow(ten);
+      process.kill(next.pid, "SIGKILL");
+      await untilEnded(next.pid);
+      await ten.start({ port: ten.port });
+      await ten.untilState("app:a", "asleep");
+      const last = await ask(HOST);
+      expect(last.headers.connection).toBe("close");
+      expect(last.text).not.toBe(birth);
+      socket.send("after");
+      expect(await socket.next()).toBe("after");
+      expect((await ten.instance("app:b"))?.state).toBe("running");
+      socket.close();
+      await untilEnded(old.pid);
+      kept.destroy();
+    }));
+});
+
+test("a server whose predecessor goes without a word does not serve", async () => {
+  const place = openPlace({ configText: "" });
+  const introduction = JSON.stringify({ descriptors: 0, dataDir: place.dataDir });
+  const ready = Promise.withResolvers<void>();
+  const next = Bun.spawn([await executable(), "serve", "--port", "0"], {
+    env: {
+      TENEMENT_CONFIG: place.configFile,
+      TENEMENT_DATA_DIR: place.dataDir,
+      TENEMENT_PREDECESSOR: introduction,
+    },
+    stdio: ["ignore", "ignore", "pipe"],
+    serialization: "json",
+    ipc: (message) => message.kind === "ready" && ready.resolve(),
+  });
+  await ready.promise;
+  next.disconnect();
+  expect(await next.exited).toBe(1);
+  expect(await next.stderr.text()).toContain("the server before this one is gone");
+  place.remove();
 });
 
 describe("a server that can't be followed", () => {

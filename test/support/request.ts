@@ -1,11 +1,13 @@
 // Requests to a server under test: to any host name, at the loopback address.
-import { type IncomingMessage, request } from "node:http";
+import { type Agent, type IncomingMessage, request } from "node:http";
 
 export interface RequestOptions {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Buffer;
   readonly signal?: AbortSignal;
+  /** Connections that may be used; left out: a new one, used once. */
+  readonly agent?: Agent;
 }
 
 export interface Reply {

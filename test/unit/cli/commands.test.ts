@@ -397,6 +397,31 @@ describe("over HTTP", () => {
   });
 });
 
+describe("restart-server", () => {
+  test("tells which server has followed which", async () => {
+    expect(await ten("restart-server")).toEqual({
+      exit: 0,
+      out: "ten 1.2.4 serves, pid 2; it follows ten 1.2.3, pid 1\n",
+      err: "",
+    });
+    expect(JSON.parse((await ten("restart-server", "--json")).out)).toEqual({
+      old: { version: "1.2.3", pid: 1 },
+      new: { version: "1.2.4", pid: 2 },
+    });
+  });
+
+  test("ends with 1 and the reason when none can follow", async () => {
+    world.restart = async () => {
+      throw new TenError("FAILED", "Cannot start the new server: it ended with 7");
+    };
+    expect(await ten("restart-server")).toEqual({
+      exit: 1,
+      out: "",
+      err: "error: Cannot start the new server: it ended with 7\n",
+    });
+  });
+});
+
 describe("reload", () => {
   test("tells what has changed, a line each", async () => {
     world.reloader.outcome = {
