@@ -107,6 +107,9 @@ const CHANGES = `\`ten reload\`, or SIGHUP to the server, reads the file anew. W
 - Instances of a service that is gone are stopped. What is registered and their data stay: when the service returns, so do they.
 - What is newly listed in \`[instances]\` is registered and started. What is no longer listed goes on.
 
+A server that follows another, or finds its processes after a crash, leaves them as they are, also those that were launched for another
+configuration than it has: \`ten ps\` and \`ten why\` say so, and the next reload gives them new processes.
+
 \`ten reload --dry-run\` only tells what would be done. What stands in an \`env_file\` is no part of the configuration: it is read at each start of
 an instance, so after a change of it \`ten rollout notes\`.
 `;

@@ -1,10 +1,11 @@
 // The table of what the control API answers: what each route takes, what it answers, and whom it asks to be.
 import { z } from "zod";
 import { deployInstance, rollOutService, routeTraffic } from "./deploys.ts";
+import type { Call } from "./call.ts";
 import { addDomain, listDomains, removeDomain } from "./domains.ts";
 import { searchLogs, streamLogs } from "./logs.ts";
 import { answerHealth, answerPage } from "./page.ts";
-import { planOpenApi } from "./openapi.ts";
+import { type OpenApiDocument, planOpenApi } from "./openapi.ts";
 import { reloadConfiguration } from "./reload.ts";
 import { EMPTY, events, json, type Route, route, text } from "./route.ts";
 import { INSTANCE_ROUTES } from "./routes-instances.ts";
@@ -54,7 +55,7 @@ export const ROUTES: readonly Route[] = [
     summary: "This document",
     action: "openapi",
     answer: json(z.looseObject({ openapi: z.string() })),
-    handle: ({ world }) => planOpenApi(ROUTES, world.version),
+    handle: describeApi,
   }),
   ...INSTANCE_ROUTES,
   route({
@@ -207,3 +208,11 @@ export const ROUTES: readonly Route[] = [
     handle: listAudit,
   }),
 ];
+
+/** Made when it is first asked for: that takes a dozen milliseconds, in which nothing else happens. */
+let api: OpenApiDocument | null = null;
+
+function describeApi({ world }: Call): OpenApiDocument {
+  api ??= planOpenApi(ROUTES, world.version);
+  return api;
+}

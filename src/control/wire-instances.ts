@@ -11,7 +11,9 @@ export const health = z.enum(HEALTHS).meta({ id: "Health" });
 const warnings = z
   .array(z.string())
   .readonly()
-  .describe("What is wrong with it although it may run: its storage fills up");
+  .describe(
+    "What is wrong with it although it may run: its storage fills up, its configuration has changed since",
+  );
 
 export const instanceAnswer = z
   .strictObject({

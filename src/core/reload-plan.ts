@@ -160,9 +160,33 @@ export function effectiveConfig(before: Config, after: Config): Config {
   return { ...after, settings: { ...after.settings, dataDir, tls } };
 }
 
-/** Whether a process that was launched for one configuration of a service is not what the other asks for. */
-export function needsLaunch(before: Service, after: Service): boolean {
-  return before !== after && compareServices({ before, after }).launch.length > 0;
+/**
+ * What of a service its processes keep for life, as text: equal for two that are launched alike. What is not set is left
+ * out, so that a version which knows more keys finds what an earlier one has launched to be the same.
+ */
+export function launchShape(service: Service): string {
+  const isMachine = service.isolation === "qemu" || service.isolation === "firecracker";
+  const shaping = { ...pickLaunch(service, SERVICE_KEYS), ...(isMachine && service.guest) };
+  return JSON.stringify(sorted(shaping));
+}
+
+function pickLaunch(service: Service, keys: typeof SERVICE_KEYS): object {
+  const fields = Object.entries(keys) as [keyof typeof SERVICE_KEYS, Change][];
+  const shaping = fields.filter(([, [, reach]]) => reach === "launch");
+  return Object.fromEntries(shaping.map(([field]) => [field, service[field]]));
+}
+
+/** With its keys in order, and without those that say nothing. */
+function sorted(value: unknown): unknown {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  const said = Object.entries(value).filter(([, each]) => !isUnset(each));
+  said.sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(said.map(([key, each]) => [key, sorted(each)]));
+}
+
+function isUnset(value: unknown): boolean {
+  if (value === null || value === false) return true;
+  return typeof value === "object" && Object.keys(value).length === 0;
 }
 
 export function isSameService(before: Service, after: Service): boolean {

@@ -15,6 +15,8 @@ export interface ChildRecord {
   readonly endpoint: Endpoint | null;
   /** Milliseconds since the epoch. */
   readonly startedAt: number;
+  /** What of the configuration it keeps for life, as a hash; an earlier version did not note it. */
+  readonly shape?: string | null;
 }
 
 export interface InstanceRow {

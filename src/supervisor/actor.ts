@@ -150,9 +150,10 @@ export class InstanceActor implements Startable {
 
   /** Goes on with the processes that an earlier server started, or ends them. */
   adopt({ row, child, other }: Adoption): void {
-    const { endpoint = null } = row.child ?? {};
-    if (child !== null) this.#processes.follow(child, { launch: ADOPTED.child, endpoint });
-    if (other !== null) this.#processes.follow(other, { launch: ADOPTED.other, endpoint: null });
+    const { endpoint = null, shape = null } = row.child ?? {};
+    if (child !== null) this.#processes.follow(child, { launch: ADOPTED.child, endpoint, shape });
+    const second = { launch: ADOPTED.other, endpoint: null, shape: row.other?.shape ?? null };
+    if (other !== null) this.#processes.follow(other, second);
     const found = {
       ...row,
       child: child && { ref: child.child.ref, endpoint },

@@ -173,7 +173,8 @@ export class Operator implements Administration {
     const { instance, launched, ref, service, traffic, weight } = actor;
     const { state } = instance;
     const { clock, storage } = this.#supervisor.world;
-    const storageWarning = storage.warningOf(ref);
+    const outdated = actor.isOutdated ? "its configuration has changed since it started" : null;
+    const warnings = [outdated, storage.warningOf(ref)];
     const running = state.kind === "running";
     return {
       ref,
@@ -181,7 +182,7 @@ export class Operator implements Administration {
       state: reportState(state),
       health: reportHealth(state),
       reason: reportReason(state),
-      warnings: storageWarning === null ? [] : [storageWarning],
+      warnings: warnings.filter((warning) => warning !== null),
       endpoint: running ? state.endpoint : null,
       pid: launched?.child.app ?? null,
       port: launched?.port ?? null,

@@ -4,7 +4,6 @@ import { type Endpoint, renderEndpoint } from "../core/endpoint.ts";
 import { messageOf } from "../core/errors.ts";
 import type { Event, Instance, ProbeAnswer } from "../core/instance.ts";
 import type { InstanceRef } from "../core/ref.ts";
-import { needsLaunch } from "../core/reload-plan.ts";
 import { describeExit } from "../core/restart-policy.ts";
 import type { Service } from "../core/service.ts";
 import type { ChildRecord } from "../store/instances.ts";
@@ -12,6 +11,7 @@ import type { LogHub } from "../telemetry/log-hub.ts";
 import type { InstanceJournal } from "./journal.ts";
 import type { Launched, Launcher } from "./launcher.ts";
 import type { Prober } from "./probe.ts";
+import { shapeOf } from "./shape.ts";
 import type { InstanceRecord } from "./record.ts";
 
 export interface ProcessWorld {
@@ -36,8 +36,8 @@ interface Owner {
 
 interface Process {
   readonly launched: Launched;
-  /** As it was configured then; of a process that was taken over, when that was done. */
-  readonly service: Service;
+  /** Null: launched by a version that did not note it. */
+  readonly shape: string | null;
   /** Null until it is ready. */
   endpoint: Endpoint | null;
 }
@@ -63,8 +63,8 @@ export class InstanceProcesses {
 
   /** Whether the process of a launch has another shape than its service asks for by now. */
   isOutdated(launch: number): boolean {
-    const process = this.#processes.get(launch);
-    return process !== undefined && needsLaunch(process.service, this.#parts.service());
+    const { shape = null } = this.#processes.get(launch) ?? {};
+    return shape !== null && shape !== shapeOf(this.#parts.service());
   }
 
   /** Synchronous where it can be, because a waiting request pays for every turn. */
@@ -87,7 +87,7 @@ export class InstanceProcesses {
     try {
       const slot = this.all.some((other) => other.slot === 0) ? 1 : 0;
       const launched = launcher.launch({ ref, service: service(), slot, storedEnv });
-      this.follow(launched, { launch, endpoint: null });
+      this.follow(launched, { launch, endpoint: null, shape: shapeOf(service()) });
       this.#remember();
       send({ kind: "launched", launch, child: launched.child.ref });
     } catch (error) {
@@ -104,10 +104,10 @@ export class InstanceProcesses {
   /** Tells the owner of the end of a process: its exit, and when nothing of it is left. */
   follow(
     launched: Launched,
-    { launch, endpoint }: { launch: number; endpoint: Endpoint | null },
+    { launch, ...process }: { launch: number } & Omit<Process, "launched">,
   ): void {
-    const { instance, journal, logs, ref, send, service } = this.#parts;
-    this.#processes.set(launch, { launched, endpoint, service: service() });
+    const { instance, journal, logs, ref, send } = this.#parts;
+    this.#processes.set(launch, { launched, ...process });
     const { child } = launched;
     void child.exited.then((exit) => {
       if (this.of(launch) !== launched) return;
@@ -186,9 +186,9 @@ function isLeaving({ other }: Instance, launch: number): boolean {
   return other?.launch === launch && other.kind !== "starting";
 }
 
-function toRecord({ launched, endpoint }: Process): ChildRecord {
+function toRecord({ launched, endpoint, shape }: Process): ChildRecord {
   const { child, slot, port, socketPath, startedAt } = launched;
-  return { child: child.ref, slot, port, socketPath, endpoint, startedAt };
+  return { child: child.ref, slot, port, socketPath, endpoint, startedAt, shape };
 }
 
 /** Whether the process itself listens there, and not a stranger who took its port before it did. */

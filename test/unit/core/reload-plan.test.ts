@@ -1,7 +1,12 @@
 import { describe, expect, test } from "bun:test";
 import { parseConfig } from "../../../src/config/config.ts";
 import { planJsonSchema } from "../../../src/config/json-schema.ts";
-import { effectiveConfig, isEmptyPlan, planReload } from "../../../src/core/reload-plan.ts";
+import {
+  effectiveConfig,
+  isEmptyPlan,
+  launchShape,
+  planReload,
+} from "../../../src/core/reload-plan.ts";
 import type { Config } from "../../../src/core/service.ts";
 
 const FILE = "/etc/ten/tenement.toml";
@@ -78,6 +83,9 @@ const COMPANIONS: Readonly<Record<string, string>> = {
   network: 'isolation = "namespace"',
   storage_enforce: "storage_quota_mb = 10",
 };
+
+/** They shape virtual machines only. */
+const MACHINE = ["qemu_accel", "kernel", "rootfs", "memory_mb", "vcpus"];
 
 function serviceText(key: string, value: string | null): string {
   const command = key === "command" && value !== null ? "" : 'command = "app"\n';
@@ -189,5 +197,31 @@ test("what only a new server takes stays as it was, so that it is told again", (
   expect(planReload(effective, after)).toMatchObject({
     settings: [],
     server: ["data_dir", "tls.cache_dir"],
+  });
+});
+
+describe("the shape of a process", () => {
+  const shapeOf = (keys: string) => {
+    const service = parse(`[service.a]\ncommand = "a"\n${keys}`).services.get("a");
+    return service === undefined ? "" : launchShape(service);
+  };
+
+  test.each(Object.entries(SERVICE))(
+    "changes with %s just where a reload says so",
+    (key, value) => {
+      if (key === "command" || key === "args") return;
+      const companion = COMPANIONS[key] ?? "";
+      const before = `[service.a]\ncommand = "a"\n${companion}`;
+      const [change] = plan(before, `${before}\n${key} = ${value}`).changed;
+      const isShaping = change?.launch.includes(key) === true && !MACHINE.includes(key);
+      expect(shapeOf(`${companion}\n${key} = ${value}`) !== shapeOf(companion)).toBe(isShaping);
+    },
+  );
+
+  test("is the same however the keys are ordered, and knows virtual machines from processes", () => {
+    expect(shapeOf('env = { A = "1", B = "2" }')).toBe(shapeOf('env = { B = "2", A = "1" }'));
+    expect(shapeOf('env = { A = "1" }')).not.toBe(shapeOf('env = { A = "2" }'));
+    const machine = 'isolation = "qemu"\n';
+    expect(shapeOf(`${machine}vcpus = 2`)).not.toBe(shapeOf(machine));
   });
 });

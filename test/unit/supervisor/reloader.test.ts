@@ -1,7 +1,9 @@
-import { afterEach, expect, test } from "bun:test";
+import { afterEach, describe, expect, test } from "bun:test";
 import { TenError } from "../../../src/core/errors.ts";
 import type { Config, Service } from "../../../src/core/service.ts";
+import type { ChildRecord } from "../../../src/store/instances.ts";
 import { Reloader } from "../../../src/supervisor/reloader.ts";
+import { takeOver } from "../../../src/supervisor/takeover.ts";
 import { type FakeWorld, type FakeWorldOptions, openFakeWorld } from "../../support/fake-world.ts";
 
 const worlds: FakeWorld[] = [];
@@ -258,4 +260,45 @@ test("reloads wait for each other", async () => {
   expect((await first).replaced).toEqual([alice.ref]);
   const { plan, replaced } = await second;
   expect({ changed: plan.changed, replaced }).toEqual({ changed: [], replaced: [] });
+});
+
+describe("what an earlier server launched for another configuration", () => {
+  /** A server that was killed, with one instance running, and the next one on its data. */
+  async function takenOver(services: readonly Partial<Service>[]) {
+    const earlier = open();
+    await earlier.run("alice");
+    const [child] = earlier.spawned;
+    if (child === undefined) throw new Error("Nothing was spawned");
+    const server = open({ dataDir: earlier.dataDir, services });
+    server.spawner.living.set(child.ref.pid, child);
+    await takeOver(server.supervisor, server);
+    return { server, alice: server.supervisor.get({ service: "notes", id: "alice" }) };
+  }
+
+  test("goes on, is told of, and has a new process after a reload", async () => {
+    const { server, alice } = await takenOver([{ env: { COLOR: "blue" } }]);
+    const warned = ["its configuration has changed since it started"];
+    expect(server.operator.view(alice.ref)).toMatchObject({ state: "running", warnings: warned });
+    expect((await reload(server)).replaced).toEqual([alice.ref]);
+    expect(server.spawned[0]?.env).toMatchObject({ COLOR: "blue" });
+    expect(server.operator.view(alice.ref).warnings).toEqual([]);
+  });
+
+  test("is left alone where only keys have changed that shape no process", async () => {
+    const { server, alice } = await takenOver([{ idleTimeoutMs: 1 }]);
+    expect(server.operator.view(alice.ref).warnings).toEqual([]);
+    expect((await reload(server)).replaced).toEqual([]);
+  });
+
+  test("is left alone where that server did not note what for", async () => {
+    const earlier = open();
+    const alice = await earlier.run("alice");
+    const [row] = earlier.store.instances.list();
+    const { shape: _, ...child } = row?.child ?? {};
+    earlier.store.instances.setChildren(alice.ref, { child: child as ChildRecord, other: null });
+    const server = open({ dataDir: earlier.dataDir, services: [{ env: { COLOR: "blue" } }] });
+    for (const each of earlier.spawned) server.spawner.living.set(each.ref.pid, each);
+    await takeOver(server.supervisor, server);
+    expect(server.supervisor.get(alice.ref).isOutdated).toBe(false);
+  });
 });
