@@ -24,6 +24,8 @@ type Outcomes = Map<Limit["key"], string | null>;
 export class ControlGroups {
   readonly #dataDir: string;
   readonly #find: () => Hierarchies;
+  /** The latest of each slot. A start that is given up leaves its groups, until another begins or the server ends. */
+  readonly #opened = new Map<string, ControlGroup>();
   #hierarchies: Hierarchies | null = null;
   #server: string | null = null;
 
@@ -48,6 +50,7 @@ export class ControlGroups {
       return this.#make({ hierarchy, launch, limits }, outcomes) ?? [];
     });
     const group = new ControlGroup(directories);
+    this.#opened.set(nameOf(launch), group);
     const missing = configuredLimits(service).filter((key) => outcomes.get(key) !== null);
     if (missing.length === 0) return group;
     group.remove();
@@ -74,8 +77,9 @@ export class ControlGroups {
     await Promise.all(strays.map((group) => group.dissolve()));
   }
 
-  /** Removes what the server itself needed, if nothing is left in it. */
+  /** Removes what the server itself needed, and groups that nothing was started in. */
   close(): void {
+    for (const group of this.#opened.values()) group.remove();
     for (const hierarchy of this.#known.found) {
       removeDirectory(this.#base(hierarchy));
       removeDirectory(topOf(hierarchy));

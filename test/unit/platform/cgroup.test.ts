@@ -91,9 +91,18 @@ describe("the control group of a launch", () => {
     const [kept, stray] = [directoryOf(groups, 0), directoryOf(groups, 1)];
     await groups.sweep([placed({}, 0)]);
     expect([existsSync(kept), existsSync(stray)]).toEqual([true, false]);
+    writeFileSync(join(kept, "somebody"), "");
     groups.close();
     expect(existsSync(kept)).toBe(true);
+    rmSync(join(kept, "somebody"));
     await groups.sweep([]);
+    groups.close();
+    expect(existsSync(join(root, "ten"))).toBe(false);
+  });
+
+  test("that nothing was started in goes with the server", () => {
+    const groups = groupsOf([]);
+    directoryOf(groups);
     groups.close();
     expect(existsSync(join(root, "ten"))).toBe(false);
   });
