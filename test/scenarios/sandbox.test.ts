@@ -28,6 +28,23 @@ network = "host"
 ${SANDBOX}
 `;
 
+/** Of no account, and of no instance either. */
+const ORDINARY_USER = 61_190;
+/** A Python that answers with the file whose path is asked for. */
+const READER = `
+import http.server, os
+class Reader(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        try:
+            body = open(self.path, "rb").read()
+        except OSError as error:
+            body = error.strerror.encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Reader).serve_forever()
+`;
 const ALICE = "alice.port.localhost";
 const BOB = "bob.socket.localhost";
 
@@ -173,6 +190,28 @@ describe.skipIf(isUnable)("tenants in sandboxes", () => {
       const { exitCode, stderr } = await ten.ten("spawn", "port:alice");
       expect(exitCode).toBe(1);
       expect(stderr).toContain("deep in a directory that it may write");
+    });
+  });
+
+  test("of a server that is an ordinary user's are root of nothing but their sandbox", () => {
+    const service = `
+[service.files]
+command = "/usr/bin/python3"
+args = ["-c", ${JSON.stringify(READER)}]
+isolation = "sandbox"
+read_paths = []
+`;
+    const options = { configText: service, user: ORDINARY_USER, parent: "/var/lib" };
+    return withTen(options, async (ten) => {
+      await ten.must("spawn", "files:a");
+      const read = async (path: string) => (await ten.get("a.files.localhost", path)).text;
+      expect(await read("/proc/self/status")).toMatch(/^Uid:\t0\t/m);
+      expect(await read("/proc/self/status")).toMatch(/^CapEff:\t0+$/m);
+      expect(await read("/etc/hostname")).not.toBe("Permission denied");
+      expect(await read("/etc/shadow")).toBe("Permission denied");
+      expect(await read(`${ten.dataDir}/tenement.db`)).toBe("No such file or directory");
+      await ten.must("stop", "files:a");
+      expectNothingLeft(ten);
     });
   });
 
