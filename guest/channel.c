@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/reboot.h>
-#include <linux/vm_sockets.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,6 +14,8 @@
 #include <string.h>
 #include <sys/reboot.h>
 #include <sys/socket.h>
+// Needs what the line above declares.
+#include <linux/vm_sockets.h>
 #include <termios.h>
 #include <unistd.h>
 

@@ -5,11 +5,12 @@
 #include "../launcher/relay.h"
 
 #include <arpa/inet.h>
-#include <linux/vm_sockets.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+// Needs what the line above declares.
+#include <linux/vm_sockets.h>
 #include <unistd.h>
 
 enum { BACKLOG = 128 };

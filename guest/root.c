@@ -90,7 +90,7 @@ static void mount_data(const struct order *order) {
   free(path);
 }
 
-static void move_mount(const char *path) {
+static void move_to_root(const char *path) {
   char *target = below_root(path);
   make_directories(target, 0);
   if (mount(path, target, NULL, MS_MOVE, NULL) < 0) give_up(path);
@@ -130,8 +130,8 @@ void build_root(const struct order *order) {
   mount_data(order);
   make_socket_directory(order);
   // From here on disks can't be found.
-  move_mount("/proc");
-  move_mount("/sys");
-  move_mount("/dev");
+  move_to_root("/proc");
+  move_to_root("/sys");
+  move_to_root("/dev");
   enter();
 }

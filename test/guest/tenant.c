@@ -2,12 +2,13 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <fcntl.h>
-#include <linux/vm_sockets.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+// Needs what the line above declares.
+#include <linux/vm_sockets.h>
 #include <unistd.h>
 
 enum { ORDER_PORT = 2, ATTEMPTS = 2000, PAUSE_US = 5000 };
