@@ -144,6 +144,21 @@ describe("ten reload", () => {
       expect((await ten.get(hostOf("notes"), "/journal")).text).toContain("kept");
     }));
 
+  test("renews what another server has launched for an earlier configuration", () =>
+    withTen({ configText: service("notes") }, async (ten) => {
+      await ten.must("spawn", "notes:alice");
+      const pid = await pidOf(ten, "notes");
+      ten.reconfigure((text) =>
+        text.replace("[service.notes]", '[service.notes]\nenv = { COLOR = "blue" }'),
+      );
+      await ten.must("restart-server");
+      expect(await pidOf(ten, "notes")).toBe(pid);
+      expect(await ten.must("ps")).toContain("its configuration has changed since it started");
+      expect(await ten.must("reload")).toBe("instance notes:alice has a new process\n");
+      expect((await ten.get(hostOf("notes"), "/env")).json()).toMatchObject({ COLOR: "blue" });
+      expect(await ten.must("ps")).not.toContain("has changed");
+    }));
+
   test("starts what is newly listed, and tries again what has failed", () =>
     withTen(
       { configText: service("notes", 'env = { MODE = "1" }\nrestart = "never"') },
