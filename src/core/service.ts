@@ -97,6 +97,12 @@ export interface GuestSettings {
   readonly vcpus: number;
 }
 
+/** A machine has a network of its own always, a sandbox unless it is to have the host's. */
+export function networkOf({ isolation, network }: Service): Network {
+  if (isMachine(isolation)) return "private";
+  return network ?? (isolation === "sandbox" ? "private" : "host");
+}
+
 /** Levels that run a kernel of their own. */
 export function isMachine(isolation: IsolationLevel): boolean {
   return isolation === "qemu" || isolation === "firecracker";

@@ -1,6 +1,6 @@
 // The walls of one instance: what is hidden, what is shown, and how the launcher is told. Paths are absolute.
 
-import type { Service } from "./service.ts";
+import { networkOf, type Service } from "./service.ts";
 
 /** The user ids of walled instances: systemd's range for users that exist while a service runs, given to no person. */
 export const USER_ID_MIN = 61_184;
@@ -43,11 +43,12 @@ export const LANDLOCK_SCOPES = 6;
 
 /** What the level of a service keeps from its tenants on a better host than this one, a sentence for each. */
 export function findWallGaps(service: Service, { landlock, firewall }: WallHost): string[] {
-  if (service.isolation !== "namespace" || service.network === "private") return [];
+  if (service.isolation === "process" || networkOf(service) === "private") return [];
   const gaps: string[] = [];
   if (firewall !== null) {
     gaps.push(`they reach other tenants' ports and a cloud's metadata service: ${firewall}`);
   }
+  if (service.isolation !== "namespace") return gaps;
   if (landlock === null || landlock < LANDLOCK_PORTS) {
     gaps.push("they can bind free ports and reach abstract sockets: the kernel is too old");
   } else if (landlock < LANDLOCK_SCOPES) {

@@ -13,7 +13,7 @@ import type { Endpoint } from "../core/endpoint.ts";
 import type { ChildRef } from "../core/instance.ts";
 import { type LaunchPlan, socketPathOf } from "../core/launch-plan.ts";
 import type { InstanceRef } from "../core/ref.ts";
-import { isMachine, type Network, type Service } from "../core/service.ts";
+import { networkOf, type Service } from "../core/service.ts";
 import {
   isHidden,
   isUnder,
@@ -240,12 +240,6 @@ export function linkSocket(source: string, target: string): void {
   linkSync(source, made);
   if (lstatSync(made).isSocket()) renameSync(made, target);
   else rmSync(made);
-}
-
-/** A machine has a network of its own always, a sandbox unless it is to have the host's. */
-export function networkOf({ isolation, network }: Service): Network {
-  if (isMachine(isolation)) return "private";
-  return network ?? (isolation === "sandbox" ? "private" : "host");
 }
 
 function unixAt(path: string): Endpoint {

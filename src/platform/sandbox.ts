@@ -22,17 +22,11 @@ import type { ChildRef } from "../core/instance.ts";
 import type { LaunchPlan } from "../core/launch-plan.ts";
 import { formatRef } from "../core/ref.ts";
 import { planView, type SystemListing, type View } from "../core/sandbox-view.ts";
-import { type Network, PIDS_LIMIT_DEFAULT, type Service } from "../core/service.ts";
+import { type Network, networkOf, PIDS_LIMIT_DEFAULT, type Service } from "../core/service.ts";
 import { HIDDEN, isUnder, type Walls } from "../core/walls.ts";
 import type { Enclosure, Level, Placement } from "./level.ts";
 import type { LaunchPaths } from "./launch-directory.ts";
-import {
-  linkSocket,
-  type NamespaceLevel,
-  networkOf,
-  NOTHING_MORE,
-  type Site,
-} from "./namespace.ts";
+import { linkSocket, type NamespaceLevel, NOTHING_MORE, type Site } from "./namespace.ts";
 import { isRoot, makeOwnDirectory } from "./owner.ts";
 import { describeLack, findRunsc, RUNSC_REMEDY, type Runsc } from "./runsc.ts";
 import { followSandbox } from "./sandbox-follower.ts";

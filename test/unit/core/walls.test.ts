@@ -135,5 +135,8 @@ describe("what a host lacks", () => {
     const bare = { landlock: null, firewall: "no" };
     expect(findWallGaps(serviceWith({ isolation: "process" }), bare)).toEqual([]);
     expect(findWallGaps({ ...walled, network: "private" }, bare)).toEqual([]);
+    expect(findWallGaps(serviceWith({ isolation: "sandbox" }), bare)).toEqual([]);
+    const hosted = serviceWith({ isolation: "sandbox", network: "host" });
+    expect(findWallGaps(hosted, bare)).toHaveLength(1);
   });
 });
