@@ -1,5 +1,5 @@
 // What the agent in a virtual machine says, and what is said to it: the lines of its status, and signals.
-import { closeSync, constants, openSync, readFileSync, writeSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync, writeSync } from "node:fs";
 import { constants as system } from "node:os";
 import type { Exit } from "../core/instance.ts";
 import { signalName } from "./launch-status.ts";
@@ -120,10 +120,16 @@ function plain(line: string): string {
   return line.replace(CONTROLS, "").replace(TIME_SINCE_START, "");
 }
 
+/** A file's beginning; a file that can't be read says nothing. */
 function readSome(file: string, bytesMax: number): string {
+  let fd: number | null = null;
   try {
-    return readFileSync(file).toString("utf8", 0, bytesMax);
+    fd = openSync(file, constants.O_RDONLY);
+    const bytes = Buffer.alloc(Math.min(fstatSync(fd).size, bytesMax));
+    return bytes.toString("utf8", 0, readSync(fd, bytes));
   } catch {
     return "";
+  } finally {
+    if (fd !== null) closeSync(fd);
   }
 }

@@ -1,7 +1,7 @@
 // What tests of virtual machines need: an emulator, a kernel, and a host that lets root build walls.
 import { QEMU } from "../../src/core/qemu.ts";
 import { guestKernel } from "../guest/kernel.ts";
-import { isMissing } from "./tool.ts";
+import { GCC, isMissing } from "./tool.ts";
 
 const { debianPackage, program } = QEMU[process.arch === "arm64" ? "arm64" : "x64"];
 
@@ -13,7 +13,8 @@ export function machineKernel(): string {
 /** For `describe.skipIf`; with TEN_TEST_REQUIRE_ALL=1 what is missing is an error. */
 export function lacksMachines(): boolean {
   const isRoot = process.platform === "linux" && process.getuid?.() === 0;
-  return !isRoot || isMissing({ program, debianPackage }) || lacksKernel();
+  const tools = [GCC, { program, debianPackage }];
+  return !isRoot || tools.map(isMissing).includes(true) || lacksKernel();
 }
 
 function lacksKernel(): boolean {

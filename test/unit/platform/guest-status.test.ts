@@ -47,6 +47,11 @@ test("a machine that has not spoken yet is neither ready nor at its end", () => 
   expect(readGuestStatus(file)).toEqual({ started: false, listening: false, end: null });
 });
 
+test("what a hostile machine writes beyond all measure is not read to its end", () => {
+  writeFileSync(file, `listening\n${"x".repeat(200_000)}\nexit 3\n`);
+  expect(readGuestStatus(file)).toMatchObject({ listening: true, end: null });
+});
+
 test("an order reaches whoever has the pipe open, and nobody else is waited for", () => {
   const pipe = join(directory, "orders");
   makePipes(directory, [pipe]);
