@@ -35,7 +35,9 @@ export const instanceAnswer = z
     memory_bytes: count.nullable(),
     storage_used_bytes: count
       .nullable()
-      .describe("A measurement not older than a minute or so; null before the first"),
+      .describe(
+        "Measured at most a minute or so ago, or since it came to rest; null before the first",
+      ),
     storage_quota_bytes: count.nullable(),
     gaps: z
       .array(z.string())

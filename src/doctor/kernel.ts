@@ -52,7 +52,7 @@ function describeVersion(host: Host): Finding {
     ...finding,
     state: "missing",
     meaning: "Walls around tenants need Linux 5.12",
-    remedy: "Boot a newer kernel",
+    remedy: "boot a newer kernel",
     blocks: ["isolation=namespace", "isolation=sandbox"],
   };
 }
@@ -70,8 +70,8 @@ function describeLandlock({ landlock }: Host): Finding {
       : "A walled tenant can reach abstract Unix sockets of other programs",
     remedy:
       landlock === null
-        ? `Boot Linux ${SCOPES.linux} or newer, with landlock among the modules of its lsm= parameter`
-        : `Boot Linux ${SCOPES.linux} or newer`,
+        ? `boot Linux ${SCOPES.linux} or newer, with landlock among the modules of its lsm= parameter`
+        : `boot Linux ${SCOPES.linux} or newer`,
     blocks: [],
   };
 }

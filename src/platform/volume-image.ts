@@ -41,8 +41,8 @@ const UNMOUNT_PAUSE_MS = 50;
 export function findImageGap(
   host: Host,
 ): { readonly reason: string; readonly remedy: string } | null {
-  if (host.platform !== "linux") return { reason: "it needs Linux", remedy: "Run ten on Linux" };
-  if (!host.isRoot) return { reason: "it needs root", remedy: "Run ten as root" };
+  if (host.platform !== "linux") return { reason: "it needs Linux", remedy: "run ten on Linux" };
+  if (!host.isRoot) return { reason: "it needs root", remedy: "run ten as root" };
   const tool = (Object.keys(TOOLS) as Tool[]).find((name) => host.which(name) === null);
   if (tool !== undefined) {
     return { reason: `${tool} is not installed`, remedy: `apt-get install ${TOOLS[tool]}` };

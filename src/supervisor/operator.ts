@@ -1,6 +1,6 @@
 // What operators do to instances: the control API's door to the supervisor.
 import { TenError } from "../core/errors.ts";
-import type { RestGoal } from "../core/instance.ts";
+import { isAtRest, type RestGoal } from "../core/instance.ts";
 import { nextDeadline } from "../core/lifecycle.ts";
 import { formatRef, type InstanceRef } from "../core/ref.ts";
 import { reportHealth, reportReason, reportState } from "../core/report.ts";
@@ -77,7 +77,10 @@ export class Operator implements Administration {
   }
 
   storage(refs: readonly InstanceRef[]): Promise<ReadonlyMap<string, number>> {
-    return this.#supervisor.world.storage.estimate(refs);
+    return this.#supervisor.world.storage.estimate(refs, (ref) => {
+      const actor = this.#supervisor.find(ref);
+      return actor === null || isAtRest(actor.instance.state);
+    });
   }
 
   dataDirectory(ref: InstanceRef): string {

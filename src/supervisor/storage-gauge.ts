@@ -2,8 +2,8 @@
 import { formatRef, type InstanceRef, type RefKey } from "../core/ref.ts";
 import type { Clock } from "../platform/clock.ts";
 
-/** How old a remembered size may be before a list has it measured again. */
-const FRESH_MS = 60_000;
+/** How old a remembered size may be before a list has it measured again. What rests changes only by an operator's hand. */
+const FRESH_MS = { up: 60_000, resting: 15 * 60_000 };
 
 /** How long a list waits for sizes that it does not know: small directories are measured in less. */
 const PATIENCE_MS = 20;
@@ -42,9 +42,16 @@ export class StorageGauge {
   }
 
   /** The last known sizes, without waiting long; old ones are measured again, one after the other. */
-  async estimate(refs: readonly InstanceRef[]): Promise<ReadonlyMap<RefKey, number>> {
-    const oldest = this.#clock.now() - FRESH_MS;
-    const stale = refs.filter((ref) => (this.#known.get(formatRef(ref))?.at ?? -Infinity) < oldest);
+  async estimate(
+    refs: readonly InstanceRef[],
+    isResting: (ref: InstanceRef) => boolean,
+  ): Promise<ReadonlyMap<RefKey, number>> {
+    const now = this.#clock.now();
+    const stale = refs.filter((ref) => {
+      const known = this.#known.get(formatRef(ref));
+      const freshMs = FRESH_MS[isResting(ref) ? "resting" : "up"];
+      return known === undefined || known.at < now - freshMs;
+    });
     if (stale.length > 0) await this.#waitFor(this.#startSweep(stale));
     return new Map(
       refs.flatMap((ref) => {
@@ -57,6 +64,12 @@ export class StorageGauge {
   /** The last known size; null before the first measurement. */
   known(ref: InstanceRef): number | null {
     return this.#known.get(formatRef(ref))?.bytes ?? null;
+  }
+
+  /** A remembered size is out of date: the next list has it measured again, and shows it until then. */
+  expire(ref: InstanceRef): void {
+    const bytes = this.known(ref);
+    if (bytes !== null) this.#known.set(formatRef(ref), { bytes, at: Number.NEGATIVE_INFINITY });
   }
 
   forget(ref: InstanceRef): void {

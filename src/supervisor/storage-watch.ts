@@ -1,7 +1,7 @@
 // Watches the storage of instances that have a quota: measures those that run, tells when they fill up, and halts
 // those that may not go on.
 import { messageOf, TenError } from "../core/errors.ts";
-import type { Event, InstanceState } from "../core/instance.ts";
+import { type Event, type InstanceState, isAtRest } from "../core/instance.ts";
 import { canHalt } from "../core/orders.ts";
 import { formatRef, type InstanceRef, type RefKey } from "../core/ref.ts";
 import type { Service } from "../core/service.ts";
@@ -62,7 +62,9 @@ export class StorageWatch {
   }
 
   /** Keeps an eye on an instance while it runs, and looks once more when it has come to rest. */
-  follow(instance: Storing, { kind }: InstanceState): void {
+  follow(instance: Storing, state: InstanceState): void {
+    const { kind } = state;
+    if (isAtRest(state)) this.#parts.gauge.expire(instance.ref);
     if (instance.service.storageQuotaBytes === null) {
       this.#drop(instance.ref);
       return;
@@ -98,8 +100,11 @@ export class StorageWatch {
     return this.#parts.gauge.known(ref);
   }
 
-  estimate(refs: readonly InstanceRef[]): Promise<ReadonlyMap<RefKey, number>> {
-    return this.#parts.gauge.estimate(refs);
+  estimate(
+    refs: readonly InstanceRef[],
+    isResting: (ref: InstanceRef) => boolean,
+  ): Promise<ReadonlyMap<RefKey, number>> {
+    return this.#parts.gauge.estimate(refs, isResting);
   }
 
   /** That its storage fills up or is full, as of the latest look; null while there is room. */

@@ -85,7 +85,7 @@ function planMetrics(sources: MetricSources): Metric[] {
     ),
     gauge(
       "ten_instance_storage_bytes",
-      "Disk that an instance's files take; measured at least once a minute",
+      "Disk that an instance's files take, as of the latest measurement",
       [...sources.storage].map(([key, bytes]) => of(bytes, instanceLabels(key))),
     ),
     gauge(

@@ -75,8 +75,8 @@ describe("images need", () => {
   });
 
   test.each([
-    [{ programs, isRoot: false }, files, "it needs root", "Run ten as root"],
-    [{ programs, platform: "darwin" }, files, "it needs Linux", "Run ten on Linux"],
+    [{ programs, isRoot: false }, files, "it needs root", "run ten as root"],
+    [{ programs, platform: "darwin" }, files, "it needs Linux", "run ten on Linux"],
     [{ programs: programs.slice(1) }, files, "mkfs.ext4 is not", "apt-get install e2fsprogs"],
     [{ programs }, {}, "there are no loop devices", "modprobe loop"],
   ] as const)("what is missing is named with its remedy", (traits, present, reason, remedy) => {

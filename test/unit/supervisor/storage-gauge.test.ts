@@ -6,6 +6,9 @@ import { FakeClock, settle } from "../../support/fake-clock.ts";
 const ALICE = { service: "notes", id: "alice" };
 const BOB = { service: "notes", id: "bob" };
 
+const up = () => false;
+const resting = () => true;
+
 /** Measurements that end when the test says so. */
 function gauge() {
   const clock = new FakeClock();
@@ -27,7 +30,7 @@ test("those who ask for one instance at the same time share the work", async () 
 
 test("a list gets what is known in time; the rest is measured one after the other", async () => {
   const { clock, waiting, storage } = gauge();
-  const first = storage.estimate([ALICE, BOB]);
+  const first = storage.estimate([ALICE, BOB], up);
   waiting[0]?.end(5);
   await settle();
   expect(waiting.map(({ id }) => id)).toEqual(["alice", "bob"]);
@@ -35,7 +38,7 @@ test("a list gets what is known in time; the rest is measured one after the othe
   expect(await first).toEqual(new Map([["notes:alice", 5]]));
   waiting[1]?.end(7);
   await settle();
-  expect(await storage.estimate([ALICE, BOB])).toEqual(
+  expect(await storage.estimate([ALICE, BOB], up)).toEqual(
     new Map([
       ["notes:alice", 5],
       ["notes:bob", 7],
@@ -46,7 +49,7 @@ test("a list gets what is known in time; the rest is measured one after the othe
 
 test("while one sweep is under way no second one starts", async () => {
   const { clock, waiting, storage } = gauge();
-  const lists = [storage.estimate([ALICE]), storage.estimate([BOB])];
+  const lists = [storage.estimate([ALICE], up), storage.estimate([BOB], up)];
   await clock.advance(20);
   expect(await Promise.all(lists)).toEqual([new Map(), new Map()]);
   expect(waiting).toHaveLength(1);
@@ -58,8 +61,23 @@ test("a size older than a minute is measured again, and shown until that is done
   waiting[0]?.end(5);
   await first;
   await clock.advance(60_001);
-  const list = storage.estimate([ALICE]);
+  const list = storage.estimate([ALICE], up);
   await clock.advance(20);
   expect(await list).toEqual(new Map([["notes:alice", 5]]));
   expect(waiting).toHaveLength(2);
+});
+
+test("the size of what rests is kept longer, unless it is out of date", async () => {
+  const { clock, waiting, storage } = gauge();
+  const first = storage.measure(ALICE);
+  waiting[0]?.end(5);
+  await first;
+  await clock.advance(14 * 60_000);
+  expect(await storage.estimate([ALICE], resting)).toEqual(new Map([["notes:alice", 5]]));
+  expect(waiting).toHaveLength(1);
+  storage.expire(ALICE);
+  const list = storage.estimate([ALICE], resting);
+  expect(waiting).toHaveLength(2);
+  waiting[1]?.end(7);
+  expect(await list).toEqual(new Map([["notes:alice", 7]]));
 });
