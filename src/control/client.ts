@@ -2,6 +2,7 @@
 import { isErrorCode, messageOf, TenError } from "../core/errors.ts";
 import { formatRef, type InstanceRef } from "../core/ref.ts";
 import { readEvents } from "./event-reader.ts";
+import { followLines, type LogEvent } from "./log-follower.ts";
 import type { RestartAnswer } from "./wire-server.ts";
 import type { ErrorAnswer } from "./wire.ts";
 import type {
@@ -45,11 +46,6 @@ export class RemoteError extends TenError {
 }
 
 export type Order = "start" | "stop" | "sleep" | "restart" | "disable" | "enable";
-
-/** What a log stream brings: lines, or how many were left out. */
-export type LogEvent =
-  | { readonly kind: "line"; readonly line: LogAnswer }
-  | { readonly kind: "dropped"; readonly count: number };
 
 interface Question {
   readonly method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
@@ -144,17 +140,11 @@ export class Client {
     return this.#ask("/api/logs", { query });
   }
 
-  /** Ends when `signal` is aborted; throws SERVER_UNREACHABLE when the server ends it. */
-  async *followLogs(
-    query: Partial<LogQueryFields>,
-    signal: AbortSignal,
-  ): AsyncGenerator<LogEvent, void> {
-    const response = await this.#send("/api/logs/stream", { query, signal });
-    for await (const { type, data } of readEvents(response.body, signal)) {
-      if (type === "dropped") yield { kind: "dropped", ...(JSON.parse(data) as { count: number }) };
-      else yield { kind: "line", line: JSON.parse(data) as LogAnswer };
-    }
-    if (!signal.aborted) throw this.#unreachable("the server ended the stream");
+  /** Ends when `signal` is aborted; goes on at a server that follows. Throws SERVER_UNREACHABLE when there is none. */
+  followLogs(query: Partial<LogQueryFields>, signal: AbortSignal): AsyncGenerator<LogEvent, void> {
+    const open = (wish: Partial<LogQueryFields>) =>
+      this.#send("/api/logs/stream", { query: wish, signal });
+    return followLines({ open, query, signal });
   }
 
   /** Resolves once another server has followed the present one. */

@@ -161,6 +161,24 @@ describe("a server that another follows", () => {
       expect(messages).toEqual(Array.from({ length: count }, (_, index) => `chatter ${index}`));
     }));
 
+  test("lets followers of the log go on where they were", () =>
+    withTen(optionsWith(), async (ten) => {
+      await ten.must("spawn", "app:a");
+      await ten.get(HOST, "/chatter");
+      using follower = ten.begin("logs", "app:a", "-f", "--search", "chatter", "--json");
+      await until("lines come", () => follower.lines.length > 0);
+      for (let round = 0; round < 2; round++) await follow(ten);
+      const last = `chatter ${Number((await ten.get(HOST, "/hush")).text) - 1}`;
+      const messages = () =>
+        follower.lines.map((line) => (JSON.parse(line) as { message: string }).message);
+      await until("the last line comes", () => messages().at(-1) === last);
+      const [first = ""] = messages();
+      const begin = Number(first.split(" ")[1]);
+      expect(messages()).toEqual(
+        Array.from({ length: follower.lines.length }, (_, index) => `chatter ${begin + index}`),
+      );
+    }));
+
   test("is followed by one that survives it: killed, and started anew", () =>
     withTen(optionsWith(), async (ten) => {
       await ten.must("spawn", "app:a");

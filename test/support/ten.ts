@@ -195,6 +195,16 @@ export class Ten implements AsyncDisposable {
     return { stdout, stderr, exitCode };
   }
 
+  /** Begins a command that goes on until it is disposed of. */
+  begin(...args: readonly string[]): Reader {
+    const child = Bun.spawn([...this.#program, ...args], {
+      cwd: this.#place.root,
+      env: this.#environment(),
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    return new Reader(child);
+  }
+
   /** Runs a command that must succeed; resolves with what it printed. */
   async must(...args: readonly string[]): Promise<string> {
     const { stdout, stderr, exitCode } = await this.ten(...args);
@@ -287,6 +297,30 @@ export class Ten implements AsyncDisposable {
       TENEMENT_CONFIG: this.#place.configFile,
       TENEMENT_DATA_DIR: this.#place.dataDir,
     };
+  }
+}
+
+/** A command that prints lines, as they come. */
+export class Reader implements Disposable {
+  readonly lines: string[] = [];
+  readonly #child: Subprocess<"ignore", "pipe", "inherit">;
+
+  constructor(child: Subprocess<"ignore", "pipe", "inherit">) {
+    this.#child = child;
+    void this.#read();
+  }
+
+  [Symbol.dispose](): void {
+    this.#child.kill();
+  }
+
+  async #read(): Promise<void> {
+    let text = "";
+    for await (const piece of this.#child.stdout) {
+      const lines = (text + Buffer.from(piece).toString()).split("\n");
+      text = lines.pop() ?? "";
+      this.lines.push(...lines);
+    }
   }
 }
 

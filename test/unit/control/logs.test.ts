@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import type { LogEvent } from "../../../src/control/client.ts";
+import type { LogEvent } from "../../../src/control/log-follower.ts";
 import { systemClock } from "../../../src/platform/clock.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 import { until } from "../../support/until.ts";
