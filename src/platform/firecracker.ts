@@ -5,9 +5,15 @@ import { DISKS, renderFirecracker } from "../core/firecracker.ts";
 import type { ChildRef } from "../core/instance.ts";
 import { instanceDirOf, type LaunchPlan } from "../core/launch-plan.ts";
 import type { Service } from "../core/service.ts";
-import { describeKernel } from "./guest-kernel.ts";
 import { checkReadable, cleanEnv, orderFor, outerPlan, writeInitrd } from "./guest-launch.ts";
-import { lacking, type MachineParts, needImage, needKvm, needProgram } from "./guest-needs.ts";
+import {
+  lacking,
+  type MachineParts,
+  needImage,
+  needKernel,
+  needKvm,
+  needProgram,
+} from "./guest-needs.ts";
 import { followGuest, readGuestStatus } from "./guest-status.ts";
 import { KVM_DEVICE } from "./kvm.ts";
 import type { Enclosure, Level, Placement } from "./level.ts";
@@ -140,7 +146,7 @@ export class FirecrackerLevel implements Level {
     needKvm(service, { host, otherwise });
     const remedy = "apt-get install e2fsprogs";
     const makeFileSystem = needProgram(service, { host, program: "mke2fs", remedy });
-    const described = describeKernel(kernel);
+    const described = needKernel(service, kernel);
     const image = needImage(service, { ...this.#parts, kernel: described, modules: MODULES });
     return { program, makeFileSystem, rootfs, ...image };
   }

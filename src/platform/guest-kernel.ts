@@ -1,5 +1,13 @@
 // The kernel of a virtual machine: found on the host, and the drivers that go with it.
-import { existsSync, readdirSync, readFileSync, realpathSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  realpathSync,
+} from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { gunzipSync, zstdDecompressSync } from "node:zlib";
 
@@ -20,13 +28,15 @@ const BOOT_DIRECTORY = "/boot";
 const HEADER_MAGIC_AT = 0x202;
 const VERSION_AT = 0x20e;
 const VERSION_BASE = 0x200;
+/** The place is a number of 16 bits, and a version is no longer than a kibibyte. */
+const HEADER_BYTES_MAX = VERSION_BASE + 0x10000 + 1024;
 
 /** The newest kernel of the host that can export its files to a guest; null where there is none. */
-export function findHostKernel(): GuestKernel | null {
-  if (!existsSync(BOOT_DIRECTORY)) return null;
-  const names = readdirSync(BOOT_DIRECTORY).filter((name) => name.startsWith("vmlinuz-"));
+export function findHostKernel(boot = BOOT_DIRECTORY): GuestKernel | null {
+  if (!existsSync(boot)) return null;
+  const names = readdirSync(boot).filter((name) => name.startsWith("vmlinuz-"));
   const newestFirst = names.sort((a, b) => compareVersions(b, a));
-  const kernels = newestFirst.map((name) => describeKernel(join(BOOT_DIRECTORY, name)));
+  const kernels = newestFirst.map((name) => describeKernel(join(boot, name)));
   return kernels.find(({ modules }) => modules !== null && hasModule(modules, "9p")) ?? null;
 }
 
@@ -100,10 +110,20 @@ function dependenciesOf(content: Uint8Array): string[] {
 }
 
 function readVersion(path: string): string | undefined {
-  const bytes = readFileSync(path);
+  const bytes = readBeginning(path);
   if (bytes.toString("latin1", HEADER_MAGIC_AT, HEADER_MAGIC_AT + 4) !== "HdrS") return undefined;
   const at = bytes.readUInt16LE(VERSION_AT) + VERSION_BASE;
   return bytes.toString("latin1", at, bytes.indexOf(0, at)).split(" ")[0];
+}
+
+function readBeginning(path: string): Buffer {
+  const fd = openSync(path, "r");
+  try {
+    const bytes = Buffer.alloc(HEADER_BYTES_MAX);
+    return bytes.subarray(0, readSync(fd, bytes));
+  } finally {
+    closeSync(fd);
+  }
 }
 
 function compareVersions(a: string, b: string): number {

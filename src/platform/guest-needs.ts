@@ -1,8 +1,9 @@
 // What a host must have before it can run a virtual machine, refused with the remedy where it is not there.
+import { existsSync } from "node:fs";
 import { TenError } from "../core/errors.ts";
 import type { Service } from "../core/service.ts";
 import { type GuestImage, prepareImage } from "./guest-image.ts";
-import type { GuestKernel } from "./guest-kernel.ts";
+import { describeKernel, type GuestKernel } from "./guest-kernel.ts";
 import type { Host } from "./host.ts";
 import type { NamespaceLevel } from "./namespace.ts";
 
@@ -47,6 +48,13 @@ export function needKvm(
   const obstacle = host.findKvmObstacle();
   if (obstacle === null) return;
   throw lacking(service, { ...obstacle, remedy: `${obstacle.remedy}; or ${otherwise}` });
+}
+
+/** A kernel by its path. Throws LEVEL_MISSING where there is none. */
+export function needKernel(service: Service, path: string): GuestKernel {
+  if (existsSync(path)) return describeKernel(path);
+  const remedy = `Correct kernel in [service.${service.name}]`;
+  throw lacking(service, { reason: `there is no kernel at ${path}`, remedy });
 }
 
 /** What a machine starts from. Throws LEVEL_MISSING where this build has no agent. */

@@ -1,13 +1,13 @@
 // The level "qemu": a virtual machine with a kernel of its own, run by QEMU as the instance's user behind the walls of the
 // level "namespace". The machine sees what those walls show, and its only network is the way in.
-import { readdirSync, readlinkSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readlinkSync, statSync } from "node:fs";
 import { type GuestRoot, planExports, type RootListing } from "../core/guest-order.ts";
 import type { ChildRef } from "../core/instance.ts";
 import type { LaunchPlan } from "../core/launch-plan.ts";
 import { type MachineArchitecture, QEMU, renderQemu } from "../core/qemu.ts";
 import { hasOwnRoot, type Service } from "../core/service.ts";
 import type { GuestImage } from "./guest-image.ts";
-import { describeKernel, type GuestKernel } from "./guest-kernel.ts";
+import type { GuestKernel } from "./guest-kernel.ts";
 import {
   checkReadable,
   cleanEnv,
@@ -17,7 +17,14 @@ import {
   orderFor,
   outerPlan,
 } from "./guest-launch.ts";
-import { lacking, type MachineParts, needImage, needKvm, needProgram } from "./guest-needs.ts";
+import {
+  lacking,
+  type MachineParts,
+  needImage,
+  needKernel,
+  needKvm,
+  needProgram,
+} from "./guest-needs.ts";
 import { followGuest, orderByPipe, readGuestStatus } from "./guest-status.ts";
 import { KVM_DEVICE } from "./kvm.ts";
 import type { Enclosure, Level, Placement } from "./level.ts";
@@ -41,6 +48,8 @@ interface Materials {
 
 export class QemuLevel implements Level {
   readonly #parts: MachineParts;
+  /** Of the host, looked for once: going through all modules takes a while. */
+  #hostKernel: string | null = null;
 
   constructor(parts: MachineParts) {
     this.#parts = parts;
@@ -117,12 +126,19 @@ export class QemuLevel implements Level {
   }
 
   #findKernel(service: Service): GuestKernel {
-    const path = service.guest.kernel ?? this.#parts.host.findGuestKernel();
-    if (path !== null) return describeKernel(path);
+    const path = service.guest.kernel ?? this.#findHostKernel();
+    if (path !== null) return needKernel(service, path);
     throw lacking(service, {
       reason: "/boot has no kernel with drivers for 9p file systems",
       remedy: "apt-get install linux-image-amd64 (those for clouds lack them), or set kernel",
     });
+  }
+
+  #findHostKernel(): string | null {
+    if (this.#hostKernel === null || !existsSync(this.#hostKernel)) {
+      this.#hostKernel = this.#parts.host.findGuestKernel();
+    }
+    return this.#hostKernel;
   }
 }
 

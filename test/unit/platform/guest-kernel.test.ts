@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync, zstdCompressSync } from "node:zlib";
-import { describeKernel, loadModules } from "../../../src/platform/guest-kernel.ts";
+import { describeKernel, findHostKernel, loadModules } from "../../../src/platform/guest-kernel.ts";
 
 const VERSION = "6.1.0-test-amd64";
 let root = "";
@@ -51,4 +51,21 @@ test("modules come after those that they need, each once, whatever they are comp
   const loaded = loadModules(modules, ["9p", "9pnet", "built_in"]);
   expect(loaded.map(({ name }) => name)).toEqual(["9pnet", "fs_cache", "9p"]);
   expect(loaded[0]?.content).toEqual(module(""));
+});
+
+test("of the host's kernels the newest that can mount its files is taken", () => {
+  const install = (version: string, files: Readonly<Record<string, string>>) => {
+    writeFileSync(join(root, `boot/vmlinuz-${version}`), "kernel");
+    mkdirSync(join(root, `lib/modules/${version}/kernel`), { recursive: true });
+    for (const [name, text] of Object.entries(files))
+      writeFileSync(join(root, `lib/modules/${version}`, name), text);
+  };
+  const found = () => findHostKernel(join(root, "boot"))?.path.split("vmlinuz-")[1] ?? null;
+  install("6.10.0-cloud", { "kernel/virtio.ko": "" });
+  expect(found()).toBeNull();
+  install("6.2.0", { "kernel/9p.ko.xz": "" });
+  expect(found()).toBe("6.2.0");
+  install("6.9.0", { "modules.builtin": "kernel/fs/9p/9p.ko\n" });
+  expect(found()).toBe("6.9.0");
+  expect(findHostKernel(join(root, "nowhere"))).toBeNull();
 });

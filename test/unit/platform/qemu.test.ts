@@ -68,6 +68,12 @@ describe.skipIf(isUnable())("a machine of QEMU", () => {
     expect(hint).toContain("linux-image");
   });
 
+  test("is refused a kernel that is not there", () => {
+    using world = new MachineWorld(programs.launcher);
+    const { message } = refusal(world, { guest: { kernel: "/nonexistent/vmlinuz" } });
+    expect(message).toContain("there is no kernel at /nonexistent/vmlinuz");
+  });
+
   test("is refused an image that its user could not read", () => {
     using world = new MachineWorld(programs.launcher);
     const rootfs = world.file("root.ext4");
