@@ -2,10 +2,12 @@
 import { unreachable } from "./assert.ts";
 import type { Service } from "./service.ts";
 
-/** "near": from 80 % of the quota on; "full": from all of it on. */
+/** "near": from 80 % of the quota on; "full": nothing more is to be stored. */
 export type Fullness = "roomy" | "near" | "full";
 
 const NEAR_SHARE = 0.8;
+/** A file system refuses to write a little before it is full: it keeps some blocks for itself. */
+const HARD_FULL_SHARE = 0.98;
 /** What of the quota has to be free again before the same threshold is told of once more. */
 const HYSTERESIS_SHARE = 0.05;
 
@@ -21,10 +23,14 @@ export interface StorageUse {
 }
 
 /** Rises at a threshold, and falls only well below it: a size that sways around it is told of once. */
-export function decideFullness(before: Fullness, { usedBytes, quotaBytes }: StorageUse): Fullness {
-  const share = usedBytes / quotaBytes;
+export function decideFullness(
+  before: Fullness,
+  { use, service }: { use: StorageUse; service: Pick<Service, "storageEnforce"> },
+): Fullness {
+  const share = use.usedBytes / use.quotaBytes;
+  const fullShare = service.storageEnforce === "hard" ? HARD_FULL_SHARE : 1;
   const near = before === "roomy" ? NEAR_SHARE : NEAR_SHARE - HYSTERESIS_SHARE;
-  const full = before === "full" ? 1 - HYSTERESIS_SHARE : 1;
+  const full = before === "full" ? fullShare - HYSTERESIS_SHARE : fullShare;
   if (share >= full) return "full";
   return share >= near ? "near" : "roomy";
 }

@@ -204,7 +204,7 @@ export class StorageWatch {
   #judge(track: Track, use: { readonly usedBytes: number; readonly quotaBytes: number }): void {
     const { instance, fullness: before } = track;
     const { service } = instance;
-    track.fullness = decideFullness(before, use);
+    track.fullness = decideFullness(before, { use, service });
     track.usedBytes = use.usedBytes;
     const text = describeFullness(track.fullness, { use, service });
     const overQuota = use.usedBytes >= use.quotaBytes && service.storageEnforce === "stop";
