@@ -5,7 +5,12 @@ import { TenError } from "./core/errors.ts";
 import { type Bequest, type Engine, type EngineOptions, openEngine } from "./engine.ts";
 import { systemClock } from "./platform/clock.ts";
 import { monotonicMicroseconds, type Notify } from "./platform/sd-notify.ts";
-import { type Predecessor, type ServerIdentity, startSuccessor } from "./platform/succession.ts";
+import {
+  type Predecessor,
+  type ServerIdentity,
+  startSuccessor,
+  type Successor,
+} from "./platform/succession.ts";
 import { type Listen, openProxy, type Proxy as PublicProxy } from "./proxy/listener.ts";
 import { checkStore } from "./store/database.ts";
 
@@ -20,7 +25,7 @@ export interface Daemon {
   readonly port: number;
   /** Of the control API, whose caller is the administrator. */
   readonly socketPath: string;
-  /** Resolves when another server has followed this one, and nothing is left to do here. */
+  /** Resolves when another server has followed this one, and nothing is left to do here; rejects when none serves any more. */
   readonly followed: Promise<void>;
   /** Stops every instance, then everything else; `drain: false` does not wait for open requests. */
   close(options: { drain: boolean }): Promise<void>;
@@ -57,14 +62,19 @@ class Server implements Daemon {
   }
 
   static async open(options: DaemonOptions, estate: unknown): Promise<Server> {
-    await using opening = new AsyncDisposableStack();
     const server = new Server(options);
-    server.#engine = opening.use(await server.#openEngine(options, estate));
-    server.#proxy = await server.#openProxy();
-    server.#port = server.#proxy.port;
-    server.#attach();
-    opening.move();
-    return server;
+    server.#engine = await server.#openEngine(options, estate);
+    try {
+      server.#proxy = await server.#openProxy();
+      server.#port = server.#proxy.port;
+      server.#attach();
+      return server;
+    } catch (error) {
+      // The server before this one goes on with the tenants; where there is none, they are stopped.
+      if (estate !== null) await server.#engine.handOver();
+      await server.#engine[Symbol.asyncDispose]();
+      throw error;
+    }
   }
 
   get port(): number {
@@ -73,6 +83,10 @@ class Server implements Daemon {
 
   get socketPath(): string {
     return this.#engine.control.adminSocket;
+  }
+
+  get #relayPath(): string {
+    return `${this.#options.config.settings.dataDir}/${RELAY_SOCKET}`;
   }
 
   get followed(): Promise<void> {
@@ -123,40 +137,57 @@ class Server implements Daemon {
   }
 
   async #handOver(record: (outcome: string) => void): Promise<ServerIdentity> {
-    const { dataDir } = this.#options.config.settings;
     const former = this.#engine;
-    const { descriptors } = this.#proxy;
-    const successor = await startSuccessor({ descriptors, dataDir }).catch((error) => {
-      record(codeOf(error));
-      throw error;
-    });
+    const successor = await this.#findSuccessor(record);
     const serves = Promise.withResolvers<Endpoint>();
     await former.control.passOn(serves.promise);
     this.#proxy.passOn(serves.promise);
-    record("done");
-    const { estate, leases } = await former.handOver();
+    let bequest: Bequest | null = null;
     try {
-      const identity = await successor.takeOver(estate);
-      void this.#retire(leases);
+      bequest = await former.handOver();
+      const identity = await successor.takeOver(bequest.estate);
+      void this.#retire(bequest.leases);
       return identity;
     } catch (error) {
-      await this.#resume(estate);
+      await successor.end();
+      await this.#resume(bequest?.estate ?? {});
       this.#recordFailure(error);
       void former[Symbol.asyncDispose]();
       throw error;
     } finally {
-      leases.begin();
-      serves.resolve({ kind: "unix", path: `${dataDir}/${RELAY_SOCKET}` });
+      bequest?.leases.begin();
+      serves.resolve({ kind: "unix", path: this.#relayPath });
     }
   }
 
-  /** Takes everything back from itself. */
+  /** Until it is found, and that is on record, nothing has happened. */
+  async #findSuccessor(record: (outcome: string) => void): Promise<Successor> {
+    const { descriptors } = this.#proxy;
+    const { dataDir } = this.#options.config.settings;
+    const successor = await startSuccessor({ descriptors, dataDir }).catch((error) => {
+      record(codeOf(error));
+      throw error;
+    });
+    try {
+      record("done");
+      return successor;
+    } catch (error) {
+      await successor.end();
+      throw error;
+    }
+  }
+
+  /** Takes everything back from itself. When that fails there is no server any more: its tenants wait for the next. */
   async #resume(estate: unknown): Promise<void> {
-    const { supervisor } = this.#engine;
-    const options = { ...this.#options, config: supervisor.config };
-    this.#engine = await this.#openEngine(options, estate);
-    this.#attach();
-    this.#proxy.serve(this.#engine.supervisor);
+    const { config } = this.#engine.supervisor;
+    try {
+      this.#engine = await this.#openEngine({ ...this.#options, config }, estate);
+      this.#attach();
+      this.#proxy.serve(this.#engine.supervisor);
+    } catch (error) {
+      this.#followed.reject(error);
+      throw error;
+    }
   }
 
   #recordFailure(error: unknown): void {
@@ -188,7 +219,7 @@ class Server implements Daemon {
   }
 
   #attach(): void {
-    this.#proxy.openRelay(`${this.#options.config.settings.dataDir}/${RELAY_SOCKET}`);
+    this.#proxy.openRelay(this.#relayPath);
     this.#engine.reloader.onSettings(({ trustedProxies }) => this.#proxy.trust(trustedProxies));
   }
 

@@ -25,11 +25,20 @@ export async function* followLines(source: LogSource): AsyncGenerator<LogEvent, 
   const place = new Place();
   for (let { query } = source; ; query = place.goOn(source.query)) {
     const response = await open(query);
-    for await (const { type, data } of readEvents(response.body, signal)) {
+    for await (const { type, data } of untilBroken(readEvents(response.body, signal))) {
       const event = readEvent(type, data);
       if (event.kind === "dropped" || place.isNew(event.line)) yield event;
     }
     if (signal.aborted) return;
+  }
+}
+
+/** A server that goes ends its streams, or cuts them: the next attempt tells whether there is another. */
+async function* untilBroken<Event>(events: AsyncIterable<Event>): AsyncGenerator<Event, void> {
+  try {
+    yield* events;
+  } catch {
+    // Nothing more comes.
   }
 }
 

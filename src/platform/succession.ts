@@ -88,6 +88,8 @@ export interface Successor {
   readonly pid: number;
   /** Hands over; the data directory must be free. Resolves when it serves; rejects, once it is gone, with why it does not. */
   takeOver(estate: unknown): Promise<ServerIdentity>;
+  /** It is not wanted any more; resolves when it is gone. */
+  end(): Promise<void>;
 }
 
 /**
@@ -110,6 +112,7 @@ export async function startSuccessor({
       const { version } = await dialogue.expect("serves", SERVES_MS_MAX);
       return { version, pid: dialogue.pid };
     },
+    end: () => dialogue.end(),
   };
 }
 
@@ -151,10 +154,14 @@ class Dialogue {
     clearTimeout(impatience);
     const message = this.#heard.shift();
     if (message?.kind === kind) return message as Extract<FromSuccessor, { kind: Kind }>;
-    this.#child.kill("SIGKILL");
     const isLate = this.#child.exitCode === null && this.#child.signalCode === null;
-    await this.#child.exited;
+    await this.end();
     throw this.#refusal(message, isLate);
+  }
+
+  async end(): Promise<void> {
+    this.#child.kill("SIGKILL");
+    await this.#child.exited;
   }
 
   #refusal(message: FromSuccessor | undefined, isLate: boolean): TenError {

@@ -1,3 +1,4 @@
+import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
 import { chmodSync, renameSync, writeFileSync } from "node:fs";
 import { Agent, request } from "node:http";
@@ -316,6 +317,22 @@ describe("a server that can't be followed", () => {
       const { binary } = ten;
       install(ten, `#!/bin/sh\nexec "${binary}" "$@"\n`);
       expect((await follow(ten)).old.pid).toBe(pid);
+      await expectUnmoved(ten, ten.pid);
+    }));
+
+  test("as long as nothing can be written down is not, and is afterwards", () =>
+    withTen(optionsWith(), async (ten) => {
+      await ten.must("spawn", "app:a");
+      const { pid } = ten;
+      const database = new Database(`${ten.dataDir}/tenement.db`);
+      database.run("BEGIN IMMEDIATE");
+      const { exitCode, stderr } = await ten.ten("restart-server");
+      expect(exitCode).toBe(1);
+      expect(stderr).toContain('error: Cannot record "restart-server"');
+      database.run("ROLLBACK");
+      database.close();
+      await expectUnmoved(ten, pid);
+      await follow(ten);
       await expectUnmoved(ten, ten.pid);
     }));
 

@@ -47,6 +47,31 @@ test("what comes again of the last moment is left out, once for each time that i
   ]);
 });
 
+test("a stream that is cut is followed by another like one that ends", async () => {
+  const { signal } = new AbortController();
+  const pieces = [Buffer.from(`data: ${JSON.stringify(line(1, "a"))}\n\n`)];
+  const cut = new ReadableStream(
+    {
+      pull(controller) {
+        const piece = pieces.shift();
+        if (piece === undefined) controller.error(new Error("cut"));
+        else controller.enqueue(piece);
+      },
+    },
+    { highWaterMark: 0 },
+  );
+  const answers = [new Response(cut), new Response(`data: ${JSON.stringify(line(2, "b"))}\n\n`)];
+  const open = async () => answers.shift() ?? Promise.reject(new Error("no server"));
+  const read: string[] = [];
+  const following = async () => {
+    for await (const event of followLines({ open, query: {}, signal })) {
+      if (event.kind === "line") read.push(event.line.message);
+    }
+  };
+  await expect(following()).rejects.toThrow("no server");
+  expect(read).toEqual(["a", "b"]);
+});
+
 test("a stream that brought nothing is followed by one that brings what is new", async () => {
   const { queries, read } = await followAll([], [line(1, "a")]);
   expect(read).toEqual(["a"]);
