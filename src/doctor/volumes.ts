@@ -42,6 +42,7 @@ async function attemptVolume(): Promise<string | null> {
     await unmount(place);
     return null;
   } catch (error) {
+    await unmount(place, "lazy").catch(() => undefined);
     return messageOf(error);
   } finally {
     rmSync(directory, { recursive: true });

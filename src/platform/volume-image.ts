@@ -33,6 +33,12 @@ const NEEDS_RECOVERY = 4;
 /** e2fsck answers 1 when it has mended what it found. */
 const MENDED = 1;
 
+/** At the same time: a server that stops may have hundreds of volumes to unmount. */
+const UNMOUNTING_MAX = 8;
+let unmounting = 0;
+/** Who waits for one of them to be done, the longest waiting first. */
+const waiting: (() => void)[] = [];
+
 /** Half a second: nobody who only passes through takes longer. */
 const UNMOUNTS_MAX = 10;
 const UNMOUNT_PAUSE_MS = 50;
@@ -117,7 +123,20 @@ export async function mountImage(path: string, directory: string): Promise<void>
  * @param how "lazy": whoever is in it keeps it until they leave
  */
 export async function unmount(directory: string, how: "strict" | "lazy" = "strict"): Promise<void> {
-  if (how === "lazy") return await run("umount", ["-l", directory]);
+  if (unmounting === UNMOUNTING_MAX) await new Promise<void>((resolve) => waiting.push(resolve));
+  else unmounting++;
+  try {
+    if (how === "lazy") await run("umount", ["-l", directory]);
+    else await unmountPatiently(directory);
+  } finally {
+    // The turn is handed on, or given back.
+    const next = waiting.shift();
+    if (next === undefined) unmounting--;
+    else next();
+  }
+}
+
+async function unmountPatiently(directory: string): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await run("umount", [directory]);

@@ -129,6 +129,16 @@ describe.skipIf(!isRoot || isMissing(E2FSPROGS))("a volume", () => {
     await next.close(REF);
   });
 
+  test("of many instances at once are all unmounted", async () => {
+    const refs = Array.from({ length: 20 }, (_, index) => ({ service: "notes", id: `i${index}` }));
+    const service = serviceWith({ storageEnforce: "hard", storageQuotaBytes: MIB });
+    await Promise.all(refs.map((ref) => volumes.open({ ref, service, isAlone: true })));
+    const mounted = () => listMounts().filter(({ path }) => path.startsWith(`${dataDir}/notes/`));
+    expect(mounted()).toHaveLength(20);
+    await Promise.all(refs.map((ref) => volumes.close(ref)));
+    expect(mounted()).toEqual([]);
+  });
+
   test("is removed with all that is left of it, mounted or not", async () => {
     await open();
     writeFileSync(join(directory(), "file"), "x");
