@@ -88,7 +88,6 @@ export class Ten implements AsyncDisposable {
   #server: Server | null = null;
   #port = 0;
   #output = "";
-  #wasKilled = false;
 
   constructor({ binary, place, options }: { binary: string; place: Place; options: TenOptions }) {
     const prefix = options.prefix ?? asUser(options.user);
@@ -166,7 +165,6 @@ export class Ten implements AsyncDisposable {
 
   /** Ends the server without a chance to say goodbye; its tenants live on. */
   async kill9(): Promise<void> {
-    this.#wasKilled = true;
     await this.#end("SIGKILL");
   }
 
@@ -247,7 +245,7 @@ export class Ten implements AsyncDisposable {
     await this.#end("SIGTERM");
     // After a SIGKILL nobody but the mark in their environment knows the tenants.
     await bunSpawner.sweep((mark) => mark.startsWith(`${this.dataDir}/`));
-    if (this.#wasKilled) await removeRemains(this.dataDir);
+    await removeRemains(this.dataDir);
     this.#place.remove();
   }
 
@@ -258,7 +256,6 @@ export class Ten implements AsyncDisposable {
     this.#server = null;
     for (const pid of pids) kill(pid, signal);
     const impatience = setTimeout(() => {
-      this.#wasKilled = true;
       for (const pid of pids) kill(pid, "SIGKILL");
     }, STOP_PATIENCE_MS);
     const exitCode = await server.exited;
