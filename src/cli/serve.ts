@@ -17,7 +17,7 @@ import { parseInteger, usage } from "./parse.ts";
 export const serve = defineCommand({
   meta: {
     description:
-      "Runs the server. The first SIGTERM or Ctrl-C lets open requests end and stops every instance; a second one does not wait for requests. SIGHUP reloads the configuration, as ten reload does.",
+      "Runs the server. The first SIGTERM or Ctrl-C lets open requests end and stops every instance; a second one does not wait for requests. SIGHUP reloads the configuration, as ten reload does. Listening sockets that a service manager passes are used instead of --port and --bind.",
     examples: ["serve", "serve --domain example.com --port 80"],
   },
   args: {
