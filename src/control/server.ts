@@ -97,6 +97,8 @@ class ControlApi {
   #underWay = 0;
   #settled: () => void = () => undefined;
   #successor: Promise<unknown> | null = null;
+  /** Ends the waiting of requests that are being handled. */
+  readonly #unanswered = new Set<(error: TenError) => void>();
 
   constructor(world: World, report: (thrown: unknown) => void) {
     this.#world = world;
@@ -127,7 +129,10 @@ class ControlApi {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#settled = resolve;
     if (this.#underWay <= 1) resolve();
-    const cancel = clock.after(ORDERS_MS_MAX, resolve);
+    const cancel = clock.after(ORDERS_MS_MAX, () => {
+      for (const reject of this.#unanswered) reject(unfinished());
+      resolve();
+    });
     await promise;
     cancel();
   }
@@ -157,8 +162,28 @@ class ControlApi {
     authorize(errand, { isChange: route.method !== "GET" });
     const query = readQuery(url.searchParams, route.query);
     const body = route.method === "GET" ? {} : await readBody(request, route.body);
-    return renderAnswer(route.answer, await route.handle(new Call(errand, { query, body })));
+    const result = Promise.resolve(route.handle(new Call(errand, { query, body })));
+    // Whoever asks for another server waits for it; all others are answered before.
+    const isAwaited = action === "restart-server";
+    return renderAnswer(route.answer, await (isAwaited ? result : this.#unlessCutOff(result)));
   }
+
+  async #unlessCutOff<Result>(result: Promise<Result>): Promise<Result> {
+    const { promise, reject } = Promise.withResolvers<never>();
+    this.#unanswered.add(reject);
+    try {
+      return await Promise.race([result, promise]);
+    } finally {
+      this.#unanswered.delete(reject);
+    }
+  }
+}
+
+function unfinished(): TenError {
+  return new TenError("INSTANCE_UNAVAILABLE", "Cannot tell how this ends: another server follows", {
+    hint: "See how things stand with ten ps",
+    retryAfterMs: 1000,
+  });
 }
 
 /** Throws UNAUTHENTICATED or FORBIDDEN; changes that are refused to somebody known go on record. */

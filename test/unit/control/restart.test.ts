@@ -118,7 +118,7 @@ test("orders under way are finished before, and event streams end", async () => 
   expect(await (await restarted).json()).toEqual(SERVERS);
 });
 
-test("an order that takes too long is not waited for", async () => {
+test("an order that takes too long is not waited for, and told so", async () => {
   const begun = Promise.withResolvers<void>();
   const stopping = Promise.withResolvers<never>();
   world.administration.stop = () => {
@@ -132,11 +132,13 @@ test("an order that takes too long is not waited for", async () => {
     await passedOn;
     return SERVERS;
   };
-  world.ask("/api/instances/notes:alice/stop", POST).catch(() => undefined);
+  const stopped = world.ask("/api/instances/notes:alice/stop", POST);
   await begun.promise;
   const restarted = world.ask("/api/server/restart", POST);
   await waits.promise;
   await clock.advance(10_000);
   expect(await (await restarted).json()).toEqual(SERVERS);
+  expect((await stopped).status).toBe(503);
+  expect(await (await stopped).json()).toMatchObject({ code: "INSTANCE_UNAVAILABLE" });
   stopping.reject(new TenError("FAILED", "Cannot stop"));
 });
