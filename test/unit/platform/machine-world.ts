@@ -94,6 +94,7 @@ export class MachineWorld implements Disposable {
 
   [Symbol.dispose](): void {
     this.#groups.close();
-    rmSync(this.root, { recursive: true, force: true });
+    // What a launch has left is being deleted as well.
+    rmSync(this.root, { recursive: true, force: true, maxRetries: 5 });
   }
 }
