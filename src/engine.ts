@@ -38,6 +38,9 @@ export interface EngineSurroundings {
   readonly restart: ServerRestart;
 }
 
+/** An earlier server that lives tells of its leases as soon as this one serves. One that has died since must not keep instances awake. */
+const TELLS_MS_MAX = 10_000;
+
 /** For what of an earlier server's leases is told, in the data directory. */
 const LEASES_SOCKET = ".leases.sock";
 
@@ -80,6 +83,7 @@ export async function openEngine(
   firewall?.forgetInherited();
   const path = `${dataDir}/${LEASES_SOCKET}`;
   own.use(new LeaseLedger({ path, supervisor, onTold: () => inheritance.release() }));
+  own.defer(systemClock.after(TELLS_MS_MAX, () => inheritance.release()));
   const reloader = openReloader(options, { supervisor, logs });
   const control = openOffice(options, { ...surroundings, supervisor, reloader, store, logs });
   own.defer(() => control.close());
