@@ -38,14 +38,14 @@ interface FromPredecessor {
 export interface Predecessor {
   readonly descriptors: readonly number[];
   readonly dataDir: string;
-  /** Says that this one could take over; resolves with what is handed over once the data directory is free. */
+  /** Says that this one could take over; resolves with what is handed over once the data directory is free. Rejects with FAILED when it goes without. */
   takeTurn(): Promise<unknown>;
   serves(version: string): void;
   /** Says why this one can't follow. */
   fails(thrown: unknown): Promise<void>;
 }
 
-/** Null: there is none. Throws an Error when it goes without having handed over. */
+/** Null: there is none. */
 export function findPredecessor(
   env: Readonly<Record<string, string | undefined>>,
 ): Predecessor | null {

@@ -151,7 +151,11 @@ class ListeningProxy implements Proxy {
   #end(tenure: "last" | "over"): Promise<void> {
     this.#closing ??= Promise.withResolvers();
     this.#stopListening();
-    if (tenure === "over") this.#context.pool.close();
+    // Until the last connection has gone: what is on its way to the relay would be lost with it.
+    if (tenure === "over") {
+      this.#closeRelay();
+      this.#context.pool.close();
+    }
     for (const connection of this.#connections) connection.curtail(tenure);
     this.#settle();
     return this.#closing.promise;
@@ -170,6 +174,9 @@ class ListeningProxy implements Proxy {
 
   #stopListening(): void {
     for (const server of this.#servers.splice(0)) server.close();
+  }
+
+  #closeRelay(): void {
     this.#relay?.listener.close();
     this.#relay?.leave();
     this.#relay = null;
@@ -182,6 +189,7 @@ class ListeningProxy implements Proxy {
 
   #settle(): void {
     if (this.#closing === null || this.#connections.size > 0) return;
+    this.#closeRelay();
     this.#context.pool.close();
     this.#closing.resolve();
   }

@@ -6,8 +6,8 @@ import type { InstanceActor } from "./actor.ts";
 import { leaseCountsOf } from "./estate.ts";
 import type { LeaseLine } from "./lease-ledger.ts";
 
-/** Where no server is, one may come. */
-const RETRY_MS = 250;
+/** Where no server is, one may come, and its instances must not look idle for long. */
+const RETRY_MS = 50;
 
 /** Many small exchanges end at once, and only what is left of them matters. */
 const GATHER_MS = 10;

@@ -143,6 +143,28 @@ describe("what an earlier server passes on", () => {
     );
   });
 
+  test("may become a tunnel through both", async () => {
+    using directory = withTempDirectory();
+    await using world = await World.open();
+    const path = `${directory.path}/relay`;
+    world.proxy.openRelay(path);
+    await using earlier = await World.open();
+    earlier.proxy.passOn(Promise.resolve({ kind: "unix", path }));
+    const client = await earlier.client();
+    client.send(
+      "GET / HTTP/1.1\r\nHost: alice.notes.test\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n",
+    );
+    const { wire, head } = await takeRequest(world.tenant);
+    expect(head).toContain("Upgrade: x\r\n");
+    wire.send("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n");
+    expect(await client.head()).toStartWith("HTTP/1.1 101 ");
+    client.send("ping");
+    expect(await wire.take("ping")).toBe("ping");
+    wire.send("pong");
+    expect(await client.take("pong")).toBe("pong");
+    expect(world.gateway.leases[0]?.state).toEqual({ released: false, tunneled: true });
+  });
+
   test("wakes in the name of its client", async () => {
     using directory = withTempDirectory();
     await using world = await World.open({ asleep: true });
