@@ -18,7 +18,12 @@ export interface SandboxLaunch {
 
 /** @param child that follows the launcher: its application is `runsc` */
 export function followSandbox(child: Child, { logFile, renderSignal }: SandboxLaunch): Child {
-  const exited = child.exited.then((exit) => explain(exit, logFile));
+  let hasEnded = false;
+  const exited = child.exited.then((exit) => {
+    hasEnded = true;
+    return explain(exit, logFile);
+  });
+  let deliveries: Promise<unknown> = Promise.resolve();
   let sandbox: number | null = null;
   const findSandbox = () => {
     sandbox ??= childrenOf(child.app).find((pid) => nameOf(pid) === SANDBOX) ?? null;
@@ -27,8 +32,8 @@ export function followSandbox(child: Child, { logFile, renderSignal }: SandboxLa
   return {
     ref: child.ref,
     exited,
-    // What explains the end has been read when this resolves, and may go.
-    gone: exited.then(() => child.gone),
+    // What explains the end has been read when this resolves, nothing is on its way inside any more, and all of it may go.
+    gone: exited.then(() => child.gone).then(() => deliveries.then(() => undefined)),
     get app() {
       return findSandbox() ?? child.app;
     },
@@ -38,9 +43,14 @@ export function followSandbox(child: Child, { logFile, renderSignal }: SandboxLa
       return sockets === null || (found !== null && hasSocket(found, sockets));
     },
     signal(signal) {
-      const command = signal === "SIGKILL" ? null : renderSignal(signal);
-      if (command === null) child.signal("SIGKILL");
-      else void deliver(command).catch(() => child.signal("SIGKILL"));
+      if (signal === "SIGKILL" || hasEnded) {
+        child.signal(signal);
+        return;
+      }
+      const command = renderSignal(signal);
+      const delivery = command === null ? Promise.reject() : deliver(command);
+      const settled = delivery.catch(() => child.signal("SIGKILL"));
+      deliveries = Promise.all([deliveries, settled]);
     },
   };
 }
