@@ -7,6 +7,7 @@ import {
   mkdirSync,
   mkdtempSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -15,7 +16,6 @@ import { dirname, join } from "node:path";
 /** Room for what the guest writes. */
 const SPARE_MEGABYTES = 512;
 const DIRECTORIES = [
-  "bin",
   "dev",
   "etc",
   "proc",
@@ -23,9 +23,14 @@ const DIRECTORIES = [
   "run",
   "sys",
   "tmp",
-  "usr/bin",
   "var/tmp",
+  "usr/bin",
+  "usr/lib",
+  "usr/lib64",
+  "usr/sbin",
 ];
+/** Links into /usr, as Debian has them. */
+const MERGED = ["bin", "lib", "lib64", "sbin"];
 
 /** Makes the usual file systems and runs /test.sh, its lines on the console. */
 const INIT = `#!/bin/busybox sh
@@ -53,6 +58,7 @@ export class GuestRoot implements Disposable {
   constructor(script: string) {
     chmodSync(this.directory, 0o755);
     for (const name of DIRECTORIES) mkdirSync(join(this.directory, name), { recursive: true });
+    for (const name of MERGED) this.link(`usr/${name}`, name);
     this.add(Bun.which("busybox") ?? "/bin/busybox", "bin/busybox");
     this.write("etc/passwd", "root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000::/tmp:/bin/sh\n");
     this.write("etc/group", "root:x:0:\nuser:x:1000:\n");
@@ -85,6 +91,12 @@ export class GuestRoot implements Disposable {
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, text);
     chmodSync(path, mode);
+  }
+
+  link(target: string, inside: string): void {
+    const path = join(this.directory, inside);
+    mkdirSync(dirname(path), { recursive: true });
+    symlinkSync(target, path);
   }
 
   /** Makes the disk, at a path that ends with the root. */

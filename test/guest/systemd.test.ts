@@ -1,0 +1,105 @@
+// The server as a unit of systemd, in a guest that systemd runs.
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { join } from "node:path";
+import { executable, ROOT } from "../support/executable.ts";
+import { isMissing } from "../support/tool.ts";
+import { bootGuest, isGuestMissing, readChecks } from "./guest.ts";
+import { addPackages } from "./packages.ts";
+import { GuestRoot } from "./root.ts";
+
+setDefaultTimeout(600_000);
+
+const REPOSITORY = "/srv/ten";
+
+const CONFIGURATION = `
+[settings]
+data_dir = "/var/lib/tenement"
+[service.app]
+command = "/usr/local/bin/bun ${REPOSITORY}/test/support/tenants/app.ts"
+isolation = "namespace"
+idle_timeout = 0
+startup_timeout = 60
+memory_limit_mb = 400
+cpu_shares = 200
+pids_limit = 100
+[instances]
+app = ["alice"]
+`;
+
+const UNIT = `
+[Unit]
+StartLimitIntervalSec=0
+[Service]
+Type=notify
+NotifyAccess=all
+WorkingDirectory=/srv/app
+ExecStart=/usr/local/bin/ten serve --port 8080
+ExecReload=/usr/local/bin/ten restart-server
+KillMode=mixed
+Restart=always
+RestartSec=100ms
+StandardOutput=tty
+StandardError=tty
+TTYPath=/dev/ttyS0
+`;
+
+const CHECKS = `
+[Unit]
+Wants=ten.service
+After=ten.service
+[Service]
+Type=oneshot
+StandardOutput=tty
+StandardError=tty
+TTYPath=/dev/ttyS0
+Environment=PATH=/usr/local/bin:/usr/bin:/bin HOME=/root
+WorkingDirectory=${REPOSITORY}
+ExecStart=/bin/sh -c "bun test --timeout 120000 ./test/guest/systemd-inside.ts 2>&1 | sed -e 's/^(pass) /ok - /' -e 's/^(fail) /not ok - /'"
+ExecStopPost=/bin/systemctl poweroff --force --force
+`;
+
+/** Nothing in the guest has use for them, and some wait for devices that nobody announces. */
+const MASKED = [
+  "getty.target",
+  "serial-getty@ttyS0.service",
+  "systemd-journal-flush.service",
+  "systemd-udev-trigger.service",
+  "systemd-udevd.service",
+  "systemd-update-utmp.service",
+];
+
+function fillRoot(root: GuestRoot, binary: string): void {
+  addPackages(root, ["systemd", "dash", "coreutils", "sed", "mount"]);
+  root.addProgram(process.execPath, "usr/local/bin/bun");
+  root.addProgram(binary, "usr/local/bin/ten");
+  for (const name of ["test", "package.json", "tsconfig.json"])
+    root.add(join(ROOT, name), join(REPOSITORY, name));
+  root.write("srv/app/tenement.toml", CONFIGURATION);
+  root.write("etc/machine-id", "");
+  root.write("etc/systemd/system/ten.service", UNIT);
+  root.write("etc/systemd/system/checks.service", CHECKS);
+  for (const name of MASKED) root.link("/dev/null", `etc/systemd/system/${name}`);
+}
+
+const isSystemdMissing = isMissing({ program: "systemctl", debianPackage: "systemd" });
+
+describe.skipIf(isSystemdMissing || isGuestMissing())("under systemd", () => {
+  test("crash, reload and restart of the server keep what they should", async () => {
+    using root = new GuestRoot("");
+    fillRoot(root, await executable());
+    await using guest = bootGuest({
+      disk: root.toDisk(),
+      init: "/lib/systemd/systemd",
+      kernelOptions: ["systemd.unit=checks.service", "systemd.show_status=0"],
+      memoryMegabytes: 1536,
+    });
+    const { checks, console: said } = await readChecks(guest);
+    const failed = checks.filter(({ passed }) => !passed);
+    if (failed.length > 0 || checks.length < CHECKS_MIN) console.error(said);
+    expect(failed).toEqual([]);
+    expect(checks.length).toBeGreaterThanOrEqual(CHECKS_MIN);
+  });
+});
+
+/** How many tests run inside. */
+const CHECKS_MIN = 6;
