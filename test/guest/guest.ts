@@ -58,7 +58,15 @@ export function bootGuest(options: GuestOptions): Guest {
   const { disk, init = "/init", kernelOptions = [], memoryMegabytes = 1024 } = options;
   const folder = mkdtempSync(join(tmpdir(), "ten-boot-"));
   const kernel = guestKernel();
-  const words = ["console=ttyS0", "no_timer_check", "quiet", "loglevel=3", "reboot=t", "panic=-1", ...kernelOptions];
+  const words = [
+    "console=ttyS0",
+    "no_timer_check",
+    "quiet",
+    "loglevel=3",
+    "reboot=t",
+    "panic=-1",
+    ...kernelOptions,
+  ];
   const qemu = Bun.spawn(
     [
       ...["qemu-system-x86_64", ...MACHINE, "-m", String(memoryMegabytes)],

@@ -35,7 +35,6 @@ NotifyAccess=all
 WorkingDirectory=/srv/app
 ExecStart=/usr/local/bin/ten serve --port 8080
 ExecReload=/usr/local/bin/ten restart-server
-KillMode=mixed
 Restart=always
 RestartSec=100ms
 StandardOutput=tty
