@@ -48,7 +48,7 @@ export const serve = defineCommand({
     staging: { type: "boolean", description: "Certificates for tests; with --tls" },
   },
   async run({ args, data: context }) {
-    const predecessor = findPredecessor(context.shell.env);
+    const predecessor = await findPredecessor(context.shell.env);
     try {
       const plan = await planServer({ ...args, predecessor }, context);
       const daemon = await startServer({ ...plan, predecessor }, context);

@@ -1,13 +1,16 @@
 // How a server and the one that follows it talk: the later one is started by the earlier with its listening sockets and a
 // channel, over which each says where it stands, in JSON, since they may be of different versions.
+import { closeSync } from "node:fs";
 import { type ErrorDetails, messageOf, TenError } from "../core/errors.ts";
+import { Channel, openSocketPair } from "./channel.ts";
 
 /** Once the file has been replaced, the system says of the old one that it is gone; it is the new one that is wanted. */
 const EXECUTABLE = process.execPath.replace(/ \(deleted\)$/, "");
 /** In the environment of the one that follows. */
 const VARIABLE = "TENEMENT_PREDECESSOR";
-/** After the three that every program has. */
-const FIRST_DESCRIPTOR = 3;
+/** After the three that every program has: the channel, and then the listening sockets. */
+const CHANNEL_DESCRIPTOR = 3;
+const FIRST_DESCRIPTOR = 4;
 /** From its start until it has read its configuration: longer than any disk is slow. */
 const READY_MS_MAX = 30_000;
 /** Until it has taken over and serves. Requests wait meanwhile; a store that must be brought up to date takes seconds. */
@@ -19,11 +22,14 @@ export interface ServerIdentity {
 }
 
 interface Introduction {
+  /** Of the server that introduces itself. */
+  readonly pid: number;
   readonly descriptors: number;
   readonly dataDir: string;
 }
 
 type FromSuccessor =
+  | { readonly kind: "started"; readonly pid: number }
   /** Its configuration is good, and nothing that it can foresee keeps it from serving. */
   | { readonly kind: "ready" }
   | { readonly kind: "serves"; readonly version: string }
@@ -33,6 +39,9 @@ interface FromPredecessor {
   readonly kind: "estate";
   readonly estate: unknown;
 }
+
+type ToPredecessor = Channel<FromPredecessor, FromSuccessor>;
+type ToSuccessor = Channel<FromSuccessor, FromPredecessor>;
 
 /** The server before this one, as the one that follows knows it. */
 export interface Predecessor {
@@ -45,38 +54,36 @@ export interface Predecessor {
   fails(thrown: unknown): Promise<void>;
 }
 
-/** Null: there is none. */
-export function findPredecessor(
+/** Null: there is none. Does not return in the process that only starts this one. */
+export async function findPredecessor(
   env: Readonly<Record<string, string | undefined>>,
-): Predecessor | null {
+): Promise<Predecessor | null> {
   const text = env[VARIABLE];
-  if (text === undefined || process.send === undefined) return null;
-  const { descriptors, dataDir } = JSON.parse(text) as Introduction;
-  return {
-    descriptors: Array.from({ length: descriptors }, (_, index) => FIRST_DESCRIPTOR + index),
-    dataDir,
-    takeTurn: awaitEstate,
-    serves: (version) => void tell({ kind: "serves", version }),
-    fails: (thrown) => tell({ kind: "failed", message: messageOf(thrown), ...hintOf(thrown) }),
-  };
-}
-
-function awaitEstate(): Promise<unknown> {
-  const { promise, resolve, reject } = Promise.withResolvers<unknown>();
-  process.once("message", ({ estate }: FromPredecessor) => resolve(estate));
-  process.once("disconnect", () =>
-    reject(new TenError("FAILED", "Cannot take over: the server before this one is gone")),
+  if (text === undefined) return null;
+  const { pid, descriptors: count, dataDir } = JSON.parse(text) as Introduction;
+  const descriptors = Array.from({ length: count }, (_, index) => FIRST_DESCRIPTOR + index);
+  if (process.ppid === pid) {
+    spawn({ ...env }, [CHANNEL_DESCRIPTOR, ...descriptors]);
+    process.exit(0);
+  }
+  const estate = Promise.withResolvers<unknown>();
+  const channel: ToPredecessor = await Channel.open(CHANNEL_DESCRIPTOR, (message) =>
+    estate.resolve(message.estate),
   );
-  void tell({ kind: "ready" });
-  return promise;
-}
-
-function tell(message: FromSuccessor): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  // Whoever is not there any more need not know.
-  if (process.connected && process.send !== undefined) process.send(message, () => resolve());
-  else resolve();
-  return promise;
+  void channel.send({ kind: "started", pid: process.pid });
+  const gone = new TenError("FAILED", "Cannot take over: the server before this one is gone");
+  return {
+    descriptors,
+    dataDir,
+    takeTurn() {
+      void channel.send({ kind: "ready" });
+      void channel.ended.then(() => estate.reject(gone));
+      return estate.promise;
+    },
+    serves: (version) => void channel.send({ kind: "serves", version }),
+    fails: (thrown) =>
+      channel.send({ kind: "failed", message: messageOf(thrown), ...hintOf(thrown) }),
+  };
 }
 
 function hintOf(thrown: unknown): Pick<ErrorDetails, "hint"> {
@@ -103,72 +110,102 @@ export async function startSuccessor({
   descriptors: readonly number[];
   dataDir: string;
 }): Promise<Successor> {
-  const dialogue = new Dialogue({ descriptors, dataDir });
+  const dialogue = await Dialogue.begin({ descriptors, dataDir });
+  const { pid } = await dialogue.expect("started", READY_MS_MAX);
   await dialogue.expect("ready", READY_MS_MAX);
   return {
-    pid: dialogue.pid,
+    pid,
     async takeOver(estate) {
       dialogue.send({ kind: "estate", estate });
       const { version } = await dialogue.expect("serves", SERVES_MS_MAX);
-      return { version, pid: dialogue.pid };
+      return { version, pid };
     },
     end: () => dialogue.end(),
   };
 }
 
 class Dialogue {
-  readonly #child: Bun.Subprocess;
+  readonly #channel: ToSuccessor;
+  /** It starts the successor, and is gone then: a service manager takes nobody's child for its main process. */
+  readonly #starter: Bun.Subprocess;
   readonly #heard: FromSuccessor[] = [];
+  #pid: number | null = null;
+  #state: "open" | "ended" = "open";
   #listen: () => void = () => undefined;
 
-  constructor({ descriptors, dataDir }: { descriptors: readonly number[]; dataDir: string }) {
-    const introduction: Introduction = { descriptors: descriptors.length, dataDir };
-    const env = { ...process.env, [VARIABLE]: JSON.stringify(introduction) };
-    this.#child = spawn(env, {
-      descriptors,
-      onMessage: (message) => {
-        this.#heard.push(message);
-        this.#listen();
-      },
-    });
-    void this.#child.exited.then(() => this.#listen());
+  private constructor(channel: ToSuccessor, starter: Bun.Subprocess) {
+    this.#channel = channel;
+    this.#starter = starter;
+    void channel.ended.then(() => this.#end());
   }
 
-  get pid(): number {
-    return this.#child.pid;
+  static async begin({
+    descriptors,
+    dataDir,
+  }: {
+    descriptors: readonly number[];
+    dataDir: string;
+  }): Promise<Dialogue> {
+    const introduction = { pid: process.pid, descriptors: descriptors.length, dataDir };
+    const env = { ...process.env, [VARIABLE]: JSON.stringify(introduction satisfies Introduction) };
+    const { own, other } = openSocketPair();
+    const channel: ToSuccessor = await Channel.open(own, (message) => dialogue.#hear(message));
+    let dialogue: Dialogue;
+    try {
+      dialogue = new Dialogue(channel, spawn(env, [other, ...descriptors]));
+      return dialogue;
+    } catch (error) {
+      channel.close();
+      throw error;
+    } finally {
+      closeSync(other);
+    }
   }
 
   send(message: FromPredecessor): void {
-    this.#child.send(message);
+    void this.#channel.send(message);
   }
 
-  async expect<Kind extends "ready" | "serves">(
+  async expect<Kind extends "started" | "ready" | "serves">(
     kind: Kind,
     patienceMs: number,
   ): Promise<Extract<FromSuccessor, { kind: Kind }>> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#listen = resolve;
-    if (this.#heard.length > 0) resolve();
+    if (this.#heard.length > 0 || this.#state === "ended") resolve();
     const impatience = setTimeout(resolve, patienceMs);
     await promise;
     clearTimeout(impatience);
     const message = this.#heard.shift();
     if (message?.kind === kind) return message as Extract<FromSuccessor, { kind: Kind }>;
-    const isLate = this.#child.exitCode === null && this.#child.signalCode === null;
+    const isLate = this.#state === "open";
     await this.end();
     throw this.#refusal(message, isLate);
   }
 
   async end(): Promise<void> {
-    this.#child.kill("SIGKILL");
-    await this.#child.exited;
+    this.#starter.kill("SIGKILL");
+    if (this.#pid !== null && this.#state === "open") process.kill(this.#pid, "SIGKILL");
+    await Promise.all([this.#starter.exited, this.#channel.ended]);
+  }
+
+  #hear(message: FromSuccessor): void {
+    if (message.kind === "started") this.#pid = message.pid;
+    this.#heard.push(message);
+    this.#listen();
+  }
+
+  #end(): void {
+    this.#state = "ended";
+    this.#listen();
   }
 
   #refusal(message: FromSuccessor | undefined, isLate: boolean): TenError {
     if (message?.kind === "failed") return refused(message.message, message.hint);
     if (isLate) return refused("it did not say in time that it can serve");
-    const { exitCode, signalCode } = this.#child;
-    return refused(`it ended with ${signalCode ?? exitCode}`, "See what the server has printed");
+    const { exitCode, signalCode } = this.#starter;
+    const how = exitCode === 0 ? "before it served" : `with ${signalCode ?? exitCode}`;
+    return refused(`it ended ${how}`, "See what the server has printed");
   }
 }
 
@@ -180,22 +217,11 @@ function refused(reason: string, hint?: string): TenError {
 
 function spawn(
   env: Record<string, string | undefined>,
-  {
-    descriptors,
-    onMessage,
-  }: {
-    descriptors: readonly number[];
-    onMessage: (message: FromSuccessor) => void;
-  },
+  descriptors: readonly number[],
 ): Bun.Subprocess {
   const argv = ownCommand();
   try {
-    return Bun.spawn(argv, {
-      env,
-      stdio: ["ignore", "inherit", "inherit", ...descriptors],
-      serialization: "json",
-      ipc: onMessage,
-    });
+    return Bun.spawn(argv, { env, stdio: ["ignore", "inherit", "inherit", ...descriptors] });
   } catch (error) {
     throw refused(messageOf(error), `Look whether ${argv[0]} is there and can be executed`);
   }

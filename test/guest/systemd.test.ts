@@ -1,5 +1,6 @@
 // The server as a unit of systemd, in a guest that systemd runs.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { executable, ROOT } from "../support/executable.ts";
 import { isMissing } from "../support/tool.ts";
@@ -26,18 +27,18 @@ pids_limit = 100
 app = ["alice"]
 `;
 
-const UNIT = `
-[Unit]
-StartLimitIntervalSec=0
-[Service]
-Type=notify
-NotifyAccess=all
-WorkingDirectory=/srv/app
-ExecStart=/usr/local/bin/ten serve --port 8080
-ExecReload=/usr/local/bin/ten restart-server
-Restart=always
-RestartSec=100ms
-StandardOutput=tty
+/** The one that the documentation recommends, at another port. */
+function readUnit(): string {
+  const page = readFileSync(join(ROOT, "docs/operations.md"), "utf8");
+  const unit = /```ini\n(\[Unit\][^`]+)```/.exec(page)?.[1] ?? "";
+  const command = "/usr/local/bin/ten serve --domain example.com --port 80";
+  if (!unit.includes(command)) throw new Error("docs/operations.md has no unit");
+  return unit
+    .replace(command, "/usr/local/bin/ten serve --port 8080")
+    .replace("[Service]\n", `[Service]\n${CONSOLE}`);
+}
+
+const CONSOLE = `StandardOutput=tty
 StandardError=tty
 TTYPath=/dev/ttyS0
 `;
@@ -48,10 +49,7 @@ Wants=ten.service
 After=ten.service
 [Service]
 Type=oneshot
-StandardOutput=tty
-StandardError=tty
-TTYPath=/dev/ttyS0
-Environment=PATH=/usr/local/bin:/usr/bin:/bin HOME=/root
+${CONSOLE}Environment=PATH=/usr/local/bin:/usr/bin:/bin HOME=/root
 WorkingDirectory=${REPOSITORY}
 ExecStart=/bin/sh -c "bun test --timeout 120000 ./test/guest/systemd-inside.ts 2>&1 | sed -e 's/^(pass) /ok - /' -e 's/^(fail) /not ok - /'"
 ExecStopPost=/bin/systemctl poweroff --force --force
@@ -75,7 +73,7 @@ function fillRoot(root: GuestRoot, binary: string): void {
     root.add(join(ROOT, name), join(REPOSITORY, name));
   root.write("srv/app/tenement.toml", CONFIGURATION);
   root.write("etc/machine-id", "");
-  root.write("etc/systemd/system/ten.service", UNIT);
+  root.write("etc/systemd/system/ten.service", readUnit());
   root.write("etc/systemd/system/checks.service", CHECKS);
   for (const name of MASKED) root.link("/dev/null", `etc/systemd/system/${name}`);
 }

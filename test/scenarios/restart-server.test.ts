@@ -346,7 +346,12 @@ describe("a server that can't be followed", () => {
       await socket.next();
       install(
         ten,
-        `#!${process.execPath}\nprocess.on("message", () => process.exit(3));\nprocess.send({ kind: "ready" });\n`,
+        `#!${process.execPath}
+const say = (message) => channel.write(JSON.stringify(message) + "\\n");
+const channel = await Bun.connect({ fd: 3, socket: { data: () => process.exit(3) } });
+say({ kind: "started", pid: process.pid });
+say({ kind: "ready" });
+`,
       );
       await using load = new Load({
         port: ten.port,
