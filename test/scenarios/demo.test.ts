@@ -9,13 +9,13 @@ import { isMissing, PYTHON } from "../support/tool.ts";
 const TIMEOUT_MS = 120_000;
 
 /** Runs the demo in a scratch directory; resolves with all that it printed. */
-async function runDemo(path: string): Promise<string> {
+async function runDemo(env: Readonly<Record<string, string>> = {}): Promise<string> {
   await executable();
   const scratch = mkdtempSync(join(tmpdir(), "ten-demo-"));
   try {
     const demo = Bun.spawn([process.execPath, "scripts/demo.ts"], {
       cwd: ROOT,
-      env: { ...process.env, PATH: path, TMPDIR: scratch },
+      env: { ...process.env, ...env, TMPDIR: scratch },
       stdio: ["ignore", "pipe", "pipe"],
     });
     const [stdout, stderr] = await Promise.all([demo.stdout.text(), demo.stderr.text()]);
@@ -30,7 +30,7 @@ async function runDemo(path: string): Promise<string> {
 test.skipIf(isMissing(PYTHON))(
   "npm run demo holds what it promises and cleans up",
   async () => {
-    const printed = await runDemo(process.env["PATH"] ?? "");
+    const printed = await runDemo();
     expect(printed).toContain("examples/notes-python");
     expect(printed).toEndWith("\nEverything was as promised.\n");
   },
@@ -43,7 +43,8 @@ test(
     const bare = mkdtempSync(join(tmpdir(), "ten-bare-"));
     try {
       symlinkSync(Bun.which("mkfifo") ?? "", join(bare, "mkfifo"));
-      const printed = await runDemo(bare);
+      // A bare machine is what is wanted here, not what is missing.
+      const printed = await runDemo({ PATH: bare, TEN_TEST_REQUIRE_ALL: "0" });
       expect(printed).toContain("without Python");
       expect(printed).toEndWith("\nEverything was as promised.\n");
     } finally {

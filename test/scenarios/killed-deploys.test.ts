@@ -10,8 +10,8 @@ import { until } from "../support/until.ts";
 
 const KILLS = 50;
 const STOPS = 15;
-/** As long as the longest of these changes takes on an idle machine: kills fall before, into and after them. */
-const MOMENT_MS_MAX = 250;
+/** Of the time that a change took when nothing cut it short: kills fall before, into and after it. */
+const MOMENTS_PART_MAX = 1.3;
 /** A busy machine takes a second or two for each start of the server. */
 const PATIENCE_MS = 180_000;
 // At the level at which marks can be read, whoever runs the tests.
@@ -20,6 +20,8 @@ const configText = appConfig('idle_timeout = 0\nisolation = "process"');
 type Weights = Readonly<Record<string, number>>;
 
 interface Change {
+  /** Changes of one kind take about as long as each other. */
+  readonly kind: string;
   readonly name: string;
   /** Weights that there may be after it, apart from those before it. */
   readonly after: Weights;
@@ -29,6 +31,7 @@ interface Change {
 function planDeploy({ weights, random }: { weights: Weights; random: Random }): Change {
   const weight = random.below(101);
   return {
+    kind: "v3" in weights ? "deploy what runs" : "deploy anew",
     name: `deploy v3 ${weight}`,
     after: { ...weights, v3: weight },
     perform: (client) => client.deploy({ process: "app", version: "v3", weight }),
@@ -42,6 +45,7 @@ function planRoute({ weights, random }: { weights: Weights; random: Random }): C
   ] as const);
   const sum = Math.min((weights[from] ?? 0) + (weights[to] ?? 0), 100);
   return {
+    kind: "route",
     name: `route ${from} ${to}`,
     after: { ...weights, [from]: 0, [to]: sum },
     perform: (client) => client.route({ process: "app", from, to }),
@@ -51,10 +55,38 @@ function planRoute({ weights, random }: { weights: Weights; random: Random }): C
 function planRollout({ weights, random }: { weights: Weights; random: Random }): Change {
   const parallel = 1 + random.below(2);
   return {
+    kind: "rollout",
     name: `rollout ${parallel}`,
     after: weights,
     perform: (client) => Array.fromAsync(client.rollout({ process: "app", parallel })),
   };
+}
+
+const PLANS = [planDeploy, planRoute, planRollout];
+
+/** How long each kind of change takes on this machine, as busy as it is. */
+class Pace {
+  readonly #tookMs = new Map<string, number>();
+
+  /** Measures each kind once, and leaves the same instances. */
+  static async of(ten: Ten, random: Random): Promise<Pace> {
+    const pace = new Pace();
+    const client = clientOf(ten);
+    for (const plan of [...PLANS, planDeploy]) {
+      const weights = weightsOf(await client.list({ all: true }));
+      const { kind, perform } = plan({ weights, random });
+      const startedAt = performance.now();
+      await perform(client);
+      pace.#tookMs.set(kind, performance.now() - startedAt);
+    }
+    await client.remove({ service: "app", id: "v3" }, { purge: false });
+    return pace;
+  }
+
+  /** Waits until some moment of a change that has just begun, or shortly after it. */
+  moment(kind: string, random: Random): Promise<void> {
+    return delay((this.#tookMs.get(kind) ?? 0) * random.next() * MOMENTS_PART_MAX);
+  }
 }
 
 const clientOf = (ten: Ten) => new Client({ kind: "unix", path: `${ten.dataDir}/tenement.sock` });
@@ -92,17 +124,18 @@ test(
     withTen({ configText }, async (ten) => {
       const random = seededRandom("killed deploys");
       await ten.must("spawn", "app:v1", "app:v2");
+      const pace = await Pace.of(ten, random);
       const cut = { before: 0, after: 0 };
       for (let kill = 0; kill < KILLS; kill++) {
         const client = clientOf(ten);
         const weights = weightsOf(await client.list({ all: true }));
-        const plan = random.pick([planDeploy, planRoute, planRollout]);
-        const { name, after, perform } = plan({ weights, random });
+        const plan = random.pick(PLANS);
+        const { kind, name, after, perform } = plan({ weights, random });
         const outcome = perform(client).then(
           () => "done",
           () => "cut off",
         );
-        await delay(random.below(MOMENT_MS_MAX));
+        await pace.moment(kind, random);
         await ten.kill9();
         const ended = await outcome;
         await ten.start();
@@ -137,13 +170,14 @@ test(
     withTen({ configText }, async (ten) => {
       const random = seededRandom("stopped deploys");
       await ten.must("spawn", "app:v1", "app:v2");
+      const pace = await Pace.of(ten, random);
       for (let stop = 0; stop < STOPS; stop++) {
         const client = clientOf(ten);
         const weights = weightsOf(await client.list({ all: true }));
-        const plan = random.pick([planDeploy, planRoute, planRollout]);
-        const { after, perform } = plan({ weights, random });
+        const plan = random.pick(PLANS);
+        const { kind, after, perform } = plan({ weights, random });
         const ended = perform(client).catch(() => undefined);
-        await delay(random.below(MOMENT_MS_MAX));
+        await pace.moment(kind, random);
         expect(await ten.stop()).toBe(0);
         await ended;
         expect([...(await slotsOf(ten)).keys()]).toEqual([]);

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { stringify } from "smol-toml";
 import type { ReloadAnswer } from "../../src/control/wire-reload.ts";
 import { executable } from "../support/executable.ts";
 import { Load } from "../support/load.ts";
@@ -6,6 +7,7 @@ import { openPlace } from "../support/place.ts";
 import { APP_COMMAND } from "../support/tenants/command.ts";
 import { type Ten, withTen } from "../support/ten.ts";
 import { until } from "../support/until.ts";
+import { wallSettings } from "../support/walls.ts";
 
 const service = (name: string, keys = "") =>
   `[service.${name}]\ncommand = "${APP_COMMAND}"\n${keys}\n`;
@@ -180,7 +182,8 @@ describe("ten reload", () => {
 describe("SIGHUP", () => {
   test("reloads as well, and says what came of it", () =>
     withTen({ configText: service("notes") }, async (ten) => {
-      ten.reconfigure((text) => text + service("wiki"));
+      const wiki = { command: APP_COMMAND, ...wallSettings() };
+      ten.reconfigure((text) => text + stringify({ service: { wiki } }));
       process.kill(ten.pid, "SIGHUP");
       await until("it says so", () => ten.output.includes("service wiki added"));
       expect((await ten.ten("spawn", "wiki:alice")).exitCode).toBe(0);
