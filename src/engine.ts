@@ -3,7 +3,14 @@
 import { type ControlServer, openControl } from "./control/server.ts";
 import type { ServerRestart } from "./control/world.ts";
 import type { Config } from "./core/service.ts";
-import { type Base, type Instances, leaveAll, openInstances, stopAll } from "./instances.ts";
+import {
+  type Base,
+  type Instances,
+  type InstancesOptions,
+  leaveAll,
+  openInstances,
+  stopAll,
+} from "./instances.ts";
 import { systemClock } from "./platform/clock.ts";
 import { lockDirectory } from "./platform/lock.ts";
 import { bunSpawner } from "./platform/spawner.ts";
@@ -19,15 +26,10 @@ import type { Supervisor } from "./supervisor/supervisor.ts";
 import { takeOver } from "./supervisor/takeover.ts";
 import { type LogHub, openLogHub } from "./telemetry/log-hub.ts";
 
-export interface EngineOptions {
-  readonly config: Config;
+export interface EngineOptions extends InstancesOptions {
   /** Reads the configuration anew; rejects with CONFIG_INVALID. */
   readonly loadConfig: () => Promise<Config>;
-  /** Lower case, without a trailing dot. */
-  readonly domain: string;
   readonly version: string;
-  /** Something went wrong, or is worth knowing, that no caller waits for. */
-  readonly report: (event: unknown) => void;
 }
 
 export interface EngineSurroundings {

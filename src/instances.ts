@@ -1,11 +1,11 @@
 // All that stands around the instances: the supervisor, and the walls, volumes and firewall that its launches live in.
-import type { EngineOptions } from "./engine.ts";
+import type { Config } from "./core/service.ts";
 import type { Claim } from "./core/firewall.ts";
 import type { InstanceRef } from "./core/ref.ts";
 import { systemClock } from "./platform/clock.ts";
 import { type Firewall, type NftFirewall, NO_FIREWALL, openFirewall } from "./platform/firewall.ts";
-import { Isolation } from "./platform/isolation.ts";
-import { installLauncher } from "./platform/launcher-file.ts";
+import { Isolation } from "./isolation/isolation.ts";
+import { installLauncher } from "./isolation/launcher-file.ts";
 import { Ports } from "./platform/ports.ts";
 import { bunSpawner } from "./platform/spawner.ts";
 import { Volumes } from "./platform/volumes.ts";
@@ -21,6 +21,14 @@ import type { World } from "./supervisor/world.ts";
 import { Statistics } from "./telemetry/statistics.ts";
 import type { LogHub } from "./telemetry/log-hub.ts";
 
+export interface InstancesOptions {
+  readonly config: Config;
+  /** Lower case, without a trailing dot. */
+  readonly domain: string;
+  /** Something went wrong, or is worth knowing, that no caller waits for. */
+  readonly report: (event: unknown) => void;
+}
+
 export interface Base {
   readonly store: Store;
   readonly logs: LogHub;
@@ -34,7 +42,7 @@ export interface Instances {
 }
 
 /** Opens all of it; nothing runs yet. */
-export function openInstances(options: EngineOptions, { store, logs }: Base): Instances {
+export function openInstances(options: InstancesOptions, { store, logs }: Base): Instances {
   const { dataDir } = options.config.settings;
   const inherited = claimsOf(store, options);
   const firewall = openFirewall({ dataDir, clock: systemClock, inherited });
@@ -64,7 +72,7 @@ export function leaveAll({ supervisor, firewall }: Instances, onTraffic: () => v
 }
 
 /** What the launches of an earlier server claim of the firewall. */
-function claimsOf({ instances, userIds }: Store, { config }: EngineOptions): readonly Claim[] {
+function claimsOf({ instances, userIds }: Store, { config }: InstancesOptions): readonly Claim[] {
   return instances.list().flatMap(({ child, other, ref }) => {
     const { allowMetadata = false } = config.services.get(ref.service) ?? {};
     const ports = [child, other].flatMap((record) => record?.port ?? []);
@@ -87,7 +95,7 @@ interface Resources extends Base {
 }
 
 function openSupervisor(
-  { config, domain, report }: EngineOptions,
+  { config, domain, report }: InstancesOptions,
   { store, logs, isolation, volumes, firewall }: Resources,
 ): Supervisor {
   const { dataDir, maxRunning, maxStarting } = config.settings;

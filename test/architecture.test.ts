@@ -6,12 +6,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   core: [],
   config: ["core"],
   platform: ["core"],
+  isolation: ["core", "platform"],
   store: ["core"],
   telemetry: ["core", "platform", "store"],
-  supervisor: ["core", "platform", "store", "telemetry"],
+  supervisor: ["core", "platform", "isolation", "store", "telemetry"],
   proxy: ["core", "platform", "supervisor", "telemetry"],
   control: ["core", "platform", "supervisor", "store", "telemetry"],
-  doctor: ["core", "platform"],
+  doctor: ["core", "platform", "isolation"],
   cli: ["core", "config", "platform", "store", "control", "doctor"],
 };
 const LINES_MAX = 300;

@@ -6,8 +6,8 @@ import { TenError } from "../core/errors.ts";
 import { type Finding, fine, type Need } from "../core/finding.ts";
 import type { Limit } from "../core/limits.ts";
 import type { Service } from "../core/service.ts";
-import { ControlGroups } from "../platform/cgroup.ts";
-import { findHierarchies } from "../platform/hierarchies.ts";
+import { ControlGroups } from "../isolation/cgroup.ts";
+import { findHierarchies } from "../isolation/hierarchies.ts";
 import type { Host } from "../platform/host.ts";
 
 interface Trial {

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Finding, fine, type Need } from "../core/finding.ts";
 import type { Host } from "../platform/host.ts";
-import { installLauncher } from "../platform/launcher-file.ts";
-import { attemptWalls, type WallGap } from "../platform/wall-check.ts";
+import { installLauncher } from "../isolation/launcher-file.ts";
+import { attemptWalls, type WallGap } from "../isolation/wall-check.ts";
 
 const BLOCKS: readonly Need[] = [
   "isolation=namespace",

@@ -17,9 +17,9 @@ import {
 import { hasOwnRoot, type Service } from "../core/service.ts";
 import { findWallGaps } from "../core/walls.ts";
 import type { Firewall } from "../platform/firewall.ts";
-import type { Isolation } from "../platform/isolation.ts";
+import type { Isolation } from "../isolation/isolation.ts";
 import { landlockVersion } from "../platform/landlock.ts";
-import type { Enclosure, Placement } from "../platform/level.ts";
+import type { Enclosure, Placement } from "../isolation/level.ts";
 import { openOutput, outputPaths, removeOutput } from "../platform/output.ts";
 import type { Ports } from "../platform/ports.ts";
 import { measureDirectory } from "../platform/disk.ts";

@@ -8,10 +8,10 @@ import { buildGuestAgent, compile, type LauncherArch } from "../../scripts/build
 import { DISKS } from "../../src/core/firecracker.ts";
 import type { GuestOrder } from "../../src/core/guest-order.ts";
 import { QEMU } from "../../src/core/qemu.ts";
-import { prepareImage } from "../../src/platform/guest-image.ts";
+import { prepareImage } from "../../src/isolation/guest-image.ts";
 import { describeKernel } from "../../src/platform/guest-kernel.ts";
-import { writeInitrd } from "../../src/platform/guest-launch.ts";
-import { readGuestStatus } from "../../src/platform/guest-status.ts";
+import { writeInitrd } from "../../src/isolation/guest-launch.ts";
+import { readGuestStatus } from "../../src/isolation/guest-status.ts";
 import { machineKernel, lacksMachines } from "../support/machines.ts";
 import { isMissing } from "../support/tool.ts";
 

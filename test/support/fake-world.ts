@@ -6,7 +6,7 @@ import type { ChildRef, Exit, ProbeAnswer } from "../../src/core/instance.ts";
 import type { InstanceRef } from "../../src/core/ref.ts";
 import type { Config, Service } from "../../src/core/service.ts";
 import { NO_FIREWALL } from "../../src/platform/firewall.ts";
-import { Isolation } from "../../src/platform/isolation.ts";
+import { Isolation } from "../../src/isolation/isolation.ts";
 import { PORT_FIRST, Ports } from "../../src/platform/ports.ts";
 import type { Child, Spawner } from "../../src/platform/spawner.ts";
 import { Volumes } from "../../src/platform/volumes.ts";

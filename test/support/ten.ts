@@ -4,7 +4,7 @@ import { chmodSync, copyFileSync, existsSync, readFileSync, writeFileSync } from
 import { join } from "node:path";
 import type { InstanceAnswer } from "../../src/control/wire-instances.ts";
 import { removeFirewall } from "../../src/platform/firewall.ts";
-import { ControlGroups } from "../../src/platform/cgroup.ts";
+import { ControlGroups } from "../../src/isolation/cgroup.ts";
 import { startTimeOf } from "../../src/platform/processes.ts";
 import { bunSpawner } from "../../src/platform/spawner.ts";
 import { executable, ROOT } from "./executable.ts";

@@ -3,11 +3,11 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:f
 import { join } from "node:path";
 import { instanceDirOf, markOf, planLaunch } from "../../../src/core/launch-plan.ts";
 import type { Service } from "../../../src/core/service.ts";
-import { ControlGroups } from "../../../src/platform/cgroup.ts";
-import type { MachineParts } from "../../../src/platform/guest-needs.ts";
-import { LaunchDirectories } from "../../../src/platform/launch-directory.ts";
-import type { Enclosure, Level } from "../../../src/platform/level.ts";
-import { NamespaceLevel } from "../../../src/platform/namespace.ts";
+import { ControlGroups } from "../../../src/isolation/cgroup.ts";
+import type { MachineParts } from "../../../src/isolation/guest-needs.ts";
+import { LaunchDirectories } from "../../../src/isolation/launch-directory.ts";
+import type { Enclosure, Level } from "../../../src/isolation/level.ts";
+import { NamespaceLevel } from "../../../src/isolation/namespace.ts";
 import { bunSpawner, type Child } from "../../../src/platform/spawner.ts";
 import { openOutput } from "../../../src/platform/output.ts";
 

@@ -2,8 +2,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { readRunscFailure } from "../core/bundle.ts";
 import type { Exit } from "../core/instance.ts";
-import { hasSocket, listeningSockets } from "./listeners.ts";
-import type { Child } from "./spawner.ts";
+import { hasSocket, listeningSockets } from "../platform/listeners.ts";
+import type { Child } from "../platform/spawner.ts";
 
 /** What `runsc run` ends with when there was no sandbox. */
 const CODE_OF_FAILURE = 128;

@@ -10,7 +10,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { prepareImage } from "../../../src/platform/guest-image.ts";
+import { prepareImage } from "../../../src/isolation/guest-image.ts";
 
 const LONG_AGO = new Date("2020-01-01");
 let dataDir = "";

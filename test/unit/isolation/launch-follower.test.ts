@@ -3,8 +3,8 @@ import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Exit } from "../../../src/core/instance.ts";
-import { ControlGroup } from "../../../src/platform/control-group.ts";
-import { followLauncher } from "../../../src/platform/launch-follower.ts";
+import { ControlGroup } from "../../../src/isolation/control-group.ts";
+import { followLauncher } from "../../../src/isolation/launch-follower.ts";
 import { FakeChild } from "../../support/fake-world.ts";
 
 const NO_GROUP = new ControlGroup([]);

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { findRunsc } from "../../../src/platform/runsc.ts";
+import { findRunsc } from "../../../src/isolation/runsc.ts";
 
 let directory: string;
 beforeEach(() => {

@@ -10,7 +10,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { linkSocket } from "../../../src/platform/namespace.ts";
+import { linkSocket } from "../../../src/isolation/namespace.ts";
 
 let directory: string;
 let source: string;

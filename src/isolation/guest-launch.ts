@@ -9,7 +9,7 @@ import { formatRef } from "../core/ref.ts";
 import { hasOwnRoot, PIDS_LIMIT_DEFAULT, type Service } from "../core/service.ts";
 import type { Placement } from "./level.ts";
 import type { Site } from "./namespace.ts";
-import { makePipes } from "./output.ts";
+import { makePipes } from "../platform/output.ts";
 
 export interface GuestFiles {
   /** The first file system of the machine, with the order in it. */

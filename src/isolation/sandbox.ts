@@ -27,7 +27,7 @@ import { HIDDEN, isUnder, type Walls } from "../core/walls.ts";
 import type { Enclosure, Level, Placement } from "./level.ts";
 import type { LaunchPaths } from "./launch-directory.ts";
 import { linkSocket, type NamespaceLevel, NOTHING_MORE, type Site } from "./namespace.ts";
-import { isRoot, makeOwnDirectory } from "./owner.ts";
+import { isRoot, makeOwnDirectory } from "../platform/owner.ts";
 import { describeLack, findRunsc, RUNSC_REMEDY, type Runsc } from "./runsc.ts";
 import { followSandbox } from "./sandbox-follower.ts";
 

@@ -13,7 +13,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { type ArchiveEntry, renderArchive } from "../core/cpio.ts";
-import { type GuestKernel, loadModules } from "./guest-kernel.ts";
+import { type GuestKernel, loadModules } from "../platform/guest-kernel.ts";
 
 export interface GuestImage {
   readonly kernel: string;

@@ -4,7 +4,7 @@ import type { ChildRef } from "../core/instance.ts";
 import type { LaunchPlan } from "../core/launch-plan.ts";
 import type { InstanceRef, Slot } from "../core/ref.ts";
 import type { Service } from "../core/service.ts";
-import type { Child } from "./spawner.ts";
+import type { Child } from "../platform/spawner.ts";
 
 /** Of which instance a launch is, and the port it has. */
 export interface Placement {

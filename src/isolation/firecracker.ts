@@ -15,10 +15,10 @@ import {
   needProgram,
 } from "./guest-needs.ts";
 import { followGuest, readGuestStatus } from "./guest-status.ts";
-import { KVM_DEVICE } from "./kvm.ts";
+import { KVM_DEVICE } from "../platform/kvm.ts";
 import type { Enclosure, Level, Placement } from "./level.ts";
 import { linkSocket } from "./namespace.ts";
-import { makeOwnDirectory } from "./owner.ts";
+import { makeOwnDirectory } from "../platform/owner.ts";
 import { sendLine } from "./vsock.ts";
 
 export interface FirecrackerParts extends MachineParts {

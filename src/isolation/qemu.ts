@@ -7,7 +7,7 @@ import type { LaunchPlan } from "../core/launch-plan.ts";
 import { type MachineArchitecture, QEMU, renderQemu } from "../core/qemu.ts";
 import { hasOwnRoot, type Service } from "../core/service.ts";
 import type { GuestImage } from "./guest-image.ts";
-import type { GuestKernel } from "./guest-kernel.ts";
+import type { GuestKernel } from "../platform/guest-kernel.ts";
 import {
   checkReadable,
   cleanEnv,
@@ -26,7 +26,7 @@ import {
   needProgram,
 } from "./guest-needs.ts";
 import { followGuest, orderByPipe, readGuestStatus } from "./guest-status.ts";
-import { KVM_DEVICE } from "./kvm.ts";
+import { KVM_DEVICE } from "../platform/kvm.ts";
 import type { Enclosure, Level, Placement } from "./level.ts";
 import { linkSocket, type Site } from "./namespace.ts";
 

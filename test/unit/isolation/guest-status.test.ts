@@ -11,7 +11,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Exit } from "../../../src/core/instance.ts";
-import { followGuest, orderByPipe, readGuestStatus } from "../../../src/platform/guest-status.ts";
+import { followGuest, orderByPipe, readGuestStatus } from "../../../src/isolation/guest-status.ts";
 import { makePipes } from "../../../src/platform/output.ts";
 import type { Child } from "../../../src/platform/spawner.ts";
 

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Exit } from "../../../src/core/instance.ts";
-import { followSandbox } from "../../../src/platform/sandbox-follower.ts";
+import { followSandbox } from "../../../src/isolation/sandbox-follower.ts";
 import type { Child } from "../../../src/platform/spawner.ts";
 
 let directory: string;

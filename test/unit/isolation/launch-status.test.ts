@@ -2,7 +2,7 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { readLaunchStatus } from "../../../src/platform/launch-status.ts";
+import { readLaunchStatus } from "../../../src/isolation/launch-status.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "ten-status-"));
 const file = join(directory, "status");

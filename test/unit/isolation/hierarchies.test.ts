@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { findHierarchies } from "../../../src/platform/hierarchies.ts";
+import { findHierarchies } from "../../../src/isolation/hierarchies.ts";
 
 const UNIFIED = "30 23 0:26 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw,nsdelegate";
 const HYBRID = [

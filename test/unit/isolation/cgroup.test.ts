@@ -14,7 +14,7 @@ import { dirname, join } from "node:path";
 import type { TenError } from "../../../src/core/errors.ts";
 import type { Controller } from "../../../src/core/limits.ts";
 import type { Service } from "../../../src/core/service.ts";
-import { ControlGroups } from "../../../src/platform/cgroup.ts";
+import { ControlGroups } from "../../../src/isolation/cgroup.ts";
 import { serviceWith } from "../../support/service.ts";
 
 let root: string;

@@ -9,7 +9,7 @@ import type { ControlGroup } from "./control-group.ts";
 import type { LaunchDirectories } from "./launch-directory.ts";
 import { followLauncher } from "./launch-follower.ts";
 import { type Enclosure, hostEndpoints, type Level, type Placement } from "./level.ts";
-import { isRoot } from "./owner.ts";
+import { isRoot } from "../platform/owner.ts";
 
 export interface ProcessParts {
   readonly dataDir: string;

@@ -4,7 +4,7 @@ import { type InstanceRef, type SlotRef, SLOTS } from "../core/ref.ts";
 import type { Service } from "../core/service.ts";
 import { ControlGroups } from "./cgroup.ts";
 import { FirecrackerLevel } from "./firecracker.ts";
-import { openHost } from "./host.ts";
+import { openHost } from "../platform/host.ts";
 import { LaunchDirectories } from "./launch-directory.ts";
 import { readGuestAgent } from "./launcher-file.ts";
 import type { Level } from "./level.ts";

@@ -3,9 +3,9 @@ import { type FSWatcher, watch } from "node:fs";
 import type { Exit } from "../core/instance.ts";
 import type { ControlGroup } from "./control-group.ts";
 import { readLaunchStatus } from "./launch-status.ts";
-import { hasSocket, listeningSockets } from "./listeners.ts";
-import { startTimeOf } from "./processes.ts";
-import type { Child } from "./spawner.ts";
+import { hasSocket, listeningSockets } from "../platform/listeners.ts";
+import { startTimeOf } from "../platform/processes.ts";
+import type { Child } from "../platform/spawner.ts";
 
 /** The launcher's order to kill everything that it started. */
 const KILL_ALL = 64;

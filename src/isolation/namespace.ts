@@ -27,7 +27,7 @@ import type { ControlGroup } from "./control-group.ts";
 import type { LaunchDirectories, LaunchPaths } from "./launch-directory.ts";
 import { followLauncher } from "./launch-follower.ts";
 import { type Enclosure, hostEndpoints, type Level, type Placement } from "./level.ts";
-import { giveTree, isRoot, makeOwnDirectory } from "./owner.ts";
+import { giveTree, isRoot, makeOwnDirectory } from "../platform/owner.ts";
 import { checkReachable, checkVisible } from "./reach.ts";
 import { checkWalls } from "./wall-check.ts";
 

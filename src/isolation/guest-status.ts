@@ -3,7 +3,7 @@ import { closeSync, constants, fstatSync, openSync, readSync, writeSync } from "
 import { constants as system } from "node:os";
 import type { Exit } from "../core/instance.ts";
 import { signalName } from "./launch-status.ts";
-import type { Child } from "./spawner.ts";
+import type { Child } from "../platform/spawner.ts";
 
 /** What a machine may have written, which is a tenant's word, is read no further. */
 const STATUS_BYTES_MAX = 64 * 1024;

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Service } from "../../../src/core/service.ts";
-import { Isolation } from "../../../src/platform/isolation.ts";
+import { Isolation } from "../../../src/isolation/isolation.ts";
 import { serviceWith } from "../../support/service.ts";
 
 const isolation = new Isolation({

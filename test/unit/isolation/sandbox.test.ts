@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
-import { ControlGroups } from "../../../src/platform/cgroup.ts";
-import { LaunchDirectories } from "../../../src/platform/launch-directory.ts";
-import { NamespaceLevel } from "../../../src/platform/namespace.ts";
-import type { RunscFinding } from "../../../src/platform/runsc.ts";
-import { SandboxLevel } from "../../../src/platform/sandbox.ts";
+import { ControlGroups } from "../../../src/isolation/cgroup.ts";
+import { LaunchDirectories } from "../../../src/isolation/launch-directory.ts";
+import { NamespaceLevel } from "../../../src/isolation/namespace.ts";
+import type { RunscFinding } from "../../../src/isolation/runsc.ts";
+import { SandboxLevel } from "../../../src/isolation/sandbox.ts";
 import { serviceWith } from "../../support/service.ts";
 
 const dataDir = "/none";

@@ -3,8 +3,8 @@ import { existsSync } from "node:fs";
 import { TenError } from "../core/errors.ts";
 import type { Service } from "../core/service.ts";
 import { type GuestImage, prepareImage } from "./guest-image.ts";
-import { describeKernel, type GuestKernel } from "./guest-kernel.ts";
-import type { Host } from "./host.ts";
+import { describeKernel, type GuestKernel } from "../platform/guest-kernel.ts";
+import type { Host } from "../platform/host.ts";
 import type { NamespaceLevel } from "./namespace.ts";
 
 /** What levels that run machines are made with. */

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { TenError } from "../core/errors.ts";
 import type { Service } from "../core/service.ts";
-import { isRoot } from "./owner.ts";
+import { isRoot } from "../platform/owner.ts";
 
 /** What the launcher answers when the walls stand, but there is no such program behind them. */
 const NO_PROGRAM = 127;
