@@ -55,7 +55,7 @@ const BYTES_PER_MEGABYTE = 1024 ** 2;
 /** The arguments without the program. */
 export function renderQemu(machine: Machine): readonly string[] {
   const { console, machine: type } = QEMU[machine.architecture];
-  const quiet = `console=${console} quiet loglevel=3 panic=-1 reboot=t`;
+  const quiet = `console=${console} no_timer_check quiet loglevel=3 panic=-1 reboot=t`;
   return [
     ...["-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"],
     ...["-M", type, ...renderAccelerator(machine.accel)],
