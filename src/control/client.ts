@@ -199,6 +199,9 @@ export class Client {
     if (response.ok) return response;
     const answer: unknown = await response.json().catch(() => null);
     if (isErrorAnswer(answer)) throw new RemoteError(response.status, answer);
+    if (response.status === 431) {
+      throw new TenError("REQUEST_INVALID", "Cannot ask the server: what is asked is too long");
+    }
     throw this.#unreachable(`what answers there is not ten (HTTP ${response.status})`);
   }
 

@@ -49,6 +49,10 @@ export type Content = Readonly<
 
 const REFUSED = "what could not be done, why, and what helps";
 
+/** The HTTP server refuses it by itself, before any route is looked for. */
+const HEAD_REFUSED =
+  "Request Header Fields Too Large: path, query and headers are over 16 KiB, or too many; may have no body";
+
 const ABOUT = `Every answer is JSON unless it says otherwise, and is never to be stored. Over the Unix socket in the data directory no token is
 needed: whoever may open it is the administrator. Over HTTP a request carries a token, Authorization: Bearer TOKEN, which ten token-gen makes.
 A tenant's token permits GET /api/instances, GET /api/logs and its stream, health and storage, and start, stop and restart, of the instances
@@ -71,7 +75,7 @@ export function planOpenApi(routes: readonly Route[], version: string): OpenApiD
     paths,
     components: {
       schemas: schemas.named,
-      responses: Object.fromEntries(refusals.map((status) => [status, responseOf(status, error)])),
+      responses: Object.fromEntries(refusals.map((status) => [status, refusalOf(status, error)])),
       securitySchemes: { token: { type: "http", scheme: "bearer" } },
     },
   };
@@ -162,6 +166,7 @@ function refusalsOf({
       ...(changes ? [400, 403, 413, 415] : []),
       ...(query === anything && body === undefined && !changes ? [] : [422]),
       ...refusals,
+      431,
       500,
       503,
     ]),
@@ -171,6 +176,10 @@ function refusalsOf({
 function responseOf(status: number, content?: Content): { description: string; content?: Content } {
   const description = status < 400 ? "Done" : `${STATUS_CODES[status]}: ${REFUSED}`;
   return { description, ...(content !== undefined && { content }) };
+}
+
+function refusalOf(status: number, error: Content): ReturnType<typeof responseOf> {
+  return status === 431 ? { description: HEAD_REFUSED } : responseOf(status, error);
 }
 
 function jsonOf(schema: Json): Content {

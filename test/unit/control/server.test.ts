@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, statSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
-import { ControlWorld } from "./fakes.ts";
+import { CONTRACT, ControlWorld } from "./fakes.ts";
 
 let world: ControlWorld;
 
@@ -151,6 +151,26 @@ describe("what can't be used", () => {
       expect(await failureOf(response)).toMatchObject({ status: 413, code: "BODY_TOO_LARGE" });
     }
     expect(world.administration.orders).toEqual([]);
+  });
+});
+
+describe("a request whose head is over 16 KiB", () => {
+  const tooLong = "x".repeat(17_000);
+
+  test.each(CONTRACT.operations.map(({ method, path }) => [method, path] as const))(
+    "%s %s is refused as the document says",
+    async (method, path) => {
+      const asked = path.replace("{ref}", "notes:alice").replaceAll(/\{\w+\}/g, "1");
+      expect((await world.ask(`${asked}?search=${tooLong}`, { method })).status).toBe(431);
+      expect(world.administration.orders).toEqual([]);
+    },
+  );
+
+  test("is told of by its client as what it is", async () => {
+    await expect(world.client().logs({ search: tooLong })).rejects.toMatchObject({
+      code: "REQUEST_INVALID",
+      message: "Cannot ask the server: what is asked is too long",
+    });
   });
 });
 
