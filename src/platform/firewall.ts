@@ -3,7 +3,7 @@ import { realpathSync } from "node:fs";
 import { type Claim, type Element, elementsOf, renderTable } from "../core/firewall.ts";
 import type { Clock } from "./clock.ts";
 import { SYSTEM_PATH } from "./host.ts";
-import { NetfilterSocket, type SetChange } from "./netlink.ts";
+import { CHANGES_MAX, NetfilterSocket, type SetChange } from "./netlink.ts";
 import { isRoot } from "./owner.ts";
 
 export interface Firewall {
@@ -140,7 +140,12 @@ export class NftFirewall implements Firewall, Disposable {
   #commit(verb: SetChange["verb"], elements: readonly Element[]): void {
     if (this.#gap !== null || this.#socket === null) return;
     const changes = elements.map((element) => ({ verb, set: element.set, key: encode(element) }));
-    if (this.#socket.commit(this.#table, changes) !== 0) this.#build();
+    for (let at = 0; at < changes.length; at += CHANGES_MAX) {
+      if (this.#socket.commit(this.#table, changes.slice(at, at + CHANGES_MAX)) === "done")
+        continue;
+      this.#build();
+      return;
+    }
   }
 
   /** All of it anew, from what is claimed. */

@@ -34,6 +34,11 @@ const HEADER_BYTES = 16;
 const ERRNO_AT = HEADER_BYTES;
 /** Room for the answers to one batch; what does not fit is read next. */
 const ANSWER_BYTES = 64 * 1024;
+/** The first that fails may tell of answers that were lost (ENOBUFS); what came before is still there. */
+const READ_ATTEMPTS = 2;
+
+/** So that one batch stays far below what a socket sends at once, 208 KiB: each takes about 100 bytes. */
+export const CHANGES_MAX = 500;
 
 export class NetfilterSocket {
   readonly #libc: Libc;
@@ -53,23 +58,30 @@ export class NetfilterSocket {
     return libc === null || fd < 0 ? null : new NetfilterSocket(libc, fd);
   }
 
-  /** Makes all changes of a table of family `inet`, or none. Returns 0, or the number of the first error, such as ENOENT. */
-  commit(table: string, changes: readonly SetChange[]): number {
+  /**
+   * Makes all changes of a table of family `inet`, or none: then "failed", also when the kernel has no room for its answers.
+   * @param changes up to CHANGES_MAX
+   */
+  commit(table: string, changes: readonly SetChange[]): "done" | "failed" {
+    if (changes.length === 0) return "done";
+    const last = changes.length - 1;
     const batch = Buffer.concat([
       this.#message(BATCH_BEGIN, { resource: SUBSYSTEM_NFTABLES }),
-      ...changes.map((change) => this.#change(table, change)),
+      ...changes.map((change, index) => this.#change(table, change, { isLast: index === last })),
       this.#message(BATCH_END, { resource: SUBSYSTEM_NFTABLES }),
     ]);
     this.#libc.send(this.#fd, ptr(batch), batch.length, 0);
     // The kernel works while it takes the batch, so all answers are there now.
-    return this.#readError();
+    const answers = this.#readAnswers();
+    return answers.length === 1 && answers[0] === 0 ? "done" : "failed";
   }
 
   close(): void {
     this.#libc.close(this.#fd);
   }
 
-  #change(table: string, { verb, set, key }: SetChange): Buffer {
+  /** The kernel answers what fails, and the last: that many answers have room. */
+  #change(table: string, { verb, set, key }: SetChange, { isLast }: { isLast: boolean }): Buffer {
     const { type, flags } = SET_ELEMENT[verb];
     const value = nested(ATTRIBUTE.key, attribute(ATTRIBUTE.value, key));
     const body = Buffer.concat([
@@ -77,7 +89,8 @@ export class NetfilterSocket {
       attribute(ATTRIBUTE.set, text(set)),
       nested(ATTRIBUTE.elements, nested(ATTRIBUTE.item, value)),
     ]);
-    return this.#message(type, { flags: flags | NLM_F_ACK, family: NFPROTO_INET, body });
+    const wanted = isLast ? flags | NLM_F_ACK : flags;
+    return this.#message(type, { flags: wanted, family: NFPROTO_INET, body });
   }
 
   /** `struct nlmsghdr`, `struct nfgenmsg`, attributes. */
@@ -92,26 +105,28 @@ export class NetfilterSocket {
     return Buffer.concat([head, body]);
   }
 
-  #readError(): number {
-    let error = 0;
-    for (;;) {
+  /** The error numbers of the answers, 0 for success. A read that tells only of lost answers is none, and the next goes on. */
+  #readAnswers(): readonly number[] {
+    const errors: number[] = [];
+    for (let failed = 0; failed < READ_ATTEMPTS;) {
       const count = Number(
         this.#libc.recv(this.#fd, ptr(this.#answer), ANSWER_BYTES, MSG_DONTWAIT),
       );
-      if (count <= 0) return error;
-      error ||= firstError(this.#answer.subarray(0, count));
+      if (count > 0) errors.push(...errorsIn(this.#answer.subarray(0, count)));
+      else failed++;
     }
+    return errors;
   }
 }
 
-function firstError(answers: Buffer): number {
+function errorsIn(answers: Buffer): readonly number[] {
+  const errors: number[] = [];
   for (let at = 0; at + HEADER_BYTES <= answers.length;) {
-    const error =
-      answers.readUInt16LE(at + 4) === NLMSG_ERROR ? answers.readInt32LE(at + ERRNO_AT) : 0;
-    if (error !== 0) return -error;
+    if (answers.readUInt16LE(at + 4) === NLMSG_ERROR)
+      errors.push(-answers.readInt32LE(at + ERRNO_AT));
     at += aligned(answers.readUInt32LE(at));
   }
-  return 0;
+  return errors;
 }
 
 /** `struct nlattr`: its length, its type, its content, and padding that its length does not count. */

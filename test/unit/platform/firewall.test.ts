@@ -153,6 +153,19 @@ describe.skipIf(!isRoot || isMissing(NFTABLES) || isMissing(IPROUTE))("the firew
     expect(await reaches(BOB, "127.0.0.1", server.port)).toBe(false);
   });
 
+  test("stands again with more claims than the kernel has room for answers", async () => {
+    using place = openPlace();
+    await using server = openService();
+    const firewall = place.open();
+    firewall.claim(claim(server, ALICE));
+    for (let index = 0; index < 500; index++) {
+      firewall.claim({ port: 20_000 + index, owner: BOB + 1 + index, allowMetadata: false });
+    }
+    expect(runNft(`delete table inet ${tableName(place.dataDir)}`)).toBeNull();
+    place.clock.move(5000);
+    expect(await reaches(BOB, "127.0.0.1", server.port)).toBe(false);
+  });
+
   test("keeps tenants from the cloud's credentials, unless they may have them", async () => {
     const { stdout, stderr, exitCode } = Bun.spawnSync([
       ...["unshare", "--net", process.execPath],
@@ -168,12 +181,13 @@ describe.skipIf(!isRoot || isMissing(NFTABLES) || isMissing(IPROUTE))("the firew
 
   test("takes its table away, and no other", () => {
     using place = openPlace();
-    expect(runNft("table inet ten_test_other { }")).toBeNull();
+    const other = `ten_test_${process.pid}`;
+    expect(runNft(`table inet ${other} { }`)).toBeNull();
     const firewall = place.open();
     expect(tables()).toContain(tableName(place.dataDir));
     firewall[Symbol.dispose]();
     expect(tables()).not.toContain(tableName(place.dataDir));
-    expect(tables()).toContain("ten_test_other");
-    runNft("delete table inet ten_test_other");
+    expect(tables()).toContain(other);
+    runNft(`delete table inet ${other}`);
   });
 });
