@@ -64,6 +64,7 @@ the header \`Retry-After\` says in how many seconds to try again, with 405 \`All
 | 415    | the body is not declared as JSON                                                 |
 | 422    | a field, the query or a name is not what it must be, or the configuration is not |
 | 429    | too many wrong tokens, or too many open streams                                  |
+| 431    | path, query and headers are over 16 KiB, or too many; this answer may be empty   |
 | 500    | a fault in the server, which its output tells of                                 |
 | 503    | it did not start, the disk is full, or something else that may be better later   |
 `;
