@@ -18,7 +18,7 @@ const FAILURES_KEPT = 20;
 export class Load implements AsyncDisposable {
   /** Answers with status 200, by their text. */
   readonly answers = new Map<string, number>();
-  /** What went wrong, with the host. */
+  /** What went wrong, with the method, the host and the time since the load began. */
   readonly failures: string[] = [];
   answered = 0;
   failed = 0;
@@ -66,14 +66,16 @@ export class Load implements AsyncDisposable {
 
   #send(host: string): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    const { port, path = "/" } = this.#options;
+    const { hosts, port, path = "/" } = this.#options;
     const fail = (what: string) => {
       this.failed++;
-      if (this.failures.length < FAILURES_KEPT) this.failures.push(`${host}: ${what}`);
+      const at = Math.round(performance.now() - this.#startedAt);
+      if (this.failures.length < FAILURES_KEPT)
+        this.failures.push(`${method} to ${host}, after ${at} ms: ${what}`);
       resolve();
     };
-    // What is posted is never sent twice, so no second attempt hides a failure.
-    const method = this.#sent % 2 === 0 ? "GET" : "POST";
+    // What is posted is never sent twice, so no second attempt hides a failure: each host gets both.
+    const method = Math.floor(this.#sent / hosts.length) % 2 === 0 ? "GET" : "POST";
     const headers = { Host: host };
     const options = { host: "127.0.0.1", port, path, method, headers, agent: this.#agent };
     const sent = request(options, (response) => {
