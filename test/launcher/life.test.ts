@@ -41,7 +41,9 @@ describe.skipIf(isUnable())("an application", () => {
       using tenant = openTenant(level, programs);
       await using launched = tenant.launch(STAYING);
       await launched.says("up");
-      expect(commandOf(Number(await launched.fact("app")))).toBe("sleep 100000");
+      const app = Number(await launched.fact("app"));
+      // It speaks before it becomes the other program.
+      await until(`${app} is it`, () => commandOf(app) === "sleep 100000");
     });
 
     test.each(["SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1"] as const)(
