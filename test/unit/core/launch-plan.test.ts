@@ -9,6 +9,7 @@ import {
   splitCommand,
 } from "../../../src/core/launch-plan.ts";
 import type { Service } from "../../../src/core/service.ts";
+import { serviceWith } from "../../support/service.ts";
 
 test.each<[string, string[]]>([
   ["uv run python app.py", ["uv", "run", "python", "app.py"]],
@@ -150,40 +151,12 @@ test("any text can be escaped into a template", () => {
   }
 });
 
-const SERVICE: Service = {
-  name: "notes",
+const SERVICE = serviceWith({
   argv: ["app", "--port={port}", "{socket}", "{data_dir}/{name}/{id}"],
   workdir: "/srv/{name}",
-  health: null,
-  isolation: "process",
-  idleTimeoutMs: 0,
-  startupTimeoutMs: 1000,
-  requestTimeoutMs: 0,
-  stopSignal: "SIGTERM",
-  stopTimeoutMs: 1000,
-  healthIntervalMs: 1000,
-  restart: { policy: "never", max: 0, windowMs: 1000, backoffBaseMs: 1, backoffMaxMs: 1 },
-  storagePersist: true,
-  autoCreate: false,
-  maxInstances: 0,
   socket: "/run/{name}-{id}.sock",
-  envFile: null,
   env: { DATABASE: "{data_dir}/{id}.db" },
-  waitingPage: true,
-  memoryLimitBytes: null,
-  cpuShares: null,
-  pidsLimit: null,
-  cpuLimit: null,
-  ioWeight: null,
-  storageQuotaBytes: null,
-  storageEnforce: "warn",
-  readPaths: [],
-  writePaths: [],
-  network: null,
-  allowMetadata: false,
-  rollout: "overlap",
-  guest: { accel: "kvm", kernel: null, rootfs: null, memoryBytes: 256 * 1024 ** 2, vcpus: 1 },
-};
+});
 
 const INPUT: LaunchPlanInput = {
   service: SERVICE,
