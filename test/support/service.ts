@@ -24,7 +24,7 @@ export function serviceWith(changes: Partial<Service> = {}): Service {
     storagePersist: true,
     autoCreate: false,
     maxInstances: 0,
-    socket: "/tmp/ten-none/{name}-{id}.sock",
+    socket: `/tmp/ten-none-${process.getuid?.()}/{name}-{id}.sock`,
     envFile: null,
     env: {},
     waitingPage: true,

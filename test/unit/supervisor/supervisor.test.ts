@@ -123,7 +123,7 @@ describe("readiness", () => {
 
 describe("sockets", () => {
   test("an instance whose socket another living one has is not started", async () => {
-    const socket = "/tmp/ten-none/{name}-{id}.sock";
+    const socket = `/tmp/ten-none-${process.getuid?.()}/{name}-{id}.sock`;
     const world = openWorld({
       services: [
         { name: "a", socket },
