@@ -1,6 +1,14 @@
 // The control groups of one launch, one in each hierarchy: joined by its launcher, asked who was killed for lack of memory,
 // emptied and removed when it is over.
-import { existsSync, mkdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from "node:fs";
+import {
+  constants,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmdirSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Limit } from "../core/limits.ts";
@@ -86,10 +94,10 @@ export function applyLimit(directory: string, { files }: Limit): string | null {
   return failed?.failure ?? (isApplied ? null : (outcomes[0]?.failure ?? null));
 }
 
-/** Null, or the code of what went wrong; never makes a file. */
+/** Null, or the code of what went wrong; never makes a file. Some, such as cgroup.kill, may be written but not read. */
 export function write(path: string, value: string): string | null {
   try {
-    writeFileSync(path, value, { flag: "r+" });
+    writeFileSync(path, value, { flag: constants.O_WRONLY });
     return null;
   } catch (error) {
     return codeOf(error);

@@ -1,0 +1,251 @@
+// Limits on control groups of version 2, tested where these are: inside a guest, by `bun test`. As root, and as a user
+// to whom a group is delegated as systemd delegates it.
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { until } from "../support/until.ts";
+
+const GROUPS = "/sys/fs/cgroup";
+/** Of the user's manager; the server is started below it. */
+const DELEGATED = `${GROUPS}/user.slice/user-1000.slice/user@1000.service`;
+/** One that no server of another user has made. */
+const SOCKET = "{data_dir}/{name}-{id}.sock";
+const TOLD = "was killed: out of memory (limit 20 MB)";
+
+const SERVICES: Readonly<Record<string, string>> = {
+  lean: "memory_limit_mb = 20\ncpu_shares = 7\ncpu_limit = 0.5\npids_limit = 60",
+  small: "cpu_shares = 100",
+  big: "cpu_shares = 400",
+  part: "cpu_limit = 0.2",
+  few: "pids_limit = 60",
+  gone: "",
+};
+const FILES = ["memory.max", "cpu.weight", "cpu.max", "pids.max"] as const;
+
+interface Instance {
+  readonly id: string;
+  readonly state: string;
+  readonly reason: string | null;
+  readonly pid: number;
+  readonly port: number;
+}
+
+interface Place {
+  readonly name: string;
+  readonly directory: string;
+  /** What runs the server. */
+  readonly argv: readonly string[];
+  /** The group in which those of tenants are made. */
+  readonly parent: string;
+}
+
+const SERVE = "/srv/ten/dist/ten serve --port 0";
+const PLACES: readonly Place[] = [
+  { name: "root", directory: "/srv/root", argv: ["sh", "-c", `exec ${SERVE}`], parent: GROUPS },
+  {
+    name: "a user",
+    directory: "/srv/user",
+    argv: [
+      "sh",
+      "-c",
+      `echo $$ > ${DELEGATED}/app.slice/cgroup.procs; exec su user -p -c "exec ${SERVE}"`,
+    ],
+    parent: DELEGATED,
+  },
+];
+
+class Server {
+  readonly name: string;
+  readonly #place: Place;
+  #process: Bun.Subprocess | null = null;
+
+  constructor(place: Place) {
+    this.#place = place;
+    this.name = place.name;
+  }
+
+  configure(names: readonly string[]): void {
+    const services = names.map(
+      (name) =>
+        `[service.${name}]\ncommand = "/srv/ten/hungry"\nisolation = "process"\nsocket = "${SOCKET}"\n${SERVICES[name]}`,
+    );
+    const text = `[settings]\nmax_restarts = 0\n${services.join("\n")}\n`;
+    writeFileSync(`${this.#place.directory}/tenement.toml`, text);
+  }
+
+  async start(): Promise<void> {
+    const { argv, directory } = this.#place;
+    this.#process = Bun.spawn([...argv], {
+      cwd: directory,
+      env: { ...process.env, TENEMENT_DATA_DIR: `${directory}/data` },
+      stdio: ["ignore", "inherit", "inherit"],
+    });
+    await until("it listens", () => this.ask("/health").catch(() => false));
+  }
+
+  async end(signal: "SIGKILL" | "SIGTERM"): Promise<void> {
+    this.#process?.kill(signal);
+    await this.#process?.exited;
+  }
+
+  async spawn(ref: string): Promise<void> {
+    const [process, id] = ref.split(":");
+    await this.ask("/api/instances/spawn", { process, id });
+  }
+
+  async instance(ref: string): Promise<Instance> {
+    const all = JSON.parse(await this.ask("/api/instances?all=true")) as readonly Instance[];
+    const found = all.find(({ id }) => id === ref);
+    if (found === undefined) throw new Error(`no ${ref}`);
+    return found;
+  }
+
+  /** Asks an instance itself; null when it does not answer. */
+  async order(ref: string, path: string): Promise<string | null> {
+    const { port } = await this.instance(ref);
+    const answer = await fetch(`http://127.0.0.1:${port}${path}`).catch(() => null);
+    return answer === null ? null : await answer.text();
+  }
+
+  async untilFailed(ref: string): Promise<string | null> {
+    const { reason } = await until(`${ref} has failed`, async () => {
+      const instance = await this.instance(ref);
+      return instance.state === "failed" && instance;
+    });
+    return reason;
+  }
+
+  /** Without a command of its own, which an emulated machine takes seconds to start. */
+  async ask(path: string, body?: object): Promise<string> {
+    const headers = { "Content-Type": "application/json" };
+    const order = body === undefined ? {} : { method: "POST", headers, body: JSON.stringify(body) };
+    const unix = `${this.#place.directory}/data/tenement.sock`;
+    const answer = await fetch(`http://localhost${path}`, { ...order, unix, keepalive: false });
+    const text = await answer.text();
+    if (!answer.ok) throw new Error(`${path}: ${answer.status} ${text}`);
+    return text;
+  }
+
+  /** The limits of an instance's group, as the kernel has them. */
+  limitsOf(pid: number): Readonly<Record<string, string>> {
+    const own = /^0::(.*)$/m.exec(readFileSync(`/proc/${pid}/cgroup`, "utf8"))?.[1] ?? "";
+    const group = `${GROUPS}${own}`;
+    expect(group).toStartWith(`${this.#place.parent}/ten/`);
+    const text = (name: string) => readFileSync(`${group}/${name}`, "utf8").trim();
+    return { group, ...Object.fromEntries(FILES.map((name) => [name, text(name)])) };
+  }
+}
+
+/** Of the processor, in clock ticks, by a process. */
+function ticksOf(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[11]);
+}
+
+/** What is to outlive a server, and what is not. */
+interface Legacy {
+  readonly kept: Instance;
+  readonly limits: Readonly<Record<string, string>>;
+  readonly orphans: readonly number[];
+}
+
+const servers = PLACES.map((place) => new Server(place));
+const legacies = new Map<Server, Legacy>();
+
+// Together, since each is alone for seconds with one processor.
+beforeAll(async () => {
+  await Promise.all(servers.map(begin));
+});
+afterAll(async () => {
+  await Promise.all(servers.map((server) => server.end("SIGTERM")));
+});
+
+async function begin(server: Server): Promise<void> {
+  server.configure(Object.keys(SERVICES));
+  await server.start();
+  const refs = ["lean:a", "lean:b", "small:a", "big:a", "part:a", "few:a", "gone:a"];
+  await Promise.all(refs.map((ref) => server.spawn(ref)));
+}
+
+describe.each([...servers])("$name: a tenant", (server) => {
+  test("that takes more memory than it may is killed, and that is told", async () => {
+    await server.order("lean:a", "/eat");
+    expect(await server.untilFailed("lean:a")).toStartWith(TOLD);
+  });
+
+  test("gets the processor by its shares", async () => {
+    const spin = async (ref: string) => Number(await server.order(ref, "/spin"));
+    const pids = [await spin("small:a"), await spin("big:a")];
+    const before = pids.map(ticksOf);
+    const used = () => pids.map((pid, index) => ticksOf(pid) - (before[index] ?? 0));
+    const [small = 0, big = 0] = await until("both have had enough", () => {
+      const ticks = used();
+      return Math.min(...ticks) >= 30 && ticks;
+    });
+    for (const pid of pids) process.kill(pid, "SIGKILL");
+    // 4, were the two alone on their processor, and the clock finer than its ticks.
+    expect(big / small).toBeGreaterThan(2.5);
+    expect(big / small).toBeLessThan(6.5);
+  });
+
+  test("is held to its part of a processor", async () => {
+    const pid = Number(await server.order("part:a", "/spin"));
+    const [startedAt, before] = [performance.now(), ticksOf(pid)];
+    await until("it has had 300 ms", () => ticksOf(pid) - before >= 30);
+    process.kill(pid, "SIGKILL");
+    // A fifth of a processor takes 1.5 s for that, less what one period may give at once.
+    expect(performance.now() - startedAt).toBeGreaterThan(1200);
+  });
+
+  test("can start as many processes as it may, and no more", async () => {
+    expect(await server.order("few:a", "/breed")).toBe("EAGAIN");
+    expect((await server.instance("few:a")).state).toBe("running");
+  });
+});
+
+describe("when the server is killed", () => {
+  beforeAll(async () => {
+    await Promise.all(servers.map(replace));
+  });
+
+  async function replace(server: Server): Promise<void> {
+    const kept = await server.instance("lean:b");
+    const gone = (await server.instance("gone:a")).pid;
+    const orphans = [gone, Number(await server.order("gone:a", "/daemon"))];
+    legacies.set(server, { kept, limits: server.limitsOf(kept.pid), orphans });
+    await server.end("SIGKILL");
+    server.configure(Object.keys(SERVICES).filter((name) => name !== "gone"));
+    await server.start();
+  }
+
+  function legacyOf(server: Server): Legacy {
+    const legacy = legacies.get(server);
+    if (legacy === undefined) throw new Error("nothing was left");
+    return legacy;
+  }
+
+  test.each([...servers])(
+    "$name: a tenant keeps its limits, and the next server is told how it ends",
+    async (server) => {
+      const { kept, limits } = legacyOf(server);
+      expect(Number(limits["pids.max"])).toBeLessThan(70);
+      expect(limits).toMatchObject({
+        "memory.max": `${20 * 1024 ** 2}`,
+        "cpu.max": "50000 100000",
+        "cpu.weight": "7",
+      });
+      expect((await server.instance("lean:b")).pid).toBe(kept.pid);
+      expect(server.limitsOf(kept.pid)).toEqual(limits);
+      await server.order("lean:b", "/eat");
+      expect(await server.untilFailed("lean:b")).toStartWith(TOLD);
+    },
+  );
+
+  test.each([...servers])(
+    "$name: what nobody supervises any more is ended by the next, though it hides",
+    (server) => {
+      const { orphans } = legacyOf(server);
+      expect(orphans.every((pid) => pid > 0)).toBe(true);
+      expect(orphans.filter((pid) => existsSync(`/proc/${pid}`))).toEqual([]);
+    },
+  );
+});
