@@ -1,5 +1,5 @@
 // The attack: a tenant that tries to get out, and prints one line per attempt: "ok NAME", "FAIL NAME: what got
-// through", "open NAME: …" for what is known to be open. Refuses to start (99) unless it is really behind walls.
+// through", "open NAME: …" for what is known to be open. Refuses to start (99) unless it is really inside.
 #define _GNU_SOURCE
 #include "attack.h"
 
@@ -72,9 +72,17 @@ static bool is_in_sandbox(void) {
   return length > 0 && strstr(log, "gVisor") != NULL;
 }
 
-// On the day that a wall falls the attack must not hit the machine that it runs on.
-static bool is_inside(void) {
-  if (find_fact("sandbox") != NULL && !is_in_sandbox()) return false;
+// The identifier that a kernel makes up when it starts.
+static bool has_own_kernel(void) {
+  char id[64] = "";
+  FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
+  bool known = file != NULL && fgets(id, sizeof id, file) != NULL;
+  if (file != NULL) fclose(file);
+  id[strcspn(id, "\n")] = 0;
+  return known && id[0] != 0 && strcmp(id, fact("host-boot-id")) != 0;
+}
+
+static bool has_own_namespaces(void) {
   const char *const kinds[] = {"pid", "mnt"};
   for (int i = 0; i < 2; i++) {
     char path[64], outside[64], name[64] = "";
@@ -82,7 +90,15 @@ static bool is_inside(void) {
     snprintf(outside, sizeof outside, "host-%s", kinds[i]);
     if (readlink(path, name, sizeof name - 1) <= 0 || strcmp(name, fact(outside)) == 0) return false;
   }
-  return getuid() != 0 && geteuid() != 0;
+  return true;
+}
+
+// On the day that a wall falls the attack must not hit the machine that it runs on: so it has to be an ordinary user,
+// and in a kernel that is not the host's, or else in namespaces that are not. Those of a guest may bear the host's numbers.
+static bool is_inside(void) {
+  if (getuid() == 0 || geteuid() == 0) return false;
+  if (find_fact("sandbox") != NULL && !is_in_sandbox()) return false;
+  return find_fact("host-boot-id") != NULL ? has_own_kernel() : has_own_namespaces();
 }
 
 // What would only end the tenant itself, before it has told of the other attempts.

@@ -3,14 +3,18 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { release } from "node:os";
 import { join } from "node:path";
 import { listProcesses } from "../../src/platform/processes.ts";
+import { compilePrograms, isUnable } from "../launcher/programs.ts";
 import { ROOT } from "../support/executable.ts";
 import { machineKernel, lacksMachines } from "../support/machines.ts";
 import { type Ten, withTen } from "../support/ten.ts";
 import { isMissing } from "../support/tool.ts";
+import { attackFromMachine, bootId } from "./qemu-attack.ts";
 
 // An emulated machine takes seconds to start, and minutes on a busy host.
 setDefaultTimeout(240_000);
 
+/** How much the attack tries at least. */
+const ATTEMPTS_MIN = 180;
 const ALICE = "alice.vm.localhost";
 
 function configText(): string {
@@ -42,7 +46,7 @@ async function remains({ dataDir }: Ten): Promise<number> {
   return all.filter(({ mark, zombie }) => !zombie && mark?.startsWith(dataDir)).length;
 }
 
-describe.skipIf(lacksMachines())("a tenant in an emulated machine", () => {
+describe.skipIf(lacksMachines() || isUnable())("a tenant in an emulated machine", () => {
   test("has a kernel of its own, its own files and no network but the way in; outlives the server; stops as it likes", () =>
     withTen({ configText: configText() }, async (ten) => {
       const { dataDir } = ten;
@@ -82,6 +86,12 @@ describe.skipIf(lacksMachines())("a tenant in an emulated machine", () => {
       }
       expect(await ask(ten, "fork", { count: "60" })).toBe("Resource temporarily unavailable");
 
+      const attack = await attackFromMachine(ten, (words) =>
+        ask(ten, "run", { word: words.join("\n") }),
+      );
+      expect(attack).toMatchObject({ through: [], isDone: true });
+      expect(attack.attempts).toBeGreaterThanOrEqual(ATTEMPTS_MIN);
+
       await ask(ten, "write", { path: `${dataDir}/vm/alice/notes`, text: "alices" });
       expect(readFileSync(`${dataDir}/vm/alice/notes`, "utf8")).toBe("alices");
 
@@ -102,6 +112,14 @@ describe.skipIf(lacksMachines())("a tenant in an emulated machine", () => {
       expect(said).not.toContain("standard error");
       expect(await remains(ten)).toBe(0);
     }));
+
+  test("is not attacked on the host, even where it would be in other namespaces", () => {
+    using programs = compilePrograms();
+    const facts = [`host-boot-id=${bootId()}`, "host-pid=x", "host-mnt=x"];
+    const outside = Bun.spawnSync(["setpriv", "--reuid", "65534", programs.attack, ...facts]);
+    expect(outside.exitCode).toBe(99);
+    expect(outside.stdout.toString()).toBe("");
+  });
 
   test("that takes more memory than its machine has is told so", () =>
     withTen({ configText: configText() }, async (ten) => {

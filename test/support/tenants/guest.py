@@ -76,6 +76,13 @@ def devour(_):
         kept.append(b"x" * 1_000_000)
 
 
+def run(query):
+    done = subprocess.run(
+        query["word"][0].split("\n"), cwd=DATA, stdin=subprocess.DEVNULL, capture_output=True
+    )
+    return (done.stdout + done.stderr).decode()
+
+
 def stay(_):
     stubborn.append(True)
     return "staying"
