@@ -1,9 +1,11 @@
 // The control groups of one launch, one in each hierarchy: joined by its launcher, asked who was killed for lack of memory,
 // emptied and removed when it is over.
 import {
+  closeSync,
   constants,
   existsSync,
   mkdirSync,
+  openSync,
   readFileSync,
   rmdirSync,
   statSync,
@@ -96,11 +98,15 @@ export function applyLimit(directory: string, { files }: Limit): string | null {
 
 /** Null, or the code of what went wrong; never makes a file. Some, such as cgroup.kill, may be written but not read. */
 export function write(path: string, value: string): string | null {
+  let file: number | null = null;
   try {
-    writeFileSync(path, value, { flag: constants.O_WRONLY });
+    file = openSync(path, constants.O_WRONLY);
+    writeFileSync(file, value);
     return null;
   } catch (error) {
     return codeOf(error);
+  } finally {
+    if (file !== null) closeSync(file);
   }
 }
 
