@@ -1,6 +1,6 @@
 // What a server hands over to the one that follows, beyond what its store and the processes tell.
 import { bequeath, type Memory } from "../core/adoption.ts";
-import { formatRef, type RefKey } from "../core/ref.ts";
+import { formatRef, type InstanceRef, type RefKey } from "../core/ref.ts";
 import type { InstanceActor } from "./actor.ts";
 import type { WakeRecord } from "./administration.ts";
 import type { Lease } from "./gateway.ts";
@@ -56,6 +56,11 @@ export class Inheritance {
   constructor(estate: unknown = null) {
     const isKnown = (estate as Partial<Estate> | null)?.format === FORMAT;
     this.#legacies = new Map(isKnown ? Object.entries((estate as Estate).instances) : []);
+  }
+
+  /** Whether an earlier server that lives has served this instance until now. */
+  has(ref: InstanceRef): boolean {
+    return this.#legacies.has(formatRef(ref));
   }
 
   /** Gives an instance its part, and holds for the earlier server the leases that it still has. */

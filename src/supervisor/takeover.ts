@@ -44,7 +44,9 @@ async function resume(
   const { launcher, table } = supervisor.world;
   const living = (record: ChildRecord | null) =>
     record === null ? null : launcher.adopt(row.ref, service, record);
-  const child = await serving(supervisor, row, living(row.child));
+  const found = living(row.child);
+  // Until now its server has served with it; a busy one whose socket has no room would seem not to listen.
+  const child = inheritance.has(row.ref) ? found : await serving(supervisor, row, found);
   const other = living(row.other);
   if (child !== null || other !== null) actor.adopt({ row, child, other });
   else if (row.child !== null || row.other !== null) {

@@ -41,11 +41,15 @@ async function awake(): Promise<void> {
 }
 
 /** The next server: what lived goes on living, and the estate went over the wire. */
-async function follow(estate: unknown): Promise<FakeWorld> {
+async function follow(
+  estate: unknown,
+  answer: FakeWorld["probes"]["answer"] | null = null,
+): Promise<FakeWorld> {
   const next = openWorld({
     dataDir: world.dataDir,
     estate: JSON.parse(JSON.stringify(estate)),
   });
+  if (answer !== null) next.probes.answer = answer;
   for (const child of world.spawned) {
     if (child.isLiving) next.spawner.living.set(child.ref.pid, child);
   }
@@ -91,6 +95,13 @@ describe("a server that hands over", () => {
 });
 
 describe("the server that follows", () => {
+  test("goes on with a process that has no room for one more connection", async () => {
+    await awake();
+    const next = await follow(handOver(), () => ({ kind: "unready", reason: "it is busy" }));
+    expect(next.supervisor.get(ALICE).instance.state.kind).toBe("running");
+    expect(next.reports).toEqual([]);
+  });
+
   test("remembers crashes, restarts and the story so far", async () => {
     await awake();
     world.spawned[0]?.end({ kind: "code", code: 3 });
