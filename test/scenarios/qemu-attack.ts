@@ -5,6 +5,7 @@ import { freePort } from "../../bench/support.ts";
 import { compilePrograms } from "../launcher/programs.ts";
 import { ROOT } from "../support/executable.ts";
 import type { Ten } from "../support/ten.ts";
+import { shownIn } from "../support/walls.ts";
 import { factsFor, startVictim } from "./attack-victim.ts";
 
 export interface MachineAttack {
@@ -62,6 +63,7 @@ export async function attackFromMachine(
     // Refused is refused, whatever the kernel calls it.
     .filter(([, word, , detail = ""]) => word !== "ok" && !detail.startsWith("failed with"))
     .filter(([, , name = ""]) => !ITS_OWN.includes(name))
+    .filter(([line]) => line !== `FAIL root-home: shows ${shownIn("/root")}`)
     .map(([line]) => line);
   return { attempts: results.length, through, isDone: /^done$/m.test(said) };
 }

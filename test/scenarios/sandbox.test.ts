@@ -7,6 +7,7 @@ import { HUNGRY_COMMAND, WALLED_COMMAND } from "../support/tenants/command.ts";
 import { type Ten, withTen } from "../support/ten.ts";
 import { GCC, isMissing, RUNSC } from "../support/tool.ts";
 import { until } from "../support/until.ts";
+import { shownIn } from "../support/walls.ts";
 
 setDefaultTimeout(60_000);
 
@@ -110,7 +111,7 @@ describe.skipIf(isUnable)("tenants in sandboxes", () => {
       expect(await look(ten, ALICE, `${dataDir}/socket/bob/journal`)).toBe("ENOENT");
       expect(await look(ten, ALICE, `${dataDir}/tenement.db`)).toBe("ENOENT");
       expect(await look(ten, ALICE, dataDir)).toBe("port");
-      expect(await look(ten, ALICE, "/root")).toBe("");
+      expect(await look(ten, ALICE, "/root")).toBe(shownIn("/root"));
       expect(statSync(`${dataDir}/port/alice/journal`).uid).toBe(USER_ID_MIN);
       await ten.must("sleep", "port:alice");
       expect(await look(ten, ALICE, `${dataDir}/port/alice/journal`)).toBe("alices");

@@ -40,6 +40,14 @@ function reasonForNone(): string | null {
   return exitCode === 0 ? null : "this user can't make namespaces";
 }
 
+/** What a tenant who may read this project sees of it in a hidden directory: "" unless the project lies there. */
+export function shownIn(directory: string): string {
+  const [first = ""] = ROOT.startsWith(`${directory}/`)
+    ? ROOT.slice(directory.length + 1).split("/")
+    : [];
+  return first;
+}
+
 /** Programs may be installed in what walls hide, such as a home directory. */
 function hiddenInstallations(): readonly string[] {
   const found = PROGRAMS.map((name) => Bun.which(name)).filter((path) => path !== null);
