@@ -11,7 +11,7 @@
 
 enum option_id {
   OPT_STATUS = 1, OPT_CGROUP, OPT_WALLS, OPT_ROOTLESS, OPT_UID, OPT_GID, OPT_HIDE, OPT_READ, OPT_WRITE,
-  OPT_SOCKET_DIR, OPT_TMP, OPT_BIND_PORT, OPT_CHDIR, OPT_HOSTNAME, OPT_PRIVATE_NET, OPT_FORWARD, OPT_DEVICE, OPT_VSOCK,
+  OPT_SOCKET_DIR, OPT_TMP, OPT_BIND_PORT, OPT_PROCESSES, OPT_CHDIR, OPT_HOSTNAME, OPT_PRIVATE_NET, OPT_FORWARD, OPT_DEVICE, OPT_VSOCK,
 };
 
 static const struct option LONG_OPTIONS[] = {
@@ -27,6 +27,7 @@ static const struct option LONG_OPTIONS[] = {
   {"socket-dir", required_argument, NULL, OPT_SOCKET_DIR},
   {"tmp", required_argument, NULL, OPT_TMP},
   {"bind-port", required_argument, NULL, OPT_BIND_PORT},
+  {"processes", required_argument, NULL, OPT_PROCESSES},
   {"chdir", required_argument, NULL, OPT_CHDIR},
   {"hostname", required_argument, NULL, OPT_HOSTNAME},
   {"private-net", no_argument, NULL, OPT_PRIVATE_NET},
@@ -100,6 +101,7 @@ static void apply(struct options *o, int id, char *value) {
   case OPT_WRITE: append(&o->writes, absolute(value, "--write"), "--write"); break;
   case OPT_SOCKET_DIR: add_socket_directory(o, value); break;
   case OPT_TMP: o->tmp = absolute(value, "--tmp"); break;
+  case OPT_PROCESSES: o->processes = parse_number(value, "--processes", INT_MAX); break;
   case OPT_BIND_PORT: o->bind_port = (int)parse_number(value, "--bind-port", 65535); break;
   case OPT_CHDIR: o->directory = value; break;
   case OPT_HOSTNAME: o->hostname = value; break;

@@ -6,6 +6,7 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -45,6 +46,9 @@ static void join_device_groups(const struct list *devices) {
 void become(const struct options *options) {
   if (wall(WALL_CAPABILITIES)) drop_bounding_set();
   if (!options->rootless) {
+    // Counted by user, which is the instance's own here; whoever shares a user would share the limit.
+    struct rlimit processes = {options->processes, options->processes};
+    if (options->processes != 0 && setrlimit(RLIMIT_NPROC, &processes) < 0) fail("limit processes");
     if (wall(WALL_GROUPS)) join_device_groups(&options->devices);
     if (setresgid(options->gid, options->gid, options->gid) < 0) fail("change the group");
     if (wall(WALL_UID) && setresuid(options->uid, options->uid, options->uid) < 0) fail("change the user");

@@ -42,9 +42,10 @@ export class ControlGroups {
     const { service } = launch;
     const outcomes: Outcomes = new Map();
     const directories = this.#known.found.flatMap((hierarchy) => {
-      const limits = planLimits(service, { ...hierarchy, helpers }).filter(({ controller }) =>
-        hierarchy.controllers.includes(controller),
-      );
+      const limits = planLimits(service, { ...hierarchy, helpers })
+        .filter(({ controller }) => hierarchy.controllers.includes(controller))
+        // To join a group of version 1 costs every start some 10 ms, which nobody has asked for.
+        .filter(({ isConfigured }) => isConfigured || hierarchy.version === 2);
       // Version 2 is always joined: it can kill everything in a group.
       if (limits.length === 0 && hierarchy.version === 1) return [];
       return this.#make({ hierarchy, launch, limits }, outcomes) ?? [];

@@ -26,9 +26,18 @@ export class ControlGroup {
     this.#directories = directories.map((path) => ({ path, inode: statSync(path).ino }));
   }
 
-  /** Tells the launcher to join before anything else. */
+  /** The one of version 2, which a process can be born into; null: there is none. */
+  get birthplace(): string | null {
+    return this.#directories.find(({ path }) => isOfVersion2(path))?.path ?? null;
+  }
+
+  /**
+   * Tells the launcher to join the others before anything else: moving a process between groups takes the kernel some
+   * 10 ms, since it waits until nobody else forks.
+   */
   get launcherOptions(): readonly string[] {
-    return this.#directories.flatMap(({ path }) => ["--cgroup", path]);
+    const others = this.#directories.filter(({ path }) => !isOfVersion2(path));
+    return others.flatMap(({ path }) => ["--cgroup", path]);
   }
 
   /** Null: nothing in it was killed for lack of memory. `limitBytes` is null where it was the host that had none left. */
@@ -80,6 +89,10 @@ export class ControlGroup {
 }
 
 /** Makes a group, empty and without a past. Throws where that can't be done. */
+function isOfVersion2(directory: string): boolean {
+  return existsSync(join(directory, "cgroup.controllers"));
+}
+
 export function makeGroup(directory: string): void {
   if (existsSync(directory)) rmdirSync(directory);
   mkdirSync(directory);

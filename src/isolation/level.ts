@@ -23,6 +23,8 @@ export interface Enclosure {
   readonly endpoints: readonly Endpoint[];
   /** The user that the application runs as; null: the server's. */
   readonly owner: number | null;
+  /** The control group that the command is started in; null: the server's own. */
+  readonly cgroup: string | null;
   /** The command that runs `argv` inside. */
   wrap(argv: readonly string[]): readonly string[];
   /** Follows what that command has started. */

@@ -13,7 +13,7 @@ import type { Endpoint } from "../core/endpoint.ts";
 import type { ChildRef } from "../core/instance.ts";
 import { type LaunchPlan, socketPathOf } from "../core/launch-plan.ts";
 import type { InstanceRef } from "../core/ref.ts";
-import { networkOf, type Service } from "../core/service.ts";
+import { networkOf, PIDS_LIMIT_DEFAULT, type Service } from "../core/service.ts";
 import {
   isHidden,
   isUnder,
@@ -135,10 +135,11 @@ export class NamespaceLevel implements Level {
       read: [...walls.read, ...more.read],
       write: [...walls.write, ...more.write],
     };
-    const options = [...group.launcherOptions, ...more.options];
+    const options = [...group.launcherOptions, ...processLimit(site), ...more.options];
     return {
       ...this.#enclosure(placement, group),
       owner,
+      cgroup: group.birthplace,
       wrap: (argv) => [launcher, ...options, ...renderWalls(opened, argv)],
     };
   }
@@ -202,6 +203,7 @@ export class NamespaceLevel implements Level {
         ? [unixAt(entry), unixAt(socket)]
         : hostEndpoints(placement.port, socket),
       owner: null,
+      cgroup: null,
       wrap: (argv) => argv,
       follow: (child) => followLauncher(child, { statusFile, group }),
       exposeSocket: () => linkSocket(source, socket),
@@ -244,4 +246,10 @@ export function linkSocket(source: string, target: string): void {
 
 function unixAt(path: string): Endpoint {
   return { kind: "unix", path };
+}
+
+/** The default limit, by the user that an instance has of its own: it costs nothing, where joining a control group of version 1 does. */
+function processLimit({ owner, placement }: Site): readonly string[] {
+  if (owner === null || placement.service.pidsLimit !== null) return [];
+  return ["--processes", String(PIDS_LIMIT_DEFAULT)];
 }

@@ -59,6 +59,7 @@ export class ProcessLevel implements Level {
     const options = ["--status", statusFile, ...group.launcherOptions];
     return {
       ...this.#followed(placement, group),
+      cgroup: group.birthplace,
       wrap: (argv) => [launcher, ...options, "--", ...argv],
     };
   }
@@ -84,6 +85,7 @@ function openly(port: number, socketPath: string): Enclosure {
     socketPath,
     endpoints: hostEndpoints(port, socketPath),
     owner: null,
+    cgroup: null,
     wrap: (argv) => argv,
     follow: (child) => child,
     exposeSocket: () => undefined,

@@ -11,6 +11,8 @@ export interface SpawnCommand {
   /** Descriptors. */
   readonly stdout: number;
   readonly stderr: number;
+  /** A directory; null: that of this program. */
+  readonly cgroup: string | null;
 }
 
 export interface Child {
@@ -43,11 +45,12 @@ const REMAINS_POLL_MIN_MS = 2;
 const REMAINS_POLL_MAX_MS = 200;
 
 export const bunSpawner: Spawner = {
-  spawn({ argv, cwd, env, stdout, stderr }, mark) {
+  spawn({ argv, cwd, env, stdout, stderr, cgroup }, mark) {
     const spawned = Bun.spawn([...argv], {
       cwd,
       env,
       detached: true,
+      ...(cgroup === null ? {} : { cgroup }),
       stdio: ["ignore", stdout, stderr],
     });
     const exited = spawned.exited.then(() => exitOf(spawned));

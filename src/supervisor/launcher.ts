@@ -198,7 +198,7 @@ export class Launcher {
     );
   }
 
-  #spawn(slot: SlotRef, plan: LaunchPlan, { owner, follow, wrap }: Enclosure): Child {
+  #spawn(slot: SlotRef, plan: LaunchPlan, { cgroup, owner, follow, wrap }: Enclosure): Child {
     const { logs, spawner } = this.#parts;
     const { argv, cwd, env, mark } = plan;
     const output = openOutput(this.#outputDirectory(), slot);
@@ -206,7 +206,8 @@ export class Launcher {
       logs.attach(slot, output.pipes);
       // Whoever opens /dev/stdout by name needs to own the pipe behind it.
       if (owner !== null) for (const fd of Object.values(output.fds)) fchownSync(fd, owner, owner);
-      return follow(spawner.spawn({ argv: wrap(argv), cwd, env, ...output.fds }, mark));
+      const command = { argv: wrap(argv), cwd, env, cgroup, ...output.fds };
+      return follow(spawner.spawn(command, mark));
     } finally {
       output.close();
     }

@@ -137,7 +137,7 @@ ${hungry("cpu_shares = 400").replace("service.app", "service.big")}`,
     }));
 
   test("is held to 512 processes when nothing is said about them", () =>
-    withTen({ configText: hungry("") }, async (ten) => {
+    withTen({ configText: hungry("", "namespace") }, async (ten) => {
       await ten.must("spawn", "app:a");
       expect((await ten.get(A, "/breed?amount=600")).text).toBe("EAGAIN");
     }));

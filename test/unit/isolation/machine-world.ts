@@ -72,7 +72,9 @@ export class MachineWorld implements Disposable {
     const enclosure = level.enclose(placement, plan);
     const output = openOutput(join(this.root, "output"), { ref, slot: 0 });
     try {
-      const command = { argv: enclosure.wrap(plan.argv), cwd: "/", env: plan.env, ...output.fds };
+      const { cgroup } = enclosure;
+      const argv = enclosure.wrap(plan.argv);
+      const command = { argv, cwd: "/", env: plan.env, cgroup, ...output.fds };
       const child = enclosure.follow(bunSpawner.spawn(command, plan.mark));
       return { child, enclosure, instanceDir: plan.instanceDir, port };
     } finally {

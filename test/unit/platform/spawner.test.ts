@@ -24,7 +24,8 @@ async function spawnScript(script: string): Promise<Child> {
   const output = join(directory, `${crypto.randomUUID()}.log`);
   const fd = openSync(output, "a");
   const env = { PATH: process.env["PATH"] ?? "", TENEMENT_MARK: directory };
-  const command = { argv: ["/bin/sh", "-c", script], cwd: directory, env, stdout: fd, stderr: fd };
+  const argv = ["/bin/sh", "-c", script];
+  const command = { argv, cwd: directory, env, cgroup: null, stdout: fd, stderr: fd };
   const child = bunSpawner.spawn(command, directory);
   children.push(child);
   await until("it is ready", () => readFileSync(output, "utf8").includes("ready"));
@@ -82,7 +83,8 @@ describe("a process", () => {
   });
 
   test("that can't be executed is an error at once", () => {
-    const command = { argv: ["/nonexistent/program"], cwd: "/", env: {}, stdout: 1, stderr: 2 };
+    const argv = ["/nonexistent/program"];
+    const command = { argv, cwd: "/", env: {}, cgroup: null, stdout: 1, stderr: 2 };
     expect(() => bunSpawner.spawn(command, directory)).toThrow("ENOENT");
   });
 });
