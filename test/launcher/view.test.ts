@@ -181,6 +181,7 @@ describe.skipIf(isUnable())("behind walls", () => {
     ["a relative path", ["--walls", "--hide", "data"], "not an absolute path"],
     ["a path that climbs", ["--walls", "--write", "/srv/../etc"], "not an absolute path"],
     ["everything writable", ["--walls", "--write", "/"], "not an absolute path"],
+    ["a limit of processes for no user", ["--processes", "9"], "needs --uid"],
     ["a port out of range", ["--walls", "--bind-port", "65536"], "not a number in range"],
     ["a device elsewhere", ["--walls", "--device", "/dev/../etc/passwd"], "not a device directly"],
     ["a socket directory without its place", ["--walls", "--socket-dir", "/srv"], "no colon"],
