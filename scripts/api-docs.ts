@@ -4,9 +4,9 @@ import {
   type OpenApiDocument,
   type Operation,
   planOpenApi,
-} from "../src/control/openapi.ts";
-import type { Route } from "../src/control/route.ts";
-import { ROUTES } from "../src/control/routes.ts";
+} from "../src/control/routes/openapi.ts";
+import type { Route } from "../src/control/routes/route.ts";
+import { ROUTES } from "../src/control/routes/routes.ts";
 import { type Action, decideAccess } from "../src/core/access.ts";
 import { API_EXAMPLES, type ApiExample } from "./api-examples.ts";
 

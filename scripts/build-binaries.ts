@@ -43,7 +43,7 @@ async function compile({
   const commit = (await $`git rev-parse --short=12 HEAD`.nothrow().quiet().text()).trim();
   const build = await Bun.build({
     // Workers must be entry points of their own to be found in the executable.
-    entrypoints: ["src/main.ts", "src/telemetry/log-worker.ts", ...programs],
+    entrypoints: ["src/main.ts", "src/logs/worker.ts", ...programs],
     // Wherever the programs are, the worker is found by its path below this.
     root: "src",
     loader: { ".bin": "file" },

@@ -1,7 +1,7 @@
 // `npm run demo`: two tenants of one application, apart, asleep, awake, and alive when the server is killed.
 // Exits with 1 when anything is not as promised; leaves nothing behind.
 import { join } from "node:path";
-import { startTimeOf } from "../src/platform/processes.ts";
+import { startTimeOf } from "../src/platform/process/processes.ts";
 import { executable } from "../test/support/executable.ts";
 import type { Reply } from "../test/support/request.ts";
 import { startTen, type Ten } from "../test/support/ten.ts";

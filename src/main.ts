@@ -1,6 +1,6 @@
 // The entry of the executable: hands the command line to the program and its exit code to the shell.
 import { closeSync, openSync } from "node:fs";
-import type { Shell } from "./cli/context.ts";
+import type { Shell } from "./cli/command-context.ts";
 import { runProgram } from "./cli/program.ts";
 
 const shell: Shell = {

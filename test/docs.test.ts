@@ -7,8 +7,8 @@ import { API_EXAMPLES } from "../scripts/api-examples.ts";
 import { COMMAND_DOCS, renderCommandDocs } from "../scripts/command-docs.ts";
 import { COMMANDS } from "../src/cli/commands.ts";
 import { parseConfig } from "../src/config/config.ts";
-import { type Content, planOpenApi } from "../src/control/openapi.ts";
-import { ROUTES } from "../src/control/routes.ts";
+import { type Content, planOpenApi } from "../src/control/routes/openapi.ts";
+import { ROUTES } from "../src/control/routes/routes.ts";
 import { Contract } from "./support/contract.ts";
 
 const ROOT = join(import.meta.dir, "..");

@@ -7,23 +7,23 @@ export interface CommandEntry {
   readonly load: () => Promise<Command>;
 }
 
-const serve = () => import("./serve.ts");
-const init = () => import("./init.ts");
-const config = () => import("./config.ts");
-const spawn = () => import("./spawn.ts");
-const instances = () => import("./instances.ts");
-const deploys = () => import("./deploys.ts");
-const ps = () => import("./ps.ts");
-const logs = () => import("./logs.ts");
-const env = () => import("./env.ts");
-const reload = () => import("./reload.ts");
-const why = () => import("./why.ts");
-const doctor = () => import("./doctor.ts");
-const tokens = () => import("./tokens.ts");
-const domains = () => import("./domains.ts");
-const restartServer = () => import("./restart-server.ts");
-const audit = () => import("./audit.ts");
-const completions = () => import("./completions.ts");
+const serve = () => import("./commands/serve.ts");
+const init = () => import("./commands/init.ts");
+const config = () => import("./commands/config.ts");
+const spawn = () => import("./commands/spawn.ts");
+const instances = () => import("./commands/instances.ts");
+const deploys = () => import("./commands/deploys.ts");
+const ps = () => import("./commands/ps.ts");
+const logs = () => import("./commands/logs.ts");
+const env = () => import("./commands/env.ts");
+const reload = () => import("./commands/reload.ts");
+const why = () => import("./commands/why.ts");
+const doctor = () => import("./commands/doctor.ts");
+const tokens = () => import("./commands/tokens.ts");
+const domains = () => import("./commands/domain.ts");
+const restartServer = () => import("./commands/restart-server.ts");
+const audit = () => import("./commands/audit.ts");
+const completions = () => import("./commands/completions.ts");
 
 export const COMMANDS: readonly CommandEntry[] = [
   entry("serve", "Run the server", pick(serve, "serve")),

@@ -3,7 +3,7 @@
 import { parseArgs as tokenizeArgs } from "node:util";
 import { TenError } from "../core/errors.ts";
 import { renderSuggestion } from "../core/suggest.ts";
-import { type Args, type Flag, flagsOf, GLOBAL_ARGS, operandsOf } from "./command.ts";
+import { type Args, type Flag, flagsOf, GLOBAL_ARGS, operandsOf } from "./args.ts";
 
 export interface Words {
   /** The first two words that are neither flags nor their values: `env set`, or `ps` and its first operand. */

@@ -2,9 +2,9 @@
 import { runCommand } from "citty";
 import { TenError } from "../core/errors.ts";
 import { renderSuggestion } from "../core/suggest.ts";
-import { GLOBAL_ARGS, operandsOf } from "./command.ts";
+import { GLOBAL_ARGS, operandsOf } from "./args.ts";
 import { COMMANDS, type CommandEntry, findCommand, subcommandsOf } from "./commands.ts";
-import { Context, type Shell } from "./context.ts";
+import { Context, type Shell } from "./command-context.ts";
 import { renderCommandHelp, renderProgramHelp } from "./help.ts";
 import { renderSafe } from "./output.ts";
 import { checkOperands, findWords, readLine, usage } from "./parse.ts";

@@ -2,7 +2,7 @@
 import type { Caller } from "../core/access.ts";
 import { TenError } from "../core/errors.ts";
 import type { Clock } from "../platform/clock.ts";
-import type { TokenTable } from "../store/tokens.ts";
+import type { TokenTable } from "../database/tokens.ts";
 
 const FAILURES_MAX = 10;
 const WINDOW_MS = 60_000;

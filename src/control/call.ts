@@ -2,7 +2,7 @@
 import type { Action, Caller } from "../core/access.ts";
 import { messageOf, TenError } from "../core/errors.ts";
 import type { InstanceRef } from "../core/ref.ts";
-import type { World } from "./world.ts";
+import type { World } from "./control-world.ts";
 
 /** Whoever sends a request, and what for. */
 export interface Errand {

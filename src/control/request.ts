@@ -1,7 +1,7 @@
 // Reads what a request asks for: its query and its JSON body, held to what the route declares.
 import type { z } from "zod";
 import { TenError } from "../core/errors.ts";
-import { anything, checkFields, nothing } from "./wire.ts";
+import { anything, checkFields, nothing } from "./wire/wire.ts";
 
 /** More than any request needs: the environment of an instance is the largest. */
 const BODY_BYTES_MAX = 64 * 1024;

@@ -1,7 +1,7 @@
 // The firewall between tenants: whether this server may have a table of nftables.
-import { type Finding, fine } from "../core/finding.ts";
-import { renderTable } from "../core/firewall.ts";
-import { type FirewallGap, NO_FIREWALL, runNft } from "../platform/firewall.ts";
+import { type Finding, fine } from "./finding.ts";
+import { renderTable } from "../isolation/firewall/rules.ts";
+import { type FirewallGap, NO_FIREWALL, runNft } from "../isolation/firewall/firewall.ts";
 import type { Host } from "../platform/host.ts";
 
 /** @param attempt tells why a table can't be had, without making one */

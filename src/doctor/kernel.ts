@@ -1,5 +1,5 @@
 // The kernel: its version, and Landlock, which fences ports, abstract sockets and signals.
-import { type Finding, fine } from "../core/finding.ts";
+import { type Finding, fine } from "./finding.ts";
 import { LANDLOCK_PORTS, LANDLOCK_SCOPES } from "../core/walls.ts";
 import type { Host } from "../platform/host.ts";
 

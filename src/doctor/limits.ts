@@ -3,11 +3,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { TenError } from "../core/errors.ts";
-import { type Finding, fine, type Need } from "../core/finding.ts";
-import type { Limit } from "../core/limits.ts";
+import { type Finding, fine, type Need } from "./finding.ts";
+import type { Limit } from "../isolation/cgroup/cgroup-limits.ts";
 import type { Service } from "../core/service.ts";
-import { ControlGroups } from "../isolation/cgroup.ts";
-import { findHierarchies } from "../isolation/hierarchies.ts";
+import { ControlGroups } from "../isolation/cgroup/groups.ts";
+import { findHierarchies } from "../isolation/cgroup/hierarchies.ts";
 import type { Host } from "../platform/host.ts";
 
 interface Trial {

@@ -1,6 +1,6 @@
 // Virtual machines: hardware that runs them, the programs that make them, a kernel for them.
-import { type Finding, fine } from "../core/finding.ts";
-import { QEMU } from "../core/qemu.ts";
+import { type Finding, fine } from "./finding.ts";
+import { QEMU } from "../isolation/machine/qemu-command.ts";
 import type { Host } from "../platform/host.ts";
 
 const GROUP = "virtual machines";

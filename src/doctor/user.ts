@@ -1,5 +1,5 @@
 // Who runs this: what only root can have, and what an ordinary user goes without.
-import { type Finding, fine } from "../core/finding.ts";
+import { type Finding, fine } from "./finding.ts";
 import type { Host } from "../platform/host.ts";
 
 export function examineUser({ isRoot, platform }: Host): readonly Finding[] {

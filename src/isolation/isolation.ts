@@ -2,16 +2,16 @@
 import { unreachable } from "../core/assert.ts";
 import { type InstanceRef, type SlotRef, SLOTS } from "../core/ref.ts";
 import type { Service } from "../core/service.ts";
-import { ControlGroups } from "./cgroup.ts";
-import { FirecrackerLevel } from "./firecracker.ts";
+import { ControlGroups } from "./cgroup/groups.ts";
+import { FirecrackerLevel } from "./machine/firecracker.ts";
 import { openHost } from "../platform/host.ts";
-import { LaunchDirectories } from "./launch-directory.ts";
-import { readGuestAgent } from "./launcher-file.ts";
+import { LaunchDirectories } from "./launcher/launcher-directory.ts";
+import { readGuestAgent } from "./launcher/launcher-program.ts";
 import type { Level } from "./level.ts";
-import { NamespaceLevel } from "./namespace.ts";
+import { NamespaceLevel } from "./walls/namespace.ts";
 import { ProcessLevel } from "./process-level.ts";
-import { QemuLevel } from "./qemu.ts";
-import { SandboxLevel } from "./sandbox.ts";
+import { QemuLevel } from "./machine/qemu.ts";
+import { SandboxLevel } from "./sandbox/sandbox.ts";
 
 export interface IsolationParts {
   readonly dataDir: string;

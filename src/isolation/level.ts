@@ -1,10 +1,10 @@
 // What a level of isolation is to the rest: something that encloses a launch, and knows its processes again.
 import type { Endpoint } from "../core/endpoint.ts";
-import type { ChildRef } from "../core/instance.ts";
+import type { ChildRef } from "../core/life/instance.ts";
 import type { LaunchPlan } from "../core/launch-plan.ts";
 import type { InstanceRef, Slot } from "../core/ref.ts";
 import type { Service } from "../core/service.ts";
-import type { Child } from "../platform/spawner.ts";
+import type { Child } from "../platform/process/spawner.ts";
 
 /** Of which instance a launch is, and the port it has. */
 export interface Placement {

@@ -1,8 +1,8 @@
 // The host as an examination sees it: files that the kernel answers from, and installed programs.
 import { existsSync, readFileSync } from "node:fs";
-import { findHostKernel } from "./guest-kernel.ts";
-import { findKvmObstacle, type KvmObstacle, readVirtualization } from "./kvm.ts";
-import { landlockVersion } from "./landlock.ts";
+import { findHostKernel } from "./kernel/guest-kernel.ts";
+import { findKvmObstacle, type KvmObstacle, readVirtualization } from "./kernel/kvm.ts";
+import { landlockVersion } from "./kernel/landlock.ts";
 import { isRoot } from "./owner.ts";
 
 /** Where administrators' programs are, which the PATH of ordinary users often lacks. */

@@ -1,7 +1,7 @@
 // Tells the service manager how the server is, by the protocol of sd_notify(3): a datagram to the Unix socket that
 // NOTIFY_SOCKET names, which Bun has no name for.
 import { dlopen, ptr } from "bun:ffi";
-import { libcPath } from "./libc.ts";
+import { libcPath } from "./kernel/libc.ts";
 
 const AF_UNIX = 1;
 const CLOCK_MONOTONIC = 1;

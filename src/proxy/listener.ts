@@ -5,17 +5,17 @@ import { messageOf, TenError } from "../core/errors.ts";
 import type { Clock } from "../platform/clock.ts";
 import { type Bound, bindInPlace } from "../platform/unix-socket.ts";
 import type { Gateway } from "../supervisor/gateway.ts";
-import { Connection } from "./connection.ts";
-import type { ProxyContext } from "./context.ts";
+import { Connection } from "./client/connection.ts";
+import type { ProxyContext } from "./exchange/proxy-context.ts";
 import {
   EARLIER_SERVER,
   parseTrustedProxies,
   type Peer,
   plainAddress,
   type TrustCheck,
-} from "./forwarded.ts";
-import type { ExchangeRecord } from "./outcome.ts";
-import { UpstreamPool } from "./pool.ts";
+} from "./http/forwarded.ts";
+import type { ExchangeRecord } from "./exchange/outcome.ts";
+import { UpstreamPool } from "./upstream/pool.ts";
 
 export type Listen =
   /** All hosts on the same port; 0 chooses one. */

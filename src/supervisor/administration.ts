@@ -1,7 +1,7 @@
 // What the control API may ask of the supervisor, and what it gets to see.
 import type { Endpoint } from "../core/endpoint.ts";
 import type { InstanceRef } from "../core/ref.ts";
-import type { Health, ReportedState } from "../core/report.ts";
+import type { Health, ReportedState } from "../core/life/report.ts";
 import type { Service } from "../core/service.ts";
 
 /** One instance as operators see it. */

@@ -1,10 +1,10 @@
 // Custom host names: who may have which, and where each leads.
 import { TenError } from "../core/errors.ts";
-import { parseHost } from "../core/host.ts";
+import { parseHost } from "../core/hostname.ts";
 import type { InstanceRef } from "../core/ref.ts";
 import { formatTarget } from "../core/routing.ts";
 import type { NamedTarget } from "../core/service.ts";
-import type { DomainRow, DomainTable } from "../store/domains.ts";
+import type { DomainRow, DomainTable } from "../database/domains.ts";
 
 export interface DomainParts {
   readonly table: DomainTable;

@@ -1,12 +1,12 @@
 // What operators do to instances: the control API's door to the supervisor.
 import { TenError } from "../core/errors.ts";
-import { isAtRest, type RestGoal } from "../core/instance.ts";
-import { nextDeadline } from "../core/lifecycle.ts";
+import { isAtRest, type RestGoal } from "../core/life/instance.ts";
+import { nextDeadline } from "../core/life/lifecycle.ts";
 import { formatRef, type InstanceRef } from "../core/ref.ts";
-import { reportHealth, reportReason, reportState } from "../core/report.ts";
+import { reportHealth, reportReason, reportState } from "../core/life/report.ts";
 import type { Service } from "../core/service.ts";
-import { listProcesses } from "../platform/processes.ts";
-import type { InstanceActor } from "./actor.ts";
+import { listProcesses } from "../platform/process/processes.ts";
+import type { InstanceActor } from "./instance/actor.ts";
 import type {
   Administration,
   InstanceStory,

@@ -1,6 +1,6 @@
 // The registry of instances: finds one, picks one, wakes one; opens with what an earlier server left.
 import { TenError } from "../core/errors.ts";
-import { isAtRest } from "../core/instance.ts";
+import { isAtRest } from "../core/life/instance.ts";
 import { formatRef, type InstanceRef, isLabel, type RefKey } from "../core/ref.ts";
 import {
   decideTarget,
@@ -10,12 +10,11 @@ import {
   type Target,
 } from "../core/routing.ts";
 import type { Config, NamedTarget, Service } from "../core/service.ts";
-import type { InstanceRow } from "../store/instances.ts";
-import { InstanceActor } from "./actor.ts";
+import type { InstanceRow } from "../database/instances.ts";
+import { InstanceActor } from "./instance/actor.ts";
 import { Domains } from "./domains.ts";
-import { collectEstate, type Estate } from "./estate.ts";
 import type { Gateway, Lease, Patience } from "./gateway.ts";
-import type { World } from "./world.ts";
+import type { World } from "./instance/instance-world.ts";
 
 export const WEIGHT_DEFAULT = 100;
 
@@ -148,17 +147,12 @@ export class Supervisor implements Gateway {
     this.#forget(actor.ref);
   }
 
-  /**
-   * Another server goes on with every instance: from now on nothing is started, stopped or written here. What waits is refused.
-   * @param onTraffic hears whenever one of the leases that are left has ended or become a tunnel
-   */
-  handOver(onTraffic: (actor: InstanceActor) => void): Estate {
-    const estate = collectEstate(this.actors());
+  /** Leaves every instance to the next server: see `handOver`. */
+  abandon(onTraffic: (actor: InstanceActor) => void): void {
     for (const actor of this.actors()) {
       this.world.storage.forget(actor.ref);
-      actor.handOver(() => onTraffic(actor));
+      actor.abandon(() => onTraffic(actor));
     }
-    return estate;
   }
 
   /** Stops an instance whose service is gone. It is registered no more, but its row and its data stay for another day. */

@@ -5,13 +5,13 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buildGuestAgent, compile, type LauncherArch } from "../../scripts/build-launcher.ts";
-import { DISKS } from "../../src/core/firecracker.ts";
-import type { GuestOrder } from "../../src/core/guest-order.ts";
-import { QEMU } from "../../src/core/qemu.ts";
-import { prepareImage } from "../../src/isolation/guest-image.ts";
-import { describeKernel } from "../../src/platform/guest-kernel.ts";
-import { writeInitrd } from "../../src/isolation/guest-launch.ts";
-import { readGuestStatus } from "../../src/isolation/guest-status.ts";
+import { DISKS } from "../../src/isolation/machine/firecracker-config.ts";
+import type { GuestOrder } from "../../src/isolation/machine/agent-order.ts";
+import { QEMU } from "../../src/isolation/machine/qemu-command.ts";
+import { prepareImage } from "../../src/isolation/machine/machine-image.ts";
+import { describeKernel } from "../../src/platform/kernel/guest-kernel.ts";
+import { writeInitrd } from "../../src/isolation/machine/machine-launch.ts";
+import { readGuestStatus } from "../../src/isolation/machine/agent-status.ts";
 import { machineKernel, lacksMachines } from "../support/machines.ts";
 import { isMissing } from "../support/tool.ts";
 

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import type { OpenApiDocument } from "../../src/control/openapi.ts";
+import type { OpenApiDocument } from "../../src/control/routes/openapi.ts";
 import { Contract } from "../support/contract.ts";
 import { APP_COMMAND } from "../support/tenants/command.ts";
 import { type Ten, withTen } from "../support/ten.ts";

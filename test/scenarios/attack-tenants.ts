@@ -12,8 +12,8 @@ import {
 import { join } from "node:path";
 import { stringify } from "smol-toml";
 import type { IsolationLevel, Network } from "../../src/core/service.ts";
-import { LaunchDirectories } from "../../src/isolation/launch-directory.ts";
-import { readLaunchStatus } from "../../src/isolation/launch-status.ts";
+import { LaunchDirectories } from "../../src/isolation/launcher/launcher-directory.ts";
+import { readLaunchStatus } from "../../src/isolation/launcher/launcher-status.ts";
 import { type Kind, renderFacts, type Targets } from "../launcher/attack-report.ts";
 import type { Programs } from "../launcher/programs.ts";
 import type { Ten } from "../support/ten.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
-import { Client } from "../../src/control/client.ts";
-import { listProcesses } from "../../src/platform/processes.ts";
+import { Client } from "../../src/control/client/client.ts";
+import { listProcesses } from "../../src/platform/process/processes.ts";
 import { Load } from "../support/load.ts";
 import { appConfig } from "../support/tenants/command.ts";
 import { type Ten, withTen } from "../support/ten.ts";

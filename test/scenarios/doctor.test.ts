@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Finding } from "../../src/core/finding.ts";
+import type { Finding } from "../../src/doctor/finding.ts";
 import { executable } from "../support/executable.ts";
 import { appConfig } from "../support/tenants/command.ts";
 import { withTen } from "../support/ten.ts";

@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import { setTimeout as delay } from "node:timers/promises";
-import { Client } from "../../src/control/client.ts";
-import type { InstanceAnswer } from "../../src/control/wire-instances.ts";
-import { listProcesses } from "../../src/platform/processes.ts";
+import { Client } from "../../src/control/client/client.ts";
+import type { InstanceAnswer } from "../../src/control/wire/instances.ts";
+import { listProcesses } from "../../src/platform/process/processes.ts";
 import { type Random, seededRandom } from "../support/random.ts";
 import { appConfig } from "../support/tenants/command.ts";
 import { type Ten, withTen } from "../support/ten.ts";

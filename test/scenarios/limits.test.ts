@@ -1,8 +1,8 @@
 // Limits on this machine's own control groups, and what the launcher brings to tenants without walls.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
-import { findHierarchies } from "../../src/isolation/hierarchies.ts";
-import { startTimeOf } from "../../src/platform/processes.ts";
+import { findHierarchies } from "../../src/isolation/cgroup/hierarchies.ts";
+import { startTimeOf } from "../../src/platform/process/processes.ts";
 import { HUNGRY_COMMAND } from "../support/tenants/command.ts";
 import { ROOT } from "../support/executable.ts";
 import { type Ten, withTen } from "../support/ten.ts";

@@ -2,7 +2,7 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { release } from "node:os";
 import { join } from "node:path";
-import { listProcesses } from "../../src/platform/processes.ts";
+import { listProcesses } from "../../src/platform/process/processes.ts";
 import { compilePrograms, isUnable } from "../launcher/programs.ts";
 import { ROOT } from "../support/executable.ts";
 import { machineKernel, lacksMachines } from "../support/machines.ts";

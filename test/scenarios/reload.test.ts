@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { stringify } from "smol-toml";
-import type { ReloadAnswer } from "../../src/control/wire-reload.ts";
+import type { ReloadAnswer } from "../../src/control/wire/reload.ts";
 import { executable } from "../support/executable.ts";
 import { Load } from "../support/load.ts";
 import { openPlace } from "../support/place.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { USER_ID_MIN } from "../../src/core/walls.ts";
-import { findHierarchies } from "../../src/isolation/hierarchies.ts";
+import { findHierarchies } from "../../src/isolation/cgroup/hierarchies.ts";
 import { ROOT } from "../support/executable.ts";
 import { HUNGRY_COMMAND, WALLED_COMMAND } from "../support/tenants/command.ts";
 import { type Ten, withTen } from "../support/ten.ts";

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { startTimeOf } from "../../src/platform/processes.ts";
+import { startTimeOf } from "../../src/platform/process/processes.ts";
 import { executable } from "../support/executable.ts";
 import { NotifySocket } from "../support/notify-socket.ts";
 import { openPlace } from "../support/place.ts";

@@ -11,10 +11,10 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import type { StorageAnswer } from "../../src/control/wire-instances.ts";
+import type { StorageAnswer } from "../../src/control/wire/instances.ts";
 import { listMounts } from "../../src/platform/mounts.ts";
-import { isAttached } from "../../src/platform/volume-image.ts";
-import { bunSpawner } from "../../src/platform/spawner.ts";
+import { isAttached } from "../../src/storage/volume-image.ts";
+import { bunSpawner } from "../../src/platform/process/spawner.ts";
 import { fetchReply } from "../support/request.ts";
 import { STORING_COMMAND } from "../support/tenants/command.ts";
 import { ROOT } from "../support/executable.ts";

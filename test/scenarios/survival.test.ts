@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { startTimeOf } from "../../src/platform/processes.ts";
+import { startTimeOf } from "../../src/platform/process/processes.ts";
 import { appConfig } from "../support/tenants/command.ts";
 import { type Ten, withTen } from "../support/ten.ts";
 import { until } from "../support/until.ts";

@@ -1,7 +1,7 @@
 // The contract of the API as a judge: every answer is held to the document that the API gives of itself.
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
-import { readEvents } from "../../src/control/event-reader.ts";
-import type { Content, OpenApiDocument, Operation } from "../../src/control/openapi.ts";
+import { readEvents } from "../../src/control/client/event-reader.ts";
+import type { Content, OpenApiDocument, Operation } from "../../src/control/routes/openapi.ts";
 
 export interface OperationAt {
   readonly method: string;

@@ -1,5 +1,5 @@
 // What tests of virtual machines need: an emulator, a kernel, and a host that lets root build walls.
-import { QEMU } from "../../src/core/qemu.ts";
+import { QEMU } from "../../src/isolation/machine/qemu-command.ts";
 import { guestKernel } from "../guest/kernel.ts";
 import { GCC, isMissing } from "./tool.ts";
 

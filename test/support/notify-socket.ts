@@ -1,6 +1,6 @@
 // The service manager's end of sd_notify(3): a datagram socket, which Bun has no name for.
 import { dlopen, ptr } from "bun:ffi";
-import { libcPath } from "../../src/platform/libc.ts";
+import { libcPath } from "../../src/platform/kernel/libc.ts";
 import { until } from "./until.ts";
 
 const AF_UNIX = 1;

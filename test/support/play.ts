@@ -7,8 +7,8 @@ import {
   type InstanceState,
   newInstance,
   type Step,
-} from "../../src/core/instance.ts";
-import { nextDeadline, step } from "../../src/core/lifecycle.ts";
+} from "../../src/core/life/instance.ts";
+import { nextDeadline, step } from "../../src/core/life/lifecycle.ts";
 import type { Service } from "../../src/core/service.ts";
 import { serviceWith } from "./service.ts";
 

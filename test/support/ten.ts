@@ -2,11 +2,11 @@
 import type { Subprocess } from "bun";
 import { chmodSync, copyFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { InstanceAnswer } from "../../src/control/wire-instances.ts";
-import { removeFirewall } from "../../src/platform/firewall.ts";
-import { ControlGroups } from "../../src/isolation/cgroup.ts";
-import { startTimeOf } from "../../src/platform/processes.ts";
-import { bunSpawner } from "../../src/platform/spawner.ts";
+import type { InstanceAnswer } from "../../src/control/wire/instances.ts";
+import { removeFirewall } from "../../src/isolation/firewall/firewall.ts";
+import { ControlGroups } from "../../src/isolation/cgroup/groups.ts";
+import { startTimeOf } from "../../src/platform/process/processes.ts";
+import { bunSpawner } from "../../src/platform/process/spawner.ts";
 import { executable, ROOT } from "./executable.ts";
 import { openPlace, type Place, type PlaceOptions } from "./place.ts";
 import {

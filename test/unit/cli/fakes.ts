@@ -1,5 +1,5 @@
 // A shell that remembers what was printed.
-import type { Shell } from "../../../src/cli/context.ts";
+import type { Shell } from "../../../src/cli/command-context.ts";
 import { runProgram } from "../../../src/cli/program.ts";
 
 export class FakeShell implements Shell {

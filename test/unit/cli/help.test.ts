@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { flagsOf, GLOBAL_ARGS, operandsOf } from "../../../src/cli/command.ts";
+import { flagsOf, GLOBAL_ARGS, operandsOf } from "../../../src/cli/args.ts";
 import { COMMANDS } from "../../../src/cli/commands.ts";
 import { FakeShell, runWith } from "./fakes.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { parseArgs } from "citty";
-import type { Arg, Args } from "../../../src/cli/command.ts";
+import type { Arg, Args } from "../../../src/cli/args.ts";
 import {
   checkOperands,
   findWords,

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
-import type { Operation, Parameter } from "../../../src/control/openapi.ts";
+import type { Operation, Parameter } from "../../../src/control/routes/openapi.ts";
 import { TenError } from "../../../src/core/errors.ts";
 import type { OperationAt } from "../../support/contract.ts";
 import { seededRandom } from "../../support/random.ts";

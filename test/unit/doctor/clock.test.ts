@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { examineClock } from "../../../src/doctor/clock.ts";
-import { isClockSynchronised } from "../../../src/platform/time-sync.ts";
+import { isClockSynchronised } from "../../../src/platform/kernel/time-sync.ts";
 import { FakeHost } from "./fake-host.ts";
 
 const HOST = new FakeHost({});

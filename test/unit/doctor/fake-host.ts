@@ -1,5 +1,5 @@
 // A host whose files and programs are given.
-import type { KvmObstacle } from "../../../src/platform/kvm.ts";
+import type { KvmObstacle } from "../../../src/platform/kernel/kvm.ts";
 import type { Host } from "../../../src/platform/host.ts";
 
 interface Traits {

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { QEMU } from "../../../src/core/qemu.ts";
+import { QEMU } from "../../../src/isolation/machine/qemu-command.ts";
 import { examineMachines } from "../../../src/doctor/machines.ts";
 import { FakeHost } from "./fake-host.ts";
 

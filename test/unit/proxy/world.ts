@@ -7,7 +7,7 @@ import type { Endpoint } from "../../../src/core/endpoint.ts";
 import { formatRef, type InstanceRef, parseRef } from "../../../src/core/ref.ts";
 import type { Target } from "../../../src/core/routing.ts";
 import type { Service } from "../../../src/core/service.ts";
-import type { ExchangeRecord } from "../../../src/proxy/outcome.ts";
+import type { ExchangeRecord } from "../../../src/proxy/exchange/outcome.ts";
 import { openProxy, type Proxy as OpenProxy } from "../../../src/proxy/listener.ts";
 import type { Gateway, Lease, Patience } from "../../../src/supervisor/gateway.ts";
 import { FakeClock } from "../../support/fake-clock.ts";

@@ -2,8 +2,8 @@ import { afterEach, describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import type { Service } from "../../../src/core/service.ts";
 import type { Lease } from "../../../src/supervisor/gateway.ts";
-import { takeOver } from "../../../src/supervisor/takeover.ts";
-import { WAITERS_MAX } from "../../../src/supervisor/waiters.ts";
+import { takeOver } from "../../../src/supervisor/handover/takeover.ts";
+import { WAITERS_MAX } from "../../../src/supervisor/instance/waiters.ts";
 import {
   FakeChild,
   type FakeWorld,

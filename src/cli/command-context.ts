@@ -1,0 +1,119 @@
+// What a command works with: global flags, its surroundings, the server, and where it prints.
+import { readFileSync } from "node:fs";
+import { type ParsedArgs, parseArgs } from "citty";
+import { locateDataDir } from "../config/locate.ts";
+import { Client, type Target } from "../control/client/client.ts";
+import { TenError } from "../core/errors.ts";
+import { GLOBAL_ARGS } from "./args.ts";
+import { type Colour, paint } from "./output.ts";
+import { usage } from "./parse.ts";
+
+/** The shell that the program runs in. */
+export interface Shell {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Absolute. */
+  readonly cwd: string;
+  readonly isTerminal: boolean;
+  /** Standard output. */
+  print(text: string): void;
+  /** Standard error. */
+  complain(text: string): void;
+  /** Calls back for each SIGINT or SIGTERM, in place of ending the program. */
+  onSignal(callback: () => void): void;
+  /** Calls back for each SIGHUP that somebody sends; that of a terminal which closes is a SIGTERM. */
+  onHangup(callback: () => void): void;
+}
+
+export class Context {
+  readonly globals: ParsedArgs<typeof GLOBAL_ARGS>;
+  readonly shell: Shell;
+
+  /** @param rawArgs as `readLine` has them; flags that are not global are no matter */
+  constructor(rawArgs: string[], shell: Shell) {
+    this.globals = parseArgs(rawArgs, GLOBAL_ARGS);
+    this.shell = shell;
+  }
+
+  get json(): boolean {
+    return this.globals.json ?? false;
+  }
+
+  /** Prints data: as JSON on demand, otherwise as people read it. */
+  show(data: unknown, render: () => string): void {
+    this.shell.print(this.json ? `${JSON.stringify(data, null, 2)}\n` : render());
+  }
+
+  /** Prints what is no data, such as a confirmation; not under `--quiet`, and never amid JSON. */
+  say(text: string): void {
+    if (!this.globals.quiet && !this.json) this.shell.print(`${text}\n`);
+  }
+
+  /** Prints a remark to standard error; not under `--quiet`. */
+  note(text: string): void {
+    if (!this.globals.quiet) this.shell.complain(`${text}\n`);
+  }
+
+  /** In colour on a terminal, unless NO_COLOR is set. */
+  paint(text: string, colour: Colour): string {
+    const wanted = this.shell.isTerminal && (this.shell.env["NO_COLOR"] ?? "") === "";
+    return wanted ? paint(text, colour) : text;
+  }
+
+  /** Absolute. Throws CONFIG_INVALID. */
+  get dataDir(): string {
+    const { env, cwd } = this.shell;
+    const { "data-dir": flag, config: configFlag } = this.globals;
+    return locateDataDir({ flag, env, cwd, configFlag });
+  }
+
+  /** Where the server is; throws USAGE_INVALID for an address that can't be one. */
+  get target(): Target {
+    const server = this.globals.server ?? nonEmpty(this.shell.env["TENEMENT_SERVER"]);
+    if (server === undefined) return { kind: "unix", path: `${this.dataDir}/tenement.sock` };
+    return this.#parseServer(server);
+  }
+
+  client(): Client {
+    return new Client(this.target);
+  }
+
+  /** Aborted by the first Ctrl-C. */
+  interruption(): AbortSignal {
+    const controller = new AbortController();
+    this.shell.onSignal(() => controller.abort());
+    return controller.signal;
+  }
+
+  #parseServer(server: string): Target {
+    const path = /^unix:\/\/(\/.+)$/.exec(server)?.[1];
+    if (path !== undefined) return { kind: "unix", path };
+    const url = URL.canParse(server) ? new URL(server) : null;
+    const isPlain =
+      url !== null && url.pathname === "/" && url.search === "" && url.username === "";
+    if (isPlain && (url.protocol === "http:" || url.protocol === "https:")) {
+      return { kind: "http", origin: url.origin, token: this.#token() };
+    }
+    throw usage(
+      `Cannot use "${server}" as a server: expected its address`,
+      "Write https://example.com, http://localhost:8080 or unix:///path/to/tenement.sock",
+    );
+  }
+
+  #token(): string | null {
+    const given = this.globals.token ?? nonEmpty(this.shell.env["TENEMENT_TOKEN"]);
+    return given ?? readToken(`${this.dataDir}/api_token`);
+  }
+}
+
+function readToken(file: string): string | null {
+  try {
+    return nonEmpty(readFileSync(file, "utf8").trim()) ?? null;
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return null;
+    throw new TenError("FORBIDDEN", `Cannot read the token in "${file}"`, { cause });
+  }
+}
+
+function nonEmpty(text: string | undefined): string | undefined {
+  return text === "" ? undefined : text;
+}

@@ -1,0 +1,27 @@
+// ten audit: who changed what, and how it ended.
+import type { AuditAnswer } from "../../control/wire/tokens.ts";
+import { defineCommand } from "../command.ts";
+import { type Column, renderSafe, renderTable } from "../output.ts";
+
+export const audit = defineCommand({
+  meta: {
+    description:
+      "Lists changes, newest first: when, by whom, what, on which instance or token, and the outcome.",
+    examples: ["audit --limit 20"],
+  },
+  args: {
+    limit: { type: "string", alias: "n", valueHint: "N", description: "At most so many (100)" },
+  },
+  async run({ args: { limit }, data: context }) {
+    const rows = await context.client().audit({ limit });
+    context.show(rows, () => renderTable(COLUMNS, rows));
+  },
+});
+
+const COLUMNS: readonly Column<AuditAnswer>[] = [
+  { title: "WHEN", cell: ({ at }) => `${at.slice(0, 19).replace("T", " ")}Z` },
+  { title: "WHO", cell: ({ actor }) => renderSafe(actor) },
+  { title: "ACTION", cell: ({ action }) => renderSafe(action) },
+  { title: "SUBJECT", cell: ({ subject }) => renderSafe(subject) },
+  { title: "OUTCOME", cell: ({ outcome }) => renderSafe(outcome) },
+];

@@ -1,0 +1,111 @@
+// ten doctor: what this host can provide, and what to do about the rest.
+import { existsSync } from "node:fs";
+import { locateConfig } from "../../config/locate.ts";
+import { messageOf, TenError } from "../../core/errors.ts";
+import { type Finding, findGaps, fine, type Gap, renderNeed } from "../../doctor/finding.ts";
+import type { Config } from "../../core/service.ts";
+import { examineHost } from "../../doctor/examinations.ts";
+import { openHost } from "../../platform/host.ts";
+import { defineCommand } from "../command.ts";
+import { loadConfigOf } from "./config.ts";
+import type { Context } from "../command-context.ts";
+import { renderFindings, renderSummary } from "./findings.ts";
+
+export const doctor = defineCommand({
+  meta: {
+    description:
+      "Examines this host: what it can provide, level by level and limit by limit, what follows from each gap, and the remedy. It tries what can be tried, and leaves nothing behind; it needs no server and no configuration. Run it as the user of the server. It fails when a service of the configuration asks for something that is missing.\n--json prints {ok, config, findings: [{id, group, title, state, found, meaning, remedy, blocks}], gaps: [{service, need, finding}]}; state is ok, warning or missing, blocks names what is not to be had.",
+    examples: ["doctor", "doctor --json"],
+  },
+  args: {},
+  async run({ data: context }) {
+    const { config, failure } = await loadIfThere(context);
+    const host = openHost({ dataDir: context.dataDir });
+    const findings = [...(await examineHost(host)), ...(await examineServer(context))];
+    const gaps = findGaps(config?.services.values() ?? [], findings);
+    const report = { config, findings, gaps };
+    context.show(describe(report), () => {
+      const text = renderFindings(findings, (each, colour) => context.paint(each, colour));
+      return `${text}\n${renderSummary({ ...report, hasConfig: config !== null })}`;
+    });
+    const errors = [...(failure === null ? [] : [failure]), ...gaps.map(gapError)];
+    if (errors.length > 0) throw new AggregateError(errors);
+  },
+});
+
+interface Loaded {
+  /** Null where there is none that can be used. */
+  readonly config: Config | null;
+  /** Why the one that is there can't be. */
+  readonly failure: unknown;
+}
+
+async function loadIfThere(context: Context): Promise<Loaded> {
+  const { globals, shell } = context;
+  try {
+    if (!existsSync(locateConfig({ flag: globals.config, ...shell }))) throw new Error("none");
+  } catch {
+    return { config: null, failure: null };
+  }
+  return await loadConfigOf(context).then(
+    (config) => ({ config, failure: null }),
+    (failure: unknown) => ({ config: null, failure }),
+  );
+}
+
+/** The server on this host, if it is the one that commands go to. */
+async function examineServer(context: Context): Promise<readonly Finding[]> {
+  const finding = { id: "server", group: "server", title: "server" } as const;
+  const { target } = context;
+  if (target.kind !== "unix") return [];
+  try {
+    const instances = await context.client().list({ all: true });
+    const found = `runs, with ${instances.length} instances`;
+    const open = [...new Set(instances.flatMap(({ gaps }) => gaps))];
+    return [fine({ ...finding, found }), ...open.map(describeOpenWall)];
+  } catch (error) {
+    return [
+      {
+        ...finding,
+        state: "warning",
+        found: existsSync(target.path) ? messageOf(error) : `none at ${target.path}`,
+        meaning: "No instance is served from this data directory",
+        remedy: "ten serve",
+        blocks: [],
+      },
+    ];
+  }
+}
+
+function describeOpenWall(gap: string, index: number): Finding {
+  return {
+    id: `server.wall-${index}`,
+    group: "server",
+    title: "running instances",
+    state: "warning",
+    found: gap,
+    meaning: "A wall was missing when the server started them",
+    remedy: "mend what is told above, then restart the server",
+    blocks: [],
+  };
+}
+
+function describe(report: {
+  readonly config: Config | null;
+  readonly findings: readonly Finding[];
+  readonly gaps: readonly Gap[];
+}): unknown {
+  return {
+    ok: report.gaps.length === 0,
+    config: report.config?.file ?? null,
+    findings: report.findings,
+    gaps: report.gaps.map(({ service, need, finding }) => ({ service, need, finding: finding.id })),
+  };
+}
+
+function gapError({ service, need, finding: { title, found, remedy } }: Gap): TenError {
+  const asked = `${renderNeed(need)} of service "${service}"`;
+  return new TenError("LEVEL_MISSING", `Cannot provide ${asked}: ${title}: ${found}`, {
+    ...(remedy === null ? {} : { hint: remedy.replaceAll("\n", "; or: ") }),
+  });
+}

@@ -1,0 +1,60 @@
+// ten env: environment variables that are stored for an instance.
+import { parseRef } from "../../core/ref.ts";
+import { defineCommand } from "../command.ts";
+import { OPERAND } from "../args.ts";
+import type { Context } from "../command-context.ts";
+import { REF } from "./each-ref.ts";
+import { renderSafe } from "../output.ts";
+import { parsePairs } from "../parse.ts";
+
+export const envSet = defineCommand({
+  meta: {
+    description:
+      "Stores environment variables for an instance, over those of its service. They are applied at its next start.",
+    examples: ["env set notes:alice GREETING=hello TOKEN=s3cret"],
+  },
+  args: { ref: REF, pair: { ...OPERAND, valueHint: "NAME=VALUE", repeated: true } },
+  async run({ args: { ref, _: operands }, data: context }) {
+    const [, ...pairs] = operands;
+    await change(ref, { changes: parsePairs(pairs), context });
+  },
+});
+
+export const envUnset = defineCommand({
+  meta: {
+    description:
+      "Removes stored environment variables of an instance. What its service sets holds again from its next start.",
+    examples: ["env unset notes:alice GREETING"],
+  },
+  args: { ref: REF, name: { ...OPERAND, valueHint: "NAME", repeated: true } },
+  async run({ args: { ref, _: operands }, data: context }) {
+    const [, ...names] = operands;
+    await change(ref, { changes: Object.fromEntries(names.map((key) => [key, null])), context });
+  },
+});
+
+export const envLs = defineCommand({
+  meta: {
+    description:
+      "Lists the environment variables that are stored for an instance; secret values are masked.",
+    examples: ["env ls notes:alice"],
+  },
+  args: { ref: REF },
+  async run({ args: { ref }, data: context }) {
+    const { env } = await context.client().env(parseRef(ref));
+    context.show(env, () =>
+      Object.entries(env)
+        .map(([key, value]) => `${key}=${renderSafe(value)}\n`)
+        .join(""),
+    );
+  },
+});
+
+async function change(
+  name: string,
+  { changes, context }: { changes: Readonly<Record<string, string | null>>; context: Context },
+): Promise<void> {
+  const answer = await context.client().changeEnv(parseRef(name), changes);
+  if (context.json) context.show(answer.env, () => "");
+  else context.say(`Stored; applied at the next start of ${name} (ten restart ${name})`);
+}

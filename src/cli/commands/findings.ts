@@ -1,0 +1,79 @@
+// How findings about the host are read: by group, each with what it means and its remedy, in 80 columns.
+import { FINDING_GROUPS, type Finding, type FindingState, type Gap } from "../../doctor/finding.ts";
+import { type Colour, renderSafe } from "../output.ts";
+
+type Paint = (text: string, colour: Colour) => string;
+
+const COLUMNS = 80;
+const COLOURS: Readonly<Record<FindingState, Colour>> = {
+  ok: "green",
+  warning: "yellow",
+  missing: "red",
+};
+/** Wide enough for the longest state, and for two spaces on either side. */
+const STATE_COLUMNS = 9;
+const INDENT = " ".repeat(2 + STATE_COLUMNS);
+
+export function renderFindings(findings: readonly Finding[], paint: Paint): string {
+  const groups = FINDING_GROUPS.flatMap((group) => {
+    const own = findings.filter((finding) => finding.group === group);
+    if (own.length === 0) return [];
+    const title = group.charAt(0).toUpperCase() + group.slice(1);
+    return [`${title}\n${own.map((finding) => renderFinding(finding, paint)).join("")}`];
+  });
+  return groups.join("\n");
+}
+
+/** One line that says whether the configuration gets what it asks for. */
+export function renderSummary({
+  findings,
+  gaps,
+  hasConfig,
+}: {
+  readonly findings: readonly Finding[];
+  readonly gaps: readonly Gap[];
+  readonly hasConfig: boolean;
+}): string {
+  const count = (state: FindingState) => findings.filter((each) => each.state === state).length;
+  const counts = `${count("ok")} ok, ${count("warning")} warning, ${count("missing")} missing`;
+  const services = new Set(gaps.map(({ service }) => service)).size;
+  const outcome = !hasConfig
+    ? "no configuration to compare them with"
+    : services === 0
+      ? "the configuration gets all that it asks for"
+      : `${services} of its services ${services === 1 ? "asks" : "ask"} for what is missing`;
+  return `${counts}; ${outcome}\n`;
+}
+
+function renderFinding(finding: Finding, paint: Paint): string {
+  const { found, meaning, remedy, state, title } = finding;
+  const head = wrap(renderSafe(`${title}: ${found}`)).replace(INDENT, "");
+  const pad = " ".repeat(STATE_COLUMNS - state.length);
+  return [
+    `  ${paint(state, COLOURS[state])}${pad}${head}`,
+    ...(meaning === null ? [] : [wrap(renderSafe(meaning))]),
+    ...(remedy === null ? [] : [renderRemedy(remedy)]),
+  ].join("");
+}
+
+/** Not wrapped: it is there to be copied. Of several lines each is a way of its own. */
+function renderRemedy(remedy: string): string {
+  const lines = remedy.split("\n").map(renderLine);
+  return lines.join("");
+}
+
+function renderLine(line: string, index: number): string {
+  return `${INDENT}${index === 0 ? "remedy:" : "    or:"} ${renderSafe(line)}\n`;
+}
+
+/** Indented lines of whole words. */
+function wrap(text: string): string {
+  const lines = [""];
+  for (const word of text.split(" ")) {
+    const line = lines.at(-1) ?? "";
+    const fits = INDENT.length + line.length + 1 + Bun.stringWidth(word) <= COLUMNS;
+    if (line === "" || fits) lines[lines.length - 1] = line === "" ? word : `${line} ${word}`;
+    else lines.push(word);
+  }
+  return lines.map((line) => `${INDENT}${line}\n`).join("");
+}

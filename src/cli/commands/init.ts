@@ -1,0 +1,74 @@
+// ten init: writes the first tenement.toml of a project.
+import { readdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { renderJsonSchema } from "../../config/json-schema.ts";
+import { CONFIG_FILE } from "../../config/locate.ts";
+import { planStarter, type Project, SCHEMA_FILE } from "../../config/starter.ts";
+import { messageOf, TenError } from "../../core/errors.ts";
+import { defaultIsolation } from "../../core/service.ts";
+import { installationOf, isHidden } from "../../core/walls.ts";
+import { defineCommand } from "../command.ts";
+
+export const init = defineCommand({
+  meta: {
+    description: `Writes ${CONFIG_FILE} for the project in this directory, and the schema that editors check it with. Recognizes Python with or without uv, Node, Bun, Deno, Go and Rust. Never overwrites anything.`,
+    examples: ["init", 'init --name notes --command "uv run python app.py"'],
+  },
+  args: {
+    name: {
+      type: "string",
+      valueHint: "NAME",
+      description: "Name of the service (the directory's)",
+    },
+    command: {
+      type: "string",
+      valueHint: "COMMAND",
+      description: "How to start it (by the kind of project)",
+    },
+  },
+  async run({ args, data: context }) {
+    const { cwd } = context.shell;
+    const text = planStarter(readProject(cwd, context.shell.env["PATH"]), args);
+    if (!writeNew(join(cwd, CONFIG_FILE), text)) {
+      throw new TenError("CONFLICT", `Cannot write "${CONFIG_FILE}": it exists`, {
+        hint: "Edit it, or remove it first",
+      });
+    }
+    writeNew(join(cwd, SCHEMA_FILE), renderJsonSchema());
+    const name = /^\[service\.(.+)\]$/m.exec(text)?.[1] ?? "app";
+    context.say(`Wrote ${CONFIG_FILE}. Next:\n\n  ten serve\n  ten spawn ${name}:alice`);
+  },
+});
+
+function readProject(cwd: string, path: string | undefined): Project {
+  return {
+    directory: basename(cwd),
+    files: readdirSync(cwd),
+    hiddenInstallation(program) {
+      if (defaultIsolation(process.platform) === "process") return null;
+      const found = Bun.which(program, { PATH: path ?? "", cwd });
+      const hidden = found === null ? [] : [found, realpathSync(found)].filter(isHidden);
+      // What lies in the project itself is seen.
+      const first = hidden.find((each) => !each.startsWith(`${realpathSync(cwd)}/`));
+      return first === undefined ? null : installationOf(first);
+    },
+    read(file) {
+      try {
+        return readFileSync(join(cwd, file), "utf8");
+      } catch {
+        return null;
+      }
+    },
+  };
+}
+
+/** False: there is such a file already, and it stays as it is. */
+function writeNew(file: string, text: string): boolean {
+  try {
+    writeFileSync(file, text, { flag: "wx" });
+    return true;
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === "EEXIST") return false;
+    throw new TenError("FAILED", `Cannot write "${file}": ${messageOf(cause)}`, { cause });
+  }
+}

@@ -1,0 +1,106 @@
+// ten logs: what instances wrote, and what they write.
+import type { LogAnswer, LogQueryFields } from "../../control/wire/logs.ts";
+import { TenError } from "../../core/errors.ts";
+import { isLabel, parseRef } from "../../core/ref.ts";
+import { defineCommand } from "../command.ts";
+import type { Context } from "../command-context.ts";
+import { REF } from "./each-ref.ts";
+import { renderSafe } from "../output.ts";
+import { parseInteger } from "../parse.ts";
+
+const LIMIT_MAX = 10_000;
+
+export const logs = defineCommand({
+  meta: {
+    description:
+      "Prints what instances wrote to standard output and error, newest last; of one instance, of a service, or of all.",
+    examples: ["logs notes:alice -f", 'logs --search "connection refused" --since 10m'],
+  },
+  args: {
+    ref: { ...REF, required: false },
+    follow: { type: "boolean", alias: "f", description: "Go on with new lines, until Ctrl-C" },
+    level: {
+      type: "enum",
+      valueHint: "STREAM",
+      options: ["stdout", "stderr"],
+      description: "Only what was written there",
+    },
+    search: {
+      type: "string",
+      valueHint: "WORDS",
+      description: "Only lines with all of these words",
+    },
+    since: {
+      type: "string",
+      valueHint: "TIME",
+      description: "Only newer ones: 90s, 10m, 2h, 7d, or a moment",
+    },
+    limit: {
+      type: "string",
+      alias: "n",
+      valueHint: "N",
+      default: "100",
+      description: "At most so many",
+    },
+  },
+  async run({ args, data: context }) {
+    const { level, search, since, limit } = args;
+    parseInteger(limit, { name: "a limit", min: 1, max: LIMIT_MAX });
+    const query = { ...parseSubject(args.ref), level, search, since, limit };
+    if (args.follow) await follow(query, context);
+    else await print(query, context);
+  },
+});
+
+type Query = Partial<LogQueryFields>;
+
+function parseSubject(name: string | undefined): Query {
+  if (name === undefined) return {};
+  if (isLabel(name)) return { process: name };
+  const { service, id } = parseRef(name);
+  return { process: service, id };
+}
+
+async function print(query: Query, context: Context): Promise<void> {
+  const lines = await context.client().logs(query);
+  if (lines.length === 0) await checkSubject(query, context);
+  context.shell.print(lines.map((line) => renderLine(line, context)).join(""));
+}
+
+async function follow(query: Query, context: Context): Promise<void> {
+  await checkSubject(query, context);
+  const stopped = context.interruption();
+  try {
+    for await (const event of context.client().followLogs(query, stopped)) {
+      if (event.kind === "line") context.shell.print(renderLine(event.line, context));
+      else context.note(`${event.count} lines were too many for this connection`);
+    }
+  } catch (thrown) {
+    if (!stopped.aborted) throw thrown;
+  }
+}
+
+/** Nothing to read is fine; a name that there isn't is not. */
+async function checkSubject({ process: service, id }: Query, context: Context): Promise<void> {
+  if (service === undefined || id === undefined) return;
+  await context.client().health({ service, id });
+}
+
+function renderLine(line: LogAnswer, context: Context): string {
+  if (context.json) return `${JSON.stringify(line)}\n`;
+  const { timestamp, process: service, instance_id: id, level, message } = line;
+  const head = `${renderTime(timestamp)} ${service}:${id}`;
+  const text = context.shell.isTerminal ? renderSafe(message) : message;
+  const shown = level === "stderr" ? context.paint(text, "red") : text;
+  return `${context.paint(head, "gray")} ${shown}\n`;
+}
+
+/** `2026-01-31 12:00:00.123`, in the reader's own time zone. */
+function renderTime(timestamp: string): string {
+  const at = new Date(timestamp);
+  if (Number.isNaN(at.getTime())) {
+    throw new TenError("FAILED", `Cannot read the time "${timestamp}" that the server sent`);
+  }
+  const local = new Date(at.getTime() - at.getTimezoneOffset() * 60_000);
+  return local.toISOString().slice(0, 23).replace("T", " ");
+}

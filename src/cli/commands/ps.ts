@@ -1,0 +1,130 @@
+// ten ps: the instances in a table.
+import { setTimeout as pause } from "node:timers/promises";
+import type { InstanceAnswer } from "../../control/wire/instances.ts";
+import type { ReportedState } from "../../core/life/report.ts";
+import { defineCommand } from "../command.ts";
+import type { Context } from "../command-context.ts";
+import {
+  type Colour,
+  type Column,
+  orDash,
+  renderBytes,
+  renderDuration,
+  renderSafe,
+  renderTable,
+} from "../output.ts";
+
+/** How often `--watch` looks. */
+const WATCH_MS = 1000;
+
+/** States that are only counted, unless all are asked for; in this order. */
+const AT_REST = ["asleep", "stopped", "disabled"] as const satisfies readonly ReportedState[];
+
+export const ps = defineCommand({
+  meta: {
+    description:
+      "Lists the instances that are up, on their way or failed, and says how many more there are.\nIDLE is the time since the last request ended.",
+    examples: ["ps", "ps -a --json", "ps --watch"],
+  },
+  args: {
+    all: { type: "boolean", alias: "a", description: "Also those asleep, stopped or disabled" },
+    watch: { type: "boolean", alias: "w", description: "Show it anew every second, until Ctrl-C" },
+  },
+  async run({ args: { all = false, watch }, data: context }) {
+    if (!watch) {
+      context.shell.print(await renderPs(context, all));
+      return;
+    }
+    const stopped = context.interruption();
+    while (!stopped.aborted) {
+      const text = await renderPs(context, all);
+      // Home, then clear what is below: the screen does not flicker, and what was above it stays.
+      context.shell.print(context.shell.isTerminal ? `\x1b[H\x1b[J${text}` : `${text}\n`);
+      await pause(WATCH_MS, undefined, { signal: stopped }).catch(() => undefined);
+    }
+  },
+});
+
+async function renderPs(context: Context, all: boolean): Promise<string> {
+  const instances = await context.client().list({ all: true });
+  const shown = all ? instances : instances.filter((instance) => !isQuiet(instance));
+  if (context.json) return `${JSON.stringify(shown, null, 2)}\n`;
+  const table = renderTable(columnsOf(context), shown);
+  if (context.globals.quiet) return table;
+  const rest = all ? "" : renderRest(instances);
+  return [table, rest, renderGaps(instances)].filter((part) => part !== "").join("");
+}
+
+/** `walls missing around 2 instances: they … (ten doctor)`, a line for each gap. */
+function renderGaps(instances: readonly InstanceAnswer[]): string {
+  const gaps = new Map<string, number>();
+  for (const gap of instances.flatMap((instance) => instance.gaps)) {
+    gaps.set(gap, (gaps.get(gap) ?? 0) + 1);
+  }
+  return [...gaps]
+    .map(([gap, count]) => {
+      const whom = count === 1 ? "1 instance" : `${count} instances`;
+      return `walls missing around ${whom}: ${gap} (ten doctor)\n`;
+    })
+    .join("");
+}
+
+/** At rest, and not for a reason that somebody should know. */
+function isQuiet({ reason, state }: InstanceAnswer): boolean {
+  return isAtRest(state) && reason === null;
+}
+
+function isAtRest(state: ReportedState): boolean {
+  return (AT_REST as readonly ReportedState[]).includes(state);
+}
+
+/** `and 12 asleep, 1 stopped (ten ps -a)`, or nothing. */
+function renderRest(instances: readonly InstanceAnswer[]): string {
+  const counts = AT_REST.flatMap((state) => {
+    const count = instances.filter((one) => one.state === state && isQuiet(one)).length;
+    return count === 0 ? [] : [`${count} ${state}`];
+  });
+  return counts.length === 0 ? "" : `and ${counts.join(", ")} (ten ps -a)\n`;
+}
+
+function columnsOf(context: Context): readonly Column<InstanceAnswer>[] {
+  return [
+    { title: "INSTANCE", cell: ({ id }) => id },
+    { title: "LISTEN", cell: ({ socket }) => orDash(socket, renderSafe) },
+    { title: "STATE", cell: (instance) => renderState(instance, context) },
+    { title: "UPTIME", align: "right", cell: (row) => orDash(row.uptime_secs, renderDuration) },
+    { title: "IDLE", align: "right", cell: ({ idle_secs }) => orDash(idle_secs, renderDuration) },
+    { title: "HEALTH", cell: ({ health }) => health },
+    { title: "WEIGHT", align: "right", cell: (row) => String(row.weight) },
+    {
+      title: "MEMORY",
+      align: "right",
+      cell: ({ memory_bytes: memory }) => orDash(memory, renderBytes),
+    },
+    { title: "RESTARTS", align: "right", cell: ({ restarts }) => String(restarts) },
+    { title: "", cell: (row) => renderSafe(cut(remarkOf(row))) },
+  ];
+}
+
+/** The longest reason that a table has room for; ten why tells all of it. */
+const REASON_CHARS_MAX = 60;
+
+function renderState({ state }: InstanceAnswer, context: Context): string {
+  const colour = colourOf(state);
+  return colour === null ? state : context.paint(state, colour);
+}
+
+/** Why it does not run, or else what is wrong although it may. */
+function remarkOf({ reason, warnings }: InstanceAnswer): string {
+  return reason ?? warnings.join("; ");
+}
+
+function cut(text: string): string {
+  return text.length <= REASON_CHARS_MAX ? text : `${text.slice(0, REASON_CHARS_MAX - 1)}…`;
+}
+
+function colourOf(state: ReportedState): Colour | null {
+  if (state === "running") return "green";
+  if (state === "failed") return "red";
+  return isAtRest(state) ? null : "yellow";
+}

@@ -1,0 +1,84 @@
+// ten why: the story behind an instance's present state.
+import type { StoryAnswer } from "../../control/wire/instances.ts";
+import { parseRef } from "../../core/ref.ts";
+import { defineCommand } from "../command.ts";
+import { REF } from "./each-ref.ts";
+import { renderDuration, renderMs, renderSafe } from "../output.ts";
+
+export const why = defineCommand({
+  meta: {
+    description:
+      "Tells why an instance is awake or at rest: who woke it and how long each phase took, what keeps it awake, why it last exited.",
+    examples: ["why notes:alice"],
+  },
+  args: { ref: REF },
+  async run({ args: { ref }, data: context }) {
+    const story = await context.client().story(parseRef(ref));
+    context.show(story, () => renderStory(story, Date.now()));
+  },
+});
+
+/** @param now milliseconds since the epoch */
+export function renderStory(story: StoryAnswer, now: number): string {
+  const { instance, state, reason, uptime_secs: uptime } = story;
+  const since = uptime === null ? "" : ` for ${renderDuration(uptime)}`;
+  const because = reason === null ? "" : `: ${reason}`;
+  const facts = [
+    ["started", describeWake(story, now)],
+    ["took", describePhases(story)],
+    ["requests", describeRequests(story)],
+    ["sleeps", describeSleep(story, now)],
+    ["retries", story.retries_at && `in ${untilText(story.retries_at, now)}`],
+    ["last exit", describeExit(story, now)],
+    ...story.warnings.map((warning) => ["warning", warning] as const),
+  ] as const;
+  const lines = facts.flatMap(([title, text]) =>
+    text === null ? [] : [`  ${title.padEnd(10)}${renderSafe(text)}\n`],
+  );
+  return `${instance} is ${state}${since}${renderSafe(because)}\n${lines.join("")}`;
+}
+
+function describeWake({ last_wake: wake }: StoryAnswer, now: number): string | null {
+  return wake && `${agoText(wake.at, now)} ago by ${wake.by}`;
+}
+
+function describePhases({ last_wake: wake }: StoryAnswer): string | null {
+  if (wake === null) return null;
+  const phases = [
+    ["waiting for its turn", wake.queued_ms],
+    ["launching", wake.launch_ms],
+    ["getting ready", wake.ready_ms],
+  ] as const;
+  return phases
+    .map(([name, ms]) => `${name} ${ms === null ? "(not done)" : renderMs(ms)}`)
+    .join(", ");
+}
+
+function describeRequests(story: StoryAnswer): string | null {
+  if (story.uptime_secs === null) return null;
+  const { open_requests: requests, open_tunnels: tunnels, idle_secs: idle } = story;
+  if (requests + tunnels === 0) {
+    return idle === null ? "none open" : `none open, the last ended ${renderDuration(idle)} ago`;
+  }
+  return tunnels === 0 ? `${requests} open` : `${requests} open, ${tunnels} WebSockets or tunnels`;
+}
+
+function describeSleep(
+  { sleeps_at: at, uptime_secs: uptime }: StoryAnswer,
+  now: number,
+): string | null {
+  if (at !== null) return `in ${untilText(at, now)} if nobody calls`;
+  return uptime === null ? null : "not while things stay as they are";
+}
+
+function describeExit({ last_exit: exit }: StoryAnswer, now: number): string | null {
+  return exit && `${agoText(exit.at, now)} ago: ${exit.reason}`;
+}
+
+function agoText(moment: string, now: number): string {
+  return renderDuration((now - Date.parse(moment)) / 1000);
+}
+
+function untilText(moment: string, now: number): string {
+  return renderDuration((Date.parse(moment) - now) / 1000);
+}

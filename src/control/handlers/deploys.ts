@@ -1,0 +1,150 @@
+// Handlers that move the traffic of a service: deploys, routes, rollouts.
+import { renderEndpoint } from "../../core/endpoint.ts";
+import { unreachable } from "../../core/assert.ts";
+import { formatRef, type InstanceRef } from "../../core/ref.ts";
+import type { RolloutOutcome, RolloutProgress } from "../../supervisor/rollout/rollout.ts";
+import type { Call } from "../call.ts";
+import type { EventSink } from "../event-stream.ts";
+import { withLastLines } from "./failed-start.ts";
+import type {
+  DeployAnswer,
+  DeployBody,
+  RolloutBody,
+  RolloutEvent,
+  RouteAnswer,
+  RouteBody,
+} from "../wire/deploys.ts";
+
+/** Lines that say why a version did not start. */
+const LOG_LINES = 50;
+
+export async function deployInstance(call: Call<unknown, DeployBody>): Promise<DeployAnswer> {
+  const { process: service, version, weight, timeout } = call.body;
+  const ref = { service, id: version };
+  const view = await withLastLines(call.world, { ref, limit: LOG_LINES }, () =>
+    call.transact(`${formatRef(ref)} ${weight}`, (record) =>
+      call.world.deploys.deploy({ ref, weight, timeoutMs: timeout * 1000, record }),
+    ),
+  );
+  return {
+    instance: formatRef(ref),
+    socket: view.endpoint === null ? null : renderEndpoint(view.endpoint),
+    url: call.world.publicUrl(ref),
+    weight: view.weight,
+    status: view.health,
+  };
+}
+
+export async function routeTraffic(call: Call<unknown, RouteBody>): Promise<RouteAnswer> {
+  const { process: service } = call.body;
+  const from = { service, id: call.body.from };
+  const to = { service, id: call.body.to };
+  const routed = await withLastLines(call.world, { ref: to, limit: LOG_LINES }, () =>
+    call.transact(`${formatRef(from)} ${formatRef(to)}`, (record) =>
+      call.world.deploys.route({ from, to, record }),
+    ),
+  );
+  return {
+    from_instance: formatRef(from),
+    to_instance: formatRef(to),
+    from_weight: routed.from.weight,
+    to_weight: routed.to.weight,
+  };
+}
+
+/** Tells of a rollout as it goes. It goes on without its reader: what is begun is finished. */
+export async function rollOutService(call: Call<unknown, RolloutBody>): Promise<Response> {
+  const { world, caller, body } = call;
+  world.streams.refuseSurplus();
+  const story = new Story();
+  const finished = call.change(body.process, () => rollOut(call, story));
+  // Before it has begun it can still be refused.
+  await Promise.race([story.begun, finished]);
+  finished.catch(() => undefined).finally(() => story.end());
+  const owner = caller.kind === "stranger" ? "stranger" : caller.name;
+  return world.streams.answer(owner, (sink) => story.tell(sink));
+}
+
+/** Rejects with the first failure, so that it is on record as one; the story has it all. */
+async function rollOut({ world, body }: Call<unknown, RolloutBody>, story: Story): Promise<void> {
+  const outcome = await world.deploys.rollout(body.process, {
+    parallel: body.parallel,
+    onProgress: (progress) => {
+      const event = describeProgress(progress);
+      if (event !== null) story.add(event);
+    },
+  });
+  for (const { ref, error } of outcome.failed) {
+    const lines = await world.logs.query(ref, LOG_LINES).catch(() => []);
+    const log = lines.map(({ text }) => text);
+    story.add({ kind: "failed", instance: formatRef(ref), error: error.message, log });
+  }
+  story.add(describeOutcome(outcome));
+  const [failure] = outcome.failed;
+  if (failure !== undefined) throw failure.error;
+}
+
+/** Null: told in the end, with what the instance wrote. */
+function describeProgress(progress: RolloutProgress): RolloutEvent | null {
+  switch (progress.kind) {
+    case "begun":
+      return progress;
+    case "replaced":
+      return {
+        kind: "replaced",
+        instance: formatRef(progress.ref),
+        took_ms: Math.round(progress.tookMs),
+      };
+    case "skipped":
+      return { kind: "skipped", instance: formatRef(progress.ref) };
+    case "failed":
+      return null;
+    default:
+      return unreachable(progress);
+  }
+}
+
+function describeOutcome({ replaced, skipped, failed, remaining }: RolloutOutcome): RolloutEvent {
+  const names = (refs: readonly InstanceRef[]) => refs.map(formatRef);
+  return {
+    kind: "done",
+    replaced: names(replaced),
+    skipped: names(skipped),
+    failed: names(failed.map(({ ref }) => ref)),
+    remaining: names(remaining),
+  };
+}
+
+/** The events of one rollout: a handful for each instance, kept until its reader has come. */
+class Story {
+  readonly #events: RolloutEvent[] = [];
+  readonly #begun = Promise.withResolvers<void>();
+  #sink: EventSink | null = null;
+  #isOver = false;
+
+  /** Resolves with the first event. */
+  get begun(): Promise<void> {
+    return this.#begun.promise;
+  }
+
+  add(event: RolloutEvent): void {
+    this.#events.push(event);
+    this.#begun.resolve();
+    this.#sink?.send(event);
+  }
+
+  end(): void {
+    this.#isOver = true;
+    this.#sink?.end();
+  }
+
+  /** @returns ends the telling */
+  tell(sink: EventSink): () => void {
+    for (const event of this.#events) sink.send(event);
+    this.#sink = sink;
+    if (this.#isOver) queueMicrotask(() => sink.end());
+    return () => {
+      this.#sink = null;
+    };
+  }
+}

@@ -1,7 +1,0 @@
-// The handler that lets another server follow this one.
-import type { Call } from "./call.ts";
-import type { RestartAnswer } from "./wire-server.ts";
-
-export function restartServer(call: Call): Promise<RestartAnswer> {
-  return call.world.restart((outcome) => call.record("server", outcome));
-}

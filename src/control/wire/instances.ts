@@ -1,0 +1,147 @@
+// Instances on the wire: what is told of them, what is asked of them.
+import { z } from "zod";
+import { HEALTHS, REPORTED_STATES } from "../../core/life/report.ts";
+import { amount, count, envName, envValue, label, moment, refName, truth, weight } from "./wire.ts";
+
+// Null: there is none at present.
+
+export const state = z.enum(REPORTED_STATES).meta({ id: "State" });
+export const health = z.enum(HEALTHS).meta({ id: "Health" });
+
+const warnings = z
+  .array(z.string())
+  .readonly()
+  .describe(
+    "What is wrong with it although it may run: its storage fills up, its configuration has changed since",
+  );
+
+export const instanceAnswer = z
+  .strictObject({
+    id: refName,
+    service: label,
+    instance: label,
+    state,
+    reason: z.string().nullable().describe("Why it is not running, where that is known"),
+    warnings,
+    url: z.string().describe("Its public address"),
+    socket: z.string().nullable().describe("Where it listens"),
+    pid: count.nullable(),
+    port: count.nullable(),
+    uptime_secs: count.nullable(),
+    idle_secs: count.nullable().describe("Since the last request ended; 0 while one is open"),
+    restarts: count,
+    health,
+    weight,
+    memory_bytes: count.nullable(),
+    storage_used_bytes: count
+      .nullable()
+      .describe(
+        "Measured at most a minute or so ago, or since it came to rest; null before the first",
+      ),
+    storage_quota_bytes: count.nullable(),
+    gaps: z
+      .array(z.string())
+      .describe("Walls that its level of isolation has and this host can't build, a sentence each"),
+  })
+  .meta({ id: "Instance" });
+export type InstanceAnswer = z.output<typeof instanceAnswer>;
+
+export const spawnBody = z
+  .strictObject({
+    process: label,
+    id: label,
+    env: z
+      .record(envName, envValue, "expected an object of texts")
+      .optional()
+      .describe("Stored environment variables, applied at each start"),
+    weight: weight.optional(),
+    start: z.boolean("expected true or false").optional().describe("False: only registers"),
+  })
+  .meta({ id: "Spawn" });
+export type SpawnBody = z.input<typeof spawnBody>;
+
+export const spawnAnswer = z
+  .strictObject({
+    instance: refName,
+    socket: z.string().nullable().describe("Where it listens"),
+    port: count.nullable(),
+    url: z.string().describe("Its public address"),
+    state,
+  })
+  .meta({ id: "Spawned" });
+export type SpawnAnswer = z.output<typeof spawnAnswer>;
+
+export const listQuery = z.strictObject({
+  all: truth.optional().meta({ description: "Also those asleep, stopped or disabled" }),
+});
+export type ListQuery = z.output<typeof listQuery>;
+
+export const removeQuery = z.strictObject({
+  unregister: truth
+    .optional()
+    .meta({ description: "Also forgets the instance; its files and logs stay" }),
+  purge: truth
+    .optional()
+    .meta({ description: "Also forgets the instance and deletes its files and logs" }),
+});
+export type RemoveQuery = z.output<typeof removeQuery>;
+
+export const weightBody = z.strictObject({ weight });
+export type WeightBody = z.output<typeof weightBody>;
+
+export const weightAnswer = z.strictObject({ instance: refName, weight });
+export type WeightAnswer = z.output<typeof weightAnswer>;
+
+export const healthAnswer = z.strictObject({ instance: refName, health });
+export type HealthAnswer = z.output<typeof healthAnswer>;
+
+export const storageAnswer = z.strictObject({
+  used_bytes: count,
+  quota_bytes: count.nullable(),
+  usage_percent: amount.nullable(),
+  path: z.string().describe("Its data directory"),
+});
+export type StorageAnswer = z.output<typeof storageAnswer>;
+
+export const storyAnswer = z
+  .strictObject({
+    instance: refName,
+    state,
+    reason: z.string().nullable(),
+    warnings,
+    uptime_secs: count.nullable(),
+    idle_secs: count.nullable(),
+    open_requests: count,
+    open_tunnels: count.describe("WebSockets, and whatever else was upgraded"),
+    sleeps_at: moment.nullable().describe("If nobody calls"),
+    retries_at: moment.nullable(),
+    last_wake: z
+      .strictObject({
+        at: moment,
+        by: z.string(),
+        queued_ms: amount.nullable(),
+        launch_ms: amount.nullable(),
+        ready_ms: amount.nullable(),
+      })
+      .nullable()
+      .describe("How the latest start went; a phase that has not ended is null"),
+    last_exit: z.strictObject({ at: moment, reason: z.string() }).nullable(),
+  })
+  .meta({ id: "Story" });
+export type StoryAnswer = z.output<typeof storyAnswer>;
+
+/** The environment given takes the place of the stored one. */
+export const envBody = z.record(envName, envValue, "expected an object of texts");
+export type EnvBody = z.output<typeof envBody>;
+
+/** Null unsets a name; others stay. */
+export const envPatchBody = z.record(envName, envValue.nullable(), "expected an object of texts");
+export type EnvPatchBody = z.output<typeof envPatchBody>;
+
+export const envAnswer = z
+  .strictObject({
+    instance: refName,
+    env: z.record(z.string(), z.string()).describe("What is stored, secrets masked"),
+  })
+  .meta({ id: "Environment" });
+export type EnvAnswer = z.output<typeof envAnswer>;

@@ -1,0 +1,57 @@
+// Logs on the wire: a line, and what selects lines.
+import { z } from "zod";
+import { TenError } from "../../core/errors.ts";
+import { LOG_STREAMS } from "../../logs/line.ts";
+import { count, label, limit, moment } from "./wire.ts";
+
+const LINES_MAX = 10_000;
+
+export const logAnswer = z
+  .strictObject({
+    timestamp: moment,
+    level: z.enum(LOG_STREAMS),
+    process: label,
+    instance_id: label,
+    message: z.string(),
+  })
+  .meta({ id: "LogLine" });
+export type LogAnswer = z.output<typeof logAnswer>;
+
+/** In a stream, in the place of lines that came too fast for its reader. */
+export const droppedAnswer = z.strictObject({ count });
+
+export const logQuery = z.strictObject({
+  process: label.optional().meta({ description: "Only of this service" }),
+  id: label.optional().meta({ description: "Only of instances with this id" }),
+  level: z
+    .enum(LOG_STREAMS, "expected stdout or stderr")
+    .optional()
+    .meta({ description: "Only what was written there" }),
+  search: z.string().optional().meta({ description: "Only lines with all of these words" }),
+  since: z
+    .string()
+    .optional()
+    .meta({ description: "Only newer ones: how long ago, such as 10m, or a moment in ISO 8601" }),
+  limit: limit(LINES_MAX).optional(),
+});
+export type LogQuery = z.output<typeof logQuery>;
+/** As it is sent. */
+export type LogQueryFields = {
+  readonly [Key in keyof z.input<typeof logQuery>]: string | undefined;
+};
+
+const MS_PER_UNIT = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+
+/**
+ * Reads `10m`, `90s`, `2h`, `7d` as so long ago, or a moment in ISO 8601; throws REQUEST_INVALID.
+ * @param now milliseconds since the epoch, as is the answer
+ */
+export function parseSince(text: string, now: number): number {
+  const [, amount = "", unit = ""] = /^(\d{1,9})([smhd])$/.exec(text) ?? [];
+  if (unit !== "") return now - Number(amount) * MS_PER_UNIT[unit as keyof typeof MS_PER_UNIT];
+  const at = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : Number.NaN;
+  if (Number.isFinite(at)) return at;
+  throw new TenError("REQUEST_INVALID", `Cannot read "${text}": expected a time`, {
+    hint: "Write how long ago, like 90s, 10m, 2h or 7d, or a moment like 2026-01-31T12:00:00Z",
+  });
+}

@@ -1,0 +1,136 @@
+// Time in the life of an instance: when something is due, and what is done then.
+import { unreachable } from "../assert.ts";
+import type { Cause, Facts, Instance, StateOf, Step } from "./instance.ts";
+import {
+  drain,
+  enqueue,
+  move,
+  refusal,
+  stay,
+  neverReady,
+  stopping,
+  withEffect,
+  afterNeverReady,
+} from "./transitions.ts";
+
+/** SIGKILL is repeated this often: a process may have been forking while it was sent. */
+const KILL_INTERVAL_MS = 1000;
+const KILLS_PATIENCE = 3;
+
+/** When the state next needs a `tick`; Infinity while only events can move it. */
+export function stateDeadline(instance: Instance, facts: Facts): number {
+  const { state } = instance;
+  switch (state.kind) {
+    case "starting":
+      return Math.min(state.probeAt, state.deadline);
+    case "running":
+      return Math.min(state.probeAt, idleAt(instance, facts));
+    case "queued":
+    case "draining":
+    case "stopping":
+    case "waiting":
+      return state.deadline;
+    case "asleep":
+    case "stopped":
+    case "halted":
+    case "failed":
+      return Number.POSITIVE_INFINITY;
+    default:
+      return unreachable(state);
+  }
+}
+
+/** Does what is due at `now`. */
+export function onTick(instance: Instance, facts: Facts): Step {
+  const { state } = instance;
+  const { now } = facts;
+  switch (state.kind) {
+    case "queued":
+      return now < state.deadline ? stay(instance) : onQueuedTooLong(instance, state.cause, facts);
+    case "starting":
+      return onStartingTick(instance, state, facts);
+    case "running":
+      return onRunningTick(instance, state, facts);
+    case "draining":
+      if (facts.traffic.busy > 0 && now < state.deadline) return stay(instance);
+      return stopping(instance, state, facts);
+    case "stopping":
+      return now < state.deadline ? stay(instance) : kill(instance, state, facts);
+    case "waiting":
+      if (now < state.deadline) return stay(instance);
+      return enqueue({ ...instance, restarts: instance.restarts + 1 }, "retry", facts);
+    case "asleep":
+    case "stopped":
+    case "halted":
+    case "failed":
+      return stay(instance);
+    default:
+      return unreachable(state);
+  }
+}
+
+function onQueuedTooLong(instance: Instance, cause: Cause, facts: Facts): Step {
+  const refused = refusal(
+    "INSTANCE_UNAVAILABLE",
+    "the server is running as many instances as it may",
+  );
+  const next =
+    cause === "request" && facts.service.idleTimeoutMs > 0
+      ? move(instance, { kind: "asleep" })
+      : enqueue(instance, cause, facts);
+  return withEffect(next, refused);
+}
+
+function onStartingTick(instance: Instance, state: StateOf<"starting">, facts: Facts): Step {
+  const { now } = facts;
+  if (now >= state.deadline) {
+    const reason = neverReady(state, facts);
+    const ended = stopping(
+      instance,
+      { child: state.child, after: afterNeverReady(reason, facts) },
+      facts,
+    );
+    return withEffect(ended, refusal("START_FAILED", reason));
+  }
+  return now < state.probeAt
+    ? stay(instance)
+    : probe(instance, { ...state, probeAt: Number.POSITIVE_INFINITY });
+}
+
+function onRunningTick(instance: Instance, state: StateOf<"running">, facts: Facts): Step {
+  if (facts.now >= idleAt(instance, facts)) {
+    return drain(instance, { child: state.child, after: { kind: "asleep" } }, facts);
+  }
+  return facts.now < state.probeAt
+    ? stay(instance)
+    : probe(instance, { ...state, probeAt: Number.POSITIVE_INFINITY });
+}
+
+/** When an instance has been idle for long enough to sleep; Infinity while a lease is open or a successor starts. */
+export function idleAt({ state, other }: Instance, { traffic, service }: Facts): number {
+  const isIdle = state.kind === "running" && other?.kind !== "starting" && traffic.open === 0;
+  if (!isIdle || service.idleTimeoutMs === 0) return Number.POSITIVE_INFINITY;
+  return Math.max(state.since, traffic.lastActiveAt) + service.idleTimeoutMs;
+}
+
+/** One probe at a time: the next is due when this one has answered. */
+function probe(instance: Instance, state: StateOf<"starting" | "running">): Step {
+  const endpoint = state.kind === "running" ? state.endpoint : null;
+  return move(instance, state, { kind: "probe", launch: instance.launch, endpoint });
+}
+
+function kill(instance: Instance, state: StateOf<"stopping">, { now }: Facts): Step {
+  const signal = { kind: "signal", launch: instance.launch, signal: "SIGKILL" } as const;
+  const next = move(instance, killed(state, now), signal);
+  // A process stuck in the kernel may never go: whoever waits for its end is told.
+  if (state.kills + 1 < KILLS_PATIENCE) return next;
+  return withEffect(next, refusal("INSTANCE_UNAVAILABLE", "its old process does not end"));
+}
+
+/** A process that has been sent SIGKILL, and will be again while it does not go. */
+export function killed<Stopping extends { readonly kills: number; readonly deadline: number }>(
+  dying: Stopping,
+  now: number,
+): Stopping {
+  return { ...dying, kills: dying.kills + 1, deadline: now + KILL_INTERVAL_MS };
+}

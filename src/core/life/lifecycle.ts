@@ -1,0 +1,159 @@
+// The life of an instance: given a state, an event and the facts, the next state and what to do.
+// Everything else in the program feeds `step` and obeys its effects.
+import { unreachable } from "../assert.ts";
+import { onTick, stateDeadline } from "./deadlines.ts";
+import {
+  type After,
+  type ChildRef,
+  type Event,
+  type Exit,
+  type Facts,
+  type Instance,
+  type ProbeAnswer,
+  type StateOf,
+  type Step,
+  MISSED_MAX,
+} from "./instance.ts";
+import { onHalt, onRest, onWake } from "./orders.ts";
+import { onReconfigured } from "./reconfiguration.ts";
+import { describeExit, restartsAfter } from "./restart-policy.ts";
+import {
+  endUnlessRunning,
+  onOther,
+  onOtherTick,
+  onReplace,
+  otherDeadline,
+  takePlace,
+} from "./replacement.ts";
+import {
+  afterNeverReady,
+  drain,
+  launched,
+  launching,
+  move,
+  refusal,
+  serving,
+  settle,
+  stay,
+  stopping,
+  unready,
+  withEffect,
+} from "./transitions.ts";
+
+/** Moves one instance one step. Events that no longer matter leave it as it is. */
+export function step(instance: Instance, event: Event, facts: Facts): Step {
+  const isOwn = !("launch" in event) || event.launch === instance.launch;
+  const next = isOwn ? onEvent(instance, event, facts) : onOther(instance, event, facts);
+  return endUnlessRunning(next, facts);
+}
+
+/** The moment at which the instance next needs a `tick`; Infinity while only events can move it. */
+export function nextDeadline(instance: Instance, facts: Facts): number {
+  return Math.min(stateDeadline(instance, facts), otherDeadline(instance));
+}
+
+function onEvent(instance: Instance, event: Event, facts: Facts): Step {
+  switch (event.kind) {
+    case "wake":
+      return onWake(instance, event.cause, facts);
+    case "turn":
+      return onTurn(instance, facts);
+    case "launched":
+      return onLaunched(instance, event.child, facts);
+    case "launchFailed":
+      return onLaunchFailed(instance, event.reason, facts);
+    case "probed":
+      return onProbed(instance, event.answer, facts);
+    case "exited":
+      return onExited(instance, event.exit, facts);
+    case "gone":
+      return onGone(instance, facts);
+    case "rest":
+      return onRest(instance, event.to, facts);
+    case "reconfigured":
+      return onReconfigured(instance, facts);
+    case "replace":
+      return onReplace(instance, facts);
+    case "halt":
+      return onHalt(instance, event.reason, facts);
+    case "tick":
+      return onOtherTick(onTick(instance, facts), facts);
+    default:
+      return unreachable(event);
+  }
+}
+
+function onTurn(instance: Instance, { now }: Facts): Step {
+  if (instance.state.kind !== "queued") return stay(instance);
+  const launch = instance.launches + 1;
+  return move({ ...instance, launch, launches: launch }, launching(now), {
+    kind: "launch",
+    launch,
+  });
+}
+
+function onLaunched(instance: Instance, child: ChildRef, facts: Facts): Step {
+  const { state } = instance;
+  if (state.kind === "stopping") return stopping(instance, { child, after: state.after }, facts);
+  if (state.kind !== "starting") return stay(instance);
+  return move(instance, launched(state, child, facts));
+}
+
+function onLaunchFailed(instance: Instance, reason: string, facts: Facts): Step {
+  const { state } = instance;
+  if (state.kind === "stopping") return settle(instance, state.after, facts);
+  if (state.kind !== "starting") return stay(instance);
+  return settle(instance, afterNeverReady(reason, facts), facts);
+}
+
+function onProbed(instance: Instance, answer: ProbeAnswer, facts: Facts): Step {
+  const { state } = instance;
+  if (state.kind === "running") return onChecked(instance, state, answer, facts);
+  if (state.kind !== "starting" || state.child === null) return stay(instance);
+  if (answer.kind === "unready") return move(instance, unready(state, answer.reason, facts));
+  const { endpoint } = answer;
+  return move(instance, serving(state.child, endpoint, facts), { kind: "admit", endpoint });
+}
+
+function onChecked(
+  instance: Instance,
+  state: StateOf<"running">,
+  answer: ProbeAnswer,
+  facts: Facts,
+): Step {
+  const missed = answer.kind === "ready" ? 0 : (state.missed ?? 0) + 1;
+  if (missed >= MISSED_MAX) {
+    return drain(instance, { child: state.child, after: afterUnhealthy(answer, facts) }, facts);
+  }
+  return move(instance, { ...state, missed, probeAt: facts.now + facts.service.healthIntervalMs });
+}
+
+function onExited(instance: Instance, exit: Exit, facts: Facts): Step {
+  const { state } = instance;
+  if (state.kind === "draining") return stopping(instance, state, facts);
+  if (state.kind !== "starting" && state.kind !== "running") return stay(instance);
+  const ready = state.kind === "running";
+  const after = afterExit(exit, ready, facts);
+  const ended = stopping(instance, { child: state.child, after }, facts);
+  return ready ? ended : withEffect(ended, refusal("START_FAILED", describeExit(exit)));
+}
+
+function afterExit(exit: Exit, ready: boolean, { service }: Facts): After {
+  const reason = describeExit(exit);
+  if (restartsAfter(service.restart.policy, exit)) return { kind: "crashed", reason, ready };
+  return ready ? { kind: "asleep" } : { kind: "failed", reason: `${reason} before it was ready` };
+}
+
+function afterUnhealthy(answer: ProbeAnswer, { service }: Facts): After {
+  if (service.restart.policy === "never") return { kind: "asleep" };
+  const why = answer.kind === "unready" ? answer.reason : "no answer";
+  return { kind: "crashed", reason: `unhealthy: ${why}`, ready: true };
+}
+
+function onGone(instance: Instance, facts: Facts): Step {
+  const { state, other } = instance;
+  if (state.kind !== "stopping") return stay(instance);
+  return other === null
+    ? settle(instance, state.after, facts)
+    : takePlace(instance, other, state.after);
+}

@@ -1,0 +1,166 @@
+// What requests and operators ask of an instance: to run, to rest, to begin anew.
+import { unreachable } from "../assert.ts";
+import type {
+  After,
+  Cause,
+  Facts,
+  Instance,
+  InstanceState,
+  RestGoal,
+  StateOf,
+  Step,
+} from "./instance.ts";
+import {
+  backingOff,
+  drain,
+  enqueue,
+  forgiven,
+  holdsThrough,
+  move,
+  refusal,
+  resting,
+  settle,
+  stay,
+  stopping,
+  withEffect,
+} from "./transitions.ts";
+
+/** A request, an operator or the server itself wants the instance to run. */
+export function onWake(instance: Instance, cause: Cause, facts: Facts): Step {
+  const { state } = instance;
+  switch (state.kind) {
+    case "asleep":
+      return enqueue(instance, cause, facts);
+    case "queued":
+    case "starting":
+      return stay(instance);
+    case "running":
+      return stay(instance, { kind: "admit", endpoint: state.endpoint });
+    case "draining":
+    case "stopping":
+      return wakeWhileEnding(instance, state, cause);
+    case "waiting":
+      if (cause === "operator") return enqueue(forgiven(instance), cause, facts);
+      return holdsThrough(state, facts) ? stay(instance) : stay(instance, backingOff(state, facts));
+    case "stopped":
+      if (cause !== "operator" || state.disabled) return stay(instance, resting(state.disabled));
+      return enqueue(forgiven(instance), cause, facts);
+    case "halted":
+      if (cause === "operator") return enqueue(forgiven(instance), cause, facts);
+      return stay(instance, refusal("INSTANCE_UNAVAILABLE", state.reason));
+    case "failed":
+      if (cause === "operator") return enqueue(forgiven(instance), cause, facts);
+      return stay(instance, refusal("INSTANCE_UNAVAILABLE", "it has failed"));
+    default:
+      return unreachable(state);
+  }
+}
+
+function wakeWhileEnding(
+  instance: Instance,
+  state: StateOf<"draining" | "stopping">,
+  cause: Cause,
+): Step {
+  const { after } = state;
+  if (cause === "request") {
+    if (after.kind === "stopped") return stay(instance, resting(after.disabled));
+    if (after.kind === "halted") {
+      return stay(instance, refusal("INSTANCE_UNAVAILABLE", after.reason));
+    }
+    if (after.kind === "failed") {
+      return stay(instance, refusal("INSTANCE_UNAVAILABLE", "it has failed"));
+    }
+    if (after.kind === "crashed" && !after.ready) {
+      return stay(instance, refusal("START_FAILED", after.reason));
+    }
+    if (after.kind !== "asleep") return stay(instance);
+  }
+  if (after.kind === "stopped" && after.disabled) return stay(instance, resting(true));
+  const forgives = cause === "operator" ? forgiven(instance) : instance;
+  return move(forgives, { ...state, after: { kind: "start", cause } });
+}
+
+/** An operator, or the need for room, wants the instance to rest or to begin anew. */
+export function onRest(instance: Instance, to: RestGoal, facts: Facts): Step {
+  const { state } = instance;
+  const after = afterRest(to);
+  // Only enabling or starting it ends the disabling of an instance.
+  if (to === "stopped" && isDisabled(state)) return stay(instance);
+  switch (state.kind) {
+    case "starting":
+      return refuseUnlessStarting(stopping(instance, { child: state.child, after }, facts), after);
+    case "running":
+      return drain(instance, { child: state.child, after }, facts);
+    case "draining":
+    case "stopping":
+      return refuseUnlessStarting(move(instance, { ...state, after }), after);
+    case "asleep":
+    case "queued":
+    case "waiting":
+    case "stopped":
+    case "halted":
+    case "failed":
+      return refuseUnlessStarting(settle(forgiven(instance), after, facts), after);
+    default:
+      return unreachable(state);
+  }
+}
+
+/** Whether `halt` would change anything: what an operator put to rest, or what gave up, stays as it is. */
+export function canHalt(state: InstanceState): boolean {
+  const { kind } = "after" in state ? state.after : state;
+  return kind !== "stopped" && kind !== "halted" && kind !== "failed";
+}
+
+/** It may not go on, and requests don't wake it. */
+export function onHalt(instance: Instance, reason: string, facts: Facts): Step {
+  const { state } = instance;
+  if (!canHalt(state)) return stay(instance);
+  const after = { kind: "halted", reason } as const;
+  const refused = refusal("INSTANCE_UNAVAILABLE", reason);
+  switch (state.kind) {
+    case "starting":
+      return withEffect(stopping(instance, { child: state.child, after }, facts), refused);
+    case "running":
+      return drain(instance, { child: state.child, after }, facts);
+    case "draining":
+    case "stopping":
+      return withEffect(move(instance, { ...state, after }), refused);
+    case "asleep":
+    case "queued":
+    case "waiting":
+    case "stopped":
+    case "halted":
+    case "failed":
+      return move(instance, after, refused);
+    default:
+      return unreachable(state);
+  }
+}
+
+function afterRest(to: RestGoal): After {
+  switch (to) {
+    case "asleep":
+      return { kind: "asleep" };
+    case "stopped":
+    case "disabled":
+      return { kind: "stopped", disabled: to === "disabled" };
+    case "failed":
+      return { kind: "failed", reason: "an operator's attempt to start it failed" };
+    case "restart":
+      return { kind: "start", cause: "operator" };
+    default:
+      return unreachable(to);
+  }
+}
+
+function isDisabled(state: InstanceState): boolean {
+  if (state.kind === "stopped") return state.disabled;
+  if (state.kind !== "draining" && state.kind !== "stopping") return false;
+  return state.after.kind === "stopped" && state.after.disabled;
+}
+
+function refuseUnlessStarting(next: Step, after: After): Step {
+  if (after.kind === "start") return next;
+  return withEffect(next, resting(after.kind === "stopped" && after.disabled));
+}

@@ -1,0 +1,115 @@
+// What people and the store are told of an instance's state.
+import { unreachable } from "../assert.ts";
+import { type InstanceState, MISSED_MAX, type RestState } from "./instance.ts";
+
+export const REPORTED_STATES = [
+  "asleep",
+  "starting",
+  "running",
+  "draining",
+  "stopping",
+  "waiting",
+  "stopped",
+  "disabled",
+  "failed",
+] as const;
+export type ReportedState = (typeof REPORTED_STATES)[number];
+
+export const HEALTHS = [
+  "healthy",
+  "degraded",
+  "unhealthy",
+  "unknown",
+  "failed",
+  "asleep",
+  "stopped",
+  "disabled",
+] as const;
+export type Health = (typeof HEALTHS)[number];
+
+/** What the server wants of an instance, kept across its own restarts. */
+export type Wanted = "running" | "asleep" | "stopped" | "disabled" | "failed";
+
+export function reportState(state: InstanceState): ReportedState {
+  if (state.kind === "queued") return "starting";
+  if (state.kind === "halted") return "stopped";
+  if (state.kind === "stopped" && state.disabled) return "disabled";
+  return state.kind;
+}
+
+export function reportHealth(state: InstanceState): Health {
+  switch (state.kind) {
+    case "running":
+      if (state.missed === null) return "unknown";
+      if (state.missed >= MISSED_MAX) return "unhealthy";
+      return state.missed === 0 ? "healthy" : "degraded";
+    case "draining":
+    case "stopping":
+      return state.after.kind === "crashed" ? "unhealthy" : "unknown";
+    case "waiting":
+      return "unhealthy";
+    case "queued":
+    case "starting":
+      return "unknown";
+    case "asleep":
+    case "failed":
+      return state.kind;
+    case "stopped":
+      return state.disabled ? "disabled" : "stopped";
+    case "halted":
+      return "stopped";
+    default:
+      return unreachable(state);
+  }
+}
+
+export function reportWanted(state: InstanceState): Wanted {
+  const bound = "after" in state ? state.after : state;
+  switch (bound.kind) {
+    case "queued":
+    case "starting":
+    case "running":
+    case "waiting":
+    case "start":
+    case "crashed":
+      return "running";
+    case "asleep":
+    case "failed":
+      return bound.kind;
+    case "stopped":
+      return bound.disabled ? "disabled" : "stopped";
+    case "halted":
+      return "stopped";
+    default:
+      return unreachable(bound);
+  }
+}
+
+/** The state in which an instance begins when the server starts; what is to run is woken afterwards. */
+export function restoreState({
+  wanted,
+  reason,
+}: {
+  readonly wanted: Wanted;
+  readonly reason: string | null;
+}): RestState {
+  switch (wanted) {
+    case "running":
+    case "asleep":
+      return { kind: "asleep" };
+    case "stopped":
+      return reason === null ? { kind: "stopped", disabled: false } : { kind: "halted", reason };
+    case "disabled":
+      return { kind: "stopped", disabled: true };
+    case "failed":
+      return { kind: "failed", reason: reason ?? "unknown" };
+    default:
+      return unreachable(wanted);
+  }
+}
+
+/** Why an instance is not running, where the state knows. */
+export function reportReason(state: InstanceState): string | null {
+  const bound = "after" in state ? state.after : state;
+  return "reason" in bound ? bound.reason : null;
+}

@@ -1,0 +1,56 @@
+// After a process ended: restart it, and when; or leave it; or give up.
+import { unreachable } from "../assert.ts";
+import type { Exit } from "./instance.ts";
+import type { RestartPolicy, RestartSettings } from "../service.ts";
+
+const JITTER_MAX = 0.1;
+const MEGABYTE = 1024 * 1024;
+
+export function restartsAfter(policy: RestartPolicy, exit: Exit): boolean {
+  if (policy === "always") return true;
+  return policy === "on-failure" && !(exit.kind === "code" && exit.code === 0);
+}
+
+export type Retry =
+  | { readonly kind: "retry"; readonly at: number; readonly crashes: readonly number[] }
+  | { readonly kind: "giveUp"; readonly crashes: readonly number[] };
+
+/**
+ * Decides on the next start after a crash at `now`: base * 2^(n-1), at most the maximum, with jitter
+ * so that instances which fell together do not rise together.
+ * @param crashes moments of the earlier crashes
+ * @param random at least 0, below 1
+ */
+export function decideRetry(
+  settings: RestartSettings,
+  { crashes, now, random }: { crashes: readonly number[]; now: number; random: number },
+): Retry {
+  const recent = [...crashes.filter((at) => now - at < settings.windowMs), now];
+  if (recent.length > settings.max) return { kind: "giveUp", crashes: recent };
+  const delayMs = Math.min(
+    settings.backoffBaseMs * 2 ** (recent.length - 1),
+    settings.backoffMaxMs,
+  );
+  return { kind: "retry", at: now + delayMs * (1 + JITTER_MAX * random), crashes: recent };
+}
+
+export function describeExit(exit: Exit): string {
+  switch (exit.kind) {
+    case "code":
+      return `exited with code ${exit.code}`;
+    case "signal":
+      return `was ended by ${exit.signal}`;
+    case "outOfMemory":
+      return `was killed: out of memory (${describeLimit(exit.limitBytes)})`;
+    case "unstarted":
+      return `did not run: ${exit.reason}`;
+    case "unknown":
+      return "ended while another server watched it";
+    default:
+      return unreachable(exit);
+  }
+}
+
+function describeLimit(bytes: number | null): string {
+  return bytes === null ? "the host had none left" : `limit ${Math.round(bytes / MEGABYTE)} MB`;
+}

@@ -1,0 +1,204 @@
+// The moves that many events share: into the queue, into draining and stopping, and on from there.
+import { unreachable } from "../assert.ts";
+import type { Endpoint } from "../endpoint.ts";
+import type {
+  After,
+  Cause,
+  ChildRef,
+  Effect,
+  Facts,
+  Instance,
+  InstanceState,
+  Refusal,
+  StateOf,
+  Step,
+} from "./instance.ts";
+import { decideRetry } from "./restart-policy.ts";
+
+/** A place among the concurrent starts is waited for this long at most; then the requests are answered. */
+export const QUEUE_WAIT_MAX_MS = 60_000;
+
+const PROBE_DELAY_MIN_MS = 1;
+const PROBE_DELAY_MAX_MS = 50;
+
+type Crashed = Extract<After, { kind: "crashed" }>;
+
+/** Nothing of the process is left: the instance goes where it was bound. */
+export function settle(instance: Instance, after: After, facts: Facts): Step {
+  switch (after.kind) {
+    case "asleep":
+      return move(instance, { kind: "asleep" });
+    case "stopped":
+      return move(instance, { kind: "stopped", disabled: after.disabled });
+    case "halted":
+      return move(instance, after);
+    case "start":
+      return enqueue(instance, after.cause, facts);
+    case "crashed":
+      return backOff(instance, after, facts);
+    case "failed":
+      return move(instance, after, refusal("START_FAILED", after.reason));
+    default:
+      return unreachable(after);
+  }
+}
+
+function backOff(instance: Instance, after: Crashed, facts: Facts): Step {
+  const { reason, ready } = after;
+  const retry = decideRetry(facts.service.restart, { ...facts, crashes: instance.crashes });
+  const crashed = { ...instance, crashes: retry.crashes };
+  if (retry.kind === "giveUp") {
+    const state = {
+      kind: "failed",
+      reason: `${reason}; gave up after ${retry.crashes.length - 1} restarts`,
+    } as const;
+    return move(crashed, state, refusal("START_FAILED", state.reason));
+  }
+  const state = { kind: "waiting", deadline: retry.at, reason, ready } as const;
+  return holdsThrough(state, facts)
+    ? move(crashed, state)
+    : move(crashed, state, backingOff(state, facts));
+}
+
+/** Requests wait for the restart of what had been serving, if that is near; a start that failed answers at once. */
+export function holdsThrough(state: StateOf<"waiting">, { now, service }: Facts): boolean {
+  return state.ready && state.deadline - now <= service.startupTimeoutMs;
+}
+
+export function enqueue(instance: Instance, cause: Cause, { now }: Facts): Step {
+  return move(instance, { kind: "queued", cause, deadline: now + QUEUE_WAIT_MAX_MS });
+}
+
+export function drain(
+  instance: Instance,
+  ending: { child: ChildRef; after: After },
+  facts: Facts,
+): Step {
+  const draining = {
+    kind: "draining",
+    ...ending,
+    deadline: facts.now + facts.service.stopTimeoutMs,
+  } as const;
+  return facts.traffic.busy > 0 ? move(instance, draining) : stopping(instance, draining, facts);
+}
+
+export function stopping(
+  instance: Instance,
+  { child, after }: { child: ChildRef | null; after: After },
+  { now, service }: Pick<Facts, "now" | "service">,
+): Step {
+  const { ending, effects } = endProcess({ launch: instance.launch, child }, { now, service });
+  return move(instance, { ...ending, after }, ...effects);
+}
+
+/** The end of a process begins, with the signal that it expects; while its launch is under way it has to wait. */
+export function endProcess(
+  { launch, child }: { launch: number; child: ChildRef | null },
+  { now, service }: Pick<Facts, "now" | "service">,
+): { ending: Omit<StateOf<"stopping">, "after">; effects: readonly Effect[] } {
+  const ending = { kind: "stopping", child, kills: 0 } as const;
+  if (child === null) {
+    return { ending: { ...ending, deadline: Number.POSITIVE_INFINITY }, effects: [] };
+  }
+  const signal = { kind: "signal", launch, signal: service.stopSignal } as const;
+  return { ending: { ...ending, deadline: now + service.stopTimeoutMs }, effects: [signal] };
+}
+
+/** A process is about to be launched. */
+export function launching(now: number): StateOf<"starting"> {
+  const never = Number.POSITIVE_INFINITY;
+  return {
+    kind: "starting",
+    child: null,
+    since: now,
+    probeAt: never,
+    deadline: never,
+    finding: null,
+  };
+}
+
+/** It has been: from now on its start-up time counts. */
+export function launched(
+  state: StateOf<"starting">,
+  child: ChildRef,
+  { now, service }: Facts,
+): StateOf<"starting"> {
+  const probeAt = now + PROBE_DELAY_MIN_MS;
+  return { ...state, child, since: now, probeAt, deadline: now + service.startupTimeoutMs };
+}
+
+/** It can't answer yet, and is asked again. */
+export function unready(
+  state: StateOf<"starting">,
+  finding: string,
+  { now }: Facts,
+): StateOf<"starting"> {
+  return { ...state, finding, probeAt: now + probeDelay(now - state.since) };
+}
+
+/** Dense at first, then half a percent of the time waited: what probing adds to a start stays small. */
+function probeDelay(waitedMs: number): number {
+  return Math.min(Math.max(waitedMs / 200, PROBE_DELAY_MIN_MS), PROBE_DELAY_MAX_MS);
+}
+
+/** It has had its time. */
+export function neverReady({ finding }: StateOf<"starting">, { service }: Facts): string {
+  const found = finding === null ? "" : `: ${finding}`;
+  return `not ready within ${service.startupTimeoutMs / 1000} s${found}`;
+}
+
+/** It answers. */
+export function serving(
+  child: ChildRef,
+  endpoint: Endpoint,
+  { now, service }: Facts,
+): StateOf<"running"> {
+  const probeAt = now + service.healthIntervalMs;
+  return { kind: "running", child, endpoint, since: now, missed: 0, probeAt };
+}
+
+/** An operator's word wipes the slate. */
+export function forgiven(instance: Instance): Instance {
+  return { ...instance, crashes: [] };
+}
+
+export function refusal(
+  code: Refusal["code"],
+  reason: string,
+  retryAfterMs: number | null = null,
+): Effect {
+  return { kind: "refuse", code, reason, retryAfterMs };
+}
+
+export function resting(disabled: boolean): Effect {
+  return refusal("INSTANCE_UNAVAILABLE", disabled ? "it is disabled" : "it is stopped");
+}
+
+export function backingOff(state: StateOf<"waiting">, { now }: Facts): Effect {
+  return refusal(
+    state.ready ? "INSTANCE_UNAVAILABLE" : "START_FAILED",
+    state.reason,
+    state.deadline - now,
+  );
+}
+
+export function stay(instance: Instance, ...effects: readonly Effect[]): Step {
+  return { instance, effects };
+}
+
+export function move(
+  instance: Instance,
+  state: InstanceState,
+  ...effects: readonly Effect[]
+): Step {
+  return { instance: { ...instance, state }, effects };
+}
+
+export function withEffect({ instance, effects }: Step, effect: Effect): Step {
+  return { instance, effects: [...effects, effect] };
+}
+
+export function afterNeverReady(reason: string, { service }: Facts): After {
+  if (service.restart.policy === "never") return { kind: "failed", reason };
+  return { kind: "crashed", reason, ready: false };
+}

@@ -1,0 +1,122 @@
+// The table of registered instances: what is wanted of each, and the process it last had.
+import type { Database } from "bun:sqlite";
+import type { Endpoint } from "../core/endpoint.ts";
+import type { ChildRef } from "../core/life/instance.ts";
+import type { InstanceRef, Slot } from "../core/ref.ts";
+import type { Wanted } from "../core/life/report.ts";
+
+/** The process of an instance, so that the next server can take it over. */
+export interface ChildRecord {
+  readonly child: ChildRef;
+  readonly slot: Slot;
+  readonly port: number;
+  readonly socketPath: string;
+  /** Null until it is ready. */
+  readonly endpoint: Endpoint | null;
+  /** Milliseconds since the epoch. */
+  readonly startedAt: number;
+  /** What of the configuration it keeps for life, as a hash; an earlier version did not note it. */
+  readonly shape?: string | null;
+}
+
+export interface InstanceRow {
+  readonly ref: InstanceRef;
+  readonly wanted: Wanted;
+  /** Why it failed, or why the server stopped it. */
+  readonly reason: string | null;
+  readonly weight: number;
+  readonly env: Readonly<Record<string, string>>;
+  /** The one that serves, or is to. */
+  readonly child: ChildRecord | null;
+  /** A second one beside it, on its way up or out. */
+  readonly other: ChildRecord | null;
+}
+
+interface Raw {
+  service: string;
+  id: string;
+  wanted: Wanted;
+  reason: string | null;
+  weight: number;
+  env: string;
+  child: string | null;
+  other: string | null;
+}
+
+const KEY = "WHERE service = ? AND id = ?";
+
+export class InstanceTable {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  list(): readonly InstanceRow[] {
+    return this.#database
+      .query<Raw, []>(
+        "SELECT service, id, wanted, reason, weight, env, child, other FROM instances ORDER BY service, id",
+      )
+      .all()
+      .map(readRow);
+  }
+
+  insert({ ref, wanted, weight, env }: Omit<InstanceRow, "child" | "other" | "reason">): void {
+    this.#database.run(
+      "INSERT INTO instances (service, id, wanted, weight, env) VALUES (?, ?, ?, ?, ?)",
+      [ref.service, ref.id, wanted, weight, JSON.stringify(env)],
+    );
+  }
+
+  setWanted(ref: InstanceRef, { wanted, reason }: Pick<InstanceRow, "wanted" | "reason">): void {
+    this.#update(ref, "wanted = ?, reason = ?", wanted, reason);
+  }
+
+  setWeight(ref: InstanceRef, weight: number): void {
+    this.#update(ref, "weight = ?", weight);
+  }
+
+  setEnv(ref: InstanceRef, env: Readonly<Record<string, string>>): void {
+    this.#update(ref, "env = ?", JSON.stringify(env));
+  }
+
+  /** Both at once: whenever the server is killed, one of them is known to be the one that serves. */
+  setChildren(ref: InstanceRef, { child, other }: Pick<InstanceRow, "child" | "other">): void {
+    this.#update(ref, "child = ?, other = ?", writeChild(child), writeChild(other));
+  }
+
+  /** Makes all the changes of `write`, to whatever tables of the store, or none of them. */
+  together(write: () => void): void {
+    this.#database.transaction(write).immediate();
+  }
+
+  delete(ref: InstanceRef): void {
+    this.#database.run(`DELETE FROM instances ${KEY}`, [ref.service, ref.id]);
+  }
+
+  #update(ref: InstanceRef, assignments: string, ...values: (string | number | null)[]): void {
+    this.#database.run(`UPDATE instances SET ${assignments} ${KEY}`, [
+      ...values,
+      ref.service,
+      ref.id,
+    ]);
+  }
+}
+
+function readRow({ service, id, env, child, other, ...rest }: Raw): InstanceRow {
+  return {
+    ...rest,
+    ref: { service, id },
+    env: JSON.parse(env) as Record<string, string>,
+    child: readChild(child),
+    other: readChild(other),
+  };
+}
+
+function readChild(text: string | null): ChildRecord | null {
+  return text === null ? null : (JSON.parse(text) as ChildRecord);
+}
+
+function writeChild(child: ChildRecord | null): string | null {
+  return child === null ? null : JSON.stringify(child);
+}

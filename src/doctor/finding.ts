@@ -1,0 +1,98 @@
+// What an examination of the host finds, and which services go without because of it.
+import type { IsolationLevel, Service } from "../core/service.ts";
+
+/** The sections of a report, in its order. */
+export const FINDING_GROUPS = [
+  "host",
+  "namespace",
+  "sandbox",
+  "virtual machines",
+  "limits",
+  "storage",
+  "network",
+  "resources",
+  "server",
+] as const;
+export type FindingGroup = (typeof FINDING_GROUPS)[number];
+
+/**
+ * "warning": it works, with something to know. "missing": what `blocks` names can't be provided; where that is empty,
+ * nothing depends on it.
+ */
+export type FindingState = "ok" | "warning" | "missing";
+
+/** What a service may ask of the host: a level of isolation, or a key of its configuration. */
+export type Need =
+  | `isolation=${IsolationLevel}`
+  | "memory_limit_mb"
+  | "cpu_shares"
+  | "cpu_limit"
+  | "io_weight"
+  | "pids_limit"
+  | "storage_enforce=hard"
+  | "network=private"
+  | "qemu_accel=kvm";
+
+export interface Finding {
+  /** For programs, unique in a report: "kernel", "sandbox.runsc". */
+  readonly id: string;
+  readonly group: FindingGroup;
+  /** For people, in a few words: "Landlock". */
+  readonly title: string;
+  readonly state: FindingState;
+  /** What there is: "ABI 7", "not installed". */
+  readonly found: string;
+  /** What follows from it for whoever runs the server; null where all is well. */
+  readonly meaning: string | null;
+  /** The command, or what else mends it; of several lines each is a way of its own. Null where nothing is to be done. */
+  readonly remedy: string | null;
+  /** What can't be had because of it, while the state is "missing". */
+  readonly blocks: readonly Need[];
+}
+
+/** What a service asks for and does not get. */
+export interface Gap {
+  readonly service: string;
+  readonly need: Need;
+  readonly finding: Finding;
+}
+
+/** A finding that leaves nothing to say. */
+export function fine(finding: Pick<Finding, "id" | "group" | "title" | "found">): Finding {
+  return { ...finding, state: "ok", meaning: null, remedy: null, blocks: [] };
+}
+
+/** What the configuration of a service asks of the host, beyond running a process. */
+export function needsOf(service: Service): readonly Need[] {
+  const { guest, isolation, pidsLimit } = service;
+  const needs: readonly (readonly [Need, boolean])[] = [
+    [`isolation=${isolation}`, true],
+    ["memory_limit_mb", service.memoryLimitBytes !== null],
+    ["cpu_shares", service.cpuShares !== null],
+    ["cpu_limit", service.cpuLimit !== null],
+    ["io_weight", service.ioWeight !== null],
+    ["pids_limit", pidsLimit !== null && pidsLimit > 0],
+    ["storage_enforce=hard", service.storageEnforce === "hard"],
+    ["network=private", service.network === "private"],
+    ["qemu_accel=kvm", isolation === "qemu" && guest.accel === "kvm"],
+  ];
+  return needs.filter(([, isWanted]) => isWanted).map(([need]) => need);
+}
+
+/** What the services ask for and the findings rule out, in the order of the services. */
+export function findGaps(services: Iterable<Service>, findings: readonly Finding[]): Gap[] {
+  const missing = findings.filter(({ state }) => state === "missing");
+  return [...services].flatMap((service) =>
+    needsOf(service).flatMap((need) =>
+      missing
+        .filter(({ blocks }) => blocks.includes(need))
+        .map((finding) => ({ service: service.name, need, finding })),
+    ),
+  );
+}
+
+/** `isolation = "sandbox"`, or the key alone. */
+export function renderNeed(need: Need): string {
+  const [key = "", value] = need.split("=");
+  return value === undefined ? key : `${key} = "${value}"`;
+}

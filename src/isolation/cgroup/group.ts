@@ -1,0 +1,159 @@
+// The control groups of one launch, one in each hierarchy: joined by its launcher, asked who was killed for lack of memory,
+// emptied and removed when it is over.
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmdirSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Limit } from "./cgroup-limits.ts";
+
+const RETRY_MIN_MS = 1;
+const RETRY_MAX_MS = 200;
+
+export class ControlGroup {
+  readonly #directories: readonly { readonly path: string; readonly inode: number }[];
+
+  /** @param directories none where this host has no control groups */
+  constructor(directories: readonly string[]) {
+    this.#directories = directories.map((path) => ({ path, inode: statSync(path).ino }));
+  }
+
+  /** The one of version 2, which a process can be born into; null: there is none. */
+  get birthplace(): string | null {
+    return this.#directories.find(({ path }) => isOfVersion2(path))?.path ?? null;
+  }
+
+  /**
+   * Tells the launcher to join the others before anything else: moving a process between groups takes the kernel some
+   * 10 ms, since it waits until nobody else forks.
+   */
+  get launcherOptions(): readonly string[] {
+    const others = this.#directories.filter(({ path }) => !isOfVersion2(path));
+    return others.flatMap(({ path }) => ["--cgroup", path]);
+  }
+
+  /** Null: nothing in it was killed for lack of memory. `limitBytes` is null where it was the host that had none left. */
+  outOfMemory(): { readonly limitBytes: number | null } | null {
+    const kills = (directory: string, file: string) =>
+      Number(/^oom_kill (\d+)$/m.exec(read(join(directory, file)))?.[1] ?? 0);
+    const directory = this.#present.find(
+      (each) => kills(each, "memory.events") + kills(each, "memory.oom_control") > 0,
+    );
+    if (directory === undefined) return null;
+    const limit =
+      read(join(directory, "memory.max")) || read(join(directory, "memory.limit_in_bytes"));
+    // "max", or in version 1 the largest multiple of a page.
+    const bytes = Number(limit);
+    return { limitBytes: Number.isSafeInteger(bytes) ? bytes : null };
+  }
+
+  /** Kills all that is in it, whatever that has done to hide. */
+  kill(): void {
+    for (const directory of this.#present) {
+      if (existsSync(join(directory, "cgroup.kill"))) write(join(directory, "cgroup.kill"), "1");
+      else for (const pid of membersOf(directory)) killProcess(pid);
+    }
+  }
+
+  /** Kills what is still in it and removes it; resolves when it is gone. */
+  async dissolve(): Promise<void> {
+    for (
+      let pauseMs = RETRY_MIN_MS;
+      !this.remove();
+      pauseMs = Math.min(2 * pauseMs, RETRY_MAX_MS)
+    ) {
+      this.kill();
+      await delay(pauseMs);
+    }
+  }
+
+  /** False: something is still in it. */
+  remove(): boolean {
+    return this.#present.map(removeDirectory).every((isGone) => isGone);
+  }
+
+  /** Of its directories those that it still has: a later launch may have made groups of the same names. */
+  get #present(): readonly string[] {
+    return this.#directories
+      .filter(({ path, inode }) => statSync(path, { throwIfNoEntry: false })?.ino === inode)
+      .map(({ path }) => path);
+  }
+}
+
+/** Makes a group, empty and without a past. Throws where that can't be done. */
+function isOfVersion2(directory: string): boolean {
+  return existsSync(join(directory, "cgroup.controllers"));
+}
+
+export function makeGroup(directory: string): void {
+  if (existsSync(directory)) rmdirSync(directory);
+  mkdirSync(directory);
+}
+
+/** Sets a limit of a group; null, or what is in the way. */
+export function applyLimit(directory: string, { files }: Limit): string | null {
+  const outcomes = files.map(({ isRequired, name, value }) => {
+    const code = write(join(directory, name), value);
+    return { isRequired, failure: code && `${join(directory, name)} can not be set (${code})` };
+  });
+  const isApplied = outcomes.some(({ failure }) => failure === null);
+  const [failed] = outcomes.filter(({ failure, isRequired }) => isRequired && failure !== null);
+  return failed?.failure ?? (isApplied ? null : (outcomes[0]?.failure ?? null));
+}
+
+/** Null, or the code of what went wrong; never makes a file. Some, such as cgroup.kill, may be written but not read. */
+export function write(path: string, value: string): string | null {
+  let file: number | null = null;
+  try {
+    file = openSync(path, constants.O_WRONLY);
+    writeFileSync(file, value);
+    return null;
+  } catch (error) {
+    return codeOf(error);
+  } finally {
+    if (file !== null) closeSync(file);
+  }
+}
+
+/** True when it is gone; false while something is in it. */
+export function removeDirectory(directory: string): boolean {
+  try {
+    rmdirSync(directory);
+    return true;
+  } catch (error) {
+    return codeOf(error) === "ENOENT";
+  }
+}
+
+function membersOf(directory: string): number[] {
+  return read(join(directory, "cgroup.procs")).split("\n").filter(Boolean).map(Number);
+}
+
+function killProcess(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if (codeOf(error) !== "ESRCH") throw error;
+  }
+}
+
+/** Empty: there is no such file. */
+export function read(path: string): string {
+  try {
+    return readFileSync(path, "utf8").trim();
+  } catch {
+    return "";
+  }
+}
+
+function codeOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? String(error);
+}

@@ -1,0 +1,96 @@
+// A launcher's process as that of its application: how that ended, also when nobody was its parent; how to end all of it.
+import { type FSWatcher, watch } from "node:fs";
+import type { Exit } from "../../core/life/instance.ts";
+import type { ControlGroup } from "../cgroup/group.ts";
+import { readLaunchStatus } from "./launcher-status.ts";
+import { hasSocket, listeningSockets } from "../../platform/kernel/sock-diag.ts";
+import { startTimeOf } from "../../platform/process/processes.ts";
+import type { Child } from "../../platform/process/spawner.ts";
+
+/** The launcher's order to kill everything that it started. */
+const KILL_ALL = 64;
+/** What shells end with when their last command was killed. */
+const CODE_OF_KILLED = 137;
+
+interface Launch {
+  readonly statusFile: string;
+  readonly group: ControlGroup;
+}
+
+/** Follows the application of a launcher, which may stay for what the application leaves behind. */
+export function followLauncher(child: Child, { statusFile, group }: Launch): Child {
+  const exited = untilEnd(child, statusFile).then((exit) => explain(exit, group));
+  let app: number | null = null;
+  const findApp = () => {
+    app ??= readLaunchStatus(statusFile).app;
+    return app;
+  };
+  let killed = false;
+  return {
+    ref: child.ref,
+    exited,
+    // The status and the groups have been read when this resolves, and may go.
+    gone: exited.then(() => child.gone).then(() => group.dissolve()),
+    get app() {
+      return findApp() ?? child.app;
+    },
+    async listensOn(port) {
+      const main = findApp();
+      const sockets = listeningSockets(port);
+      if (main !== null && sockets !== null && hasSocket(main, sockets)) return true;
+      return await child.listensOn(port);
+    },
+    signal(signal) {
+      if (signal !== "SIGKILL") child.signal(signal);
+      // The first time it gets to record how the application ended.
+      else if (!killed) killed = orderKill(child);
+      else {
+        child.signal(signal);
+        group.kill();
+      }
+    },
+  };
+}
+
+/** The end that the status file tells, as soon as it does; else that of the launcher. */
+function untilEnd(child: Child, statusFile: string): Promise<Exit> {
+  const { promise, resolve } = Promise.withResolvers<Exit>();
+  const look = () => {
+    const { end } = readLaunchStatus(statusFile);
+    if (end !== null) resolve(end);
+  };
+  const watcher = watchFile(statusFile, look);
+  // What was written before it was watched.
+  look();
+  void child.exited.then((exit) => resolve(readLaunchStatus(statusFile).end ?? exit));
+  return promise.finally(() => watcher?.close());
+}
+
+/** Null where the system has no watches left: then the end of the launcher has to do. */
+function watchFile(path: string, onChange: () => void): FSWatcher | null {
+  try {
+    return watch(path, { persistent: false }, onChange).on("error", () => undefined);
+  } catch {
+    return null;
+  }
+}
+
+/** What is killed for lack of memory gets a signal like any other: only its group knows why. */
+function explain(exit: Exit, group: ControlGroup): Exit {
+  const isKill = exit.kind === "signal" && exit.signal === "SIGKILL";
+  const isShellsWord = exit.kind === "code" && exit.code === CODE_OF_KILLED;
+  if (!isKill && !isShellsWord && exit.kind !== "unknown") return exit;
+  const found = group.outOfMemory();
+  return found === null ? exit : { kind: "outOfMemory", ...found };
+}
+
+/** True, whether or not it still was there. */
+function orderKill({ ref }: Child): true {
+  if (startTimeOf(ref.pid) !== ref.startTime) return true;
+  try {
+    process.kill(ref.pid, KILL_ALL);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+  return true;
+}

@@ -1,0 +1,43 @@
+// The programs that the executable carries: the launcher, put where the system can execute it, and the agent of virtual machines.
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+/** Where it is put, under the data directory: a name that no service can have. */
+const DIRECTORY = ".launcher";
+const EMBEDDED = "/$bunfs/root/";
+
+/**
+ * Puts the launcher of this build at `{dataDir}/.launcher/ten-launcher`, unless it is there already, and returns that path;
+ * null where the build has none.
+ */
+export function installLauncher(dataDir: string): string | null {
+  const content = readCarried("launcher");
+  return content === null ? null : install(content, `${dataDir}/${DIRECTORY}`);
+}
+
+function install(content: Buffer, directory: string): string {
+  const file = `${directory}/ten-launcher`;
+  if (existsSync(file) && readFileSync(file).equals(content)) return file;
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  // Renamed into place: what runs can't be written to, and what runs half written can't be trusted.
+  writeFileSync(`${file}.new`, content);
+  chmodSync(`${file}.new`, 0o755);
+  renameSync(`${file}.new`, file);
+  return file;
+}
+
+/** The agent that is the first process of a virtual machine; null where the build has none. */
+export function readGuestAgent(): Buffer | null {
+  return readCarried("guest");
+}
+
+/** From the executable, or from where the build leaves it when this program runs from its sources. */
+function readCarried(name: "launcher" | "guest"): Buffer | null {
+  const pattern = new RegExp(`^ten-${name}-\\w+\\.bin$`);
+  const files = Bun.embeddedFiles as readonly (Blob & { name: string })[];
+  const embedded = files.find((file) => pattern.test(file.name));
+  if (embedded !== undefined) return readFileSync(EMBEDDED + embedded.name);
+  if (import.meta.url.includes(EMBEDDED)) return null;
+  const built = fileURLToPath(new URL(`../../../dist/${name}-${process.arch}`, import.meta.url));
+  return process.platform === "linux" && existsSync(built) ? readFileSync(built) : null;
+}

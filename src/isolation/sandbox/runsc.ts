@@ -1,0 +1,58 @@
+// gVisor's `runsc` on this host: where it is, and whether it is new enough.
+import { unreachable } from "../../core/assert.ts";
+import { readRunscVersion, RUNSC_VERSION_MIN } from "./bundle.ts";
+import { SYSTEM_PATH } from "../../platform/host.ts";
+
+export interface Runsc {
+  readonly program: string;
+  readonly hasGoferNetwork: boolean;
+}
+
+export type RunscFinding =
+  | { readonly kind: "ready"; readonly runsc: Runsc; readonly version: string }
+  | { readonly kind: "absent" }
+  /** `found` as it calls itself. */
+  | { readonly kind: "old"; readonly found: string }
+  | { readonly kind: "broken"; readonly reason: string };
+
+/** Distributions' own packages are too old, where there are any. */
+export const RUNSC_REMEDY =
+  "Install runsc from gVisor's own packages: https://gvisor.dev/docs/user_guide/install/";
+
+/** Looks for it in PATH and where administrators' programs are. Runs it: some 40 ms. */
+export function findRunsc(path = process.env["PATH"] ?? ""): RunscFinding {
+  const program = Bun.which("runsc", { PATH: `${path}:${SYSTEM_PATH}` });
+  if (program === null) return { kind: "absent" };
+  const answer = ask(program, "--version");
+  const version = /^runsc version (\S+)/m.exec(answer)?.[1];
+  if (version === undefined) {
+    return { kind: "broken", reason: `${program} does not tell its version: ${answer.trim()}` };
+  }
+  const day = readRunscVersion(version);
+  if (day !== null && day < RUNSC_VERSION_MIN) return { kind: "old", found: version };
+  const hasGoferNetwork = ask(program, "flags").includes("gofer-network-namespace");
+  return { kind: "ready", version, runsc: { program, hasGoferNetwork } };
+}
+
+/** What stands in the way, for people. */
+export function describeLack(found: Exclude<RunscFinding, { kind: "ready" }>): string {
+  switch (found.kind) {
+    case "absent":
+      return "runsc is not installed";
+    case "old":
+      return `runsc is of ${found.found}, and release-${RUNSC_VERSION_MIN} or newer is needed`;
+    case "broken":
+      return found.reason;
+    default:
+      return unreachable(found);
+  }
+}
+
+function ask(program: string, question: string): string {
+  try {
+    const { stderr, stdout } = Bun.spawnSync([program, question], { stdin: "ignore", env: {} });
+    return `${stdout}${stderr}`;
+  } catch (error) {
+    return String(error);
+  }
+}

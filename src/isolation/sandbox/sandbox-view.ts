@@ -1,0 +1,153 @@
+// What a sandbox shows of the host's files: a tree of directories of its own, and what is mounted into it. Paths are absolute.
+import { HIDDEN, isUnder, PRIVATE_TMP, type Walls } from "../../core/walls.ts";
+
+export interface ViewParts extends Pick<
+  Walls,
+  "dataDir" | "read" | "write" | "tmpDir" | "socketDir"
+> {
+  /** What lies in `/`. */
+  readonly system: SystemListing;
+  /** The server's own and empty: the view is built in it. */
+  readonly scratch: string;
+  /** What the level itself needs inside. */
+  readonly extras: readonly Binding[];
+}
+
+export interface SystemListing {
+  readonly directories: readonly string[];
+  /** Name to target. */
+  readonly links: Readonly<Record<string, string>>;
+  /** Those of the hidden directories below others that this host has, none of them a link. */
+  readonly hidden: readonly string[];
+}
+
+export interface Binding {
+  readonly source: string;
+  readonly inside: string;
+  readonly access: "read" | "write";
+}
+
+export interface MountPoint {
+  readonly path: string;
+  /** What is mounted there, and is a file or a directory; null: a directory. */
+  readonly like: string | null;
+}
+
+export interface View {
+  /** What the sandbox has as `/`. */
+  readonly root: string;
+  /** To be made before anything is mounted, outermost first, lest they be made among the host's own files. */
+  readonly points: readonly MountPoint[];
+  /** Path to target. */
+  readonly links: Readonly<Record<string, string>>;
+  /** In the order in which they are mounted. */
+  readonly mounts: readonly Binding[];
+  /** Where something is mounted into what is the host's: it has to be there already. */
+  readonly assumed: readonly string[];
+}
+
+/** Directories that every sandbox has of its own kind, whatever the host has in them. */
+const SYNTHETIC = ["/proc", "/sys", "/dev"] as const;
+
+type Layer =
+  { readonly kind: "hide"; readonly inside: string } | ({ readonly kind: "bind" } & Binding);
+
+/** A place that something can be mounted in. */
+interface Place {
+  readonly inside: string;
+  readonly source: string;
+  /** "own": made for this launch, so that mount points may be made in it. "tenant": what it has planted there is not to be followed. */
+  readonly owner: "own" | "host" | "tenant";
+}
+
+/** Of several paths that hold a file the innermost has the last word, as behind walls. */
+export function planView(parts: ViewParts): View {
+  const root = `${parts.scratch}/root`;
+  const places: Place[] = [{ inside: "/", source: root, owner: "own" }];
+  const points: MountPoint[] = [{ path: root, like: null }];
+  const mounts: Binding[] = [];
+  const assumed: string[] = [];
+  for (const layer of layersOf(parts)) {
+    const place = places.findLast(({ inside }) => isUnder(layer.inside, inside)) as Place;
+    if (isNeedless(layer, place)) continue;
+    const path = place.source + relative(layer.inside, place.inside);
+    if (place.owner === "own")
+      points.push({ path, like: layer.kind === "bind" ? layer.source : null });
+    else assumed.push(path);
+    // An own directory is empty.
+    if (layer.kind === "hide" && place.owner === "own") continue;
+    const binding = layer.kind === "bind" ? layer : coverOf(layer, parts.scratch, mounts.length);
+    if (layer.kind === "hide") points.push({ path: binding.source, like: null });
+    mounts.push({ source: binding.source, inside: binding.inside, access: binding.access });
+    places.push({ ...binding, owner: ownerOf(layer, binding, parts) });
+  }
+  return { root, points, mounts, assumed, links: linksOf(parts.system, root) };
+}
+
+function layersOf({ dataDir, extras, read, socketDir, system, tmpDir, write }: ViewParts): Layer[] {
+  const show =
+    (access: "read" | "write") =>
+    (path: string): Layer => ({
+      kind: "bind",
+      source: path,
+      inside: path,
+      access,
+    });
+  const isOwnTmp = (path: string) => (PRIVATE_TMP as readonly string[]).includes(path);
+  const nested = system.hidden.filter((path) => !isOwnTmp(path));
+  const tmp = PRIVATE_TMP.filter((path) => path === "/tmp" || system.hidden.includes(path));
+  const writable = { kind: "bind", access: "write" } as const;
+  const layers: Layer[] = [
+    ...topLevel(system).map(show("read")),
+    ...["/root", "/home", "/run", ...SYNTHETIC, ...nested, dataDir].map(hide),
+    ...tmp.map((inside) => ({ ...writable, source: tmpDir, inside })),
+    ...(socketDir === null
+      ? []
+      : [{ ...writable, source: socketDir.outside, inside: socketDir.inside }]),
+    ...write.map(show("write")),
+    ...read.map(show("read")),
+    ...extras.map((extra) => ({ kind: "bind" as const, ...extra })),
+  ];
+  // Of one depth the order stays: what is shown comes after what is hidden.
+  return layers.sort((one, other) => depthOf(one.inside) - depthOf(other.inside));
+}
+
+function hide(inside: string): Layer {
+  return { kind: "hide", inside };
+}
+
+function topLevel({ directories }: SystemListing): string[] {
+  const apart: readonly string[] = [...HIDDEN, ...SYNTHETIC];
+  return directories.map((name) => `/${name}`).filter((path) => !apart.includes(path));
+}
+
+/** Nothing is mounted into what the tenant may change, where it could have planted a link; and what is seen needs no mount. */
+function isNeedless(layer: Layer, place: Place): boolean {
+  if (layer.kind === "hide") return false;
+  if (place.owner === "tenant") return true;
+  const isSeen = place.owner === "host" && place.source === place.inside;
+  return isSeen && layer.source === layer.inside && layer.access === "read";
+}
+
+function ownerOf(layer: Layer, { source, access }: Binding, { tmpDir }: ViewParts): Place["owner"] {
+  if (layer.kind === "hide" || source === tmpDir) return "own";
+  return access === "write" ? "tenant" : "host";
+}
+
+function coverOf({ inside }: Layer, scratch: string, index: number): Binding {
+  return { source: `${scratch}/cover-${index}`, inside, access: "read" };
+}
+
+function linksOf({ links }: SystemListing, root: string): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(links).map(([name, target]) => [`${root}/${name}`, target]),
+  );
+}
+
+function relative(path: string, directory: string): string {
+  return directory === "/" ? path : path.slice(directory.length);
+}
+
+function depthOf(path: string): number {
+  return path.split("/").filter(Boolean).length;
+}

@@ -1,0 +1,255 @@
+// The level "namespace": walls that the launcher builds, and the files around them that are the server's own.
+import {
+  existsSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+} from "node:fs";
+import { basename, dirname, join } from "node:path";
+import type { Endpoint } from "../../core/endpoint.ts";
+import type { ChildRef } from "../../core/life/instance.ts";
+import { type LaunchPlan, socketPathOf } from "../../core/launch-plan.ts";
+import type { InstanceRef } from "../../core/ref.ts";
+import { networkOf, PIDS_LIMIT_DEFAULT, type Service } from "../../core/service.ts";
+import {
+  isHidden,
+  isUnder,
+  PRIVATE_TMP,
+  readablePaths,
+  renderWalls,
+  type Walls,
+} from "../../core/walls.ts";
+import type { ControlGroups } from "../cgroup/groups.ts";
+import type { ControlGroup } from "../cgroup/group.ts";
+import type { LaunchDirectories, LaunchPaths } from "../launcher/launcher-directory.ts";
+import { followLauncher } from "../launcher/launcher-follower.ts";
+import { type Enclosure, hostEndpoints, type Level, type Placement } from "../level.ts";
+import { giveTree, isRoot, makeOwnDirectory } from "../../platform/owner.ts";
+import { checkReachable, checkVisible } from "./reach.ts";
+import { checkWalls } from "./wall-check.ts";
+
+export interface NamespaceParts {
+  readonly dataDir: string;
+  readonly groups: ControlGroups;
+  readonly launches: LaunchDirectories;
+  /** As root, each instance's own. */
+  readonly userIdOf: (ref: InstanceRef) => number;
+  /** Puts the launcher in its place; null where this build has none. */
+  readonly installLauncher: () => string | null;
+}
+
+/** The launcher's own process, and the init of the namespaces; with a private network also the forwarder. */
+const HELPERS = { host: 2, private: 3 } as const;
+
+type Paths = Pick<Walls, "dataDir" | "read" | "write">;
+
+/** A launch whose walls are about to stand. */
+export interface Site {
+  readonly group: ControlGroup;
+  readonly launcher: string;
+  readonly owner: number | null;
+  readonly paths: Paths;
+  readonly placement: Placement;
+  readonly plan: LaunchPlan;
+}
+
+/** What is shown, may be written, and is asked of the launcher beyond what a service says. */
+export interface Openings {
+  readonly read: readonly string[];
+  readonly write: readonly string[];
+  readonly options: readonly string[];
+}
+
+export const NOTHING_MORE: Openings = { read: [], write: [], options: [] };
+
+export class NamespaceLevel implements Level {
+  readonly #parts: NamespaceParts;
+  #launcher: string | null = null;
+
+  constructor(parts: NamespaceParts) {
+    this.#parts = parts;
+  }
+
+  enclose(placement: Placement, plan: LaunchPlan): Enclosure {
+    return this.surround(this.prepare(placement, plan), NOTHING_MORE);
+  }
+
+  recover(placement: Placement, child: ChildRef): Enclosure | null {
+    const { groups, launches, userIdOf } = this.#parts;
+    if (launches.levelOf(placement, child) !== placement.service.isolation) return null;
+    const network = existsSync(launches.paths(placement).entry) ? "private" : "host";
+    if (network !== networkOf(placement.service)) return null;
+    return {
+      ...this.#enclosure(placement, groups.find(placement)),
+      owner: isRoot() ? userIdOf(placement.ref) : null,
+    };
+  }
+
+  /**
+   * Makes what the walls of a launch need; a level that is built on them may put files of its own there before they stand.
+   * @param helpers processes and threads beside the application's
+   */
+  prepare(placement: Placement, plan: LaunchPlan, helpers = 0): Site {
+    const { ref, service } = placement;
+    const launcher = this.#findLauncher(service);
+    const owner = isRoot() ? this.#parts.userIdOf(ref) : null;
+    for (const path of service.writePaths) makeMissing(path, owner);
+    const paths = this.#viewOf(placement, plan);
+    checkVisible(placement, { program: plan.argv[0] ?? "", paths });
+    const { dataDir } = paths;
+    if (owner !== null) checkReachable(ref, { cwd: realpathSync(plan.cwd), user: owner, dataDir });
+    const group = this.#parts.groups.open(placement, HELPERS[networkOf(service)] + helpers);
+    this.#makeDirectory(placement, { plan, owner });
+    return { group, launcher, owner, paths, placement, plan };
+  }
+
+  /** The walls around what was prepared. */
+  describe({ owner, paths, placement, plan }: Site): Walls {
+    const { entry, statusFile, socketsDir, tmpDir } = this.#parts.launches.paths(placement);
+    const isMounted = this.#socketDir(placement) === socketsDir;
+    const inside = dirname(plan.socketPath);
+    // Not where the tenant could lead it elsewhere.
+    if (isMounted && !paths.write.some((path) => isUnder(inside, path))) makeMountPoint(inside);
+    return {
+      ...paths,
+      statusFile,
+      tmpDir,
+      port: placement.port,
+      entry: networkOf(placement.service) === "private" ? entry : null,
+      identity: owner === null ? { kind: "rootless" } : { kind: "user", id: owner },
+      socketDir: isMounted ? { outside: socketsDir, inside } : null,
+      hostname: placement.ref.id,
+      cwd: realpathSync(plan.cwd),
+    };
+  }
+
+  /** Those walls, with the openings that a level needs which is built on this one. */
+  surround(site: Site, more: Openings): Enclosure {
+    const { group, launcher, owner, placement } = site;
+    const walls = this.describe(site);
+    const opened = {
+      ...walls,
+      read: [...walls.read, ...more.read],
+      write: [...walls.write, ...more.write],
+    };
+    const options = [...group.launcherOptions, ...processLimit(site), ...more.options];
+    return {
+      ...this.#enclosure(placement, group),
+      owner,
+      cgroup: group.birthplace,
+      wrap: (argv) => [launcher, ...options, ...renderWalls(opened, argv)],
+    };
+  }
+
+  /** Files of a launch, the server's own. */
+  pathsOf(placement: Placement): LaunchPaths {
+    return this.#parts.launches.paths(placement);
+  }
+
+  /** The launcher's path. Throws LEVEL_MISSING where this host or this build can't provide the level. */
+  #findLauncher(service: Service): string {
+    this.#launcher ??= checkWalls(service, this.#parts.installLauncher);
+    return this.#launcher;
+  }
+
+  #viewOf({ service }: Placement, { cwd, instanceDir }: LaunchPlan): Paths {
+    const dataDir = realpathSync(this.#parts.dataDir);
+    const places = { cwd: realpathSync(cwd), dataDir, instanceDir: realpathSync(instanceDir) };
+    const readPaths = service.readPaths.map((path) => realpathSync(path));
+    const write = [places.instanceDir, ...service.writePaths.map((path) => realpathSync(path))];
+    return { dataDir, read: readablePaths({ ...places, readPaths }), write };
+  }
+
+  #makeDirectory(
+    placement: Placement,
+    { plan, owner }: { plan: LaunchPlan; owner: number | null },
+  ): void {
+    const paths = this.#parts.launches.make(placement, placement.service.isolation);
+    makeOwnDirectory(paths.tmpDir, owner);
+    makeOwnDirectory(paths.socketsDir, owner);
+    // Left by an earlier launch, it would keep the application from listening.
+    rmSync(this.#socketSource(placement), { force: true });
+    if (owner !== null) giveTree(plan.instanceDir, owner);
+  }
+
+  /** The directory of the socket, as it is outside. */
+  #socketDir(placement: Placement): string {
+    const { dataDir, launches } = this.#parts;
+    const { ref, service } = placement;
+    const { socketsDir, tmpDir } = launches.paths(placement);
+    const inside = dirname(socketPathOf({ ...placement, dataDir }));
+    if ((PRIVATE_TMP as readonly string[]).includes(inside)) return tmpDir;
+    const writable = [`${dataDir}/${ref.service}/${ref.id}`, ...service.writePaths];
+    return writable.includes(inside) ? inside : socketsDir;
+  }
+
+  /** The socket as the application makes it. */
+  #socketSource(placement: Placement): string {
+    const path = socketPathOf({ ...placement, dataDir: this.#parts.dataDir });
+    return join(this.#socketDir(placement), basename(path));
+  }
+
+  #enclosure(placement: Placement, group: ControlGroup): Enclosure {
+    const { launches } = this.#parts;
+    const { entry, socket, statusFile } = launches.paths(placement);
+    const isPrivate = networkOf(placement.service) === "private";
+    const source = this.#socketSource(placement);
+    return {
+      socketPath: socket,
+      endpoints: isPrivate
+        ? [unixAt(entry), unixAt(socket)]
+        : hostEndpoints(placement.port, socket),
+      owner: null,
+      cgroup: null,
+      wrap: (argv) => argv,
+      follow: (child) => followLauncher(child, { statusFile, group }),
+      exposeSocket: () => linkSocket(source, socket),
+      clear: () => launches.remove(placement),
+    };
+  }
+}
+
+/** In what is hidden the launcher makes it; what can't be made elsewhere is the launcher's to tell. */
+function makeMountPoint(path: string): void {
+  if (isHidden(path) || existsSync(path)) return;
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+  } catch {
+    return;
+  }
+}
+
+function makeMissing(path: string, owner: number | null): void {
+  if (existsSync(path)) return;
+  // The way there is everybody's, lest its owner can't reach it.
+  mkdirSync(dirname(path), { recursive: true });
+  makeOwnDirectory(path, owner);
+}
+
+/**
+ * Links a socket out of a tenant's directory into one of the server's, if it is a socket. A tenant may put a symbolic link
+ * in its place, to the server's own socket say, and may change it at any time; a hard link stays what it was found to be.
+ */
+export function linkSocket(source: string, target: string): void {
+  const found = lstatSync(source, { throwIfNoEntry: false });
+  if (!found?.isSocket()) return;
+  if (lstatSync(target, { throwIfNoEntry: false })?.ino === found.ino) return;
+  const made = `${target}.new`;
+  rmSync(made, { force: true });
+  linkSync(source, made);
+  if (lstatSync(made).isSocket()) renameSync(made, target);
+  else rmSync(made);
+}
+
+function unixAt(path: string): Endpoint {
+  return { kind: "unix", path };
+}
+
+/** The default limit, by the user that an instance has of its own: it costs nothing, where joining a control group of version 1 does. */
+function processLimit({ owner, placement }: Site): readonly string[] {
+  if (owner === null || placement.service.pidsLimit !== null) return [];
+  return ["--processes", String(PIDS_LIMIT_DEFAULT)];
+}

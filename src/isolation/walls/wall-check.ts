@@ -1,0 +1,89 @@
+// Whether this host lets the launcher build walls: tried once, and where it does not, what to do about it.
+import { readFileSync } from "node:fs";
+import { TenError } from "../../core/errors.ts";
+import type { Service } from "../../core/service.ts";
+import { isRoot } from "../../platform/owner.ts";
+
+/** What the launcher answers when the walls stand, but there is no such program behind them. */
+const NO_PROGRAM = 127;
+const NOBODY = "65534";
+
+/** Settings that keep ordinary users from making namespaces, with the value at which they do, and the one at which not. */
+const SETTINGS = [
+  { name: "kernel.apparmor_restrict_unprivileged_userns", closed: "1", open: "0" },
+  { name: "kernel.unprivileged_userns_clone", closed: "0", open: "1" },
+  { name: "user.max_user_namespaces", closed: "0", open: "15000" },
+] as const;
+
+/** The launcher's path, once it has built walls here. Throws LEVEL_MISSING with what is in the way. */
+export function checkWalls(service: Service, installLauncher: () => string | null): string {
+  if (process.platform !== "linux") throw missing(service, "it needs Linux");
+  const launcher = installLauncher();
+  if (launcher === null) {
+    throw missing(service, "ten was built without a C compiler, so without its launcher");
+  }
+  const gap = attemptWalls(launcher);
+  if (gap !== null) throw missing(service, `${gap.reason}; ${gap.remedies.join(", or: ")}`);
+  return launcher;
+}
+
+function missing({ isolation, name }: Service, reason: string): TenError {
+  return new TenError(
+    "LEVEL_MISSING",
+    `Cannot isolate "${name}" at level "${isolation}": ${reason}`,
+    { hint: 'Remedy that, or set isolation = "process" for code that you trust' },
+  );
+}
+
+export interface WallGap {
+  readonly reason: string;
+  /** Any of them helps. */
+  readonly remedies: readonly string[];
+}
+
+/**
+ * What keeps a launcher from building walls; null when they stand.
+ * @param path where the server has its launcher, if that is another
+ */
+export function attemptWalls(launcher: string, path = launcher): WallGap | null {
+  const reason = tryWalls(launcher);
+  return reason === null ? null : { reason, remedies: remediesFor(path) };
+}
+
+/** Null when they stand. */
+function tryWalls(launcher: string): string | null {
+  const identity = isRoot() ? ["--uid", NOBODY, "--gid", NOBODY] : ["--rootless"];
+  const { exitCode, stderr } = Bun.spawnSync(
+    [launcher, "--walls", ...identity, "--", "/bin/true"],
+    {
+      stdin: "ignore",
+      stdout: "ignore",
+      env: {},
+    },
+  );
+  if (exitCode === 0 || exitCode === NO_PROGRAM) return null;
+  return stderr.toString().trim() || `the launcher ended with ${exitCode}`;
+}
+
+function remediesFor(launcher: string): readonly string[] {
+  if (isRoot()) return ["run ten with all capabilities (a container needs to be privileged)"];
+  const closed = SETTINGS.find(({ name, closed }) => readSetting(name) === closed);
+  if (closed === undefined) return ["run ten as root, or allow its user to make user namespaces"];
+  const profile = closed.name.includes("apparmor") ? [renderProfile(launcher)] : [];
+  return ["run ten as root", `sysctl -w ${closed.name}=${closed.open}`, ...profile];
+}
+
+/** The command that gives the launcher, and nothing else, a profile of AppArmor that lets it make user namespaces. */
+function renderProfile(launcher: string): string {
+  const profile = `abi <abi/4.0>,\\nprofile ten-launcher ${launcher} flags=(unconfined) { userns, }\\n`;
+  const file = "/etc/apparmor.d/ten-launcher";
+  return `printf '${profile}' > ${file} && apparmor_parser -r ${file}`;
+}
+
+function readSetting(name: string): string | null {
+  try {
+    return readFileSync(`/proc/sys/${name.replaceAll(".", "/")}`, "utf8").trim();
+  } catch {
+    return null;
+  }
+}

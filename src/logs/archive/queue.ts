@@ -1,0 +1,210 @@
+// Lines on their way into the archive: batched, kept while it can't take them, dropped and counted beyond a bound.
+import { messageOf } from "../../core/errors.ts";
+import { formatRef, type InstanceRef } from "../../core/ref.ts";
+import { LogArchive, setAside } from "./archive.ts";
+import type { LogLine } from "../line.ts";
+import { COUNTERS, type LogLimits, type LogOptions } from "../log-messages.ts";
+
+export interface Batch {
+  /** Of the journal record that the lines came from. */
+  readonly seq: number;
+  readonly lines: readonly LogLine[];
+}
+
+/** Lines a transaction is made of; larger ones gain little and keep the pipes waiting. */
+const TRANSACTION_LINES = 500;
+/** A line waits at most this long for others to be stored with. */
+const TRANSACTION_WAIT_MS = 250;
+/** Half a second of a flood, and seconds of anything else; the queue fills only while the archive can't be written. */
+const QUEUE_LINES_MAX = 50_000;
+const QUEUE_UNITS_MAX = 16 * 1024 * 1024;
+const RETRY_MS = 250;
+
+export class ArchiveQueue {
+  #options: LogOptions;
+  readonly #journal: string;
+  readonly #counters: Float64Array;
+  readonly #now: () => number;
+  readonly #notice: (text: string) => void;
+  readonly #drops = new Map<string, { ref: InstanceRef; count: number }>();
+  #archive: LogArchive | null = null;
+  #batches: Batch[] = [];
+  #lines = 0;
+  #units = 0;
+  #oldestAt = 0;
+  #storedSeq = 0;
+  #retryAt = 0;
+  #isFailing = false;
+
+  constructor(setup: {
+    options: LogOptions;
+    /** Id of the journal. */
+    journal: string;
+    counters: Float64Array;
+    /** Milliseconds since the epoch. */
+    now: () => number;
+    notice: (text: string) => void;
+  }) {
+    this.#options = setup.options;
+    this.#journal = setup.journal;
+    this.#counters = setup.counters;
+    this.#now = setup.now;
+    this.#notice = setup.notice;
+    this.#attempt(() => this.#open());
+  }
+
+  /** Keeps more or less than before: the archive is opened anew with it. */
+  limit(limits: LogLimits): void {
+    this.#options = { ...this.#options, ...limits };
+    this.close();
+  }
+
+  /** The archive, to search in it; throws when it can't be opened. */
+  reader(): LogArchive {
+    return this.#open();
+  }
+
+  get isEmpty(): boolean {
+    return this.#batches.length === 0 && this.#drops.size === 0;
+  }
+
+  /** Whether it is time to write. */
+  get isDue(): boolean {
+    if (this.#batches.length === 0 || this.#now() < this.#retryAt) return false;
+    return this.#lines >= TRANSACTION_LINES || this.#now() - this.#oldestAt >= TRANSACTION_WAIT_MS;
+  }
+
+  push(batch: Batch): void {
+    if (batch.seq <= this.#storedSeq) return;
+    if (this.#batches.length === 0) this.#oldestAt = this.#now();
+    this.#batches.push(batch);
+    this.#count(batch, 1);
+    while (this.#lines > QUEUE_LINES_MAX || this.#units > QUEUE_UNITS_MAX) this.#dropOldest();
+  }
+
+  /** Counts a line that will not be stored. */
+  drop(ref: InstanceRef, count: number): void {
+    const key = formatRef(ref);
+    this.#counters[COUNTERS.dropped] = (this.#counters[COUNTERS.dropped] ?? 0) + count;
+    this.#drops.set(key, { ref, count: count + (this.#drops.get(key)?.count ?? 0) });
+  }
+
+  /** What has been dropped since the last time, once the archive can be written again. */
+  takeDrops(): { ref: InstanceRef; count: number }[] {
+    if (this.#isFailing) return [];
+    const drops = [...this.#drops.values()];
+    this.#drops.clear();
+    return drops;
+  }
+
+  /** Writes everything; false when that was impossible, and the lines stay. */
+  flush(): boolean {
+    while (this.#batches.length > 0) {
+      if (!this.#attempt(() => this.#store())) return false;
+    }
+    return true;
+  }
+
+  /** Hides what is stored of an instance; true when it could be done. */
+  forget(ref: InstanceRef): boolean {
+    return this.#attempt(() => this.#open().forget(ref));
+  }
+
+  /** Does a slice of the archive's housekeeping; true when there may be more. */
+  trim(): boolean {
+    let more = false;
+    this.#attempt(() => {
+      more = this.#open().trim(this.#now());
+    });
+    return more;
+  }
+
+  close(): void {
+    this.#archive?.close();
+    this.#archive = null;
+  }
+
+  #store(): void {
+    const archive = this.#open();
+    const batches: Batch[] = [];
+    let count = 0;
+    for (const batch of this.#batches) {
+      if (count >= TRANSACTION_LINES) break;
+      batches.push(batch);
+      count += batch.lines.length;
+    }
+    // Opening may have shown that everything is stored already.
+    const last = batches.at(-1);
+    if (last === undefined) return;
+    const lines = batches.flatMap((batch) => batch.lines);
+    archive.append(lines, { journal: this.#journal, seq: last.seq });
+    this.#storedSeq = last.seq;
+    this.#batches.splice(0, batches.length);
+    for (const batch of batches) this.#count(batch, -1);
+    this.#oldestAt = this.#now();
+    this.#counters[COUNTERS.stored] = (this.#counters[COUNTERS.stored] ?? 0) + count;
+  }
+
+  #open(): LogArchive {
+    if (this.#archive !== null) return this.#archive;
+    const { file, retentionMs, maxBytes } = this.#options;
+    const archive = new LogArchive({ file, retentionMs, maxBytes });
+    this.#archive = archive;
+    const mark = archive.mark();
+    if (mark?.journal === this.#journal) this.#storedSeq = Math.max(this.#storedSeq, mark.seq);
+    const stored = this.#batches.filter(({ seq }) => seq <= this.#storedSeq);
+    for (const batch of stored) this.#count(batch, -1);
+    this.#batches.splice(0, stored.length);
+    return archive;
+  }
+
+  /** After a failure the archive is opened anew, a little later; one that can't be read is set aside first. */
+  #attempt(task: () => void): boolean {
+    if (this.#now() < this.#retryAt) return false;
+    try {
+      task();
+      this.#isFailing = false;
+      return true;
+    } catch (thrown) {
+      this.close();
+      if (isBroken(thrown)) return this.#replace(thrown);
+      this.#retryAt = this.#now() + RETRY_MS;
+      if (!this.#isFailing) this.#notice(`Cannot store logs: ${messageOf(thrown)}`);
+      this.#isFailing = true;
+      return false;
+    }
+  }
+
+  #replace(reason: unknown): boolean {
+    try {
+      const aside = setAside(this.#options.file, this.#now());
+      this.#storedSeq = 0;
+      this.#notice(
+        `Cannot read "${this.#options.file}": ${messageOf(reason)}; it is now "${aside}", and logs start anew`,
+      );
+    } catch (thrown) {
+      this.#notice(`Cannot set "${this.#options.file}" aside: ${messageOf(thrown)}`);
+    }
+    this.#retryAt = this.#now() + RETRY_MS;
+    this.#isFailing = true;
+    return false;
+  }
+
+  #dropOldest(): void {
+    const batch = this.#batches.shift();
+    if (batch === undefined) return;
+    this.#count(batch, -1);
+    const counts = Map.groupBy(batch.lines, ({ ref }) => ref);
+    for (const [ref, lines] of counts) this.drop(ref, lines.length);
+  }
+
+  #count({ lines }: Batch, sign: 1 | -1): void {
+    this.#lines += sign * lines.length;
+    for (const { text } of lines) this.#units += sign * text.length;
+  }
+}
+
+function isBroken(thrown: unknown): boolean {
+  const code = (thrown as { code?: unknown }).code;
+  return typeof code === "string" && /^SQLITE_(?:CORRUPT|NOTADB)/.test(code);
+}

@@ -1,0 +1,144 @@
+// One segment of the archive: a table of lines, and the index of their words, which holds no text of its own.
+import type { Database } from "bun:sqlite";
+import type { LogQuery } from "../query.ts";
+
+export interface LineRow {
+  /** Grows with every line, over all segments. */
+  readonly id: number;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  readonly source: number;
+  readonly text: string;
+}
+
+export interface SegmentSearch {
+  readonly query: LogQuery;
+  /** Only these sources; null: all. */
+  readonly sources: readonly number[] | null;
+  readonly since: number;
+  readonly limit: number;
+}
+
+/** More sources than this are looked up line by line instead of in the index of words. */
+const ORIGINS_MAX = 32;
+
+export class LogSegment {
+  readonly id: number;
+  readonly #db: Database;
+  readonly #lines: string;
+  readonly #words: string;
+
+  constructor(db: Database, id: number) {
+    this.id = id;
+    this.#db = db;
+    this.#lines = `line_${id}`;
+    this.#words = `words_${id}`;
+  }
+
+  create(): void {
+    this.#db.run(
+      `CREATE TABLE ${this.#lines} (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, source INTEGER NOT NULL, text TEXT NOT NULL)`,
+    );
+    this.#db.run(`CREATE INDEX ${this.#lines}_source ON ${this.#lines} (source)`);
+    // `origin` names the source, so that words and source are looked up in one go.
+    this.#db.run(`CREATE VIRTUAL TABLE ${this.#words} USING fts5(text, origin, content='')`);
+  }
+
+  drop(): void {
+    this.#db.run(`DROP TABLE ${this.#words}`);
+    this.#db.run(`DROP TABLE ${this.#lines}`);
+  }
+
+  /** The newest line's id; 0 when there is none. */
+  lastId(): number {
+    using select = this.#db.prepare<{ id: number | null }, []>(
+      `SELECT max(id) AS id FROM ${this.#lines}`,
+    );
+    return select.get()?.id ?? 0;
+  }
+
+  insert(rows: readonly LineRow[]): void {
+    using line = this.#db.prepare(`INSERT INTO ${this.#lines} VALUES (?, ?, ?, ?)`);
+    using words = this.#db.prepare(
+      `INSERT INTO ${this.#words} (rowid, text, origin) VALUES (?, ?, ?)`,
+    );
+    for (const { id, at, source, text } of rows) {
+      line.run(id, at, source, text);
+      words.run(id, text, originOf(source));
+    }
+  }
+
+  /** The newest matching lines, newest first. */
+  search(search: SegmentSearch): LineRow[] {
+    if (search.query.match !== null) return this.#searchWords(search, search.query.match);
+    if (search.sources === null) return this.#scan(search);
+    let found: LineRow[] = [];
+    for (const source of search.sources) {
+      // Once enough is found, only what is newer than the oldest of it can still count.
+      const above = found.length < search.limit ? 0 : (found.at(-1)?.id ?? 0);
+      const rows = this.#scan(search, { source, above });
+      if (rows.length > 0)
+        found = [...found, ...rows].sort((a, b) => b.id - a.id).slice(0, search.limit);
+    }
+    return found;
+  }
+
+  /** Deletes at most `limit` lines of a source; returns how many. */
+  deleteLines(source: number, limit: number): number {
+    using select = this.#db.prepare<LineRow, [number, number]>(
+      `SELECT * FROM ${this.#lines} WHERE source = ? LIMIT ?`,
+    );
+    // The index has to be told what it held.
+    using unindex = this.#db.prepare(
+      `INSERT INTO ${this.#words} (${this.#words}, rowid, text, origin) VALUES ('delete', ?, ?, ?)`,
+    );
+    using remove = this.#db.prepare(`DELETE FROM ${this.#lines} WHERE id = ?`);
+    const rows = select.all(source, limit);
+    for (const { id, text } of rows) {
+      unindex.run(id, text, originOf(source));
+      remove.run(id);
+    }
+    return rows.length;
+  }
+
+  #scan(
+    { query, since, limit }: SegmentSearch,
+    from?: { source: number; above: number },
+  ): LineRow[] {
+    const range = from === undefined ? "?3 = ?4" : "source = ?3 AND id > ?4";
+    using select = this.#db.prepare<LineRow, [number, string, number, number, number]>(
+      `SELECT * FROM ${this.#lines} WHERE at >= ?1 AND ${hasSymbols(this.#lines)} AND ${range}
+       ORDER BY id DESC LIMIT ?5`,
+    );
+    const { source, above } = from ?? { source: 0, above: 0 };
+    return select.all(since, JSON.stringify(query.symbols), source, above, limit);
+  }
+
+  #searchWords({ query, sources, since, limit }: SegmentSearch, match: string): LineRow[] {
+    const [lines, words] = [this.#lines, this.#words];
+    using select = this.#db.prepare<LineRow, [number, string, string, string | null, number]>(
+      `SELECT ${lines}.* FROM ${words} JOIN ${lines} ON id = ${words}.rowid
+       WHERE ${words} MATCH ?3 AND at >= ?1 AND ${hasSymbols(lines)}
+       AND (?4 IS NULL OR source IN (SELECT value FROM json_each(?4)))
+       ORDER BY ${words}.rowid DESC LIMIT ?5`,
+    );
+    const symbols = JSON.stringify(query.symbols);
+    const allowed = sources === null ? null : JSON.stringify(sources);
+    return select.all(since, symbols, expression(match, sources), allowed, limit);
+  }
+}
+
+/** Parameter 2 holds the symbols. */
+function hasSymbols(table: string): string {
+  return `NOT EXISTS (SELECT 1 FROM json_each(?2) WHERE instr(${table}.text, value) = 0)`;
+}
+
+function originOf(source: number): string {
+  return `s${source}`;
+}
+
+function expression(match: string, sources: readonly number[] | null): string {
+  const words = `{text} : (${match})`;
+  if (sources === null || sources.length > ORIGINS_MAX) return words;
+  return `${words} AND {origin} : (${sources.map((source) => `"${originOf(source)}"`).join(" OR ")})`;
+}

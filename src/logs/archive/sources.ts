@@ -1,0 +1,113 @@
+// Whose lines the archive holds: a number for each stream of each instance.
+import type { Database } from "bun:sqlite";
+import { formatRef, type InstanceRef } from "../../core/ref.ts";
+
+export interface LogSource {
+  readonly ref: InstanceRef;
+  readonly stream: "stdout" | "stderr";
+}
+
+export interface ArchiveLine extends LogSource {
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  readonly text: string;
+}
+
+export interface ArchiveFilter {
+  readonly service?: string;
+  readonly id?: string;
+  readonly stream?: "stdout" | "stderr";
+  readonly search?: string;
+  /** Milliseconds since the epoch. */
+  readonly since?: number;
+}
+
+export const SOURCE_SCHEMA = `
+  CREATE TABLE IF NOT EXISTS source (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, service TEXT NOT NULL, instance TEXT NOT NULL, stream TEXT NOT NULL
+  );
+  CREATE TABLE IF NOT EXISTS forgotten (source INTEGER PRIMARY KEY);
+`;
+
+interface SourceRow {
+  readonly id: number;
+  readonly service: string;
+  readonly instance: string;
+  readonly stream: "stdout" | "stderr";
+}
+
+export class LogSources {
+  readonly #db: Database;
+  readonly #sources = new Map<number, LogSource>();
+  readonly #numbers = new Map<string, number>();
+
+  constructor(db: Database) {
+    this.#db = db;
+    for (const { id, service, instance, stream } of db
+      .query<SourceRow, []>("SELECT * FROM source")
+      .all()) {
+      this.#remember(id, { ref: { service, id: instance }, stream });
+    }
+  }
+
+  get(number: number): LogSource | undefined {
+    return this.#sources.get(number);
+  }
+
+  /** The number of a source; a new one gets a number that none had before. */
+  numberOf(source: LogSource): number {
+    const known = this.#numbers.get(keyOf(source));
+    if (known !== undefined) return known;
+    const { lastInsertRowid } = this.#db
+      .query("INSERT INTO source (service, instance, stream) VALUES (?, ?, ?)")
+      .run(source.ref.service, source.ref.id, source.stream);
+    this.#remember(Number(lastInsertRowid), source);
+    return Number(lastInsertRowid);
+  }
+
+  /** The numbers that a filter selects; null: all there are. */
+  matching({ service, id, stream }: ArchiveFilter): number[] | null {
+    const isOpen = service === undefined && id === undefined && stream === undefined;
+    if (isOpen && this.forgotten() === null) return null;
+    return [...this.#sources].flatMap(([number, source]) => {
+      const matches =
+        (service ?? source.ref.service) === source.ref.service &&
+        (id ?? source.ref.id) === source.ref.id &&
+        (stream ?? source.stream) === source.stream;
+      return matches ? [number] : [];
+    });
+  }
+
+  /** Unlists an instance; its lines have still to be deleted. */
+  forget({ service, id }: InstanceRef): void {
+    for (const number of this.matching({ service, id }) ?? []) {
+      this.#db.query("INSERT INTO forgotten (source) VALUES (?)").run(number);
+      this.#db.query("DELETE FROM source WHERE id = ?").run(number);
+      const source = this.#sources.get(number);
+      if (source !== undefined) this.#numbers.delete(keyOf(source));
+      this.#sources.delete(number);
+    }
+  }
+
+  /** An unlisted source that may still have lines. */
+  forgotten(): number | null {
+    const row = this.#db
+      .query<{ source: number }, []>("SELECT source FROM forgotten LIMIT 1")
+      .get();
+    return row?.source ?? null;
+  }
+
+  /** Ends the record of an unlisted source that has no lines left. */
+  erase(number: number): void {
+    this.#db.query("DELETE FROM forgotten WHERE source = ?").run(number);
+  }
+
+  #remember(number: number, source: LogSource): void {
+    this.#sources.set(number, source);
+    this.#numbers.set(keyOf(source), number);
+  }
+}
+
+function keyOf({ ref, stream }: LogSource): string {
+  return `${formatRef(ref)}/${stream}`;
+}

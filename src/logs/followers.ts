@@ -1,0 +1,94 @@
+// Who watches lines arrive, and how many lines a second a watcher is given.
+import { type LogQuery, matchesLogQuery, parseLogQuery } from "./query.ts";
+import type { LogFilter, LogLine } from "./line.ts";
+
+/** Passes on at most so many lines a second to one follower: more than anybody reads, little work for the main thread. */
+const FOLLOW_LINES_PER_S = 5000;
+
+interface Follower {
+  readonly filter: LogFilter;
+  readonly query: LogQuery;
+  readonly matched: LogLine[];
+  /** Lines that it may still be given in the second that began at `since`. */
+  allowance: number;
+  since: number;
+  skipped: number;
+  lastSkipped: LogLine | null;
+}
+
+export class Followers {
+  readonly #followers = new Map<number, Follower>();
+  readonly #now: () => number;
+
+  /** @param now milliseconds */
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  add(id: number, filter: LogFilter): void {
+    this.#followers.set(id, {
+      filter,
+      query: parseLogQuery(filter.search ?? ""),
+      matched: [],
+      allowance: FOLLOW_LINES_PER_S,
+      since: this.#now(),
+      skipped: 0,
+      lastSkipped: null,
+    });
+  }
+
+  remove(id: number): void {
+    this.#followers.delete(id);
+  }
+
+  offer(lines: readonly LogLine[]): void {
+    for (const follower of this.#followers.values()) {
+      for (const line of lines) {
+        if (!isSelected(follower, line)) continue;
+        if (follower.allowance === 0) {
+          follower.skipped += 1;
+          follower.lastSkipped = line;
+          continue;
+        }
+        follower.allowance -= 1;
+        follower.matched.push(line);
+      }
+    }
+  }
+
+  /** Hands out what has been matched since the last time, and says what was left out. */
+  deliver(send: (id: number, lines: readonly LogLine[]) => void): void {
+    const now = this.#now();
+    for (const [id, follower] of this.#followers) {
+      if (now - follower.since >= 1000) this.#renew(follower, now);
+      const lines = follower.matched.splice(0);
+      if (lines.length > 0) send(id, lines);
+    }
+  }
+
+  /** Whether somebody has yet to be told of lines left out. */
+  get isBehind(): boolean {
+    return [...this.#followers.values()].some(({ skipped }) => skipped > 0);
+  }
+
+  #renew(follower: Follower, now: number): void {
+    follower.since = now;
+    follower.allowance = FOLLOW_LINES_PER_S;
+    if (follower.lastSkipped === null) return;
+    const { at, ref } = follower.lastSkipped;
+    const text = `ten: skipped ${follower.skipped} lines here`;
+    follower.matched.push({ at, ref, stream: "stderr", text });
+    follower.skipped = 0;
+    follower.lastSkipped = null;
+  }
+}
+
+function isSelected({ filter, query }: Follower, { at, ref, stream, text }: LogLine): boolean {
+  return (
+    (filter.service ?? ref.service) === ref.service &&
+    (filter.id ?? ref.id) === ref.id &&
+    (filter.stream ?? stream) === stream &&
+    at >= (filter.since ?? 0) &&
+    matchesLogQuery(query, text)
+  );
+}

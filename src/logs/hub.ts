@@ -1,0 +1,203 @@
+// The main thread's handle on the logs; reading, storing and searching happen in a worker thread.
+import { closeSync, constants, openSync } from "node:fs";
+import { unreachable } from "../core/assert.ts";
+import { messageOf, TenError } from "../core/errors.ts";
+import { formatRef, type InstanceRef, type SlotRef } from "../core/ref.ts";
+import type { OutputPaths } from "../platform/process/output.ts";
+import type { LogFilter, LogLine } from "./line.ts";
+import {
+  COUNTERS,
+  type LogLimits,
+  type LogOptions,
+  type LogReply,
+  type LogRequest,
+} from "./log-messages.ts";
+
+/** Named pipes that a tenant writes to; they outlive the server. */
+export type OutputPipes = OutputPaths;
+
+export interface LogCounters {
+  readonly stored: number;
+  readonly dropped: number;
+}
+
+export interface LogHub extends AsyncDisposable {
+  /**
+   * Reads the pipes of a slot until their last writer has closed them. Attaching the same pipes again is harmless.
+   * The pipes are open when this returns, so a writer may then come and go. Throws STORAGE_FAILED.
+   */
+  attach(slot: SlotRef, pipes: OutputPipes): void;
+  /** Writes a line of the server's own about an instance, as stderr. */
+  note(ref: InstanceRef, text: string): void;
+  /**
+   * The newest `limit` lines that match, oldest first; includes every line written so far.
+   * Rejects with STORAGE_FAILED.
+   */
+  query(filter: LogFilter, limit: number): Promise<readonly LogLine[]>;
+  /**
+   * Calls `onLines` for matching lines from now on; the returned function ends it. It is in place, at the latest, when
+   * a query made after it is answered.
+   */
+  follow(filter: LogFilter, onLines: (lines: readonly LogLine[]) => void): () => void;
+  /** Keeps more or less than before. */
+  limit(limits: LogLimits): void;
+  /** Deletes what is stored of an instance. */
+  forget(ref: InstanceRef): void;
+  counters(): LogCounters;
+}
+
+/** More lines at once than anybody reads; a larger limit is lowered to it. */
+const QUERY_LINES_MAX = 10_000;
+
+/**
+ * Opens the logs in `file` and starts their worker. Only one server at a time may have them open.
+ * @param onNotice receives what the console should say, such as that a damaged database was set aside
+ */
+export async function openLogHub(
+  options: LogOptions & { readonly onNotice?: (text: string) => void },
+): Promise<LogHub> {
+  const { onNotice, ...rest } = options;
+  const hub = new WorkerLogHub(onNotice ?? (() => undefined));
+  await hub.open(rest);
+  return hub;
+}
+
+/** Where the worker's code is: beside this file, or where the build has put it in the executable. */
+function workerUrl(): URL {
+  const isCompiled = import.meta.url.includes("/$bunfs/");
+  return new URL(isCompiled ? "./logs/worker.ts" : "./worker.ts", import.meta.url);
+}
+
+class WorkerLogHub implements LogHub {
+  readonly #worker = new Worker(workerUrl().href);
+  readonly #counters = new SharedArrayBuffer(2 * Float64Array.BYTES_PER_ELEMENT);
+  readonly #opened = Promise.withResolvers<void>();
+  readonly #closed = Promise.withResolvers<void>();
+  readonly #queries = new Map<number, PromiseWithResolvers<readonly LogLine[]>>();
+  readonly #followers = new Map<number, (lines: readonly LogLine[]) => void>();
+  readonly #onNotice: (text: string) => void;
+  #nextId = 1;
+  #state: "opening" | "open" | "closing" = "opening";
+
+  constructor(onNotice: (text: string) => void) {
+    this.#onNotice = onNotice;
+    this.#worker.onmessage = ({ data }: MessageEvent<LogReply>) => this.#receive(data);
+    this.#worker.onerror = ({ message }) => this.#fail(message);
+  }
+
+  async open(options: LogOptions): Promise<void> {
+    this.#tell({ kind: "open", options, counters: this.#counters });
+    await this.#opened.promise;
+  }
+
+  attach(slot: SlotRef, pipes: OutputPipes): void {
+    // What is written from now on waits in the pipes for the next server.
+    if (this.#state === "closing") return;
+    const opened: number[] = [];
+    try {
+      for (const path of [pipes.stdout, pipes.stderr]) {
+        opened.push(openSync(path, constants.O_RDONLY | constants.O_NONBLOCK));
+      }
+    } catch (thrown) {
+      for (const fd of opened) closeSync(fd);
+      const message = `Cannot read the output of "${formatRef(slot.ref)}": ${messageOf(thrown)}`;
+      throw new TenError("STORAGE_FAILED", message, { cause: thrown });
+    }
+    const [stdout = -1, stderr = -1] = opened;
+    this.#tell({ kind: "attach", slot, fds: { stdout, stderr } });
+  }
+
+  note(ref: InstanceRef, text: string): void {
+    this.#tell({ kind: "note", ref, text });
+  }
+
+  query(filter: LogFilter, limit: number): Promise<readonly LogLine[]> {
+    if (this.#state === "closing") return Promise.reject(closedError());
+    const id = this.#nextId++;
+    const answer = Promise.withResolvers<readonly LogLine[]>();
+    this.#queries.set(id, answer);
+    this.#tell({ kind: "query", id, filter, limit: Math.min(limit, QUERY_LINES_MAX) });
+    return answer.promise;
+  }
+
+  follow(filter: LogFilter, onLines: (lines: readonly LogLine[]) => void): () => void {
+    const id = this.#nextId++;
+    this.#followers.set(id, onLines);
+    this.#tell({ kind: "follow", id, filter });
+    return () => {
+      if (this.#followers.delete(id)) this.#tell({ kind: "unfollow", id });
+    };
+  }
+
+  limit(limits: LogLimits): void {
+    this.#tell({ kind: "limit", limits });
+  }
+
+  forget(ref: InstanceRef): void {
+    this.#tell({ kind: "forget", ref });
+  }
+
+  counters(): LogCounters {
+    const counts = new Float64Array(this.#counters);
+    return { stored: counts[COUNTERS.stored] ?? 0, dropped: counts[COUNTERS.dropped] ?? 0 };
+  }
+
+  /** Reads what is in the pipes, stores everything and ends the worker. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#state !== "closing") this.#tell({ kind: "close" });
+    this.#state = "closing";
+    await this.#closed.promise;
+  }
+
+  #tell(request: LogRequest): void {
+    if (this.#state !== "closing") this.#worker.postMessage(request);
+  }
+
+  #receive(reply: LogReply): void {
+    switch (reply.kind) {
+      case "opened":
+        this.#state = "open";
+        this.#opened.resolve();
+        break;
+      case "found":
+        this.#settle(reply.id)?.resolve(reply.lines);
+        break;
+      case "failed":
+        this.#settle(reply.id)?.reject(
+          new TenError("STORAGE_FAILED", `Cannot search the logs: ${reply.reason}`),
+        );
+        break;
+      case "followed":
+        this.#followers.get(reply.id)?.(reply.lines);
+        break;
+      case "notice":
+        this.#onNotice(reply.text);
+        break;
+      case "closed":
+        this.#worker.terminate();
+        for (const { reject } of this.#queries.values()) reject(closedError());
+        this.#queries.clear();
+        this.#closed.resolve();
+        break;
+      default:
+        unreachable(reply);
+    }
+  }
+
+  /** A worker that can't open is reported to who opens it; one that fails later has met a bug. */
+  #fail(message: string): void {
+    if (this.#state !== "opening") throw new Error(`The log worker failed: ${message}`);
+    this.#opened.reject(new TenError("STORAGE_FAILED", `Cannot open the logs: ${message}`));
+    this.#worker.terminate();
+  }
+
+  #settle(id: number): PromiseWithResolvers<readonly LogLine[]> | undefined {
+    const answer = this.#queries.get(id);
+    this.#queries.delete(id);
+    return answer;
+  }
+}
+
+function closedError(): TenError {
+  return new TenError("STORAGE_FAILED", "Cannot search the logs: they are closed");
+}

@@ -1,0 +1,48 @@
+// What the main thread and the log worker tell each other.
+import type { InstanceRef, SlotRef } from "../core/ref.ts";
+import type { LogFilter, LogLine, LogStream } from "./line.ts";
+
+/** What is kept. */
+export interface LogLimits {
+  readonly retentionMs: number;
+  /** Of everything together, on disk. */
+  readonly maxBytes: number;
+}
+
+export interface LogOptions extends LogLimits {
+  /** The database; a journal and SQLite's own files lie beside it. */
+  readonly file: string;
+}
+
+/** Slots of the shared counters. */
+export const COUNTERS = { stored: 0, dropped: 1 } as const;
+
+export type LogRequest =
+  | { readonly kind: "open"; readonly options: LogOptions; readonly counters: SharedArrayBuffer }
+  /** Hands over descriptors that the worker closes. */
+  | {
+      readonly kind: "attach";
+      readonly slot: SlotRef;
+      readonly fds: Readonly<Record<LogStream, number>>;
+    }
+  | { readonly kind: "note"; readonly ref: InstanceRef; readonly text: string }
+  | {
+      readonly kind: "query";
+      readonly id: number;
+      readonly filter: LogFilter;
+      readonly limit: number;
+    }
+  | { readonly kind: "follow"; readonly id: number; readonly filter: LogFilter }
+  | { readonly kind: "unfollow"; readonly id: number }
+  | { readonly kind: "limit"; readonly limits: LogLimits }
+  | { readonly kind: "forget"; readonly ref: InstanceRef }
+  | { readonly kind: "close" };
+
+export type LogReply =
+  | { readonly kind: "opened" }
+  | { readonly kind: "found"; readonly id: number; readonly lines: readonly LogLine[] }
+  | { readonly kind: "followed"; readonly id: number; readonly lines: readonly LogLine[] }
+  | { readonly kind: "failed"; readonly id: number; readonly reason: string }
+  /** Something for the console. */
+  | { readonly kind: "notice"; readonly text: string }
+  | { readonly kind: "closed" };

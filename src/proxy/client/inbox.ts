@@ -1,0 +1,70 @@
+// What a client has sent and nobody has taken yet: heads and bodies are read from it as far as they can go on.
+import { BodyReader } from "../http/body.ts";
+import type { BodyTaker } from "../exchange/client-connection.ts";
+import type { Peer } from "../http/forwarded.ts";
+import { type RequestHead, readRequestHead } from "../http/request-head.ts";
+import { HeadParser } from "../http/parser.ts";
+
+/** With more than this the client is paused. Small requests fit, so that we hear when their clients leave. */
+const BYTES_MAX = 16 * 1024;
+
+export class Intake {
+  readonly #heads = new HeadParser("request");
+  readonly #body = new BodyReader();
+  /** Never empty. */
+  #bytes: Buffer | null = null;
+
+  get isEmpty(): boolean {
+    return this.#bytes === null;
+  }
+
+  get isFull(): boolean {
+    return this.#bytes !== null && this.#bytes.length > BYTES_MAX;
+  }
+
+  /** Part of a head has come. */
+  get midHead(): boolean {
+    return this.#heads.midway;
+  }
+
+  /** No more comes, and the current request is not whole. */
+  get isCutShort(): boolean {
+    if (this.#body.done) return false;
+    return this.#bytes === null || !this.#body.mayEndWithin(this.#bytes.length);
+  }
+
+  add(bytes: Buffer): void {
+    this.#bytes = this.#bytes === null ? bytes : Buffer.concat([this.#bytes, bytes]);
+  }
+
+  /** Everything, unread. */
+  drain(): Buffer | null {
+    const bytes = this.#bytes;
+    this.#bytes = null;
+    return bytes;
+  }
+
+  /** The next head, once it is whole. Throws ParseFailure and RequestRefused. */
+  readHead(peer: Peer): RequestHead | null {
+    if (this.#bytes === null) return null;
+    this.#took(this.#bytes, this.#heads.feed(this.#bytes));
+    const raw = this.#heads.take();
+    if (raw === null) return null;
+    const head = readRequestHead(raw, peer);
+    this.#body.begin(head.framing);
+    return head;
+  }
+
+  /** Hands over what is here of the body; false: nothing could be. Throws ParseFailure. */
+  readBody(taker: BodyTaker): boolean {
+    if (this.#bytes === null || this.#body.done || !taker.takesBody) return false;
+    const consumed = this.#body.read(this.#bytes, (piece) => taker.onRequestBody(piece));
+    this.#took(this.#bytes, consumed);
+    if (this.#body.done) taker.onRequestEnd(this.#body.trailers);
+    return true;
+  }
+
+  #took(bytes: Buffer, consumed: number): void {
+    this.#bytes = consumed === bytes.length ? null : bytes.subarray(consumed);
+  }
+}

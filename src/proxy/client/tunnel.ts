@@ -1,0 +1,67 @@
+// Two connections joined after an upgrade: bytes as they come, each side held back while the other is slow.
+import type { Socket } from "node:net";
+import type { Lease } from "../../supervisor/gateway.ts";
+import type { Upstream } from "../upstream/upstream.ts";
+import type { RawUser } from "../upstream/upstream-user.ts";
+
+export class Tunnel implements RawUser {
+  readonly #socket: Socket;
+  readonly #upstream: Upstream;
+  readonly #lease: Lease | null;
+  #ends = 0;
+
+  constructor(socket: Socket, upstream: Upstream, lease: Lease | null) {
+    this.#socket = socket;
+    this.#upstream = upstream;
+    this.#lease = lease;
+    lease?.tunnel();
+    upstream.tunnel(this);
+    upstream.resume();
+  }
+
+  onBytes(bytes: Buffer): void {
+    if (!this.#socket.write(bytes) && this.#socket.writableLength > 0) this.#upstream.pause();
+  }
+
+  onDrain(): void {
+    this.#socket.resume();
+  }
+
+  onEnd(): void {
+    this.#socket.end();
+    this.#countEnd();
+  }
+
+  onClose(): void {
+    this.#lease?.release();
+    this.#socket.destroySoon();
+  }
+
+  onClientBytes(bytes: Buffer): void {
+    this.#upstream.bytes(bytes);
+    this.#upstream.flush();
+    if (this.#upstream.backlogged) this.#socket.pause();
+  }
+
+  onClientDrain(): void {
+    this.#upstream.resume();
+  }
+
+  onClientEnd(): void {
+    this.#upstream.shutdown();
+    this.#countEnd();
+  }
+
+  onClientClose(): void {
+    this.#upstream.destroy();
+    this.#lease?.release();
+  }
+
+  /** Both sides have sent all they had. */
+  #countEnd(): void {
+    this.#ends += 1;
+    if (this.#ends < 2 || this.#upstream.backlogged) return;
+    this.#upstream.destroy();
+    this.onClose();
+  }
+}

@@ -1,0 +1,82 @@
+// A tenant's answer, written in the form that this client can take.
+import { type AnswerHead, renderAnswerHead, renderLastChunk } from "../http/answer-head.ts";
+import type { Client } from "./client-connection.ts";
+import type { RequestHead } from "../http/request-head.ts";
+import type { Fields } from "../http/parser.ts";
+
+export class AnswerWriter {
+  readonly #request: RequestHead;
+  readonly #client: Client;
+  #chunked = false;
+  /** The client can tell the end of the body from its bytes. */
+  #delimited = true;
+  #keeps = false;
+
+  constructor(request: RequestHead, client: Client) {
+    this.#request = request;
+    this.#client = client;
+  }
+
+  /** The connection can take another request after this answer. */
+  get keeps(): boolean {
+    return this.#keeps;
+  }
+
+  /** How to end an answer that its tenant did not finish. */
+  get cutShort(): "close" | "reset" {
+    return this.#delimited ? "close" : "reset";
+  }
+
+  /** Passes on 100 to 199; HTTP/1.0 knows none. */
+  interim(head: AnswerHead): void {
+    if (this.#request.versionMinor === 0) return;
+    this.#client.text(renderAnswerHead(head, { connection: null, chunked: false }));
+  }
+
+  /** @param requestDone all of the request has been read */
+  head(head: AnswerHead, requestDone: boolean): void {
+    const undelimited = head.framing.kind === "chunked" || head.framing.kind === "close";
+    this.#chunked = undelimited && this.#request.versionMinor === 1;
+    this.#delimited = this.#chunked || !undelimited;
+    this.#keeps = this.#decideKeeping(head, requestDone);
+    const connection = this.#connectionValue(head);
+    this.#client.text(renderAnswerHead(head, { connection, chunked: this.#chunked }));
+  }
+
+  body(piece: Buffer): void {
+    if (!this.#chunked) {
+      this.#client.bytes(piece);
+      return;
+    }
+    this.#client.text(`${piece.length.toString(16)}\r\n`);
+    this.#client.bytes(piece);
+    this.#client.text("\r\n");
+  }
+
+  end(trailers: Fields): void {
+    if (this.#chunked) this.#client.text(renderLastChunk(trailers));
+  }
+
+  /** Sends a zero that will lead the next chunk's size: a client that is gone answers with a reset. False: can't. */
+  probe(): boolean {
+    if (this.#chunked) this.#client.text("0");
+    return this.#chunked;
+  }
+
+  #decideKeeping(head: AnswerHead, requestDone: boolean): boolean {
+    if (!this.#client.staysOpen || !this.#request.keepAlive || !this.#delimited) return false;
+    // A client that is refused, or was never told to go on, may send the body or not: its next bytes mean nothing.
+    return requestDone || (head.status < 400 && !this.#request.expectsContinue);
+  }
+
+  #connectionValue(head: AnswerHead): string | null {
+    if (head.status === 426) return this.#keeps ? "Upgrade" : "Upgrade, close";
+    return connectionValue(this.#request, this.#keeps);
+  }
+}
+
+/** What to say where the default of the client's version is not what happens. */
+export function connectionValue({ versionMinor }: RequestHead, keeps: boolean): string | null {
+  if (!keeps) return "close";
+  return versionMinor === 0 ? "keep-alive" : null;
+}

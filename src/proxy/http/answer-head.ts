@@ -1,0 +1,124 @@
+// Answer heads: what framing their body has, and what of them reaches the client.
+import type { Framing } from "./body.ts";
+import { listedByConnection } from "./request-head.ts";
+import { type Fields, ParseFailure, type RawHead } from "./parser.ts";
+
+export interface AnswerHead {
+  readonly status: number;
+  readonly reason: string;
+  readonly fields: Fields;
+  readonly framing: Framing;
+  /** The tenant keeps the connection for another request. */
+  readonly keepAlive: boolean;
+}
+
+/** Turns a parsed head into one whose body can be found; throws ParseFailure for anything ambiguous. */
+export function readAnswerHead(raw: RawHead, requestMethod: string): AnswerHead {
+  if (raw.versionMajor !== 1 || raw.versionMinor > 1)
+    throw new ParseFailure("malformed", "version");
+  const framing = decideFraming(raw, requestMethod);
+  return {
+    status: raw.status,
+    reason: raw.reason,
+    fields: raw.fields,
+    framing,
+    keepAlive: raw.versionMinor === 1 && framing.kind !== "close" && !saysClose(raw),
+  };
+}
+
+/** llhttp also counts on a body that HEAD leaves out, so its no is asked again. */
+function saysClose({ keepAlive, fields }: RawHead): boolean {
+  if (keepAlive) return false;
+  return fields.some(
+    (value, index) => fields[index - 1]?.toLowerCase() === "connection" && /\bclose\b/i.test(value),
+  );
+}
+
+function decideFraming(raw: RawHead, requestMethod: string): Framing {
+  const declared = declaredFraming(raw.fields);
+  const { status } = raw;
+  if (requestMethod === "HEAD" || status < 200 || status === 204 || status === 304) {
+    return { kind: "none" };
+  }
+  return declared;
+}
+
+function declaredFraming(fields: Fields): Framing {
+  let framing: Framing = { kind: "close" };
+  for (let index = 0; index < fields.length; index += 2) {
+    const name = fields[index] ?? "";
+    // Of all the names only these two are 14 and 17 long.
+    if (name.length !== 14 && name.length !== 17) continue;
+    const lower = name.toLowerCase();
+    if (lower !== "content-length" && lower !== "transfer-encoding") continue;
+    if (framing.kind !== "close") throw new ParseFailure("malformed", "two framings");
+    framing = readFraming(lower, fields[index + 1] ?? "");
+  }
+  return framing;
+}
+
+function readFraming(lower: string, value: string): Framing {
+  if (lower === "transfer-encoding") {
+    if (value.toLowerCase() === "chunked") return { kind: "chunked" };
+    throw new ParseFailure("malformed", "Transfer-Encoding");
+  }
+  const bytes = Number(value);
+  if (!/^\d+$/.test(value) || !Number.isSafeInteger(bytes)) {
+    throw new ParseFailure("malformed", "Content-Length");
+  }
+  return { kind: "length", bytes };
+}
+
+/** What the client is told that the tenant did not say. */
+export interface AnswerForm {
+  /** The value of the Connection header; null: none. */
+  readonly connection: string | null;
+  /** The body goes out in chunks, whatever it came in. */
+  readonly chunked: boolean;
+}
+
+/** Status line and headers as they came, those of the tenant's hop aside. */
+export function renderAnswerHead(head: AnswerHead, form: AnswerForm): string {
+  const listed = listedByConnection(head.fields);
+  const keepsUpgrade = head.status === 101 || head.status === 426;
+  let text = `HTTP/1.1 ${head.status} ${head.reason}\r\n`;
+  let unannounced = form.chunked;
+  for (let index = 0; index < head.fields.length; index += 2) {
+    const name = head.fields[index] ?? "";
+    const lower = name.toLowerCase();
+    if (lower === "transfer-encoding" && unannounced) unannounced = false;
+    else if (isHopByHop(lower) && !(keepsUpgrade && lower === "upgrade")) continue;
+    if (listed?.has(lower) === true) continue;
+    text += `${name}: ${head.fields[index + 1] ?? ""}\r\n`;
+  }
+  if (unannounced) text += "Transfer-Encoding: chunked\r\n";
+  if (form.connection !== null) text += `Connection: ${form.connection}\r\n`;
+  return `${text}\r\n`;
+}
+
+function isHopByHop(lower: string): boolean {
+  switch (lower) {
+    case "connection":
+    case "keep-alive":
+    case "proxy-connection":
+    case "proxy-authenticate":
+    case "transfer-encoding":
+    case "upgrade":
+      return true;
+    default:
+      return false;
+  }
+}
+
+const NEVER_A_TRAILER =
+  /^(?:host|content-length|transfer-encoding|connection|x[-_]forwarded[-_].*|forwarded)$/i;
+
+/** The end of a chunked body: last chunk, trailers, empty line. */
+export function renderLastChunk(trailers: Fields): string {
+  let text = "0\r\n";
+  for (let index = 0; index < trailers.length; index += 2) {
+    const name = trailers[index] ?? "";
+    if (!NEVER_A_TRAILER.test(name)) text += `${name}: ${trailers[index + 1] ?? ""}\r\n`;
+  }
+  return `${text}\r\n`;
+}

@@ -1,0 +1,74 @@
+// What the proxy says itself instead of a tenant's answer: status, code and a sentence for strangers.
+import { TenError } from "../../core/errors.ts";
+import { ParseFailure } from "./parser.ts";
+
+export interface Refusal {
+  readonly status: number;
+  readonly code: string;
+  /** Never names a path, a port or a command of this server. */
+  readonly message: string;
+  /** Null: no Retry-After. */
+  readonly retryAfterMs: number | null;
+}
+
+/** The client's bytes cannot be taken; the connection ends with the answer. */
+export class RequestRefused extends Error {
+  readonly refusal: Refusal;
+
+  constructor(refusal: Refusal, reason: string) {
+    super(reason);
+    this.name = "RequestRefused";
+    this.refusal = refusal;
+  }
+}
+
+function refusal(status: number, code: string, message: string): Refusal {
+  return { status, code, message, retryAfterMs: null };
+}
+
+export const MALFORMED = refusal(400, "REQUEST_MALFORMED", "The request is malformed or ambiguous");
+export const TOO_SLOW = refusal(408, "REQUEST_TIMEOUT", "The request took too long to arrive");
+export const METHOD_REFUSED = refusal(405, "METHOD_NOT_ALLOWED", "This method is not supported");
+export const HEAD_TOO_LARGE = refusal(
+  431,
+  "HEADERS_TOO_LARGE",
+  "The request headers are too large",
+);
+export const NOBODY = refusal(404, "NOT_FOUND", "There is nothing at this address");
+export const BROKEN = refusal(500, "INTERNAL", "Something went wrong");
+export const BAD_GATEWAY = refusal(502, "BAD_GATEWAY", "The application did not answer properly");
+export const TENANT_TOO_SLOW = refusal(
+  504,
+  "GATEWAY_TIMEOUT",
+  "The application took too long to answer",
+);
+
+/** Where the error names no better moment. */
+const RETRY_AFTER_MS = 5000;
+
+const PUBLIC_MESSAGES: ReadonlyMap<string, string> = new Map([
+  ["NOT_FOUND", NOBODY.message],
+  ["INSTANCE_UNKNOWN", NOBODY.message],
+  ["SERVICE_UNKNOWN", NOBODY.message],
+  ["START_FAILED", "The application could not be started"],
+  ["QUEUE_FULL", "Too many requests are waiting for this application"],
+]);
+
+/** Tells strangers of an error that the supervisor threw; the cause is for operators. */
+export function refusalOf(thrown: unknown): Refusal {
+  if (!(thrown instanceof TenError)) return BROKEN;
+  const { status, code } = thrown;
+  return {
+    status,
+    code,
+    message: PUBLIC_MESSAGES.get(code) ?? "The application is not available right now",
+    retryAfterMs: status === 503 ? (thrown.retryAfterMs ?? RETRY_AFTER_MS) : null,
+  };
+}
+
+/** Tells a client that its bytes cannot be taken; null for any other error, which is a bug. */
+export function refusalOfBytes(error: unknown): Refusal | null {
+  if (error instanceof RequestRefused) return error.refusal;
+  if (!(error instanceof ParseFailure)) return null;
+  return error.kind === "tooLarge" ? HEAD_TOO_LARGE : MALFORMED;
+}

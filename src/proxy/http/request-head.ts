@@ -1,0 +1,257 @@
+// Request heads: checked, taken off what belongs to one hop, and written anew for the tenant.
+import { normalizeHost } from "../../core/routing.ts";
+import type { Framing } from "./body.ts";
+import { type Hearsay, NO_HEARSAY, type Peer, renderForwarded, senderOf } from "./forwarded.ts";
+import type { Fields, RawHead } from "./parser.ts";
+import { MALFORMED, METHOD_REFUSED, RequestRefused } from "./refusal.ts";
+
+export interface RequestHead {
+  readonly method: string;
+  /** As it goes to the tenant: origin form or `*`. */
+  readonly target: string;
+  /** The target without its query. */
+  readonly path: string;
+  /** As `normalizeHost` returns it; empty when an HTTP/1.0 client names none. */
+  readonly host: string;
+  /** Whom it came from, for operators. */
+  readonly from: string;
+  readonly versionMinor: number;
+  readonly framing: Framing;
+  /** The client would keep the connection. */
+  readonly keepAlive: boolean;
+  /** The client offers to change the protocol. */
+  readonly upgrade: boolean;
+  readonly expectsContinue: boolean;
+  readonly acceptsHtml: boolean;
+  /** The head for the tenant, complete. */
+  readonly rendered: string;
+}
+
+/** What one pass over the header lines found. */
+interface Findings {
+  readonly host: string | null;
+  readonly framing: Framing;
+  readonly upgrade: boolean;
+  readonly expectsContinue: boolean;
+  readonly acceptsHtml: boolean;
+  readonly hearsay: Hearsay;
+  /** The lines that go on to the tenant, as they came and in their order. */
+  readonly lines: string;
+}
+
+// llhttp also takes several spaces, no version at all, HTTP/2.0 and other protocols' names.
+const REQUEST_LINE = /^[A-Z-]+ [\x21-\x7e]+ HTTP\/1\.[01]\r\n$/;
+const HOST = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]+)(?::[0-9]*)?$/;
+const ABSOLUTE = /^https?:\/\/([^/?#]*)(.*)$/i;
+
+/** Turns a parsed head into one that may be forwarded; throws RequestRefused for anything ambiguous. */
+export function readRequestHead(raw: RawHead, peer: Peer): RequestHead {
+  if (!REQUEST_LINE.test(raw.line)) throw malformed("request line");
+  if (raw.method === "CONNECT") throw new RequestRefused(METHOD_REFUSED, "CONNECT");
+  const found = scan(raw, peer);
+  const { target, authority } = readTarget(raw);
+  if (found.host === null && raw.versionMinor === 1) throw malformed("no Host");
+  if (found.host !== null && !HOST.test(found.host)) throw malformed("Host");
+  const host = normalizeHost(found.host ?? authority ?? "");
+  if (authority !== null && normalizeHost(authority) !== host) throw malformed("Host and target");
+  const hostLine = found.host === null ? `Host: ${authority ?? "localhost"}\r\n` : "";
+  return {
+    method: raw.method,
+    target,
+    path: pathOf(target),
+    host,
+    from: senderOf(peer, found.hearsay),
+    versionMinor: raw.versionMinor,
+    framing: isEmpty(found.framing) ? { kind: "none" } : found.framing,
+    keepAlive: raw.keepAlive,
+    upgrade: found.upgrade,
+    expectsContinue: found.expectsContinue,
+    acceptsHtml: found.acceptsHtml,
+    rendered:
+      `${raw.method} ${target} HTTP/1.1\r\n${hostLine}${found.lines}` +
+      `${found.upgrade ? "Connection: Upgrade\r\n" : ""}` +
+      `${renderForwarded(peer, found.host ?? authority ?? "", found.hearsay)}\r\n`,
+  };
+}
+
+/** A browser opening a page, which it can show and ask for again. */
+export function isNavigation({ method, acceptsHtml, upgrade }: RequestHead): boolean {
+  return method === "GET" && acceptsHtml && !upgrade;
+}
+
+function isEmpty(framing: Framing): boolean {
+  return framing.kind === "length" && framing.bytes === 0;
+}
+
+function malformed(reason: string): RequestRefused {
+  return new RequestRefused(MALFORMED, reason);
+}
+
+function readTarget({ method, target }: RawHead): { target: string; authority: string | null } {
+  if (target.startsWith("/")) return { target, authority: null };
+  if (target === "*" && method === "OPTIONS") return { target, authority: null };
+  const [, authority, rest] = ABSOLUTE.exec(target) ?? [];
+  if (authority === undefined || rest === undefined || !HOST.test(authority)) {
+    throw malformed("target");
+  }
+  if (rest === "" && method === "OPTIONS") return { target: "*", authority };
+  return { target: rest.startsWith("/") ? rest : `/${rest}`, authority };
+}
+
+function pathOf(target: string): string {
+  const query = target.indexOf("?");
+  return query === -1 ? target : target.slice(0, query);
+}
+
+/** Names that a Connection header must not take away: routing, framing and what we vouch for. */
+const IRREMOVABLE = new Set(["host", "content-length", "transfer-encoding", "expect"]);
+
+/** The names that a Connection header lists besides its own keywords. */
+export function listedByConnection(fields: Fields): ReadonlySet<string> | null {
+  let listed: Set<string> | null = null;
+  for (let index = 0; index < fields.length; index += 2) {
+    if (!isNamed(fields[index], "connection")) continue;
+    for (const part of (fields[index + 1] ?? "").toLowerCase().split(",")) {
+      const name = part.trim();
+      if (name === "" || name === "close" || name === "keep-alive" || name === "upgrade") continue;
+      if (IRREMOVABLE.has(name)) continue;
+      listed ??= new Set();
+      listed.add(name);
+    }
+  }
+  return listed;
+}
+
+function isNamed(name: string | undefined, lower: string): boolean {
+  return name?.length === lower.length && name.toLowerCase() === lower;
+}
+
+function scan(raw: RawHead, peer: Peer): Findings {
+  const scanner = new RequestScanner(raw, peer);
+  for (let index = 0; index < raw.fields.length; index += 2) {
+    scanner.field(raw.fields[index] ?? "", raw.fields[index + 1] ?? "");
+  }
+  return scanner.findings();
+}
+
+class RequestScanner {
+  readonly #raw: RawHead;
+  readonly #peer: Peer;
+  readonly #listed: ReadonlySet<string> | null;
+  readonly #offersUpgrade: boolean;
+  #lines = "";
+  #host: string | null = null;
+  #framing: Framing = { kind: "none" };
+  #upgrade = "";
+  #expectsContinue = false;
+  #acceptsHtml = false;
+  #hearsay: Hearsay = NO_HEARSAY;
+
+  constructor(raw: RawHead, peer: Peer) {
+    this.#raw = raw;
+    this.#peer = peer;
+    this.#listed = listedByConnection(raw.fields);
+    this.#offersUpgrade = raw.versionMinor === 1 && offersUpgrade(raw.fields);
+  }
+
+  /** Takes one header line into account, and forwards it unless it is for this hop or not to be believed. */
+  field(name: string, value: string): void {
+    const lower = name.toLowerCase();
+    switch (lower) {
+      case "host":
+        if (this.#host !== null) throw malformed("two Hosts");
+        this.#host = value;
+        break;
+      case "content-length":
+        this.#length(value);
+        break;
+      case "transfer-encoding":
+        this.#encoding(value);
+        break;
+      case "upgrade":
+        if (!this.#offersUpgrade) return;
+        this.#upgrade = value;
+        break;
+      case "expect":
+        this.#expectsContinue = value.toLowerCase() === "100-continue";
+        break;
+      case "accept":
+        this.#acceptsHtml ||= value.toLowerCase().includes("text/html");
+        break;
+      case "connection":
+      case "keep-alive":
+      case "proxy-connection":
+      case "proxy-authorization":
+      case "te":
+        return;
+      default:
+        if (this.#isClaim(lower, value)) return;
+    }
+    if (this.#listed?.has(lower) === true) return;
+    this.#lines += `${name}: ${value}\r\n`;
+  }
+
+  findings(): Findings {
+    return {
+      host: this.#host,
+      framing: this.#framing,
+      upgrade: this.#upgrade !== "",
+      expectsContinue: this.#expectsContinue,
+      acceptsHtml: this.#acceptsHtml,
+      hearsay: this.#hearsay,
+      lines: this.#lines,
+    };
+  }
+
+  #length(value: string): void {
+    const bytes = Number(value);
+    if (this.#framing.kind !== "none" || !/^\d+$/.test(value) || !Number.isSafeInteger(bytes)) {
+      throw malformed("Content-Length");
+    }
+    this.#framing = { kind: "length", bytes };
+  }
+
+  #encoding(value: string): void {
+    const isOne = this.#framing.kind === "none" && this.#raw.versionMinor === 1;
+    if (!isOne || value.toLowerCase() !== "chunked") throw malformed("Transfer-Encoding");
+    this.#framing = { kind: "chunked" };
+  }
+
+  /** True for a header about the client's origin that the tenant must not see as it came. */
+  #isClaim(lower: string, value: string): boolean {
+    if (!lower.startsWith("x") && lower !== "forwarded") return false;
+    // Applications behind CGI or WSGI can't tell `_` from `-`, so both spellings count.
+    switch (lower.replaceAll("_", "-")) {
+      case "forwarded":
+        return !this.#peer.trusted;
+      case "x-forwarded-for":
+        return this.#hear({ for: [...this.#hearsay.for, value] });
+      case "x-forwarded-host":
+        return this.#hear({ host: value });
+      case "x-forwarded-proto":
+        return this.#hear({ proto: value });
+      case "x-request-id":
+        return this.#hear({ requestId: value });
+      default:
+        return false;
+    }
+  }
+
+  #hear(claim: Partial<Hearsay>): true {
+    if (this.#peer.trusted) this.#hearsay = { ...this.#hearsay, ...claim };
+    return true;
+  }
+}
+
+/** HTTP/2 over a plain upgrade is left out: inside it nobody would check or mark the requests. */
+function offersUpgrade(fields: Fields): boolean {
+  let named = false;
+  let offered = false;
+  for (let index = 0; index < fields.length; index += 2) {
+    const value = fields[index + 1] ?? "";
+    if (isNamed(fields[index], "connection")) named ||= /(?:^|,)\s*upgrade\s*(?:,|$)/i.test(value);
+    if (isNamed(fields[index], "upgrade"))
+      offered = value !== "" && !/(?:^|,)\s*h2c\s*(?:,|$)/i.test(value);
+  }
+  return named && offered;
+}

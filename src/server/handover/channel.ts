@@ -1,0 +1,86 @@
+// A channel to another process that outlives whatever lies between the two: a pair of connected sockets, of which the other
+// process inherits one. It ends with either of them. Each line is a message in JSON. Bun's own is bound to a direct child.
+import { dlopen, ptr } from "bun:ffi";
+import { libcPath } from "../../platform/kernel/libc.ts";
+
+const AF_UNIX = 1;
+const SOCK_STREAM = 1;
+
+export interface SocketPair {
+  readonly own: number;
+  readonly other: number;
+}
+
+/** Two connected Unix sockets (socketpair(2)), as descriptors. Throws an Error where the system has none to give. */
+export function openSocketPair(): SocketPair {
+  const descriptors = new Int32Array(2);
+  const { socketpair } = dlopen(libcPath() ?? "libc.so", {
+    socketpair: { args: ["i32", "i32", "i32", "ptr"], returns: "i32" },
+  }).symbols;
+  const failed = socketpair(AF_UNIX, SOCK_STREAM, 0, ptr(descriptors)) !== 0;
+  const [own, other] = descriptors;
+  if (failed || own === undefined || other === undefined) throw new Error("no descriptor is free");
+  return { own, other };
+}
+
+export class Channel<In, Out> {
+  readonly #onMessage: (message: In) => void;
+  readonly #ended = Promise.withResolvers<void>();
+  #socket: Bun.Socket | null = null;
+  #received = "";
+  /** What the system has not taken yet. */
+  #pending = Buffer.alloc(0);
+  #flushed = Promise.withResolvers<void>();
+
+  private constructor(onMessage: (message: In) => void) {
+    this.#onMessage = onMessage;
+  }
+
+  /** @param fd a connected socket, which is the channel's from now on */
+  static async open<In, Out>(
+    fd: number,
+    onMessage: (message: In) => void,
+  ): Promise<Channel<In, Out>> {
+    const channel = new Channel<In, Out>(onMessage);
+    const decoder = new TextDecoder();
+    const socket: Bun.SocketHandler = {
+      data: (_, bytes) => channel.#take(decoder.decode(bytes, { stream: true })),
+      drain: () => channel.#flush(),
+      close: () => channel.#ended.resolve(),
+      error: () => channel.#ended.resolve(),
+    };
+    // Bun takes a descriptor, which its types do not know.
+    const options = { fd, socket } as unknown as Bun.UnixSocketOptions<undefined>;
+    channel.#socket = await Bun.connect(options);
+    return channel;
+  }
+
+  /** Resolves when the other process is gone, or this end is closed. */
+  get ended(): Promise<void> {
+    return this.#ended.promise;
+  }
+
+  /** Resolves when the system has taken it, or nobody will. */
+  send(message: Out): Promise<void> {
+    if (this.#pending.length === 0) this.#flushed = Promise.withResolvers<void>();
+    this.#pending = Buffer.concat([this.#pending, Buffer.from(`${JSON.stringify(message)}\n`)]);
+    this.#flush();
+    return Promise.race([this.#flushed.promise, this.ended]);
+  }
+
+  close(): void {
+    this.#socket?.end();
+  }
+
+  #flush(): void {
+    const written = this.#socket?.write(this.#pending) ?? 0;
+    this.#pending = this.#pending.subarray(Math.max(0, written));
+    if (this.#pending.length === 0) this.#flushed.resolve();
+  }
+
+  #take(text: string): void {
+    const lines = (this.#received + text).split("\n");
+    this.#received = lines.pop() ?? "";
+    for (const line of lines) this.#onMessage(JSON.parse(line) as In);
+  }
+}

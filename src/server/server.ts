@@ -1,0 +1,237 @@
+// Composition root of the server: the engine, and the public listener in front of it; and the change to another server, which
+// follows this one without a failed request.
+import type { Endpoint } from "../core/endpoint.ts";
+import { TenError } from "../core/errors.ts";
+import { type Bequest, type Engine, type EngineOptions, openEngine } from "./engine.ts";
+import { systemClock } from "../platform/clock.ts";
+import { monotonicMicroseconds, type Notify } from "../platform/sd-notify.ts";
+import {
+  type Predecessor,
+  type ServerIdentity,
+  startSuccessor,
+  type Successor,
+} from "./handover/handover.ts";
+import { type Listen, openProxy, type Proxy as PublicProxy } from "../proxy/listener.ts";
+import { checkStore } from "../database/database.ts";
+
+export interface DaemonOptions extends EngineOptions {
+  readonly listen: Listen;
+  /** The server that this one follows; null: it is the first. */
+  readonly predecessor: Predecessor | null;
+  readonly notify: Notify;
+}
+
+export interface Daemon {
+  readonly port: number;
+  /** Of the control API, whose caller is the administrator. */
+  readonly socketPath: string;
+  /** Resolves when another server has followed this one, and nothing is left to do here; rejects when none serves any more. */
+  readonly followed: Promise<void>;
+  /** Stops every instance, then everything else; `drain: false` does not wait for open requests. */
+  close(options: { drain: boolean }): Promise<void>;
+}
+
+/** For what earlier servers pass on, in the data directory. */
+const RELAY_SOCKET = ".relay.sock";
+
+/** Starts the server; resolves once it listens and has taken over what an earlier one left, or handed over. */
+export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
+  const { config, predecessor, version, notify } = options;
+  checkStore(config.settings.dataDir);
+  const estate = predecessor === null ? null : await predecessor.takeTurn();
+  const server = await Server.open(options, estate);
+  if (predecessor === null) notify({ READY: "1", STATUS: "Serving" });
+  else predecessor.serves(version);
+  return server;
+}
+
+class Server implements Daemon {
+  readonly #options: DaemonOptions;
+  readonly #followed = Promise.withResolvers<void>();
+  // Both are there once `open` has resolved.
+  #engine!: Engine;
+  #proxy!: PublicProxy;
+  #port = 0;
+  #state: "serving" | "handingOver" | "followed" = "serving";
+  /** Settles when a change to another server has succeeded or failed. */
+  #change: Promise<unknown> = Promise.resolve();
+  #closing: Promise<void> | null = null;
+
+  private constructor(options: DaemonOptions) {
+    this.#options = options;
+  }
+
+  static async open(options: DaemonOptions, estate: unknown): Promise<Server> {
+    const server = new Server(options);
+    server.#engine = await server.#openEngine(options, estate);
+    try {
+      server.#proxy = await server.#openProxy();
+      server.#port = server.#proxy.port;
+      server.#attach();
+      return server;
+    } catch (error) {
+      // The server before this one goes on with the tenants; where there is none, they are stopped.
+      if (estate !== null) await server.#engine.handOver();
+      await server.#engine[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  get socketPath(): string {
+    return this.#engine.control.adminSocket;
+  }
+
+  get #relayPath(): string {
+    return `${this.#options.config.settings.dataDir}/${RELAY_SOCKET}`;
+  }
+
+  get followed(): Promise<void> {
+    return this.#followed.promise;
+  }
+
+  close({ drain }: { drain: boolean }): Promise<void> {
+    if (!drain) this.#proxy.abort();
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    await this.#change.catch(() => undefined);
+    const drained = this.#proxy.close();
+    if (this.#state === "followed") return this.followed;
+    this.#options.notify({ STOPPING: "1" });
+    await this.#engine.supervisor.close();
+    // What is left are connections that no instance was waiting for.
+    this.#proxy.abort();
+    await drained;
+    await this.#engine[Symbol.asyncDispose]();
+  }
+
+  /** A new process, in whatever version is there now, follows this one. Rejects when it can't: then this one goes on. */
+  async #restart(
+    record: (outcome: string) => void,
+  ): Promise<{ readonly old: ServerIdentity; readonly new: ServerIdentity }> {
+    if (this.#state !== "serving" || this.#closing !== null) {
+      const doing = this.#closing === null ? "is being replaced already" : "is stopping";
+      throw new TenError("CONFLICT", `Cannot restart the server: it ${doing}`);
+    }
+    const { notify, version } = this.#options;
+    this.#state = "handingOver";
+    notify({ RELOADING: "1", MONOTONIC_USEC: monotonicMicroseconds() });
+    try {
+      const change = this.#handOver(record);
+      this.#change = change;
+      const successor = await change;
+      this.#state = "followed";
+      notify({ MAINPID: String(successor.pid), READY: "1" });
+      return { old: { version, pid: process.pid }, new: successor };
+    } catch (error) {
+      this.#state = "serving";
+      notify({ READY: "1" });
+      throw error;
+    }
+  }
+
+  async #handOver(record: (outcome: string) => void): Promise<ServerIdentity> {
+    const former = this.#engine;
+    const successor = await this.#findSuccessor(record);
+    const serves = Promise.withResolvers<Endpoint>();
+    await former.control.passOn(serves.promise);
+    this.#proxy.passOn(serves.promise);
+    let bequest: Bequest | null = null;
+    try {
+      bequest = await former.handOver();
+      const identity = await successor.takeOver(bequest.estate);
+      void this.#retire(bequest.leases);
+      return identity;
+    } catch (error) {
+      await successor.end();
+      await this.#resume(bequest?.estate ?? {});
+      this.#recordFailure(error);
+      void former[Symbol.asyncDispose]();
+      throw error;
+    } finally {
+      bequest?.leases.begin();
+      serves.resolve({ kind: "unix", path: this.#relayPath });
+    }
+  }
+
+  /** Until it is found, and that is on record, nothing has happened. */
+  async #findSuccessor(record: (outcome: string) => void): Promise<Successor> {
+    const { descriptors } = this.#proxy;
+    const { dataDir } = this.#options.config.settings;
+    const successor = await startSuccessor({ descriptors, dataDir }).catch((error) => {
+      record(codeOf(error));
+      throw error;
+    });
+    try {
+      record("done");
+      return successor;
+    } catch (error) {
+      await successor.end();
+      throw error;
+    }
+  }
+
+  /** Takes everything back from itself. When that fails there is no server any more: its tenants wait for the next. */
+  async #resume(estate: unknown): Promise<void> {
+    const { config } = this.#engine.supervisor;
+    try {
+      this.#engine = await this.#openEngine({ ...this.#options, config }, estate);
+      this.#attach();
+      this.#proxy.serve(this.#engine.supervisor);
+    } catch (error) {
+      this.#followed.reject(error);
+      throw error;
+    }
+  }
+
+  #recordFailure(error: unknown): void {
+    const { audit } = this.#engine;
+    const entry = { actor: "server", action: "restart-server", subject: "server" };
+    audit.record({ ...entry, at: systemClock.wall(), outcome: codeOf(error) });
+  }
+
+  #openEngine(options: DaemonOptions, estate: unknown): Promise<Engine> {
+    return openEngine(options, {
+      estate,
+      port: () => this.port,
+      restart: (record) => this.#restart(record),
+    });
+  }
+
+  #openProxy(): Promise<PublicProxy> {
+    const { config, listen } = this.#options;
+    const { control, supervisor } = this.#engine;
+    return openProxy({
+      gateway: supervisor,
+      control: { kind: "unix", path: control.innerSocket },
+      clock: systemClock,
+      trustedProxies: config.settings.trustedProxies,
+      observe: (exchange) =>
+        this.#engine.supervisor.world.statistics.request(exchange.ref, exchange),
+      listen,
+    });
+  }
+
+  #attach(): void {
+    this.#proxy.openRelay(this.#relayPath);
+    this.#engine.reloader.onSettings(({ trustedProxies }) => this.#proxy.trust(trustedProxies));
+  }
+
+  /** Serves the connections that it has until the last is closed. */
+  async #retire(leases: Bequest["leases"]): Promise<void> {
+    await this.#proxy.retire();
+    leases[Symbol.dispose]();
+    await this.#engine[Symbol.asyncDispose]();
+    this.#followed.resolve();
+  }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof TenError ? error.code : "FAILED";
+}

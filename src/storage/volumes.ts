@@ -1,0 +1,225 @@
+// A file system for each instance that has a hard limit on its storage: an image in the server's own directory, mounted at
+// the instance's while that is up.
+import { existsSync, realpathSync } from "node:fs";
+import { mkdir, readdir, rm, stat, statfs } from "node:fs/promises";
+import { setTimeout as pause } from "node:timers/promises";
+import { messageOf, TenError } from "../core/errors.ts";
+import { formatRef, type InstanceRef, isLabel, type RefKey } from "../core/ref.ts";
+import type { Service } from "../core/service.ts";
+import { openHost } from "../platform/host.ts";
+import { backingFileOf, listMounts } from "../platform/mounts.ts";
+import {
+  checkImage,
+  findImageGap,
+  growImage,
+  isAttached,
+  mountImage,
+  readImage,
+  unmount,
+} from "./volume-image.ts";
+import { discardDraft, makeVolume, type VolumeLayout } from "./volume-making.ts";
+
+/** The kernel lets go of an image a moment after the last process that had it mounted. */
+const RELEASE_LOOKS_MAX = 40;
+const RELEASE_LOOK_MS = 50;
+const BLOCK_BYTES = 512;
+/** At the end of an image mkfs leaves out what is too little for a group of blocks of its own. */
+const UNFILLED_MAX_BYTES = 16 * 1024 ** 2;
+
+export interface VolumeOrder {
+  readonly ref: InstanceRef;
+  readonly service: Service;
+  /** Whether nothing of the instance runs: only then can its files be moved, or its volume grow. */
+  readonly isAlone: boolean;
+}
+
+export class Volumes implements AsyncDisposable {
+  readonly #dataDir: string;
+  /** What is being done to the volume of an instance: one thing after the other. */
+  readonly #turns = new Map<RefKey, Promise<unknown>>();
+  /** Volumes that may be mounted. */
+  readonly #open = new Set<RefKey>();
+  /** What an instance used when its volume was unmounted, in bytes. */
+  readonly #used = new Map<RefKey, number>();
+  #isPossible = false;
+
+  constructor(dataDir: string) {
+    this.#dataDir = dataDir;
+  }
+
+  /**
+   * Mounts the volume of an instance, which it gets if it is to have one; grows it, where its quota has grown. Null: it
+   * has none, and nothing is to be waited for. Rejects with LEVEL_MISSING, or START_FAILED.
+   */
+  open(order: VolumeOrder): Promise<void> | null {
+    const { ref, service } = order;
+    const layout = this.#layout(ref);
+    if (service.storageEnforce !== "hard" && !existsSync(layout.image)) return null;
+    this.#open.add(formatRef(ref));
+    return this.#inTurn(ref, async () => {
+      this.#refuseImpossible(ref);
+      try {
+        await this.#mount(order, layout);
+      } catch (error) {
+        throw new TenError(
+          "START_FAILED",
+          `Cannot mount the volume of "${formatRef(ref)}": ${messageOf(error)}`,
+          { cause: error },
+        );
+      }
+    });
+  }
+
+  /** Unmounts the volume of an instance of which nothing runs. One that somebody else is in stays, and is found there again. */
+  close(ref: InstanceRef): Promise<void> | null {
+    if (!this.#open.delete(formatRef(ref))) return null;
+    return this.#inTurn(ref, async () => {
+      const layout = this.#layout(ref);
+      try {
+        if (!isMounted(layout)) return;
+        this.#used.set(formatRef(ref), await usedOf(layout));
+        await unmount(layout.directory);
+      } catch {
+        this.#open.add(formatRef(ref));
+      }
+    });
+  }
+
+  /** Deletes the volume of an instance with all that is in it. */
+  async remove(ref: InstanceRef): Promise<void> {
+    await this.#inTurn(ref, async () => {
+      const layout = this.#layout(ref);
+      this.#open.delete(formatRef(ref));
+      this.#used.delete(formatRef(ref));
+      if (existsSync(layout.image) && isMounted(layout)) await unmount(layout.directory, "lazy");
+      await discardDraft(layout);
+      for (const path of [layout.image, layout.former]) {
+        await rm(path, { recursive: true, force: true });
+      }
+    });
+  }
+
+  /** How much an instance uses, in bytes, what the file system itself needs included; null: it has no volume. */
+  measure(ref: InstanceRef): Promise<number> | null {
+    const layout = this.#layout(ref);
+    if (!existsSync(layout.image)) return null;
+    return this.#inTurn(ref, async () => {
+      if (isMounted(layout)) return await usedOf(layout);
+      return this.#used.get(formatRef(ref)) ?? (await stat(layout.image)).blocks * BLOCK_BYTES;
+    });
+  }
+
+  /** Unmounts what an earlier server has left mounted, except for those instances that go on. */
+  async sweep(kept: readonly InstanceRef[]): Promise<void> {
+    const keys = new Set(kept.map(formatRef));
+    const left = existsSync(this.#directory) ? this.#listMounted() : [];
+    for (const ref of left) this.#open.add(formatRef(ref));
+    await Promise.all(left.map((ref) => (keys.has(formatRef(ref)) ? null : this.close(ref))));
+  }
+
+  /** Waits for what is under way; mounted volumes stay. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.allSettled(this.#turns.values());
+  }
+
+  /** A name that no service can have. */
+  get #directory(): string {
+    return `${this.#dataDir}/.volumes`;
+  }
+
+  #layout({ service, id }: InstanceRef): VolumeLayout {
+    const stem = `${this.#directory}/${service}/${id}`;
+    return {
+      directory: `${this.#dataDir}/${service}/${id}`,
+      image: `${stem}.image`,
+      draft: `${stem}.draft`,
+      draftDirectory: `${stem}.draft.d`,
+      former: `${stem}.former`,
+    };
+  }
+
+  #listMounted(): readonly InstanceRef[] {
+    const prefix = `${realpathSync(this.#dataDir)}/`;
+    return listMounts().flatMap(({ path }) => {
+      const [service = "", id = "", ...rest] = path.slice(prefix.length).split("/");
+      const isOwn = path.startsWith(prefix) && rest.length === 0 && isLabel(service) && isLabel(id);
+      return isOwn && isMounted(this.#layout({ service, id })) ? [{ service, id }] : [];
+    });
+  }
+
+  #inTurn<T>(ref: InstanceRef, task: () => Promise<T>): Promise<T> {
+    const key = formatRef(ref);
+    const turn = (this.#turns.get(key) ?? Promise.resolve()).then(task, task);
+    this.#turns.set(key, turn);
+    const done = () => {
+      if (this.#turns.get(key) === turn) this.#turns.delete(key);
+    };
+    turn.then(done, done);
+    return turn;
+  }
+
+  #refuseImpossible(ref: InstanceRef): void {
+    if (this.#isPossible) return;
+    const gap = findImageGap(openHost({ dataDir: this.#dataDir }));
+    if (gap !== null) {
+      throw new TenError(
+        "LEVEL_MISSING",
+        `Cannot give "${formatRef(ref)}" a volume of its own: ${gap.reason}; ${gap.remedy}`,
+        { hint: 'Remedy that, or set storage_enforce = "stop" or "warn"' },
+      );
+    }
+    this.#isPossible = true;
+  }
+
+  async #mount({ service, isAlone }: VolumeOrder, layout: VolumeLayout): Promise<void> {
+    const { directory, former, image } = layout;
+    const quotaBytes = service.storageQuotaBytes ?? 0;
+    if (!existsSync(image)) await makeVolume(layout, { bytes: quotaBytes, isAlone });
+    await rm(former, { recursive: true, force: true });
+    if (isMounted(layout)) {
+      if (!isAlone || !(await isToGrow(image, quotaBytes))) return;
+      await unmount(directory);
+    }
+    if (await isToGrow(image, quotaBytes)) await growReleased(image, quotaBytes);
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    if ((await readdir(directory)).length > 0) {
+      throw new Error(`the files in ${directory} would be covered by it: move them elsewhere`);
+    }
+    await mendReleased(image);
+    await mountImage(image, directory);
+  }
+}
+
+function isMounted({ directory, image }: VolumeLayout): boolean {
+  if (!existsSync(directory) || !existsSync(image)) return false;
+  const path = realpathSync(directory);
+  const top = listMounts().findLast((mount) => mount.path === path);
+  return top !== undefined && backingFileOf(top.source) === realpathSync(image);
+}
+
+/** What can't be written any more counts as used: so a file system without room is a full one. */
+async function usedOf({ directory, image }: VolumeLayout): Promise<number> {
+  const [{ bavail, bsize }, { size }] = await Promise.all([statfs(directory), stat(image)]);
+  return Math.max(0, size - bavail * bsize);
+}
+
+/** Also when an earlier attempt has grown the image, but not the file system in it. */
+async function isToGrow(image: string, quotaBytes: number): Promise<boolean> {
+  const [{ size }, { bytes }] = await Promise.all([stat(image), readImage(image)]);
+  return size < quotaBytes || bytes < size - UNFILLED_MAX_BYTES;
+}
+
+async function growReleased(image: string, bytes: number): Promise<void> {
+  for (let look = 0; isAttached(image); look++) {
+    // Then it grows at a later start.
+    if (look === RELEASE_LOOKS_MAX) return;
+    await pause(RELEASE_LOOK_MS);
+  }
+  await growImage(image, bytes);
+}
+
+/** One that is still attached somewhere is not clean because it is mounted there. */
+async function mendReleased(image: string): Promise<void> {
+  const { isClean } = await readImage(image);
+  if (!isClean && !isAttached(image)) await checkImage(image);
+}

@@ -1,0 +1,231 @@
+// Watches the storage of instances that have a quota: measures those that run, tells when they fill up, and halts
+// those that may not go on.
+import { messageOf, TenError } from "../core/errors.ts";
+import { type Event, type InstanceState, isAtRest } from "../core/life/instance.ts";
+import { canHalt } from "../core/life/orders.ts";
+import { formatRef, type InstanceRef, type RefKey } from "../core/ref.ts";
+import type { Service } from "../core/service.ts";
+import {
+  decideFullness,
+  describeFullness,
+  type Fullness,
+  isFuller,
+  nextLookMs,
+  renderUse,
+} from "./quota.ts";
+import type { Clock } from "../platform/clock.ts";
+import type { AuditTable } from "../database/audit.ts";
+import type { LogHub } from "../logs/hub.ts";
+import type { StorageGauge } from "./gauge.ts";
+
+/** Looks at the same time: each keeps a thread of the file system busy, and tenants want the disk, too. */
+const LOOKS_MAX = 2;
+
+/** An instance, as far as its storage is concerned. */
+export interface Storing {
+  readonly ref: InstanceRef;
+  readonly service: Service;
+  readonly instance: { readonly state: InstanceState };
+  send(event: Event): void;
+}
+
+export interface StorageWatchParts {
+  readonly clock: Clock;
+  readonly gauge: StorageGauge;
+  readonly logs: Pick<LogHub, "note">;
+  readonly audit: Pick<AuditTable, "record">;
+  /** Worth knowing for whoever runs the server. */
+  readonly report: (event: unknown) => void;
+}
+
+interface Track {
+  readonly instance: Storing;
+  fullness: Fullness;
+  /** As of the latest measurement, whoever asked for it; null before the first. */
+  usedBytes: number | null;
+  /** The latest look of the watch's own, and how long the next one waits. */
+  last: { readonly usedBytes: number; readonly delayMs: number } | null;
+  isUp: boolean;
+  cancel: () => void;
+}
+
+export class StorageWatch {
+  readonly #parts: StorageWatchParts;
+  /** Of instances with a quota that have been up. */
+  readonly #tracks = new Map<RefKey, Track>();
+  /** Looks that are due, the longest waiting first. */
+  readonly #due = new Set<Track>();
+  #looking = 0;
+
+  constructor(parts: StorageWatchParts) {
+    this.#parts = parts;
+  }
+
+  /** Keeps an eye on an instance while it runs, and looks once more when it has come to rest. */
+  follow(instance: Storing, state: InstanceState): void {
+    const { kind } = state;
+    if (isAtRest(state)) this.#parts.gauge.expire(instance.ref);
+    if (instance.service.storageQuotaBytes === null) {
+      this.#drop(instance.ref);
+      return;
+    }
+    if (kind === "running") this.#up(this.#trackOf(instance));
+    else if (kind !== "draining" && kind !== "stopping") this.#down(instance.ref);
+  }
+
+  /** Measures now, with all that follows from the result. */
+  async measure(instance: Storing): Promise<number> {
+    const usedBytes = await this.#parts.gauge.measure(instance.ref);
+    const { storageQuotaBytes: quotaBytes } = instance.service;
+    if (quotaBytes !== null) this.#judge(this.#trackOf(instance), { usedBytes, quotaBytes });
+    return usedBytes;
+  }
+
+  /** Throws CONFLICT where an instance may not start because it is over its quota. */
+  async admit(instance: Storing): Promise<void> {
+    const { ref, service } = instance;
+    const { storageEnforce, storageQuotaBytes: quotaBytes } = service;
+    if (storageEnforce !== "stop" || quotaBytes === null) return;
+    const usedBytes = await this.measure(instance);
+    if (usedBytes < quotaBytes) return;
+    const use = renderUse({ usedBytes, quotaBytes });
+    const message = `Cannot start "${formatRef(ref)}": its storage is over its quota: ${use}`;
+    throw new TenError("CONFLICT", message, {
+      hint: `Delete some of its files, or raise storage_quota_mb in [service.${service.name}]`,
+    });
+  }
+
+  /** The last known sizes in bytes; null: not measured yet. */
+  known(ref: InstanceRef): number | null {
+    return this.#parts.gauge.known(ref);
+  }
+
+  estimate(
+    refs: readonly InstanceRef[],
+    isResting: (ref: InstanceRef) => boolean,
+  ): Promise<ReadonlyMap<RefKey, number>> {
+    return this.#parts.gauge.estimate(refs, isResting);
+  }
+
+  /** That its storage fills up or is full, as of the latest look; null while there is room. */
+  warningOf(ref: InstanceRef): string | null {
+    const track = this.#tracks.get(formatRef(ref));
+    const quotaBytes = track?.instance.service.storageQuotaBytes ?? null;
+    if (track === undefined || track.usedBytes === null || quotaBytes === null) return null;
+    const { fullness, instance, usedBytes } = track;
+    return describeFullness(fullness, {
+      use: { usedBytes, quotaBytes },
+      service: instance.service,
+    });
+  }
+
+  forget(ref: InstanceRef): void {
+    this.#drop(ref);
+    this.#parts.gauge.forget(ref);
+  }
+
+  #drop(ref: InstanceRef): void {
+    const track = this.#tracks.get(formatRef(ref));
+    if (track === undefined) return;
+    this.#rest(track);
+    this.#tracks.delete(formatRef(ref));
+  }
+
+  #trackOf(instance: Storing): Track {
+    const key = formatRef(instance.ref);
+    const known = this.#tracks.get(key);
+    if (known !== undefined) return known;
+    const track: Track = {
+      instance,
+      fullness: "roomy",
+      usedBytes: null,
+      last: null,
+      isUp: false,
+      cancel: () => undefined,
+    };
+    this.#tracks.set(key, track);
+    return track;
+  }
+
+  #up(track: Track): void {
+    if (track.isUp) return;
+    track.isUp = true;
+    this.#lookLater(track, nextLookMs(null, { usedBytes: 0, tookMs: 0 }));
+  }
+
+  #down(ref: InstanceRef): void {
+    const track = this.#tracks.get(formatRef(ref));
+    if (!track?.isUp) return;
+    this.#rest(track);
+    this.#enqueue(track);
+  }
+
+  #rest(track: Track): void {
+    track.isUp = false;
+    track.cancel();
+    this.#due.delete(track);
+  }
+
+  #lookLater(track: Track, delayMs: number): void {
+    track.cancel = this.#parts.clock.after(delayMs, () => this.#enqueue(track));
+  }
+
+  #enqueue(track: Track): void {
+    this.#due.add(track);
+    this.#advance();
+  }
+
+  #advance(): void {
+    for (const track of this.#due) {
+      if (this.#looking >= LOOKS_MAX) return;
+      this.#due.delete(track);
+      this.#looking++;
+      void this.#look(track).finally(() => {
+        this.#looking--;
+        this.#advance();
+      });
+    }
+  }
+
+  async #look(track: Track): Promise<void> {
+    const { clock, report } = this.#parts;
+    const { last } = track;
+    const startedAt = clock.now();
+    try {
+      const usedBytes = await this.measure(track.instance);
+      const delayMs = nextLookMs(last, { usedBytes, tookMs: clock.now() - startedAt });
+      track.last = { usedBytes, delayMs };
+      if (track.isUp) this.#lookLater(track, delayMs);
+    } catch (error) {
+      report(error);
+    }
+  }
+
+  #judge(track: Track, use: { readonly usedBytes: number; readonly quotaBytes: number }): void {
+    const { instance, fullness: before } = track;
+    const { service } = instance;
+    track.fullness = decideFullness(before, { use, service });
+    track.usedBytes = use.usedBytes;
+    const text = describeFullness(track.fullness, { use, service });
+    const overQuota = use.usedBytes >= use.quotaBytes && service.storageEnforce === "stop";
+    if (text !== null && overQuota && canHalt(instance.instance.state)) this.#halt(instance, text);
+    else if (text !== null && isFuller(track.fullness, before)) this.#tell(instance.ref, text);
+  }
+
+  #halt(instance: Storing, reason: string): void {
+    const { audit, clock, report } = this.#parts;
+    const subject = formatRef(instance.ref);
+    this.#tell(instance.ref, `${reason}; it is stopped`);
+    try {
+      audit.record({ at: clock.wall(), actor: "server", action: "stop", subject, outcome: reason });
+    } catch (error) {
+      report(`Cannot record the stop of "${subject}": ${messageOf(error)}`);
+    }
+    instance.send({ kind: "halt", reason });
+  }
+
+  #tell(ref: InstanceRef, text: string): void {
+    this.#parts.logs.note(ref, `ten: ${text}`);
+    this.#parts.report(`${formatRef(ref)}: ${text}`);
+  }
+}

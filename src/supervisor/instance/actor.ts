@@ -1,0 +1,300 @@
+// One instance in motion: events in, effects out. Nothing else changes its state.
+import { ADOPTED, adopt, inherit } from "../../core/life/adoption.ts";
+import { unreachable } from "../../core/assert.ts";
+import type { Endpoint } from "../../core/endpoint.ts";
+import {
+  type Cause,
+  type Effect,
+  type Event,
+  type Facts,
+  type Instance,
+  isAtRest,
+  newInstance,
+  type RestGoal,
+  type Step,
+  type Traffic,
+} from "../../core/life/instance.ts";
+import { idleAt } from "../../core/life/deadlines.ts";
+import { nextDeadline, step } from "../../core/life/lifecycle.ts";
+import type { InstanceRef } from "../../core/ref.ts";
+import { restoreState } from "../../core/life/report.ts";
+import type { Service } from "../../core/service.ts";
+import type { InstanceRow } from "../../database/instances.ts";
+import { Alarm } from "./alarm.ts";
+import type { Legacy } from "./instance-handover.ts";
+import type { Lease, Patience } from "../gateway.ts";
+import { InstanceJournal } from "./story.ts";
+import type { Launched } from "../launch/launches.ts";
+import { TrafficMeter } from "./leases.ts";
+import { InstanceProcesses } from "./instance-processes.ts";
+import { InstanceRecord } from "./record.ts";
+import type { Startable } from "../launch/start-queue.ts";
+import { handOverError, refusalError, replaceError, Waiters } from "./waiters.ts";
+import { type InstancePredicate, Watchers } from "./watchers.ts";
+import type { Adoption, World } from "./instance-world.ts";
+
+export class InstanceActor implements Startable {
+  readonly ref: InstanceRef;
+  readonly journal: InstanceJournal;
+  readonly #record: InstanceRecord;
+  readonly #processes: InstanceProcesses;
+  readonly #world: World;
+  readonly #meter: TrafficMeter;
+  readonly #waiters = new Waiters();
+  readonly #watchers = new Watchers();
+  readonly #events: Event[] = [];
+  #instance: Instance;
+  /** Who sent the request that wakes it. */
+  #requester: string | null = null;
+  readonly #alarm: Alarm;
+  /** Hears of the traffic that is left, once another server goes on with the instance. */
+  #heir: (() => void) | null = null;
+
+  constructor(row: InstanceRow, service: Service, world: World) {
+    const { ref } = row;
+    this.ref = ref;
+    this.service = service;
+    this.weight = row.weight;
+    this.env = row.env;
+    this.journal = new InstanceJournal(world);
+    this.#record = new InstanceRecord(ref, { table: world.table, report: world.report, row });
+    this.#world = world;
+    this.#alarm = new Alarm(world.clock, () => this.send({ kind: "tick" }));
+    this.#meter = new TrafficMeter(world.clock, () => this.#trafficChanged());
+    this.#instance = newInstance(ref, restoreState(row));
+    this.#processes = new InstanceProcesses({
+      ...world,
+      ref,
+      service: () => this.service,
+      journal: this.journal,
+      record: this.#record,
+      send: (event) => this.send(event),
+      instance: () => this.#instance,
+    });
+  }
+
+  /** As it is configured now: see `reconfigure`. */
+  service: Service;
+  /** 0 to 100; 0 takes no service-level traffic. */
+  weight: number;
+  /** While it is being deployed it takes none, whatever its weight. */
+  isHeld = false;
+  /** What `ten env set` stored, for the next start. */
+  env: Readonly<Record<string, string>>;
+
+  get instance(): Instance {
+    return this.#instance;
+  }
+
+  get facts(): Facts {
+    const { clock, random } = this.#world;
+    return { now: clock.now(), random: random(), service: this.service, traffic: this.traffic };
+  }
+
+  /** The process that serves or is to, if any. */
+  get launched(): Launched | null {
+    return this.#processes.of(this.#instance.launch);
+  }
+
+  /** All its processes: two, while one takes over from the other. */
+  get processes(): readonly Launched[] {
+    return this.#processes.all;
+  }
+
+  get traffic(): Traffic {
+    const { open, lastActiveAt } = this.#meter;
+    const { launch, other } = this.#instance;
+    const otherBusy = other === null ? 0 : this.#meter.busy(other.launch);
+    return { open, busy: this.#meter.busy(launch), otherBusy, lastActiveAt };
+  }
+
+  /** Whether its process has another shape than its service asks for by now. */
+  get isOutdated(): boolean {
+    return this.#processes.isOutdated(this.#instance.launch);
+  }
+
+  /** A lease at once, if it runs. */
+  lease(): Lease | null {
+    const { state } = this.#instance;
+    return state.kind === "running" ? this.#leaseOf(state.endpoint) : null;
+  }
+
+  /** A lease as soon as it can take a request; starts it if the cause may. */
+  async wake(cause: Cause, patience?: Patience): Promise<Lease> {
+    const lease = this.lease();
+    if (lease !== null) return lease;
+    const joined = this.#waiters.join(patience?.signal ?? null);
+    this.#requester = patience?.by ?? null;
+    this.send({ kind: "wake", cause });
+    return joined;
+  }
+
+  /** A new process in the place of the running one. Resolves when it serves and nothing of the former is left. */
+  async replace(): Promise<void> {
+    const served = this.#watchers.succession();
+    this.send({ kind: "replace" });
+    await served;
+    await this.until(({ other }) => other === null);
+  }
+
+  /** Resolves when nothing of it is left, or when another order has sent it elsewhere meanwhile. */
+  async rest(to: RestGoal): Promise<void> {
+    this.send({ kind: "rest", to });
+    await this.until(({ state }) => isAtRest(state) || state.kind === "running");
+  }
+
+  /** Resolves when it satisfies the predicate, at once if it does. */
+  async until(predicate: InstancePredicate): Promise<void> {
+    if (!predicate(this.#instance)) await this.#watchers.until(predicate);
+  }
+
+  /** Goes on with the processes that an earlier server started, or ends them. */
+  adopt({ row, child, other }: Adoption): void {
+    const { endpoint = null, shape = null } = row.child ?? {};
+    if (child !== null) this.#processes.follow(child, { launch: ADOPTED.child, endpoint, shape });
+    const second = { launch: ADOPTED.other, endpoint: null, shape: row.other?.shape ?? null };
+    if (other !== null) this.#processes.follow(other, second);
+    const found = {
+      ...row,
+      child: child && { ref: child.child.ref, endpoint },
+      other: other?.child.ref ?? null,
+    };
+    this.#obey(adopt(this.#instance, found, this.facts));
+    this.#rearm();
+  }
+
+  /** Goes on where the earlier server left off. */
+  inherit(legacy: Legacy): void {
+    this.journal.inherit(legacy);
+    this.#enter(inherit(this.#instance, legacy, this.facts.now));
+    this.#rearm();
+  }
+
+  /** Another server goes on with it: from now on this one does nothing but count the leases that are left. */
+  abandon(onTraffic: () => void): void {
+    this.#heir = onTraffic;
+    this.#alarm.cancel();
+    this.#processes.abandon();
+    this.#waiters.close(handOverError(this.ref));
+  }
+
+  /** The server stops: the process ends, what is wanted stays as it is. */
+  retire(): Promise<void> {
+    this.#record.freeze();
+    // Not asleep: a request that still comes must not wake it.
+    this.send({ kind: "rest", to: "stopped" });
+    return this.until(({ state }) => isAtRest(state));
+  }
+
+  /** Its service is configured otherwise; what shapes a process waits for the next launch. */
+  reconfigure(service: Service): void {
+    this.service = service;
+    this.send({ kind: "reconfigured" });
+  }
+
+  takeTurn(): void {
+    this.send({ kind: "turn" });
+  }
+
+  giveWay(): void {
+    this.send({ kind: "rest", to: "asleep" });
+  }
+
+  idleSince(): number | null {
+    const { traffic, service } = this.facts;
+    const { state, other } = this.#instance;
+    const sleeps = state.kind === "running" && other === null && service.idleTimeoutMs > 0;
+    return sleeps && traffic.open === 0 ? traffic.lastActiveAt : null;
+  }
+
+  /** When it goes to sleep if nobody calls; null: not while things stay as they are. */
+  sleepsAt(): number | null {
+    const at = idleAt(this.#instance, this.facts);
+    return at === Number.POSITIVE_INFINITY ? null : at;
+  }
+
+  /** The only way in. Never awaits, so events cannot interleave and no lock is needed. */
+  send(event: Event): void {
+    if (this.#heir !== null) return;
+    this.#events.push(event);
+    // Performing an effect may send another event: the outermost call goes on with it.
+    if (this.#events.length > 1) return;
+    for (let next = event; next !== undefined; next = this.#events[0] as Event) {
+      this.#advance(next);
+      this.#events.shift();
+    }
+    this.#rearm();
+  }
+
+  #advance(event: Event): void {
+    this.#obey(step(this.#instance, event, this.facts));
+  }
+
+  #obey({ instance, effects }: Step): void {
+    this.#enter(instance);
+    for (const effect of effects) this.#perform(effect);
+  }
+
+  #enter(instance: Instance): void {
+    if (instance === this.#instance) return;
+    this.#instance = instance;
+    this.journal.follow(instance.state, this.#requester);
+    this.#record.follow(instance.state);
+    this.#world.queue.follow(this, instance);
+    if (isAtRest(instance.state)) this.#world.launcher.rest(this.ref);
+    this.#world.storage.follow(this, instance.state);
+    this.#watchers.follow(instance);
+  }
+
+  #perform(effect: Effect): void {
+    switch (effect.kind) {
+      case "launch":
+        this.#processes.launch(effect.launch, this.env);
+        break;
+      case "probe":
+        this.#processes.probe(effect.launch, effect.endpoint);
+        break;
+      case "signal":
+        this.#processes.signal(effect.launch, effect.signal);
+        break;
+      case "admit":
+        this.#admit(effect.endpoint);
+        break;
+      case "replaced":
+        this.#watchers.replaced();
+        break;
+      case "unreplaced":
+        this.#watchers.unreplaced(replaceError(this.ref, effect.reason));
+        break;
+      case "refuse":
+        this.#waiters.refuse(refusalError(this.ref, effect));
+        break;
+      default:
+        unreachable(effect);
+    }
+  }
+
+  #admit(endpoint: Endpoint): void {
+    this.#waiters.admit(() => this.#leaseOf(endpoint));
+    // After the requests have been let through: they have waited long enough.
+    this.#processes.serves(this.#instance.launch, endpoint);
+  }
+
+  #leaseOf(endpoint: Endpoint): Lease {
+    return this.#meter.lease({ ref: this.ref, endpoint, launch: this.#instance.launch });
+  }
+
+  #trafficChanged(): void {
+    const { state, other } = this.#instance;
+    if (this.#heir !== null) this.#heir();
+    else if (state.kind === "draining" || other?.kind === "draining") this.send({ kind: "tick" });
+    else if (state.kind === "running" && this.#meter.open === 0) {
+      this.#rearm();
+      this.#world.queue.advance();
+    }
+  }
+
+  #rearm(): void {
+    this.#alarm.wakeBy(nextDeadline(this.#instance, this.facts));
+  }
+}

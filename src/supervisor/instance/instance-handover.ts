@@ -1,0 +1,16 @@
+// What one server hands over to the next of an instance, beyond its row and its processes
+import type { Memory } from "../../core/life/adoption.ts";
+import type { WakeRecord } from "../administration.ts";
+
+/** Open leases of one instance. */
+export interface LeaseCounts {
+  readonly requests: number;
+  readonly tunnels: number;
+}
+
+/** Of one instance. Moments are milliseconds since the epoch. */
+export interface Legacy extends Memory {
+  readonly lastWake: WakeRecord | null;
+  readonly lastExit: { readonly at: number; readonly reason: string } | null;
+  readonly leases: LeaseCounts;
+}

@@ -1,0 +1,201 @@
+// The processes of one instance, mostly one and never more than two: launched or taken over, probed, remembered for the
+// next server, buried.
+import { type Endpoint, renderEndpoint } from "../../core/endpoint.ts";
+import { messageOf } from "../../core/errors.ts";
+import type { Event, Instance, ProbeAnswer } from "../../core/life/instance.ts";
+import type { InstanceRef } from "../../core/ref.ts";
+import { describeExit } from "../../core/life/restart-policy.ts";
+import type { Service } from "../../core/service.ts";
+import type { ChildRecord } from "../../database/instances.ts";
+import type { LogHub } from "../../logs/hub.ts";
+import type { InstanceJournal } from "./story.ts";
+import type { Launched, Launcher } from "../launch/launches.ts";
+import type { Prober } from "./probe.ts";
+import { shapeOf } from "./shape.ts";
+import type { InstanceRecord } from "./record.ts";
+
+export interface ProcessWorld {
+  readonly launcher: Launcher;
+  readonly prober: Prober;
+  readonly logs: LogHub;
+  /** The public host of an instance, as its health checks name it. */
+  readonly hostOf: (ref: InstanceRef) => string;
+  /** Something went wrong that no caller waits for. */
+  readonly report: (error: unknown) => void;
+}
+
+interface Owner {
+  readonly ref: InstanceRef;
+  /** As it is configured now. */
+  readonly service: () => Service;
+  readonly journal: InstanceJournal;
+  readonly record: InstanceRecord;
+  readonly send: (event: Event) => void;
+  readonly instance: () => Instance;
+}
+
+interface Process {
+  readonly launched: Launched;
+  /** Null: launched by a version that did not note it. */
+  readonly shape: string | null;
+  /** Null until it is ready. */
+  endpoint: Endpoint | null;
+}
+
+export class InstanceProcesses {
+  readonly #parts: ProcessWorld & Owner;
+  /** By launch. */
+  readonly #processes = new Map<number, Process>();
+  /** "left": to another server. */
+  #state: "own" | "left" = "own";
+
+  constructor(parts: ProcessWorld & Owner) {
+    this.#parts = parts;
+  }
+
+  of(launch: number): Launched | null {
+    return this.#processes.get(launch)?.launched ?? null;
+  }
+
+  get all(): readonly Launched[] {
+    return [...this.#processes.values()].map(({ launched }) => launched);
+  }
+
+  /** Whether the process of a launch has another shape than its service asks for by now. */
+  isOutdated(launch: number): boolean {
+    const { shape = null } = this.#processes.get(launch) ?? {};
+    return shape !== null && shape !== shapeOf(this.#parts.service());
+  }
+
+  /** Synchronous where it can be, because a waiting request pays for every turn. */
+  launch(launch: number, storedEnv: Readonly<Record<string, string>>): void {
+    const { launcher, ref, service } = this.#parts;
+    const isAlone = this.#processes.size === 0;
+    const prepared = launcher.prepare({ ref, service: service(), isAlone });
+    if (prepared === null) this.#start(launch, storedEnv);
+    else {
+      prepared.then(
+        () => this.#start(launch, storedEnv),
+        (error) => this.#fail(launch, error),
+      );
+    }
+  }
+
+  #start(launch: number, storedEnv: Readonly<Record<string, string>>): void {
+    if (this.#state === "left") return;
+    const { launcher, ref, service, send } = this.#parts;
+    try {
+      const slot = this.all.some((other) => other.slot === 0) ? 1 : 0;
+      const launched = launcher.launch({ ref, service: service(), slot, storedEnv });
+      this.follow(launched, { launch, endpoint: null, shape: shapeOf(service()) });
+      this.#remember();
+      send({ kind: "launched", launch, child: launched.child.ref });
+    } catch (error) {
+      this.#fail(launch, error);
+    }
+  }
+
+  #fail(launch: number, error: unknown): void {
+    const { logs, ref, send } = this.#parts;
+    logs.note(ref, `ten: ${messageOf(error)}`);
+    send({ kind: "launchFailed", launch, reason: messageOf(error) });
+  }
+
+  /** Tells the owner of the end of a process: its exit, and when nothing of it is left. */
+  follow(
+    launched: Launched,
+    { launch, ...process }: { launch: number } & Omit<Process, "launched">,
+  ): void {
+    const { instance, journal, logs, ref, send } = this.#parts;
+    this.#processes.set(launch, { launched, ...process });
+    const { child } = launched;
+    void child.exited.then((exit) => {
+      if (this.of(launch) !== launched) return;
+      const leaves = isLeaving(instance(), launch);
+      journal.exited(describeExit(exit));
+      send({ kind: "exited", launch, exit });
+      const isExpected = leaves || restsNext(instance());
+      if (!isExpected || exit.kind === "outOfMemory")
+        logs.note(ref, `ten: the process ${describeExit(exit)}`);
+    });
+    void child.gone.then(() => this.#bury(launched, launch));
+  }
+
+  /** Another server follows and ends them. */
+  abandon(): void {
+    this.#state = "left";
+    this.#processes.clear();
+  }
+
+  signal(launch: number, signal: NodeJS.Signals): void {
+    this.of(launch)?.child.signal(signal);
+  }
+
+  probe(launch: number, known: Endpoint | null): void {
+    void this.#ask(launch, known).then((answer) =>
+      this.#parts.send({ kind: "probed", launch, answer }),
+    );
+  }
+
+  /** A process serves at an endpoint. */
+  serves(launch: number, endpoint: Endpoint): void {
+    const process = this.#processes.get(launch);
+    if (process !== undefined) process.endpoint = endpoint;
+    this.#remember();
+  }
+
+  /** Lets the next server find the processes, and know which of them serves. */
+  #remember(): void {
+    const { instance, record } = this.#parts;
+    const { launch } = instance();
+    const recordOf = (found: Process | undefined) => (found === undefined ? null : toRecord(found));
+    const [, other] = [...this.#processes].find(([each]) => each !== launch) ?? [];
+    record.children({ child: recordOf(this.#processes.get(launch)), other: recordOf(other) });
+  }
+
+  async #ask(launch: number, known: Endpoint | null): Promise<ProbeAnswer> {
+    const { hostOf, prober, ref, service } = this.#parts;
+    const launched = this.of(launch);
+    launched?.enclosure.exposeSocket();
+    const endpoints = known === null ? (launched?.enclosure.endpoints ?? []) : [known];
+    const answer = await prober({ endpoints, health: service().health, host: hostOf(ref) });
+    if (known !== null || launched === null || answer.kind === "unready") return answer;
+    return (await isOwn(launched, answer.endpoint)) ? answer : strangersAnswer(answer.endpoint);
+  }
+
+  async #bury(launched: Launched, launch: number): Promise<void> {
+    if (this.of(launch) !== launched) return;
+    const { instance, launcher, ref, report, send, service } = this.#parts;
+    launcher.retire(launched);
+    this.#processes.delete(launch);
+    const wipes = !service().storagePersist && this.#processes.size === 0 && restsNext(instance());
+    if (wipes) await launcher.wipe(ref).catch(report);
+    this.#remember();
+    send({ kind: "gone", launch });
+  }
+}
+
+/** Whether an ending process leaves nothing to follow it. */
+function restsNext({ state }: Instance): boolean {
+  if (state.kind !== "stopping") return false;
+  return state.after.kind !== "start" && state.after.kind !== "crashed";
+}
+
+/** Whether a process ends because another has taken its place. */
+function isLeaving({ other }: Instance, launch: number): boolean {
+  return other?.launch === launch && other.kind !== "starting";
+}
+
+function toRecord({ launched, endpoint, shape }: Process): ChildRecord {
+  const { child, slot, port, socketPath, startedAt } = launched;
+  return { child: child.ref, slot, port, socketPath, endpoint, startedAt, shape };
+}
+
+/** Whether the process itself listens there, and not a stranger who took its port before it did. */
+export async function isOwn({ child }: Launched, endpoint: Endpoint): Promise<boolean> {
+  return endpoint.kind === "unix" || (await child.listensOn(endpoint.port));
+}
+
+function strangersAnswer(endpoint: Endpoint): ProbeAnswer {
+  return { kind: "unready", reason: `another program listens on ${renderEndpoint(endpoint)}` };
+}

@@ -1,0 +1,26 @@
+// What an instance acts on, and what it may begin with.
+import type { Clock } from "../../platform/clock.ts";
+import type { DomainTable } from "../../database/domains.ts";
+import type { InstanceRow, InstanceTable } from "../../database/instances.ts";
+import type { Statistics } from "../../metrics/statistics.ts";
+import type { Launched } from "../launch/launches.ts";
+import type { ProcessWorld } from "./instance-processes.ts";
+import type { StartQueue } from "../launch/start-queue.ts";
+import type { StorageWatch } from "../../storage/watch.ts";
+
+export interface World extends ProcessWorld {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly queue: StartQueue;
+  readonly table: InstanceTable;
+  readonly domains: DomainTable;
+  readonly statistics: Statistics;
+  readonly storage: StorageWatch;
+}
+
+/** What an earlier server has left of an instance; null: nothing that lives. */
+export interface Adoption {
+  readonly row: InstanceRow;
+  readonly child: Launched | null;
+  readonly other: Launched | null;
+}

@@ -1,0 +1,97 @@
+// Open leases of one instance: how many, of which kind, and when the last one ended.
+import type { Endpoint } from "../../core/endpoint.ts";
+import type { InstanceRef } from "../../core/ref.ts";
+import type { Clock } from "../../platform/clock.ts";
+import type { Lease } from "../gateway.ts";
+
+/** Counts leases; calls `onChange` when one ends or turns into a tunnel, since draining and idling depend on it. */
+export class TrafficMeter {
+  readonly #clock: Clock;
+  readonly #onChange: () => void;
+  /** Requests in each process, by launch; those of the past are dropped when a new one begins. */
+  readonly #requests = new Map<number, RequestCount>();
+  #open = 0;
+  #lastActiveAt: number;
+
+  constructor(clock: Clock, onChange: () => void) {
+    this.#clock = clock;
+    this.#onChange = onChange;
+    this.#lastActiveAt = clock.now();
+  }
+
+  get open(): number {
+    return this.#open;
+  }
+
+  get lastActiveAt(): number {
+    return this.#lastActiveAt;
+  }
+
+  /** Open leases of a launch that are requests, not tunnels. */
+  busy(launch: number): number {
+    return this.#requests.get(launch)?.open ?? 0;
+  }
+
+  lease(process: Pick<Lease, "ref" | "endpoint" | "launch">): Lease {
+    const requests = this.#requests.get(process.launch) ?? this.#begin(process.launch);
+    this.#open++;
+    requests.open++;
+    return new CountedLease(process, { meter: this, requests });
+  }
+
+  ended(): void {
+    this.#open--;
+    this.#lastActiveAt = this.#clock.now();
+    this.#onChange();
+  }
+
+  tunnelled(): void {
+    this.#onChange();
+  }
+
+  #begin(launch: number): RequestCount {
+    for (const [earlier, { open }] of this.#requests)
+      if (open === 0) this.#requests.delete(earlier);
+    const requests = { open: 0 };
+    this.#requests.set(launch, requests);
+    return requests;
+  }
+}
+
+interface RequestCount {
+  open: number;
+}
+
+class CountedLease implements Lease {
+  readonly ref: InstanceRef;
+  readonly endpoint: Endpoint;
+  readonly launch: number;
+  readonly #meter: TrafficMeter;
+  readonly #requests: RequestCount;
+  #state: "request" | "tunnel" | "ended" = "request";
+
+  constructor(
+    process: Pick<Lease, "ref" | "endpoint" | "launch">,
+    { meter, requests }: { meter: TrafficMeter; requests: RequestCount },
+  ) {
+    this.ref = process.ref;
+    this.endpoint = process.endpoint;
+    this.launch = process.launch;
+    this.#meter = meter;
+    this.#requests = requests;
+  }
+
+  tunnel(): void {
+    if (this.#state !== "request") return;
+    this.#state = "tunnel";
+    this.#requests.open--;
+    this.#meter.tunnelled();
+  }
+
+  release(): void {
+    if (this.#state === "ended") return;
+    if (this.#state === "request") this.#requests.open--;
+    this.#state = "ended";
+    this.#meter.ended();
+  }
+}

@@ -1,0 +1,85 @@
+// Asks a process whether it can answer: does it accept a connection, and is its health path well?
+import { type Endpoint, renderEndpoint } from "../../core/endpoint.ts";
+import type { ProbeAnswer } from "../../core/life/instance.ts";
+
+export interface ProbeRequest {
+  /** Where it may listen; the first that accepts a connection is asked. */
+  readonly endpoints: readonly Endpoint[];
+  /** Path of the health check; null: an accepted connection is enough. */
+  readonly health: string | null;
+  /** Host header of the check: the instance's public one, since applications refuse hosts they don't know. */
+  readonly host: string;
+}
+
+export type Prober = (request: ProbeRequest) => Promise<ProbeAnswer>;
+
+const PROBE_TIMEOUT_MS = 5000;
+/** An answer is read to its end, so that the application sees no broken pipe, but not beyond this. */
+const ANSWER_BYTES_MAX = 64 * 1024;
+const STATUS_LINE = /^HTTP\/1\.[01] (\d{3})/;
+const STATUS_LINE_LENGTH = "HTTP/1.1 200".length;
+
+export const socketProber: Prober = async ({ endpoints, health, host }) => {
+  for (const endpoint of endpoints) {
+    const check = health === null ? null : { path: health, host };
+    const answer = await ask(endpoint, check);
+    if (answer !== null) return answer;
+  }
+  const places = endpoints.map(renderEndpoint).join(" or ");
+  return { kind: "unready", reason: `nothing listens on ${places}` };
+};
+
+/** Null: nobody accepts a connection there. */
+function ask(
+  endpoint: Endpoint,
+  check: { path: string; host: string } | null,
+): Promise<ProbeAnswer | null> {
+  const { promise, resolve } = Promise.withResolvers<ProbeAnswer | null>();
+  let head = "";
+  let bytes = 0;
+  let timer: Timer | undefined;
+  const handler: Bun.SocketHandler = {
+    open(socket) {
+      if (check === null) {
+        resolve({ kind: "ready", endpoint });
+        socket.end();
+        return;
+      }
+      socket.write(renderCheck(check));
+      timer = setTimeout(() => {
+        resolve({ kind: "unready", reason: `no answer within ${PROBE_TIMEOUT_MS / 1000} s` });
+        socket.terminate();
+      }, PROBE_TIMEOUT_MS);
+    },
+    data(socket, chunk) {
+      if (head.length < STATUS_LINE_LENGTH) head += chunk.toString("latin1");
+      if (head.length >= STATUS_LINE_LENGTH) resolve(judge(head, endpoint));
+      bytes += chunk.length;
+      if (bytes > ANSWER_BYTES_MAX) socket.end();
+    },
+    close() {
+      clearTimeout(timer);
+      resolve({ kind: "unready", reason: "it closed the connection without an answer" });
+    },
+    connectError: () => resolve(null),
+    error: () => resolve({ kind: "unready", reason: "it broke the connection" }),
+  };
+  connect(endpoint, handler).catch(() => resolve(null));
+  return promise;
+}
+
+function connect(endpoint: Endpoint, socket: Bun.SocketHandler): Promise<unknown> {
+  if (endpoint.kind === "unix") return Bun.connect({ unix: endpoint.path, socket });
+  return Bun.connect({ hostname: endpoint.host, port: endpoint.port, socket });
+}
+
+function renderCheck({ path, host }: { path: string; host: string }): string {
+  return `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nUser-Agent: ten\r\nAccept: */*\r\nConnection: close\r\n\r\n`;
+}
+
+function judge(head: string, endpoint: Endpoint): ProbeAnswer {
+  const status = STATUS_LINE.exec(head)?.[1];
+  if (status?.startsWith("2")) return { kind: "ready", endpoint };
+  const found = status === undefined ? "no HTTP answer" : `status ${status}`;
+  return { kind: "unready", reason: `the health check got ${found}` };
+}

@@ -1,0 +1,93 @@
+// The story of an instance for `ten why`: who woke it, how long each phase took, how it last ended.
+import type { Cause, InstanceState } from "../../core/life/instance.ts";
+import type { Clock } from "../../platform/clock.ts";
+import type { Statistics } from "../../metrics/statistics.ts";
+import type { WakeRecord } from "../administration.ts";
+
+interface Phases {
+  readonly at: number;
+  readonly by: string;
+  readonly queuedAt: number;
+  startedAt: number | null;
+  launchedAt: number | null;
+  readyAt: number | null;
+}
+
+const CAUSES: Readonly<Record<Cause, string>> = {
+  request: "a request",
+  operator: "an operator",
+  boot: "the start of the server",
+  retry: "a restart after a crash",
+  reload: "a change of its configuration",
+};
+
+export class InstanceJournal {
+  readonly #clock: Clock;
+  readonly #statistics: Statistics;
+  #kind: InstanceState["kind"] = "asleep";
+  #wake: Phases | null = null;
+  #earlierWake: WakeRecord | null = null;
+  #exit: { at: number; reason: string } | null = null;
+
+  constructor({ clock, statistics }: { clock: Clock; statistics: Statistics }) {
+    this.#clock = clock;
+    this.#statistics = statistics;
+  }
+
+  /** Follows the states of a start; `requester` names the request, if it was one. */
+  follow(state: InstanceState, requester: string | null): void {
+    const now = this.#clock.now();
+    const isNew = state.kind !== this.#kind;
+    this.#kind = state.kind;
+    if (state.kind === "queued" && isNew) this.#begin(state.cause, requester, now);
+    if (this.#wake === null) return;
+    if (state.kind === "starting") {
+      this.#wake.startedAt ??= now;
+      if (state.child !== null) this.#wake.launchedAt ??= now;
+    } else if (state.kind === "running" && isNew) this.#succeed(now);
+  }
+
+  /** The story so far, from an earlier server. */
+  inherit({ lastWake, lastExit }: Pick<InstanceJournal, "lastWake" | "lastExit">): void {
+    this.#earlierWake = lastWake;
+    this.#exit = lastExit;
+  }
+
+  exited(reason: string): void {
+    this.#exit = { at: this.#clock.wall(), reason };
+  }
+
+  get lastExit(): { readonly at: number; readonly reason: string } | null {
+    return this.#exit;
+  }
+
+  get lastWake(): WakeRecord | null {
+    if (this.#wake === null) return this.#earlierWake;
+    const { at, by, queuedAt, startedAt, launchedAt, readyAt } = this.#wake;
+    return {
+      at,
+      by,
+      queuedMs: between(queuedAt, startedAt),
+      launchMs: between(startedAt, launchedAt),
+      readyMs: between(launchedAt, readyAt),
+    };
+  }
+
+  #begin(cause: Cause, requester: string | null, now: number): void {
+    const by = cause === "request" ? (requester ?? CAUSES.request) : CAUSES[cause];
+    const ahead = { startedAt: null, launchedAt: null, readyAt: null };
+    this.#wake = { at: this.#clock.wall(), by, queuedAt: now, ...ahead };
+    if (cause === "retry") this.#statistics.restarted();
+  }
+
+  #succeed(now: number): void {
+    if (this.#wake !== null) this.#wake.readyAt ??= now;
+    const wake = this.lastWake;
+    if (wake === null) return;
+    this.#statistics.woken({ queue: wake.queuedMs, spawn: wake.launchMs, ready: wake.readyMs });
+  }
+}
+
+function between(from: number | null, to: number | null): number | null {
+  return from === null || to === null ? null : to - from;
+}

@@ -1,0 +1,78 @@
+// The requests that wait for one instance to be ready.
+import { TenError } from "../../core/errors.ts";
+import type { Refusal } from "../../core/life/instance.ts";
+import { formatRef, type InstanceRef } from "../../core/ref.ts";
+import type { Lease } from "../gateway.ts";
+
+/** A thousand held connections a tenant is a burst; more is a flood, better told to come back. */
+export const WAITERS_MAX = 1000;
+
+export class Waiters {
+  readonly #waiting = new Set<PromiseWithResolvers<Lease>>();
+  #closed: TenError | null = null;
+
+  get size(): number {
+    return this.#waiting.size;
+  }
+
+  /** Joins the queue; rejects with QUEUE_FULL beyond its bound, with the signal's reason when it aborts. */
+  join(signal: AbortSignal | null): Promise<Lease> {
+    if (this.#closed !== null) return Promise.reject(this.#closed);
+    if (this.#waiting.size >= WAITERS_MAX) {
+      const full = new TenError("QUEUE_FULL", "Cannot wait: too many requests already do", {
+        retryAfterMs: 1000,
+      });
+      return Promise.reject(full);
+    }
+    const waiter = Promise.withResolvers<Lease>();
+    this.#waiting.add(waiter);
+    signal?.addEventListener("abort", () => this.#leave(waiter, signal.reason), { once: true });
+    return waiter.promise;
+  }
+
+  admit(lease: () => Lease): void {
+    for (const waiter of this.#takeAll()) waiter.resolve(lease());
+  }
+
+  refuse(error: TenError): void {
+    for (const waiter of this.#takeAll()) waiter.reject(error);
+  }
+
+  /** Nobody need wait any more: all are refused, and whoever comes. */
+  close(error: TenError): void {
+    this.#closed = error;
+    this.refuse(error);
+  }
+
+  #leave(waiter: PromiseWithResolvers<Lease>, reason: unknown): void {
+    if (this.#waiting.delete(waiter)) waiter.reject(reason);
+  }
+
+  #takeAll(): PromiseWithResolvers<Lease>[] {
+    const all = [...this.#waiting];
+    this.#waiting.clear();
+    return all;
+  }
+}
+
+/** What the requests that wait are told. */
+export function refusalError(ref: InstanceRef, { code, reason, retryAfterMs }: Refusal): TenError {
+  const message = messageFor(ref, { verb: code === "START_FAILED" ? "start" : "use", reason });
+  return new TenError(code, message, retryAfterMs === null ? {} : { retryAfterMs });
+}
+
+/** What those are told who still ask a server that another one follows. */
+export function handOverError(ref: InstanceRef): TenError {
+  const message = messageFor(ref, { verb: "use", reason: "another server takes over" });
+  return new TenError("INSTANCE_UNAVAILABLE", message, { retryAfterMs: 1000 });
+}
+
+/** What the operator who waits for a successor is told. */
+export function replaceError(ref: InstanceRef, reason: string): TenError {
+  return new TenError("START_FAILED", messageFor(ref, { verb: "replace", reason }));
+}
+
+/** A launch that failed says so itself. */
+function messageFor(ref: InstanceRef, { verb, reason }: { verb: string; reason: string }): string {
+  return reason.startsWith("Cannot ") ? reason : `Cannot ${verb} "${formatRef(ref)}": ${reason}`;
+}

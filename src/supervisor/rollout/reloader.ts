@@ -1,0 +1,140 @@
+// Applies a changed configuration to the running server: what came, what changed and what went. The rest is not touched.
+import { messageOf } from "../../core/errors.ts";
+import { formatRef, type InstanceRef, type RefKey } from "../../core/ref.ts";
+import {
+  effectiveConfig,
+  isSameService,
+  planReload,
+  type ReloadPlan,
+} from "../../core/reload-plan.ts";
+import type { Config, Settings } from "../../core/service.ts";
+import type { InstanceActor } from "../instance/actor.ts";
+import { rollOut } from "./rollout.ts";
+import type { Supervisor } from "../supervisor.ts";
+import { readmit, startListed } from "../autostart.ts";
+
+export interface ReloadParts {
+  readonly supervisor: Supervisor;
+  /** Reads the configuration anew; rejects with CONFIG_INVALID and all that is wrong with it. */
+  readonly load: () => Promise<Config>;
+}
+
+export interface ReloadOutcome {
+  readonly plan: ReloadPlan;
+  /** Instances that have a new process, since the shape of theirs had changed. */
+  readonly replaced: readonly InstanceRef[];
+  /** What could not be done; the configuration is in effect all the same. */
+  readonly failed: readonly ReloadFailure[];
+}
+
+export interface ReloadFailure {
+  readonly subject: string;
+  readonly reason: string;
+}
+
+export class Reloader {
+  readonly #parts: ReloadParts;
+  readonly #settingsOwners: ((settings: Settings) => void)[] = [];
+  /** Reloads wait for each other: the next one compares with what this one has made. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(parts: ReloadParts) {
+    this.#parts = parts;
+  }
+
+  /** Calls back with the settings whenever one of them has changed. */
+  onSettings(owner: (settings: Settings) => void): void {
+    this.#settingsOwners.push(owner);
+  }
+
+  /** What a reload would do now. Rejects with CONFIG_INVALID. */
+  async plan(): Promise<ReloadPlan> {
+    return planReload(this.#parts.supervisor.config, await this.#parts.load());
+  }
+
+  /**
+   * Resolves when what went has stopped and what runs has the shape that it is to have. Rejects with CONFIG_INVALID, and
+   * then everything is as it was.
+   */
+  reload(): Promise<ReloadOutcome> {
+    const next = this.#last.then(() => this.#apply());
+    this.#last = next.catch(() => undefined);
+    return next;
+  }
+
+  async #apply(): Promise<ReloadOutcome> {
+    const { load, supervisor } = this.#parts;
+    const wanted = await load();
+    const plan = planReload(supervisor.config, wanted);
+    // Up to here nothing has happened, and from here to the first await all of it happens at once.
+    supervisor.reconfigure(effectiveConfig(supervisor.config, wanted));
+    const leaving = this.#letGo(plan.removed);
+    const changed = this.#reconfigure();
+    supervisor.world.queue.limit(supervisor.config.settings);
+    if (plan.settings.length > 0) this.#tellSettings(supervisor.config.settings);
+    const failed = [...this.#readmit(plan.added), ...this.#start(plan.instances)];
+    const [rolledOut] = await Promise.all([this.#rollOut(changed), leaving]);
+    return { plan, replaced: rolledOut.replaced, failed: [...failed, ...rolledOut.failed] };
+  }
+
+  #tellSettings(settings: Settings): void {
+    for (const tell of this.#settingsOwners) tell(settings);
+  }
+
+  async #letGo(services: readonly string[]): Promise<void> {
+    const { supervisor } = this.#parts;
+    const gone = [...supervisor.actors()].filter(({ ref }) => services.includes(ref.service));
+    await Promise.all(gone.map((actor) => supervisor.release(actor)));
+  }
+
+  /** Tells every instance whose service is configured otherwise; returns those whose process has not the right shape. */
+  #reconfigure(): readonly InstanceActor[] {
+    const { supervisor } = this.#parts;
+    for (const actor of supervisor.actors()) {
+      const service = supervisor.service(actor.ref.service);
+      if (!isSameService(actor.service, service)) actor.reconfigure(service);
+    }
+    return [...supervisor.actors()].filter(({ isOutdated }) => isOutdated);
+  }
+
+  #readmit(services: readonly string[]): readonly ReloadFailure[] {
+    const { supervisor } = this.#parts;
+    const rows = supervisor.world.table.list();
+    const known = rows.filter(({ ref }) => services.includes(ref.service));
+    return known.flatMap((row) => attempt(formatRef(row.ref), () => readmit(supervisor, row)));
+  }
+
+  #start(refs: readonly InstanceRef[]): readonly ReloadFailure[] {
+    const { supervisor } = this.#parts;
+    return refs.flatMap((ref) => attempt(formatRef(ref), () => startListed(supervisor, ref)));
+  }
+
+  /** One instance after the other in each service, the services side by side. */
+  async #rollOut(actors: readonly InstanceActor[]): Promise<Omit<ReloadOutcome, "plan">> {
+    const { clock } = this.#parts.supervisor.world;
+    const services = Map.groupBy(actors, ({ ref }) => ref.service);
+    const outcomes = await Promise.all(
+      [...services.values()].map((members) => rollOut(members, { parallel: 1, clock })),
+    );
+    return {
+      replaced: outcomes.flatMap(({ replaced }) => replaced),
+      failed: outcomes.flatMap(({ failed, remaining }) => [
+        ...failed.map(({ ref, error }) => failure(formatRef(ref), error)),
+        ...remaining.map((ref) => failure(formatRef(ref), "not replaced, since another failed")),
+      ]),
+    };
+  }
+}
+
+function attempt(subject: RefKey, perform: () => void): readonly ReloadFailure[] {
+  try {
+    perform();
+    return [];
+  } catch (thrown) {
+    return [failure(subject, thrown)];
+  }
+}
+
+function failure(subject: string, thrown: unknown): ReloadFailure {
+  return { subject, reason: messageOf(thrown) };
+}

@@ -1,0 +1,107 @@
+// Gives the running instances of a service new processes, a few at a time, and stops at the first that fails.
+import { messageOf, TenError } from "../../core/errors.ts";
+import { type Instance, isAtRest } from "../../core/life/instance.ts";
+import type { InstanceRef } from "../../core/ref.ts";
+import { overlaps } from "../../core/service.ts";
+import type { Clock } from "../../platform/clock.ts";
+import type { InstanceActor } from "../instance/actor.ts";
+
+export type RolloutProgress =
+  /** So many instances have a process, or are about to. */
+  | { readonly kind: "begun"; readonly total: number }
+  | { readonly kind: "replaced"; readonly ref: InstanceRef; readonly tookMs: number }
+  /** It came to rest, or will start by itself: its next process is a new one anyway. */
+  | { readonly kind: "skipped"; readonly ref: InstanceRef }
+  | { readonly kind: "failed"; readonly ref: InstanceRef; readonly error: TenError };
+
+export interface RolloutOptions {
+  /** Instances at a time. */
+  readonly parallel: number;
+  readonly onProgress?: (progress: RolloutProgress) => void;
+}
+
+export interface RolloutOutcome {
+  readonly replaced: readonly InstanceRef[];
+  readonly skipped: readonly InstanceRef[];
+  /** Each still has its former process, if its service is not stopped for a rollout. */
+  readonly failed: readonly { readonly ref: InstanceRef; readonly error: TenError }[];
+  /** Not begun, since another failed. */
+  readonly remaining: readonly InstanceRef[];
+}
+
+/** Begins at once; resolves when every instance is done or one has failed and those under way are done. */
+export async function rollOut(
+  actors: readonly InstanceActor[],
+  { parallel, onProgress = () => undefined, clock }: RolloutOptions & { readonly clock: Clock },
+): Promise<RolloutOutcome> {
+  const queue = actors.filter(({ instance }) => !isAtRest(instance.state));
+  const done: RolloutProgress[] = [];
+  onProgress({ kind: "begun", total: queue.length });
+  const lane = async () => {
+    while (!done.some(({ kind }) => kind === "failed")) {
+      const actor = queue.shift();
+      if (actor === undefined) return;
+      const progress = await renew(actor, clock);
+      done.push(progress);
+      onProgress(progress);
+    }
+  };
+  await Promise.all(Array.from({ length: parallel }, lane));
+  const refsOf = (wanted: "replaced" | "skipped") =>
+    done.flatMap((each) => (each.kind === wanted ? [each.ref] : []));
+  return {
+    replaced: refsOf("replaced"),
+    skipped: refsOf("skipped"),
+    failed: done.filter((each) => each.kind === "failed"),
+    remaining: queue.map(({ ref }) => ref),
+  };
+}
+
+async function renew(actor: InstanceActor, clock: Clock): Promise<RolloutProgress> {
+  const { ref } = actor;
+  const begunAt = clock.now();
+  try {
+    const isReplaced = await replace(actor);
+    if (!isReplaced) return { kind: "skipped", ref };
+    return { kind: "replaced", ref, tookMs: clock.now() - begunAt };
+  } catch (thrown) {
+    const error =
+      thrown instanceof TenError
+        ? thrown
+        : new TenError("FAILED", `Cannot replace: ${messageOf(thrown)}`, { cause: thrown });
+    return { kind: "failed", ref, error };
+  }
+}
+
+/** False: there was nothing to replace in the end. */
+async function replace(actor: InstanceActor): Promise<boolean> {
+  await actor.until(isSettled);
+  const { launch, state } = actor.instance;
+  if (state.kind !== "running") return false;
+  if (!overlaps(actor.service)) {
+    await startAnew(actor);
+    return true;
+  }
+  try {
+    await actor.replace();
+    return true;
+  } catch (error) {
+    const { instance } = actor;
+    // Only what goes on as it was has failed; one that ended by itself, or was told to rest, has a new process next.
+    if (instance.launch === launch && instance.state.kind === "running") throw error;
+    return false;
+  }
+}
+
+/** For what must not run twice: the old process ends first, and requests wait until the new one is ready. */
+async function startAnew(actor: InstanceActor): Promise<void> {
+  actor.send({ kind: "rest", to: "restart" });
+  const lease = await actor.wake("operator");
+  lease.release();
+}
+
+/** Not between two states that come by themselves: what starts now may have begun before the rollout did. */
+function isSettled({ state, other }: Instance): boolean {
+  if (state.kind === "running") return other === null;
+  return isAtRest(state) || state.kind === "waiting" || state.kind === "queued";
+}

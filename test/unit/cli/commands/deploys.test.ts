@@ -1,0 +1,100 @@
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { TenError } from "../../../../src/core/errors.ts";
+import { ControlWorld, lineOf } from "../../control/fakes.ts";
+import { FakeShell, runWith } from "../fakes.ts";
+
+let world: ControlWorld;
+
+beforeEach(async () => {
+  world = await ControlWorld.open();
+  world.administration.addRunning("notes:v1");
+  world.administration.add("notes:v2", { weight: 0 });
+});
+
+afterEach(() => world[Symbol.asyncDispose]());
+
+const ten = (...argv: readonly string[]) =>
+  runWith(new FakeShell({ env: { TENEMENT_DATA_DIR: world.dataDir } }), ...argv);
+
+const V1 = { service: "notes", id: "v1" };
+const V2 = { service: "notes", id: "v2" };
+
+test("deploy says where the version is and what weight it has", async () => {
+  expect(await ten("deploy", "notes:v3", "--weight", "10", "--timeout", "5")).toEqual({
+    exit: 0,
+    out: "notes:v3 is healthy at http://v3.notes.localhost:8080 and has weight 10\n",
+    err: "",
+  });
+  expect(world.deploys.orders).toEqual(["deploy notes:v3 10 5000"]);
+});
+
+test("a deploy that fails shows the last lines and ends with 1", async () => {
+  world.deploys.failure = new TenError("START_FAILED", 'Cannot start "notes:v3": no');
+  world.logs.write(lineOf("notes:v3", "no such table"));
+  expect(await ten("deploy", "notes:v3")).toEqual({
+    exit: 1,
+    out: "",
+    err: 'error: Cannot start "notes:v3": no\n  no such table\n',
+  });
+});
+
+test("route says both weights; a missing flag is bad usage", async () => {
+  expect(await ten("route", "notes", "--from", "v1", "--to", "v2")).toEqual({
+    exit: 0,
+    out: "notes:v2 has weight 100\nnotes:v1 has weight 0 and has drained\n",
+    err: "",
+  });
+  expect(await ten("route", "notes", "--from", "v1")).toMatchObject({
+    exit: 2,
+    err: expect.stringContaining("--to is missing"),
+  });
+});
+
+test("rollout prints a line for each instance", async () => {
+  world.deploys.progress = [
+    { kind: "begun", total: 2 },
+    { kind: "replaced", ref: V1, tookMs: 420 },
+    { kind: "skipped", ref: V2 },
+  ];
+  world.deploys.outcome = { replaced: [V1], skipped: [V2], failed: [], remaining: [] };
+  expect(await ten("rollout", "notes", "--parallel", "2")).toEqual({
+    exit: 0,
+    out: "notes:v1 has a new process (0.4 s)\nnotes:v2 does not run any more; it starts new by itself\n",
+    err: "",
+  });
+  expect(world.deploys.orders).toEqual(["rollout notes 2"]);
+});
+
+test("a rollout that fails shows why, which remain, and ends with 1", async () => {
+  const error = new TenError("START_FAILED", 'Cannot replace "notes:v1": no');
+  world.logs.write(lineOf("notes:v1", "no such table"));
+  world.deploys.outcome = {
+    replaced: [],
+    skipped: [],
+    failed: [{ ref: V1, error }],
+    remaining: [V2],
+  };
+  expect(await ten("rollout", "notes")).toMatchObject({
+    exit: 1,
+    err:
+      'error: Cannot replace "notes:v1": no\n  no such table\n' +
+      'error: Cannot roll out "notes": 2 of its instances have no new process: notes:v1, notes:v2\n' +
+      "hint: Mend what failed, then run ten rollout notes again\n",
+  });
+});
+
+test("a rollout whose server goes away says that it can be run again", async () => {
+  const begun = Promise.withResolvers<void>();
+  world.deploys.rollout = (_, { onProgress }) => {
+    onProgress?.({ kind: "begun", total: 2 });
+    begun.resolve();
+    return new Promise(() => undefined);
+  };
+  const told = ten("rollout", "notes");
+  await begun.promise;
+  await world.server.close();
+  expect(await told).toMatchObject({
+    exit: 4,
+    err: expect.stringContaining("Run ten rollout notes again"),
+  });
+});

@@ -1,0 +1,79 @@
+import { expect, test } from "bun:test";
+import { TenError } from "../../../../src/core/errors.ts";
+import { followLines } from "../../../../src/control/client/log-follower.ts";
+import type { LogAnswer, LogQueryFields } from "../../../../src/control/wire/logs.ts";
+
+const line = (second: number, message: string): LogAnswer => ({
+  timestamp: new Date(Date.UTC(2026, 0, 1, 0, 0, second)).toISOString(),
+  level: "stdout",
+  process: "notes",
+  instance_id: "alice",
+  message,
+});
+
+/** Streams that each end after their lines; then there is no server. */
+async function followAll(...streams: readonly (readonly LogAnswer[])[]) {
+  const queries: Partial<LogQueryFields>[] = [];
+  const read: string[] = [];
+  const open = async (query: Partial<LogQueryFields>) => {
+    const lines = streams[queries.length];
+    queries.push(query);
+    if (lines === undefined) throw new TenError("SERVER_UNREACHABLE", "Cannot reach the server");
+    return new Response(lines.map((each) => `data: ${JSON.stringify(each)}\n\n`).join(""));
+  };
+  const query = { process: "notes", limit: "5" };
+  const { signal } = new AbortController();
+  const following = async () => {
+    for await (const event of followLines({ open, query, signal })) {
+      if (event.kind === "line") read.push(event.line.message);
+    }
+  };
+  await expect(following()).rejects.toMatchObject({ code: "SERVER_UNREACHABLE" });
+  return { queries, read };
+}
+
+test("what comes again of the last moment is left out, once for each time that it was read", async () => {
+  const { queries, read } = await followAll(
+    [line(1, "a"), line(2, "b"), line(2, "b")],
+    [line(2, "b"), line(2, "b"), line(2, "b"), line(3, "c")],
+    [line(3, "c"), line(4, "d")],
+  );
+  expect(read).toEqual(["a", "b", "b", "b", "c", "d"]);
+  expect(queries.map(({ since, limit }) => [since, limit])).toEqual([
+    [undefined, "5"],
+    [line(2, "").timestamp, "10000"],
+    [line(3, "").timestamp, "10000"],
+    [line(4, "").timestamp, "10000"],
+  ]);
+});
+
+test("a stream that is cut is followed by another like one that ends", async () => {
+  const { signal } = new AbortController();
+  const pieces = [Buffer.from(`data: ${JSON.stringify(line(1, "a"))}\n\n`)];
+  const cut = new ReadableStream(
+    {
+      pull(controller) {
+        const piece = pieces.shift();
+        if (piece === undefined) controller.error(new Error("cut"));
+        else controller.enqueue(piece);
+      },
+    },
+    { highWaterMark: 0 },
+  );
+  const answers = [new Response(cut), new Response(`data: ${JSON.stringify(line(2, "b"))}\n\n`)];
+  const open = async () => answers.shift() ?? Promise.reject(new Error("no server"));
+  const read: string[] = [];
+  const following = async () => {
+    for await (const event of followLines({ open, query: {}, signal })) {
+      if (event.kind === "line") read.push(event.line.message);
+    }
+  };
+  await expect(following()).rejects.toThrow("no server");
+  expect(read).toEqual(["a", "b"]);
+});
+
+test("a stream that brought nothing is followed by one that brings what is new", async () => {
+  const { queries, read } = await followAll([], [line(1, "a")]);
+  expect(read).toEqual(["a"]);
+  expect(queries[1]).toEqual({ process: "notes", limit: undefined });
+});

@@ -1,0 +1,69 @@
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { ControlWorld } from "../fakes.ts";
+
+let world: ControlWorld;
+
+beforeEach(async () => {
+  world = await ControlWorld.open();
+});
+
+afterEach(() => world[Symbol.asyncDispose]());
+
+test("a new token is shown once and works", async () => {
+  const response = await world.ask("/api/tokens", { method: "POST", body: "" });
+  expect(response.status).toBe(201);
+  const { token, ...rest } = (await response.json()) as { token: string };
+  expect(token).toMatch(/^[A-Za-z0-9_-]{43}$/);
+  expect(rest).toEqual({
+    id: 1,
+    tenant: null,
+    description: "",
+    created_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT/),
+  });
+  expect(await (await world.ask("/api/tokens")).text()).not.toContain(token);
+  expect((await world.askOutside("/api/tokens", { token })).status).toBe(200);
+  expect(world.trail).toEqual(["socket create-token admin done"]);
+});
+
+test("tokens are listed with what they are for, and revoked by number", async () => {
+  await world.client().createToken({ tenant: "alice", description: "status page" });
+  await world.client().createToken({ tenant: null });
+  const listed = await world.client().tokens();
+  expect(listed.map(({ id, tenant, description }) => [id, tenant, description])).toEqual([
+    [1, "alice", "status page"],
+    [2, null, ""],
+  ]);
+  await world.client().revokeToken(1);
+  expect((await world.client().tokens()).map(({ id }) => id)).toEqual([2]);
+  expect(world.trail).toEqual([
+    "socket create-token tenant alice done",
+    "socket create-token admin done",
+    "socket revoke-token token 1 done",
+  ]);
+});
+
+test.each(["7", "0", "x", "1%20OR%201", "99999999999999999999"])(
+  "there is no token %s to revoke",
+  async (id) => {
+    world.token(null);
+    const response = await world.ask(`/api/tokens/${id}`, { method: "DELETE" });
+    expect(response.status).toBe(404);
+    expect(world.store.tokens.list()).toHaveLength(1);
+  },
+);
+
+test("the audit trail is newest first, and limited", async () => {
+  world.administration.addRunning("notes:alice");
+  await world.client().order({ service: "notes", id: "alice" }, "stop");
+  await world.client().order({ service: "notes", id: "alice" }, "start");
+  const all = await world.client().audit({ limit: undefined });
+  expect(all.map(({ action }) => action)).toEqual(["start", "stop"]);
+  expect(all[0]).toEqual({
+    at: expect.stringMatching(/Z$/),
+    actor: "socket",
+    action: "start",
+    subject: "notes:alice",
+    outcome: "done",
+  });
+  expect(await world.client().audit({ limit: "1" })).toHaveLength(1);
+});

@@ -1,0 +1,296 @@
+import { expect, test } from "bun:test";
+import {
+  type Effect,
+  type Event,
+  type Facts,
+  type Instance,
+  newInstance,
+} from "../../../../src/core/life/instance.ts";
+import { nextDeadline, step } from "../../../../src/core/life/lifecycle.ts";
+import { RESTART_POLICIES, type Service } from "../../../../src/core/service.ts";
+import { type Random, seededRandom } from "../../../support/random.ts";
+import { serviceWith } from "../../../support/service.ts";
+
+const EVENTS = 200_000;
+const EPISODE_EVENTS = 200;
+const PORT = 30_000;
+
+interface Process {
+  readonly launch: number;
+  kind: "pending" | "alive" | "exited";
+  dying: boolean;
+  probing: boolean;
+  /** Requests that it answers. */
+  busy: number;
+  /** Connections that draining does not wait for. */
+  tunnels: number;
+}
+
+/** A world that obeys the effects as unreliably as a real one, and checks what must always hold. */
+class FuzzWorld {
+  readonly random: Random;
+  readonly service: Service;
+  /** In a calm world little fails and little is ordered, so that more comes to its end. */
+  readonly isCalm: boolean;
+  instance: Instance = newInstance({ service: "notes", id: "alice" });
+  now = 1;
+  waiters = 0;
+  readonly processes = new Map<number, Process>();
+  lastActiveAt = 0;
+  successions = 0;
+  readonly history: string[] = [];
+
+  constructor(random: Random) {
+    this.random = random;
+    this.isCalm = random.below(2) === 0;
+    this.service = serviceWith({
+      idleTimeoutMs: random.pick([0, 1000, 60_000]),
+      startupTimeoutMs: random.pick([500, 10_000]),
+      stopTimeoutMs: random.pick([0, 500, 10_000]),
+      restart: { ...serviceWith().restart, policy: random.pick(RESTART_POLICIES) },
+    });
+  }
+
+  get facts(): Facts {
+    const { now, service, lastActiveAt } = this;
+    const { launch, other } = this.instance;
+    const busy = this.processes.get(launch)?.busy ?? 0;
+    const otherBusy = this.processes.get(other?.launch ?? -1)?.busy ?? 0;
+    const open = [...this.processes.values()].reduce(
+      (sum, each) => sum + each.busy + each.tunnels,
+      0,
+    );
+    const traffic = { open, busy, otherBusy, lastActiveAt };
+    return { now, random: this.random.next(), service, traffic };
+  }
+
+  send(event: Event): void {
+    const before = this.instance;
+    const { instance, effects } = step(before, event, this.facts);
+    this.history.push(`${JSON.stringify(event)} ${describe(before)}→${describe(instance)}`);
+    this.instance = instance;
+    if (event.kind === "wake" && event.cause === "request") this.waiters++;
+    for (const effect of effects) this.obey(effect);
+    this.check();
+  }
+
+  obey(effect: Effect): void {
+    switch (effect.kind) {
+      case "launch":
+        expect(this.processes.has(effect.launch)).toBe(false);
+        this.processes.set(effect.launch, newProcess(effect.launch));
+        break;
+      case "probe": {
+        const process = this.process(effect.launch);
+        expect(process.probing).toBe(false);
+        process.probing = true;
+        break;
+      }
+      case "signal":
+        this.process(effect.launch).dying ||= effect.signal === "SIGKILL";
+        break;
+      case "admit":
+        expect(this.instance.state).toMatchObject({ kind: "running", endpoint: effect.endpoint });
+        expect(effect.endpoint).toMatchObject({ port: PORT + this.instance.launch });
+        this.process(this.instance.launch).busy += this.waiters;
+        this.waiters = 0;
+        break;
+      case "replaced":
+        this.successions++;
+        break;
+      case "unreplaced":
+        break;
+      case "refuse":
+        this.waiters = 0;
+        break;
+    }
+  }
+
+  process(launch: number): Process {
+    const process = this.processes.get(launch);
+    if (process === undefined) throw new Error(`There is no process of launch ${launch}`);
+    return process;
+  }
+
+  check(): void {
+    const { state, launch, other } = this.instance;
+    const atRest = ["asleep", "stopped", "halted", "failed"].includes(state.kind);
+    const withoutProcess = atRest || state.kind === "queued" || state.kind === "waiting";
+    const known = [...(withoutProcess ? [] : [launch]), ...(other === null ? [] : [other.launch])];
+    expect([...this.processes.keys()].sort()).toEqual(known.sort());
+    if (other !== null) expect(["running", "draining", "stopping"]).toContain(state.kind);
+    if (other?.kind === "starting") expect(state.kind).toBe("running");
+    if (state.kind === "running") expect(state.endpoint).toMatchObject({ port: PORT + launch });
+    const startFailed = "after" in state && state.after.kind === "crashed" && !state.after.ready;
+    const answered = atRest || state.kind === "running" || startFailed;
+    if (answered || (state.kind === "waiting" && !state.ready)) expect(this.waiters).toBe(0);
+    if ("child" in state && state.child !== null) this.checkChild(launch, state.child.pid);
+    if (other !== null && other.child !== null) this.checkChild(other.launch, other.child.pid);
+  }
+
+  checkChild(launch: number, pid: number): void {
+    expect(pid).toBe(launch);
+    expect(this.process(launch).kind).not.toBe("pending");
+  }
+
+  /** Time passes, to the next deadline or short of it; a deadline that has come must lead on. */
+  pass(): void {
+    const deadline = nextDeadline(this.instance, this.facts);
+    const reaches = Number.isFinite(deadline) && this.random.below(3) > 0;
+    this.now = reaches ? Math.max(this.now, deadline) : this.now + this.random.below(200);
+    const before = describe(this.instance);
+    this.send({ kind: "tick" });
+    if (!reaches) return;
+    const moved = describe(this.instance) !== before;
+    expect(moved || nextDeadline(this.instance, this.facts) > this.now).toBe(true);
+  }
+
+  /** Something of what is possible in the real world at this point. */
+  act(): void {
+    const { random } = this;
+    const moves: (() => void)[] = [
+      () => this.pass(),
+      () => this.pass(),
+      () => this.send({ kind: "wake", cause: random.pick(["request", "request", "operator"]) }),
+      () => this.rest(),
+      () => this.repeat(this.instance.launches - 2),
+      () => this.send({ kind: "replace" }),
+      () => this.arrive(),
+      () => this.serve(),
+    ];
+    if (!this.isCalm && random.below(8) === 0)
+      moves.push(() => this.send({ kind: "halt", reason: "full" }));
+    if (random.below(8) === 0) moves.push(() => this.send({ kind: "wake", cause: "operator" }));
+    if (random.below(8) === 0) moves.push(() => this.send({ kind: "reconfigured" }));
+    for (let i = 0; i < 4; i++) moves.push(() => this.progress());
+    random.pick(moves)();
+  }
+
+  rest(): void {
+    if (this.isCalm && this.random.below(20) > 0) return;
+    this.send({
+      kind: "rest",
+      to: this.random.pick(["asleep", "stopped", "disabled", "restart"]),
+    });
+  }
+
+  /** What is known of a launch that is over arrives once more. */
+  repeat(launch: number): void {
+    if (!this.processes.has(launch)) this.send({ kind: "gone", launch });
+  }
+
+  /** Requests go to the process that serves, if one does. */
+  arrive(): void {
+    if (this.instance.state.kind !== "running") return;
+    this.process(this.instance.launch).busy += 1 + this.random.below(5);
+  }
+
+  /** Requests end, or turn into tunnels. */
+  serve(): void {
+    for (const process of this.processes.values()) {
+      if (process.busy > 0) {
+        process.busy--;
+        process.tunnels += this.random.below(2);
+      } else if (process.tunnels > 0) process.tunnels--;
+    }
+    this.lastActiveAt = this.now;
+    this.send({ kind: "tick" });
+  }
+
+  /** The queue, the process and the probe do their part. */
+  progress(mood: "fickle" | "kind" = "fickle"): void {
+    const fails = mood === "fickle" && this.random.below(this.isCalm ? 30 : 3) === 0;
+    const living = [...this.processes.values()];
+    if (this.instance.state.kind === "queued") this.send({ kind: "turn" });
+    else if (living.length > 0) this.proceed(this.random.pick(living), mood, fails);
+  }
+
+  proceed(process: Process, mood: "fickle" | "kind", fails: boolean): void {
+    if (process.kind === "pending") this.launch(process, fails);
+    else if (process.kind === "exited") this.bury(process);
+    else this.live(process, mood, fails);
+  }
+
+  launch(process: Process, fails: boolean): void {
+    const { launch } = process;
+    if (fails) {
+      this.processes.delete(launch);
+      this.send({ kind: "launchFailed", launch, reason: "no" });
+      return;
+    }
+    process.kind = "alive";
+    this.send({ kind: "launched", launch, child: { pid: launch, startTime: 1 } });
+  }
+
+  live(process: Process, mood: "fickle" | "kind", fails: boolean): void {
+    const { launch } = process;
+    if (process.dying || (fails && this.random.below(3) === 0)) {
+      process.kind = "exited";
+      const code = this.random.below(2);
+      this.send({ kind: "exited", launch, exit: { kind: "code", code } });
+    } else if (process.probing) {
+      process.probing = false;
+      const endpoint = { kind: "tcp", host: "127.0.0.1", port: PORT + launch } as const;
+      const answer = fails
+        ? ({ kind: "unready", reason: "no" } as const)
+        : ({ kind: "ready", endpoint } as const);
+      this.send({ kind: "probed", launch, answer });
+    } else if (mood === "kind") {
+      this.now = Math.max(this.now, nextDeadline(this.instance, this.facts));
+      this.send({ kind: "tick" });
+    }
+  }
+
+  bury({ launch }: Process): void {
+    this.processes.delete(launch);
+    this.send({ kind: "gone", launch });
+  }
+
+  /** In a world that does its part, whoever waits is answered. */
+  settle(): void {
+    for (let turn = 0; this.waiters > 0; turn++) {
+      expect(turn).toBeLessThan(200);
+      const { kind } = this.instance.state;
+      if (kind === "waiting" || kind === "draining") {
+        this.now = Math.max(this.now, nextDeadline(this.instance, this.facts));
+        this.send({ kind: "tick" });
+      } else this.progress("kind");
+    }
+  }
+}
+
+function newProcess(launch: number): Process {
+  return { launch, kind: "pending", dying: false, probing: false, busy: 0, tunnels: 0 };
+}
+
+function describe({ state, other }: Instance): string {
+  return other === null ? state.kind : `${state.kind} beside ${other.kind}`;
+}
+
+test("holds its invariants through random events", () => {
+  const random = seededRandom("lifecycle fuzz");
+  const visited = new Set<string>();
+  let successions = 0;
+  for (let played = 0; played < EVENTS; played += EPISODE_EVENTS) {
+    const world = new FuzzWorld(random);
+    try {
+      while (world.history.length < EPISODE_EVENTS) {
+        world.act();
+        visited.add(describe(world.instance));
+      }
+      world.settle();
+      successions += world.successions;
+    } catch (error) {
+      console.error(world.history.slice(-20).join("\n"));
+      throw error;
+    }
+  }
+  // The fuzzer has been everywhere, or it proves little.
+  const beside = ["running beside starting"];
+  for (const first of ["running", "draining", "stopping"]) {
+    beside.push(`${first} beside draining`, `${first} beside stopping`);
+  }
+  expect([...visited].filter((name) => name.includes("beside")).sort()).toEqual(beside.sort());
+  expect(visited.size).toBe(10 + beside.length);
+  expect(successions).toBeGreaterThan(500);
+});

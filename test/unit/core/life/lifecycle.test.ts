@@ -1,0 +1,282 @@
+import { describe, expect, test } from "bun:test";
+import { nextDeadline } from "../../../../src/core/life/lifecycle.ts";
+import {
+  reportHealth,
+  reportReason,
+  reportState,
+  reportWanted,
+  restoreState,
+} from "../../../../src/core/life/report.ts";
+import type { RestartSettings } from "../../../../src/core/service.ts";
+import { CHILD, EXIT_1, Play } from "../../../support/play.ts";
+import { serviceWith } from "../../../support/service.ts";
+
+const restart = (changes: Partial<RestartSettings>) => ({
+  restart: { ...serviceWith().restart, ...changes },
+});
+
+describe("waking", () => {
+  test("a sleeping instance queues, launches once, and admits who waits when it is ready", () => {
+    const play = new Play().send({ kind: "wake", cause: "request" });
+    expect(play.kind).toBe("queued");
+    expect(play.send({ kind: "turn" }).effects()).toEqual(["launch"]);
+    for (let i = 0; i < 1000; i++) {
+      expect(play.send({ kind: "wake", cause: "request" }).effects()).toEqual([]);
+    }
+    play.send({ kind: "launched", launch: 1, child: CHILD });
+    expect(play.answer(true).effects()).toEqual(["admit"]);
+    expect(play.kind).toBe("running");
+  });
+
+  test("the start-up time counts from the launch, not from the queue", () => {
+    const play = new Play().send({ kind: "wake", cause: "request" });
+    play.now += 9000;
+    play.send({ kind: "turn" }).send({ kind: "launched", launch: 1, child: CHILD });
+    play.now += 9999;
+    expect(play.send({ kind: "tick" }).kind).toBe("starting");
+    play.now += 1;
+    expect(play.send({ kind: "tick" }).effects()).toEqual(["SIGTERM", "refuse"]);
+  });
+
+  test("a start that is not ready in time says what was found", () => {
+    const play = new Play().start().tick().answer(false);
+    play.now += 10_000;
+    play.send({ kind: "tick" });
+    expect(play.last).toContainEqual(
+      expect.objectContaining({ reason: "not ready within 10 s: status 500" }),
+    );
+  });
+
+  test("probes come a millisecond apart at first and later sparser", () => {
+    const play = new Play().start();
+    expect(play.tick().effects()).toEqual(["probe"]);
+    play.answer(false);
+    expect(nextDeadline(play.instance, play.facts) - play.now).toBe(1);
+    play.now += 4000;
+    play.send({ kind: "tick" }).answer(false);
+    expect(nextDeadline(play.instance, play.facts) - play.now).toBeGreaterThan(10);
+  });
+
+  test("a request that arrives while the instance goes to sleep wakes it again", () => {
+    const play = new Play().run().send({ kind: "rest", to: "asleep" });
+    expect(play.send({ kind: "wake", cause: "request" }).effects()).toEqual([]);
+    expect(play.exit({ kind: "code", code: 0 }).gone().kind).toBe("queued");
+  });
+
+  test("a stopped instance obeys only an operator, a disabled one nobody", () => {
+    const stopped = new Play({}, { kind: "stopped", disabled: false });
+    expect(stopped.send({ kind: "wake", cause: "request" }).effects()).toEqual(["refuse"]);
+    expect(stopped.send({ kind: "wake", cause: "operator" }).kind).toBe("queued");
+    const disabled = new Play({}, { kind: "stopped", disabled: true });
+    expect(disabled.send({ kind: "wake", cause: "operator" }).kind).toBe("stopped");
+  });
+});
+
+describe("ending", () => {
+  test("sleeps after the idle timeout, but not under an open lease", () => {
+    const play = new Play({ idleTimeoutMs: 5000, healthIntervalMs: 1e9 }).run();
+    play.traffic = { open: 1, busy: 1, otherBusy: 0, lastActiveAt: play.now };
+    play.now += 50_000;
+    expect(play.send({ kind: "tick" }).kind).toBe("running");
+    play.traffic = { open: 0, busy: 0, otherBusy: 0, lastActiveAt: play.now };
+    expect(nextDeadline(play.instance, play.facts)).toBe(play.now + 5000);
+    expect(play.tick().effects()).toEqual(["SIGTERM"]);
+    expect(play.exit({ kind: "signal", signal: "SIGTERM" }).gone().kind).toBe("asleep");
+  });
+
+  test("never sleeps with an idle timeout of 0", () => {
+    const play = new Play({ idleTimeoutMs: 0, healthIntervalMs: 1e9 }).run();
+    play.now += 1e8;
+    expect(play.send({ kind: "tick" }).kind).toBe("running");
+  });
+
+  test("draining waits for requests, not for tunnels, and at most for the stop timeout", () => {
+    const play = new Play().run();
+    play.traffic = { open: 2, busy: 1, otherBusy: 0, lastActiveAt: 0 };
+    expect(play.send({ kind: "rest", to: "stopped" }).kind).toBe("draining");
+    play.traffic = { open: 1, busy: 0, otherBusy: 0, lastActiveAt: 0 };
+    expect(play.send({ kind: "tick" }).effects()).toEqual(["SIGTERM"]);
+    const patient = new Play().run();
+    patient.traffic = { open: 1, busy: 1, otherBusy: 0, lastActiveAt: 0 };
+    patient.send({ kind: "rest", to: "stopped" });
+    expect(patient.tick().kind).toBe("stopping");
+    expect(patient.now).toBe(1000 + patient.service.stopTimeoutMs);
+  });
+
+  test("kills after the stop timeout, again and again, and rests only when nothing is left", () => {
+    const play = new Play().run().send({ kind: "rest", to: "stopped" });
+    expect(play.tick().effects()).toEqual(["SIGKILL"]);
+    expect(play.tick().effects()).toEqual(["SIGKILL"]);
+    expect(play.tick().effects()).toEqual(["SIGKILL", "refuse"]);
+    expect(play.exit({ kind: "signal", signal: "SIGKILL" }).kind).toBe("stopping");
+    expect(play.gone().kind).toBe("stopped");
+  });
+
+  test("what the main process left behind gets the stop signal, not an early SIGKILL", () => {
+    const play = new Play().run();
+    expect(play.exit(EXIT_1).effects()).toEqual(["SIGTERM"]);
+    expect(play.kind).toBe("stopping");
+  });
+
+  test("an order that comes while another is carried out takes its place", () => {
+    const play = new Play().run().send({ kind: "rest", to: "asleep" });
+    play.send({ kind: "rest", to: "disabled" }).send({ kind: "rest", to: "stopped" });
+    expect(play.gone().instance.state).toEqual({ kind: "stopped", disabled: true });
+  });
+
+  test("stopping during the launch waits for it and then ends the process", () => {
+    const play = new Play().send({ kind: "wake", cause: "request" }, { kind: "turn" });
+    expect(play.send({ kind: "rest", to: "stopped" }).effects()).toEqual(["refuse"]);
+    expect(nextDeadline(play.instance, play.facts)).toBe(Number.POSITIVE_INFINITY);
+    play.send({ kind: "launched", launch: 1, child: CHILD });
+    expect(play.effects()).toEqual(["SIGTERM"]);
+    expect(play.exit({ kind: "signal", signal: "SIGTERM" }).gone().kind).toBe("stopped");
+  });
+});
+
+describe("halting", () => {
+  const FULL = { kind: "halt", reason: "storage is full" } as const;
+  const REFUSED = {
+    kind: "refuse",
+    code: "INSTANCE_UNAVAILABLE",
+    reason: "storage is full",
+    retryAfterMs: null,
+  } as const;
+  const HALTED = { kind: "halted", reason: "storage is full" } as const;
+
+  test("lets open requests end, then the process, and keeps the reason", () => {
+    const play = new Play().run();
+    play.traffic.busy = 1;
+    expect(play.send(FULL).kind).toBe("draining");
+    play.traffic.busy = 0;
+    expect(play.tick().effects()).toEqual(["SIGTERM"]);
+    expect(play.exit({ kind: "signal", signal: "SIGTERM" }).gone().instance.state).toEqual(HALTED);
+  });
+
+  test("requests are refused with the reason, and an operator starts it", () => {
+    const play = new Play({}, HALTED);
+    expect(play.send({ kind: "wake", cause: "request" }).last).toEqual([REFUSED]);
+    expect(play.kind).toBe("halted");
+    expect(play.send({ kind: "wake", cause: "boot" }).kind).toBe("halted");
+    expect(play.send({ kind: "wake", cause: "operator" }).kind).toBe("queued");
+  });
+
+  test("takes precedence over going to sleep, and over waking again meanwhile", () => {
+    const play = new Play().run().send({ kind: "rest", to: "asleep" });
+    expect(play.send({ kind: "wake", cause: "request" }, FULL).last).toEqual([REFUSED]);
+    expect(play.exit({ kind: "signal", signal: "SIGTERM" }).gone().instance.state).toEqual(HALTED);
+  });
+
+  test("keeps a sleeping instance from waking", () => {
+    expect(new Play().send(FULL).instance.state).toEqual(HALTED);
+  });
+
+  test("leaves alone what an operator has stopped and what has failed", () => {
+    for (const state of [
+      { kind: "stopped", disabled: false },
+      { kind: "stopped", disabled: true },
+      { kind: "failed", reason: "crashed" },
+    ] as const) {
+      expect(new Play({}, state).send(FULL).instance.state).toEqual(state);
+    }
+    const stopping = new Play().run().send({ kind: "rest", to: "stopped" }, FULL);
+    expect(stopping.gone().kind).toBe("stopped");
+  });
+
+  test("is told as stopped, with the reason, and outlives the server", () => {
+    expect(reportState(HALTED)).toBe("stopped");
+    expect(reportHealth(HALTED)).toBe("stopped");
+    expect(reportReason(HALTED)).toBe("storage is full");
+    const row = { wanted: reportWanted(HALTED), reason: reportReason(HALTED) };
+    expect(restoreState(row)).toEqual(HALTED);
+    expect(restoreState({ wanted: "stopped", reason: null }).kind).toBe("stopped");
+  });
+});
+
+describe("crashing", () => {
+  test("an instance that had been ready restarts, and who asks meanwhile waits", () => {
+    const play = new Play().run().exit(EXIT_1).gone();
+    expect(play.kind).toBe("waiting");
+    expect(play.send({ kind: "wake", cause: "request" }).effects()).toEqual([]);
+    expect(play.tick().kind).toBe("queued");
+    expect(play.now).toBe(2000);
+    expect(play.instance.restarts).toBe(1);
+  });
+
+  test("a start that fails answers everyone at once, then and during the back-off", () => {
+    const play = new Play().start();
+    expect(play.exit(EXIT_1).effects()).toEqual(["SIGTERM", "refuse"]);
+    expect(play.send({ kind: "wake", cause: "request" }).effects()).toEqual(["refuse"]);
+    play.gone();
+    expect(play.send({ kind: "wake", cause: "request" }).last).toEqual([
+      { kind: "refuse", code: "START_FAILED", reason: "exited with code 1", retryAfterMs: 1000 },
+    ]);
+    expect(play.kind).toBe("waiting");
+  });
+
+  test("gives up after too many within the window; an operator tries again", () => {
+    const play = new Play().run().exit(EXIT_1).gone();
+    for (let crash = 2; crash <= 4; crash++) play.tick().run().exit(EXIT_1).gone();
+    expect(play.instance.state).toEqual({
+      kind: "failed",
+      reason: "exited with code 1; gave up after 3 restarts",
+    });
+    expect(play.send({ kind: "wake", cause: "request" }).effects()).toEqual(["refuse"]);
+    expect(play.send({ kind: "wake", cause: "operator" }).instance.crashes).toEqual([]);
+    expect(play.kind).toBe("queued");
+  });
+
+  test("crashes outside the window are forgotten", () => {
+    const play = new Play(restart({ windowMs: 10_000 })).run().exit(EXIT_1).gone();
+    for (let crash = 0; crash < 20; crash++) {
+      play.tick().run();
+      play.now += 10_000;
+      play.exit(EXIT_1).gone();
+      expect(play.kind).toBe("waiting");
+    }
+  });
+
+  test("three missed health checks in a row make a crash; one good one forgives", () => {
+    const play = new Play().run();
+    play.tick().answer(false).tick().answer(false).tick().answer(true).tick().answer(false);
+    expect(play.kind).toBe("running");
+    play.tick().answer(false).tick().answer(false);
+    expect(play.effects()).toEqual(["SIGTERM"]);
+    expect(play.gone().instance.state).toMatchObject({ reason: "unhealthy: status 500" });
+  });
+
+  const exits = [
+    { policy: "always", code: 0, ready: true, to: "waiting" },
+    { policy: "always", code: 1, ready: true, to: "waiting" },
+    { policy: "on-failure", code: 0, ready: true, to: "asleep" },
+    { policy: "on-failure", code: 1, ready: true, to: "waiting" },
+    { policy: "never", code: 1, ready: true, to: "asleep" },
+    { policy: "never", code: 0, ready: false, to: "failed" },
+    { policy: "on-failure", code: 0, ready: false, to: "failed" },
+    { policy: "on-failure", code: 1, ready: false, to: "waiting" },
+  ] as const;
+  for (const { policy, code, ready, to } of exits) {
+    const when = ready ? "after it was ready" : "before it was ready";
+    test(`restart = ${policy}: code ${code} ${when} leads to ${to}`, () => {
+      const play = new Play(restart({ policy }));
+      if (ready) play.run();
+      else play.start();
+      expect(play.exit({ kind: "code", code }).gone().kind).toBe(to);
+    });
+  }
+
+  test("an answer that belongs to an earlier launch changes nothing", () => {
+    const play = new Play().run().exit(EXIT_1).gone().tick().send({ kind: "turn" });
+    const before = play.instance;
+    play.send({ kind: "gone", launch: 1 }, { kind: "exited", launch: 1, exit: EXIT_1 });
+    expect(play.instance).toBe(before);
+  });
+});
+
+test("who waits too long for a place is answered; an instance that never sleeps stays in the queue", () => {
+  const play = new Play().send({ kind: "wake", cause: "request" });
+  expect(play.tick().effects()).toEqual(["refuse"]);
+  expect(play.kind).toBe("asleep");
+  const constant = new Play({ idleTimeoutMs: 0 }).send({ kind: "wake", cause: "boot" });
+  expect(constant.tick().kind).toBe("queued");
+});

@@ -1,0 +1,74 @@
+import { describe, expect, test } from "bun:test";
+import { type Finding, findGaps, fine, needsOf, renderNeed } from "../../../src/doctor/finding.ts";
+import { serviceWith } from "../../support/service.ts";
+
+const RUNSC = { id: "sandbox.runsc", group: "sandbox", title: "gVisor" } as const;
+const noRunsc: Finding = {
+  ...RUNSC,
+  state: "missing",
+  found: "runsc is not installed",
+  meaning: "No service can be sandboxed",
+  remedy: "apt-get install runsc",
+  blocks: ["isolation=sandbox"],
+};
+
+describe("gaps", () => {
+  test("name the service that asks for what is missing, and no other", () => {
+    const services = [
+      serviceWith({ name: "open" }),
+      serviceWith({ name: "closed", isolation: "sandbox" }),
+    ];
+    expect(findGaps(services, [noRunsc])).toEqual([
+      { service: "closed", need: "isolation=sandbox", finding: noRunsc },
+    ]);
+  });
+
+  test("are not made by what is there, nor by what only deserves a warning", () => {
+    const sandboxed = [serviceWith({ isolation: "sandbox" })];
+    expect(findGaps(sandboxed, [fine({ ...RUNSC, found: "20250101" })])).toEqual([]);
+    expect(findGaps(sandboxed, [{ ...noRunsc, state: "warning" }])).toEqual([]);
+  });
+});
+
+describe("needs", () => {
+  test("of a plain service are a process", () => {
+    expect(needsOf(serviceWith())).toEqual(["isolation=process"]);
+  });
+
+  test("hold every limit that is configured", () => {
+    const limited = serviceWith({
+      memoryLimitBytes: 1,
+      cpuShares: 100,
+      cpuLimit: 0.5,
+      ioWeight: 10,
+      pidsLimit: 5,
+      storageEnforce: "hard",
+      network: "private",
+    });
+    expect(needsOf(limited).slice(1)).toEqual([
+      "memory_limit_mb",
+      "cpu_shares",
+      "cpu_limit",
+      "io_weight",
+      "pids_limit",
+      "storage_enforce=hard",
+      "network=private",
+    ]);
+  });
+
+  test("hold no limit on processes where it is switched off", () => {
+    expect(needsOf(serviceWith({ pidsLimit: 0 }))).toEqual(["isolation=process"]);
+  });
+
+  test("hold KVM only for a virtual machine that asks for it", () => {
+    const { guest } = serviceWith();
+    expect(needsOf(serviceWith({ isolation: "qemu" }))).toContain("qemu_accel=kvm");
+    const slow = serviceWith({ isolation: "qemu", guest: { ...guest, accel: "tcg" } });
+    expect(needsOf(slow)).toEqual(["isolation=qemu"]);
+  });
+
+  test("are written as the configuration writes them", () => {
+    expect(renderNeed("isolation=sandbox")).toBe('isolation = "sandbox"');
+    expect(renderNeed("cpu_limit")).toBe("cpu_limit");
+  });
+});

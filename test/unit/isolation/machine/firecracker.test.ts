@@ -1,0 +1,136 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { freePort } from "../../../../bench/support.ts";
+import type { Service } from "../../../../src/core/service.ts";
+import { FirecrackerLevel } from "../../../../src/isolation/machine/firecracker.ts";
+import type { MachineParts } from "../../../../src/isolation/machine/machine-needs.ts";
+import { compilePrograms, isUnable, type Programs } from "../../../launcher/programs.ts";
+import { ROOT } from "../../../support/executable.ts";
+import { serviceWith } from "../../../support/service.ts";
+import { isMissing, PYTHON } from "../../../support/tool.ts";
+import { until } from "../../../support/until.ts";
+import { MachineWorld, USER } from "./machine-world.ts";
+
+setDefaultTimeout(60_000);
+
+const FAKE = readFileSync(join(ROOT, "test/support/tenants/firecracker.py"), "utf8");
+/** Echoes, and ends with 7 when it is asked to stop. */
+const APP = `
+import http.server, os, signal
+signal.signal(signal.SIGTERM, lambda *_: os._exit(7))
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *_): pass
+address = ("127.0.0.1", int(os.environ["PORT"]))
+http.server.ThreadingHTTPServer(address, Handler).serve_forever()
+`;
+const MKE2FS = { program: "mke2fs", debianPackage: "e2fsprogs" };
+
+describe.skipIf(isUnable() || isMissing(PYTHON) || isMissing(MKE2FS))(
+  "a machine of Firecracker",
+  () => {
+    let programs: Programs;
+    beforeAll(() => {
+      programs = compilePrograms();
+    });
+    afterAll(() => programs[Symbol.dispose]());
+
+    function serviceOf(world: MachineWorld, changes: Partial<Service> = {}): Service {
+      return serviceWith({
+        argv: ["/usr/bin/python3", "-c", APP],
+        workdir: "/nowhere",
+        isolation: "firecracker",
+        storageQuotaBytes: 8 * 1024 ** 2,
+        guest: {
+          accel: "kvm",
+          kernel: world.file("vmlinux", "kernel"),
+          rootfs: world.file("root.ext4", new Uint8Array(4096)),
+          memoryBytes: 128 * 1024 ** 2,
+          vcpus: 1,
+        },
+        ...changes,
+      });
+    }
+
+    function levelOf(world: MachineWorld, host: Partial<MachineParts["host"]> = {}) {
+      const fake = world.file("firecracker", FAKE);
+      const which = (program: string) => (program === "firecracker" ? fake : Bun.which(program));
+      // The fake needs no hardware; any device shows that one is passed on.
+      return new FirecrackerLevel({ ...world.parts({ which, ...host }), device: "/dev/null" });
+    }
+
+    test("is reached by a socket that listens when its application does; stops as that likes, and says how", async () => {
+      using world = new MachineWorld(programs.launcher);
+      const { child, enclosure, instanceDir } = world.launch(
+        levelOf(world),
+        serviceOf(world),
+        freePort(),
+      );
+      const ask = (body: Uint8Array<ArrayBuffer>) =>
+        fetch("http://machine/", { unix: enclosure.socketPath, method: "POST", body });
+      const first = await until("an answer", () => ask(new Uint8Array([1])).catch(() => null));
+      expect(await first.bytes()).toEqual(new Uint8Array([1]));
+
+      const body = new Uint8Array(2_000_000).map((_, at) => at % 251);
+      const echoes = await Promise.all(Array.from({ length: 8 }, () => ask(body)));
+      for (const echo of echoes) expect(Bun.hash(await echo.bytes())).toBe(Bun.hash(body));
+
+      const data = statSync(join(instanceDir, "data.ext4"));
+      expect({ size: data.size, uid: data.uid }).toEqual({ size: 8 * 1024 ** 2, uid: USER });
+
+      child.signal("SIGTERM");
+      expect(await child.exited).toEqual({ kind: "code", code: 7 });
+      await child.gone;
+      enclosure.clear();
+    });
+
+    test("is known again by the next server, which learns how its application ends", async () => {
+      using world = new MachineWorld(programs.launcher);
+      const [level, service] = [levelOf(world), serviceOf(world)];
+      const launched = world.launch(level, service, freePort());
+      const { socketPath } = launched.enclosure;
+      await until("it listens", () => fetch("http://m/", { unix: socketPath }).catch(() => null));
+      const next = world.recover(levelOf(world), service, launched);
+      expect(next?.enclosure.endpoints).toEqual([{ kind: "unix", path: socketPath }]);
+      next?.child.signal("SIGTERM");
+      expect(await next?.child.exited).toEqual({ kind: "code", code: 7 });
+      await next?.child.gone;
+      launched.enclosure.clear();
+      expect(world.recover(level, service, launched)).toBeNull();
+    });
+
+    test("that is killed is told as killed", async () => {
+      using world = new MachineWorld(programs.launcher);
+      const { child, enclosure } = world.launch(levelOf(world), serviceOf(world), freePort());
+      await until("it listens", () =>
+        fetch("http://m/", { unix: enclosure.socketPath }).catch(() => null),
+      );
+      child.signal("SIGKILL");
+      expect(await child.exited).toEqual({ kind: "signal", signal: "SIGKILL" });
+      await child.gone;
+      enclosure.clear();
+    });
+
+    test.each([
+      ["without a kernel", { guest: { kernel: null } }, {}, /no kernel or no image/],
+      ["without Firecracker", {}, { which: () => null }, /firecracker is not installed/],
+      [
+        "without hardware for it",
+        {},
+        { findKvmObstacle: () => ({ reason: "no device", remedy: "load it" }) },
+        /level "firecracker": no device/,
+      ],
+    ])("is refused %s", (_, { guest = {} }: { guest?: object }, host, message) => {
+      using world = new MachineWorld(programs.launcher);
+      const service = serviceOf(world);
+      const changed = { ...service, guest: { ...service.guest, ...guest } };
+      expect(() => world.launch(levelOf(world, host), changed, freePort())).toThrow(message);
+    });
+  },
+);

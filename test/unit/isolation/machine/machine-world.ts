@@ -1,0 +1,102 @@
+// A level that runs machines, with real walls around a hypervisor that is given.
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { instanceDirOf, markOf, planLaunch } from "../../../../src/core/launch-plan.ts";
+import type { Service } from "../../../../src/core/service.ts";
+import { ControlGroups } from "../../../../src/isolation/cgroup/groups.ts";
+import type { MachineParts } from "../../../../src/isolation/machine/machine-needs.ts";
+import { LaunchDirectories } from "../../../../src/isolation/launcher/launcher-directory.ts";
+import type { Enclosure, Level } from "../../../../src/isolation/level.ts";
+import { NamespaceLevel } from "../../../../src/isolation/walls/namespace.ts";
+import { bunSpawner, type Child } from "../../../../src/platform/process/spawner.ts";
+import { openOutput } from "../../../../src/platform/process/output.ts";
+
+export const USER = 61_195;
+
+export interface Launched {
+  readonly child: Child;
+  readonly enclosure: Enclosure;
+  readonly instanceDir: string;
+  readonly port: number;
+}
+
+export class MachineWorld implements Disposable {
+  /** Where every user can read, and which stays visible behind walls. */
+  readonly root = mkdtempSync("/var/lib/ten-machines-");
+  readonly dataDir = join(this.root, "data");
+  readonly walls: NamespaceLevel;
+  readonly #groups: ControlGroups;
+
+  constructor(launcher: string) {
+    chmodSync(this.root, 0o755);
+    mkdirSync(this.dataDir, { mode: 0o755 });
+    const { dataDir } = this;
+    this.#groups = new ControlGroups({ dataDir });
+    this.walls = new NamespaceLevel({
+      dataDir,
+      groups: this.#groups,
+      launches: new LaunchDirectories(dataDir),
+      userIdOf: () => USER,
+      installLauncher: () => launcher,
+    });
+  }
+
+  /** A file that everybody may read. */
+  file(name: string, content: string | Uint8Array = ""): string {
+    const path = join(this.root, name);
+    writeFileSync(path, content);
+    chmodSync(path, 0o755);
+    return path;
+  }
+
+  parts(host: Partial<MachineParts["host"]> = {}): MachineParts {
+    return {
+      dataDir: this.dataDir,
+      walls: this.walls,
+      readAgent: () => new Uint8Array([1]),
+      host: {
+        which: (program) => Bun.which(program),
+        findKvmObstacle: () => null,
+        findGuestKernel: () => null,
+        ...host,
+      },
+    };
+  }
+
+  launch(level: Level, service: Service, port: number): Launched {
+    const ref = { service: service.name, id: "alice" };
+    const placement = { service, ref, slot: 0, port } as const;
+    const { dataDir } = this;
+    const plan = planLaunch({ ...placement, dataDir, serverEnv: {}, storedEnv: {}, fileEnv: {} });
+    mkdirSync(plan.instanceDir, { recursive: true });
+    const enclosure = level.enclose(placement, plan);
+    const output = openOutput(join(this.root, "output"), { ref, slot: 0 });
+    try {
+      const { cgroup } = enclosure;
+      const argv = enclosure.wrap(plan.argv);
+      const command = { argv, cwd: "/", env: plan.env, cgroup, ...output.fds };
+      const child = enclosure.follow(bunSpawner.spawn(command, plan.mark));
+      return { child, enclosure, instanceDir: plan.instanceDir, port };
+    } finally {
+      output.close();
+    }
+  }
+
+  /** What a next server makes of a launch; null: it does not know it. */
+  recover(level: Level, service: Service, { child, port }: Launched): Launched | null {
+    const ref = { service: service.name, id: "alice" };
+    const { dataDir } = this;
+    const placement = { service, ref, slot: 0, port } as const;
+    const enclosure = level.recover(placement, child.ref);
+    const adopted = bunSpawner.adopt(child.ref, markOf({ ...placement, dataDir }));
+    if (enclosure === null || adopted === null) return null;
+    const instanceDir = instanceDirOf({ ref, dataDir });
+    return { child: enclosure.follow(adopted), enclosure, instanceDir, port };
+  }
+
+  [Symbol.dispose](): void {
+    this.#groups.close();
+    // What a launch has left is being deleted as well.
+    rmSync(this.root, { recursive: true, force: true, maxRetries: 5 });
+  }
+}

@@ -1,0 +1,85 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { chmodSync } from "node:fs";
+import { freePort } from "../../../../bench/support.ts";
+import { TenError } from "../../../../src/core/errors.ts";
+import type { GuestSettings } from "../../../../src/core/service.ts";
+import type { MachineParts } from "../../../../src/isolation/machine/machine-needs.ts";
+import { QemuLevel } from "../../../../src/isolation/machine/qemu.ts";
+import { compilePrograms, isUnable, type Programs } from "../../../launcher/programs.ts";
+import { serviceWith } from "../../../support/service.ts";
+import { MachineWorld } from "./machine-world.ts";
+
+setDefaultTimeout(60_000);
+
+const NO_KVM = { reason: "/dev/kvm is not there", remedy: "load it" };
+
+describe.skipIf(isUnable())("a machine of QEMU", () => {
+  let programs: Programs;
+  beforeAll(() => {
+    programs = compilePrograms();
+  });
+  afterAll(() => programs[Symbol.dispose]());
+
+  function refusal(
+    world: MachineWorld,
+    { host = {}, guest = {} }: { host?: Partial<MachineParts["host"]>; guest?: object },
+  ): TenError {
+    const kernel = world.file("vmlinuz", "kernel");
+    const settings: GuestSettings = {
+      accel: "kvm",
+      kernel,
+      rootfs: null,
+      memoryBytes: 128 * 1024 ** 2,
+      vcpus: 1,
+    };
+    const service = serviceWith({
+      argv: ["/bin/true"],
+      isolation: "qemu",
+      guest: { ...settings, ...guest },
+    });
+    const found = { which: () => "/bin/true", ...host };
+    try {
+      world.launch(new QemuLevel(world.parts(found)), service, freePort());
+    } catch (error) {
+      if (error instanceof TenError) return error;
+      throw error;
+    }
+    throw new Error("It was not refused");
+  }
+
+  test("is refused without hardware for it, and the way to emulate it is named", () => {
+    using world = new MachineWorld(programs.launcher);
+    const { hint, message } = refusal(world, { host: { findKvmObstacle: () => NO_KVM } });
+    expect(message).toBe('Cannot isolate "notes" at level "qemu": /dev/kvm is not there');
+    expect(hint).toContain('qemu_accel = "tcg"');
+  });
+
+  test("is refused without QEMU, with the package that brings it", () => {
+    using world = new MachineWorld(programs.launcher);
+    const { hint, message } = refusal(world, { host: { which: () => null } });
+    expect(message).toMatch(/qemu-system-\w+ is not installed/);
+    expect(hint).toContain("apt-get install qemu-system");
+  });
+
+  test("is refused without a kernel", () => {
+    using world = new MachineWorld(programs.launcher);
+    const { hint, message } = refusal(world, { guest: { kernel: null } });
+    expect(message).toContain("no kernel");
+    expect(hint).toContain("linux-image");
+  });
+
+  test("is refused a kernel that is not there", () => {
+    using world = new MachineWorld(programs.launcher);
+    const { message } = refusal(world, { guest: { kernel: "/nonexistent/vmlinuz" } });
+    expect(message).toContain("there is no kernel at /nonexistent/vmlinuz");
+  });
+
+  test("is refused an image that its user could not read", () => {
+    using world = new MachineWorld(programs.launcher);
+    const rootfs = world.file("root.ext4");
+    chmodSync(rootfs, 0o600);
+    const { hint, message } = refusal(world, { guest: { rootfs } });
+    expect(message).toContain("can be read by its owner alone");
+    expect(hint).toBe(`chmod o+r ${rootfs}`);
+  });
+});

@@ -1,0 +1,41 @@
+import { expect, test } from "bun:test";
+import { ControlGroups } from "../../../../src/isolation/cgroup/groups.ts";
+import { LaunchDirectories } from "../../../../src/isolation/launcher/launcher-directory.ts";
+import { NamespaceLevel } from "../../../../src/isolation/walls/namespace.ts";
+import type { RunscFinding } from "../../../../src/isolation/sandbox/runsc.ts";
+import { SandboxLevel } from "../../../../src/isolation/sandbox/sandbox.ts";
+import { serviceWith } from "../../../support/service.ts";
+
+const dataDir = "/none";
+const walls = new NamespaceLevel({
+  dataDir,
+  groups: new ControlGroups({ dataDir }),
+  launches: new LaunchDirectories(dataDir),
+  userIdOf: () => 61_184,
+  installLauncher: () => null,
+});
+
+function start(found: RunscFinding): unknown {
+  const service = serviceWith({ isolation: "sandbox" });
+  const placement = { service, ref: { service: "notes", id: "a" }, slot: 0, port: 1 } as const;
+  const paths = { cwd: "/", instanceDir: "/none", socketPath: "/none/socket", mark: "" };
+  try {
+    return new SandboxLevel(walls, () => found).enclose(placement, { argv: [], env: {}, ...paths });
+  } catch (error) {
+    return error;
+  }
+}
+
+test.each([
+  [{ kind: "absent" } as const, "runsc is not installed"],
+  [
+    { kind: "old", found: "0.0~20221219.0" } as const,
+    "runsc is of 0.0~20221219.0, and release-20250503 or newer is needed",
+  ],
+])("a host without gVisor that will do is refused, with what to install: %j", (found, reason) => {
+  expect(start(found)).toMatchObject({
+    code: "LEVEL_MISSING",
+    message: `Cannot isolate "notes" at level "sandbox": ${reason}`,
+    hint: expect.stringContaining("Install runsc"),
+  });
+});

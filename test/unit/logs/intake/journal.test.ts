@@ -1,0 +1,140 @@
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import {
+  closeSync,
+  constants,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { openOutput, type Output } from "../../../../src/platform/process/output.ts";
+import { encodeOpenHead, type JournalRecord } from "../../../../src/logs/intake/journal-format.ts";
+import { CHUNK_BYTES, Journal } from "../../../../src/logs/intake/journal.ts";
+
+const SOURCE = "notes:alice/stdout";
+let directory: string;
+let file: string;
+let output: Output;
+let reader: number;
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "ten-journal-"));
+  file = join(directory, "journal");
+  output = openOutput(directory, { ref: { service: "notes", id: "alice" }, slot: 0 });
+  reader = openSync(output.pipes.stdout, constants.O_RDONLY | constants.O_NONBLOCK);
+});
+
+afterEach(() => {
+  output.close();
+  closeSync(reader);
+  rmSync(directory, { recursive: true, force: true });
+});
+
+const open = () => Journal.open(file, () => 1700);
+
+function describe(record: JournalRecord | null): unknown {
+  if (record === null) return null;
+  const { content, seq, source } = record;
+  if (content.kind === "bytes") return [seq, source, Buffer.from(content.bytes).toString()];
+  return [seq, source, content];
+}
+
+test("gives what a pipe holds, null while it is empty, and its end", () => {
+  const { journal } = open();
+  expect(journal.take(SOURCE, reader)).toBeNull();
+  writeSync(output.fds.stdout, "one\n");
+  expect(describe(journal.take(SOURCE, reader))).toEqual([1, SOURCE, "one\n"]);
+  writeSync(output.fds.stdout, "two\n");
+  output.close();
+  expect(describe(journal.take(SOURCE, reader))).toEqual([2, SOURCE, "two\n"]);
+  expect(describe(journal.take(SOURCE, reader))).toEqual([3, SOURCE, { kind: "end" }]);
+  journal.close();
+});
+
+test("takes no more than a chunk at a time", () => {
+  const { journal } = open();
+  writeSync(output.fds.stdout, Buffer.alloc(CHUNK_BYTES, "x"));
+  const taken = journal.take(SOURCE, reader);
+  expect(taken?.content).toEqual({ kind: "bytes", bytes: Buffer.alloc(CHUNK_BYTES, "x") });
+  expect(journal.take(SOURCE, reader)).toBeNull();
+  journal.close();
+});
+
+test("finds all records again, under the same id, and goes on counting", () => {
+  const first = open();
+  writeSync(output.fds.stdout, "half a li");
+  first.journal.take(SOURCE, reader);
+  first.journal.add("notes:alice/stderr", { kind: "note", text: "größer" });
+  first.journal.add(SOURCE, { kind: "end" });
+  first.journal.close();
+  const second = open();
+  expect(second.journal.id).toBe(first.journal.id);
+  expect(second.left.map(describe)).toEqual([
+    [1, SOURCE, "half a li"],
+    [2, "notes:alice/stderr", { kind: "note", text: "größer" }],
+    [3, SOURCE, { kind: "end" }],
+  ]);
+  expect(second.left.map(({ at }) => at)).toEqual([1700, 1700, 1700]);
+  expect(second.journal.add(SOURCE, { kind: "end" }).seq).toBe(4);
+  second.journal.close();
+});
+
+test("keeps what had been moved into a record that a crash left open", () => {
+  const first = open();
+  first.journal.add(SOURCE, { kind: "note", text: "before" });
+  first.journal.close();
+  const head = encodeOpenHead({ seq: 2, at: 1700, source: SOURCE });
+  writeFileSync(file, Buffer.concat([readFileSync(file), head, Buffer.from("moved\n")]));
+  const second = open();
+  expect(second.left.map(describe).at(-1)).toEqual([2, SOURCE, "moved\n"]);
+  second.journal.add(SOURCE, { kind: "note", text: "after" });
+  second.journal.close();
+  const third = open();
+  expect(third.left.map(({ seq }) => seq)).toEqual([1, 2, 3]);
+  third.journal.close();
+});
+
+test("reads the whole records of a file cut anywhere", () => {
+  const first = open();
+  const lengths = ["a", "bb", "ccc"].map((text) => {
+    first.journal.add(SOURCE, { kind: "end" });
+    first.journal.add(SOURCE, { kind: "note", text });
+    return first.journal.size;
+  });
+  first.journal.close();
+  const whole = readFileSync(file);
+  for (let length = whole.length; length >= 0; length -= 1) {
+    writeFileSync(file, whole);
+    truncateSync(file, length);
+    const { journal, left } = open();
+    const complete = lengths.filter((end) => end <= length).length * 2;
+    expect(left.length).toBeGreaterThanOrEqual(complete);
+    expect(left.map(({ seq }) => seq)).toEqual(left.map((_, index) => index + 1));
+    journal.close();
+  }
+});
+
+test("starts over with beginnings of lines alone, and neither id nor count is lost", () => {
+  const first = open();
+  for (let line = 0; line < 100; line += 1) {
+    first.journal.add(SOURCE, { kind: "note", text: "stored" });
+  }
+  const before = first.journal.size;
+  first.journal.compact(new Map([[SOURCE, Buffer.from("half")]]));
+  expect(first.journal.size).toBeLessThan(before / 10);
+  first.journal.close();
+  const second = open();
+  expect(second.journal.id).toBe(first.journal.id);
+  expect(second.left.map(describe)).toEqual([[100, SOURCE, "half"]]);
+  second.journal.compact(new Map());
+  second.journal.close();
+  const third = open();
+  expect(third.left).toEqual([]);
+  expect(third.journal.add(SOURCE, { kind: "end" }).seq).toBe(101);
+  third.journal.close();
+});

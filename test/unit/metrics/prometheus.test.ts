@@ -1,0 +1,94 @@
+import { describe, expect, test } from "bun:test";
+import { DurationHistogram } from "../../../src/metrics/histogram.ts";
+import { renderMetrics } from "../../../src/metrics/prometheus.ts";
+import { Statistics } from "../../../src/metrics/statistics.ts";
+
+const ALICE = { service: "notes", id: "alice" };
+
+async function render(statistics: Statistics): Promise<string[]> {
+  const text = await renderMetrics({
+    statistics,
+    states: new Map([["running", 2]]),
+    memory: new Map([["notes:alice", 4096]]),
+    storage: new Map([["notes:alice", 8192]]),
+    quotas: new Map([["notes:alice", 10_000]]),
+    logs: { stored: 7, dropped: 1 },
+  });
+  return text.split("\n");
+}
+
+describe("the metrics", () => {
+  test("count requests by instance and status class", async () => {
+    const statistics = new Statistics();
+    for (const status of [200, 204, 503]) statistics.request(ALICE, { status, durationMs: 3 });
+    statistics.request(null, { status: 404, durationMs: 1 });
+    const lines = await render(statistics);
+    expect(lines).toContain('ten_requests_total{service="notes",instance="alice",status="2xx"} 2');
+    expect(lines).toContain('ten_requests_total{service="notes",instance="alice",status="5xx"} 1');
+    expect(lines).toContain("ten_requests_unrouted_total 1");
+  });
+
+  test("give durations as a cumulative histogram in seconds", async () => {
+    const statistics = new Statistics();
+    for (const durationMs of [0.5, 3, 60_000])
+      statistics.request(ALICE, { status: 200, durationMs });
+    const lines = await render(statistics);
+    const labels = 'service="notes",instance="alice"';
+    const bucket = (le: string) => `ten_request_duration_seconds_bucket{${labels},le="${le}"}`;
+    expect(lines).toContain(`${bucket("0.001")} 1`);
+    expect(lines).toContain(`${bucket("0.005")} 2`);
+    expect(lines).toContain(`${bucket("+Inf")} 3`);
+    expect(lines).toContain(`ten_request_duration_seconds_count{${labels}} 3`);
+    expect(lines).toContain(`ten_request_duration_seconds_sum{${labels}} 60.0035`);
+  });
+
+  test("give wakes by phase, states, memory, storage and log lines", async () => {
+    const statistics = new Statistics();
+    statistics.woken({ queue: 0, spawn: 2, ready: null });
+    statistics.restarted();
+    const lines = await render(statistics);
+    expect(lines).toContain('ten_wake_duration_seconds_count{phase="spawn"} 1');
+    expect(lines).toContain('ten_wake_duration_seconds_count{phase="ready"} 0');
+    expect(lines).toContain('ten_instances{state="running"} 2');
+    expect(lines).toContain('ten_instances{state="failed"} 0');
+    expect(lines).toContain('ten_instance_memory_bytes{service="notes",instance="alice"} 4096');
+    expect(lines).toContain('ten_instance_storage_bytes{service="notes",instance="alice"} 8192');
+    expect(lines).toContain(
+      'ten_instance_storage_quota_bytes{service="notes",instance="alice"} 10000',
+    );
+    expect(lines).toContain("ten_log_lines_dropped_total 1");
+    expect(lines).toContain("ten_restarts_total 1");
+  });
+
+  test("name every metric with its help and its type, once", async () => {
+    const lines = await render(new Statistics());
+    const names = lines
+      .filter((line) => line.startsWith("# TYPE "))
+      .map((line) => line.split(" ")[2]);
+    expect(new Set(names).size).toBe(names.length);
+    expect(lines.filter((line) => line.startsWith("# HELP "))).toHaveLength(names.length);
+  });
+
+  test("forget the counts of an instance that is forgotten", async () => {
+    const statistics = new Statistics();
+    statistics.request(ALICE, { status: 200, durationMs: 1 });
+    statistics.forget(ALICE);
+    expect((await render(statistics)).filter((line) => line.includes('status="2xx"'))).toEqual([]);
+  });
+});
+
+describe("a quantile", () => {
+  test("lies between the bounds around it", () => {
+    const histogram = new DurationHistogram();
+    for (let i = 0; i < 100; i++) histogram.add(7);
+    expect(histogram.quantile(0.5)).toBe(7.5);
+    expect(histogram.quantile(1)).toBe(10);
+  });
+
+  test("of nothing is unknown, of what exceeds every bound the last bound", () => {
+    const histogram = new DurationHistogram();
+    expect(histogram.quantile(0.5)).toBeNull();
+    histogram.add(1e9);
+    expect(histogram.quantile(0.5)).toBe(30_000);
+  });
+});

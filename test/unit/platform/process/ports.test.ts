@@ -1,0 +1,47 @@
+import { expect, test } from "bun:test";
+import { PORT_FIRST, PORT_LAST, Ports } from "../../../../src/platform/process/ports.ts";
+
+test("hands out each port once until it is given back", () => {
+  const ports = new Ports(PORT_FIRST, { isFree: () => true });
+  const taken = Array.from({ length: PORT_LAST - PORT_FIRST + 1 }, () => ports.take());
+  expect(new Set(taken).size).toBe(taken.length);
+  expect(() => ports.take()).toThrow(expect.objectContaining({ code: "PORTS_EXHAUSTED" }));
+  ports.give(31_234);
+  expect(ports.take()).toBe(31_234);
+});
+
+test("a port just given back rests while others are free", () => {
+  const ports = new Ports(PORT_FIRST, { isFree: () => true });
+  const first = ports.take();
+  ports.give(first);
+  expect(ports.take()).not.toBe(first);
+});
+
+for (const hostname of ["127.0.0.1", "0.0.0.0", "::1", "::"]) {
+  test(`passes over a port that somebody listens on at ${hostname}`, () => {
+    const free = Ports.startingAnywhere().take();
+    const socket = { data: () => undefined };
+    const listener = Bun.listen({ hostname, port: free, socket });
+    try {
+      expect(new Ports(free).take()).not.toBe(free);
+    } finally {
+      listener.stop(true);
+    }
+  });
+}
+
+test("keeps clear of the port of a process that was taken over", () => {
+  const ports = new Ports(PORT_FIRST, { isFree: () => true });
+  ports.reserve(PORT_FIRST);
+  expect(ports.take()).toBe(PORT_FIRST + 1);
+});
+
+test("hands out those last that an outgoing connection may have taken by the time they are listened on", () => {
+  const outgoing = { first: PORT_FIRST + 2, last: PORT_LAST };
+  for (const start of [PORT_FIRST, PORT_FIRST + 5000]) {
+    const ports = new Ports(start, { isFree: () => true, outgoing });
+    const [first, second, third] = [ports.take(), ports.take(), ports.take()];
+    expect([first, second].sort()).toEqual([PORT_FIRST, PORT_FIRST + 1]);
+    expect(third).toBeGreaterThanOrEqual(outgoing.first);
+  }
+});

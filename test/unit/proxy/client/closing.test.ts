@@ -1,0 +1,103 @@
+import { expect, test } from "bun:test";
+import { type AddressInfo, createServer } from "node:net";
+import { join } from "node:path";
+import { openProxy } from "../../../../src/proxy/listener.ts";
+import { GET, World } from "../world.ts";
+
+const OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
+
+test("closes idle connections at once and lets open exchanges finish", async () => {
+  await using world = await World.open();
+  const { client, tenant } = await world.request(GET);
+  const { client: idle, tenant: first } = await world.request(GET);
+  first.send(OK);
+  await idle.take("\r\n\r\nhi");
+  first.socket.destroy();
+  const streaming = await world.request(GET);
+  streaming.tenant.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n");
+  await streaming.client.take("x\r\n");
+  let closed = false;
+  const closing = world.proxy.close().then(() => {
+    closed = true;
+  });
+  await idle.untilEnd();
+  tenant.send(OK);
+  expect(await client.untilEnd()).toBe(
+    "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi",
+  );
+  client.socket.end();
+  expect(closed).toBe(false);
+  streaming.tenant.send("0\r\n\r\n");
+  expect(await streaming.client.untilEnd()).toBe("0\r\n\r\n");
+  streaming.client.socket.end();
+  await closing;
+  await expect(world.client()).rejects.toMatchObject({ code: "ECONNREFUSED" });
+});
+
+test("cuts what is left when told to", async () => {
+  await using world = await World.open();
+  const { client, tenant } = await world.request(GET);
+  world.proxy.abort();
+  await client.untilEnd();
+  await tenant.untilEnd();
+  await world.proxy.close();
+  expect(world.gateway.openLeases).toBe(0);
+});
+
+test("names the address and port it cannot listen on", async () => {
+  await using world = await World.open();
+  const { gateway, clock } = world;
+  const opening = openProxy({
+    gateway,
+    clock,
+    control: world.tenant.endpoint,
+    trustedProxies: [],
+    observe: () => undefined,
+    listen: { kind: "address", hosts: ["127.0.0.1"], port: world.proxy.port },
+  });
+  await expect(opening).rejects.toMatchObject({
+    code: "LISTEN_FAILED",
+    message: `Cannot listen on "127.0.0.1 port ${world.proxy.port}": another program listens there`,
+    hint: "Stop that program, or choose another port with --port",
+  });
+});
+
+test("listens on several hosts with one port", async () => {
+  await using world = await World.open();
+  const { gateway, clock } = world;
+  gateway.target = { kind: "unknown" };
+  const several = await openProxy({
+    gateway,
+    clock,
+    control: world.tenant.endpoint,
+    trustedProxies: [],
+    observe: () => undefined,
+    listen: { kind: "address", hosts: ["127.0.0.1", "127.0.0.2"], port: 0 },
+  });
+  for (const host of ["127.0.0.1", "127.0.0.2"]) {
+    const answer = await fetch(`http://${host}:${several.port}/`, { keepalive: false });
+    expect(answer.status).toBe(404);
+  }
+  several.abort();
+  await several.close();
+});
+
+test("serves on a descriptor that it inherits", async () => {
+  const listener = createServer();
+  await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
+  const { fd } = (listener as unknown as { _handle: { fd: number } })._handle;
+  const { port } = listener.address() as AddressInfo;
+  const child = Bun.spawn([process.execPath, join(import.meta.dir, "inherit.ts")], {
+    stdio: ["ignore", "pipe", "inherit", fd],
+  });
+  try {
+    const { value } = await child.stdout.getReader().read();
+    expect(Buffer.from(value ?? []).toString()).toBe(`${port}\n`);
+    listener.close();
+    const answer = await fetch(`http://127.0.0.1:${port}/`, { keepalive: false });
+    expect(answer.status).toBe(404);
+  } finally {
+    child.kill("SIGKILL");
+    await child.exited;
+  }
+});

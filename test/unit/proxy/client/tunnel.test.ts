@@ -1,0 +1,123 @@
+import { expect, test } from "bun:test";
+import { type Wire, World } from "../world.ts";
+
+const UPGRADE =
+  "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\nSec-WebSocket-Protocol: a, b\r\n\r\n";
+const SWITCH =
+  "HTTP/1.1 101 Switching Protocols\r\nUpgrade: WebSocket\r\nConnection: Upgrade\r\n\r\n";
+
+async function tunneled(world: World): Promise<{ client: Wire; tenant: Wire }> {
+  const { client, tenant } = await world.request(UPGRADE);
+  tenant.send(SWITCH);
+  await client.head();
+  return { client, tenant };
+}
+
+test("joins the two connections, bytes behind the heads included", async () => {
+  await using world = await World.open();
+  const { client, tenant, head } = await world.request(`${UPGRADE}\x81early`);
+  expect(head).toContain(
+    "\r\nUpgrade: WebSocket\r\nSec-WebSocket-Protocol: a, b\r\nConnection: Upgrade\r\n",
+  );
+  expect(tenant.received).toBe("");
+  tenant.send(`${SWITCH}\x82first`);
+  expect(await client.head()).toBe(SWITCH);
+  expect(await client.bytes(6)).toBe("\x82first");
+  expect(await tenant.bytes(6)).toBe("\x81early");
+  for (const text of ["GET / HTTP/1.1\r\n\r\n", "\0\xff\r\n\r\n"]) {
+    client.send(text);
+    expect(await tenant.bytes(text.length)).toBe(text);
+    tenant.send(text);
+    expect(await client.bytes(text.length)).toBe(text);
+  }
+  const [lease] = world.gateway.leases;
+  expect(lease?.state).toEqual({ tunneled: true, released: false });
+  expect(world.records).toMatchObject([{ status: 101 }]);
+});
+
+test("passes a denial on, and the connection stays one for requests", async () => {
+  await using world = await World.open();
+  const { client, tenant } = await world.request(UPGRADE);
+  tenant.send("HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno");
+  expect(await client.take("no")).toBe("HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno");
+  client.send("GET /next HTTP/1.1\r\nHost: a\r\n\r\n");
+  expect(await tenant.head()).toStartWith("GET /next ");
+});
+
+test("says what is required where the tenant wants an upgrade", async () => {
+  await using world = await World.open();
+  const { client, tenant } = await world.request("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  tenant.send(
+    "HTTP/1.1 426 Upgrade Required\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nContent-Length: 0\r\n\r\n",
+  );
+  expect(await client.head()).toBe(
+    "HTTP/1.1 426 Upgrade Required\r\nUpgrade: websocket\r\nContent-Length: 0\r\nConnection: Upgrade\r\n\r\n",
+  );
+});
+
+test.each([
+  ["HTTP/2", "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: x\r\n"],
+  ["what Connection does not name", "Upgrade: websocket\r\n"],
+])("offers no upgrade to %s", async (_, lines) => {
+  await using world = await World.open();
+  const { head } = await world.request(`GET / HTTP/1.1\r\nHost: a\r\n${lines}\r\n`);
+  expect(head).not.toMatch(/upgrade|settings/i);
+});
+
+test("lets each side end by itself, and holds the lease until both have", async () => {
+  await using world = await World.open();
+  const { client, tenant } = await tunneled(world);
+  client.socket.end("bye");
+  expect(await tenant.untilEnd()).toBe("bye");
+  tenant.send("still here");
+  expect(await client.bytes(10)).toBe("still here");
+  expect(world.gateway.openLeases).toBe(1);
+  tenant.socket.end("end");
+  expect(await client.untilEnd()).toBe("end");
+  await world.gateway.until(() => world.gateway.openLeases === 0);
+});
+
+test("ends one side with the other", async () => {
+  await using world = await World.open();
+  const first = await tunneled(world);
+  first.client.socket.resetAndDestroy();
+  await first.tenant.untilEnd();
+  const second = await tunneled(world);
+  second.tenant.socket.resetAndDestroy();
+  await second.client.untilEnd();
+  await world.gateway.until(() => world.gateway.openLeases === 0);
+});
+
+test("is not cut for being silent", async () => {
+  await using world = await World.open();
+  world.gateway.requestTimeoutMs = 1000;
+  const { client, tenant } = await tunneled(world);
+  world.clock.move(3_600_000);
+  tenant.send("x");
+  expect(await client.bytes(1)).toBe("x");
+});
+
+test("holds each side back while the other does not read", async () => {
+  await using world = await World.open();
+  const { client, tenant } = await tunneled(world);
+  const size = 24 * 1024 * 1024;
+  for (const [from, to] of [
+    [client, tenant],
+    [tenant, client],
+  ] as const) {
+    to.socket.pause();
+    const accepted = new Promise<void>((resolve) =>
+      from.socket.write(Buffer.alloc(size), () => resolve()),
+    );
+    let done = false;
+    void accepted.then(() => {
+      done = true;
+    });
+    await world.turns();
+    expect(done).toBe(false);
+    to.received = "";
+    to.socket.resume();
+    await accepted;
+    await to.until(() => to.received.length === size);
+  }
+});

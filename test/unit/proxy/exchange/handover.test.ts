@@ -1,0 +1,179 @@
+import { describe, expect, test } from "bun:test";
+import { TenError } from "../../../../src/core/errors.ts";
+import type { Endpoint } from "../../../../src/core/endpoint.ts";
+import { GET, RawTenant, type Wire, withTempDirectory, World } from "../world.ts";
+
+const OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
+const LAST = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi";
+
+/** What becomes of the requests of a server that another one follows. */
+async function passOn(world: World): Promise<{ next: RawTenant; serves: () => void }> {
+  const next = await RawTenant.open();
+  const { promise, resolve } = Promise.withResolvers<Endpoint>();
+  world.proxy.passOn(promise);
+  return { next, serves: () => resolve(next.endpoint) };
+}
+
+async function takeRequest(tenant: RawTenant): Promise<{ wire: Wire; head: string }> {
+  const wire = await tenant.connection();
+  return { wire, head: await wire.head() };
+}
+
+describe("a proxy whose server is followed by another", () => {
+  test("passes requests on once that one serves, with the client's own address", async () => {
+    await using world = await World.open();
+    const { next, serves } = await passOn(world);
+    const client = await world.client();
+    client.send(GET);
+    await world.turns(0);
+    serves();
+    const { wire, head } = await takeRequest(next);
+    expect(head).toContain("X-Forwarded-For: 127.0.0.1\r\n");
+    expect(world.gateway.decided).toEqual([]);
+    wire.send(OK);
+    expect(await client.take("hi")).toBe(OK);
+    next.close();
+  });
+
+  test("passes on what waited for a tenant, with its body", async () => {
+    await using world = await World.open({ asleep: true });
+    const client = await world.client();
+    client.send("POST / HTTP/1.1\r\nHost: alice.notes.test\r\nContent-Length: 4\r\n\r\nbody");
+    await world.gateway.until(() => world.gateway.waiters.length === 1);
+    const { next, serves } = await passOn(world);
+    world.gateway.refuse(new TenError("INSTANCE_UNAVAILABLE", "Cannot wait: another server"));
+    serves();
+    const { wire } = await takeRequest(next);
+    expect(await wire.bytes(4)).toBe("body");
+    wire.send(OK);
+    expect(await client.take("hi")).toBe(OK);
+    next.close();
+  });
+
+  test("passes on what a tenant refuses", async () => {
+    await using world = await World.open();
+    const gone = await RawTenant.open();
+    gone.close();
+    world.gateway.run("notes:alice", gone.endpoint);
+    const { next, serves } = await passOn(world);
+    serves();
+    const client = await world.client();
+    client.send(GET);
+    (await takeRequest(next)).wire.send(OK);
+    expect(await client.take("hi")).toBe(OK);
+    next.close();
+  });
+
+  test("goes back to tenants when nobody follows after all", async () => {
+    await using world = await World.open();
+    await passOn(world);
+    world.proxy.serve(world.gateway);
+    const { client, tenant } = await world.request(GET);
+    tenant.send(OK);
+    expect(await client.take("hi")).toBe(OK);
+  });
+});
+
+describe("a proxy that retires", () => {
+  test("gives every connection one more answer, which says that it is the last", async () => {
+    await using world = await World.open();
+    const { client: idle, tenant } = await world.request(GET);
+    // The tenant ends each of its connections, so that every request comes on a new one.
+    tenant.send(LAST);
+    await idle.take("hi");
+    const fresh = await world.client();
+    const { client: busy, tenant: late } = await world.request(GET);
+    // Its head is out already, without a word about the end.
+    late.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n");
+    await busy.head();
+    let left = 3;
+    const retired = world.proxy.retire().then(() => expect(left).toBe(0));
+    late.send("hi");
+    await busy.take("hi");
+    late.socket.destroy();
+    for (const client of [idle, busy, fresh]) {
+      expect(client.ended).toBe(false);
+      client.send(GET);
+      const { wire } = await takeRequest(world.tenant);
+      wire.send(LAST);
+      expect(await client.untilEnd()).toBe(LAST);
+      left -= 1;
+      client.socket.end();
+    }
+    await retired;
+    await expect(world.client()).rejects.toMatchObject({ code: "ECONNREFUSED" });
+  });
+
+  test("leaves tunnels alone until they end", async () => {
+    await using world = await World.open();
+    const { client, tenant } = await world.request(
+      "GET / HTTP/1.1\r\nHost: alice.notes.test\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n",
+    );
+    tenant.send("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n");
+    await client.head();
+    const retired = world.proxy.retire();
+    client.send("ping");
+    expect(await tenant.take("ping")).toBe("ping");
+    tenant.send("pong");
+    expect(await client.take("pong")).toBe("pong");
+    client.socket.end();
+    tenant.socket.end();
+    await retired;
+  });
+});
+
+describe("what an earlier server passes on", () => {
+  test("keeps what that one said of the client, and adds no hop", async () => {
+    using directory = withTempDirectory();
+    await using world = await World.open();
+    const path = `${directory.path}/relay`;
+    world.proxy.openRelay(path);
+    await using earlier = await World.open({ trustedProxies: ["127.0.0.1"] });
+    earlier.proxy.passOn(Promise.resolve({ kind: "unix", path }));
+    const client = await earlier.client();
+    client.send(
+      "GET /a%2Fb HTTP/1.1\r\nHost: Alice.notes.test\r\nX-Forwarded-For: 203.0.113.7\r\n" +
+        "X-Forwarded-Proto: https\r\nX-Request-Id: 17\r\nForwarded: for=203.0.113.7\r\n\r\n",
+    );
+    const { head } = await takeRequest(world.tenant);
+    expect(head).toBe(
+      "GET /a%2Fb HTTP/1.1\r\nHost: Alice.notes.test\r\nForwarded: for=203.0.113.7\r\n" +
+        "X-Forwarded-For: 203.0.113.7, 127.0.0.1\r\nX-Forwarded-Host: Alice.notes.test\r\n" +
+        "X-Forwarded-Proto: https\r\nX-Request-Id: 17\r\n\r\n",
+    );
+  });
+
+  test("may become a tunnel through both", async () => {
+    using directory = withTempDirectory();
+    await using world = await World.open();
+    const path = `${directory.path}/relay`;
+    world.proxy.openRelay(path);
+    await using earlier = await World.open();
+    earlier.proxy.passOn(Promise.resolve({ kind: "unix", path }));
+    const client = await earlier.client();
+    client.send(
+      "GET / HTTP/1.1\r\nHost: alice.notes.test\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n",
+    );
+    const { wire, head } = await takeRequest(world.tenant);
+    expect(head).toContain("Upgrade: x\r\n");
+    wire.send("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n");
+    expect(await client.head()).toStartWith("HTTP/1.1 101 ");
+    client.send("ping");
+    expect(await wire.take("ping")).toBe("ping");
+    wire.send("pong");
+    expect(await client.take("pong")).toBe("pong");
+    expect(world.gateway.leases[0]?.state).toEqual({ released: false, tunneled: true });
+  });
+
+  test("wakes in the name of its client", async () => {
+    using directory = withTempDirectory();
+    await using world = await World.open({ asleep: true });
+    const path = `${directory.path}/relay`;
+    world.proxy.openRelay(path);
+    await using earlier = await World.open();
+    earlier.proxy.passOn(Promise.resolve({ kind: "unix", path }));
+    (await earlier.client()).send(GET);
+    await world.gateway.until(() => world.gateway.waiters.length === 1);
+    expect(world.gateway.waiters[0]?.patience.by).toBe("request from 127.0.0.1");
+  });
+});

@@ -1,0 +1,172 @@
+import { expect, test } from "bun:test";
+import { GET, World } from "../world.ts";
+
+const CHUNKED = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+
+test("answers 408 to a client that sends its head a byte at a time", async () => {
+  await using world = await World.open();
+  const client = await world.client();
+  for (const byte of "GET / HTTP/1.1\r\nHost: a\r\nA: bcdef") {
+    client.send(byte);
+    await world.turns(1);
+    world.clock.move(1000);
+  }
+  const answer = await client.untilEnd();
+  expect(answer).toStartWith("HTTP/1.1 408 Request Timeout\r\n");
+  expect(world.records.filter(({ status }) => status === 408)).toHaveLength(1);
+});
+
+test("closes a connection that sends nothing at all without a word", async () => {
+  await using world = await World.open();
+  const client = await world.client();
+  await world.turns(3);
+  world.clock.move(30_250);
+  expect(await client.untilEnd()).toBe("");
+});
+
+test("keeps an idle connection for 75 seconds", async () => {
+  await using world = await World.open();
+  const { client, tenant } = await world.request(GET);
+  tenant.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  await client.head();
+  world.clock.move(74_000);
+  client.send(GET);
+  const second = await world.tenant.connection();
+  await second.head();
+  second.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  await client.head();
+  world.clock.move(75_500);
+  expect(await client.untilEnd()).toBe("");
+});
+
+test("answers 504 when no head comes in time, counted without the wake", async () => {
+  await using world = await World.open({ asleep: true });
+  world.gateway.requestTimeoutMs = 5000;
+  const client = await world.client();
+  client.send(GET);
+  await world.gateway.until(() => world.gateway.waiters.length === 1);
+  world.clock.move(60_000);
+  world.gateway.run("notes:alice", world.tenant.endpoint);
+  const tenant = await world.tenant.connection();
+  await tenant.head();
+  world.clock.move(4500);
+  expect(client.received).toBe("");
+  world.clock.move(1000);
+  expect(await client.head()).toStartWith("HTTP/1.1 504 Gateway Timeout\r\n");
+  await tenant.untilEnd();
+  expect(world.gateway.openLeases).toBe(0);
+});
+
+test("counts the time for a head from the last of the request that the tenant got", async () => {
+  await using world = await World.open();
+  world.gateway.requestTimeoutMs = 5000;
+  const { client, tenant } = await world.request(CHUNKED);
+  for (let piece = 0; piece < 4; piece += 1) {
+    world.clock.move(4000);
+    client.send("1\r\nx\r\n");
+    await tenant.take("x\r\n");
+  }
+  expect(client.received).toBe("");
+  world.clock.move(5500);
+  expect(await client.untilEnd()).toStartWith("HTTP/1.1 504 ");
+});
+
+test("never cuts an answer that has begun, and waits for ever where there is no limit", async () => {
+  await using world = await World.open();
+  const silent = await world.request(GET);
+  world.clock.move(3_600_000);
+  world.gateway.requestTimeoutMs = 1000;
+  const streaming = await world.request(GET);
+  streaming.tenant.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+  await streaming.client.head();
+  world.clock.move(3_600_000);
+  streaming.tenant.send("1\r\nx\r\n");
+  expect(await streaming.client.bytes(6)).toBe("1\r\nx\r\n");
+  world.gateway.requestTimeoutMs = 0;
+  silent.tenant.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+});
+
+test("answers 408 to a client that stops sending its body for a minute", async () => {
+  await using world = await World.open();
+  const { client, tenant } = await world.request(`${CHUNKED}1\r\nx\r\n`);
+  await tenant.take("x\r\n");
+  world.clock.move(59_000);
+  client.send("1\r\ny\r\n");
+  await tenant.take("y\r\n");
+  world.clock.move(59_000);
+  expect(client.received).toBe("");
+  world.clock.move(1500);
+  expect(await client.untilEnd()).toStartWith("HTTP/1.1 408 ");
+  await tenant.untilEnd();
+  expect(world.gateway.openLeases).toBe(0);
+});
+
+test("does not blame a client for a tenant that does not read", async () => {
+  await using world = await World.open();
+  const size = 32 * 1024 * 1024;
+  const { client, tenant } = await world.request(
+    `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${size}\r\n\r\n`,
+  );
+  tenant.socket.pause();
+  client.socket.write(Buffer.alloc(size));
+  await world.turns();
+  world.clock.move(120_000);
+  expect(client.received).toBe("");
+  tenant.received = "";
+  tenant.socket.resume();
+  await tenant.until(() => tenant.received.length === size);
+});
+
+test("lets go of a half-closed client that it cannot ask after five silent seconds", async () => {
+  await using world = await World.open();
+  const { client, tenant } = await world.request(GET);
+  tenant.send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n");
+  await client.head();
+  client.socket.end();
+  while (world.gateway.openLeases > 0) {
+    world.clock.move(1000);
+    await world.turns(1);
+  }
+  await tenant.untilEnd();
+  expect(world.clock.now()).toBeGreaterThanOrEqual(5000);
+});
+
+test("asks a half-closed client of a stream by the next chunk's first digit", async () => {
+  await using world = await World.open();
+  const { client, tenant } = await world.request(GET);
+  tenant.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n");
+  await client.take("a\r\n");
+  client.socket.end();
+  while (client.received === "") {
+    world.clock.move(250);
+    await world.turns(1);
+  }
+  world.clock.move(60_000);
+  tenant.send("1\r\nb\r\n0\r\n\r\n");
+  expect(await client.untilEnd()).toBe("01\r\nb\r\n0\r\n\r\n");
+});
+
+test("notices a client that closed in the middle of a silent stream", async () => {
+  await using world = await World.open();
+  const { client, tenant } = await world.request(GET);
+  tenant.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n");
+  await client.take("a\r\n");
+  client.socket.destroy();
+  while (world.gateway.openLeases > 0) {
+    world.clock.move(250);
+    await world.turns(1);
+  }
+  await tenant.untilEnd();
+});
+
+test("drops an upload whose client ends in the middle of it", async () => {
+  await using world = await World.open();
+  const { client, tenant } = await world.request(
+    "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc",
+  );
+  await tenant.bytes(3);
+  client.socket.end();
+  await tenant.untilEnd();
+  await client.untilClosed();
+  expect(world.gateway.openLeases).toBe(0);
+});

@@ -1,0 +1,157 @@
+import { expect, test } from "bun:test";
+import { TenError } from "../../../../src/core/errors.ts";
+import { GET, World } from "../world.ts";
+
+const NAVIGATION = "GET / HTTP/1.1\r\nHost: a\r\nAccept: text/html,*/*\r\n\r\n";
+
+test("holds requests until their instance runs, bodies unread", async () => {
+  await using world = await World.open({ asleep: true });
+  const client = await world.client();
+  client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc");
+  await world.gateway.until(() => world.gateway.waiters.length === 1);
+  expect(world.gateway.waiters[0]?.patience.by).toBe("request from 127.0.0.1");
+  world.clock.move(20_000);
+  world.gateway.run("notes:alice", world.tenant.endpoint);
+  const tenant = await world.tenant.connection();
+  await tenant.head();
+  expect(await tenant.bytes(3)).toBe("abc");
+  tenant.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  expect(await client.head()).toStartWith("HTTP/1.1 200 OK");
+});
+
+test("never reads more of a waiting upload than it keeps", async () => {
+  await using world = await World.open({ asleep: true });
+  const client = await world.client();
+  const size = 32 * 1024 * 1024;
+  client.send(`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${size}\r\n\r\n`);
+  client.socket.write(Buffer.alloc(size, "x"));
+  await world.gateway.until(() => world.gateway.waiters.length === 1);
+  expect(client.socket.writableLength).toBeGreaterThan(size / 2);
+  world.gateway.run("notes:alice", world.tenant.endpoint);
+  const tenant = await world.tenant.connection();
+  await tenant.head();
+  let count = tenant.received.length;
+  tenant.socket.on("data", (bytes: Buffer) => {
+    count += bytes.length;
+    tenant.received = "";
+  });
+  await tenant.until(() => count === size);
+});
+
+test("leaves the queue with a client that leaves", async () => {
+  await using world = await World.open({ asleep: true });
+  const client = await world.client();
+  client.send(GET);
+  await world.gateway.until(() => world.gateway.waiters.length === 1);
+  client.socket.resetAndDestroy();
+  await world.gateway.until(() => world.gateway.waiters.length === 0);
+  await world.gateway.until(() => world.records.length === 1);
+  expect(world.records[0]?.status).toBe(499);
+});
+
+test("tells a client that closed from one that only sends no more, by asking it", async () => {
+  await using world = await World.open({ asleep: true });
+  const waits = await world.client();
+  const leaves = await world.client();
+  waits.send(GET);
+  leaves.send(GET);
+  await world.gateway.until(() => world.gateway.waiters.length === 2);
+  waits.socket.end();
+  leaves.socket.destroy();
+  while (world.gateway.waiters.length > 1) {
+    world.clock.move(250);
+    await Bun.sleep(1);
+  }
+  await waits.take("HTTP/1.1 100 Continue\r\n\r\n");
+  world.gateway.run("notes:alice", world.tenant.endpoint);
+  const tenant = await world.tenant.connection();
+  await tenant.head();
+  tenant.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
+  expect(await waits.untilEnd()).toEndWith("\r\n\r\nhi");
+});
+
+test("lets go of a lease that comes after the client left", async () => {
+  await using world = await World.open({ asleep: true });
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const open = world.gateway.lease.bind(world.gateway);
+  world.gateway.wake = async (ref) => {
+    await promise;
+    const lease = open(ref);
+    if (lease === null) throw new Error("no lease");
+    return lease;
+  };
+  const client = await world.client();
+  client.send(GET);
+  await world.gateway.until(() => world.gateway.decided.length === 1 || client.closed);
+  client.socket.resetAndDestroy();
+  while (world.records.length === 0) await Bun.sleep(1);
+  world.gateway.run("notes:alice", world.tenant.endpoint);
+  resolve();
+  await world.gateway.until(() => world.gateway.leases.length === 1);
+  await world.gateway.until(() => world.gateway.openLeases === 0);
+});
+
+test.each([
+  ["START_FAILED", 503, "3"],
+  ["QUEUE_FULL", 503, "3"],
+  ["INSTANCE_UNAVAILABLE", 503, "3"],
+  ["INSTANCE_UNKNOWN", 404, null],
+] as const)("answers everyone at once when waking ends in %s", async (code, status, retryAfter) => {
+  await using world = await World.open({ asleep: true });
+  const clients = [await world.client(), await world.client()];
+  for (const client of clients) client.send(GET);
+  await world.gateway.until(() => world.gateway.waiters.length === 2);
+  const secret = 'Cannot start "notes:alice": /srv/app exited, port 30001';
+  world.gateway.refuse(new TenError(code, secret, { retryAfterMs: 2100 }));
+  for (const client of clients) {
+    const head = await client.head();
+    expect(head).toStartWith(`HTTP/1.1 ${status} `);
+    expect(/Retry-After: (.*)\r\n/.exec(head)?.[1] ?? null).toBe(retryAfter);
+    const body = await client.take("}\n");
+    expect(JSON.parse(body)).toMatchObject({ code });
+    expect(body).not.toMatch(/srv|30001|alice/);
+  }
+  expect(world.records[0]?.cause).toMatchObject({ message: secret });
+});
+
+test("says no more than 500 of an error it does not know", async () => {
+  await using world = await World.open({ asleep: true });
+  const client = await world.client();
+  client.send(GET);
+  await world.gateway.until(() => world.gateway.waiters.length === 1);
+  world.gateway.refuse(new Error("secret"));
+  expect(await client.head()).toStartWith("HTTP/1.1 500 ");
+  expect(await client.take("}\n")).not.toContain("secret");
+});
+
+test("shows a waiting navigation a page that asks again, and leaves the queue", async () => {
+  await using world = await World.open({ asleep: true });
+  world.gateway.waitingPage = true;
+  const browser = await world.client();
+  const program = await world.client();
+  browser.send(NAVIGATION);
+  program.send(GET);
+  await world.gateway.until(() => world.gateway.waiters.length === 2);
+  world.clock.move(900);
+  expect(world.gateway.waiters).toHaveLength(2);
+  world.clock.move(300);
+  const head = await browser.head();
+  expect(head).toStartWith("HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/html");
+  expect(head).toContain("\r\nRetry-After: 1\r\n");
+  expect(head).toContain("\r\nCache-Control: no-store\r\n");
+  expect(await browser.take("</html>\n")).toContain('<meta http-equiv="refresh" content="1">');
+  expect(world.gateway.waiters).toHaveLength(1);
+  world.gateway.run("notes:alice", world.tenant.endpoint);
+  await (await world.tenant.connection()).head();
+  expect(program.received).toBe("");
+});
+
+test("shows no waiting page where the service wants none", async () => {
+  await using world = await World.open({ asleep: true });
+  const browser = await world.client();
+  browser.send(NAVIGATION);
+  await world.gateway.until(() => world.gateway.waiters.length === 1);
+  world.clock.move(60_000);
+  expect(world.gateway.waiters).toHaveLength(1);
+  expect(browser.received).toBe("");
+});

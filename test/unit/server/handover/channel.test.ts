@@ -1,0 +1,34 @@
+import { expect, test } from "bun:test";
+import { Channel, openSocketPair } from "../../../../src/server/handover/channel.ts";
+
+const none = () => undefined;
+
+async function openBoth<Message>(onMessage: (message: Message) => void) {
+  const { own, other } = openSocketPair();
+  const far = await Channel.open<Message, Message>(other, onMessage);
+  const near = await Channel.open<Message, Message>(own, none);
+  return { near, far };
+}
+
+test("messages arrive in order and whole, also one that fills all buffers", async () => {
+  const heard: string[] = [];
+  const arrived = Promise.withResolvers<void>();
+  const { near, far } = await openBoth<string>((message) => {
+    heard.push(message);
+    if (message === "last") arrived.resolve();
+  });
+  const long = "ü\n".repeat(2_000_000);
+  const sent = Promise.all(["first", long, "last"].map((message) => near.send(message)));
+  await arrived.promise;
+  await sent;
+  expect(heard.map(({ length }) => length)).toEqual([5, long.length, 4]);
+  expect(heard[1] === long).toBe(true);
+  far.close();
+});
+
+test("ends on both sides when one closes it, and what is sent then is lost without a sound", async () => {
+  const { near, far } = await openBoth<string>(none);
+  near.close();
+  await Promise.all([near.ended, far.ended]);
+  await far.send("too late");
+});

@@ -1,0 +1,83 @@
+import { expect, test } from "bun:test";
+import type { InstanceRef } from "../../../src/core/ref.ts";
+import { StorageGauge } from "../../../src/storage/gauge.ts";
+import { FakeClock, settle } from "../../support/fake-clock.ts";
+
+const ALICE = { service: "notes", id: "alice" };
+const BOB = { service: "notes", id: "bob" };
+
+const up = () => false;
+const resting = () => true;
+
+/** Measurements that end when the test says so. */
+function gauge() {
+  const clock = new FakeClock();
+  const waiting: { readonly id: string; readonly end: (bytes: number) => void }[] = [];
+  const measure = ({ id }: InstanceRef) =>
+    new Promise<number>((resolve) => waiting.push({ id, end: resolve }));
+  return { clock, waiting, storage: new StorageGauge({ clock, measure }) };
+}
+
+test("those who ask for one instance at the same time share the work", async () => {
+  const { waiting, storage } = gauge();
+  const both = Promise.all([storage.measure(ALICE), storage.measure(ALICE)]);
+  expect(waiting).toHaveLength(1);
+  waiting[0]?.end(5);
+  expect(await both).toEqual([5, 5]);
+  void storage.measure(ALICE);
+  expect(waiting).toHaveLength(2);
+});
+
+test("a list gets what is known in time; the rest is measured one after the other", async () => {
+  const { clock, waiting, storage } = gauge();
+  const first = storage.estimate([ALICE, BOB], up);
+  waiting[0]?.end(5);
+  await settle();
+  expect(waiting.map(({ id }) => id)).toEqual(["alice", "bob"]);
+  await clock.advance(20);
+  expect(await first).toEqual(new Map([["notes:alice", 5]]));
+  waiting[1]?.end(7);
+  await settle();
+  expect(await storage.estimate([ALICE, BOB], up)).toEqual(
+    new Map([
+      ["notes:alice", 5],
+      ["notes:bob", 7],
+    ]),
+  );
+  expect(waiting).toHaveLength(2);
+});
+
+test("while one sweep is under way no second one starts", async () => {
+  const { clock, waiting, storage } = gauge();
+  const lists = [storage.estimate([ALICE], up), storage.estimate([BOB], up)];
+  await clock.advance(20);
+  expect(await Promise.all(lists)).toEqual([new Map(), new Map()]);
+  expect(waiting).toHaveLength(1);
+});
+
+test("a size older than a minute is measured again, and shown until that is done", async () => {
+  const { clock, waiting, storage } = gauge();
+  const first = storage.measure(ALICE);
+  waiting[0]?.end(5);
+  await first;
+  await clock.advance(60_001);
+  const list = storage.estimate([ALICE], up);
+  await clock.advance(20);
+  expect(await list).toEqual(new Map([["notes:alice", 5]]));
+  expect(waiting).toHaveLength(2);
+});
+
+test("the size of what rests is kept longer, unless it is out of date", async () => {
+  const { clock, waiting, storage } = gauge();
+  const first = storage.measure(ALICE);
+  waiting[0]?.end(5);
+  await first;
+  await clock.advance(14 * 60_000);
+  expect(await storage.estimate([ALICE], resting)).toEqual(new Map([["notes:alice", 5]]));
+  expect(waiting).toHaveLength(1);
+  storage.expire(ALICE);
+  const list = storage.estimate([ALICE], resting);
+  expect(waiting).toHaveLength(2);
+  waiting[1]?.end(7);
+  expect(await list).toEqual(new Map([["notes:alice", 7]]));
+});

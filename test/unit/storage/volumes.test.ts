@@ -1,0 +1,199 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { listMounts } from "../../../src/platform/mounts.ts";
+import { makeImage, mountImage, readImage, unmount } from "../../../src/storage/volume-image.ts";
+import { Volumes } from "../../../src/storage/volumes.ts";
+import { serviceWith } from "../../support/service.ts";
+import { E2FSPROGS, isMissing } from "../../support/tool.ts";
+
+const MIB = 1024 ** 2;
+const REF = { service: "notes", id: "alice" };
+const isRoot = process.platform === "linux" && process.getuid?.() === 0;
+
+describe.skipIf(!isRoot || isMissing(E2FSPROGS))("a volume", () => {
+  let dataDir: string;
+  let volumes: Volumes;
+
+  const directory = () => join(dataDir, "notes/alice");
+  const path = (kind: "image" | "draft" | "draft.d" | "former") =>
+    join(dataDir, `.volumes/notes/alice.${kind}`);
+  const isMounted = () => listMounts().some((mount) => mount.path === directory());
+
+  beforeEach(() => {
+    dataDir = mkdtempSync(join(tmpdir(), "ten-volumes-"));
+    volumes = new Volumes(dataDir);
+  });
+
+  afterEach(async () => {
+    await volumes[Symbol.asyncDispose]();
+    for (const mount of listMounts()) {
+      if (mount.path.startsWith(`${dataDir}/`)) await unmount(mount.path, "lazy");
+    }
+    rmSync(dataDir, { recursive: true });
+  });
+
+  function open({ mib = 16, isAlone = true } = {}): Promise<void> {
+    const service = serviceWith({ storageEnforce: "hard", storageQuotaBytes: mib * MIB });
+    return volumes.open({ ref: REF, service, isAlone }) ?? Promise.resolve();
+  }
+
+  function store(name: string, text = name): void {
+    mkdirSync(directory(), { recursive: true, mode: 0o700 });
+    writeFileSync(join(directory(), name), text);
+  }
+
+  test("is nobody's who has no hard quota", () => {
+    const service = serviceWith({ storageQuotaBytes: 16 * MIB });
+    expect(volumes.open({ ref: REF, service, isAlone: true })).toBeNull();
+    expect(volumes.measure(REF)).toBeNull();
+    expect(volumes.close(REF)).toBeNull();
+  });
+
+  test("takes the files over as they are: modes, owners, links", async () => {
+    store("kept");
+    chmodSync(join(directory(), "kept"), 0o640);
+    symlinkSync("kept", join(directory(), "link"));
+    chmodSync(directory(), 0o750);
+    await open();
+    expect(isMounted()).toBe(true);
+    expect(readdirSync(directory()).sort()).toEqual(["kept", "link"]);
+    expect(readFileSync(join(directory(), "link"), "utf8")).toBe("kept");
+    expect(statSync(join(directory(), "kept")).mode & 0o777).toBe(0o640);
+    expect(statSync(directory()).mode & 0o777).toBe(0o750);
+    expect(readdirSync(join(dataDir, ".volumes/notes"))).toEqual(["alice.image"]);
+  });
+
+  test("counts what the file system needs as used, and knows the size while it is unmounted", async () => {
+    await open();
+    const empty = await volumes.measure(REF);
+    expect(empty).toBeLessThan(4 * MIB);
+    writeFileSync(join(directory(), "big"), Buffer.alloc(5 * MIB, "x"), { flush: true });
+    await volumes.close(REF);
+    expect(isMounted()).toBe(false);
+    expect(await volumes.measure(REF)).toBeGreaterThanOrEqual((empty ?? 0) + 5 * MIB);
+    expect(await new Volumes(dataDir).measure(REF)).toBeGreaterThan(5 * MIB);
+  });
+
+  test("is opened and closed as often as anybody likes, one thing after the other", async () => {
+    store("kept");
+    await Promise.all([open(), open(), volumes.close(REF), open(), volumes.close(REF), open()]);
+    expect(readdirSync(directory())).toEqual(["kept"]);
+    await Promise.all([volumes.close(REF), volumes.close(REF), volumes.measure(REF)]);
+    expect(isMounted()).toBe(false);
+  });
+
+  test("can't be made while something of the instance runs, nor cover files", async () => {
+    store("kept");
+    expect(open({ isAlone: false })).rejects.toThrow("while it runs");
+    await open({ isAlone: false }).catch(() => undefined);
+    await open();
+    await volumes.close(REF);
+    store("newer");
+    expect(open()).rejects.toThrow("would be covered");
+    await open().catch(() => undefined);
+    expect(readdirSync(directory())).toEqual(["newer"]);
+  });
+
+  test("grows where nothing of the instance runs, also when that was interrupted", async () => {
+    await open();
+    await open({ mib: 64, isAlone: false });
+    expect((await readImage(path("image"))).bytes).toBe(16 * MIB);
+    await open({ mib: 64 });
+    expect((await readImage(path("image"))).bytes).toBe(64 * MIB);
+    expect(isMounted()).toBe(true);
+    await open({ mib: 16 });
+    expect((await readImage(path("image"))).bytes).toBe(64 * MIB);
+  });
+
+  test("that an earlier server left mounted is unmounted, unless its instance goes on", async () => {
+    await open();
+    const next = new Volumes(dataDir);
+    await next.sweep([REF]);
+    expect(isMounted()).toBe(true);
+    await new Volumes(dataDir).sweep([]);
+    expect(isMounted()).toBe(false);
+    await next.close(REF);
+  });
+
+  test("of many instances at once are all unmounted", async () => {
+    const refs = Array.from({ length: 20 }, (_, index) => ({ service: "notes", id: `i${index}` }));
+    const service = serviceWith({ storageEnforce: "hard", storageQuotaBytes: MIB });
+    await Promise.all(refs.map((ref) => volumes.open({ ref, service, isAlone: true })));
+    const mounted = () => listMounts().filter(({ path }) => path.startsWith(`${dataDir}/notes/`));
+    expect(mounted()).toHaveLength(20);
+    await Promise.all(refs.map((ref) => volumes.close(ref)));
+    expect(mounted()).toEqual([]);
+  });
+
+  test("is removed with all that is left of it, mounted or not", async () => {
+    await open();
+    writeFileSync(join(directory(), "file"), "x");
+    await volumes.remove(REF);
+    expect(isMounted()).toBe(false);
+    expect(readdirSync(join(dataDir, ".volumes/notes"))).toEqual([]);
+    await volumes.remove(REF);
+  });
+
+  describe("whose making was interrupted", () => {
+    const opened = async () => {
+      await open();
+      return {
+        kept: readFileSync(join(directory(), "kept"), "utf8"),
+        left: readdirSync(join(dataDir, ".volumes/notes")),
+      };
+    };
+    const whole = { kept: "whole", left: ["alice.image"] };
+
+    test("while files were copied is made anew", async () => {
+      store("kept", "whole");
+      mkdirSync(path("draft.d"), { recursive: true });
+      await makeImage(path("draft"), 16 * MIB);
+      await mountImage(path("draft"), path("draft.d"));
+      writeFileSync(join(path("draft.d"), "kept"), "half");
+      expect(await opened()).toEqual(whole);
+      expect(listMounts().filter((mount) => mount.path === path("draft.d"))).toEqual([]);
+    });
+
+    test("when the files had another name already gets them back", async () => {
+      store("kept", "whole");
+      mkdirSync(join(dataDir, ".volumes/notes"), { recursive: true });
+      await makeImage(path("draft"), 16 * MIB);
+      renameSync(directory(), path("former"));
+      expect(await opened()).toEqual(whole);
+    });
+
+    test("when it was in place already needs the former files no more", async () => {
+      store("kept", "whole");
+      await open();
+      await volumes.close(REF);
+      mkdirSync(path("former"));
+      writeFileSync(join(path("former"), "kept"), "former");
+      expect(await opened()).toEqual(whole);
+    });
+
+    test("never takes the place of files that appeared meanwhile", async () => {
+      store("kept", "whole");
+      mkdirSync(join(dataDir, ".volumes/notes"), { recursive: true });
+      renameSync(directory(), path("former"));
+      store("newer");
+      await open().catch(() => undefined);
+      expect(existsSync(path("image"))).toBe(false);
+      expect(readFileSync(join(path("former"), "kept"), "utf8")).toBe("whole");
+      expect(readdirSync(directory())).toEqual(["newer"]);
+    });
+  });
+});

@@ -1,0 +1,304 @@
+import { afterEach, describe, expect, test } from "bun:test";
+import { TenError } from "../../../../src/core/errors.ts";
+import type { Config, Service } from "../../../../src/core/service.ts";
+import type { ChildRecord } from "../../../../src/database/instances.ts";
+import { Reloader } from "../../../../src/supervisor/rollout/reloader.ts";
+import { takeOver } from "../../../../src/supervisor/handover/takeover.ts";
+import { type FakeWorld, type FakeWorldOptions, openFakeWorld } from "../../../support/fake-world.ts";
+
+const worlds: FakeWorld[] = [];
+
+afterEach(() => {
+  for (const world of worlds.splice(0)) world.dispose();
+});
+
+/** A server whose configuration can be changed and reloaded. */
+function open(options: FakeWorldOptions = {}) {
+  const world = openFakeWorld(options);
+  worlds.push(world);
+  let wanted: Config = world.supervisor.config;
+  const reloader = new Reloader({ supervisor: world.supervisor, load: async () => wanted });
+  return {
+    ...world,
+    reloader,
+    configure: (change: Partial<Config>) => {
+      wanted = { ...wanted, ...change };
+    },
+    /** Changes keys of a service. */
+    change: (name: string, keys: Partial<Service>) => {
+      const services = new Map(wanted.services);
+      const service = services.get(name);
+      if (service === undefined) throw new Error(`There is no service ${name}`);
+      wanted = { ...wanted, services: services.set(name, { ...service, ...keys }) };
+    },
+    remove: (name: string) => {
+      const services = new Map(wanted.services);
+      services.delete(name);
+      wanted = { ...wanted, services };
+    },
+    /** Starts an instance and waits until it serves. */
+    run: async (id: string, service = "notes") => {
+      const actor = world.register(id, service);
+      actor.send({ kind: "wake", cause: "operator" });
+      await world.ready();
+      expect(actor.instance.state.kind).toBe("running");
+      return actor;
+    },
+  };
+}
+
+type Server = ReturnType<typeof open>;
+
+/** Reloads while the clock goes on. */
+async function reload({ reloader, clock }: Server) {
+  const outcome = reloader.reload();
+  await clock.advance(100);
+  return await outcome;
+}
+
+test("keys that shape no process hold at once, and nothing is started anew", async () => {
+  const server = open();
+  const alice = await server.run("alice");
+  server.change("notes", { idleTimeoutMs: 1000, requestTimeoutMs: 7 });
+  const { plan, replaced } = await reload(server);
+  expect(plan.changed).toEqual([
+    { service: "notes", now: ["idle_timeout", "request_timeout"], launch: [], start: [] },
+  ]);
+  expect(replaced).toEqual([]);
+  expect(server.supervisor.service("notes").requestTimeoutMs).toBe(7);
+  expect(server.spawned).toHaveLength(1);
+  await server.clock.advance(1000);
+  expect(alice.instance.state.kind).toBe("asleep");
+});
+
+test("keys that shape the process give every running instance a new one, and sleeping ones theirs later", async () => {
+  const server = open();
+  const alice = await server.run("alice");
+  const bob = server.register("bob");
+  server.change("notes", { env: { COLOR: "blue" } });
+  const { replaced } = await reload(server);
+  expect(replaced).toEqual([alice.ref]);
+  expect(server.spawned).toHaveLength(2);
+  expect(server.spawned[1]?.env).toMatchObject({ COLOR: "blue" });
+  expect(server.spawned[0]?.signals).toEqual(["SIGTERM"]);
+  expect(bob.instance.state.kind).toBe("asleep");
+  bob.send({ kind: "wake", cause: "request" });
+  await server.ready();
+  expect(server.spawned[2]?.env).toMatchObject({ COLOR: "blue" });
+});
+
+test("a new process that does not get ready leaves the old one serving, and is told", async () => {
+  const server = open({ services: [{ startupTimeoutMs: 50 }] });
+  const alice = await server.run("alice");
+  server.probes.answer = () => ({ kind: "unready", reason: "status 500" });
+  server.change("notes", { argv: ["sleep", "2"] });
+  const { failed, replaced } = await reload(server);
+  expect(replaced).toEqual([]);
+  expect(failed).toMatchObject([
+    { subject: "notes:alice", reason: expect.stringContaining("500") },
+  ]);
+  expect(alice.instance.state.kind).toBe("running");
+  expect(alice.isOutdated).toBe(true);
+  expect(server.spawned[0]?.signals).toEqual([]);
+});
+
+test("what was missed is caught up with by the next reload", async () => {
+  const server = open({ services: [{ startupTimeoutMs: 50 }] });
+  const alice = await server.run("alice");
+  const { answer } = server.probes;
+  server.probes.answer = () => ({ kind: "unready", reason: "status 500" });
+  server.change("notes", { env: { A: "1" } });
+  await reload(server);
+  server.probes.answer = answer;
+  expect((await reload(server)).replaced).toEqual([alice.ref]);
+});
+
+test("an unchanged service keeps its processes and its counters", async () => {
+  const server = open({ services: [{}, { name: "wiki" }] });
+  const alice = await server.run("alice");
+  await server.run("alice", "wiki");
+  server.supervisor.world.statistics.request(alice.ref, { status: 200, durationMs: 1 });
+  server.change("wiki", { env: { A: "1" } });
+  await reload(server);
+  expect(server.spawned.map(({ signals }) => signals)).toEqual([[], ["SIGTERM"], []]);
+  expect(server.supervisor.world.statistics.traffic.get("notes:alice")?.durations.count).toBe(1);
+});
+
+test("a service that went stops, and comes back with what it had", async () => {
+  const server = open({ services: [{}, { name: "wiki", idleTimeoutMs: 0 }] });
+  const wiki = await server.run("alice", "wiki");
+  server.operator.setWeight(wiki.ref, 30);
+  const before = server.supervisor.config;
+  server.remove("wiki");
+  expect((await reload(server)).plan.removed).toEqual(["wiki"]);
+  expect(server.spawned[0]?.signals).toEqual(["SIGTERM"]);
+  expect(server.supervisor.find(wiki.ref)).toBeNull();
+  expect(server.supervisor.decide({ host: "alice.wiki.localhost", path: "/" })).toEqual({
+    kind: "unknown",
+  });
+  server.configure({ services: before.services });
+  expect((await reload(server)).plan.added).toEqual(["wiki"]);
+  await server.ready();
+  const again = server.supervisor.get(wiki.ref);
+  expect(again.weight).toBe(30);
+  expect(again.instance.state.kind).toBe("running");
+  expect(server.spawned).toHaveLength(2);
+});
+
+test("a service that went keeps its open requests until they end", async () => {
+  const server = open({ services: [{ stopTimeoutMs: 10_000 }] });
+  const alice = await server.run("alice");
+  const lease = alice.lease();
+  server.remove("notes");
+  const outcome = server.reloader.reload();
+  await server.clock.advance(1000);
+  expect(server.spawned[0]?.signals).toEqual([]);
+  lease?.release();
+  await outcome;
+  expect(server.spawned[0]?.signals).toEqual(["SIGTERM"]);
+});
+
+test("a service that went is not brought back by an order that was under way", async () => {
+  const server = open({ services: [{ stopTimeoutMs: 1000 }] });
+  const alice = await server.run("alice");
+  const lease = alice.lease();
+  const restart = server.operator.restart(alice.ref).catch((error) => error);
+  server.remove("notes");
+  const outcome = server.reloader.reload();
+  await server.settle();
+  lease?.release();
+  await server.clock.advance(100);
+  await outcome;
+  expect(await restart).toBeInstanceOf(TenError);
+  expect(alice.instance.state.kind).toBe("stopped");
+  expect(server.spawned.map(({ signals }) => signals)).toEqual([["SIGTERM"]]);
+});
+
+test("what failed is tried again when its service has changed, and only then", async () => {
+  const server = open({ services: [{}, { name: "wiki" }] });
+  const [notes, wiki] = [server.register("alice"), server.register("alice", "wiki")];
+  server.spawner.failure = new Error("no such program");
+  for (const actor of [notes, wiki]) actor.send({ kind: "wake", cause: "boot" });
+  await server.clock.advance(600_000);
+  expect([notes, wiki].map(({ instance }) => instance.state.kind)).toEqual(["failed", "failed"]);
+  server.spawner.failure = null;
+  server.change("notes", { argv: ["sleep", "3"] });
+  await reload(server);
+  await server.ready();
+  expect([notes, wiki].map(({ instance }) => instance.state.kind)).toEqual(["running", "failed"]);
+});
+
+test("instances that are newly listed are registered and started; others are left as they are", async () => {
+  const server = open({ instances: [{ service: "notes", id: "old" }] });
+  server.register("old");
+  server.configure({
+    instances: ["old", "new"].map((id) => ({ service: "notes", id })),
+  });
+  await reload(server);
+  const states = [...server.supervisor.actors()].map(({ ref, instance }) => [
+    ref.id,
+    instance.state.kind,
+  ]);
+  expect(Object.fromEntries(states)).toEqual({ old: "asleep", new: "running" });
+});
+
+test("routing changes at once", async () => {
+  const server = open();
+  const target = { service: "notes", id: null };
+  const request = { host: "www.localhost", path: "/" };
+  expect(server.supervisor.decide(request)).toEqual({ kind: "unknown" });
+  server.configure({
+    routing: { default: null, subdomain: new Map([["www", target]]), path: [] },
+  });
+  expect((await reload(server)).plan.routing).toEqual(["subdomain"]);
+  expect(server.supervisor.decide(request)).toEqual({ kind: "service", service: "notes" });
+});
+
+test("a configuration with a mistake changes nothing", async () => {
+  const { supervisor } = open();
+  const before = supervisor.config;
+  const mistake = new TenError("CONFIG_INVALID", "Cannot use it: everything is wrong");
+  const reloader = new Reloader({ supervisor, load: () => Promise.reject(mistake) });
+  await expect(reloader.reload()).rejects.toBe(mistake);
+  await expect(reloader.plan()).rejects.toBe(mistake);
+  expect(supervisor.config).toBe(before);
+});
+
+test("a plan alone changes nothing", async () => {
+  const server = open();
+  const before = server.supervisor.config;
+  server.remove("notes");
+  expect((await server.reloader.plan()).removed).toEqual(["notes"]);
+  expect(server.supervisor.config).toBe(before);
+});
+
+test("settings reach their owners, also the queue of starts", async () => {
+  const server = open({ settings: { maxStarting: 1 } });
+  const [first, second] = [server.register("one"), server.register("two")];
+  server.probes.answer = () => ({ kind: "unready", reason: "not yet" });
+  for (const actor of [first, second]) actor.send({ kind: "wake", cause: "operator" });
+  expect(second.instance.state.kind).toBe("queued");
+  const told: (readonly string[])[] = [];
+  server.reloader.onSettings(({ trustedProxies }) => told.push(trustedProxies));
+  const { settings } = server.supervisor.config;
+  server.configure({ settings: { ...settings, maxStarting: 2, trustedProxies: ["10.0.0.1"] } });
+  const { plan } = await reload(server);
+  expect(plan.settings).toEqual(["max_starting", "trusted_proxies"]);
+  expect(told).toEqual([["10.0.0.1"]]);
+  expect(second.instance.state.kind).toBe("starting");
+  await reload(server);
+  expect(told).toHaveLength(1);
+});
+
+test("reloads wait for each other", async () => {
+  const server = open();
+  const alice = await server.run("alice");
+  server.change("notes", { env: { A: "1" } });
+  const first = server.reloader.reload();
+  const second = server.reloader.reload();
+  await server.clock.advance(200);
+  expect((await first).replaced).toEqual([alice.ref]);
+  const { plan, replaced } = await second;
+  expect({ changed: plan.changed, replaced }).toEqual({ changed: [], replaced: [] });
+});
+
+describe("what an earlier server launched for another configuration", () => {
+  /** A server that was killed, with one instance running, and the next one on its data. */
+  async function takenOver(services: readonly Partial<Service>[]) {
+    const earlier = open();
+    await earlier.run("alice");
+    const [child] = earlier.spawned;
+    if (child === undefined) throw new Error("Nothing was spawned");
+    const server = open({ dataDir: earlier.dataDir, services });
+    server.spawner.living.set(child.ref.pid, child);
+    await takeOver(server.supervisor, server);
+    return { server, alice: server.supervisor.get({ service: "notes", id: "alice" }) };
+  }
+
+  test("goes on, is told of, and has a new process after a reload", async () => {
+    const { server, alice } = await takenOver([{ env: { COLOR: "blue" } }]);
+    const warned = ["its configuration has changed since it started"];
+    expect(server.operator.view(alice.ref)).toMatchObject({ state: "running", warnings: warned });
+    expect((await reload(server)).replaced).toEqual([alice.ref]);
+    expect(server.spawned[0]?.env).toMatchObject({ COLOR: "blue" });
+    expect(server.operator.view(alice.ref).warnings).toEqual([]);
+  });
+
+  test("is left alone where only keys have changed that shape no process", async () => {
+    const { server, alice } = await takenOver([{ idleTimeoutMs: 1 }]);
+    expect(server.operator.view(alice.ref).warnings).toEqual([]);
+    expect((await reload(server)).replaced).toEqual([]);
+  });
+
+  test("is left alone where that server did not note what for", async () => {
+    const earlier = open();
+    const alice = await earlier.run("alice");
+    const [row] = earlier.store.instances.list();
+    const { shape: _, ...child } = row?.child ?? {};
+    earlier.store.instances.setChildren(alice.ref, { child: child as ChildRecord, other: null });
+    const server = open({ dataDir: earlier.dataDir, services: [{ env: { COLOR: "blue" } }] });
+    for (const each of earlier.spawned) server.spawner.living.set(each.ref.pid, each);
+    await takeOver(server.supervisor, server);
+    expect(server.supervisor.get(alice.ref).isOutdated).toBe(false);
+  });
+});
