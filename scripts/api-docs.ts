@@ -241,7 +241,3 @@ function renderJson(value: unknown): string {
     (_, items: string) => `[${items.replaceAll(/,\n\s+/g, ", ")}]`,
   );
 }
-
-if (import.meta.main) {
-  await Bun.write(new URL(`../${API_DOCS}`, import.meta.url), renderApiDocs());
-}

@@ -1,4 +1,5 @@
-// For each operation of the API an example: what is sent, and what may come back. A test holds them to the API's own document.
+// For each operation of the API an example: what is sent, and what may come back. A test holds them to the API's own
+// document.
 
 export interface ApiExample {
   /** The path as it is sent, with its query. */

@@ -25,7 +25,10 @@ export async function buildExecutable({ outfile }: BuildOptions): Promise<boolea
   }
 }
 
-/** The launcher and the guest's agent for this machine; none where they can't be compiled. The executable knows them by these names. */
+/**
+ * The launcher and the guest's agent for this machine; none where they can't be compiled. The executable knows them by
+ * these names.
+ */
 function buildOwnPrograms(directory: string): readonly string[] {
   const arch = LAUNCHER_ARCHES.find((each) => each === process.arch) ?? null;
   if (process.platform !== "linux" || arch === null || findCompiler(arch) === null) return [];

@@ -47,7 +47,3 @@ function renderPage(name: string, help: string): string {
 function renderBlock(text: string): string {
   return `\`\`\`text\n${text.trimEnd()}\n\`\`\`\n`;
 }
-
-if (import.meta.main) {
-  await Bun.write(new URL(`../${COMMAND_DOCS}`, import.meta.url), await renderCommandDocs());
-}

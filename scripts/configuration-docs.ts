@@ -1,8 +1,8 @@
 // The text of docs/configuration.md: prose by hand, tables from the definition that checks the file.
 import { RESERVED_SERVICE_NAMES } from "../src/config/checks.ts";
 import { type JsonSchema, planJsonSchema } from "../src/config/json-schema.ts";
-import { keysThatReach, type Reach } from "../src/core/reload-plan.ts";
 import { LABEL_RULE } from "../src/core/ref.ts";
+import { keysThatReach, type Reach } from "../src/core/reload-plan.ts";
 
 const INTRODUCTION = `# Configuration
 

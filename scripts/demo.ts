@@ -5,9 +5,9 @@ import { startTimeOf } from "../src/platform/process/processes.ts";
 import { executable } from "../test/support/executable.ts";
 import type { Reply } from "../test/support/request.ts";
 import { startTen, type Ten } from "../test/support/ten.ts";
-import { wallSettings } from "../test/support/walls.ts";
 import { PYTHON } from "../test/support/tool.ts";
 import { until } from "../test/support/until.ts";
+import { wallSettings } from "../test/support/walls.ts";
 
 const TENANTS = ["alice", "bob"] as const;
 type Tenant = (typeof TENANTS)[number];

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { type ParsedArgs, parseArgs } from "citty";
 import { locateDataDir } from "../config/locate.ts";
-import { Client, type Target } from "../control/client/client.ts";
+import { Client, type ServerAddress } from "../control/client/client.ts";
 import { TenError } from "../core/errors.ts";
 import { GLOBAL_ARGS } from "./args.ts";
 import { type Colour, paint } from "./output.ts";
@@ -67,7 +67,7 @@ export class Context {
   }
 
   /** Where the server is; throws USAGE_INVALID for an address that can't be one. */
-  get target(): Target {
+  get target(): ServerAddress {
     const server = this.globals.server ?? nonEmpty(this.shell.env["TENEMENT_SERVER"]);
     if (server === undefined) return { kind: "unix", path: `${this.dataDir}/tenement.sock` };
     return this.#parseServer(server);
@@ -84,7 +84,7 @@ export class Context {
     return controller.signal;
   }
 
-  #parseServer(server: string): Target {
+  #parseServer(server: string): ServerAddress {
     const path = /^unix:\/\/(\/.+)$/.exec(server)?.[1];
     if (path !== undefined) return { kind: "unix", path };
     const url = URL.canParse(server) ? new URL(server) : null;

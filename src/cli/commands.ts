@@ -94,7 +94,8 @@ function pick<Key extends string>(
 }
 
 /**
- * The command that one or two words name, and how many of them do. Not left to citty's `subCommands`: it keeps `data` and
+ * The command that one or two words name, and how many of them do. Not left to citty's `subCommands`: it keeps `data`
+ * and
  * the flags before a command from the command, would run `config` after `config check`, and offers no look-up for help.
  */
 export function findCommand(

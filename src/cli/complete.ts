@@ -1,7 +1,7 @@
 // The words that can stand where somebody pressed Tab.
 import { type Args, type Flag, flagsOf, GLOBAL_ARGS, operandsOf } from "./args.ts";
-import { COMMANDS, findCommand, subcommandsOf } from "./commands.ts";
 import { Context, type Shell } from "./command-context.ts";
+import { COMMANDS, findCommand, subcommandsOf } from "./commands.ts";
 import { findWords, type Line, readLine } from "./parse.ts";
 
 /** Prints candidates, one a line. @param words the command line after the program; the last is being typed */

@@ -1,6 +1,6 @@
 // Help pages: of the program, of a group of commands, of one command.
-import type { Command } from "./command.ts";
 import { type Arg, type Args, flagsOf, GLOBAL_ARGS, operandsOf } from "./args.ts";
+import type { Command } from "./command.ts";
 
 interface Line {
   readonly left: string;

@@ -6,8 +6,8 @@ import {
   type Placeholder,
   splitCommand,
 } from "../core/launch-plan.ts";
-import { defaultIsolation } from "../core/service.ts";
 import { isLabel, LABEL_RULE } from "../core/ref.ts";
+import { defaultIsolation } from "../core/service.ts";
 import { renderSuggestion } from "../core/suggest.ts";
 import { type KeyPath, renderFound, tildeProblem, valueAt } from "./document.ts";
 import { checkMachine } from "./machine-checks.ts";

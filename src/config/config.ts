@@ -8,7 +8,7 @@ import { parseTarget } from "../core/routing.ts";
 import {
   type Config,
   defaultIsolation,
-  type GuestSettings,
+  type MachineSettings,
   type RoutingOverrides,
   type Service,
   type Settings,
@@ -196,7 +196,7 @@ function defaultStartupTimeout({ isolation, qemu_accel }: ServiceTable): number 
   return isolation === "qemu" && qemu_accel === "tcg" ? 60 : 10;
 }
 
-function toGuest(table: ServiceTable, dir: string): GuestSettings {
+function toGuest(table: ServiceTable, dir: string): MachineSettings {
   return {
     accel: table.qemu_accel,
     kernel: table.kernel === undefined ? null : resolve(dir, table.kernel),

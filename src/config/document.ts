@@ -1,4 +1,5 @@
-// A parsed TOML document: its values by path, and how a message shows both. Loads nothing, for the sake of quick commands.
+// A parsed TOML document: its values by path, and how a message shows both. Loads nothing, for the sake of quick
+// commands.
 
 export type KeyPath = readonly PropertyKey[];
 

@@ -1,7 +1,7 @@
 // The effective configuration, as people and programs read it: every value, secrets masked.
 import { stringify } from "smol-toml";
-import { maskValue } from "../core/secrets.ts";
 import { formatTarget } from "../core/routing.ts";
+import { maskValue } from "../core/secrets.ts";
 import type { Config, Service, Settings } from "../core/service.ts";
 import { BYTES_PER_MEGABYTE, MS_PER_DAY } from "./schema-values.ts";
 

@@ -14,7 +14,7 @@ export const MEGABYTES_MAX = Math.floor(Number.MAX_SAFE_INTEGER / BYTES_PER_MEGA
 export const DAYS_MAX = 36_500;
 
 const LABEL_PATTERN = /^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$/;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: NUL ends a string for the operating system, so none may hold one.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: a NUL ends a string in system calls
 export const NO_NUL = /^[^\u0000]*$/;
 
 /** What a value must be, in the words of an error message. Every issue of the value says the same. */

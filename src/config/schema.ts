@@ -1,4 +1,5 @@
-// Every key of `tenement.toml`: its type, range, default and meaning. Checks, documentation and JSON Schema come from here.
+// Every key of `tenement.toml`: its type, range, default and meaning. Checks, documentation and JSON Schema come from
+// here.
 import { isIP } from "node:net";
 import { z } from "zod";
 import { service } from "./schema-service.ts";
@@ -13,9 +14,9 @@ import {
   path,
   seconds,
   TABLE,
+  TIMER_MS_MAX,
   target,
   text,
-  TIMER_MS_MAX,
   whole,
 } from "./schema-values.ts";
 

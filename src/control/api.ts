@@ -7,15 +7,15 @@ import { messageOf, TenError } from "../core/errors.ts";
 import { formatRef, parseRef } from "../core/ref.ts";
 import type { Clock } from "../platform/clock.ts";
 import { answerError, answerFault, renderAnswer } from "./answer.ts";
-import { type Door, Doorkeeper, refuseCrossSite } from "./auth.ts";
-import { Call, type Errand, record } from "./call.ts";
+import { Authenticator, type Door, refuseCrossSite } from "./auth.ts";
+import { type AuthorizedRequest, Call, record } from "./call.ts";
+import type { ControlWorld } from "./control-world.ts";
 import { EventStreams } from "./event-stream.ts";
+import { relay } from "./relay.ts";
 import { readBody, readQuery } from "./request.ts";
 import { matchRoute, type Route } from "./routes/route.ts";
 import { ROUTES } from "./routes/routes.ts";
-import { relay } from "./relay.ts";
 import { serveSocket } from "./sockets.ts";
-import type { World } from "./control-world.ts";
 
 /** Whoever may open it is the administrator. */
 const ADMIN_SOCKET = "tenement.sock";
@@ -25,50 +25,53 @@ const INNER_SOCKET = ".inner.sock";
 /** What closing waits for answers under way before it cuts them: orders may take as long as an application stops. */
 const CLOSE_PATIENCE_MS = 1000;
 
-/** What orders under way may still take before another server takes over: most applications stop and start within it. */
+/**
+ * What orders under way may still take before another server takes over: most applications stop and start within it.
+ */
 const ORDERS_MS_MAX = 10_000;
 
-export interface ControlOptions extends Omit<World, "streams"> {
+export interface ControlOptions extends Omit<ControlWorld, "streams"> {
   readonly dataDir: string;
   /** Is told of faults that nobody foresaw. */
   readonly report?: (thrown: unknown) => void;
 }
 
-export interface ControlServer {
+export interface ControlApi {
   /** Paths of the sockets. */
   readonly adminSocket: string;
   readonly innerSocket: string;
   /**
-   * Ends event streams; requests that come wait for another server and go there. Resolves when the answers under way are out,
+   * Ends event streams; requests that come wait for another server and go there. Resolves when the answers under way
+   * are out,
    * but for that to the request which asks for this; at the latest after 10 s.
-   * @param successor resolves when it serves
+   * @param next resolves when it serves
    */
-  passOn(successor: Promise<unknown>): Promise<void>;
+  forwardTo(next: Promise<unknown>): Promise<void>;
   /** Ends event streams, waits a moment for answers under way, and closes both sockets. */
   close(): Promise<void>;
 }
 
 /** Opens the control API. Throws LISTEN_FAILED. */
-export function openControl(options: ControlOptions): ControlServer {
+export function openControlApi(options: ControlOptions): ControlApi {
   const { dataDir, clock, report = console.error } = options;
   const streams = new EventStreams(clock);
-  const api = new ControlApi({ ...options, streams }, report);
+  const dispatcher = new Dispatcher({ ...options, streams }, report);
   const adminSocket = `${dataDir}/${ADMIN_SOCKET}`;
   const innerSocket = `${dataDir}/${INNER_SOCKET}`;
   const sockets = [
     serveSocket(innerSocket, (request) =>
-      api.answer(request, { door: "token", path: innerSocket }),
+      dispatcher.answer(request, { door: "token", path: innerSocket }),
     ),
     serveSocket(adminSocket, (request) =>
-      api.answer(request, { door: "owner", path: adminSocket }),
+      dispatcher.answer(request, { door: "owner", path: adminSocket }),
     ),
   ];
   return {
     adminSocket,
     innerSocket,
-    passOn(successor) {
+    forwardTo(next) {
       streams.endAll();
-      return api.passOn(successor, clock);
+      return dispatcher.forwardTo(next, clock);
     },
     async close() {
       streams.endAll();
@@ -90,19 +93,19 @@ interface Arrival {
   readonly params: Readonly<Record<string, string>>;
 }
 
-class ControlApi {
-  readonly #world: World;
-  readonly #doorkeeper: Doorkeeper;
+class Dispatcher {
+  readonly #world: ControlWorld;
+  readonly #authenticator: Authenticator;
   readonly #report: (thrown: unknown) => void;
   #underWay = 0;
   #settled: () => void = () => undefined;
-  #successor: Promise<unknown> | null = null;
+  #next: Promise<unknown> | null = null;
   /** Ends the waiting of requests that are being handled. */
   readonly #unanswered = new Set<(error: TenError) => void>();
 
-  constructor(world: World, report: (thrown: unknown) => void) {
+  constructor(world: ControlWorld, report: (thrown: unknown) => void) {
     this.#world = world;
-    this.#doorkeeper = new Doorkeeper(world);
+    this.#authenticator = new Authenticator(world);
     this.#report = report;
   }
 
@@ -110,8 +113,8 @@ class ControlApi {
   async answer(request: Request, { door, path }: { door: Door; path: string }): Promise<Response> {
     this.#underWay += 1;
     try {
-      if (this.#successor === null) return await this.#route(request, door);
-      await this.#successor;
+      if (this.#next === null) return await this.#route(request, door);
+      await this.#next;
       return await relay(request, path);
     } catch (thrown) {
       const error = toTenError(thrown);
@@ -124,8 +127,8 @@ class ControlApi {
     }
   }
 
-  async passOn(successor: Promise<unknown>, clock: Clock): Promise<void> {
-    this.#successor = successor;
+  async forwardTo(next: Promise<unknown>, clock: Clock): Promise<void> {
+    this.#next = next;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#settled = resolve;
     if (this.#underWay <= 1) resolve();
@@ -156,13 +159,13 @@ class ControlApi {
     refuseCrossSite(request);
     const action =
       typeof route.action === "function" ? route.action(url.searchParams) : route.action;
-    const caller = action === null ? STRANGER : this.#doorkeeper.identify(request, door);
+    const caller = action === null ? STRANGER : this.#authenticator.identify(request, door);
     const ref = params["ref"] === undefined ? null : parseRef(decode(params["ref"]));
-    const errand: Errand = { world: this.#world, caller, action, params, ref };
-    authorize(errand, { isChange: route.method !== "GET" });
+    const authorized: AuthorizedRequest = { world: this.#world, caller, action, params, ref };
+    authorize(authorized, { isChange: route.method !== "GET" });
     const query = readQuery(url.searchParams, route.query);
     const body = route.method === "GET" ? {} : await readBody(request, route.body);
-    const result = Promise.resolve(route.handle(new Call(errand, { query, body })));
+    const result = Promise.resolve(route.handle(new Call(authorized, { query, body })));
     // Whoever asks for another server waits for it; all others are answered before.
     const isAwaited = action === "restart-server";
     return renderAnswer(route.answer, await (isAwaited ? result : this.#unlessCutOff(result)));
@@ -187,8 +190,8 @@ function unfinished(): TenError {
 }
 
 /** Throws UNAUTHENTICATED or FORBIDDEN; changes that are refused to somebody known go on record. */
-function authorize(errand: Errand, { isChange }: { isChange: boolean }): void {
-  const { caller, action, ref } = errand;
+function authorize(request: AuthorizedRequest, { isChange }: { isChange: boolean }): void {
+  const { caller, action, ref } = request;
   if (action === null) return;
   const access = decideAccess(caller, action, ref);
   switch (access.kind) {
@@ -200,7 +203,7 @@ function authorize(errand: Errand, { isChange }: { isChange: boolean }): void {
       });
     case "forbidden":
       if (isChange) {
-        record(errand, { subject: ref === null ? "-" : formatRef(ref), outcome: "FORBIDDEN" });
+        record(request, { subject: ref === null ? "-" : formatRef(ref), outcome: "FORBIDDEN" });
       }
       throw new TenError("FORBIDDEN", `Cannot do that: ${access.reason}`);
     default:

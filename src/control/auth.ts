@@ -1,8 +1,8 @@
 // From a request to its caller: tokens, the limit on failed attempts, and requests that other sites sent.
 import type { Caller } from "../core/access.ts";
 import { TenError } from "../core/errors.ts";
-import type { Clock } from "../platform/clock.ts";
 import type { TokenTable } from "../database/tokens.ts";
+import type { Clock } from "../platform/clock.ts";
 
 const FAILURES_MAX = 10;
 const WINDOW_MS = 60_000;
@@ -18,7 +18,7 @@ interface Failures {
   readonly endsAt: number;
 }
 
-export class Doorkeeper {
+export class Authenticator {
   readonly #tokens: TokenTable;
   readonly #clock: Clock;
   readonly #failures = new Map<string, Failures>();

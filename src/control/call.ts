@@ -2,11 +2,11 @@
 import type { Action, Caller } from "../core/access.ts";
 import { messageOf, TenError } from "../core/errors.ts";
 import type { InstanceRef } from "../core/ref.ts";
-import type { World } from "./control-world.ts";
+import type { ControlWorld } from "./control-world.ts";
 
 /** Whoever sends a request, and what for. */
-export interface Errand {
-  readonly world: World;
+export interface AuthorizedRequest {
+  readonly world: ControlWorld;
   readonly caller: Caller;
   readonly action: Action | null;
   readonly params: Readonly<Record<string, string>>;
@@ -15,31 +15,32 @@ export interface Errand {
 
 /** `query` and `body` are what the route declares, checked. */
 export class Call<Query = unknown, Body = unknown> {
-  readonly world: World;
+  readonly world: ControlWorld;
   readonly caller: Caller;
   readonly params: Readonly<Record<string, string>>;
   readonly query: Query;
   readonly body: Body;
-  readonly #errand: Errand;
+  readonly #request: AuthorizedRequest;
 
-  constructor(errand: Errand, { query, body }: { query: Query; body: Body }) {
-    this.world = errand.world;
-    this.caller = errand.caller;
-    this.params = errand.params;
+  constructor(request: AuthorizedRequest, { query, body }: { query: Query; body: Body }) {
+    this.world = request.world;
+    this.caller = request.caller;
+    this.params = request.params;
     this.query = query;
     this.body = body;
-    this.#errand = errand;
+    this.#request = request;
   }
 
   /** The instance that the path names; for routes that have one. */
   get ref(): InstanceRef {
-    if (this.#errand.ref === null) throw new Error("Assertion failed: the route names no instance");
-    return this.#errand.ref;
+    if (this.#request.ref === null)
+      throw new Error("Assertion failed: the route names no instance");
+    return this.#request.ref;
   }
 
   /** Puts a change on record. @param outcome "done", or the code of the error */
   record(subject: string, outcome: string): void {
-    record(this.#errand, { subject, outcome });
+    record(this.#request, { subject, outcome });
   }
 
   /** Performs a change and puts it on record, however it ends. */
@@ -48,19 +49,21 @@ export class Call<Query = unknown, Body = unknown> {
     try {
       result = await perform();
     } catch (thrown) {
-      record(this.#errand, { subject, outcome: outcomeOf(thrown) });
+      record(this.#request, { subject, outcome: outcomeOf(thrown) });
       throw thrown;
     }
-    record(this.#errand, { subject, outcome: "done" });
+    record(this.#request, { subject, outcome: "done" });
     return result;
   }
 
-  /** Performs a change that calls `recorded` in the transaction in which it is made; a failure goes on record as ever. */
+  /**
+   * Performs a change that calls `recorded` in the transaction in which it is made; a failure goes on record as ever.
+   */
   async transact<T>(subject: string, perform: (recorded: () => void) => Promise<T>): Promise<T> {
     try {
-      return await perform(() => record(this.#errand, { subject, outcome: "done" }));
+      return await perform(() => record(this.#request, { subject, outcome: "done" }));
     } catch (thrown) {
-      record(this.#errand, { subject, outcome: outcomeOf(thrown) });
+      record(this.#request, { subject, outcome: outcomeOf(thrown) });
       throw thrown;
     }
   }
@@ -71,7 +74,7 @@ export class Call<Query = unknown, Body = unknown> {
  * @param outcome "done", or the code of the error
  */
 export function record(
-  { world: { audit, clock }, caller, action: wanted }: Errand,
+  { world: { audit, clock }, caller, action: wanted }: AuthorizedRequest,
   { subject, outcome }: { subject: string; outcome: string },
 ): void {
   const actor = caller.kind === "stranger" ? "stranger" : caller.name;

@@ -49,7 +49,9 @@ export interface SlotRef {
   readonly slot: Slot;
 }
 
-/** The name of what belongs to one slot, among those of the same service: "alice", and "alice.1", which no id can be. */
+/**
+ * The name of what belongs to one slot, among those of the same service: "alice", and "alice.1", which no id can be.
+ */
 export function slotName({ ref, slot }: SlotRef): string {
   return slot === 0 ? ref.id : `${ref.id}.${slot}`;
 }

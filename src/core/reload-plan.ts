@@ -1,8 +1,9 @@
-// What a changed configuration asks of a running server: which services came, changed or went, and which keys only a new server takes.
+// What a changed configuration asks of a running server: which services came, changed or went, and which keys only a
+// new server takes.
 import { formatRef, type InstanceRef } from "./ref.ts";
 import type {
   Config,
-  GuestSettings,
+  MachineSettings,
   RestartSettings,
   RoutingOverrides,
   Service,
@@ -11,7 +12,8 @@ import type {
 } from "./service.ts";
 
 /**
- * When a changed key takes effect: at once for what runs, with the next launch of each instance, also beside a running one, when an
+ * When a changed key takes effect: at once for what runs, with the next launch of each instance, also beside a running
+ * one, when an
  * instance next starts from rest, or with the next server.
  */
 export type Reach = "now" | "launch" | "start" | "server";
@@ -81,7 +83,7 @@ const VOLUME_KEYS: typeof SERVICE_KEYS = {
   storageEnforce: ["storage_enforce", "start"],
 };
 
-const GUEST_KEYS: Keys<GuestSettings> = {
+const GUEST_KEYS: Keys<MachineSettings> = {
   accel: ["qemu_accel", "launch"],
   kernel: ["kernel", "launch"],
   rootfs: ["rootfs", "launch"],
@@ -161,7 +163,8 @@ export function effectiveConfig(before: Config, after: Config): Config {
 }
 
 /**
- * What of a service its processes keep for life, as text: equal for two that are launched alike. What is not set is left
+ * What of a service its processes keep for life, as text: equal for two that are launched alike. What is not set is
+ * left
  * out, so that a version which knows more keys finds what an earlier one has launched to be the same.
  */
 export function launchShape(service: Service): string {

@@ -48,7 +48,8 @@ export function decideTarget(
 }
 
 /**
- * To whom a host under the server's domain belongs by its name, registered or not; no custom host takes it away. Null: to nobody.
+ * To whom a host under the server's domain belongs by its name, registered or not; no custom host takes it away. Null:
+ * to nobody.
  * @param host as `normalizeHost` returns it
  */
 export function ownerOf(

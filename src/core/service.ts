@@ -85,11 +85,11 @@ export interface Service {
   /** Whether it may reach the metadata service of a cloud. */
   readonly allowMetadata: boolean;
   readonly rollout: Rollout;
-  readonly guest: GuestSettings;
+  readonly guest: MachineSettings;
 }
 
 /** What a virtual machine is made of. */
-export interface GuestSettings {
+export interface MachineSettings {
   readonly accel: Accelerator;
   readonly kernel: string | null;
   readonly rootfs: string | null;
@@ -109,7 +109,8 @@ export function isMachine(isolation: IsolationLevel): boolean {
 }
 
 /**
- * Whether a new process may run beside the old one. A kernel of its own knows nothing of the locks on files that another
+ * Whether a new process may run beside the old one. A kernel of its own knows nothing of the locks on files that
+ * another
  * has, and two that write to one database without would ruin it.
  */
 export function overlaps({ isolation, rollout }: Service): boolean {

@@ -1,5 +1,4 @@
 // The walls of one instance: what is hidden, what is shown, and how the launcher is told. Paths are absolute.
-
 import { networkOf, type Service } from "./service.ts";
 
 /** The user ids of walled instances: systemd's range for users that exist while a service runs, given to no person. */

@@ -2,8 +2,8 @@
 import type { Database } from "bun:sqlite";
 import type { Endpoint } from "../core/endpoint.ts";
 import type { ChildRef } from "../core/life/instance.ts";
-import type { InstanceRef, Slot } from "../core/ref.ts";
 import type { Wanted } from "../core/life/report.ts";
+import type { InstanceRef, Slot } from "../core/ref.ts";
 
 /** The process of an instance, so that the next server can take it over. */
 export interface ChildRecord {

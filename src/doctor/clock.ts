@@ -1,7 +1,7 @@
 // The clock: certificates, tokens, logs and restarts go by it.
-import { type Finding, fine } from "./finding.ts";
 import type { Host } from "../platform/host.ts";
 import { isClockSynchronised } from "../platform/kernel/time-sync.ts";
+import { type Finding, fine } from "./finding.ts";
 
 /** Before this the program did not exist: a clock that says so has never been set. */
 const EARLIEST_YEAR = 2024;

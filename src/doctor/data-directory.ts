@@ -1,9 +1,9 @@
 // The data directory: whose it is, what kind of file system it is on, and how much room there is.
 import { accessSync, constants, existsSync, statfsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
-import { type Finding, fine } from "./finding.ts";
 import type { Host } from "../platform/host.ts";
 import { type Mount, parseMounts } from "../platform/mounts.ts";
+import { type Finding, fine } from "./finding.ts";
 
 const GROUP = "storage";
 /** The log archive alone may take 1 GiB. */

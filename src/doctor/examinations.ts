@@ -1,8 +1,8 @@
 // All that the host is examined for. What is examined elsewhere beside what it is about is only listed here.
-import type { Finding } from "./finding.ts";
 import type { Host } from "../platform/host.ts";
 import { examineClock } from "./clock.ts";
 import { examineDataDirectory } from "./data-directory.ts";
+import type { Finding } from "./finding.ts";
 import { examineFirewall } from "./firewall.ts";
 import { examineKernel } from "./kernel.ts";
 import { examineLimits } from "./limits.ts";

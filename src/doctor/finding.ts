@@ -44,7 +44,9 @@ export interface Finding {
   readonly found: string;
   /** What follows from it for whoever runs the server; null where all is well. */
   readonly meaning: string | null;
-  /** The command, or what else mends it; of several lines each is a way of its own. Null where nothing is to be done. */
+  /**
+   * The command, or what else mends it; of several lines each is a way of its own. Null where nothing is to be done.
+   */
   readonly remedy: string | null;
   /** What can't be had because of it, while the state is "missing". */
   readonly blocks: readonly Need[];

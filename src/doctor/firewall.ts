@@ -1,8 +1,8 @@
 // The firewall between tenants: whether this server may have a table of nftables.
-import { type Finding, fine } from "./finding.ts";
-import { renderTable } from "../isolation/firewall/rules.ts";
 import { type FirewallGap, NO_FIREWALL, runNft } from "../isolation/firewall/firewall.ts";
+import { renderTable } from "../isolation/firewall/rules.ts";
 import type { Host } from "../platform/host.ts";
+import { type Finding, fine } from "./finding.ts";
 
 /** @param attempt tells why a table can't be had, without making one */
 export function examineFirewall(host: Host, attempt = attemptTable): readonly Finding[] {

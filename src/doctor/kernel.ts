@@ -1,7 +1,7 @@
 // The kernel: its version, and Landlock, which fences ports, abstract sockets and signals.
-import { type Finding, fine } from "./finding.ts";
 import { LANDLOCK_PORTS, LANDLOCK_SCOPES } from "../core/walls.ts";
 import type { Host } from "../platform/host.ts";
+import { type Finding, fine } from "./finding.ts";
 
 /** The oldest kernel that the launcher builds its walls on. */
 const KERNEL_MIN = [5, 12] as const;

@@ -3,12 +3,12 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { TenError } from "../core/errors.ts";
-import { type Finding, fine, type Need } from "./finding.ts";
-import type { Limit } from "../isolation/cgroup/cgroup-limits.ts";
 import type { Service } from "../core/service.ts";
+import type { Limit } from "../isolation/cgroup/cgroup-limits.ts";
 import { ControlGroups } from "../isolation/cgroup/groups.ts";
 import { findHierarchies } from "../isolation/cgroup/hierarchies.ts";
 import type { Host } from "../platform/host.ts";
+import { type Finding, fine, type Need } from "./finding.ts";
 
 interface Trial {
   readonly key: Limit["key"] & Need;

@@ -1,7 +1,7 @@
 // Virtual machines: hardware that runs them, the programs that make them, a kernel for them.
-import { type Finding, fine } from "./finding.ts";
 import { QEMU } from "../isolation/machine/qemu-command.ts";
 import type { Host } from "../platform/host.ts";
+import { type Finding, fine } from "./finding.ts";
 
 const GROUP = "virtual machines";
 

@@ -1,7 +1,7 @@
 // The ports that instances get, against those that the system gives to outgoing connections.
-import { type Finding, fine } from "./finding.ts";
 import type { Host } from "../platform/host.ts";
 import { PORT_FIRST, PORT_LAST } from "../platform/process/ports.ts";
+import { type Finding, fine } from "./finding.ts";
 
 const SETTINGS = "/proc/sys/net/ipv4";
 

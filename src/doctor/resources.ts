@@ -1,6 +1,6 @@
 // What the kernel lets a server and its tenants have together: descriptors, processes, watched files.
-import { type Finding, fine } from "./finding.ts";
 import type { Host } from "../platform/host.ts";
+import { type Finding, fine } from "./finding.ts";
 
 /** A setting of the kernel, and how much of it a server with a few hundred tenants needs. */
 interface Need {

@@ -1,7 +1,7 @@
 // gVisor, which the level "sandbox" runs applications on.
-import { type Finding, fine } from "./finding.ts";
-import type { Host } from "../platform/host.ts";
 import { describeLack, findRunsc, RUNSC_REMEDY } from "../isolation/sandbox/runsc.ts";
+import type { Host } from "../platform/host.ts";
+import { type Finding, fine } from "./finding.ts";
 
 export function examineSandbox({ platform }: Host, find = findRunsc): readonly Finding[] {
   if (platform !== "linux") return [];

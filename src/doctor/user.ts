@@ -1,6 +1,6 @@
 // Who runs this: what only root can have, and what an ordinary user goes without.
-import { type Finding, fine } from "./finding.ts";
 import type { Host } from "../platform/host.ts";
+import { type Finding, fine } from "./finding.ts";
 
 export function examineUser({ isRoot, platform }: Host): readonly Finding[] {
   const finding = { id: "user", group: "host", title: "user" } as const;

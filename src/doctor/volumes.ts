@@ -3,9 +3,9 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { messageOf } from "../core/errors.ts";
-import { type Finding, fine } from "./finding.ts";
 import type { Host } from "../platform/host.ts";
 import { findImageGap, makeImage, mountImage, unmount } from "../storage/volume-image.ts";
+import { type Finding, fine } from "./finding.ts";
 
 const MIB = 1024 ** 2;
 

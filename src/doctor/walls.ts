@@ -2,10 +2,10 @@
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Finding, fine, type Need } from "./finding.ts";
-import type { Host } from "../platform/host.ts";
 import { installLauncher } from "../isolation/launcher/launcher-program.ts";
 import { attemptWalls, type WallGap } from "../isolation/walls/wall-check.ts";
+import type { Host } from "../platform/host.ts";
+import { type Finding, fine, type Need } from "./finding.ts";
 
 const BLOCKS: readonly Need[] = [
   "isolation=namespace",

@@ -1,17 +1,17 @@
 // The levels of isolation: what a host can provide, and how an instance is enclosed.
 import { unreachable } from "../core/assert.ts";
-import { type InstanceRef, type SlotRef, SLOTS } from "../core/ref.ts";
+import { type InstanceRef, SLOTS, type SlotRef } from "../core/ref.ts";
 import type { Service } from "../core/service.ts";
-import { ControlGroups } from "./cgroup/groups.ts";
-import { FirecrackerLevel } from "./machine/firecracker.ts";
 import { openHost } from "../platform/host.ts";
+import { ControlGroups } from "./cgroup/groups.ts";
 import { LaunchDirectories } from "./launcher/launcher-directory.ts";
-import { readGuestAgent } from "./launcher/launcher-program.ts";
+import { readAgent } from "./launcher/launcher-program.ts";
 import type { Level } from "./level.ts";
-import { NamespaceLevel } from "./walls/namespace.ts";
-import { ProcessLevel } from "./process-level.ts";
+import { FirecrackerLevel } from "./machine/firecracker.ts";
 import { QemuLevel } from "./machine/qemu.ts";
+import { ProcessLevel } from "./process-level.ts";
 import { SandboxLevel } from "./sandbox/sandbox.ts";
+import { NamespaceLevel } from "./walls/namespace.ts";
 
 export interface IsolationParts {
   readonly dataDir: string;
@@ -38,7 +38,7 @@ export class Isolation implements Disposable {
     this.#namespace = walls;
     this.#process = new ProcessLevel(shared);
     const { dataDir } = parts;
-    const machine = { dataDir, walls, host: openHost({ dataDir }), readAgent: readGuestAgent };
+    const machine = { dataDir, walls, host: openHost({ dataDir }), readAgent: readAgent };
     this.#qemu = new QemuLevel(machine);
     this.#firecracker = new FirecrackerLevel(machine);
     this.#sandbox = new SandboxLevel(walls);
@@ -62,7 +62,9 @@ export class Isolation implements Disposable {
     }
   }
 
-  /** Ends what runs in the control groups of other launches than those that the server goes on with, and removes them. */
+  /**
+   * Ends what runs in the control groups of other launches than those that the server goes on with, and removes them.
+   */
   async sweep(kept: readonly SlotRef[]): Promise<void> {
     this.#launches.clean();
     await this.#groups.sweep(kept);

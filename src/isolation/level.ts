@@ -1,7 +1,7 @@
 // What a level of isolation is to the rest: something that encloses a launch, and knows its processes again.
 import type { Endpoint } from "../core/endpoint.ts";
-import type { ChildRef } from "../core/life/instance.ts";
 import type { LaunchPlan } from "../core/launch-plan.ts";
+import type { ChildRef } from "../core/life/instance.ts";
 import type { InstanceRef, Slot } from "../core/ref.ts";
 import type { Service } from "../core/service.ts";
 import type { Child } from "../platform/process/spawner.ts";
@@ -36,7 +36,10 @@ export interface Enclosure {
 }
 
 export interface Level {
-  /** Makes what a launch needs on disk; the plan's program is resolved. Throws LEVEL_MISSING when it would not be seen inside. */
+  /**
+   * Makes what a launch needs on disk; the plan's program is resolved. Throws LEVEL_MISSING when it would not be seen
+   * inside.
+   */
   enclose(placement: Placement, plan: LaunchPlan): Enclosure;
   /** What is around a process of an earlier server; null when that was not started at this level. */
   recover(placement: Placement, child: ChildRef): Enclosure | null;

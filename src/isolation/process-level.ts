@@ -1,15 +1,16 @@
-// The level "process": nothing is hidden. The launcher keeps a process's limits, and knows all that it starts and how it ended.
+// The level "process": nothing is hidden. The launcher keeps a process's limits, and knows all that it starts and how
+// it ended.
 import { lchownSync, lstatSync, mkdirSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
-import type { ChildRef } from "../core/life/instance.ts";
 import { type LaunchPlan, socketPathOf } from "../core/launch-plan.ts";
+import type { ChildRef } from "../core/life/instance.ts";
 import { USER_ID_MAX, USER_ID_MIN } from "../core/walls.ts";
-import { type ControlGroups, refuseLimits } from "./cgroup/groups.ts";
+import { isRoot } from "../platform/owner.ts";
 import type { ControlGroup } from "./cgroup/group.ts";
+import { type ControlGroups, refuseLimits } from "./cgroup/groups.ts";
 import type { LaunchDirectories } from "./launcher/launcher-directory.ts";
 import { followLauncher } from "./launcher/launcher-follower.ts";
 import { type Enclosure, hostEndpoints, type Level, type Placement } from "./level.ts";
-import { isRoot } from "../platform/owner.ts";
 
 export interface ProcessParts {
   readonly dataDir: string;

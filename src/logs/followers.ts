@@ -1,8 +1,10 @@
 // Who watches lines arrive, and how many lines a second a watcher is given.
-import { type LogQuery, matchesLogQuery, parseLogQuery } from "./query.ts";
 import type { LogFilter, LogLine } from "./line.ts";
+import { type LogQuery, matchesLogQuery, parseLogQuery } from "./query.ts";
 
-/** Passes on at most so many lines a second to one follower: more than anybody reads, little work for the main thread. */
+/**
+ * Passes on at most so many lines a second to one follower: more than anybody reads, little work for the main thread.
+ */
 const FOLLOW_LINES_PER_S = 5000;
 
 interface Follower {

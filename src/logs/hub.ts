@@ -3,7 +3,7 @@ import { closeSync, constants, openSync } from "node:fs";
 import { unreachable } from "../core/assert.ts";
 import { messageOf, TenError } from "../core/errors.ts";
 import { formatRef, type InstanceRef, type SlotRef } from "../core/ref.ts";
-import type { OutputPaths } from "../platform/process/output.ts";
+import type { OutputPaths } from "../platform/process/output-pipes.ts";
 import type { LogFilter, LogLine } from "./line.ts";
 import {
   COUNTERS,

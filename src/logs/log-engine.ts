@@ -5,8 +5,8 @@ import type { InstanceRef } from "../core/ref.ts";
 import { ArchiveQueue } from "./archive/queue.ts";
 import { FloodGate } from "./flood-gate.ts";
 import { Followers } from "./followers.ts";
-import { type Arrival, Intake } from "./intake/pipes.ts";
 import { CHUNK_BYTES, Journal } from "./intake/journal.ts";
+import { type Arrival, Intake } from "./intake/pipes.ts";
 import { LOG_STREAMS, type LogFilter, type LogLine } from "./line.ts";
 import type { LogOptions, LogReply, LogRequest } from "./log-messages.ts";
 

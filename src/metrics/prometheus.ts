@@ -1,8 +1,8 @@
 // The metrics in Prometheus' text format, each defined once; counted elsewhere, gathered at each scrape.
 import { Registry } from "prom-client";
 import { REPORTED_STATES, type ReportedState } from "../core/life/report.ts";
-import { BOUNDS_MS, type DurationHistogram } from "./histogram.ts";
 import type { LogCounters } from "../logs/hub.ts";
+import { BOUNDS_MS, type DurationHistogram } from "./histogram.ts";
 import { STATUS_CLASSES, type Statistics, WAKE_PHASES } from "./statistics.ts";
 
 export interface MetricSources {

@@ -13,7 +13,8 @@ export function makeOwnDirectory(path: string, owner: number | null): void {
 }
 
 /**
- * Gives a directory with all that is in it to a user, unless the directory is that user's already. Links are not followed.
+ * Gives a directory with all that is in it to a user, unless the directory is that user's already. Links are not
+ * followed.
  * The directory itself comes last, so that what was interrupted is done again.
  */
 export function giveTree(path: string, owner: number): void {

@@ -1,4 +1,5 @@
-// Sockets in: plain, on addresses or on inherited descriptors. Owns every client connection and the one timer they share.
+// Sockets in: plain, on addresses or on inherited descriptors. Owns every client connection and the one timer they
+// share.
 import { createServer, type Server, type Socket } from "node:net";
 import type { Endpoint } from "../core/endpoint.ts";
 import { messageOf, TenError } from "../core/errors.ts";
@@ -6,15 +7,15 @@ import type { Clock } from "../platform/clock.ts";
 import { type Bound, bindInPlace } from "../platform/unix-socket.ts";
 import type { Gateway } from "../supervisor/gateway.ts";
 import { Connection } from "./client/connection.ts";
+import type { ExchangeRecord } from "./exchange/outcome.ts";
 import type { ProxyContext } from "./exchange/proxy-context.ts";
 import {
   EARLIER_SERVER,
-  parseTrustedProxies,
   type Peer,
+  parseTrustedProxies,
   plainAddress,
   type TrustCheck,
 } from "./http/forwarded.ts";
-import type { ExchangeRecord } from "./exchange/outcome.ts";
 import { UpstreamPool } from "./upstream/pool.ts";
 
 export type Listen =
@@ -40,11 +41,17 @@ export interface Proxy {
   readonly descriptors: readonly number[];
   /** Accepts on a Unix socket what earlier servers pass on. Throws LISTEN_FAILED. */
   openRelay(path: string): void;
-  /** From now on every request goes to another server, as soon as it serves; what waits for a tenant goes there as well. */
-  passOn(successor: Promise<Endpoint>): void;
+  /**
+   * From now on every request goes to another server, as soon as it serves; what waits for a tenant goes there as
+   * well.
+   */
+  forwardTo(nextServer: Promise<Endpoint>): void;
   /** Requests go to tenants, as they do from the beginning. */
   serve(gateway: Gateway): void;
-  /** Accepts no more. Every connection may have one more answer, which says that it is the last. Resolves when none is left. */
+  /**
+   * Accepts no more. Every connection may have one more answer, which says that it is the last. Resolves when none is
+   * left.
+   */
   retire(): Promise<void>;
   /** Believes other addresses from the next connection on. */
   trust(trustedProxies: readonly string[]): void;
@@ -83,7 +90,7 @@ class ListeningProxy implements Proxy {
 
   constructor({ gateway, control, clock, trustedProxies, observe }: ProxyOptions) {
     const pool = new UpstreamPool(clock);
-    this.#context = { gateway, successor: null, control, clock, pool, observe };
+    this.#context = { gateway, nextServer: null, control, clock, pool, observe };
     this.#isTrusted = parseTrustedProxies(trustedProxies);
   }
 
@@ -110,13 +117,13 @@ class ListeningProxy implements Proxy {
     this.#relay = bindInPlace(path, (aside) => relay.listen(aside));
   }
 
-  passOn(successor: Promise<Endpoint>): void {
-    this.#context.successor = successor;
+  forwardTo(nextServer: Promise<Endpoint>): void {
+    this.#context.nextServer = nextServer;
   }
 
   serve(gateway: Gateway): void {
     this.#context.gateway = gateway;
-    this.#context.successor = null;
+    this.#context.nextServer = null;
   }
 
   retire(): Promise<void> {

@@ -1,25 +1,30 @@
 // All that stands around the instances: the supervisor, and the walls, volumes and firewall that its launches live in.
-import type { Config } from "../core/service.ts";
-import type { Claim } from "../isolation/firewall/rules.ts";
 import type { InstanceRef } from "../core/ref.ts";
-import { systemClock } from "../platform/clock.ts";
-import { type Firewall, type NftFirewall, NO_FIREWALL, openFirewall } from "../isolation/firewall/firewall.ts";
+import type { Config } from "../core/service.ts";
+import type { Store } from "../database/database.ts";
+import {
+  type Firewall,
+  type NftFirewall,
+  NO_FIREWALL,
+  openFirewall,
+} from "../isolation/firewall/firewall.ts";
+import type { Claim } from "../isolation/firewall/rules.ts";
 import { Isolation } from "../isolation/isolation.ts";
 import { installLauncher } from "../isolation/launcher/launcher-program.ts";
+import type { LogHub } from "../logs/hub.ts";
+import { Statistics } from "../metrics/statistics.ts";
+import { systemClock } from "../platform/clock.ts";
 import { Ports } from "../platform/process/ports.ts";
 import { bunSpawner } from "../platform/process/spawner.ts";
-import { Volumes } from "../storage/volumes.ts";
-import type { Store } from "../database/database.ts";
-import { type Estate, handOver } from "../supervisor/handover/handover-state.ts";
-import { Launcher } from "../supervisor/launch/launches.ts";
-import { socketProber } from "../supervisor/instance/probe.ts";
-import { StartQueue } from "../supervisor/launch/start-queue.ts";
 import { StorageGauge } from "../storage/gauge.ts";
+import { Volumes } from "../storage/volumes.ts";
 import { StorageWatch } from "../storage/watch.ts";
+import { type HandoverState, handOver } from "../supervisor/handover/handover-state.ts";
+import type { InstanceWorld } from "../supervisor/instance/instance-world.ts";
+import { socketProber } from "../supervisor/instance/probe.ts";
+import { Launches } from "../supervisor/launch/launches.ts";
+import { StartQueue } from "../supervisor/launch/start-queue.ts";
 import { Supervisor } from "../supervisor/supervisor.ts";
-import type { World } from "../supervisor/instance/instance-world.ts";
-import { Statistics } from "../metrics/statistics.ts";
-import type { LogHub } from "../logs/hub.ts";
 
 export interface InstancesOptions {
   readonly config: Config;
@@ -66,7 +71,10 @@ export async function stopAll({
 }
 
 /** For another server: whatever stands around the processes stays. */
-export function leaveAll({ supervisor, firewall }: Instances, onTraffic: () => void): Estate {
+export function leaveAll(
+  { supervisor, firewall }: Instances,
+  onTraffic: () => void,
+): HandoverState {
   firewall?.abandon();
   return handOver(supervisor, onTraffic);
 }
@@ -99,7 +107,7 @@ function openSupervisor(
   { store, logs, isolation, volumes, firewall }: Resources,
 ): Supervisor {
   const { dataDir, maxRunning, maxStarting } = config.settings;
-  const launcher = new Launcher({
+  const launches = new Launches({
     dataDir,
     spawner: bunSpawner,
     isolation,
@@ -111,12 +119,12 @@ function openSupervisor(
     serverEnv: process.env,
   });
   const clock = systemClock;
-  const measure = (ref: InstanceRef) => launcher.measureStorage(ref);
+  const measure = (ref: InstanceRef) => launches.measureStorage(ref);
   const gauge = new StorageGauge({ clock, measure });
-  const world: World = {
+  const world: InstanceWorld = {
     clock,
     random: Math.random,
-    launcher,
+    launches,
     prober: socketProber,
     queue: new StartQueue({ maxRunning, maxStarting }),
     table: store.instances,

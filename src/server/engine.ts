@@ -1,8 +1,23 @@
-// Everything of the server behind its public listener: data directory, store, logs, supervisor, control API. Opened in order,
+// Everything of the server behind its public listener: data directory, store, logs, supervisor, control API. Opened in
+// order,
 // closed in reverse, or handed over to the server that follows.
-import { type ControlServer, openControl } from "../control/api.ts";
+import { type ControlApi, openControlApi } from "../control/api.ts";
 import type { ServerRestart } from "../control/control-world.ts";
 import type { Config } from "../core/service.ts";
+import type { AuditTable } from "../database/audit.ts";
+import { openStore } from "../database/database.ts";
+import { type LogHub, openLogHub } from "../logs/hub.ts";
+import { systemClock } from "../platform/clock.ts";
+import { lockDirectory } from "../platform/lock.ts";
+import { bunSpawner } from "../platform/process/spawner.ts";
+import { type HandoverState, ReceivedHandover } from "../supervisor/handover/handover-state.ts";
+import { LeaseLedger } from "../supervisor/handover/lease-ledger.ts";
+import { LeaseReport } from "../supervisor/handover/lease-report.ts";
+import { takeOver } from "../supervisor/handover/takeover.ts";
+import { Operator } from "../supervisor/operator.ts";
+import { Deployer } from "../supervisor/rollout/deploys.ts";
+import { Reloader } from "../supervisor/rollout/reloader.ts";
+import type { Supervisor } from "../supervisor/supervisor.ts";
 import {
   type Base,
   type Instances,
@@ -11,20 +26,6 @@ import {
   openInstances,
   stopAll,
 } from "./assembly.ts";
-import { systemClock } from "../platform/clock.ts";
-import { lockDirectory } from "../platform/lock.ts";
-import { bunSpawner } from "../platform/process/spawner.ts";
-import type { AuditTable } from "../database/audit.ts";
-import { openStore } from "../database/database.ts";
-import { Deployer } from "../supervisor/rollout/deploys.ts";
-import { type Estate, Inheritance } from "../supervisor/handover/handover-state.ts";
-import { LeaseLedger } from "../supervisor/handover/lease-ledger.ts";
-import { LeaseReport } from "../supervisor/handover/lease-report.ts";
-import { Operator } from "../supervisor/operator.ts";
-import { Reloader } from "../supervisor/rollout/reloader.ts";
-import type { Supervisor } from "../supervisor/supervisor.ts";
-import { takeOver } from "../supervisor/handover/takeover.ts";
-import { type LogHub, openLogHub } from "../logs/hub.ts";
 
 export interface EngineOptions extends InstancesOptions {
   /** Reads the configuration anew; rejects with CONFIG_INVALID. */
@@ -34,20 +35,23 @@ export interface EngineOptions extends InstancesOptions {
 
 export interface EngineSurroundings {
   /** What an earlier server that lives has handed over; null: there is none. */
-  readonly estate: unknown;
+  readonly handoverState: unknown;
   /** The port that the public reaches. */
   readonly port: () => number;
   readonly restart: ServerRestart;
 }
 
-/** An earlier server that lives tells of its leases as soon as this one serves. One that has died since must not keep instances awake. */
-const TELLS_MS_MAX = 10_000;
+/**
+ * An earlier server that lives tells of its leases as soon as this one serves. One that has died since must not keep
+ * instances awake.
+ */
+const LEASE_REPORT_GRACE_MS = 10_000;
 
 /** For what of an earlier server's leases is told, in the data directory. */
 const LEASES_SOCKET = ".leases.sock";
 
-export interface Bequest {
-  readonly estate: Estate;
+export interface Handover {
+  readonly handoverState: HandoverState;
   /** To be begun once the server that follows serves. */
   readonly leases: LeaseReport;
 }
@@ -55,14 +59,18 @@ export interface Bequest {
 export interface Engine extends AsyncDisposable {
   readonly supervisor: Supervisor;
   readonly reloader: Reloader;
-  readonly control: ControlServer;
+  readonly control: ControlApi;
   readonly audit: AuditTable;
-  /** Lets go of every instance, and then of the data directory. What is left is the control API, as long as it passes on. */
-  handOver(): Promise<Bequest>;
+  /**
+   * Lets go of every instance, and then of the data directory. What is left is the control API, as long as it passes
+   * on.
+   */
+  handOver(): Promise<Handover>;
 }
 
 /**
- * Resolves when what an earlier server left has been taken over. When it fails, no tenant is left without a server: they are
+ * Resolves when what an earlier server left has been taken over. When it fails, no tenant is left without a server:
+ * they are
  * stopped, or stay as they are where the earlier server lives and goes on with them.
  */
 export async function openEngine(
@@ -76,18 +84,18 @@ export async function openEngine(
   const logs = held.use(await openLogs(options));
   const instances = openInstances(options, { store, logs });
   await using failing = new AsyncDisposableStack();
-  const isAlone = surroundings.estate === null;
+  const isAlone = surroundings.handoverState === null;
   failing.defer(() => (isAlone ? stopAll(instances) : void leaveAll(instances, () => undefined)));
   await using own = new AsyncDisposableStack();
   const { supervisor, firewall } = instances;
-  const inheritance = new Inheritance(surroundings.estate);
-  await takeOver(supervisor, { spawner: bunSpawner, inheritance });
-  firewall?.forgetInherited();
+  const received = new ReceivedHandover(surroundings.handoverState);
+  await takeOver(supervisor, { spawner: bunSpawner, received });
+  firewall?.dropAdopted();
   const path = `${dataDir}/${LEASES_SOCKET}`;
-  own.use(new LeaseLedger({ path, supervisor, onTold: () => inheritance.release() }));
-  own.defer(systemClock.after(TELLS_MS_MAX, () => inheritance.release()));
+  own.use(new LeaseLedger({ path, supervisor, onTold: () => received.release() }));
+  own.defer(systemClock.after(LEASE_REPORT_GRACE_MS, () => received.release()));
   const reloader = openReloader(options, { supervisor, logs });
-  const control = openOffice(options, { ...surroundings, supervisor, reloader, store, logs });
+  const control = openApi(options, { ...surroundings, supervisor, reloader, store, logs });
   own.defer(() => control.close());
   failing.move();
   return new OpenEngine({
@@ -104,7 +112,7 @@ export async function openEngine(
 interface EngineParts {
   readonly instances: Instances;
   readonly reloader: Reloader;
-  readonly control: ControlServer;
+  readonly control: ControlApi;
   readonly audit: AuditTable;
   /** For leases. */
   readonly path: string;
@@ -133,18 +141,18 @@ class OpenEngine implements Engine {
     return this.#parts.audit;
   }
 
-  get control(): ControlServer {
+  get control(): ControlApi {
     return this.#parts.control;
   }
 
-  async handOver(): Promise<Bequest> {
+  async handOver(): Promise<Handover> {
     const { held, instances, path } = this.#parts;
     this.#state = "handedOver";
     const actors = this.supervisor.actors();
     const leases = new LeaseReport({ path, clock: systemClock, actors });
-    const estate = leaveAll(instances, () => leases.changed());
+    const handoverState = leaveAll(instances, () => leases.changed());
     await held.disposeAsync();
-    return { estate, leases };
+    return { handoverState, leases };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -167,13 +175,13 @@ function openReloader(
   return reloader;
 }
 
-function openOffice(
+function openApi(
   { config, domain, report, version }: EngineOptions,
   office: EngineSurroundings & Base & { supervisor: Supervisor; reloader: Reloader },
-): ControlServer {
+): ControlApi {
   const { supervisor, reloader, store, logs, port, restart } = office;
   const operator = new Operator(supervisor);
-  return openControl({
+  return openControlApi({
     administration: operator,
     deploys: new Deployer(supervisor, operator),
     domains: supervisor.domains,

@@ -1,31 +1,31 @@
-// Composition root of the server: the engine, and the public listener in front of it; and the change to another server, which
+// Composition root of the server: the engine, and the public listener in front of it; and the change to another server,
+// which
 // follows this one without a failed request.
+import type { ServerIdentity } from "../control/control-world.ts";
 import type { Endpoint } from "../core/endpoint.ts";
 import { TenError } from "../core/errors.ts";
-import { type Bequest, type Engine, type EngineOptions, openEngine } from "./engine.ts";
-import { systemClock } from "../platform/clock.ts";
-import { monotonicMicroseconds, type Notify } from "../platform/sd-notify.ts";
-import {
-  type Predecessor,
-  type ServerIdentity,
-  startSuccessor,
-  type Successor,
-} from "./handover/handover.ts";
-import { type Listen, openProxy, type Proxy as PublicProxy } from "../proxy/listener.ts";
 import { checkStore } from "../database/database.ts";
+import { systemClock } from "../platform/clock.ts";
+import { monotonicMicroseconds, type Notify } from "../platform/systemd.ts";
+import { type Listen, openProxy, type Proxy as PublicProxy } from "../proxy/listener.ts";
+import { type Engine, type EngineOptions, type Handover, openEngine } from "./engine.ts";
+import { type NextServer, type PreviousServer, startNextServer } from "./handover/handover.ts";
 
-export interface DaemonOptions extends EngineOptions {
+export interface ServerOptions extends EngineOptions {
   readonly listen: Listen;
   /** The server that this one follows; null: it is the first. */
-  readonly predecessor: Predecessor | null;
+  readonly previous: PreviousServer | null;
   readonly notify: Notify;
 }
 
-export interface Daemon {
+export interface Server {
   readonly port: number;
   /** Of the control API, whose caller is the administrator. */
   readonly socketPath: string;
-  /** Resolves when another server has followed this one, and nothing is left to do here; rejects when none serves any more. */
+  /**
+   * Resolves when another server has followed this one, and nothing is left to do here; rejects when none serves any
+   * more.
+   */
   readonly followed: Promise<void>;
   /** Stops every instance, then everything else; `drain: false` does not wait for open requests. */
   close(options: { drain: boolean }): Promise<void>;
@@ -35,18 +35,18 @@ export interface Daemon {
 const RELAY_SOCKET = ".relay.sock";
 
 /** Starts the server; resolves once it listens and has taken over what an earlier one left, or handed over. */
-export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
-  const { config, predecessor, version, notify } = options;
+export async function startServer(options: ServerOptions): Promise<Server> {
+  const { config, previous, version, notify } = options;
   checkStore(config.settings.dataDir);
-  const estate = predecessor === null ? null : await predecessor.takeTurn();
-  const server = await Server.open(options, estate);
-  if (predecessor === null) notify({ READY: "1", STATUS: "Serving" });
-  else predecessor.serves(version);
+  const handoverState = previous === null ? null : await previous.takeTurn();
+  const server = await RunningServer.open(options, handoverState);
+  if (previous === null) notify({ READY: "1", STATUS: "Serving" });
+  else previous.serves(version);
   return server;
 }
 
-class Server implements Daemon {
-  readonly #options: DaemonOptions;
+class RunningServer implements Server {
+  readonly #options: ServerOptions;
   readonly #followed = Promise.withResolvers<void>();
   // Both are there once `open` has resolved.
   #engine!: Engine;
@@ -57,13 +57,13 @@ class Server implements Daemon {
   #change: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | null = null;
 
-  private constructor(options: DaemonOptions) {
+  private constructor(options: ServerOptions) {
     this.#options = options;
   }
 
-  static async open(options: DaemonOptions, estate: unknown): Promise<Server> {
-    const server = new Server(options);
-    server.#engine = await server.#openEngine(options, estate);
+  static async open(options: ServerOptions, handoverState: unknown): Promise<RunningServer> {
+    const server = new RunningServer(options);
+    server.#engine = await server.#openEngine(options, handoverState);
     try {
       server.#proxy = await server.#openProxy();
       server.#port = server.#proxy.port;
@@ -71,7 +71,7 @@ class Server implements Daemon {
       return server;
     } catch (error) {
       // The server before this one goes on with the tenants; where there is none, they are stopped.
-      if (estate !== null) await server.#engine.handOver();
+      if (handoverState !== null) await server.#engine.handOver();
       await server.#engine[Symbol.asyncDispose]();
       throw error;
     }
@@ -111,7 +111,9 @@ class Server implements Daemon {
     await this.#engine[Symbol.asyncDispose]();
   }
 
-  /** A new process, in whatever version is there now, follows this one. Rejects when it can't: then this one goes on. */
+  /**
+   * A new process, in whatever version is there now, follows this one. Rejects when it can't: then this one goes on.
+   */
   async #restart(
     record: (outcome: string) => void,
   ): Promise<{ readonly old: ServerIdentity; readonly new: ServerIdentity }> {
@@ -125,10 +127,10 @@ class Server implements Daemon {
     try {
       const change = this.#handOver(record);
       this.#change = change;
-      const successor = await change;
+      const next = await change;
       this.#state = "followed";
-      notify({ MAINPID: String(successor.pid), READY: "1" });
-      return { old: { version, pid: process.pid }, new: successor };
+      notify({ MAINPID: String(next.pid), READY: "1" });
+      return { old: { version, pid: process.pid }, new: next };
     } catch (error) {
       this.#state = "serving";
       notify({ READY: "1" });
@@ -138,50 +140,50 @@ class Server implements Daemon {
 
   async #handOver(record: (outcome: string) => void): Promise<ServerIdentity> {
     const former = this.#engine;
-    const successor = await this.#findSuccessor(record);
+    const next = await this.#startNextServer(record);
     const serves = Promise.withResolvers<Endpoint>();
-    await former.control.passOn(serves.promise);
-    this.#proxy.passOn(serves.promise);
-    let bequest: Bequest | null = null;
+    await former.control.forwardTo(serves.promise);
+    this.#proxy.forwardTo(serves.promise);
+    let handover: Handover | null = null;
     try {
-      bequest = await former.handOver();
-      const identity = await successor.takeOver(bequest.estate);
-      void this.#retire(bequest.leases);
+      handover = await former.handOver();
+      const identity = await next.takeOver(handover.handoverState);
+      void this.#retire(handover.leases);
       return identity;
     } catch (error) {
-      await successor.end();
-      await this.#resume(bequest?.estate ?? {});
+      await next.end();
+      await this.#resume(handover?.handoverState ?? {});
       this.#recordFailure(error);
       void former[Symbol.asyncDispose]();
       throw error;
     } finally {
-      bequest?.leases.begin();
+      handover?.leases.begin();
       serves.resolve({ kind: "unix", path: this.#relayPath });
     }
   }
 
   /** Until it is found, and that is on record, nothing has happened. */
-  async #findSuccessor(record: (outcome: string) => void): Promise<Successor> {
+  async #startNextServer(record: (outcome: string) => void): Promise<NextServer> {
     const { descriptors } = this.#proxy;
     const { dataDir } = this.#options.config.settings;
-    const successor = await startSuccessor({ descriptors, dataDir }).catch((error) => {
+    const next = await startNextServer({ descriptors, dataDir }).catch((error) => {
       record(codeOf(error));
       throw error;
     });
     try {
       record("done");
-      return successor;
+      return next;
     } catch (error) {
-      await successor.end();
+      await next.end();
       throw error;
     }
   }
 
   /** Takes everything back from itself. When that fails there is no server any more: its tenants wait for the next. */
-  async #resume(estate: unknown): Promise<void> {
+  async #resume(handoverState: unknown): Promise<void> {
     const { config } = this.#engine.supervisor;
     try {
-      this.#engine = await this.#openEngine({ ...this.#options, config }, estate);
+      this.#engine = await this.#openEngine({ ...this.#options, config }, handoverState);
       this.#attach();
       this.#proxy.serve(this.#engine.supervisor);
     } catch (error) {
@@ -196,9 +198,9 @@ class Server implements Daemon {
     audit.record({ ...entry, at: systemClock.wall(), outcome: codeOf(error) });
   }
 
-  #openEngine(options: DaemonOptions, estate: unknown): Promise<Engine> {
+  #openEngine(options: ServerOptions, handoverState: unknown): Promise<Engine> {
     return openEngine(options, {
-      estate,
+      handoverState,
       port: () => this.port,
       restart: (record) => this.#restart(record),
     });
@@ -224,7 +226,7 @@ class Server implements Daemon {
   }
 
   /** Serves the connections that it has until the last is closed. */
-  async #retire(leases: Bequest["leases"]): Promise<void> {
+  async #retire(leases: Handover["leases"]): Promise<void> {
     await this.#proxy.retire();
     leases[Symbol.dispose]();
     await this.#engine[Symbol.asyncDispose]();

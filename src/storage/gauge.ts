@@ -2,7 +2,9 @@
 import { formatRef, type InstanceRef, type RefKey } from "../core/ref.ts";
 import type { Clock } from "../platform/clock.ts";
 
-/** How old a remembered size may be before a list has it measured again. What rests changes only by an operator's hand. */
+/**
+ * How old a remembered size may be before a list has it measured again. What rests changes only by an operator's hand.
+ */
 const FRESH_MS = { up: 60_000, resting: 15 * 60_000 };
 
 /** How long a list waits for sizes that it does not know: small directories are measured in less. */

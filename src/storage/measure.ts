@@ -10,7 +10,8 @@ const BLOCK_BYTES = 512;
 const SLICE_ENTRIES = 64;
 
 /**
- * What is measured here. A tenant may have a directory with millions of entries, as many linked files, or paths that are longer than
+ * What is measured here. A tenant may have a directory with millions of entries, as many linked files, or paths that
+ * are longer than
  * a system call takes: that is left to a process of its own, whose memory and time are not the server's.
  */
 const BOUNDS = {

@@ -18,7 +18,8 @@ export interface VolumeLayout {
 }
 
 /**
- * The image first has another name, and so have the files that it takes the place of: whatever moment the power fails at, either
+ * The image first has another name, and so have the files that it takes the place of: whatever moment the power fails
+ * at, either
  * the directory is whole, or the image is.
  */
 export async function makeVolume(

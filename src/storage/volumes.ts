@@ -1,4 +1,5 @@
-// A file system for each instance that has a hard limit on its storage: an image in the server's own directory, mounted at
+// A file system for each instance that has a hard limit on its storage: an image in the server's own directory, mounted
+// at
 // the instance's while that is up.
 import { existsSync, realpathSync } from "node:fs";
 import { mkdir, readdir, rm, stat, statfs } from "node:fs/promises";
@@ -70,7 +71,10 @@ export class Volumes implements AsyncDisposable {
     });
   }
 
-  /** Unmounts the volume of an instance of which nothing runs. One that somebody else is in stays, and is found there again. */
+  /**
+   * Unmounts the volume of an instance of which nothing runs. One that somebody else is in stays, and is found there
+   * again.
+   */
   close(ref: InstanceRef): Promise<void> | null {
     if (!this.#open.delete(formatRef(ref))) return null;
     return this.#inTurn(ref, async () => {

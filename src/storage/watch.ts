@@ -5,6 +5,10 @@ import { type Event, type InstanceState, isAtRest } from "../core/life/instance.
 import { canHalt } from "../core/life/orders.ts";
 import { formatRef, type InstanceRef, type RefKey } from "../core/ref.ts";
 import type { Service } from "../core/service.ts";
+import type { AuditTable } from "../database/audit.ts";
+import type { LogHub } from "../logs/hub.ts";
+import type { Clock } from "../platform/clock.ts";
+import type { StorageGauge } from "./gauge.ts";
 import {
   decideFullness,
   describeFullness,
@@ -13,10 +17,6 @@ import {
   nextLookMs,
   renderUse,
 } from "./quota.ts";
-import type { Clock } from "../platform/clock.ts";
-import type { AuditTable } from "../database/audit.ts";
-import type { LogHub } from "../logs/hub.ts";
-import type { StorageGauge } from "./gauge.ts";
 
 /** Looks at the same time: each keeps a thread of the file system busy, and tenants want the disk, too. */
 const LOOKS_MAX = 2;

@@ -1,7 +1,7 @@
 // What the control API may ask of the supervisor, and what it gets to see.
 import type { Endpoint } from "../core/endpoint.ts";
-import type { InstanceRef } from "../core/ref.ts";
 import type { Health, ReportedState } from "../core/life/report.ts";
+import type { InstanceRef } from "../core/ref.ts";
 import type { Service } from "../core/service.ts";
 
 /** One instance as operators see it. */
@@ -75,7 +75,10 @@ export interface Administration {
 
   /** Adds an instance, asleep; one that exists keeps its data and takes the given weight and environment over. */
   register(ref: InstanceRef, registration: Registration): void;
-  /** Starts it unless it runs. Rejects with START_FAILED and the reason when it is not ready in time; CONFLICT when disabled. */
+  /**
+   * Starts it unless it runs. Rejects with START_FAILED and the reason when it is not ready in time; CONFLICT when
+   * disabled.
+   */
   start(ref: InstanceRef): Promise<InstanceView>;
   stop(ref: InstanceRef): Promise<InstanceView>;
   sleep(ref: InstanceRef): Promise<InstanceView>;

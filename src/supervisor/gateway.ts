@@ -35,7 +35,8 @@ export interface Gateway {
   /**
    * A lease as soon as the instance can take a request, waking it if it sleeps. Bounded by its start-up limits.
    * Rejects with a TenError: INSTANCE_UNKNOWN, INSTANCE_UNAVAILABLE (stopped, disabled, failed, backing off),
-   * START_FAILED, QUEUE_FULL; with `retryAfterMs` where a later try can help. Rejects with the signal's reason on abort.
+   * START_FAILED, QUEUE_FULL; with `retryAfterMs` where a later try can help. Rejects with the signal's reason on
+   * abort.
    */
   wake(ref: InstanceRef, patience: Patience): Promise<Lease>;
 }

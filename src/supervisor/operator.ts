@@ -2,18 +2,18 @@
 import { TenError } from "../core/errors.ts";
 import { isAtRest, type RestGoal } from "../core/life/instance.ts";
 import { nextDeadline } from "../core/life/lifecycle.ts";
-import { formatRef, type InstanceRef } from "../core/ref.ts";
 import { reportHealth, reportReason, reportState } from "../core/life/report.ts";
+import { formatRef, type InstanceRef } from "../core/ref.ts";
 import type { Service } from "../core/service.ts";
 import { listProcesses } from "../platform/process/processes.ts";
-import type { InstanceActor } from "./instance/actor.ts";
 import type {
   Administration,
   InstanceStory,
   InstanceView,
   Registration,
 } from "./administration.ts";
-import { stored, type Supervisor } from "./supervisor.ts";
+import type { InstanceActor } from "./instance/actor.ts";
+import { type Supervisor, stored } from "./supervisor.ts";
 
 export class Operator implements Administration {
   readonly #supervisor: Supervisor;
@@ -38,7 +38,7 @@ export class Operator implements Administration {
 
   story(ref: InstanceRef): InstanceStory {
     const actor = this.#supervisor.get(ref);
-    const { traffic, facts, journal, instance } = actor;
+    const { traffic, facts, story, instance } = actor;
     const { kind } = instance.state;
     const asleepAt = actor.sleepsAt();
     const busy = traffic.busy + traffic.otherBusy;
@@ -48,8 +48,8 @@ export class Operator implements Administration {
       openTunnels: traffic.open - busy,
       sleepsAt: asleepAt === null ? null : this.#wallOf(asleepAt),
       retriesAt: kind === "waiting" ? this.#wallOf(nextDeadline(instance, facts)) : null,
-      lastWake: journal.lastWake,
-      lastExit: journal.lastExit,
+      lastWake: story.lastWake,
+      lastExit: story.lastExit,
     };
   }
 
@@ -60,7 +60,7 @@ export class Operator implements Administration {
       for (const { child, slot } of this.#supervisor.find(ref)?.processes ?? []) {
         // What changes its environment still is in the group, what leaves the group still has the mark.
         for (const pid of [child.ref.pid, child.app]) groups.set(pid, formatRef(ref));
-        marks.set(this.#supervisor.world.launcher.mark(ref, slot), formatRef(ref));
+        marks.set(this.#supervisor.world.launches.mark(ref, slot), formatRef(ref));
       }
     }
     const bytes = new Map<string, number>();
@@ -84,7 +84,7 @@ export class Operator implements Administration {
   }
 
   dataDirectory(ref: InstanceRef): string {
-    return this.#supervisor.world.launcher.instanceDirectory(this.#supervisor.get(ref).ref);
+    return this.#supervisor.world.launches.instanceDirectory(this.#supervisor.get(ref).ref);
   }
 
   register(ref: InstanceRef, { env, weight }: Registration): void {
@@ -140,8 +140,8 @@ export class Operator implements Administration {
     await this.#rest(ref, "disabled");
     this.#supervisor.dismiss(actor);
     if (!purge) return;
-    const { launcher, logs } = this.#supervisor.world;
-    await launcher.purge(ref);
+    const { launches, logs } = this.#supervisor.world;
+    await launches.purge(ref);
     logs.forget(ref);
   }
 
@@ -193,7 +193,7 @@ export class Operator implements Administration {
       idleMs: running ? idleMs(traffic, clock.now()) : null,
       restarts: instance.restarts,
       storageQuotaBytes: service.storageQuotaBytes,
-      gaps: launched === null ? [] : this.#supervisor.world.launcher.gaps(service),
+      gaps: launched === null ? [] : this.#supervisor.world.launches.gaps(service),
     };
   }
 

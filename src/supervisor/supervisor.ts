@@ -11,15 +11,15 @@ import {
 } from "../core/routing.ts";
 import type { Config, NamedTarget, Service } from "../core/service.ts";
 import type { InstanceRow } from "../database/instances.ts";
-import { InstanceActor } from "./instance/actor.ts";
 import { Domains } from "./domains.ts";
 import type { Gateway, Lease, Patience } from "./gateway.ts";
-import type { World } from "./instance/instance-world.ts";
+import { InstanceActor } from "./instance/actor.ts";
+import type { InstanceWorld } from "./instance/instance-world.ts";
 
 export const WEIGHT_DEFAULT = 100;
 
 export class Supervisor implements Gateway {
-  readonly world: World;
+  readonly world: InstanceWorld;
   readonly domains: Domains;
   readonly #actors = new Map<RefKey, InstanceActor>();
   readonly #byService = new Map<string, Set<InstanceActor>>();
@@ -28,7 +28,7 @@ export class Supervisor implements Gateway {
   readonly #routes: RoutingTable;
   #config: Config;
 
-  constructor(config: Config, { domain, world }: { domain: string; world: World }) {
+  constructor(config: Config, { domain, world }: { domain: string; world: InstanceWorld }) {
     this.#config = config;
     this.world = world;
     const routing = () => this.#config.routing;
@@ -155,7 +155,9 @@ export class Supervisor implements Gateway {
     }
   }
 
-  /** Stops an instance whose service is gone. It is registered no more, but its row and its data stay for another day. */
+  /**
+   * Stops an instance whose service is gone. It is registered no more, but its row and its data stay for another day.
+   */
   async release(actor: InstanceActor): Promise<void> {
     this.#unlist(actor);
     this.#leaving.add(actor);
@@ -176,7 +178,7 @@ export class Supervisor implements Gateway {
 
   /** Lets go of what the server itself has of an instance that is no longer registered. */
   #forget(ref: InstanceRef): void {
-    this.world.launcher.forget(ref);
+    this.world.launches.forget(ref);
     this.world.statistics.forget(ref);
     this.world.storage.forget(ref);
   }
@@ -211,7 +213,10 @@ async function retireAll(actors: () => readonly InstanceActor[]): Promise<void> 
   } while (actors().some(({ instance }) => !isAtRest(instance.state)));
 }
 
-/** A failed or stopped instance is passed over, whoever stopped it; a sleeping one keeps its share and is woken by being picked. */
+/**
+ * A failed or stopped instance is passed over, whoever stopped it; a sleeping one keeps its share and is woken by
+ * being picked.
+ */
 function serves(kind: InstanceActor["instance"]["state"]["kind"]): boolean {
   return kind !== "failed" && kind !== "stopped" && kind !== "halted";
 }

@@ -5,14 +5,14 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buildGuestAgent, compile, type LauncherArch } from "../../scripts/build-launcher.ts";
+import type { AgentOrder } from "../../src/isolation/machine/agent-order.ts";
+import { readAgentStatus } from "../../src/isolation/machine/agent-status.ts";
 import { DISKS } from "../../src/isolation/machine/firecracker-config.ts";
-import type { GuestOrder } from "../../src/isolation/machine/agent-order.ts";
-import { QEMU } from "../../src/isolation/machine/qemu-command.ts";
 import { prepareImage } from "../../src/isolation/machine/machine-image.ts";
-import { describeKernel } from "../../src/platform/kernel/guest-kernel.ts";
 import { writeInitrd } from "../../src/isolation/machine/machine-launch.ts";
-import { readGuestStatus } from "../../src/isolation/machine/agent-status.ts";
-import { machineKernel, lacksMachines } from "../support/machines.ts";
+import { QEMU } from "../../src/isolation/machine/qemu-command.ts";
+import { describeKernel } from "../../src/platform/kernel/guest-kernel.ts";
+import { lacksMachines, machineKernel } from "../support/machines.ts";
 import { isMissing } from "../support/tool.ts";
 
 setDefaultTimeout(240_000);
@@ -25,7 +25,7 @@ const MODULES = [
   ...["vmw_vsock_virtio_transport", "vsock_loopback"],
 ];
 
-const ORDER: GuestOrder = {
+const ORDER: AgentOrder = {
   channel: "vsock",
   userId: USER,
   hostname: "alice",
@@ -59,7 +59,7 @@ function makeDisk(name: string, tree?: string): string {
   return path;
 }
 
-function makeInitrd(order: GuestOrder): { kernel: string; initrd: string } {
+function makeInitrd(order: AgentOrder): { kernel: string; initrd: string } {
   const agent = join(directory, "agent");
   buildGuestAgent({ arch: ARCH, outfile: agent });
   const kernel = describeKernel(machineKernel());
@@ -71,7 +71,7 @@ function makeInitrd(order: GuestOrder): { kernel: string; initrd: string } {
 }
 
 /** What the machine said on its console, once it has ended. */
-async function run(order: GuestOrder, disks: readonly string[]): Promise<string> {
+async function run(order: AgentOrder, disks: readonly string[]): Promise<string> {
   const { initrd, kernel } = makeInitrd(order);
   const { console, machine, program } = QEMU[ARCH];
   await using emulator = Bun.spawn(
@@ -113,7 +113,7 @@ describe.skipIf(lacksMachines() || isMissing({ program: "mke2fs", debianPackage:
         "asked to stop by 15",
         "",
       ]);
-      expect(readGuestStatus(status).end).toEqual({ kind: "code", code: 7 });
+      expect(readAgentStatus(status).end).toEqual({ kind: "code", code: 7 });
       expect(must(["debugfs", "-R", "cat /farewell", data])).toBe("bye");
     });
 
@@ -122,7 +122,7 @@ describe.skipIf(lacksMachines() || isMissing({ program: "mke2fs", debianPackage:
       const empty = join(directory, "empty");
       writeFileSync(empty, new Uint8Array(1024 ** 2));
       await run(ORDER, [empty, makeDisk("data"), status]);
-      const { end } = readGuestStatus(status);
+      const { end } = readAgentStatus(status);
       expect(end).toMatchObject({ kind: "unstarted" });
       expect(JSON.stringify(end)).toContain("/dev/vda");
     });

@@ -6,7 +6,7 @@ import { compile } from "../../scripts/build-launcher.ts";
 import { executable, ROOT } from "../support/executable.ts";
 import { GCC, isMissing } from "../support/tool.ts";
 import { bootGuest, isGuestMissing, readChecks } from "./guest.ts";
-import { GuestRoot } from "./root.ts";
+import { AgentRoot } from "./root.ts";
 
 setDefaultTimeout(600_000);
 
@@ -30,7 +30,7 @@ export NO_COLOR=1
 bun test --timeout 120000 ./test/guest/limits-inside.ts 2>&1 | sed -e 's/^(pass) /ok - /' -e 's/^(fail) /not ok - /'
 `;
 
-async function fillRoot(root: GuestRoot): Promise<void> {
+async function fillRoot(root: AgentRoot): Promise<void> {
   root.addProgram(process.execPath, "usr/local/bin/bun");
   root.addProgram(await executable(), `${REPOSITORY}/dist/ten`);
   for (const name of ["guest/limits-inside.ts", "support/until.ts"])
@@ -41,7 +41,7 @@ async function fillRoot(root: GuestRoot): Promise<void> {
 
 describe.skipIf(isMissing(GCC) || isGuestMissing())("in control groups of version 2", () => {
   test("limits hold as they do in version 1, for root and for a user", async () => {
-    using root = new GuestRoot(SCRIPT);
+    using root = new AgentRoot(SCRIPT);
     await fillRoot(root);
     await using guest = bootGuest({ disk: root.toDisk(), memoryMegabytes: 1536 });
     const { checks, console: said } = await readChecks(guest);

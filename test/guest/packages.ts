@@ -1,7 +1,7 @@
 // Debian packages as this machine has them, copied into the root of a guest: faster than installing them anew.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { GuestRoot } from "./root.ts";
+import type { AgentRoot } from "./root.ts";
 
 const DPKG = "/var/lib/dpkg";
 /** What nobody reads in a guest. */
@@ -14,7 +14,7 @@ interface Package {
 }
 
 /** Copies installed packages and all that they depend on. Throws when one is not installed. */
-export function addPackages(root: GuestRoot, names: readonly string[]): void {
+export function addPackages(root: AgentRoot, names: readonly string[]): void {
   const known = readInstalled();
   const wanted = new Set<Package>();
   for (const name of names) {

@@ -51,7 +51,7 @@ echo "guest ended with $?"
 poweroff -f
 `;
 
-export class GuestRoot implements Disposable {
+export class AgentRoot implements Disposable {
   readonly directory = mkdtempSync(join(tmpdir(), "ten-guest-"));
 
   /** With BusyBox for every usual command, and an init that runs `script`. */

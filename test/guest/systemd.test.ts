@@ -6,7 +6,7 @@ import { executable, ROOT } from "../support/executable.ts";
 import { isMissing } from "../support/tool.ts";
 import { bootGuest, isGuestMissing, readChecks } from "./guest.ts";
 import { addPackages } from "./packages.ts";
-import { GuestRoot } from "./root.ts";
+import { AgentRoot } from "./root.ts";
 
 setDefaultTimeout(600_000);
 
@@ -65,7 +65,7 @@ const MASKED = [
   "systemd-update-utmp.service",
 ];
 
-function fillRoot(root: GuestRoot, binary: string): void {
+function fillRoot(root: AgentRoot, binary: string): void {
   addPackages(root, ["systemd", "dash", "coreutils", "sed", "mount"]);
   root.addProgram(process.execPath, "usr/local/bin/bun");
   root.addProgram(binary, "usr/local/bin/ten");
@@ -82,7 +82,7 @@ const isSystemdMissing = isMissing({ program: "systemctl", debianPackage: "syste
 
 describe.skipIf(isSystemdMissing || isGuestMissing())("under systemd", () => {
   test("crash, reload and restart of the server keep what they should", async () => {
-    using root = new GuestRoot("");
+    using root = new AgentRoot("");
     fillRoot(root, await executable());
     await using guest = bootGuest({
       disk: root.toDisk(),

@@ -3,18 +3,18 @@
 import {
   chmodSync,
   chownSync,
+  closeSync,
   copyFileSync,
   mkdirSync,
   mkdtempSync,
   openSync,
-  closeSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
 import { freePort } from "../../bench/support.ts";
-import { type Kind, readReport, renderFacts, type Report, type Targets } from "./attack-report.ts";
-import { launch, type Launched, run } from "./launch.ts";
+import { type Kind, type Report, readReport, renderFacts, type Targets } from "./attack-report.ts";
+import { type Launched, launch, run } from "./launch.ts";
 import type { Programs } from "./programs.ts";
 
 export interface Attack extends Report {
@@ -49,7 +49,9 @@ export async function openTwoTenants(kind: Kind, programs: Programs): Promise<Tw
 
 type World = ReturnType<typeof layOut>;
 
-/** Files: `data` with both tenants, `hidden` with a readable part, `open` for everybody, and one in each shared place. */
+/**
+ * Files: `data` with both tenants, `hidden` with a readable part, `open` for everybody, and one in each shared place.
+ */
 function layOut(kind: Kind, { attack }: Programs) {
   const root = mkdtempSync("/var/lib/ten-tenants-");
   chmodSync(root, 0o755);

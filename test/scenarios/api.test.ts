@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import type { OpenApiDocument } from "../../src/control/routes/openapi.ts";
 import { Contract } from "../support/contract.ts";
-import { APP_COMMAND } from "../support/tenants/command.ts";
 import { type Ten, withTen } from "../support/ten.ts";
+import { APP_COMMAND } from "../support/tenants/command.ts";
 
 const SERVICE = `[service.notes]\ncommand = "${APP_COMMAND}"\n`;
 

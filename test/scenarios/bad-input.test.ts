@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { APP_COMMAND, appConfig } from "../support/tenants/command.ts";
 import { type Ten, withTen } from "../support/ten.ts";
+import { APP_COMMAND, appConfig } from "../support/tenants/command.ts";
 import { until } from "../support/until.ts";
 
 const SERVICES = `

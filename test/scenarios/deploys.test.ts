@@ -2,8 +2,8 @@ import { expect, test } from "bun:test";
 import { Client } from "../../src/control/client/client.ts";
 import { listProcesses } from "../../src/platform/process/processes.ts";
 import { Load } from "../support/load.ts";
-import { appConfig } from "../support/tenants/command.ts";
 import { type Ten, withTen } from "../support/ten.ts";
+import { appConfig } from "../support/tenants/command.ts";
 import { until } from "../support/until.ts";
 
 const PER_SECOND = 500;

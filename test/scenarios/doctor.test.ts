@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Finding } from "../../src/doctor/finding.ts";
 import { executable } from "../support/executable.ts";
-import { appConfig } from "../support/tenants/command.ts";
 import { withTen } from "../support/ten.ts";
+import { appConfig } from "../support/tenants/command.ts";
 
 interface Report {
   readonly ok: boolean;

@@ -1,9 +1,9 @@
 // Every example as a reader would try it: spawned, used through the proxy, asleep when unused, woken by a request.
 import { expect, test } from "bun:test";
 import { join } from "node:path";
+import { readEvents } from "../support/request.ts";
 import { type Ten, withTen } from "../support/ten.ts";
 import { GO, isMissing, NODE, PYTHON } from "../support/tool.ts";
-import { readEvents } from "../support/request.ts";
 
 /** A loaded machine, and a first build of Go's standard library. */
 const TIMEOUT_MS = 180_000;

@@ -1,12 +1,12 @@
 import { describe, expect, test } from "bun:test";
-import { copyFileSync, chmodSync, mkdirSync, readdirSync, readlinkSync, statSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdirSync, readdirSync, readlinkSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { USER_ID_MIN } from "../../src/core/walls.ts";
 import { tableName } from "../../src/isolation/firewall/firewall.ts";
 import { startTimeOf } from "../../src/platform/process/processes.ts";
 import { ROOT } from "../support/executable.ts";
-import { WALLED_COMMAND } from "../support/tenants/command.ts";
 import { type Ten, withTen } from "../support/ten.ts";
+import { WALLED_COMMAND } from "../support/tenants/command.ts";
 import { GCC, isMissing, NFTABLES } from "../support/tool.ts";
 import { until } from "../support/until.ts";
 

@@ -4,8 +4,8 @@ import { Client } from "../../src/control/client/client.ts";
 import type { InstanceAnswer } from "../../src/control/wire/instances.ts";
 import { listProcesses } from "../../src/platform/process/processes.ts";
 import { type Random, seededRandom } from "../support/random.ts";
-import { appConfig } from "../support/tenants/command.ts";
 import { type Ten, withTen } from "../support/ten.ts";
+import { appConfig } from "../support/tenants/command.ts";
 import { until } from "../support/until.ts";
 
 const KILLS = 50;

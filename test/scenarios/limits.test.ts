@@ -3,9 +3,9 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { findHierarchies } from "../../src/isolation/cgroup/hierarchies.ts";
 import { startTimeOf } from "../../src/platform/process/processes.ts";
-import { HUNGRY_COMMAND } from "../support/tenants/command.ts";
 import { ROOT } from "../support/executable.ts";
 import { type Ten, withTen } from "../support/ten.ts";
+import { HUNGRY_COMMAND } from "../support/tenants/command.ts";
 import { GCC, isMissing } from "../support/tool.ts";
 import { until } from "../support/until.ts";
 

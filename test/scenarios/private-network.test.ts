@@ -1,7 +1,7 @@
 // network = "private" through the whole server: nothing of the host's network inside, and all that the proxy promises.
 import { describe, expect, test } from "bun:test";
-import { appConfig, WALLED_COMMAND } from "../support/tenants/command.ts";
 import { type Ten, withTen } from "../support/ten.ts";
+import { appConfig, WALLED_COMMAND } from "../support/tenants/command.ts";
 import { wallSettings } from "../support/walls.ts";
 
 const hasWalls = "read_paths" in wallSettings();

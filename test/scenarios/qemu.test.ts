@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { listProcesses } from "../../src/platform/process/processes.ts";
 import { compilePrograms, isUnable } from "../launcher/programs.ts";
 import { ROOT } from "../support/executable.ts";
-import { machineKernel, lacksMachines } from "../support/machines.ts";
+import { lacksMachines, machineKernel } from "../support/machines.ts";
 import { type Ten, withTen } from "../support/ten.ts";
 import { isMissing } from "../support/tool.ts";
 import { attackFromMachine, bootId } from "./qemu-attack.ts";

@@ -4,8 +4,8 @@ import type { ReloadAnswer } from "../../src/control/wire/reload.ts";
 import { executable } from "../support/executable.ts";
 import { Load } from "../support/load.ts";
 import { openPlace } from "../support/place.ts";
-import { APP_COMMAND } from "../support/tenants/command.ts";
 import { type Ten, withTen } from "../support/ten.ts";
+import { APP_COMMAND } from "../support/tenants/command.ts";
 import { until } from "../support/until.ts";
 import { wallSettings } from "../support/walls.ts";
 

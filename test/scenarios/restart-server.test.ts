@@ -9,8 +9,8 @@ import { executable } from "../support/executable.ts";
 import { Load } from "../support/load.ts";
 import { openPlace } from "../support/place.ts";
 import { fetchReply } from "../support/request.ts";
-import { LASTING_COMMAND } from "../support/tenants/command.ts";
 import { type Ten, type TenOptions, withTen } from "../support/ten.ts";
+import { LASTING_COMMAND } from "../support/tenants/command.ts";
 import { until } from "../support/until.ts";
 
 /** On a machine that has too much to do, so many requests take long. */
@@ -263,7 +263,7 @@ test("a server whose predecessor goes without a word does not serve", async () =
     env: {
       TENEMENT_CONFIG: place.configFile,
       TENEMENT_DATA_DIR: place.dataDir,
-      TENEMENT_PREDECESSOR: introduction,
+      TENEMENT_PREVIOUS_SERVER: introduction,
     },
     stdio: ["ignore", "ignore", "pipe"],
     serialization: "json",

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { APP_COMMAND } from "../support/tenants/command.ts";
 import { type Ten, type TenOptions, withTen } from "../support/ten.ts";
+import { APP_COMMAND } from "../support/tenants/command.ts";
 
 const DOMAIN = "example.test";
 const SERVICES = ["notes", "api"]

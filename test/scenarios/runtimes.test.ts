@@ -4,8 +4,8 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { stringify } from "smol-toml";
 import { USER_ID_MIN } from "../../src/core/walls.ts";
-import { GO_APP, PYTHON_APP, SCRIPT_APP } from "../support/tenants/runtimes.ts";
 import { type Ten, withTen } from "../support/ten.ts";
+import { GO_APP, PYTHON_APP, SCRIPT_APP } from "../support/tenants/runtimes.ts";
 import { GO, isMissing, NODE, PYTHON, type Tool, UV } from "../support/tool.ts";
 import { wallSettings } from "../support/walls.ts";
 

@@ -8,8 +8,8 @@ import { executable } from "../support/executable.ts";
 import { NotifySocket } from "../support/notify-socket.ts";
 import { openPlace } from "../support/place.ts";
 import { fetchReply } from "../support/request.ts";
-import { appConfig } from "../support/tenants/command.ts";
 import { withTen } from "../support/ten.ts";
+import { appConfig } from "../support/tenants/command.ts";
 import { isMissing, SYSTEMD } from "../support/tool.ts";
 import { until } from "../support/until.ts";
 

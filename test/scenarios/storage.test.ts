@@ -2,8 +2,8 @@ import { describe, expect, test } from "bun:test";
 import {
   existsSync,
   mkdirSync,
-  readFileSync,
   readdirSync,
+  readFileSync,
   rmSync,
   statfsSync,
   statSync,
@@ -13,12 +13,12 @@ import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import type { StorageAnswer } from "../../src/control/wire/instances.ts";
 import { listMounts } from "../../src/platform/mounts.ts";
-import { isAttached } from "../../src/storage/volume-image.ts";
 import { bunSpawner } from "../../src/platform/process/spawner.ts";
-import { fetchReply } from "../support/request.ts";
-import { STORING_COMMAND } from "../support/tenants/command.ts";
+import { isAttached } from "../../src/storage/volume-image.ts";
 import { ROOT } from "../support/executable.ts";
+import { fetchReply } from "../support/request.ts";
 import { type Ten, withTen } from "../support/ten.ts";
+import { STORING_COMMAND } from "../support/tenants/command.ts";
 import { E2FSPROGS, GCC, isMissing } from "../support/tool.ts";
 import { until } from "../support/until.ts";
 

@@ -3,8 +3,8 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { request } from "node:http";
 import { pipeline } from "node:stream/promises";
-import { appConfig, BULK_COMMAND } from "../support/tenants/command.ts";
 import { type Ten, withTen } from "../support/ten.ts";
+import { appConfig, BULK_COMMAND } from "../support/tenants/command.ts";
 import { isMissing, NODE } from "../support/tool.ts";
 import { until } from "../support/until.ts";
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { startTimeOf } from "../../src/platform/process/processes.ts";
-import { appConfig } from "../support/tenants/command.ts";
 import { type Ten, withTen } from "../support/ten.ts";
+import { appConfig } from "../support/tenants/command.ts";
 import { until } from "../support/until.ts";
 
 const TENANTS = ["a", "b", "c", "d"];

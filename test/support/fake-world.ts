@@ -5,24 +5,24 @@ import { join } from "node:path";
 import type { ChildRef, Exit, ProbeAnswer } from "../../src/core/life/instance.ts";
 import type { InstanceRef } from "../../src/core/ref.ts";
 import type { Config, Service } from "../../src/core/service.ts";
+import { openStore } from "../../src/database/database.ts";
 import { NO_FIREWALL } from "../../src/isolation/firewall/firewall.ts";
 import { Isolation } from "../../src/isolation/isolation.ts";
-import { PORT_FIRST, Ports } from "../../src/platform/process/ports.ts";
-import type { Child, Spawner } from "../../src/platform/process/spawner.ts";
-import { Volumes } from "../../src/storage/volumes.ts";
-import { openStore } from "../../src/database/database.ts";
-import type { InstanceActor } from "../../src/supervisor/instance/actor.ts";
-import { Deployer } from "../../src/supervisor/rollout/deploys.ts";
-import { Inheritance } from "../../src/supervisor/handover/handover-state.ts";
-import { Launcher } from "../../src/supervisor/launch/launches.ts";
-import { Operator } from "../../src/supervisor/operator.ts";
-import type { ProbeRequest } from "../../src/supervisor/instance/probe.ts";
-import { StartQueue } from "../../src/supervisor/launch/start-queue.ts";
-import { StorageGauge } from "../../src/storage/gauge.ts";
-import { StorageWatch } from "../../src/storage/watch.ts";
-import { Supervisor } from "../../src/supervisor/supervisor.ts";
 import type { LogHub } from "../../src/logs/hub.ts";
 import { Statistics } from "../../src/metrics/statistics.ts";
+import { PORT_FIRST, Ports } from "../../src/platform/process/ports.ts";
+import type { Child, Spawner } from "../../src/platform/process/spawner.ts";
+import { StorageGauge } from "../../src/storage/gauge.ts";
+import { Volumes } from "../../src/storage/volumes.ts";
+import { StorageWatch } from "../../src/storage/watch.ts";
+import { ReceivedHandover } from "../../src/supervisor/handover/handover-state.ts";
+import type { InstanceActor } from "../../src/supervisor/instance/actor.ts";
+import type { ProbeRequest } from "../../src/supervisor/instance/probe.ts";
+import { Launches } from "../../src/supervisor/launch/launches.ts";
+import { StartQueue } from "../../src/supervisor/launch/start-queue.ts";
+import { Operator } from "../../src/supervisor/operator.ts";
+import { Deployer } from "../../src/supervisor/rollout/deploys.ts";
+import { Supervisor } from "../../src/supervisor/supervisor.ts";
 import { FakeClock, settle } from "./fake-clock.ts";
 import { serviceWith } from "./service.ts";
 
@@ -139,7 +139,7 @@ export interface FakeWorldOptions {
   /** Of an earlier world, whose server is gone. */
   readonly dataDir?: string;
   /** What an earlier server handed over. */
-  readonly estate?: unknown;
+  readonly handoverState?: unknown;
 }
 
 export type FakeWorld = ReturnType<typeof openFakeWorld>;
@@ -149,7 +149,7 @@ export function openFakeWorld({
   settings,
   instances = [],
   dataDir,
-  estate,
+  handoverState,
 }: FakeWorldOptions = {}) {
   const clock = new FakeClock();
   const spawner = new FakeSpawner();
@@ -168,7 +168,7 @@ export function openFakeWorld({
   };
   const probes = { answer: readyOnPort as (request: ProbeRequest) => ProbeAnswer, asked: 0 };
   const config = fakeConfig({ services, settings: { ...settings, dataDir: directory }, instances });
-  const launcher = new Launcher({
+  const launches = new Launches({
     dataDir: directory,
     spawner,
     isolation: new Isolation({
@@ -193,7 +193,7 @@ export function openFakeWorld({
   const world = {
     clock,
     random: () => 0,
-    launcher,
+    launches,
     prober: async (request: ProbeRequest) => {
       probes.asked++;
       return probes.answer(request);
@@ -212,7 +212,7 @@ export function openFakeWorld({
   return {
     clock,
     spawner,
-    inheritance: new Inheritance(estate),
+    received: new ReceivedHandover(handoverState),
     logs,
     store,
     probes,

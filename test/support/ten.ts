@@ -1,10 +1,10 @@
 // The compiled server under test: starts it in a directory of its own, talks to it, ends it and all it started.
-import type { Subprocess } from "bun";
 import { chmodSync, copyFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Subprocess } from "bun";
 import type { InstanceAnswer } from "../../src/control/wire/instances.ts";
-import { removeFirewall } from "../../src/isolation/firewall/firewall.ts";
 import { ControlGroups } from "../../src/isolation/cgroup/groups.ts";
+import { removeFirewall } from "../../src/isolation/firewall/firewall.ts";
 import { startTimeOf } from "../../src/platform/process/processes.ts";
 import { bunSpawner } from "../../src/platform/process/spawner.ts";
 import { executable, ROOT } from "./executable.ts";

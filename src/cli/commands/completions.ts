@@ -1,7 +1,7 @@
 // ten completions: scripts that ask ten itself for the words that fit, so they never grow stale.
 import { TenError } from "../../core/errors.ts";
-import { defineCommand } from "../command.ts";
 import { OPERAND } from "../args.ts";
+import { defineCommand } from "../command.ts";
 
 export const completions = defineCommand({
   meta: {

@@ -3,11 +3,11 @@ import type { RolloutEvent } from "../../control/wire/deploys.ts";
 import { unreachable } from "../../core/assert.ts";
 import { TenError } from "../../core/errors.ts";
 import { parseRef } from "../../core/ref.ts";
-import { defineCommand } from "../command.ts";
 import { OPERAND } from "../args.ts";
+import { defineCommand } from "../command.ts";
 import type { Context } from "../command-context.ts";
-import { REF } from "./each-ref.ts";
 import { parseInteger, usage } from "../parse.ts";
+import { REF } from "./each-ref.ts";
 import { parseWeight } from "./spawn.ts";
 
 const SERVICE = { ...OPERAND, valueHint: "SERVICE" } as const;

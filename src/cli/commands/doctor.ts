@@ -2,13 +2,13 @@
 import { existsSync } from "node:fs";
 import { locateConfig } from "../../config/locate.ts";
 import { messageOf, TenError } from "../../core/errors.ts";
-import { type Finding, findGaps, fine, type Gap, renderNeed } from "../../doctor/finding.ts";
 import type { Config } from "../../core/service.ts";
 import { examineHost } from "../../doctor/examinations.ts";
+import { type Finding, findGaps, fine, type Gap, renderNeed } from "../../doctor/finding.ts";
 import { openHost } from "../../platform/host.ts";
 import { defineCommand } from "../command.ts";
-import { loadConfigOf } from "./config.ts";
 import type { Context } from "../command-context.ts";
+import { loadConfigOf } from "./config.ts";
 import { renderFindings, renderSummary } from "./findings.ts";
 
 export const doctor = defineCommand({

@@ -2,10 +2,10 @@
 import type { DomainAnswer } from "../../control/wire/domains.ts";
 import { parseHost } from "../../core/hostname.ts";
 import { parseTarget } from "../../core/routing.ts";
-import { defineCommand } from "../command.ts";
 import { OPERAND } from "../args.ts";
-import { REF } from "./each-ref.ts";
+import { defineCommand } from "../command.ts";
 import { type Column, renderTable } from "../output.ts";
+import { REF } from "./each-ref.ts";
 
 const HOST = { ...OPERAND, valueHint: "HOST" } as const;
 

@@ -1,11 +1,11 @@
 // ten env: environment variables that are stored for an instance.
 import { parseRef } from "../../core/ref.ts";
-import { defineCommand } from "../command.ts";
 import { OPERAND } from "../args.ts";
+import { defineCommand } from "../command.ts";
 import type { Context } from "../command-context.ts";
-import { REF } from "./each-ref.ts";
 import { renderSafe } from "../output.ts";
 import { parsePairs } from "../parse.ts";
+import { REF } from "./each-ref.ts";
 
 export const envSet = defineCommand({
   meta: {

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs"
 import { basename, join } from "node:path";
 import { renderJsonSchema } from "../../config/json-schema.ts";
 import { CONFIG_FILE } from "../../config/locate.ts";
-import { planStarter, type Project, SCHEMA_FILE } from "../../config/starter.ts";
+import { type Project, planStarter, SCHEMA_FILE } from "../../config/starter.ts";
 import { messageOf, TenError } from "../../core/errors.ts";
 import { defaultIsolation } from "../../core/service.ts";
 import { installationOf, isHidden } from "../../core/walls.ts";

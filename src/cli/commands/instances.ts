@@ -2,8 +2,8 @@
 import type { Order } from "../../control/client/client.ts";
 import type { InstanceAnswer } from "../../control/wire/instances.ts";
 import { parseRef } from "../../core/ref.ts";
-import { type Command, defineCommand } from "../command.ts";
 import { OPERAND } from "../args.ts";
+import { type Command, defineCommand } from "../command.ts";
 import { forEachRef, REF, REFS } from "./each-ref.ts";
 import { parseWeight } from "./spawn.ts";
 

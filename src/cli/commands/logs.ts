@@ -4,9 +4,9 @@ import { TenError } from "../../core/errors.ts";
 import { isLabel, parseRef } from "../../core/ref.ts";
 import { defineCommand } from "../command.ts";
 import type { Context } from "../command-context.ts";
-import { REF } from "./each-ref.ts";
 import { renderSafe } from "../output.ts";
 import { parseInteger } from "../parse.ts";
+import { REF } from "./each-ref.ts";
 
 const LIMIT_MAX = 10_000;
 

@@ -5,14 +5,13 @@ import { Client } from "../../control/client/client.ts";
 import { messageOf, TenError } from "../../core/errors.ts";
 import { isLabel } from "../../core/ref.ts";
 import type { Config } from "../../core/service.ts";
-import type { Daemon, DaemonOptions } from "../../server/server.ts";
-import { openNotify } from "../../platform/sd-notify.ts";
-import { activatedDescriptors } from "../../platform/socket-activation.ts";
-import { findPredecessor, type Predecessor } from "../../server/handover/handover.ts";
+import { activatedDescriptors, openNotify } from "../../platform/systemd.ts";
+import { findPreviousServer, type PreviousServer } from "../../server/handover/handover.ts";
+import type { Server, ServerOptions } from "../../server/server.ts";
 import { defineCommand } from "../command.ts";
-import { loadConfigOf } from "./config.ts";
 import type { Context } from "../command-context.ts";
 import { parseInteger, usage } from "../parse.ts";
+import { loadConfigOf } from "./config.ts";
 
 export const serve = defineCommand({
   meta: {
@@ -48,13 +47,13 @@ export const serve = defineCommand({
     staging: { type: "boolean", description: "Certificates for tests; with --tls" },
   },
   async run({ args, data: context }) {
-    const predecessor = await findPredecessor(context.shell.env);
+    const previous = await findPreviousServer(context.shell.env);
     try {
-      const plan = await planServer({ ...args, predecessor }, context);
-      const daemon = await startServer({ ...plan, predecessor }, context);
-      await untilClosed(daemon, context);
+      const plan = await planServer({ ...args, previous }, context);
+      const server = await startServer({ ...plan, previous }, context);
+      await untilClosed(server, context);
     } catch (thrown) {
-      await predecessor?.fails(thrown);
+      await previous?.fails(thrown);
       throw thrown;
     }
   },
@@ -67,17 +66,17 @@ interface ServeArgs {
   readonly tls?: boolean | undefined;
   readonly staging?: boolean | undefined;
   readonly email?: string | undefined;
-  readonly predecessor: Predecessor | null;
+  readonly previous: PreviousServer | null;
 }
 
 interface Plan {
   readonly config: Config;
   readonly domain: string;
-  readonly listen: DaemonOptions["listen"];
+  readonly listen: ServerOptions["listen"];
 }
 
 /** Everything that can be seen to be wrong before anything is touched. */
-async function planServer({ predecessor, ...args }: ServeArgs, context: Context): Promise<Plan> {
+async function planServer({ previous, ...args }: ServeArgs, context: Context): Promise<Plan> {
   const port = parseInteger(args.port, { name: "a port", min: 0, max: 65_535 });
   const domain = parseDomain(args.domain);
   const config = await loadConfigOf(context);
@@ -85,12 +84,12 @@ async function planServer({ predecessor, ...args }: ServeArgs, context: Context)
     throw refuseTls();
   }
   const { dataDir } = config.settings;
-  if (predecessor !== null && predecessor.dataDir !== dataDir) {
+  if (previous !== null && previous.dataDir !== dataDir) {
     throw new TenError("CONFLICT", `Cannot take over: data_dir has become "${dataDir}"`, {
-      hint: `Set it back to "${predecessor.dataDir}", or stop the server and start it`,
+      hint: `Set it back to "${previous.dataDir}", or stop the server and start it`,
     });
   }
-  const fds = predecessor?.descriptors ?? activatedDescriptors(context.shell.env, process.pid);
+  const fds = previous?.descriptors ?? activatedDescriptors(context.shell.env, process.pid);
   if (fds !== null) return { config, domain, listen: { kind: "descriptors", fds } };
   const hosts = args.bind === undefined ? await planHosts(domain) : [args.bind];
   return { config, domain, listen: { kind: "address", hosts, port } };
@@ -125,18 +124,18 @@ async function canListen(host: string): Promise<boolean> {
 }
 
 async function startServer(
-  plan: Plan & { readonly predecessor: Predecessor | null },
+  plan: Plan & { readonly previous: PreviousServer | null },
   context: Context,
-): Promise<Daemon> {
-  const { startDaemon } = await import("../../server/server.ts");
+): Promise<Server> {
+  const { startServer } = await import("../../server/server.ts");
   const report = await openReport();
   const loadConfig = () => loadConfigOf(context);
   const notify = openNotify(context.shell.env);
-  const daemon = await startDaemon({ ...plan, loadConfig, version: VERSION, report, notify });
+  const server = await startServer({ ...plan, loadConfig, version: VERSION, report, notify });
   // Before anybody is told that it runs: without a handler the signal would end it.
-  context.shell.onHangup(() => void reloadItself(daemon, context));
-  context.say(renderWelcome(plan.domain, daemon));
-  return daemon;
+  context.shell.onHangup(() => void reloadItself(server, context));
+  context.say(renderWelcome(plan.domain, server));
+  return server;
 }
 
 /** Server log lines go to standard error. */
@@ -148,7 +147,7 @@ async function openReport(): Promise<(event: unknown) => void> {
   return (event) => (event instanceof Error ? log.error(event) : log.info(event));
 }
 
-function renderWelcome(domain: string, { port, socketPath }: Daemon): string {
+function renderWelcome(domain: string, { port, socketPath }: Server): string {
   const suffix = port === 80 ? "" : `:${port}`;
   return [
     `Listening on http://${domain}${suffix}`,
@@ -158,7 +157,7 @@ function renderWelcome(domain: string, { port, socketPath }: Daemon): string {
 }
 
 /** Does what `ten reload` does, and says here what came of it. */
-async function reloadItself({ socketPath }: Daemon, context: Context): Promise<void> {
+async function reloadItself({ socketPath }: Server, context: Context): Promise<void> {
   const { renderReload } = await import("./reload.ts");
   try {
     const answer = await new Client({ kind: "unix", path: socketPath }).reload({ dryRun: false });
@@ -168,14 +167,17 @@ async function reloadItself({ socketPath }: Daemon, context: Context): Promise<v
   }
 }
 
-/** The first signal lets open requests end; from the second on nothing waits for them. Ends also when another server has followed. */
-async function untilClosed(daemon: Daemon, context: Context): Promise<void> {
+/**
+ * The first signal lets open requests end; from the second on nothing waits for them. Ends also when another server
+ * has followed.
+ */
+async function untilClosed(server: Server, context: Context): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   let drain = true;
-  daemon.followed.then(resolve, reject);
+  server.followed.then(resolve, reject);
   context.shell.onSignal(() => {
     context.note(drain ? "Stopping: open requests may end" : "Stopping now");
-    daemon.close({ drain }).then(resolve, reject);
+    server.close({ drain }).then(resolve, reject);
     drain = false;
   });
   await promise;

@@ -4,8 +4,8 @@ import type { SpawnAnswer } from "../../control/wire/instances.ts";
 import { TenError } from "../../core/errors.ts";
 import { formatRef } from "../../core/ref.ts";
 import { defineCommand } from "../command.ts";
-import { forEachRef, REFS } from "./each-ref.ts";
 import { parseInteger, parsePairs, valuesOf } from "../parse.ts";
+import { forEachRef, REFS } from "./each-ref.ts";
 
 export const spawn = defineCommand({
   meta: {

@@ -2,8 +2,8 @@
 import type { StoryAnswer } from "../../control/wire/instances.ts";
 import { parseRef } from "../../core/ref.ts";
 import { defineCommand } from "../command.ts";
-import { REF } from "./each-ref.ts";
 import { renderDuration, renderMs, renderSafe } from "../output.ts";
+import { REF } from "./each-ref.ts";
 
 export const why = defineCommand({
   meta: {

@@ -1,10 +1,6 @@
 // Typed calls to the control API, over its Unix socket or over HTTP.
 import { isErrorCode, messageOf, TenError } from "../../core/errors.ts";
 import { formatRef, type InstanceRef } from "../../core/ref.ts";
-import { readEvents } from "./event-reader.ts";
-import { followLines, type LogEvent } from "./log-follower.ts";
-import type { RestartAnswer } from "../wire/restart.ts";
-import type { ErrorAnswer } from "../wire/wire.ts";
 import type {
   DeployAnswer,
   DeployFields,
@@ -26,10 +22,14 @@ import type {
 } from "../wire/instances.ts";
 import type { LogAnswer, LogQueryFields } from "../wire/logs.ts";
 import type { ReloadAnswer } from "../wire/reload.ts";
+import type { RestartAnswer } from "../wire/restart.ts";
 import type { AuditAnswer, NewTokenAnswer, TokenAnswer, TokenBody } from "../wire/tokens.ts";
+import type { ErrorAnswer } from "../wire/wire.ts";
+import { readEvents } from "./event-reader.ts";
+import { followLines, type LogEvent } from "./log-follower.ts";
 
 /** Where the server is. */
-export type Target =
+export type ServerAddress =
   | { readonly kind: "unix"; readonly path: string }
   /** The origin, without a path. */
   | { readonly kind: "http"; readonly origin: string; readonly token: string | null };
@@ -56,9 +56,9 @@ interface Question {
 
 /** Every call throws what the server refused with, or SERVER_UNREACHABLE. */
 export class Client {
-  readonly #target: Target;
+  readonly #target: ServerAddress;
 
-  constructor(target: Target) {
+  constructor(target: ServerAddress) {
     this.#target = target;
   }
 

@@ -1,6 +1,6 @@
 // Follows log lines over the change from one server to the next: where one stream breaks off, another goes on.
-import { readEvents } from "./event-reader.ts";
 import type { LogAnswer, LogQueryFields } from "../wire/logs.ts";
+import { readEvents } from "./event-reader.ts";
 
 /** What a log stream brings: lines, or how many were left out. */
 export type LogEvent =

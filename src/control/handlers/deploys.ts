@@ -1,11 +1,10 @@
 // Handlers that move the traffic of a service: deploys, routes, rollouts.
-import { renderEndpoint } from "../../core/endpoint.ts";
 import { unreachable } from "../../core/assert.ts";
+import { renderEndpoint } from "../../core/endpoint.ts";
 import { formatRef, type InstanceRef } from "../../core/ref.ts";
 import type { RolloutOutcome, RolloutProgress } from "../../supervisor/rollout/rollout.ts";
 import type { Call } from "../call.ts";
 import type { EventSink } from "../event-stream.ts";
-import { withLastLines } from "./failed-start.ts";
 import type {
   DeployAnswer,
   DeployBody,
@@ -14,6 +13,7 @@ import type {
   RouteAnswer,
   RouteBody,
 } from "../wire/deploys.ts";
+import { withLastLines } from "./failed-start.ts";
 
 /** Lines that say why a version did not start. */
 const LOG_LINES = 50;

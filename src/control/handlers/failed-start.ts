@@ -1,11 +1,11 @@
 // The error of a failed start, with the last lines that the instance wrote.
 import { TenError } from "../../core/errors.ts";
 import type { InstanceRef } from "../../core/ref.ts";
-import type { World } from "../control-world.ts";
+import type { ControlWorld } from "../control-world.ts";
 
 /** Performs what may start an instance; when that fails, the error holds its last lines. */
 export async function withLastLines<T>(
-  { logs }: Pick<World, "logs">,
+  { logs }: Pick<ControlWorld, "logs">,
   { ref, limit }: { ref: InstanceRef; limit: number },
   perform: () => Promise<T>,
 ): Promise<T> {

@@ -2,12 +2,11 @@
 import { maySee } from "../../core/access.ts";
 import { assert } from "../../core/assert.ts";
 import { renderEndpoint } from "../../core/endpoint.ts";
-import { formatRef, type InstanceRef } from "../../core/ref.ts";
 import type { ReportedState } from "../../core/life/report.ts";
+import { formatRef, type InstanceRef } from "../../core/ref.ts";
 import { maskValue } from "../../core/secrets.ts";
 import type { InstanceStory, InstanceView } from "../../supervisor/administration.ts";
 import type { Call } from "../call.ts";
-import { withLastLines } from "./failed-start.ts";
 import type {
   EnvAnswer,
   EnvBody,
@@ -23,6 +22,7 @@ import type {
   WeightAnswer,
   WeightBody,
 } from "../wire/instances.ts";
+import { withLastLines } from "./failed-start.ts";
 
 const AT_REST: readonly ReportedState[] = ["asleep", "stopped", "disabled"];
 
@@ -37,7 +37,9 @@ export async function listInstances(call: Call<ListQuery>): Promise<InstanceAnsw
   return await describeAll(call, views);
 }
 
-/** What a list leaves out unless it is asked for all: what is at rest, and not for a reason that somebody should know. */
+/**
+ * What a list leaves out unless it is asked for all: what is at rest, and not for a reason that somebody should know.
+ */
 function isQuiet({ reason, state }: InstanceView): boolean {
   return AT_REST.includes(state) && reason === null;
 }

@@ -1,10 +1,10 @@
 // Handlers of the numbers: for Prometheus, and for people's dashboards.
-import { formatRef } from "../../core/ref.ts";
 import type { ReportedState } from "../../core/life/report.ts";
-import type { InstanceView } from "../../supervisor/administration.ts";
+import { formatRef } from "../../core/ref.ts";
 import { DurationHistogram } from "../../metrics/histogram.ts";
 import { METRICS_CONTENT_TYPE, renderMetrics } from "../../metrics/prometheus.ts";
 import type { InstanceTraffic } from "../../metrics/statistics.ts";
+import type { InstanceView } from "../../supervisor/administration.ts";
 import type { Call } from "../call.ts";
 import type { InstanceTelemetryAnswer, LatencyAnswer, TelemetryAnswer } from "../wire/telemetry.ts";
 

@@ -14,7 +14,6 @@ import {
   storyOfInstance,
   weighInstance,
 } from "../handlers/instances.ts";
-import { EMPTY, json, type Route, route } from "./route.ts";
 import {
   envAnswer,
   envBody,
@@ -30,6 +29,7 @@ import {
   weightAnswer,
   weightBody,
 } from "../wire/instances.ts";
+import { EMPTY, json, type Route, route } from "./route.ts";
 
 const INSTANCE = "/api/instances/{ref}";
 

@@ -1,8 +1,8 @@
 // The document of the control API, OpenAPI 3.1, made from the table of its routes.
 import { STATUS_CODES } from "node:http";
 import { z } from "zod";
-import { type Answer, parametersOf, type Route } from "./route.ts";
 import { anything, errorAnswer, PARAMETERS } from "../wire/wire.ts";
+import { type Answer, parametersOf, type Route } from "./route.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 

@@ -1,18 +1,14 @@
 // The table of what the control API answers: what each route takes, what it answers, and whom it asks to be.
 import { z } from "zod";
-import { deployInstance, rollOutService, routeTraffic } from "../handlers/deploys.ts";
 import type { Call } from "../call.ts";
+import { deployInstance, rollOutService, routeTraffic } from "../handlers/deploys.ts";
 import { addDomain, listDomains, removeDomain } from "../handlers/domains.ts";
 import { searchLogs, streamLogs } from "../handlers/logs.ts";
 import { answerHealth, answerPage } from "../handlers/page.ts";
-import { type OpenApiDocument, planOpenApi } from "./openapi.ts";
 import { reloadConfiguration } from "../handlers/reload.ts";
-import { EMPTY, events, json, type Route, route, text } from "./route.ts";
-import { INSTANCE_ROUTES } from "./instances.ts";
-import { answerMetrics, answerTelemetry } from "../handlers/telemetry.ts";
 import { restartServer } from "../handlers/restart.ts";
+import { answerMetrics, answerTelemetry } from "../handlers/telemetry.ts";
 import { createToken, listAudit, listTokens, revokeToken } from "../handlers/tokens.ts";
-import { anything } from "../wire/wire.ts";
 import {
   deployAnswer,
   deployBody,
@@ -22,11 +18,15 @@ import {
   routeBody,
 } from "../wire/deploys.ts";
 import { domainAnswer, domainBody, domainQuery } from "../wire/domains.ts";
-import { restartAnswer } from "../wire/restart.ts";
 import { droppedAnswer, logAnswer, logQuery } from "../wire/logs.ts";
 import { reloadAnswer, reloadQuery } from "../wire/reload.ts";
+import { restartAnswer } from "../wire/restart.ts";
 import { telemetryAnswer, wellAnswer } from "../wire/telemetry.ts";
 import { auditAnswer, auditQuery, newTokenAnswer, tokenAnswer, tokenBody } from "../wire/tokens.ts";
+import { anything } from "../wire/wire.ts";
+import { INSTANCE_ROUTES } from "./instances.ts";
+import { type OpenApiDocument, planOpenApi } from "./openapi.ts";
+import { EMPTY, events, json, type Route, route, text } from "./route.ts";
 
 // A new route is a declaration here, a handler in the file of its subject, and schemas in that subject's wire file.
 

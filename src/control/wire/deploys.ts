@@ -1,7 +1,7 @@
 // Deploys, routes and rollouts on the wire.
 import { z } from "zod";
-import { count, label, range, refName, weight } from "./wire.ts";
 import { health } from "./instances.ts";
+import { count, label, range, refName, weight } from "./wire.ts";
 
 const TIMEOUT_SECS_MAX = 3600;
 /** As many processes as are started at once by default: more would only wait for each other. */

@@ -1,8 +1,8 @@
 // The server's own numbers on the wire.
 import { z } from "zod";
 import { REPORTED_STATES } from "../../core/life/report.ts";
-import { amount, count, refName } from "./wire.ts";
 import { state } from "./instances.ts";
+import { amount, count, refName } from "./wire.ts";
 
 export const wellAnswer = z.strictObject({ status: z.literal("ok") });
 

@@ -1,6 +1,6 @@
 // The vocabulary that requests and answers share on the wire, errors among it, and the check of what comes in.
 import { z } from "zod";
-import { ENV_NAME_RULE, ENV_NAME, isEnvName } from "../../core/env-file.ts";
+import { ENV_NAME, ENV_NAME_RULE, isEnvName } from "../../core/env-file.ts";
 import { ERROR_CODES, TenError } from "../../core/errors.ts";
 import { isLabel, LABEL, LABEL_RULE } from "../../core/ref.ts";
 import { renderSuggestion } from "../../core/suggest.ts";

@@ -1,8 +1,8 @@
 // What an instance begins with when an earlier server has left processes of it.
 import type { Endpoint } from "../endpoint.ts";
 import type { ChildRef, Facts, Instance, InstanceState, Step } from "./instance.ts";
-import { restoreState, type Wanted } from "./report.ts";
 import { endOther } from "./replacement.ts";
+import { restoreState, type Wanted } from "./report.ts";
 import { move, stopping } from "./transitions.ts";
 
 /** Numbers the launches of an earlier server. */
@@ -46,7 +46,7 @@ function resumed(
 }
 
 /** What a server that lives knows of an instance beyond its row, and tells the one that follows. */
-export interface Memory {
+export interface InstanceMemory {
   readonly restarts: number;
   /** Since each of the crashes that still count, oldest first. */
   readonly crashAgesMs: readonly number[];
@@ -58,7 +58,7 @@ export interface Memory {
   } | null;
 }
 
-export function bequeath({ state, restarts, crashes }: Instance, now: number): Memory {
+export function memoryOf({ state, restarts, crashes }: Instance, now: number): InstanceMemory {
   const { kind } = state;
   const backOff =
     kind === "waiting"
@@ -68,9 +68,9 @@ export function bequeath({ state, restarts, crashes }: Instance, now: number): M
 }
 
 /** An instance as it was found, with what the earlier server remembers of it. */
-export function inherit(
+export function restoreMemory(
   instance: Instance,
-  { restarts, crashAgesMs, backOff }: Memory,
+  { restarts, crashAgesMs, backOff }: InstanceMemory,
   now: number,
 ): Instance {
   const crashes = crashAgesMs.map((ageMs) => now - ageMs);

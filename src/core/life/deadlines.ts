@@ -2,15 +2,15 @@
 import { unreachable } from "../assert.ts";
 import type { Cause, Facts, Instance, StateOf, Step } from "./instance.ts";
 import {
+  afterNeverReady,
   drain,
   enqueue,
   move,
+  neverReady,
   refusal,
   stay,
-  neverReady,
   stopping,
   withEffect,
-  afterNeverReady,
 } from "./transitions.ts";
 
 /** SIGKILL is repeated this often: a process may have been forking while it was sent. */

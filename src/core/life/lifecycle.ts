@@ -9,14 +9,13 @@ import {
   type Exit,
   type Facts,
   type Instance,
+  MISSED_MAX,
   type ProbeAnswer,
   type StateOf,
   type Step,
-  MISSED_MAX,
 } from "./instance.ts";
 import { onHalt, onRest, onWake } from "./orders.ts";
 import { onReconfigured } from "./reconfiguration.ts";
-import { describeExit, restartsAfter } from "./restart-policy.ts";
 import {
   endUnlessRunning,
   onOther,
@@ -25,6 +24,7 @@ import {
   otherDeadline,
   takePlace,
 } from "./replacement.ts";
+import { describeExit, restartsAfter } from "./restart-policy.ts";
 import {
   afterNeverReady,
   drain,

@@ -1,8 +1,8 @@
 // The second process of an instance, beside the one that its state is about: a successor that is to take
 // over without a gap, and then the predecessor on its way out.
 import { assert, unreachable } from "../assert.ts";
-import { killed } from "./deadlines.ts";
 import type { Endpoint } from "../endpoint.ts";
+import { killed } from "./deadlines.ts";
 import type {
   After,
   ChildRef,

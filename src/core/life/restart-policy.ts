@@ -1,7 +1,7 @@
 // After a process ended: restart it, and when; or leave it; or give up.
 import { unreachable } from "../assert.ts";
-import type { Exit } from "./instance.ts";
 import type { RestartPolicy, RestartSettings } from "../service.ts";
+import type { Exit } from "./instance.ts";
 
 const JITTER_MAX = 0.1;
 const MEGABYTE = 1024 * 1024;

@@ -32,7 +32,8 @@ type Spellings = Readonly<Record<Limit["key"], Spelling>>;
 /** https://docs.kernel.org/admin-guide/cgroup-v2.html */
 const VERSION_2: Spellings = {
   memory_limit_mb: (bytes) => [
-    // No memory.high below it: a tenant without caches to give back crawls from there. At 90 % of 160 MB one that went on
+    // No memory.high below it: a tenant without caches to give back crawls from there. At 90 % of 160 MB one that went
+    // on
     // was not killed within 100 s, at 98 % within 10 s, without within 1 s; caches are given back at the limit as well.
     required("memory.max", bytes),
     optional("memory.swap.max", 0),

@@ -1,4 +1,5 @@
-// The control groups of one launch, one in each hierarchy: joined by its launcher, asked who was killed for lack of memory,
+// The control groups of one launch, one in each hierarchy: joined by its launcher, asked who was killed for lack of
+// memory,
 // emptied and removed when it is over.
 import {
   closeSync,
@@ -40,7 +41,9 @@ export class ControlGroup {
     return others.flatMap(({ path }) => ["--cgroup", path]);
   }
 
-  /** Null: nothing in it was killed for lack of memory. `limitBytes` is null where it was the host that had none left. */
+  /**
+   * Null: nothing in it was killed for lack of memory. `limitBytes` is null where it was the host that had none left.
+   */
   outOfMemory(): { readonly limitBytes: number | null } | null {
     const kills = (directory: string, file: string) =>
       Number(/^oom_kill (\d+)$/m.exec(read(join(directory, file)))?.[1] ?? 0);

@@ -1,22 +1,16 @@
-// Where control groups of launches are: `ten/SERVER/SERVICE:ID` in each hierarchy, outside the server's own group, so that
+// Where control groups of launches are: `ten/SERVER/SERVICE:ID` in each hierarchy, outside the server's own group, so
+// that
 // tenants and their limits outlive the server. Made with their limits before anything runs in them.
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, realpathSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { messageOf, TenError } from "../../core/errors.ts";
-import { type Limit, planLimits } from "./cgroup-limits.ts";
 import { type SlotRef, slotName } from "../../core/ref.ts";
 import type { Service } from "../../core/service.ts";
-import {
-  applyLimit,
-  ControlGroup,
-  makeGroup,
-  read,
-  removeDirectory,
-  write,
-} from "./group.ts";
-import { findHierarchies, type Hierarchies, type Hierarchy } from "./hierarchies.ts";
 import type { Placement } from "../level.ts";
+import { type Limit, planLimits } from "./cgroup-limits.ts";
+import { applyLimit, ControlGroup, makeGroup, read, removeDirectory, write } from "./group.ts";
+import { findHierarchies, type Hierarchies, type Hierarchy } from "./hierarchies.ts";
 
 /** Why a limit was not applied; null: it was. */
 type Outcomes = Map<Limit["key"], string | null>;
@@ -35,7 +29,8 @@ export class ControlGroups {
   }
 
   /**
-   * Makes the groups of a launch, with the limits of its service. `helpers`: how many processes of the launcher will be in them.
+   * Makes the groups of a launch, with the limits of its service. `helpers`: how many processes of the launcher will
+   * be in them.
    * Throws LEVEL_MISSING when a configured limit can't be applied; the default one is applied where it can be.
    */
   open(launch: Placement, helpers: number): ControlGroup {
@@ -168,7 +163,8 @@ function groupsIn(base: string): string[] {
 }
 
 /**
- * Makes the groups above those of launches. In version 2 a controller has to be handed down from group to group, one by one:
+ * Makes the groups above those of launches. In version 2 a controller has to be handed down from group to group, one
+ * by one:
  * of several in one go, one that is not there spoils all. Another program may have taken them back meanwhile.
  */
 function prepare(hierarchy: Hierarchy, base: string): void {

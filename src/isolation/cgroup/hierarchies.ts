@@ -1,4 +1,5 @@
-// The hierarchies of control groups on this host: where they are mounted, which controllers each has, and below which group
+// The hierarchies of control groups on this host: where they are mounted, which controllers each has, and below which
+// group
 // this program may make its own.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -8,7 +9,9 @@ export interface Hierarchy {
   readonly version: CgroupVersion;
   /** The group in which groups may be made: the top of the hierarchy, or what the system has delegated. */
   readonly parent: string;
-  /** Those that limits need. Version 2 may have none beside version 1; it still finds and kills everything in a group. */
+  /**
+   * Those that limits need. Version 2 may have none beside version 1; it still finds and kills everything in a group.
+   */
   readonly controllers: readonly Controller[];
 }
 

@@ -1,10 +1,11 @@
-// The firewall between tenants, in the kernel: a table of nftables of this server's own, kept in step with its launches.
+// The firewall between tenants, in the kernel: a table of nftables of this server's own, kept in step with its
+// launches.
 import { realpathSync } from "node:fs";
-import { type Claim, type Element, elementsOf, renderTable } from "./rules.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { SYSTEM_PATH } from "../../platform/host.ts";
-import { CHANGES_MAX, NetfilterSocket, type SetChange } from "./nftables.ts";
 import { isRoot } from "../../platform/owner.ts";
+import { CHANGES_MAX, NetfilterSocket, type SetChange } from "./nftables.ts";
+import { type Claim, type Element, elementsOf, renderTable } from "./rules.ts";
 
 export interface Firewall {
   /** Whose a port is, before anything listens there. Throws nothing: what can't be had is told as `gap`. */
@@ -120,7 +121,7 @@ export class NftFirewall implements Firewall, Disposable {
   }
 
   /** Gives up what an earlier server's launches claimed, except for those that were taken over. */
-  forgetInherited(): void {
+  dropAdopted(): void {
     for (const port of this.#inherited) this.release(port);
   }
 

@@ -59,7 +59,8 @@ export class NetfilterSocket {
   }
 
   /**
-   * Makes all changes of a table of family `inet`, or none: then "failed", also when the kernel has no room for its answers.
+   * Makes all changes of a table of family `inet`, or none: then "failed", also when the kernel has no room for its
+   * answers.
    * @param changes up to CHANGES_MAX
    */
   commit(table: string, changes: readonly SetChange[]): "done" | "failed" {
@@ -105,7 +106,10 @@ export class NetfilterSocket {
     return Buffer.concat([head, body]);
   }
 
-  /** The error numbers of the answers, 0 for success. A read that tells only of lost answers is none, and the next goes on. */
+  /**
+   * The error numbers of the answers, 0 for success. A read that tells only of lost answers is none, and the next goes
+   * on.
+   */
   #readAnswers(): readonly number[] {
     const errors: number[] = [];
     for (let failed = 0; failed < READ_ATTEMPTS;) {

@@ -1,4 +1,5 @@
-// The firewall between tenants, as rules of nftables: which ports are whose, and who may not ask the cloud for its secrets.
+// The firewall between tenants, as rules of nftables: which ports are whose, and who may not ask the cloud for its
+// secrets.
 // Needed because every process of a host reaches every port of 127.0.0.1.
 import { USER_ID_MAX, USER_ID_MIN } from "../../core/walls.ts";
 

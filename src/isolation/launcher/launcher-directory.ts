@@ -1,4 +1,5 @@
-// The directory of one launch, the server's own: the launcher's status file, and what a level of isolation keeps beside it.
+// The directory of one launch, the server's own: the launcher's status file, and what a level of isolation keeps beside
+// it.
 import {
   existsSync,
   mkdirSync,
@@ -89,7 +90,10 @@ function discard(path: string): void {
   void rm(path, { recursive: true, force: true }).catch(() => undefined);
 }
 
-/** Mounts of a launch are in a namespace that ends with it. Should one ever be found here, its files are the host's own. */
+/**
+ * Mounts of a launch are in a namespace that ends with it. Should one ever be found here, its files are the host's
+ * own.
+ */
 function hasMounts(path: string): boolean {
   if (process.platform !== "linux") return false;
   return readFileSync("/proc/self/mounts", "utf8").includes(` ${path}/`);

@@ -1,11 +1,12 @@
-// A launcher's process as that of its application: how that ended, also when nobody was its parent; how to end all of it.
+// A launcher's process as that of its application: how that ended, also when nobody was its parent; how to end all of
+// it.
 import { type FSWatcher, watch } from "node:fs";
 import type { Exit } from "../../core/life/instance.ts";
-import type { ControlGroup } from "../cgroup/group.ts";
-import { readLaunchStatus } from "./launcher-status.ts";
 import { hasSocket, listeningSockets } from "../../platform/kernel/sock-diag.ts";
 import { startTimeOf } from "../../platform/process/processes.ts";
 import type { Child } from "../../platform/process/spawner.ts";
+import type { ControlGroup } from "../cgroup/group.ts";
+import { readLaunchStatus } from "./launcher-status.ts";
 
 /** The launcher's order to kill everything that it started. */
 const KILL_ALL = 64;

@@ -1,4 +1,5 @@
-// The programs that the executable carries: the launcher, put where the system can execute it, and the agent of virtual machines.
+// The programs that the executable carries: the launcher, put where the system can execute it, and the agent of virtual
+// machines.
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
@@ -7,7 +8,8 @@ const DIRECTORY = ".launcher";
 const EMBEDDED = "/$bunfs/root/";
 
 /**
- * Puts the launcher of this build at `{dataDir}/.launcher/ten-launcher`, unless it is there already, and returns that path;
+ * Puts the launcher of this build at `{dataDir}/.launcher/ten-launcher`, unless it is there already, and returns that
+ * path;
  * null where the build has none.
  */
 export function installLauncher(dataDir: string): string | null {
@@ -27,7 +29,7 @@ function install(content: Buffer, directory: string): string {
 }
 
 /** The agent that is the first process of a virtual machine; null where the build has none. */
-export function readGuestAgent(): Buffer | null {
+export function readAgent(): Buffer | null {
   return readCarried("guest");
 }
 

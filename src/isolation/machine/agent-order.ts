@@ -11,7 +11,7 @@ export interface Export {
 }
 
 /** What the application's root directory is made of. */
-export type GuestRoot =
+export type AgentRoot =
   | {
       readonly kind: "host";
       readonly exports: readonly Export[];
@@ -20,7 +20,7 @@ export type GuestRoot =
     }
   | { readonly kind: "image"; readonly device: string; readonly exports: readonly Export[] };
 
-export interface GuestOrder {
+export interface AgentOrder {
   /** "ports": four serial ports; "vsock": a socket family of its own, and a disk for the status. */
   readonly channel: "ports" | "vsock";
   /** User and group of the application; never 0. */
@@ -32,7 +32,7 @@ export interface GuestOrder {
   readonly socketPath: string;
   /** Processes and threads that may exist at once; 0: any number. */
   readonly processesMax: number;
-  readonly root: GuestRoot;
+  readonly root: AgentRoot;
   /** A file system of the instance's own; null: its directory is among the exports. */
   readonly data: { readonly device: string; readonly path: string } | null;
   readonly argv: readonly string[];
@@ -40,7 +40,7 @@ export interface GuestOrder {
 }
 
 /** Records `name=value`, each followed by a zero byte, which no value can hold. */
-export function renderOrder(order: GuestOrder): string {
+export function renderOrder(order: AgentOrder): string {
   const { data, root } = order;
   const links = root.kind === "host" ? Object.entries(root.links) : [];
   const records: readonly (readonly [string, string])[] = [
@@ -76,7 +76,7 @@ export interface RootListing {
 export function planExports(
   listing: RootListing,
   { read, write }: { readonly read: readonly string[]; readonly write: readonly string[] },
-): GuestRoot & { readonly kind: "host" } {
+): AgentRoot & { readonly kind: "host" } {
   const systems = listing.directories.filter(
     (name) => !OWN.includes(name) && !HIDDEN.includes(`/${name}`),
   );

@@ -2,14 +2,14 @@
 import { closeSync, constants, fstatSync, openSync, readSync, writeSync } from "node:fs";
 import { constants as system } from "node:os";
 import type { Exit } from "../../core/life/instance.ts";
-import { signalName } from "../launcher/launcher-status.ts";
 import type { Child } from "../../platform/process/spawner.ts";
+import { signalName } from "../launcher/launcher-status.ts";
 
 /** What a machine may have written, which is a tenant's word, is read no further. */
 const STATUS_BYTES_MAX = 64 * 1024;
 const CONSOLE_BYTES_MAX = 1024 * 1024;
 
-export interface GuestStatus {
+export interface AgentStatus {
   /** Whether the application runs, or has run. */
   readonly started: boolean;
   /** Whether the application accepts connections. */
@@ -18,7 +18,7 @@ export interface GuestStatus {
   readonly end: Exit | null;
 }
 
-export function readGuestStatus(file: string): GuestStatus {
+export function readAgentStatus(file: string): AgentStatus {
   const lines = readSome(file, STATUS_BYTES_MAX).split("\n");
   const last = lines.findLast((line) => /^(exit|signal|memory|error) /.test(line));
   return {
@@ -61,13 +61,13 @@ export function orderByPipe(pipe: string): SignalOrder {
 
 interface Followed {
   readonly order: SignalOrder;
-  readonly readStatus: () => GuestStatus;
+  readonly readStatus: () => AgentStatus;
   /** Where the kernel of the machine spoke; null: in the application's log. */
   readonly consoleFile: string | null;
 }
 
 /** The process of a hypervisor as that of the application in its machine. */
-export function followGuest(child: Child, { consoleFile, order, readStatus }: Followed): Child {
+export function followMachine(child: Child, { consoleFile, order, readStatus }: Followed): Child {
   let ended: NodeJS.Signals | null = null;
   const exited = child.exited.then((exit) => {
     const end = readStatus().end;

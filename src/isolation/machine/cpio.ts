@@ -1,4 +1,5 @@
-// The archive that a kernel unpacks as its first file system: cpio in the form "newc" (cpio(5), initramfs buffer format).
+// The archive that a kernel unpacks as its first file system: cpio in the form "newc" (cpio(5), initramfs buffer
+// format).
 
 export interface ArchiveEntry {
   /** Without a leading slash. */

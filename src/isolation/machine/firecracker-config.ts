@@ -1,4 +1,5 @@
-// The configuration of Firecracker for one virtual machine, as its `--config-file` reads it (docs/getting-started.md and
+// The configuration of Firecracker for one virtual machine, as its `--config-file` reads it (docs/getting-started.md
+// and
 // docs/vsock.md of Firecracker 1.x).
 
 export interface MicroMachine {
@@ -6,7 +7,10 @@ export interface MicroMachine {
   readonly vcpus: number;
   readonly kernel: string;
   readonly initrd: string;
-  /** In this order the machine knows them as /dev/vda, vdb and vdc: the root file system, the instance's own, the status. */
+  /**
+   * In this order the machine knows them as /dev/vda, vdb and vdc: the root file system, the instance's own, the
+   * status.
+   */
   readonly disks: { readonly root: string; readonly data: string; readonly status: string };
   /** Where Firecracker listens for connections to the machine. */
   readonly vsock: string;

@@ -1,10 +1,16 @@
-// The level "firecracker": a virtual machine with a kernel and an image of the operator's, run by Firecracker as the instance's
+// The level "firecracker": a virtual machine with a kernel and an image of the operator's, run by Firecracker as the
+// instance's
 // user behind the walls of the level "namespace". The only way in is the machine's vsock; its data are an image, too.
 import { chownSync, existsSync, renameSync, writeFileSync } from "node:fs";
-import { DISKS, renderFirecracker } from "./firecracker-config.ts";
-import type { ChildRef } from "../../core/life/instance.ts";
 import { instanceDirOf, type LaunchPlan } from "../../core/launch-plan.ts";
+import type { ChildRef } from "../../core/life/instance.ts";
 import type { Service } from "../../core/service.ts";
+import { KVM_DEVICE } from "../../platform/kernel/kvm.ts";
+import { makeOwnDirectory } from "../../platform/owner.ts";
+import type { Enclosure, Level, Placement } from "../level.ts";
+import { linkSocket } from "../walls/namespace.ts";
+import { followMachine, readAgentStatus } from "./agent-status.ts";
+import { DISKS, renderFirecracker } from "./firecracker-config.ts";
 import { checkReadable, cleanEnv, orderFor, outerPlan, writeInitrd } from "./machine-launch.ts";
 import {
   lacking,
@@ -14,11 +20,6 @@ import {
   needKvm,
   needProgram,
 } from "./machine-needs.ts";
-import { followGuest, readGuestStatus } from "./agent-status.ts";
-import { KVM_DEVICE } from "../../platform/kernel/kvm.ts";
-import type { Enclosure, Level, Placement } from "../level.ts";
-import { linkSocket } from "../walls/namespace.ts";
-import { makeOwnDirectory } from "../../platform/owner.ts";
 import { sendLine } from "./vsock.ts";
 
 export interface FirecrackerParts extends MachineParts {
@@ -123,13 +124,13 @@ export class FirecrackerLevel implements Level {
       linkSocket(files.vsock, files.orders);
       return sendLine(files.orders, { port: ORDER_PORT, line: `signal ${signal}` });
     };
-    const readStatus = () => readGuestStatus(files.status);
+    const readStatus = () => readAgentStatus(files.status);
     return {
       ...walled,
       socketPath: entry,
       endpoints: [{ kind: "unix", path: entry }],
       follow: (child) =>
-        followGuest(walled.follow(child), { order, readStatus, consoleFile: null }),
+        followMachine(walled.follow(child), { order, readStatus, consoleFile: null }),
       exposeSocket: () => undefined,
     };
   }

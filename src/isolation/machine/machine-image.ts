@@ -1,4 +1,5 @@
-// What virtual machines start from: the kernel where every instance's user can read it, and a first file system with our
+// What virtual machines start from: the kernel where every instance's user can read it, and a first file system with
+// our
 // agent and the kernel's drivers. Made once for each kernel, and kept below the data directory.
 import {
   chmodSync,
@@ -12,10 +13,10 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
-import { type ArchiveEntry, renderArchive } from "./cpio.ts";
 import { type GuestKernel, loadModules } from "../../platform/kernel/guest-kernel.ts";
+import { type ArchiveEntry, renderArchive } from "./cpio.ts";
 
-export interface GuestImage {
+export interface MachineImage {
   readonly kernel: string;
   /** The first file system, but for the order, which is to come before it. */
   readonly drivers: string;
@@ -37,7 +38,7 @@ export function prepareImage(
     readonly modules: readonly string[];
     readonly agent: Uint8Array;
   },
-): GuestImage {
+): MachineImage {
   const top = `${dataDir}/${DIRECTORY}`;
   const directory = `${top}/${digest(parts)}`;
   const image = { kernel: `${directory}/kernel`, drivers: `${directory}/drivers` };

@@ -1,17 +1,18 @@
-// The files of one launch of a virtual machine, in the launch's own directory: what it starts from, and by which it and the
+// The files of one launch of a virtual machine, in the launch's own directory: what it starts from, and by which it and
+// the
 // server talk. Those that the hypervisor uses belong to the instance's user; none can be put in another's place by it.
 import { chownSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { renderArchive } from "./cpio.ts";
 import { TenError } from "../../core/errors.ts";
-import { type GuestOrder, renderOrder } from "./agent-order.ts";
 import type { LaunchPlan } from "../../core/launch-plan.ts";
 import { formatRef } from "../../core/ref.ts";
 import { hasOwnRoot, PIDS_LIMIT_DEFAULT, type Service } from "../../core/service.ts";
+import { makePipes } from "../../platform/process/output-pipes.ts";
 import type { Placement } from "../level.ts";
 import type { Site } from "../walls/namespace.ts";
-import { makePipes } from "../../platform/process/output.ts";
+import { type AgentOrder, renderOrder } from "./agent-order.ts";
+import { renderArchive } from "./cpio.ts";
 
-export interface GuestFiles {
+export interface MachineFiles {
   /** The first file system of the machine, with the order in it. */
   readonly initrd: string;
   /** Named pipe of orders to the agent. */
@@ -22,7 +23,7 @@ export interface GuestFiles {
   readonly console: string;
 }
 
-export function guestFilesIn(top: string): GuestFiles {
+export function machineFilesIn(top: string): MachineFiles {
   return {
     initrd: `${top}/initrd`,
     orders: `${top}/orders`,
@@ -32,7 +33,7 @@ export function guestFilesIn(top: string): GuestFiles {
 }
 
 /** Makes all of them. */
-export function makeGuestFiles(files: GuestFiles, contents: InitrdContents): void {
+export function makeMachineFiles(files: MachineFiles, contents: InitrdContents): void {
   const { owner } = contents;
   writeInitrd(files.initrd, contents);
   for (const file of [files.status, files.console]) writeFileSync(file, "", { mode: 0o600 });
@@ -43,7 +44,7 @@ export function makeGuestFiles(files: GuestFiles, contents: InitrdContents): voi
 export interface InitrdContents {
   /** The part that all machines share. */
   readonly drivers: string;
-  readonly order: GuestOrder;
+  readonly order: AgentOrder;
   readonly owner: number | null;
 }
 
@@ -63,8 +64,8 @@ function give(paths: readonly string[], owner: number | null): void {
 /** What every machine is told, whatever runs it. */
 export function orderFor(
   { owner, placement }: Site,
-  { plan, ...rest }: Pick<GuestOrder, "channel" | "data" | "root"> & { readonly plan: LaunchPlan },
-): GuestOrder {
+  { plan, ...rest }: Pick<AgentOrder, "channel" | "data" | "root"> & { readonly plan: LaunchPlan },
+): AgentOrder {
   return {
     ...rest,
     userId: owner ?? process.getuid?.() ?? 0,

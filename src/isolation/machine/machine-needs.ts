@@ -2,10 +2,10 @@
 import { existsSync } from "node:fs";
 import { TenError } from "../../core/errors.ts";
 import type { Service } from "../../core/service.ts";
-import { type GuestImage, prepareImage } from "./machine-image.ts";
-import { describeKernel, type GuestKernel } from "../../platform/kernel/guest-kernel.ts";
 import type { Host } from "../../platform/host.ts";
+import { describeKernel, type GuestKernel } from "../../platform/kernel/guest-kernel.ts";
 import type { NamespaceLevel } from "../walls/namespace.ts";
+import { type MachineImage, prepareImage } from "./machine-image.ts";
 
 /** What levels that run machines are made with. */
 export interface MachineParts {
@@ -61,7 +61,7 @@ export function needKernel(service: Service, path: string): GuestKernel {
 export function needImage(
   service: Service,
   { dataDir, kernel, modules, readAgent }: ImageNeeds,
-): GuestImage {
+): MachineImage {
   const agent = readAgent();
   if (agent !== null) return prepareImage(dataDir, { kernel, modules, agent });
   throw lacking(service, {

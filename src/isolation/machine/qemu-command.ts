@@ -1,6 +1,7 @@
-// The command line of QEMU for one virtual machine: no devices but those it needs, no way out but one to the relay in it.
-import type { Export } from "./agent-order.ts";
+// The command line of QEMU for one virtual machine: no devices but those it needs, no way out but one to the relay in
+// it.
 import type { Accelerator } from "../../core/service.ts";
+import type { Export } from "./agent-order.ts";
 
 export interface Machine {
   readonly architecture: MachineArchitecture;

@@ -1,19 +1,23 @@
-// The level "qemu": a virtual machine with a kernel of its own, run by QEMU as the instance's user behind the walls of the
+// The level "qemu": a virtual machine with a kernel of its own, run by QEMU as the instance's user behind the walls of
+// the
 // level "namespace". The machine sees what those walls show, and its only network is the way in.
 import { existsSync, readdirSync, readlinkSync, statSync } from "node:fs";
-import { type GuestRoot, planExports, type RootListing } from "./agent-order.ts";
-import type { ChildRef } from "../../core/life/instance.ts";
 import type { LaunchPlan } from "../../core/launch-plan.ts";
-import { type MachineArchitecture, QEMU, renderQemu } from "./qemu-command.ts";
+import type { ChildRef } from "../../core/life/instance.ts";
 import { hasOwnRoot, type Service } from "../../core/service.ts";
-import type { GuestImage } from "./machine-image.ts";
 import type { GuestKernel } from "../../platform/kernel/guest-kernel.ts";
+import { KVM_DEVICE } from "../../platform/kernel/kvm.ts";
+import type { Enclosure, Level, Placement } from "../level.ts";
+import { linkSocket, type Site } from "../walls/namespace.ts";
+import { type AgentRoot, planExports, type RootListing } from "./agent-order.ts";
+import { followMachine, orderByPipe, readAgentStatus } from "./agent-status.ts";
+import type { MachineImage } from "./machine-image.ts";
 import {
   checkReadable,
   cleanEnv,
-  type GuestFiles,
-  guestFilesIn,
-  makeGuestFiles,
+  type MachineFiles,
+  machineFilesIn,
+  makeMachineFiles,
   orderFor,
   outerPlan,
 } from "./machine-launch.ts";
@@ -25,10 +29,7 @@ import {
   needKvm,
   needProgram,
 } from "./machine-needs.ts";
-import { followGuest, orderByPipe, readGuestStatus } from "./agent-status.ts";
-import { KVM_DEVICE } from "../../platform/kernel/kvm.ts";
-import type { Enclosure, Level, Placement } from "../level.ts";
-import { linkSocket, type Site } from "../walls/namespace.ts";
+import { type MachineArchitecture, QEMU, renderQemu } from "./qemu-command.ts";
 
 /** Drivers of the machine's devices, and of the files that the host exports. */
 const MODULES = ["virtio_pci", "virtio_console", "virtio_net", "9pnet_virtio", "9p"] as const;
@@ -43,7 +44,7 @@ const IMAGE_DEVICE = "/dev/vda";
 interface Materials {
   readonly program: string;
   readonly architecture: MachineArchitecture;
-  readonly image: GuestImage;
+  readonly image: MachineImage;
 }
 
 export class QemuLevel implements Level {
@@ -63,10 +64,10 @@ export class QemuLevel implements Level {
     if (rootfs !== null) checkReadable(rootfs, placement);
     const outer = outerPlan(service, { plan, program });
     const site = walls.prepare(placement, outer, THREADS + service.guest.vcpus);
-    const files = guestFilesIn(walls.pathsOf(placement).top);
+    const files = machineFilesIn(walls.pathsOf(placement).top);
     const root = rootOf(site);
     const order = orderFor(site, { channel: "ports", root, data: null, plan });
-    makeGuestFiles(files, { drivers: image.drivers, order, owner: site.owner });
+    makeMachineFiles(files, { drivers: image.drivers, order, owner: site.owner });
     const walled = walls.surround(site, openingsOf(service, { files, image }));
     const command = renderQemu({
       ...service.guest,
@@ -92,14 +93,14 @@ export class QemuLevel implements Level {
   /** A launch behind walls as one of a machine. */
   #machine(placement: Placement, walled: Enclosure): Enclosure {
     const { entry, top } = this.#parts.walls.pathsOf(placement);
-    const files = guestFilesIn(top);
+    const files = machineFilesIn(top);
     const order = orderByPipe(files.orders);
-    const readStatus = () => readGuestStatus(files.status);
+    const readStatus = () => readAgentStatus(files.status);
     const consoleFile = files.console;
     return {
       ...walled,
       endpoints: [{ kind: "unix", path: walled.socketPath }],
-      follow: (child) => followGuest(walled.follow(child), { order, readStatus, consoleFile }),
+      follow: (child) => followMachine(walled.follow(child), { order, readStatus, consoleFile }),
       exposeSocket() {
         // QEMU accepts connections from its start; they lead somewhere once the application listens.
         if (readStatus().listening) linkSocket(entry, walled.socketPath);
@@ -144,7 +145,7 @@ export class QemuLevel implements Level {
 
 function openingsOf(
   { guest: { accel, rootfs } }: Service,
-  { files, image }: { files: GuestFiles; image: GuestImage },
+  { files, image }: { files: MachineFiles; image: MachineImage },
 ) {
   return {
     read: [...[image.kernel, files.initrd, files.orders], ...(rootfs === null ? [] : [rootfs])],
@@ -153,7 +154,7 @@ function openingsOf(
   };
 }
 
-function rootOf({ paths, placement: { service } }: Site): GuestRoot {
+function rootOf({ paths, placement: { service } }: Site): AgentRoot {
   const root = planExports(listRoot(), paths);
   if (!hasOwnRoot(service)) return root;
   const exports = root.exports.filter(({ kind }) => kind === "write");

@@ -1,6 +1,6 @@
 // What gVisor's `runsc` is told of a sandbox: the `config.json` of an OCI bundle, and its options.
-import type { Binding } from "./sandbox-view.ts";
 import type { Network } from "../../core/service.ts";
+import type { Binding } from "./sandbox-view.ts";
 
 export interface Bundle {
   /** What the sandbox has as `/`. */
@@ -79,7 +79,9 @@ export interface RunscPlace {
   readonly logFile: string;
   /** Not root. */
   readonly isRootless: boolean;
-  /** Whether this version has processes of its own in a network namespace, and by default a mount that outlives them. */
+  /**
+   * Whether this version has processes of its own in a network namespace, and by default a mount that outlives them.
+   */
   readonly hasGoferNetwork: boolean;
 }
 
@@ -115,7 +117,10 @@ function renderCommon({ isRootless, logFile, program, stateDir }: RunscPlace): r
 /** The oldest that was tried, as its releases are numbered: the day. */
 export const RUNSC_VERSION_MIN = 20_250_503;
 
-/** The day of a release, 20260905, out of what `runsc --version` says; null for one that somebody built without a number. */
+/**
+ * The day of a release, 20260905, out of what `runsc --version` says; null for one that somebody built without a
+ * number.
+ */
 export function readRunscVersion(text: string): number | null {
   const [, day] = /(?:release-|\b0\.0~)(20\d{6})/.exec(text) ?? [];
   return day === undefined ? null : Number(day);

@@ -1,7 +1,7 @@
 // gVisor's `runsc` on this host: where it is, and whether it is new enough.
 import { unreachable } from "../../core/assert.ts";
-import { readRunscVersion, RUNSC_VERSION_MIN } from "./bundle.ts";
 import { SYSTEM_PATH } from "../../platform/host.ts";
+import { RUNSC_VERSION_MIN, readRunscVersion } from "./bundle.ts";
 
 export interface Runsc {
   readonly program: string;

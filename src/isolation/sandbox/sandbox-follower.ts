@@ -1,9 +1,10 @@
-// A launcher's process as that of the application in a sandbox: signals go through `runsc`, which they would end otherwise.
+// A launcher's process as that of the application in a sandbox: signals go through `runsc`, which they would end
+// otherwise.
 import { readdirSync, readFileSync } from "node:fs";
-import { readRunscFailure } from "./bundle.ts";
 import type { Exit } from "../../core/life/instance.ts";
 import { hasSocket, listeningSockets } from "../../platform/kernel/sock-diag.ts";
 import type { Child } from "../../platform/process/spawner.ts";
+import { readRunscFailure } from "./bundle.ts";
 
 /** What `runsc run` ends with when there was no sandbox. */
 const CODE_OF_FAILURE = 128;
@@ -32,7 +33,8 @@ export function followSandbox(child: Child, { logFile, renderSignal }: SandboxLa
   return {
     ref: child.ref,
     exited,
-    // What explains the end has been read when this resolves, nothing is on its way inside any more, and all of it may go.
+    // What explains the end has been read when this resolves, nothing is on its way inside any more, and all of it may
+    // go.
     gone: exited.then(() => child.gone).then(() => deliveries.then(() => undefined)),
     get app() {
       return findSandbox() ?? child.app;

@@ -1,4 +1,5 @@
-// What a sandbox shows of the host's files: a tree of directories of its own, and what is mounted into it. Paths are absolute.
+// What a sandbox shows of the host's files: a tree of directories of its own, and what is mounted into it. Paths are
+// absolute.
 import { HIDDEN, isUnder, PRIVATE_TMP, type Walls } from "../../core/walls.ts";
 
 export interface ViewParts extends Pick<
@@ -56,7 +57,10 @@ type Layer =
 interface Place {
   readonly inside: string;
   readonly source: string;
-  /** "own": made for this launch, so that mount points may be made in it. "tenant": what it has planted there is not to be followed. */
+  /**
+   * "own": made for this launch, so that mount points may be made in it. "tenant": what it has planted there is not to
+   * be followed.
+   */
   readonly owner: "own" | "host" | "tenant";
 }
 
@@ -121,7 +125,10 @@ function topLevel({ directories }: SystemListing): string[] {
   return directories.map((name) => `/${name}`).filter((path) => !apart.includes(path));
 }
 
-/** Nothing is mounted into what the tenant may change, where it could have planted a link; and what is seen needs no mount. */
+/**
+ * Nothing is mounted into what the tenant may change, where it could have planted a link; and what is seen needs no
+ * mount.
+ */
 function isNeedless(layer: Layer, place: Place): boolean {
   if (layer.kind === "hide") return false;
   if (place.owner === "tenant") return true;

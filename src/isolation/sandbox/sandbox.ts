@@ -1,4 +1,5 @@
-// The level "sandbox": the application runs on gVisor, a kernel of its own in user space, which sees what walls would show.
+// The level "sandbox": the application runs on gVisor, a kernel of its own in user space, which sees what walls would
+// show.
 import {
   existsSync,
   lstatSync,
@@ -10,26 +11,20 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname } from "node:path";
-import {
-  type Bundle,
-  type RunscPlace,
-  renderBundle,
-  renderRun,
-  renderSignal,
-} from "./bundle.ts";
 import { TenError } from "../../core/errors.ts";
-import type { ChildRef } from "../../core/life/instance.ts";
 import type { LaunchPlan } from "../../core/launch-plan.ts";
+import type { ChildRef } from "../../core/life/instance.ts";
 import { formatRef } from "../../core/ref.ts";
-import { planView, type SystemListing, type View } from "./sandbox-view.ts";
 import { type Network, networkOf, PIDS_LIMIT_DEFAULT, type Service } from "../../core/service.ts";
 import { HIDDEN, isUnder, type Walls } from "../../core/walls.ts";
-import type { Enclosure, Level, Placement } from "../level.ts";
-import type { LaunchPaths } from "../launcher/launcher-directory.ts";
-import { linkSocket, type NamespaceLevel, NOTHING_MORE, type Site } from "../walls/namespace.ts";
 import { isRoot, makeOwnDirectory } from "../../platform/owner.ts";
+import type { LaunchPaths } from "../launcher/launcher-directory.ts";
+import type { Enclosure, Level, Placement } from "../level.ts";
+import { linkSocket, type NamespaceLevel, NOTHING_MORE, type Site } from "../walls/namespace.ts";
+import { type Bundle, type RunscPlace, renderBundle, renderRun, renderSignal } from "./bundle.ts";
 import { describeLack, findRunsc, RUNSC_REMEDY, type Runsc } from "./runsc.ts";
 import { followSandbox } from "./sandbox-follower.ts";
+import { planView, type SystemListing, type View } from "./sandbox-view.ts";
 
 /** gVisor's own threads: some 60 at rest, more with its load. */
 const THREADS = 128;

@@ -10,8 +10,8 @@ import {
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import type { Endpoint } from "../../core/endpoint.ts";
-import type { ChildRef } from "../../core/life/instance.ts";
 import { type LaunchPlan, socketPathOf } from "../../core/launch-plan.ts";
+import type { ChildRef } from "../../core/life/instance.ts";
 import type { InstanceRef } from "../../core/ref.ts";
 import { networkOf, PIDS_LIMIT_DEFAULT, type Service } from "../../core/service.ts";
 import {
@@ -22,12 +22,12 @@ import {
   renderWalls,
   type Walls,
 } from "../../core/walls.ts";
-import type { ControlGroups } from "../cgroup/groups.ts";
+import { giveTree, isRoot, makeOwnDirectory } from "../../platform/owner.ts";
 import type { ControlGroup } from "../cgroup/group.ts";
+import type { ControlGroups } from "../cgroup/groups.ts";
 import type { LaunchDirectories, LaunchPaths } from "../launcher/launcher-directory.ts";
 import { followLauncher } from "../launcher/launcher-follower.ts";
 import { type Enclosure, hostEndpoints, type Level, type Placement } from "../level.ts";
-import { giveTree, isRoot, makeOwnDirectory } from "../../platform/owner.ts";
 import { checkReachable, checkVisible } from "./reach.ts";
 import { checkWalls } from "./wall-check.ts";
 
@@ -89,7 +89,8 @@ export class NamespaceLevel implements Level {
   }
 
   /**
-   * Makes what the walls of a launch need; a level that is built on them may put files of its own there before they stand.
+   * Makes what the walls of a launch need; a level that is built on them may put files of its own there before they
+   * stand.
    * @param helpers processes and threads beside the application's
    */
   prepare(placement: Placement, plan: LaunchPlan, helpers = 0): Site {
@@ -230,8 +231,10 @@ function makeMissing(path: string, owner: number | null): void {
 }
 
 /**
- * Links a socket out of a tenant's directory into one of the server's, if it is a socket. A tenant may put a symbolic link
- * in its place, to the server's own socket say, and may change it at any time; a hard link stays what it was found to be.
+ * Links a socket out of a tenant's directory into one of the server's, if it is a socket. A tenant may put a symbolic
+ * link
+ * in its place, to the server's own socket say, and may change it at any time; a hard link stays what it was found to
+ * be.
  */
 export function linkSocket(source: string, target: string): void {
   const found = lstatSync(source, { throwIfNoEntry: false });
@@ -248,7 +251,10 @@ function unixAt(path: string): Endpoint {
   return { kind: "unix", path };
 }
 
-/** The default limit, by the user that an instance has of its own: it costs nothing, where joining a control group of version 1 does. */
+/**
+ * The default limit, by the user that an instance has of its own: it costs nothing, where joining a control group of
+ * version 1 does.
+ */
 function processLimit({ owner, placement }: Site): readonly string[] {
   if (owner === null || placement.service.pidsLimit !== null) return [];
   return ["--processes", String(PIDS_LIMIT_DEFAULT)];

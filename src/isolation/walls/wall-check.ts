@@ -8,7 +8,9 @@ import { isRoot } from "../../platform/owner.ts";
 const NO_PROGRAM = 127;
 const NOBODY = "65534";
 
-/** Settings that keep ordinary users from making namespaces, with the value at which they do, and the one at which not. */
+/**
+ * Settings that keep ordinary users from making namespaces, with the value at which they do, and the one at which not.
+ */
 const SETTINGS = [
   { name: "kernel.apparmor_restrict_unprivileged_userns", closed: "1", open: "0" },
   { name: "kernel.unprivileged_userns_clone", closed: "0", open: "1" },

@@ -2,8 +2,8 @@
 // dropping the oldest gives its space back in milliseconds, deleting line by line would take seconds.
 import { Database } from "bun:sqlite";
 import { renameSync, rmSync } from "node:fs";
-import { parseLogQuery } from "../query.ts";
 import type { InstanceRef } from "../../core/ref.ts";
+import { parseLogQuery } from "../query.ts";
 import { LogSegment } from "./segment.ts";
 import { type ArchiveFilter, type ArchiveLine, LogSources, SOURCE_SCHEMA } from "./sources.ts";
 

@@ -1,9 +1,9 @@
 // Lines on their way into the archive: batched, kept while it can't take them, dropped and counted beyond a bound.
 import { messageOf } from "../../core/errors.ts";
 import { formatRef, type InstanceRef } from "../../core/ref.ts";
-import { LogArchive, setAside } from "./archive.ts";
 import type { LogLine } from "../line.ts";
 import { COUNTERS, type LogLimits, type LogOptions } from "../log-messages.ts";
+import { LogArchive, setAside } from "./archive.ts";
 
 export interface Batch {
   /** Of the journal record that the lines came from. */

@@ -11,7 +11,6 @@ import {
   renameSync,
   writeSync,
 } from "node:fs";
-import { splice } from "./splice.ts";
 import {
   CONTENT_LENGTH_AT,
   decodeRecords,
@@ -20,6 +19,7 @@ import {
   type JournalContent,
   type JournalRecord,
 } from "./journal-format.ts";
+import { splice } from "./splice.ts";
 
 /** Read from one pipe in one turn, so that a flood in one keeps no other waiting; the size of an ordinary pipe. */
 export const CHUNK_BYTES = 64 * 1024;

@@ -3,11 +3,11 @@ import { closeSync } from "node:fs";
 import { unreachable } from "../../core/assert.ts";
 import { messageOf } from "../../core/errors.ts";
 import { formatRef, type InstanceRef, parseRef, type SlotRef } from "../../core/ref.ts";
-import { growPipe, PipePoll } from "./splice.ts";
+import type { LogLine, LogStream } from "../line.ts";
 import type { Journal } from "./journal.ts";
 import type { JournalRecord } from "./journal-format.ts";
 import { LineSplitter } from "./lines.ts";
-import type { LogLine, LogStream } from "../line.ts";
+import { growPipe, PipePoll } from "./splice.ts";
 
 /** Lines of one stream that came together. */
 export interface Arrival {

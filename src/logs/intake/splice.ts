@@ -6,7 +6,10 @@ import { libcPath } from "../../platform/kernel/libc.ts";
 const POLLIN = 1;
 const SPLICE_NONBLOCK = 2;
 const SET_PIPE_SIZE = 1031;
-/** What root may ask for by default (`fs.pipe-max-size`): a tenant writes this much before it has to wait for the server. */
+/**
+ * What root may ask for by default (`fs.pipe-max-size`): a tenant writes this much before it has to wait for the
+ * server.
+ */
 const PIPE_BYTES = 1 << 20;
 
 const libc = openLibc();
@@ -38,7 +41,8 @@ export class PipePoll {
 
 /**
  * Moves at most `length` bytes out of a pipe to `position` of a file, without a copy in this process.
- * Returns how many; 0 when the pipe has ended; -1 when it is empty for now, the file system refuses or the platform can't.
+ * Returns how many; 0 when the pipe has ended; -1 when it is empty for now, the file system refuses or the platform
+ * can't.
  */
 export function splice(move: {
   pipe: number;

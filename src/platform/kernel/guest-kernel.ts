@@ -24,7 +24,9 @@ export interface KernelModule {
 }
 
 const BOOT_DIRECTORY = "/boot";
-/** Where an x86 kernel has its magic number, and the place of its version less this (Documentation/arch/x86/boot.rst). */
+/**
+ * Where an x86 kernel has its magic number, and the place of its version less this (Documentation/arch/x86/boot.rst).
+ */
 const HEADER_MAGIC_AT = 0x202;
 const VERSION_AT = 0x20e;
 const VERSION_BASE = 0x200;
@@ -52,7 +54,10 @@ export function describeKernel(path: string): GuestKernel {
   return { path, modules: places.find((place) => existsSync(join(place, "kernel"))) ?? null };
 }
 
-/** The wanted modules, each after those that it needs. What a kernel has no module for is built in, or missed when it is used. */
+/**
+ * The wanted modules, each after those that it needs. What a kernel has no module for is built in, or missed when it
+ * is used.
+ */
 export function loadModules(directory: string, wanted: readonly string[]): KernelModule[] {
   const files = indexModules(directory);
   const loaded = new Map<string, KernelModule>();

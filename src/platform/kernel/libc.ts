@@ -1,7 +1,10 @@
 // Where the C library is, for the few system calls that Bun has no name for.
 import { readFileSync } from "node:fs";
 
-/** The libc that this process already runs on: its name differs by system, and a bare name could be found in the current directory. */
+/**
+ * The libc that this process already runs on: its name differs by system, and a bare name could be found in the
+ * current directory.
+ */
 export function libcPath(): string | null {
   if (process.platform === "darwin") return "/usr/lib/libSystem.B.dylib";
   if (process.platform !== "linux") return null;

@@ -1,18 +1,17 @@
-// One client connection: requests in order, keep-alive, limits and time-outs. The bytes of a request that can't go on yet
-// stay here, unread by anybody, and hold the client back.
+// One client connection: requests in order, keep-alive, limits and time-outs.
 import type { Socket } from "node:net";
 import type { Lease } from "../../supervisor/gateway.ts";
-import type { Aftermath, Client } from "../exchange/client-connection.ts";
-import type { ProxyContext } from "../exchange/proxy-context.ts";
+import type { Aftermath, ClientConnection } from "../exchange/client-connection.ts";
 import { Exchange } from "../exchange/exchange.ts";
-import { HalfClose } from "./half-close.ts";
-import type { Peer } from "../http/forwarded.ts";
-import { Intake } from "./inbox.ts";
-import { freePiece, Outbox } from "../http/outbox.ts";
 import { renderRefusal } from "../exchange/pages.ts";
+import type { ProxyContext } from "../exchange/proxy-context.ts";
+import type { Peer } from "../http/forwarded.ts";
+import { freePiece, Outbox } from "../http/outbox.ts";
 import * as refusals from "../http/refusal.ts";
-import { Tunnel } from "./tunnel.ts";
 import type { Upstream } from "../upstream/upstream.ts";
+import { HalfClose } from "./half-close.ts";
+import { Inbox } from "./inbox.ts";
+import { Tunnel } from "./tunnel.ts";
 
 /** A head that takes longer is an attack, or a client nobody waits for any more. */
 const HEAD_MS_MAX = 30_000;
@@ -20,7 +19,7 @@ const HEAD_MS_MAX = 30_000;
 /** As nginx; longer than load balancers in front of us keep theirs, so that they are the ones to close. */
 const IDLE_MS_MAX = 75_000;
 
-/** How long the rest of a refused request is read and dropped: closing on unread bytes would destroy the answer under way. */
+/** The rest of a refused request is read and dropped for so long: closing on unread bytes destroys the answer. */
 const LINGER_MS_MAX = 5000;
 
 /** Queued for a client that reads slowly; with more the tenant is paused. */
@@ -42,11 +41,11 @@ export interface ConnectionOptions {
   readonly onClose: (connection: Connection) => void;
 }
 
-export class Connection implements Client {
+export class Connection implements ClientConnection {
   readonly peer: Peer;
   readonly #socket: Socket;
   readonly #context: ProxyContext;
-  readonly #intake = new Intake();
+  readonly #inbox = new Inbox();
   readonly #outbox: Outbox;
   #state: State;
   #halfClose: HalfClose | null = null;
@@ -77,7 +76,7 @@ export class Connection implements Client {
   }
 
   get #isOver(): boolean {
-    return this.#tenure === "over" || (this.#halfClose !== null && this.#intake.isEmpty);
+    return this.#tenure === "over" || (this.#halfClose !== null && this.#inbox.isEmpty);
   }
 
   get slow(): boolean {
@@ -114,7 +113,7 @@ export class Connection implements Client {
     }
     this.#state = { kind: "reading", since: this.#context.clock.now() };
     this.#fresh = false;
-    if (!this.#intake.isEmpty) this.#advance();
+    if (!this.#inbox.isEmpty) this.#advance();
     else if (this.#isOver) this.#linger();
   }
 
@@ -123,7 +122,7 @@ export class Connection implements Client {
     const tunnel = new Tunnel(this.#socket, upstream, lease);
     this.#state = { kind: "tunnel", tunnel };
     this.#socket.resume();
-    const early = this.#intake.drain();
+    const early = this.#inbox.drain();
     if (early !== null) tunnel.onClientBytes(early);
     if (this.#halfClose !== null) tunnel.onClientEnd();
   }
@@ -131,7 +130,7 @@ export class Connection implements Client {
   /** Takes one request at most or, when it is over, none: then it ends at once if it has none. */
   curtail(tenure: "last" | "over"): void {
     this.#tenure = tenure;
-    const isIdle = this.#state.kind === "reading" && !this.#intake.midHead;
+    const isIdle = this.#state.kind === "reading" && !this.#inbox.midHead;
     if (tenure === "over" && isIdle) this.#socket.destroy();
   }
 
@@ -161,12 +160,12 @@ export class Connection implements Client {
 
   /** The time for a head runs from its first byte, the idle time from the last answer. */
   #sweepReading(now: number, since: number): void {
-    if (!this.#intake.midHead && !this.#fresh) {
+    if (!this.#inbox.midHead && !this.#fresh) {
       if (now - since >= IDLE_MS_MAX) this.#socket.destroy();
       return;
     }
     if (now - since < HEAD_MS_MAX) return;
-    if (this.#intake.midHead) this.#refuse(refusals.TOO_SLOW);
+    if (this.#inbox.midHead) this.#refuse(refusals.TOO_SLOW);
     else this.#socket.destroy();
   }
 
@@ -177,7 +176,7 @@ export class Connection implements Client {
         break;
       case "reading":
       case "exchange":
-        this.#intake.add(bytes);
+        this.#inbox.add(bytes);
         this.#advance();
         break;
       case "lingering":
@@ -185,7 +184,7 @@ export class Connection implements Client {
         break;
     }
     // All that was read has been copied, written or refused by now.
-    if (this.#intake.isEmpty) freePiece(bytes);
+    if (this.#inbox.isEmpty) freePiece(bytes);
   }
 
   /** Hands on as much of what is here as can be taken now. */
@@ -194,7 +193,7 @@ export class Connection implements Client {
     if (this.#advancing) return;
     this.#advancing = true;
     try {
-      while (!this.#intake.isEmpty && this.#step());
+      while (!this.#inbox.isEmpty && this.#step());
       if (this.#state.kind === "exchange") this.#state.exchange.onRequestBatch();
     } catch (error) {
       this.#reject(error);
@@ -213,16 +212,16 @@ export class Connection implements Client {
         this.#readHead();
         return true;
       case "exchange":
-        return this.#intake.readBody(this.#state.exchange);
+        return this.#inbox.readBody(this.#state.exchange);
       default:
-        this.#intake.drain();
+        this.#inbox.drain();
         return false;
     }
   }
 
   #readHead(): void {
-    const wasMidHead = this.#intake.midHead;
-    const head = this.#intake.readHead(this.peer);
+    const wasMidHead = this.#inbox.midHead;
+    const head = this.#inbox.readHead(this.peer);
     if (head !== null) {
       const exchange = new Exchange(head, this, this.#context);
       this.#state = { kind: "exchange", exchange };
@@ -233,7 +232,7 @@ export class Connection implements Client {
   #reject(error: unknown): void {
     const refusal = refusals.refusalOfBytes(error);
     if (refusal === null) throw error;
-    this.#intake.drain();
+    this.#inbox.drain();
     if (this.#state.kind === "exchange") this.#state.exchange.reject(refusal, error);
     else this.#refuse(refusal, error);
   }
@@ -246,7 +245,7 @@ export class Connection implements Client {
   }
 
   #linger(): void {
-    this.#intake.drain();
+    this.#inbox.drain();
     this.#state = { kind: "lingering", until: this.#context.clock.now() + LINGER_MS_MAX };
     this.#socket.end();
     this.#socket.resume();
@@ -255,21 +254,21 @@ export class Connection implements Client {
   /** Pauses the client while more is here than anybody takes. */
   #gate(): void {
     if (this.#state.kind === "tunnel") return;
-    if (this.#intake.isFull) this.#socket.pause();
+    if (this.#inbox.isFull) this.#socket.pause();
     else if (this.#socket.isPaused()) this.#socket.resume();
   }
 
   #onDrain(): void {
     if (this.#state.kind === "tunnel") this.#state.tunnel.onClientDrain();
     else if (this.#state.kind === "exchange") this.#state.exchange.onClientDrain();
-    else if (!this.#intake.isEmpty) this.#advance();
+    else if (!this.#inbox.isEmpty) this.#advance();
   }
 
   #onEnd(): void {
     this.#halfClose = new HalfClose(this.#context.clock);
     switch (this.#state.kind) {
       case "reading":
-        if (this.#intake.isEmpty) this.#linger();
+        if (this.#inbox.isEmpty) this.#linger();
         break;
       case "exchange":
         this.#checkCompleteness();
@@ -286,13 +285,13 @@ export class Connection implements Client {
   /** A client that ended in the middle of a request is gone. */
   #checkCompleteness(): void {
     if (this.#halfClose === null || this.#state.kind !== "exchange") return;
-    if (this.#intake.isCutShort) this.#socket.destroy();
+    if (this.#inbox.isCutShort) this.#socket.destroy();
   }
 
   #onClose(forget: ConnectionOptions["onClose"]): void {
     const state = this.#state;
     this.#state = { kind: "closed" };
-    this.#intake.drain();
+    this.#inbox.drain();
     if (state.kind === "exchange") state.exchange.abort();
     else if (state.kind === "tunnel") state.tunnel.onClientClose();
     forget(this);

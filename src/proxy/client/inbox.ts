@@ -1,14 +1,14 @@
 // What a client has sent and nobody has taken yet: heads and bodies are read from it as far as they can go on.
-import { BodyReader } from "../http/body.ts";
 import type { BodyTaker } from "../exchange/client-connection.ts";
+import { BodyReader } from "../http/body.ts";
 import type { Peer } from "../http/forwarded.ts";
-import { type RequestHead, readRequestHead } from "../http/request-head.ts";
 import { HeadParser } from "../http/parser.ts";
+import { type RequestHead, readRequestHead } from "../http/request-head.ts";
 
 /** With more than this the client is paused. Small requests fit, so that we hear when their clients leave. */
 const BYTES_MAX = 16 * 1024;
 
-export class Intake {
+export class Inbox {
   readonly #heads = new HeadParser("request");
   readonly #body = new BodyReader();
   /** Never empty. */

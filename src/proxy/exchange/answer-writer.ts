@@ -1,18 +1,18 @@
 // A tenant's answer, written in the form that this client can take.
 import { type AnswerHead, renderAnswerHead, renderLastChunk } from "../http/answer-head.ts";
-import type { Client } from "./client-connection.ts";
-import type { RequestHead } from "../http/request-head.ts";
 import type { Fields } from "../http/parser.ts";
+import type { RequestHead } from "../http/request-head.ts";
+import type { ClientConnection } from "./client-connection.ts";
 
 export class AnswerWriter {
   readonly #request: RequestHead;
-  readonly #client: Client;
+  readonly #client: ClientConnection;
   #chunked = false;
   /** The client can tell the end of the body from its bytes. */
   #delimited = true;
   #keeps = false;
 
-  constructor(request: RequestHead, client: Client) {
+  constructor(request: RequestHead, client: ClientConnection) {
     this.#request = request;
     this.#client = client;
   }

@@ -13,7 +13,7 @@ export type Aftermath =
   /** It is reset, so that a body which only the end of the connection delimits looks cut short. */
   | "reset";
 
-export interface Client {
+export interface ClientConnection {
   readonly peer: Peer;
   /** False: no request follows this one, whatever it says itself. */
   readonly staysOpen: boolean;
@@ -38,7 +38,7 @@ export interface BodyTaker {
 }
 
 /** What can send a client bytes that one which is there ignores, and one which is gone answers with a reset. */
-export interface Prober {
+export interface ClientProbe {
   /** False: there is no such thing to send now. */
   probe(): boolean;
 }

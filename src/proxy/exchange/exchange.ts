@@ -1,18 +1,18 @@
 // One request and its answer: route, lease, forward, done. Owns its lease, which ends with the last byte of the answer.
 import type { Service } from "../../core/service.ts";
-import { AnswerWriter, connectionValue } from "./answer-writer.ts";
 import { type AnswerHead, renderAnswerHead } from "../http/answer-head.ts";
-import type { Aftermath, BodyTaker, Client, Prober } from "./client-connection.ts";
-import type { ProxyContext } from "./proxy-context.ts";
-import { isNavigation, type RequestHead } from "../http/request-head.ts";
-import { type PageForm, renderRefusal, renderWaitingPage } from "./pages.ts";
-import { Outcome } from "./outcome.ts";
 import type { Fields } from "../http/parser.ts";
 import * as refusals from "../http/refusal.ts";
-import { RequestBody } from "./request-body.ts";
-import { ELSEWHERE, type Grant, Seeker } from "./seeker.ts";
+import { isNavigation, type RequestHead } from "../http/request-head.ts";
 import type { Upstream } from "../upstream/upstream.ts";
 import type { UpstreamFailure, UpstreamUser } from "../upstream/upstream-user.ts";
+import { AnswerWriter, connectionValue } from "./answer-writer.ts";
+import type { Aftermath, BodyTaker, ClientConnection, ClientProbe } from "./client-connection.ts";
+import { Outcome } from "./outcome.ts";
+import { type PageForm, renderRefusal, renderWaitingPage } from "./pages.ts";
+import type { ProxyContext } from "./proxy-context.ts";
+import { RequestBody } from "./request-body.ts";
+import { ELSEWHERE, type Grant, Seeker } from "./seeker.ts";
 
 type Phase =
   /** No process yet; the body stays unread. */
@@ -27,8 +27,8 @@ type Phase =
 
 const WAITING_PAGE_AFTER_MS = 1000;
 
-export class Exchange implements UpstreamUser, BodyTaker, Prober {
-  readonly #client: Client;
+export class Exchange implements UpstreamUser, BodyTaker, ClientProbe {
+  readonly #client: ClientConnection;
   readonly #head: RequestHead;
   readonly #context: ProxyContext;
   readonly #outcome: Outcome;
@@ -40,7 +40,7 @@ export class Exchange implements UpstreamUser, BodyTaker, Prober {
   #grant: Grant | null = null;
   #upstream: Upstream | null = null;
 
-  constructor(head: RequestHead, client: Client, context: ProxyContext) {
+  constructor(head: RequestHead, client: ClientConnection, context: ProxyContext) {
     this.#head = head;
     this.#client = client;
     this.#context = context;
@@ -51,8 +51,8 @@ export class Exchange implements UpstreamUser, BodyTaker, Prober {
 
   start(): void {
     const { host, path } = this.#head;
-    const { gateway, successor } = this.#context;
-    const target = successor === null ? gateway.decide({ host, path }) : ELSEWHERE;
+    const { gateway, nextServer } = this.#context;
+    const target = nextServer === null ? gateway.decide({ host, path }) : ELSEWHERE;
     if (target.kind === "unknown") {
       this.#refuse(refusals.NOBODY);
       return;

@@ -5,9 +5,9 @@ import { TenError } from "../../core/errors.ts";
 import { formatRef, type InstanceRef, type RefKey } from "../../core/ref.ts";
 import type { Target } from "../../core/routing.ts";
 import type { Lease } from "../../supervisor/gateway.ts";
-import type { ProxyContext } from "./proxy-context.ts";
 import type { RequestHead } from "../http/request-head.ts";
 import type { Destination } from "../upstream/pool.ts";
+import type { ProxyContext } from "./proxy-context.ts";
 
 /** Where a request may go. The API, or the server that has taken over, is no tenant and needs no lease. */
 export interface Grant {
@@ -20,14 +20,16 @@ export const ELSEWHERE: SeekerOptions["target"] = { kind: "control" };
 
 export interface SeekerOptions {
   readonly target: Exclude<Target, { kind: "unknown" }>;
-  readonly context: Pick<ProxyContext, "gateway" | "control" | "successor">;
+  readonly context: Pick<ProxyContext, "gateway" | "control" | "nextServer">;
   readonly head: RequestHead;
 }
 
 /** RFC 9110, 9.2.2: what a proxy may send twice without asking. */
 const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
 
-/** True for a request that may be sent again although the tenant may have had it: twice is as once, and it is at hand. */
+/**
+ * True for a request that may be sent again although the tenant may have had it: twice is as once, and it is at hand.
+ */
 function isRepeatable({ method, framing }: RequestHead): boolean {
   return IDEMPOTENT.has(method) && framing.kind === "none";
 }
@@ -48,7 +50,7 @@ export class Seeker {
   /** At once when the process runs. Throws or rejects with a TenError as `Gateway.wake` does. */
   seek(): Grant | Promise<Grant> {
     const { target, context } = this.#options;
-    if (context.successor !== null) return grantOfServer(context.successor);
+    if (context.nextServer !== null) return grantOfServer(context.nextServer);
     switch (target.kind) {
       case "control":
         return { destination: { endpoint: context.control, launch: 0 }, lease: null };
@@ -73,9 +75,9 @@ export class Seeker {
    */
   seekAgain(failed: InstanceRef | null, kind: "refused" | "broken"): Grant | Promise<Grant> | null {
     const { target, context, head } = this.#options;
-    const { gateway, successor } = context;
+    const { gateway, nextServer } = context;
     if (kind === "broken" && !isRepeatable(head)) return null;
-    const isTenant = failed !== null && successor === null;
+    const isTenant = failed !== null && nextServer === null;
     if (target.kind === "service" && isTenant && kind === "refused") {
       this.#attempts = "another";
       this.#passedOver.add(formatRef(failed));
@@ -113,7 +115,7 @@ export class Seeker {
     try {
       return grantOf(await context.gateway.wake(ref, { signal, by: `request from ${head.from}` }));
     } catch (error) {
-      if (context.successor !== null) return grantOfServer(context.successor);
+      if (context.nextServer !== null) return grantOfServer(context.nextServer);
       const next = this.#instead(ref, error);
       if (next === null) throw error;
       return this.#claim(next);
@@ -130,8 +132,8 @@ export class Seeker {
   }
 }
 
-async function grantOfServer(successor: Promise<Endpoint>): Promise<Grant> {
-  return { destination: { endpoint: await successor, launch: 0 }, lease: null };
+async function grantOfServer(nextServer: Promise<Endpoint>): Promise<Grant> {
+  return { destination: { endpoint: await nextServer, launch: 0 }, lease: null };
 }
 
 function grantOf(lease: Lease): Grant {

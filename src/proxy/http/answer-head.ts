@@ -1,7 +1,7 @@
 // Answer heads: what framing their body has, and what of them reaches the client.
 import type { Framing } from "./body.ts";
-import { listedByConnection } from "./request-head.ts";
 import { type Fields, ParseFailure, type RawHead } from "./parser.ts";
+import { listedByConnection } from "./request-head.ts";
 
 export interface AnswerHead {
   readonly status: number;

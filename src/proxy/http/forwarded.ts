@@ -36,29 +36,29 @@ export function plainAddress(address: string): string {
 }
 
 /** What the trusted proxy in front of us said of the same four headers and of Forwarded. */
-export interface Hearsay {
+export interface ForwardedClaims {
   readonly for: readonly string[];
   readonly host: string | null;
   readonly proto: string | null;
   readonly requestId: string | null;
 }
 
-export const NO_HEARSAY: Hearsay = { for: [], host: null, proto: null, requestId: null };
+export const NO_HEARSAY: ForwardedClaims = { for: [], host: null, proto: null, requestId: null };
 
 /** Whom the request came from, for operators: the last hop before this server. */
-export function senderOf(peer: Peer, hearsay: Hearsay): string {
+export function senderOf(peer: Peer, claims: ForwardedClaims): string {
   if (!peer.relays) return peer.address;
-  return hearsay.for.at(-1)?.split(", ").at(-1) ?? "an earlier server";
+  return claims.for.at(-1)?.split(", ").at(-1) ?? "an earlier server";
 }
 
 /** The header lines that tell a tenant who asked. */
-export function renderForwarded(peer: Peer, host: string, hearsay: Hearsay): string {
-  const chain = [...hearsay.for, ...(peer.relays ? [] : [peer.address])].join(", ");
-  const forHost = hearsay.host ?? host;
+export function renderForwarded(peer: Peer, host: string, claims: ForwardedClaims): string {
+  const chain = [...claims.for, ...(peer.relays ? [] : [peer.address])].join(", ");
+  const forHost = claims.host ?? host;
   return (
     `X-Forwarded-For: ${chain}\r\n` +
     (forHost === "" ? "" : `X-Forwarded-Host: ${forHost}\r\n`) +
-    `X-Forwarded-Proto: ${hearsay.proto ?? peer.protocol}\r\n` +
-    `X-Request-Id: ${hearsay.requestId ?? crypto.randomUUID()}\r\n`
+    `X-Forwarded-Proto: ${claims.proto ?? peer.protocol}\r\n` +
+    `X-Request-Id: ${claims.requestId ?? crypto.randomUUID()}\r\n`
   );
 }

@@ -33,7 +33,10 @@ export class Outbox {
   }
 }
 
-/** Gives the memory of a large piece that nobody reads any more back now: until the next collection a fast body piles up 40 MB. */
+/**
+ * Gives the memory of a large piece that nobody reads any more back now: until the next collection a fast body piles
+ * up 40 MB.
+ */
 export function freePiece(piece: Buffer): void {
   if (piece.length <= SMALL_BYTES) return;
   const { buffer } = piece;

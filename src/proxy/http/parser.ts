@@ -1,4 +1,5 @@
-// llhttp, which Bun carries natively, behind a typed wrapper. Nothing else touches the binding, which is internal to the
+// llhttp, which Bun carries natively, behind a typed wrapper. Nothing else touches the binding, which is internal to
+// the
 // runtime: `parser.test.ts` fails loudly when an upgrade changes it.
 
 interface Binding {
@@ -201,7 +202,9 @@ export class ChunkedParser {
     this.done = false;
   }
 
-  /** Hands out what the bytes carry and tells how many this body and empty lines behind it take. Throws ParseFailure. */
+  /**
+   * Hands out what the bytes carry and tells how many this body and empty lines behind it take. Throws ParseFailure.
+   */
   feed(bytes: Buffer, emit: (piece: Buffer) => void): number {
     this.#emit = emit;
     const consumed = this.#native.execute(bytes);

@@ -1,7 +1,13 @@
 // Request heads: checked, taken off what belongs to one hop, and written anew for the tenant.
 import { normalizeHost } from "../../core/routing.ts";
 import type { Framing } from "./body.ts";
-import { type Hearsay, NO_HEARSAY, type Peer, renderForwarded, senderOf } from "./forwarded.ts";
+import {
+  type ForwardedClaims,
+  NO_HEARSAY,
+  type Peer,
+  renderForwarded,
+  senderOf,
+} from "./forwarded.ts";
 import type { Fields, RawHead } from "./parser.ts";
 import { MALFORMED, METHOD_REFUSED, RequestRefused } from "./refusal.ts";
 
@@ -34,7 +40,7 @@ interface Findings {
   readonly upgrade: boolean;
   readonly expectsContinue: boolean;
   readonly acceptsHtml: boolean;
-  readonly hearsay: Hearsay;
+  readonly claims: ForwardedClaims;
   /** The lines that go on to the tenant, as they came and in their order. */
   readonly lines: string;
 }
@@ -60,7 +66,7 @@ export function readRequestHead(raw: RawHead, peer: Peer): RequestHead {
     target,
     path: pathOf(target),
     host,
-    from: senderOf(peer, found.hearsay),
+    from: senderOf(peer, found.claims),
     versionMinor: raw.versionMinor,
     framing: isEmpty(found.framing) ? { kind: "none" } : found.framing,
     keepAlive: raw.keepAlive,
@@ -70,7 +76,7 @@ export function readRequestHead(raw: RawHead, peer: Peer): RequestHead {
     rendered:
       `${raw.method} ${target} HTTP/1.1\r\n${hostLine}${found.lines}` +
       `${found.upgrade ? "Connection: Upgrade\r\n" : ""}` +
-      `${renderForwarded(peer, found.host ?? authority ?? "", found.hearsay)}\r\n`,
+      `${renderForwarded(peer, found.host ?? authority ?? "", found.claims)}\r\n`,
   };
 }
 
@@ -145,7 +151,7 @@ class RequestScanner {
   #upgrade = "";
   #expectsContinue = false;
   #acceptsHtml = false;
-  #hearsay: Hearsay = NO_HEARSAY;
+  #claims: ForwardedClaims = NO_HEARSAY;
 
   constructor(raw: RawHead, peer: Peer) {
     this.#raw = raw;
@@ -198,7 +204,7 @@ class RequestScanner {
       upgrade: this.#upgrade !== "",
       expectsContinue: this.#expectsContinue,
       acceptsHtml: this.#acceptsHtml,
-      hearsay: this.#hearsay,
+      claims: this.#claims,
       lines: this.#lines,
     };
   }
@@ -225,7 +231,7 @@ class RequestScanner {
       case "forwarded":
         return !this.#peer.trusted;
       case "x-forwarded-for":
-        return this.#hear({ for: [...this.#hearsay.for, value] });
+        return this.#hear({ for: [...this.#claims.for, value] });
       case "x-forwarded-host":
         return this.#hear({ host: value });
       case "x-forwarded-proto":
@@ -237,8 +243,8 @@ class RequestScanner {
     }
   }
 
-  #hear(claim: Partial<Hearsay>): true {
-    if (this.#peer.trusted) this.#hearsay = { ...this.#hearsay, ...claim };
+  #hear(claim: Partial<ForwardedClaims>): true {
+    if (this.#peer.trusted) this.#claims = { ...this.#claims, ...claim };
     return true;
   }
 }

@@ -3,7 +3,9 @@ import type { AnswerHead } from "../http/answer-head.ts";
 import type { Fields } from "../http/parser.ts";
 
 export interface UpstreamFailure {
-  /** Refused: no connection came about, so nothing was sent. Broken: it ended early. Malformed: not HTTP, or ambiguous. */
+  /**
+   * Refused: no connection came about, so nothing was sent. Broken: it ended early. Malformed: not HTTP, or ambiguous.
+   */
   readonly kind: "refused" | "broken" | "malformed";
   readonly cause: unknown;
 }

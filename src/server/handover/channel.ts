@@ -1,5 +1,7 @@
-// A channel to another process that outlives whatever lies between the two: a pair of connected sockets, of which the other
-// process inherits one. It ends with either of them. Each line is a message in JSON. Bun's own is bound to a direct child.
+// A channel to another process that outlives whatever lies between the two: a pair of connected sockets, of which the
+// other
+// process inherits one. It ends with either of them. Each line is a message in JSON. Bun's own is bound to a direct
+// child.
 import { dlopen, ptr } from "bun:ffi";
 import { libcPath } from "../../platform/kernel/libc.ts";
 

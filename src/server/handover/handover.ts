@@ -1,25 +1,26 @@
-// How a server and the one that follows it talk: the later one is started by the earlier with its listening sockets and a
+// How a server and the one that follows it talk: the later one is started by the earlier with its listening sockets and
+// a
 // channel, over which each says where it stands, in JSON, since they may be of different versions.
 import { closeSync } from "node:fs";
+import type { ServerIdentity } from "../../control/control-world.ts";
 import { type ErrorDetails, messageOf, TenError } from "../../core/errors.ts";
 import { Channel, openSocketPair } from "./channel.ts";
 
-/** Once the file has been replaced, the system says of the old one that it is gone; it is the new one that is wanted. */
+/**
+ * Once the file has been replaced, the system says of the old one that it is gone; it is the new one that is wanted.
+ */
 const EXECUTABLE = process.execPath.replace(/ \(deleted\)$/, "");
 /** In the environment of the one that follows. */
-const VARIABLE = "TENEMENT_PREDECESSOR";
+const VARIABLE = "TENEMENT_PREVIOUS_SERVER";
 /** After the three that every program has: the channel, and then the listening sockets. */
 const CHANNEL_DESCRIPTOR = 3;
 const FIRST_DESCRIPTOR = 4;
 /** From its start until it has read its configuration: longer than any disk is slow. */
 const READY_MS_MAX = 30_000;
-/** Until it has taken over and serves. Requests wait meanwhile; a store that must be brought up to date takes seconds. */
+/**
+ * Until it has taken over and serves. Requests wait meanwhile; a store that must be brought up to date takes seconds.
+ */
 const SERVES_MS_MAX = 60_000;
-
-export interface ServerIdentity {
-  readonly version: string;
-  readonly pid: number;
-}
 
 interface Introduction {
   /** Of the server that introduces itself. */
@@ -28,26 +29,29 @@ interface Introduction {
   readonly dataDir: string;
 }
 
-type FromSuccessor =
+type FromNext =
   | { readonly kind: "started"; readonly pid: number }
   /** Its configuration is good, and nothing that it can foresee keeps it from serving. */
   | { readonly kind: "ready" }
   | { readonly kind: "serves"; readonly version: string }
   | { readonly kind: "failed"; readonly message: string; readonly hint?: string };
 
-interface FromPredecessor {
-  readonly kind: "estate";
-  readonly estate: unknown;
+interface FromPrevious {
+  readonly kind: "handover";
+  readonly handoverState: unknown;
 }
 
-type ToPredecessor = Channel<FromPredecessor, FromSuccessor>;
-type ToSuccessor = Channel<FromSuccessor, FromPredecessor>;
+type ToPrevious = Channel<FromPrevious, FromNext>;
+type ToNext = Channel<FromNext, FromPrevious>;
 
 /** The server before this one, as the one that follows knows it. */
-export interface Predecessor {
+export interface PreviousServer {
   readonly descriptors: readonly number[];
   readonly dataDir: string;
-  /** Says that this one could take over; resolves with what is handed over once the data directory is free. Rejects with FAILED when it goes without. */
+  /**
+   * Says that this one could take over; resolves with what is handed over once the data directory is free. Rejects
+   * with FAILED when it goes without.
+   */
   takeTurn(): Promise<unknown>;
   serves(version: string): void;
   /** Says why this one can't follow. */
@@ -55,9 +59,9 @@ export interface Predecessor {
 }
 
 /** Null: there is none. Does not return in the process that only starts this one. */
-export async function findPredecessor(
+export async function findPreviousServer(
   env: Readonly<Record<string, string | undefined>>,
-): Promise<Predecessor | null> {
+): Promise<PreviousServer | null> {
   const text = env[VARIABLE];
   if (text === undefined) return null;
   const { pid, descriptors: count, dataDir } = JSON.parse(text) as Introduction;
@@ -66,9 +70,9 @@ export async function findPredecessor(
     spawn({ ...env }, [CHANNEL_DESCRIPTOR, ...descriptors]);
     process.exit(0);
   }
-  const estate = Promise.withResolvers<unknown>();
-  const channel: ToPredecessor = await Channel.open(CHANNEL_DESCRIPTOR, (message) =>
-    estate.resolve(message.estate),
+  const handoverState = Promise.withResolvers<unknown>();
+  const channel: ToPrevious = await Channel.open(CHANNEL_DESCRIPTOR, (message) =>
+    handoverState.resolve(message.handoverState),
   );
   void channel.send({ kind: "started", pid: process.pid });
   const gone = new TenError("FAILED", "Cannot take over: the server before this one is gone");
@@ -77,8 +81,8 @@ export async function findPredecessor(
     dataDir,
     takeTurn() {
       void channel.send({ kind: "ready" });
-      void channel.ended.then(() => estate.reject(gone));
-      return estate.promise;
+      void channel.ended.then(() => handoverState.reject(gone));
+      return handoverState.promise;
     },
     serves: (version) => void channel.send({ kind: "serves", version }),
     fails: (thrown) =>
@@ -91,32 +95,36 @@ function hintOf(thrown: unknown): Pick<ErrorDetails, "hint"> {
 }
 
 /** The server after this one, as this one knows it. */
-export interface Successor {
+export interface NextServer {
   readonly pid: number;
-  /** Hands over; the data directory must be free. Resolves when it serves; rejects, once it is gone, with why it does not. */
-  takeOver(estate: unknown): Promise<ServerIdentity>;
+  /**
+   * Hands over; the data directory must be free. Resolves when it serves; rejects, once it is gone, with why it does
+   * not.
+   */
+  takeOver(handoverState: unknown): Promise<ServerIdentity>;
   /** It is not wanted any more; resolves when it is gone. */
   end(): Promise<void>;
 }
 
 /**
- * Starts this program anew, in whatever version it is there now, with the same arguments. Resolves when it could take over;
+ * Starts this program anew, in whatever version it is there now, with the same arguments. Resolves when it could take
+ * over;
  * rejects, once it is gone, with a TenError that says why it can't.
  */
-export async function startSuccessor({
+export async function startNextServer({
   descriptors,
   dataDir,
 }: {
   descriptors: readonly number[];
   dataDir: string;
-}): Promise<Successor> {
+}): Promise<NextServer> {
   const dialogue = await Dialogue.begin({ descriptors, dataDir });
   const { pid } = await dialogue.expect("started", READY_MS_MAX);
   await dialogue.expect("ready", READY_MS_MAX);
   return {
     pid,
-    async takeOver(estate) {
-      dialogue.send({ kind: "estate", estate });
+    async takeOver(handoverState) {
+      dialogue.send({ kind: "handover", handoverState });
       const { version } = await dialogue.expect("serves", SERVES_MS_MAX);
       return { version, pid };
     },
@@ -125,15 +133,15 @@ export async function startSuccessor({
 }
 
 class Dialogue {
-  readonly #channel: ToSuccessor;
+  readonly #channel: ToNext;
   /** It starts the successor, and is gone then: a service manager takes nobody's child for its main process. */
   readonly #starter: Bun.Subprocess;
-  readonly #heard: FromSuccessor[] = [];
+  readonly #heard: FromNext[] = [];
   #pid: number | null = null;
   #state: "open" | "ended" = "open";
   #listen: () => void = () => undefined;
 
-  private constructor(channel: ToSuccessor, starter: Bun.Subprocess) {
+  private constructor(channel: ToNext, starter: Bun.Subprocess) {
     this.#channel = channel;
     this.#starter = starter;
     void channel.ended.then(() => this.#end());
@@ -149,7 +157,7 @@ class Dialogue {
     const introduction = { pid: process.pid, descriptors: descriptors.length, dataDir };
     const env = { ...process.env, [VARIABLE]: JSON.stringify(introduction satisfies Introduction) };
     const { own, other } = openSocketPair();
-    const channel: ToSuccessor = await Channel.open(own, (message) => dialogue.#hear(message));
+    const channel: ToNext = await Channel.open(own, (message) => dialogue.#hear(message));
     let dialogue: Dialogue;
     try {
       dialogue = new Dialogue(channel, spawn(env, [other, ...descriptors]));
@@ -162,14 +170,14 @@ class Dialogue {
     }
   }
 
-  send(message: FromPredecessor): void {
+  send(message: FromPrevious): void {
     void this.#channel.send(message);
   }
 
   async expect<Kind extends "started" | "ready" | "serves">(
     kind: Kind,
     patienceMs: number,
-  ): Promise<Extract<FromSuccessor, { kind: Kind }>> {
+  ): Promise<Extract<FromNext, { kind: Kind }>> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#listen = resolve;
     if (this.#heard.length > 0 || this.#state === "ended") resolve();
@@ -177,7 +185,7 @@ class Dialogue {
     await promise;
     clearTimeout(impatience);
     const message = this.#heard.shift();
-    if (message?.kind === kind) return message as Extract<FromSuccessor, { kind: Kind }>;
+    if (message?.kind === kind) return message as Extract<FromNext, { kind: Kind }>;
     const isLate = this.#state === "open";
     await this.end();
     throw this.#refusal(message, isLate);
@@ -189,7 +197,7 @@ class Dialogue {
     await Promise.all([this.#starter.exited, this.#channel.ended]);
   }
 
-  #hear(message: FromSuccessor): void {
+  #hear(message: FromNext): void {
     if (message.kind === "started") this.#pid = message.pid;
     this.#heard.push(message);
     this.#listen();
@@ -200,7 +208,7 @@ class Dialogue {
     this.#listen();
   }
 
-  #refusal(message: FromSuccessor | undefined, isLate: boolean): TenError {
+  #refusal(message: FromNext | undefined, isLate: boolean): TenError {
     if (message?.kind === "failed") return refused(message.message, message.hint);
     if (isLate) return refused("it did not say in time that it can serve");
     const { exitCode, signalCode } = this.#starter;

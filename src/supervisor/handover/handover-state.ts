@@ -1,33 +1,34 @@
 // What a server hands over to the one that follows, beyond what its store and the processes tell.
-import { bequeath } from "../../core/life/adoption.ts";
+import { memoryOf } from "../../core/life/adoption.ts";
 import { formatRef, type InstanceRef, type RefKey } from "../../core/ref.ts";
-import type { InstanceActor } from "../instance/actor.ts";
-import type { LeaseCounts, Legacy } from "../instance/instance-handover.ts";
 import type { Lease } from "../gateway.ts";
+import type { InstanceActor } from "../instance/actor.ts";
+import type { InstanceHandover, LeaseCounts } from "../instance/instance-handover.ts";
 import type { Supervisor } from "../supervisor.ts";
 
 /** Another version may write it otherwise: what has another number is left alone, and all is as after a crash. */
 const FORMAT = 1;
 
 /** JSON. */
-export interface Estate {
+export interface HandoverState {
   readonly format: typeof FORMAT;
-  readonly instances: Readonly<Record<RefKey, Legacy>>;
+  readonly instances: Readonly<Record<RefKey, InstanceHandover>>;
 }
 
 /**
- * Hands every instance over to the next server: from now on nothing is started, stopped or written here. Waiting requests
+ * Hands every instance over to the next server: from now on nothing is started, stopped or written here. Waiting
+ * requests
  * are refused.
  * @param onTraffic is called whenever one of the remaining leases has ended or become a tunnel
  */
 export function handOver(
   supervisor: Supervisor,
   onTraffic: (actor: InstanceActor) => void,
-): Estate {
+): HandoverState {
   const actors = [...supervisor.actors()];
-  const legacies = actors.map((actor) => [formatRef(actor.ref), legacyOf(actor)] as const);
+  const handovers = actors.map((actor) => [formatRef(actor.ref), handoverOf(actor)] as const);
   supervisor.abandon(onTraffic);
-  return { format: FORMAT, instances: Object.fromEntries(legacies) };
+  return { format: FORMAT, instances: Object.fromEntries(handovers) };
 }
 
 export function leaseCountsOf({ traffic }: InstanceActor): LeaseCounts {
@@ -35,10 +36,10 @@ export function leaseCountsOf({ traffic }: InstanceActor): LeaseCounts {
   return { requests, tunnels: traffic.open - requests };
 }
 
-function legacyOf(actor: InstanceActor): Legacy {
-  const { lastWake, lastExit } = actor.journal;
+function handoverOf(actor: InstanceActor): InstanceHandover {
+  const { lastWake, lastExit } = actor.story;
   return {
-    ...bequeath(actor.instance, actor.facts.now),
+    ...memoryOf(actor.instance, actor.facts.now),
     lastWake,
     lastExit,
     leases: leaseCountsOf(actor),
@@ -46,27 +47,29 @@ function legacyOf(actor: InstanceActor): Legacy {
 }
 
 /** What an earlier server handed over; nothing, where none did. */
-export class Inheritance {
-  readonly #legacies: ReadonlyMap<RefKey, Legacy>;
+export class ReceivedHandover {
+  readonly #handovers: ReadonlyMap<RefKey, InstanceHandover>;
   readonly #leases: Lease[] = [];
 
-  /** @param estate as `handOver` made it, in whatever version */
-  constructor(estate: unknown = null) {
-    const isKnown = (estate as Partial<Estate> | null)?.format === FORMAT;
-    this.#legacies = new Map(isKnown ? Object.entries((estate as Estate).instances) : []);
+  /** @param handover state as `handOver` made it, in whatever version */
+  constructor(handoverState: unknown = null) {
+    const isKnown = (handoverState as Partial<HandoverState> | null)?.format === FORMAT;
+    this.#handovers = new Map(
+      isKnown ? Object.entries((handoverState as HandoverState).instances) : [],
+    );
   }
 
   /** Whether an earlier server that lives has served this instance until now. */
   has(ref: InstanceRef): boolean {
-    return this.#legacies.has(formatRef(ref));
+    return this.#handovers.has(formatRef(ref));
   }
 
   /** Gives an instance its part, and holds for the earlier server the leases that it still has. */
   pass(actor: InstanceActor): void {
-    const legacy = this.#legacies.get(formatRef(actor.ref));
-    if (legacy === undefined) return;
-    actor.inherit(legacy);
-    const { requests, tunnels } = legacy.leases;
+    const handover = this.#handovers.get(formatRef(actor.ref));
+    if (handover === undefined) return;
+    actor.resumeFrom(handover);
+    const { requests, tunnels } = handover.leases;
     this.#leases.push(...holdLeases(actor, "request", requests));
     this.#leases.push(...holdLeases(actor, "tunnel", tunnels));
   }

@@ -1,12 +1,14 @@
-// The leases that earlier servers still hold. Each tells of its own over a connection, an empty line, then one of JSON for every
-// instance whose count has changed. They end with that connection: so a socket through an earlier server keeps its instance awake.
+// The leases that earlier servers still hold. Each tells of its own over a connection, an empty line, then one of JSON
+// for every
+// instance whose count has changed. They end with that connection: so a socket through an earlier server keeps its
+// instance awake.
 import { createServer, type Server, type Socket } from "node:net";
 import { formatRef, parseRef, type RefKey } from "../../core/ref.ts";
 import { type Bound, bindInPlace } from "../../platform/unix-socket.ts";
-import type { LeaseCounts } from "../instance/instance-handover.ts";
-import { holdLeases } from "./handover-state.ts";
 import type { Lease } from "../gateway.ts";
+import type { LeaseCounts } from "../instance/instance-handover.ts";
 import type { Supervisor } from "../supervisor.ts";
+import { holdLeases } from "./handover-state.ts";
 
 /** One line: the counts that now hold for an instance. */
 export interface LeaseLine extends LeaseCounts {

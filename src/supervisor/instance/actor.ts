@@ -1,7 +1,8 @@
 // One instance in motion: events in, effects out. Nothing else changes its state.
-import { ADOPTED, adopt, inherit } from "../../core/life/adoption.ts";
 import { unreachable } from "../../core/assert.ts";
 import type { Endpoint } from "../../core/endpoint.ts";
+import { ADOPTED, adopt, restoreMemory } from "../../core/life/adoption.ts";
+import { idleAt } from "../../core/life/deadlines.ts";
 import {
   type Cause,
   type Effect,
@@ -14,31 +15,30 @@ import {
   type Step,
   type Traffic,
 } from "../../core/life/instance.ts";
-import { idleAt } from "../../core/life/deadlines.ts";
 import { nextDeadline, step } from "../../core/life/lifecycle.ts";
-import type { InstanceRef } from "../../core/ref.ts";
 import { restoreState } from "../../core/life/report.ts";
+import type { InstanceRef } from "../../core/ref.ts";
 import type { Service } from "../../core/service.ts";
 import type { InstanceRow } from "../../database/instances.ts";
-import { Alarm } from "./alarm.ts";
-import type { Legacy } from "./instance-handover.ts";
 import type { Lease, Patience } from "../gateway.ts";
-import { InstanceJournal } from "./story.ts";
 import type { Launched } from "../launch/launches.ts";
-import { TrafficMeter } from "./leases.ts";
-import { InstanceProcesses } from "./instance-processes.ts";
-import { InstanceRecord } from "./record.ts";
 import type { Startable } from "../launch/start-queue.ts";
+import { Alarm } from "./alarm.ts";
+import type { InstanceHandover } from "./instance-handover.ts";
+import { InstanceProcesses } from "./instance-processes.ts";
+import type { Adoption, InstanceWorld } from "./instance-world.ts";
+import { TrafficMeter } from "./leases.ts";
+import { InstanceRecord } from "./record.ts";
+import { StoryRecorder } from "./story.ts";
 import { handOverError, refusalError, replaceError, Waiters } from "./waiters.ts";
 import { type InstancePredicate, Watchers } from "./watchers.ts";
-import type { Adoption, World } from "./instance-world.ts";
 
 export class InstanceActor implements Startable {
   readonly ref: InstanceRef;
-  readonly journal: InstanceJournal;
+  readonly story: StoryRecorder;
   readonly #record: InstanceRecord;
   readonly #processes: InstanceProcesses;
-  readonly #world: World;
+  readonly #world: InstanceWorld;
   readonly #meter: TrafficMeter;
   readonly #waiters = new Waiters();
   readonly #watchers = new Watchers();
@@ -48,15 +48,15 @@ export class InstanceActor implements Startable {
   #requester: string | null = null;
   readonly #alarm: Alarm;
   /** Hears of the traffic that is left, once another server goes on with the instance. */
-  #heir: (() => void) | null = null;
+  #onTraffic: (() => void) | null = null;
 
-  constructor(row: InstanceRow, service: Service, world: World) {
+  constructor(row: InstanceRow, service: Service, world: InstanceWorld) {
     const { ref } = row;
     this.ref = ref;
     this.service = service;
     this.weight = row.weight;
     this.env = row.env;
-    this.journal = new InstanceJournal(world);
+    this.story = new StoryRecorder(world);
     this.#record = new InstanceRecord(ref, { table: world.table, report: world.report, row });
     this.#world = world;
     this.#alarm = new Alarm(world.clock, () => this.send({ kind: "tick" }));
@@ -66,7 +66,7 @@ export class InstanceActor implements Startable {
       ...world,
       ref,
       service: () => this.service,
-      journal: this.journal,
+      story: this.story,
       record: this.#record,
       send: (event) => this.send(event),
       instance: () => this.#instance,
@@ -148,7 +148,6 @@ export class InstanceActor implements Startable {
     if (!predicate(this.#instance)) await this.#watchers.until(predicate);
   }
 
-  /** Goes on with the processes that an earlier server started, or ends them. */
   adopt({ row, child, other }: Adoption): void {
     const { endpoint = null, shape = null } = row.child ?? {};
     if (child !== null) this.#processes.follow(child, { launch: ADOPTED.child, endpoint, shape });
@@ -164,15 +163,15 @@ export class InstanceActor implements Startable {
   }
 
   /** Goes on where the earlier server left off. */
-  inherit(legacy: Legacy): void {
-    this.journal.inherit(legacy);
-    this.#enter(inherit(this.#instance, legacy, this.facts.now));
+  resumeFrom(handover: InstanceHandover): void {
+    this.story.resumeFrom(handover);
+    this.#enter(restoreMemory(this.#instance, handover, this.facts.now));
     this.#rearm();
   }
 
   /** Another server goes on with it: from now on this one does nothing but count the leases that are left. */
   abandon(onTraffic: () => void): void {
-    this.#heir = onTraffic;
+    this.#onTraffic = onTraffic;
     this.#alarm.cancel();
     this.#processes.abandon();
     this.#waiters.close(handOverError(this.ref));
@@ -215,7 +214,7 @@ export class InstanceActor implements Startable {
 
   /** The only way in. Never awaits, so events cannot interleave and no lock is needed. */
   send(event: Event): void {
-    if (this.#heir !== null) return;
+    if (this.#onTraffic !== null) return;
     this.#events.push(event);
     // Performing an effect may send another event: the outermost call goes on with it.
     if (this.#events.length > 1) return;
@@ -238,10 +237,10 @@ export class InstanceActor implements Startable {
   #enter(instance: Instance): void {
     if (instance === this.#instance) return;
     this.#instance = instance;
-    this.journal.follow(instance.state, this.#requester);
+    this.story.follow(instance.state, this.#requester);
     this.#record.follow(instance.state);
     this.#world.queue.follow(this, instance);
-    if (isAtRest(instance.state)) this.#world.launcher.rest(this.ref);
+    if (isAtRest(instance.state)) this.#world.launches.rest(this.ref);
     this.#world.storage.follow(this, instance.state);
     this.#watchers.follow(instance);
   }
@@ -286,7 +285,7 @@ export class InstanceActor implements Startable {
 
   #trafficChanged(): void {
     const { state, other } = this.#instance;
-    if (this.#heir !== null) this.#heir();
+    if (this.#onTraffic !== null) this.#onTraffic();
     else if (state.kind === "draining" || other?.kind === "draining") this.send({ kind: "tick" });
     else if (state.kind === "running" && this.#meter.open === 0) {
       this.#rearm();

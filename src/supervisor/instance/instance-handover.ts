@@ -1,5 +1,5 @@
 // What one server hands over to the next of an instance, beyond its row and its processes
-import type { Memory } from "../../core/life/adoption.ts";
+import type { InstanceMemory } from "../../core/life/adoption.ts";
 import type { WakeRecord } from "../administration.ts";
 
 /** Open leases of one instance. */
@@ -9,7 +9,7 @@ export interface LeaseCounts {
 }
 
 /** Of one instance. Moments are milliseconds since the epoch. */
-export interface Legacy extends Memory {
+export interface InstanceHandover extends InstanceMemory {
   readonly lastWake: WakeRecord | null;
   readonly lastExit: { readonly at: number; readonly reason: string } | null;
   readonly leases: LeaseCounts;

@@ -3,19 +3,19 @@
 import { type Endpoint, renderEndpoint } from "../../core/endpoint.ts";
 import { messageOf } from "../../core/errors.ts";
 import type { Event, Instance, ProbeAnswer } from "../../core/life/instance.ts";
-import type { InstanceRef } from "../../core/ref.ts";
 import { describeExit } from "../../core/life/restart-policy.ts";
+import type { InstanceRef } from "../../core/ref.ts";
 import type { Service } from "../../core/service.ts";
 import type { ChildRecord } from "../../database/instances.ts";
 import type { LogHub } from "../../logs/hub.ts";
-import type { InstanceJournal } from "./story.ts";
-import type { Launched, Launcher } from "../launch/launches.ts";
+import type { Launched, Launches } from "../launch/launches.ts";
 import type { Prober } from "./probe.ts";
-import { shapeOf } from "./shape.ts";
 import type { InstanceRecord } from "./record.ts";
+import { shapeOf } from "./shape.ts";
+import type { StoryRecorder } from "./story.ts";
 
 export interface ProcessWorld {
-  readonly launcher: Launcher;
+  readonly launches: Launches;
   readonly prober: Prober;
   readonly logs: LogHub;
   /** The public host of an instance, as its health checks name it. */
@@ -28,7 +28,7 @@ interface Owner {
   readonly ref: InstanceRef;
   /** As it is configured now. */
   readonly service: () => Service;
-  readonly journal: InstanceJournal;
+  readonly story: StoryRecorder;
   readonly record: InstanceRecord;
   readonly send: (event: Event) => void;
   readonly instance: () => Instance;
@@ -69,9 +69,9 @@ export class InstanceProcesses {
 
   /** Synchronous where it can be, because a waiting request pays for every turn. */
   launch(launch: number, storedEnv: Readonly<Record<string, string>>): void {
-    const { launcher, ref, service } = this.#parts;
+    const { launches, ref, service } = this.#parts;
     const isAlone = this.#processes.size === 0;
-    const prepared = launcher.prepare({ ref, service: service(), isAlone });
+    const prepared = launches.prepare({ ref, service: service(), isAlone });
     if (prepared === null) this.#start(launch, storedEnv);
     else {
       prepared.then(
@@ -83,10 +83,10 @@ export class InstanceProcesses {
 
   #start(launch: number, storedEnv: Readonly<Record<string, string>>): void {
     if (this.#state === "left") return;
-    const { launcher, ref, service, send } = this.#parts;
+    const { launches, ref, service, send } = this.#parts;
     try {
       const slot = this.all.some((other) => other.slot === 0) ? 1 : 0;
-      const launched = launcher.launch({ ref, service: service(), slot, storedEnv });
+      const launched = launches.launch({ ref, service: service(), slot, storedEnv });
       this.follow(launched, { launch, endpoint: null, shape: shapeOf(service()) });
       this.#remember();
       send({ kind: "launched", launch, child: launched.child.ref });
@@ -106,19 +106,19 @@ export class InstanceProcesses {
     launched: Launched,
     { launch, ...process }: { launch: number } & Omit<Process, "launched">,
   ): void {
-    const { instance, journal, logs, ref, send } = this.#parts;
+    const { instance, story, logs, ref, send } = this.#parts;
     this.#processes.set(launch, { launched, ...process });
     const { child } = launched;
     void child.exited.then((exit) => {
       if (this.of(launch) !== launched) return;
       const leaves = isLeaving(instance(), launch);
-      journal.exited(describeExit(exit));
+      story.exited(describeExit(exit));
       send({ kind: "exited", launch, exit });
       const isExpected = leaves || restsNext(instance());
       if (!isExpected || exit.kind === "outOfMemory")
         logs.note(ref, `ten: the process ${describeExit(exit)}`);
     });
-    void child.gone.then(() => this.#bury(launched, launch));
+    void child.gone.then(() => this.#cleanUp(launched, launch));
   }
 
   /** Another server follows and ends them. */
@@ -163,13 +163,13 @@ export class InstanceProcesses {
     return (await isOwn(launched, answer.endpoint)) ? answer : strangersAnswer(answer.endpoint);
   }
 
-  async #bury(launched: Launched, launch: number): Promise<void> {
+  async #cleanUp(launched: Launched, launch: number): Promise<void> {
     if (this.of(launch) !== launched) return;
-    const { instance, launcher, ref, report, send, service } = this.#parts;
-    launcher.retire(launched);
+    const { instance, launches, ref, report, send, service } = this.#parts;
+    launches.retire(launched);
     this.#processes.delete(launch);
     const wipes = !service().storagePersist && this.#processes.size === 0 && restsNext(instance());
-    if (wipes) await launcher.wipe(ref).catch(report);
+    if (wipes) await launches.wipe(ref).catch(report);
     this.#remember();
     send({ kind: "gone", launch });
   }

@@ -1,14 +1,14 @@
 // What an instance acts on, and what it may begin with.
-import type { Clock } from "../../platform/clock.ts";
 import type { DomainTable } from "../../database/domains.ts";
 import type { InstanceRow, InstanceTable } from "../../database/instances.ts";
 import type { Statistics } from "../../metrics/statistics.ts";
-import type { Launched } from "../launch/launches.ts";
-import type { ProcessWorld } from "./instance-processes.ts";
-import type { StartQueue } from "../launch/start-queue.ts";
+import type { Clock } from "../../platform/clock.ts";
 import type { StorageWatch } from "../../storage/watch.ts";
+import type { Launched } from "../launch/launches.ts";
+import type { StartQueue } from "../launch/start-queue.ts";
+import type { ProcessWorld } from "./instance-processes.ts";
 
-export interface World extends ProcessWorld {
+export interface InstanceWorld extends ProcessWorld {
   readonly clock: Clock;
   readonly random: () => number;
   readonly queue: StartQueue;

@@ -1,8 +1,8 @@
 // Keeps an instance's row in step with its life. A full disk or a locked database is reported and
 // stops nobody: what runs goes on, and what could not be written is found again by its mark.
 import type { InstanceState } from "../../core/life/instance.ts";
-import type { InstanceRef } from "../../core/ref.ts";
 import { reportReason, reportWanted, type Wanted } from "../../core/life/report.ts";
+import type { InstanceRef } from "../../core/ref.ts";
 import type { ChildRecord, InstanceRow, InstanceTable } from "../../database/instances.ts";
 
 export class InstanceRecord {

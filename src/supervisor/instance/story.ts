@@ -1,7 +1,7 @@
 // The story of an instance for `ten why`: who woke it, how long each phase took, how it last ended.
 import type { Cause, InstanceState } from "../../core/life/instance.ts";
-import type { Clock } from "../../platform/clock.ts";
 import type { Statistics } from "../../metrics/statistics.ts";
+import type { Clock } from "../../platform/clock.ts";
 import type { WakeRecord } from "../administration.ts";
 
 interface Phases {
@@ -21,7 +21,7 @@ const CAUSES: Readonly<Record<Cause, string>> = {
   reload: "a change of its configuration",
 };
 
-export class InstanceJournal {
+export class StoryRecorder {
   readonly #clock: Clock;
   readonly #statistics: Statistics;
   #kind: InstanceState["kind"] = "asleep";
@@ -48,7 +48,7 @@ export class InstanceJournal {
   }
 
   /** The story so far, from an earlier server. */
-  inherit({ lastWake, lastExit }: Pick<InstanceJournal, "lastWake" | "lastExit">): void {
+  resumeFrom({ lastWake, lastExit }: Pick<StoryRecorder, "lastWake" | "lastExit">): void {
     this.#earlierWake = lastWake;
     this.#exit = lastExit;
   }

@@ -4,7 +4,6 @@ import { rm } from "node:fs/promises";
 import { resolve } from "node:path";
 import { parseEnvFile } from "../../core/env-file.ts";
 import { messageOf, TenError } from "../../core/errors.ts";
-import type { Claim } from "../../isolation/firewall/rules.ts";
 import { instanceDirOf, type LaunchPlan, markOf, planLaunch } from "../../core/launch-plan.ts";
 import {
   formatRef,
@@ -16,17 +15,18 @@ import {
 } from "../../core/ref.ts";
 import { hasOwnRoot, type Service } from "../../core/service.ts";
 import { findWallGaps } from "../../core/walls.ts";
-import type { Firewall } from "../../isolation/firewall/firewall.ts";
-import type { Isolation } from "../../isolation/isolation.ts";
-import { landlockVersion } from "../../platform/kernel/landlock.ts";
-import type { Enclosure, Placement } from "../../isolation/level.ts";
-import { openOutput, outputPaths, removeOutput } from "../../platform/process/output.ts";
-import type { Ports } from "../../platform/process/ports.ts";
-import { measureDirectory } from "../../storage/measure.ts";
-import type { Child, Spawner } from "../../platform/process/spawner.ts";
-import type { VolumeOrder, Volumes } from "../../storage/volumes.ts";
 import type { ChildRecord } from "../../database/instances.ts";
+import type { Firewall } from "../../isolation/firewall/firewall.ts";
+import type { Claim } from "../../isolation/firewall/rules.ts";
+import type { Isolation } from "../../isolation/isolation.ts";
+import type { Enclosure, Placement } from "../../isolation/level.ts";
 import type { LogHub } from "../../logs/hub.ts";
+import { landlockVersion } from "../../platform/kernel/landlock.ts";
+import { openOutput, outputPaths, removeOutput } from "../../platform/process/output-pipes.ts";
+import type { Ports } from "../../platform/process/ports.ts";
+import type { Child, Spawner } from "../../platform/process/spawner.ts";
+import { measureDirectory } from "../../storage/measure.ts";
+import type { VolumeOrder, Volumes } from "../../storage/volumes.ts";
 
 export interface Launched {
   readonly child: Child;
@@ -39,7 +39,7 @@ export interface Launched {
   readonly startedAt: number;
 }
 
-export interface LauncherParts {
+export interface LaunchesParts {
   readonly dataDir: string;
   readonly spawner: Spawner;
   readonly isolation: Isolation;
@@ -58,17 +58,20 @@ export interface LaunchOrder extends SlotRef {
   readonly storedEnv: Readonly<Record<string, string>>;
 }
 
-export class Launcher {
-  readonly #parts: LauncherParts;
+export class Launches {
+  readonly #parts: LaunchesParts;
   /** The sockets of living instances, by path: a name like a-b-c can come of a:b-c and of a-b:c. */
   readonly #sockets = new Map<string, RefKey>();
   readonly #landlock = landlockVersion();
 
-  constructor(parts: LauncherParts) {
+  constructor(parts: LaunchesParts) {
     this.#parts = parts;
   }
 
-  /** Brings the storage of an instance into place for a launch; null: there is nothing to wait for. Rejects with a TenError. */
+  /**
+   * Brings the storage of an instance into place for a launch; null: there is nothing to wait for. Rejects with a
+   * TenError.
+   */
   prepare(order: VolumeOrder): Promise<void> | null {
     return this.#parts.volumes.open(order);
   }
@@ -106,7 +109,10 @@ export class Launcher {
     }
   }
 
-  /** Takes over a process that an earlier server started; null when it no longer lives, or has other walls than the service wants. */
+  /**
+   * Takes over a process that an earlier server started; null when it no longer lives, or has other walls than the
+   * service wants.
+   */
   adopt(ref: InstanceRef, service: Service, record: ChildRecord): Launched | null {
     const { dataDir, firewall, isolation, spawner, ports, logs } = this.#parts;
     const { port, slot, socketPath, startedAt } = record;

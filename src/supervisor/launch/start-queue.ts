@@ -39,7 +39,8 @@ export class StartQueue {
 
   /**
    * Told of every change of state, so a place can't be kept by an instance that no longer starts. A successor is
-   * counted among the starts, but waits for no turn and takes no place of another instance: rollouts bound their number.
+   * counted among the starts, but waits for no turn and takes no place of another instance: rollouts bound their
+   * number.
    */
   follow(instance: Startable, { state, other }: Pick<Instance, "state" | "other">): void {
     const { kind } = state;

@@ -1,13 +1,13 @@
 // Moves the traffic of a service from version to version: deploys one, routes from one to another, rolls out to all.
 import { TenError } from "../../core/errors.ts";
 import type { InstanceState } from "../../core/life/instance.ts";
-import { formatRef, type InstanceRef, type RefKey } from "../../core/ref.ts";
 import { reportHealth, reportState } from "../../core/life/report.ts";
-import type { InstanceActor } from "../instance/actor.ts";
+import { formatRef, type InstanceRef, type RefKey } from "../../core/ref.ts";
 import type { Administration, InstanceView } from "../administration.ts";
+import type { InstanceActor } from "../instance/actor.ts";
 import { refuseDisabled } from "../operator.ts";
+import { type Supervisor, stored } from "../supervisor.ts";
 import { type RolloutOptions, type RolloutOutcome, rollOut } from "./rollout.ts";
-import { stored, type Supervisor } from "../supervisor.ts";
 
 /** Weights are shares of it: more than all is no more. */
 const WEIGHT_MAX = 100;
@@ -27,7 +27,10 @@ export interface RouteOrder {
   readonly record: () => void;
 }
 
-/** All operations reject with INSTANCE_UNKNOWN or SERVICE_UNKNOWN for what is not there, and CONFLICT while one of the same is under way. */
+/**
+ * All operations reject with INSTANCE_UNKNOWN or SERVICE_UNKNOWN for what is not there, and CONFLICT while one of the
+ * same is under way.
+ */
 export interface Deploys {
   /**
    * Starts an instance, registering it if need be, and gives it its weight once it is healthy. Rejects with

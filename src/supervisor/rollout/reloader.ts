@@ -1,4 +1,5 @@
-// Applies a changed configuration to the running server: what came, what changed and what went. The rest is not touched.
+// Applies a changed configuration to the running server: what came, what changed and what went. The rest is not
+// touched.
 import { messageOf } from "../../core/errors.ts";
 import { formatRef, type InstanceRef, type RefKey } from "../../core/ref.ts";
 import {
@@ -8,10 +9,10 @@ import {
   type ReloadPlan,
 } from "../../core/reload-plan.ts";
 import type { Config, Settings } from "../../core/service.ts";
-import type { InstanceActor } from "../instance/actor.ts";
-import { rollOut } from "./rollout.ts";
-import type { Supervisor } from "../supervisor.ts";
 import { readmit, startListed } from "../autostart.ts";
+import type { InstanceActor } from "../instance/actor.ts";
+import type { Supervisor } from "../supervisor.ts";
+import { rollOut } from "./rollout.ts";
 
 export interface ReloadParts {
   readonly supervisor: Supervisor;
@@ -53,7 +54,8 @@ export class Reloader {
   }
 
   /**
-   * Resolves when what went has stopped and what runs has the shape that it is to have. Rejects with CONFIG_INVALID, and
+   * Resolves when what went has stopped and what runs has the shape that it is to have. Rejects with CONFIG_INVALID,
+   * and
    * then everything is as it was.
    */
   reload(): Promise<ReloadOutcome> {
@@ -87,7 +89,9 @@ export class Reloader {
     await Promise.all(gone.map((actor) => supervisor.release(actor)));
   }
 
-  /** Tells every instance whose service is configured otherwise; returns those whose process has not the right shape. */
+  /**
+   * Tells every instance whose service is configured otherwise; returns those whose process has not the right shape.
+   */
   #reconfigure(): readonly InstanceActor[] {
     const { supervisor } = this.#parts;
     for (const actor of supervisor.actors()) {

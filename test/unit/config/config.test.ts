@@ -1,4 +1,3 @@
-import { defaultIsolation } from "../../../src/core/service.ts";
 import { expect, test } from "bun:test";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -6,6 +5,7 @@ import { join } from "node:path";
 import { loadConfig, parseConfig } from "../../../src/config/config.ts";
 import { TenError } from "../../../src/core/errors.ts";
 import type { Config, Service } from "../../../src/core/service.ts";
+import { defaultIsolation } from "../../../src/core/service.ts";
 import { errorOf, FILE, NOTES } from "./refusal.ts";
 
 function parse(text: string): Config {

@@ -2,8 +2,8 @@ import { expect, test } from "bun:test";
 import { parseConfig } from "../../../src/config/config.ts";
 import {
   detectCommand,
-  planStarter,
   type Project,
+  planStarter,
   SCHEMA_FILE,
 } from "../../../src/config/starter.ts";
 import { errorOf } from "./refusal.ts";

@@ -3,7 +3,7 @@ import type { Operation, Parameter } from "../../../src/control/routes/openapi.t
 import { TenError } from "../../../src/core/errors.ts";
 import type { OperationAt } from "../../support/contract.ts";
 import { seededRandom } from "../../support/random.ts";
-import { sample, type Sampler, spoil, type Schema } from "../../support/samples.ts";
+import { type Sampler, type Schema, sample, spoil } from "../../support/samples.ts";
 import { CONTRACT, ControlWorld, lineOf } from "./fakes.ts";
 
 const REQUESTS_EACH = 150;

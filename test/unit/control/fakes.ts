@@ -2,35 +2,35 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { type ControlApi, openControlApi } from "../../../src/control/api.ts";
 import { Client } from "../../../src/control/client/client.ts";
+import type { ServerRestart } from "../../../src/control/control-world.ts";
 import { planOpenApi } from "../../../src/control/routes/openapi.ts";
 import { ROUTES } from "../../../src/control/routes/routes.ts";
-import { type ControlServer, openControl } from "../../../src/control/api.ts";
-import type { ServerRestart } from "../../../src/control/control-world.ts";
 import { TenError } from "../../../src/core/errors.ts";
 import { formatRef, type InstanceRef, parseRef } from "../../../src/core/ref.ts";
 import type { ReloadPlan } from "../../../src/core/reload-plan.ts";
 import type { Service } from "../../../src/core/service.ts";
+import { openStore, type Store } from "../../../src/database/database.ts";
+import type { LogHub } from "../../../src/logs/hub.ts";
+import type { LogFilter, LogLine } from "../../../src/logs/line.ts";
+import { Statistics } from "../../../src/metrics/statistics.ts";
 import { type Clock, systemClock } from "../../../src/platform/clock.ts";
 import { measureDirectory } from "../../../src/storage/measure.ts";
-import { openStore, type Store } from "../../../src/database/database.ts";
 import type {
   Administration,
   InstanceStory,
   InstanceView,
   Registration,
 } from "../../../src/supervisor/administration.ts";
-import type { DeployOrder, Deploys, RouteOrder } from "../../../src/supervisor/rollout/deploys.ts";
 import { Domains } from "../../../src/supervisor/domains.ts";
+import type { DeployOrder, Deploys, RouteOrder } from "../../../src/supervisor/rollout/deploys.ts";
+import type { ReloadOutcome } from "../../../src/supervisor/rollout/reloader.ts";
 import type {
   RolloutOptions,
   RolloutOutcome,
   RolloutProgress,
 } from "../../../src/supervisor/rollout/rollout.ts";
-import type { ReloadOutcome } from "../../../src/supervisor/rollout/reloader.ts";
-import { Statistics } from "../../../src/metrics/statistics.ts";
-import type { LogFilter, LogLine } from "../../../src/logs/line.ts";
-import type { LogHub } from "../../../src/logs/hub.ts";
 import { Contract } from "../../support/contract.ts";
 import { serviceWith } from "../../support/service.ts";
 
@@ -367,7 +367,7 @@ export class ControlWorld implements AsyncDisposable {
     },
   });
   readonly #clock: Clock;
-  #server: ControlServer | null = null;
+  #server: ControlApi | null = null;
 
   constructor(clock: Clock = systemClock) {
     this.#clock = clock;
@@ -385,7 +385,7 @@ export class ControlWorld implements AsyncDisposable {
   };
 
   async start(dataDir = this.dataDir): Promise<void> {
-    this.#server = openControl({
+    this.#server = openControlApi({
       administration: this.administration,
       deploys: this.deploys,
       reloader: this.reloader,
@@ -403,7 +403,7 @@ export class ControlWorld implements AsyncDisposable {
     });
   }
 
-  get server(): ControlServer {
+  get server(): ControlApi {
     if (this.#server === null) throw new Error("The control API is not open");
     return this.#server;
   }

@@ -1,5 +1,4 @@
 import { describe, expect, test } from "bun:test";
-import { serviceWith } from "../../support/service.ts";
 import {
   findWallGaps,
   installationOf,
@@ -8,6 +7,7 @@ import {
   renderWalls,
   type Walls,
 } from "../../../src/core/walls.ts";
+import { serviceWith } from "../../support/service.ts";
 
 const walls: Walls = {
   statusFile: "/data/.walls/notes/alice/status",

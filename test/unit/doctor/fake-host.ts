@@ -1,6 +1,6 @@
 // A host whose files and programs are given.
-import type { KvmObstacle } from "../../../src/platform/kernel/kvm.ts";
 import type { Host } from "../../../src/platform/host.ts";
+import type { KvmObstacle } from "../../../src/platform/kernel/kvm.ts";
 
 interface Traits {
   readonly platform?: NodeJS.Platform;

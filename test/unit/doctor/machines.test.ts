@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
-import { QEMU } from "../../../src/isolation/machine/qemu-command.ts";
 import { examineMachines } from "../../../src/doctor/machines.ts";
+import { QEMU } from "../../../src/isolation/machine/qemu-command.ts";
 import { FakeHost } from "./fake-host.ts";
 
 const programs = [...Object.values(QEMU).map(({ program }) => program), "firecracker", "mke2fs"];

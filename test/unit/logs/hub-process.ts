@@ -1,6 +1,6 @@
 // A process that reads the pipes of notes:alice until it is killed; `log-hub.test.ts` starts and kills it.
-import { outputPaths } from "../../../src/platform/process/output.ts";
 import { openLogHub } from "../../../src/logs/hub.ts";
+import { outputPaths } from "../../../src/platform/process/output-pipes.ts";
 
 const [file = "", pipes = ""] = process.argv.slice(2);
 const slot = { ref: { service: "notes", id: "alice" }, slot: 0 } as const;

@@ -4,9 +4,9 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync, writeSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { InstanceRef, SlotRef } from "../../../src/core/ref.ts";
-import { type Output, openOutput } from "../../../src/platform/process/output.ts";
 import { type LogHub, openLogHub } from "../../../src/logs/hub.ts";
 import type { LogFilter, LogLine } from "../../../src/logs/line.ts";
+import { type Output, openOutput } from "../../../src/platform/process/output-pipes.ts";
 
 const ALICE = { service: "notes", id: "alice" };
 const BOB = { service: "notes", id: "bob" };

@@ -1,6 +1,6 @@
 // A proxy between raw sockets: a gateway, tenants and clients whose every byte the tests decide.
-import { createConnection, createServer, type Socket } from "node:net";
 import { mkdtempSync, rmSync } from "node:fs";
+import { createConnection, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Endpoint } from "../../../src/core/endpoint.ts";
@@ -8,7 +8,7 @@ import { formatRef, type InstanceRef, parseRef } from "../../../src/core/ref.ts"
 import type { Target } from "../../../src/core/routing.ts";
 import type { Service } from "../../../src/core/service.ts";
 import type { ExchangeRecord } from "../../../src/proxy/exchange/outcome.ts";
-import { openProxy, type Proxy as OpenProxy } from "../../../src/proxy/listener.ts";
+import { type Proxy as OpenProxy, openProxy } from "../../../src/proxy/listener.ts";
 import type { Gateway, Lease, Patience } from "../../../src/supervisor/gateway.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 

@@ -10,9 +10,9 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { setImmediate } from "node:timers/promises";
 import { join } from "node:path";
-import { measureDirectory, type MeasureBounds } from "../../../src/storage/measure.ts";
+import { setImmediate } from "node:timers/promises";
+import { type MeasureBounds, measureDirectory } from "../../../src/storage/measure.ts";
 
 const KIB = 1024;
 let root: string;

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
-import { TenError } from "../../../../src/core/errors.ts";
 import { followLines } from "../../../../src/control/client/log-follower.ts";
 import type { LogAnswer, LogQueryFields } from "../../../../src/control/wire/logs.ts";
+import { TenError } from "../../../../src/core/errors.ts";
 
 const line = (second: number, message: string): LogAnswer => ({
   timestamp: new Date(Date.UTC(2026, 0, 1, 0, 0, second)).toISOString(),

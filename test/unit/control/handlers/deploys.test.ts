@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { TenError } from "../../../../src/core/errors.ts";
 import type { RolloutEvent } from "../../../../src/control/wire/deploys.ts";
+import { TenError } from "../../../../src/core/errors.ts";
 import { ControlWorld, lineOf } from "../fakes.ts";
 
 let world: ControlWorld;

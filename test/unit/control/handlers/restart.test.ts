@@ -70,7 +70,7 @@ test("requests that come meanwhile wait for the next server and are answered the
   const kept = new KeptAlive(former.adminSocket);
   await kept.ask("/health");
   const serves = Promise.withResolvers<void>();
-  await former.passOn(serves.promise);
+  await former.forwardTo(serves.promise);
   await world.start();
   const weighed = kept.ask("/api/instances/notes:alice/weight?", {
     method: "PUT",
@@ -98,7 +98,7 @@ test("orders under way are finished before, and event streams end", async () => 
   };
   const passedOn = Promise.withResolvers<void>();
   world.restart = async () => {
-    await world.server.passOn(new Promise(() => undefined));
+    await world.server.forwardTo(new Promise(() => undefined));
     passedOn.resolve();
     return SERVERS;
   };
@@ -127,7 +127,7 @@ test("an order that takes too long is not waited for, and told so", async () => 
   };
   const waits = Promise.withResolvers<void>();
   world.restart = async () => {
-    const passedOn = world.server.passOn(Promise.resolve());
+    const passedOn = world.server.forwardTo(Promise.resolve());
     waits.resolve();
     await passedOn;
     return SERVERS;

@@ -1,5 +1,9 @@
 import { expect, test } from "bun:test";
-import { decideRetry, describeExit, restartsAfter } from "../../../../src/core/life/restart-policy.ts";
+import {
+  decideRetry,
+  describeExit,
+  restartsAfter,
+} from "../../../../src/core/life/restart-policy.ts";
 import { serviceWith } from "../../../support/service.ts";
 
 const settings = { ...serviceWith().restart, max: 100 };

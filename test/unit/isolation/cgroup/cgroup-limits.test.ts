@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { planLimits } from "../../../../src/isolation/cgroup/cgroup-limits.ts";
 import type { Service } from "../../../../src/core/service.ts";
+import { planLimits } from "../../../../src/isolation/cgroup/cgroup-limits.ts";
 import { serviceWith } from "../../../support/service.ts";
 
 /** FILE=VALUE, in the order in which they are written; what need not be there in brackets. */

@@ -12,8 +12,8 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type { TenError } from "../../../../src/core/errors.ts";
-import type { Controller } from "../../../../src/isolation/cgroup/cgroup-limits.ts";
 import type { Service } from "../../../../src/core/service.ts";
+import type { Controller } from "../../../../src/isolation/cgroup/cgroup-limits.ts";
 import { ControlGroups } from "../../../../src/isolation/cgroup/groups.ts";
 import { serviceWith } from "../../../support/service.ts";
 

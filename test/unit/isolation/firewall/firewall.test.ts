@@ -3,8 +3,8 @@ import { describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Claim, METADATA_ADDRESSES } from "../../../../src/isolation/firewall/rules.ts";
 import { NftFirewall, runNft, tableName } from "../../../../src/isolation/firewall/firewall.ts";
+import { type Claim, METADATA_ADDRESSES } from "../../../../src/isolation/firewall/rules.ts";
 import { FakeClock } from "../../../support/fake-clock.ts";
 import { IPROUTE, isMissing, NFTABLES } from "../../../support/tool.ts";
 import type { Reached } from "./metadata-service.ts";
@@ -123,7 +123,7 @@ describe.skipIf(!isRoot || isMissing(NFTABLES) || isMissing(IPROUTE))("the firew
     expect(await reaches(BOB, "127.0.0.1", kept.port)).toBe(false);
     expect(await reaches(BOB, "127.0.0.1", lost.port)).toBe(false);
     next.claim(claim(kept, ALICE));
-    next.forgetInherited();
+    next.dropAdopted();
     expect(await reaches(BOB, "127.0.0.1", kept.port)).toBe(false);
     expect(await reaches(BOB, "127.0.0.1", lost.port)).toBe(true);
   });

@@ -2,8 +2,8 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { METADATA_ADDRESSES } from "../../../../src/isolation/firewall/rules.ts";
 import { NftFirewall } from "../../../../src/isolation/firewall/firewall.ts";
+import { METADATA_ADDRESSES } from "../../../../src/isolation/firewall/rules.ts";
 import { FakeClock } from "../../../support/fake-clock.ts";
 import { reaches } from "./reaches.ts";
 

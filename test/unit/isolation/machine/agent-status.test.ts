@@ -11,8 +11,12 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Exit } from "../../../../src/core/life/instance.ts";
-import { followGuest, orderByPipe, readGuestStatus } from "../../../../src/isolation/machine/agent-status.ts";
-import { makePipes } from "../../../../src/platform/process/output.ts";
+import {
+  followMachine,
+  orderByPipe,
+  readAgentStatus,
+} from "../../../../src/isolation/machine/agent-status.ts";
+import { makePipes } from "../../../../src/platform/process/output-pipes.ts";
 import type { Child } from "../../../../src/platform/process/spawner.ts";
 
 let directory = "";
@@ -40,16 +44,16 @@ const ENDS: readonly (readonly [string, Exit | null])[] = [
 test.each(ENDS)("%j tells of an end", (text, end) => {
   writeFileSync(file, text);
   const started = text !== "" && end?.kind !== "unstarted";
-  expect(readGuestStatus(file)).toEqual({ started, listening: text.startsWith("listening"), end });
+  expect(readAgentStatus(file)).toEqual({ started, listening: text.startsWith("listening"), end });
 });
 
 test("a machine that has not spoken yet is neither ready nor at its end", () => {
-  expect(readGuestStatus(file)).toEqual({ started: false, listening: false, end: null });
+  expect(readAgentStatus(file)).toEqual({ started: false, listening: false, end: null });
 });
 
 test("what a hostile machine writes beyond all measure is not read to its end", () => {
   writeFileSync(file, `listening\n${"x".repeat(200_000)}\nexit 3\n`);
-  expect(readGuestStatus(file)).toMatchObject({ listening: true, end: null });
+  expect(readAgentStatus(file)).toMatchObject({ listening: true, end: null });
 });
 
 test("an order reaches whoever has the pipe open, and nobody else is waited for", () => {
@@ -90,7 +94,7 @@ function follow(child: Child, { console = "", isHeard = true, orders = [] as num
     orders.push(signal);
     return isHeard;
   };
-  return followGuest(child, { consoleFile, order, readStatus: () => readGuestStatus(file) });
+  return followMachine(child, { consoleFile, order, readStatus: () => readAgentStatus(file) });
 }
 
 test("what the machine said is how the application ended, whatever the hypervisor ended with", async () => {

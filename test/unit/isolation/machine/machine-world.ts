@@ -4,12 +4,12 @@ import { join } from "node:path";
 import { instanceDirOf, markOf, planLaunch } from "../../../../src/core/launch-plan.ts";
 import type { Service } from "../../../../src/core/service.ts";
 import { ControlGroups } from "../../../../src/isolation/cgroup/groups.ts";
-import type { MachineParts } from "../../../../src/isolation/machine/machine-needs.ts";
 import { LaunchDirectories } from "../../../../src/isolation/launcher/launcher-directory.ts";
 import type { Enclosure, Level } from "../../../../src/isolation/level.ts";
+import type { MachineParts } from "../../../../src/isolation/machine/machine-needs.ts";
 import { NamespaceLevel } from "../../../../src/isolation/walls/namespace.ts";
+import { openOutput } from "../../../../src/platform/process/output-pipes.ts";
 import { bunSpawner, type Child } from "../../../../src/platform/process/spawner.ts";
-import { openOutput } from "../../../../src/platform/process/output.ts";
 
 export const USER = 61_195;
 

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { chmodSync } from "node:fs";
 import { freePort } from "../../../../bench/support.ts";
 import { TenError } from "../../../../src/core/errors.ts";
-import type { GuestSettings } from "../../../../src/core/service.ts";
+import type { MachineSettings } from "../../../../src/core/service.ts";
 import type { MachineParts } from "../../../../src/isolation/machine/machine-needs.ts";
 import { QemuLevel } from "../../../../src/isolation/machine/qemu.ts";
 import { compilePrograms, isUnable, type Programs } from "../../../launcher/programs.ts";
@@ -25,7 +25,7 @@ describe.skipIf(isUnable())("a machine of QEMU", () => {
     { host = {}, guest = {} }: { host?: Partial<MachineParts["host"]>; guest?: object },
   ): TenError {
     const kernel = world.file("vmlinuz", "kernel");
-    const settings: GuestSettings = {
+    const settings: MachineSettings = {
       accel: "kvm",
       kernel,
       rootfs: null,

@@ -1,11 +1,11 @@
 import { describe, expect, test } from "bun:test";
 import {
+  type Bundle,
   readRunscFailure,
   readRunscVersion,
   renderBundle,
   renderRun,
   renderSignal,
-  type Bundle,
 } from "../../../../src/isolation/sandbox/bundle.ts";
 
 const bundle: Bundle = {

@@ -1,5 +1,9 @@
 import { describe, expect, test } from "bun:test";
-import { planView, type View, type ViewParts } from "../../../../src/isolation/sandbox/sandbox-view.ts";
+import {
+  planView,
+  type View,
+  type ViewParts,
+} from "../../../../src/isolation/sandbox/sandbox-view.ts";
 
 const SCRATCH = "/srv/data/.walls/notes/alice/view";
 const TMP = "/srv/data/.walls/notes/alice/tmp";

@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
 import { ControlGroups } from "../../../../src/isolation/cgroup/groups.ts";
 import { LaunchDirectories } from "../../../../src/isolation/launcher/launcher-directory.ts";
-import { NamespaceLevel } from "../../../../src/isolation/walls/namespace.ts";
 import type { RunscFinding } from "../../../../src/isolation/sandbox/runsc.ts";
 import { SandboxLevel } from "../../../../src/isolation/sandbox/sandbox.ts";
+import { NamespaceLevel } from "../../../../src/isolation/walls/namespace.ts";
 import { serviceWith } from "../../../support/service.ts";
 
 const dataDir = "/none";

@@ -12,9 +12,9 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { openOutput, type Output } from "../../../../src/platform/process/output.ts";
-import { encodeOpenHead, type JournalRecord } from "../../../../src/logs/intake/journal-format.ts";
 import { CHUNK_BYTES, Journal } from "../../../../src/logs/intake/journal.ts";
+import { encodeOpenHead, type JournalRecord } from "../../../../src/logs/intake/journal-format.ts";
+import { type Output, openOutput } from "../../../../src/platform/process/output-pipes.ts";
 
 const SOURCE = "notes:alice/stdout";
 let directory: string;

@@ -10,8 +10,8 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Output, openOutput } from "../../../../src/platform/process/output.ts";
 import { PipePoll, splice } from "../../../../src/logs/intake/splice.ts";
+import { type Output, openOutput } from "../../../../src/platform/process/output-pipes.ts";
 
 let directory: string;
 let output: Output;

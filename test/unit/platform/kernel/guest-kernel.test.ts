@@ -3,7 +3,11 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync, zstdCompressSync } from "node:zlib";
-import { describeKernel, findHostKernel, loadModules } from "../../../../src/platform/kernel/guest-kernel.ts";
+import {
+  describeKernel,
+  findHostKernel,
+  loadModules,
+} from "../../../../src/platform/kernel/guest-kernel.ts";
 
 const VERSION = "6.1.0-test-amd64";
 let root = "";

@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { hasSocket, listeningSockets } from "../../../../src/platform/kernel/sock-diag.ts";
 import { Ports } from "../../../../src/platform/process/ports.ts";
 import { listProcesses, startTimeOf } from "../../../../src/platform/process/processes.ts";
-import { until } from "../../../support/until.ts";
 import { bunSpawner, type Child } from "../../../../src/platform/process/spawner.ts";
+import { until } from "../../../support/until.ts";
 
 const isLinux = process.platform === "linux";
 const directory = mkdtempSync(join(tmpdir(), "ten-spawner-"));

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { join } from "node:path";
-import { GET, RawTenant, withTempDirectory, World } from "../world.ts";
+import { GET, RawTenant, World, withTempDirectory } from "../world.ts";
 
 /** A head without what the proxy adds, so that the rest can be compared. */
 function withoutAdded(head: string): string {

@@ -1,16 +1,16 @@
 import { describe, expect, test } from "bun:test";
-import { TenError } from "../../../../src/core/errors.ts";
 import type { Endpoint } from "../../../../src/core/endpoint.ts";
-import { GET, RawTenant, type Wire, withTempDirectory, World } from "../world.ts";
+import { TenError } from "../../../../src/core/errors.ts";
+import { GET, RawTenant, type Wire, World, withTempDirectory } from "../world.ts";
 
 const OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
 const LAST = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi";
 
 /** What becomes of the requests of a server that another one follows. */
-async function passOn(world: World): Promise<{ next: RawTenant; serves: () => void }> {
+async function forwardTo(world: World): Promise<{ next: RawTenant; serves: () => void }> {
   const next = await RawTenant.open();
   const { promise, resolve } = Promise.withResolvers<Endpoint>();
-  world.proxy.passOn(promise);
+  world.proxy.forwardTo(promise);
   return { next, serves: () => resolve(next.endpoint) };
 }
 
@@ -22,7 +22,7 @@ async function takeRequest(tenant: RawTenant): Promise<{ wire: Wire; head: strin
 describe("a proxy whose server is followed by another", () => {
   test("passes requests on once that one serves, with the client's own address", async () => {
     await using world = await World.open();
-    const { next, serves } = await passOn(world);
+    const { next, serves } = await forwardTo(world);
     const client = await world.client();
     client.send(GET);
     await world.turns(0);
@@ -40,7 +40,7 @@ describe("a proxy whose server is followed by another", () => {
     const client = await world.client();
     client.send("POST / HTTP/1.1\r\nHost: alice.notes.test\r\nContent-Length: 4\r\n\r\nbody");
     await world.gateway.until(() => world.gateway.waiters.length === 1);
-    const { next, serves } = await passOn(world);
+    const { next, serves } = await forwardTo(world);
     world.gateway.refuse(new TenError("INSTANCE_UNAVAILABLE", "Cannot wait: another server"));
     serves();
     const { wire } = await takeRequest(next);
@@ -55,7 +55,7 @@ describe("a proxy whose server is followed by another", () => {
     const gone = await RawTenant.open();
     gone.close();
     world.gateway.run("notes:alice", gone.endpoint);
-    const { next, serves } = await passOn(world);
+    const { next, serves } = await forwardTo(world);
     serves();
     const client = await world.client();
     client.send(GET);
@@ -66,7 +66,7 @@ describe("a proxy whose server is followed by another", () => {
 
   test("goes back to tenants when nobody follows after all", async () => {
     await using world = await World.open();
-    await passOn(world);
+    await forwardTo(world);
     world.proxy.serve(world.gateway);
     const { client, tenant } = await world.request(GET);
     tenant.send(OK);
@@ -129,7 +129,7 @@ describe("what an earlier server passes on", () => {
     const path = `${directory.path}/relay`;
     world.proxy.openRelay(path);
     await using earlier = await World.open({ trustedProxies: ["127.0.0.1"] });
-    earlier.proxy.passOn(Promise.resolve({ kind: "unix", path }));
+    earlier.proxy.forwardTo(Promise.resolve({ kind: "unix", path }));
     const client = await earlier.client();
     client.send(
       "GET /a%2Fb HTTP/1.1\r\nHost: Alice.notes.test\r\nX-Forwarded-For: 203.0.113.7\r\n" +
@@ -149,7 +149,7 @@ describe("what an earlier server passes on", () => {
     const path = `${directory.path}/relay`;
     world.proxy.openRelay(path);
     await using earlier = await World.open();
-    earlier.proxy.passOn(Promise.resolve({ kind: "unix", path }));
+    earlier.proxy.forwardTo(Promise.resolve({ kind: "unix", path }));
     const client = await earlier.client();
     client.send(
       "GET / HTTP/1.1\r\nHost: alice.notes.test\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n",
@@ -171,7 +171,7 @@ describe("what an earlier server passes on", () => {
     const path = `${directory.path}/relay`;
     world.proxy.openRelay(path);
     await using earlier = await World.open();
-    earlier.proxy.passOn(Promise.resolve({ kind: "unix", path }));
+    earlier.proxy.forwardTo(Promise.resolve({ kind: "unix", path }));
     (await earlier.client()).send(GET);
     await world.gateway.until(() => world.gateway.waiters.length === 1);
     expect(world.gateway.waiters[0]?.patience.by).toBe("request from 127.0.0.1");

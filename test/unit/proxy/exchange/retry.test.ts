@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
-import { TenError } from "../../../../src/core/errors.ts";
 import type { Endpoint } from "../../../../src/core/endpoint.ts";
+import { TenError } from "../../../../src/core/errors.ts";
 import { GET, RawTenant, type Wire, World } from "../world.ts";
 
 const OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";

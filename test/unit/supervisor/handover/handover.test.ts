@@ -1,12 +1,19 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { createConnection } from "node:net";
 import { systemClock } from "../../../../src/platform/clock.ts";
-import type { InstanceActor } from "../../../../src/supervisor/instance/actor.ts";
-import { type Estate, handOver as handOverAll } from "../../../../src/supervisor/handover/handover-state.ts";
+import {
+  type HandoverState,
+  handOver as handOverAll,
+} from "../../../../src/supervisor/handover/handover-state.ts";
 import { LeaseLedger } from "../../../../src/supervisor/handover/lease-ledger.ts";
 import { LeaseReport } from "../../../../src/supervisor/handover/lease-report.ts";
 import { takeOver } from "../../../../src/supervisor/handover/takeover.ts";
-import { type FakeWorld, type FakeWorldOptions, openFakeWorld } from "../../../support/fake-world.ts";
+import type { InstanceActor } from "../../../../src/supervisor/instance/actor.ts";
+import {
+  type FakeWorld,
+  type FakeWorldOptions,
+  openFakeWorld,
+} from "../../../support/fake-world.ts";
 import { until } from "../../../support/until.ts";
 
 const ALICE = { service: "notes", id: "alice" };
@@ -40,14 +47,14 @@ async function awake(): Promise<void> {
   (await lease).release();
 }
 
-/** The next server: what lived goes on living, and the estate went over the wire. */
+/** The next server: what lived goes on living, and the handover state went over the wire. */
 async function follow(
-  estate: unknown,
+  handoverState: unknown,
   answer: FakeWorld["probes"]["answer"] | null = null,
 ): Promise<FakeWorld> {
   const next = openWorld({
     dataDir: world.dataDir,
-    estate: JSON.parse(JSON.stringify(estate)),
+    handoverState: JSON.parse(JSON.stringify(handoverState)),
   });
   if (answer !== null) next.probes.answer = answer;
   for (const child of world.spawned) {
@@ -57,7 +64,7 @@ async function follow(
   return next;
 }
 
-const handOver = (onTraffic: () => void = () => undefined): Estate =>
+const handOver = (onTraffic: () => void = () => undefined): HandoverState =>
   handOverAll(world.supervisor, onTraffic);
 
 describe("a server that hands over", () => {
@@ -112,8 +119,8 @@ describe("the server that follows", () => {
     const heir = next.supervisor.get(ALICE);
     expect(heir.instance.restarts).toBe(1);
     expect(heir.instance.crashes).toHaveLength(1);
-    expect(heir.journal.lastWake?.by).toBe("a restart after a crash");
-    expect(heir.journal.lastExit?.reason).toContain("3");
+    expect(heir.story.lastWake?.by).toBe("a restart after a crash");
+    expect(heir.story.lastExit?.reason).toContain("3");
     expect(next.spawned).toHaveLength(0);
   });
 
@@ -133,9 +140,9 @@ describe("the server that follows", () => {
 
   test("goes on with a start, whose request then comes to it", async () => {
     const waiting = alice.wake("request", PATIENCE);
-    const estate = handOver();
+    const handoverState = handOver();
     await expect(waiting).rejects.toThrow();
-    const next = await follow(estate);
+    const next = await follow(handoverState);
     const lease = next.supervisor.wake(ALICE, PATIENCE);
     await next.ready();
     (await lease).release();
@@ -145,8 +152,8 @@ describe("the server that follows", () => {
   test("does without what it does not understand", async () => {
     await awake();
     handOver();
-    for (const estate of [null, 7, {}, { format: 2, instances: { "notes:alice": "?" } }]) {
-      const next = await follow(estate);
+    for (const handoverState of [null, 7, {}, { format: 2, instances: { "notes:alice": "?" } }]) {
+      const next = await follow(handoverState);
       expect(next.operator.view(ALICE).state).toBe("running");
     }
   });
@@ -159,7 +166,7 @@ describe("the server that follows", () => {
     expect(heir.traffic).toMatchObject({ open: 1, busy: 0 });
     await next.clock.advance(IDLE_MS * 2);
     expect(heir.instance.state.kind).toBe("running");
-    next.inheritance.release();
+    next.received.release();
     await next.clock.advance(IDLE_MS * 2);
     expect(heir.instance.state.kind).toBe("asleep");
   });
@@ -180,7 +187,7 @@ describe("leases through an earlier server", () => {
     using _ = new LeaseLedger({ path: pathOf(), supervisor: next.supervisor, onTold });
     told.begin();
     await begun;
-    next.inheritance.release();
+    next.received.release();
     expect(heir.traffic).toMatchObject({ open: 2, busy: 2 });
     socket?.tunnel();
     await until("it is a tunnel", () => heir.traffic.busy === 1 && heir.traffic.open === 2);
@@ -200,7 +207,7 @@ describe("leases through an earlier server", () => {
     using _ = new LeaseLedger({ path: pathOf(), supervisor: next.supervisor, onTold });
     told.begin();
     await begun;
-    next.inheritance.release();
+    next.received.release();
     heir.send({ kind: "rest", to: "stopped" });
     first?.release();
     await until("one has ended", () => heir.traffic.open === 1);
@@ -215,7 +222,7 @@ describe("leases through an earlier server", () => {
     const told = report();
     const next = await follow(handOver());
     const heir = next.supervisor.get(ALICE);
-    next.inheritance.release();
+    next.received.release();
     using _ = new LeaseLedger({ path: pathOf(), supervisor: next.supervisor, onTold: ignore });
     told.begin();
     await until("it is held", () => heir.traffic.open === 1);

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from "bun:test";
-import type { InstanceActor } from "../../../../src/supervisor/instance/actor.ts";
 import { takeOver } from "../../../../src/supervisor/handover/takeover.ts";
+import type { InstanceActor } from "../../../../src/supervisor/instance/actor.ts";
 import {
   type FakeChild,
   type FakeWorld,

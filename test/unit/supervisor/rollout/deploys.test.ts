@@ -1,7 +1,10 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import type { InstanceRef } from "../../../../src/core/ref.ts";
 import { ISOLATION_LEVELS, overlaps } from "../../../../src/core/service.ts";
-import type { RolloutOutcome, RolloutProgress } from "../../../../src/supervisor/rollout/rollout.ts";
+import type {
+  RolloutOutcome,
+  RolloutProgress,
+} from "../../../../src/supervisor/rollout/rollout.ts";
 import {
   type FakeWorld,
   type FakeWorldOptions,

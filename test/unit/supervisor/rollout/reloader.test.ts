@@ -2,9 +2,13 @@ import { afterEach, describe, expect, test } from "bun:test";
 import { TenError } from "../../../../src/core/errors.ts";
 import type { Config, Service } from "../../../../src/core/service.ts";
 import type { ChildRecord } from "../../../../src/database/instances.ts";
-import { Reloader } from "../../../../src/supervisor/rollout/reloader.ts";
 import { takeOver } from "../../../../src/supervisor/handover/takeover.ts";
-import { type FakeWorld, type FakeWorldOptions, openFakeWorld } from "../../../support/fake-world.ts";
+import { Reloader } from "../../../../src/supervisor/rollout/reloader.ts";
+import {
+  type FakeWorld,
+  type FakeWorldOptions,
+  openFakeWorld,
+} from "../../../support/fake-world.ts";
 
 const worlds: FakeWorld[] = [];
 

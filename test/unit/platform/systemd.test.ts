@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { activatedDescriptors } from "../../../src/platform/socket-activation.ts";
+import { activatedDescriptors } from "../../../src/platform/systemd.ts";
 
 test("descriptors begin at three", () => {
   expect(activatedDescriptors({ LISTEN_PID: "7", LISTEN_FDS: "2" }, 7)).toEqual([3, 4]);

@@ -2,8 +2,8 @@
 // nobody reads waits in them, and the next server reads on.
 import { closeSync, constants, lstatSync, mkdirSync, openSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { TenError, messageOf } from "../../core/errors.ts";
-import { formatRef, type InstanceRef, type SlotRef, SLOTS, slotName } from "../../core/ref.ts";
+import { messageOf, TenError } from "../../core/errors.ts";
+import { formatRef, type InstanceRef, SLOTS, type SlotRef, slotName } from "../../core/ref.ts";
 
 export interface OutputPaths {
   readonly stdout: string;
@@ -18,7 +18,9 @@ export interface Output {
   close(): void;
 }
 
-/** Where the pipes of a slot are: `DIRECTORY/SERVICE/ID.stdout` and `.stderr`, in slot 1 `ID.1.stdout` and `.stderr`. */
+/**
+ * Where the pipes of a slot are: `DIRECTORY/SERVICE/ID.stdout` and `.stderr`, in slot 1 `ID.1.stdout` and `.stderr`.
+ */
 export function outputPaths(directory: string, slot: SlotRef): OutputPaths {
   const stem = join(directory, slot.ref.service, slotName(slot));
   return { stdout: `${stem}.stdout`, stderr: `${stem}.stderr` };

@@ -12,7 +12,11 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { openOutput, outputPaths, removeOutput } from "../../../../src/platform/process/output.ts";
+import {
+  openOutput,
+  outputPaths,
+  removeOutput,
+} from "../../../../src/platform/process/output-pipes.ts";
 
 const ref = { service: "notes", id: "alice" };
 let directory: string;

@@ -1,5 +1,4 @@
-// Tells the service manager how the server is, by the protocol of sd_notify(3): a datagram to the Unix socket that
-// NOTIFY_SOCKET names, which Bun has no name for.
+// systemd: notifications by sd_notify(3), listening sockets by sd_listen_fds(3)
 import { dlopen, ptr } from "bun:ffi";
 import { libcPath } from "./kernel/libc.ts";
 
@@ -9,9 +8,16 @@ const SOCK_DGRAM_CLOEXEC = 2 | 0o2000000;
 /** Of `struct sockaddr_un`, whose path follows two bytes of family. */
 const PATH_BYTES_MAX = 108;
 
+/** Follows standard input, output and error. */
+const FIRST_DESCRIPTOR = 3;
+
 export type Notify = (state: Readonly<Record<string, string>>) => void;
 
-/** Sends `READY=1` and the like; does nothing where no manager listens. What fails is no matter: it would only be told late. */
+/**
+ * Sends `READY=1` and the like as a datagram to the Unix socket in NOTIFY_SOCKET, which Bun has no call for; does
+ * nothing
+ * where no manager listens. A failure is ignored: the manager would only learn of the state late.
+ */
 export function openNotify(env: Readonly<Record<string, string | undefined>>): Notify {
   const path = env["NOTIFY_SOCKET"] ?? "";
   const address = renderAddress(path);
@@ -34,6 +40,17 @@ export function monotonicMicroseconds(): string {
   openLibc()?.clock_gettime(CLOCK_MONOTONIC, ptr(time));
   const [seconds = 0n, nanoseconds = 0n] = time;
   return String(seconds * 1_000_000n + nanoseconds / 1000n);
+}
+
+/** The listening sockets that systemd opened for this process, as descriptors; null: none. */
+export function activatedDescriptors(
+  env: Readonly<Record<string, string | undefined>>,
+  pid: number,
+): readonly number[] | null {
+  const { LISTEN_PID: owner, LISTEN_FDS: count } = env;
+  // Variables that an ancestor was given are nobody else's business.
+  if (owner !== String(pid) || count === undefined || !/^[1-9]\d{0,3}$/.test(count)) return null;
+  return Array.from({ length: Number(count) }, (_, index) => FIRST_DESCRIPTOR + index);
 }
 
 /** Null: none, or not one for Unix sockets. An abstract name begins with @, and with NUL on the wire. */
