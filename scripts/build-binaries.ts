@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { $ } from "bun";
 import manifest from "../package.json" with { type: "json" };
-import { buildGuestAgent, buildLauncher, findCompiler, LAUNCHER_ARCHES } from "./build-launcher.ts";
+import { buildGuestAgent, buildLauncher, findCompiler, LAUNCHER_ARCHES } from "./build-native.ts";
 
 export interface BuildOptions {
   readonly outfile: string;

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { buildGuestAgent, compile, type LauncherArch } from "../../scripts/build-launcher.ts";
+import { buildGuestAgent, compile, type LauncherArch } from "../../scripts/build-native.ts";
 import { DISKS } from "../../src/core/firecracker.ts";
 import type { GuestOrder } from "../../src/core/guest-order.ts";
 import { QEMU } from "../../src/core/qemu.ts";
