@@ -48,7 +48,7 @@ export function buildLauncher({ arch, outfile, without = [] }: LauncherBuild): v
 }
 
 /** Throws as `buildLauncher` does. */
-export function buildGuestAgent({ arch, outfile }: Pick<LauncherBuild, "arch" | "outfile">): void {
+export function buildAgent({ arch, outfile }: Pick<LauncherBuild, "arch" | "outfile">): void {
   compile({ arch, outfile, inputs: sourcesOf("guest") });
 }
 
@@ -84,7 +84,7 @@ if (import.meta.main) {
     }
     const [launcher, guest] = [`dist/launcher-${arch}`, `dist/guest-${arch}`];
     buildLauncher({ arch, outfile: launcher });
-    buildGuestAgent({ arch, outfile: guest });
+    buildAgent({ arch, outfile: guest });
     for (const outfile of [launcher, guest]) {
       console.log(`Built ${outfile}: ${Math.ceil(Bun.file(outfile).size / 1024)} KiB`);
     }

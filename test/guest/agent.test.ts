@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { buildGuestAgent, compile, type LauncherArch } from "../../scripts/build-native.ts";
+import { buildAgent, compile, type LauncherArch } from "../../scripts/build-native.ts";
 import { DISKS } from "../../src/core/firecracker.ts";
 import type { GuestOrder } from "../../src/core/guest-order.ts";
 import { QEMU } from "../../src/core/qemu.ts";
@@ -61,7 +61,7 @@ function makeDisk(name: string, tree?: string): string {
 
 function makeInitrd(order: GuestOrder): { kernel: string; initrd: string } {
   const agent = join(directory, "agent");
-  buildGuestAgent({ arch: ARCH, outfile: agent });
+  buildAgent({ arch: ARCH, outfile: agent });
   const kernel = describeKernel(machineKernel());
   const parts = { kernel, modules: MODULES, agent: readFileSync(agent) };
   const image = prepareImage(directory, parts);
