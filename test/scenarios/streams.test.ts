@@ -80,7 +80,7 @@ describe("a tenant that dies in the middle of an answer", () => {
     withTen({ configText: appConfig() }, async (ten) => {
       await ten.must("spawn", "app:a");
       const { pid } = (await ten.instance("app:a")) ?? {};
-      expect(ten.get("a.app.localhost", "/half")).rejects.toThrow();
+      await expect(ten.get("a.app.localhost", "/half")).rejects.toThrow();
       await until("another process runs", async () => {
         const instance = await ten.instance("app:a");
         return instance?.state === "running" && instance.pid !== pid;
