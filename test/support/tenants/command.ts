@@ -9,6 +9,7 @@ export const WALLED_COMMAND = `${process.execPath} ${here("walled.ts")}`;
 export const HUNGRY_COMMAND = `${process.execPath} ${here("hungry.ts")}`;
 export const STORING_COMMAND = `${process.execPath} ${here("storing.ts")}`;
 export const LASTING_COMMAND = `${process.execPath} ${here("lasting.ts")}`;
+export const PHASED_COMMAND = `${process.execPath} ${here("phased.ts")}`;
 export const BULK_COMMAND = `node ${here("bulk.mjs")}`;
 
 /** A configuration with one service, `app`. */
