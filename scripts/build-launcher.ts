@@ -8,7 +8,7 @@ export type LauncherArch = "x64" | "arm64";
 export interface LauncherBuild {
   readonly arch: LauncherArch;
   readonly outfile: string;
-  /** Walls to leave out, as `WALL_SECCOMP`: for the tests that show what each one is for. */
+  /** Walls to omit, as `WALL_SECCOMP`, for tests that show the purpose of each. */
   readonly without?: readonly string[];
 }
 
@@ -16,7 +16,7 @@ const SOURCE = join(import.meta.dir, "../launcher");
 const GUEST_SOURCE = join(import.meta.dir, "../guest");
 export const LAUNCHER_ARCHES: readonly LauncherArch[] = ["x64", "arm64"];
 const FLAGS = ["-static", "-Os", "-s", "-std=gnu11", "-Wall", "-Wextra", "-Werror"];
-/** musl's wrapper looks at musl's headers only, which lack those of the kernel. */
+/** musl's wrapper searches musl's headers only, which lack those of the kernel. */
 const KERNEL_HEADERS = ["-idirafter", "/usr/include", "-idirafter"];
 
 /** The compilers to look for, best first: musl's result is a tenth of the size. */
@@ -43,7 +43,7 @@ export function findCompiler(arch: LauncherArch): readonly string[] | null {
   return COMPILERS[arch].find(usable) ?? (native && Bun.which("gcc") !== null ? ["gcc"] : null);
 }
 
-/** Throws with the compiler's own words, or when there is no compiler for the architecture. */
+/** Throws with the compiler's message, or when there is no compiler for the architecture. */
 export function buildLauncher({ arch, outfile, without = [] }: LauncherBuild): void {
   const sources = [...new Bun.Glob("*.c").scanSync(SOURCE)]
     .sort()

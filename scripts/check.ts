@@ -25,13 +25,13 @@ const TESTS: Step = {
 };
 
 const PATH = `${join(import.meta.dir, "../node_modules/.bin")}:${process.env["PATH"]}`;
-/** The end of the output of the tests, where their sums are. */
+/** The end of the tests' output, which contains the sums. */
 const SUMMARY_CHARS_MAX = 4096;
 
 const isClean = (await Promise.all(CHECKS.map(check))).every(Boolean);
 if (!isClean || !(await runTests())) process.exit(1);
 
-/** Runs a step; prints all that it says once it has ended. */
+/** Runs a step, and prints its output once it has ended. */
 async function check(step: Step): Promise<boolean> {
   const child = start(step);
   const said = await Promise.all([child.stdout.text(), child.stderr.text()]);
@@ -39,7 +39,7 @@ async function check(step: Step): Promise<boolean> {
   return hasPassed(step, await child.exited);
 }
 
-/** Prints what the tests say as they say it, and their sums in the last line. */
+/** Runs the tests; prints their output as it comes, and their sums in the last line. */
 async function runTests(): Promise<boolean> {
   console.log(titleOf(TESTS));
   const child = start(TESTS);
@@ -54,7 +54,7 @@ async function runTests(): Promise<boolean> {
   return isGood;
 }
 
-/** Resolves with the end of a stream that it prints. */
+/** Prints a stream; resolves with its end. */
 async function forward(stream: ReadableStream<Uint8Array>): Promise<string> {
   const decoder = new TextDecoder();
   let end = "";

@@ -1,8 +1,8 @@
-// Writes what is made from the definition of the configuration: its JSON Schema and its documentation.
+// Writes the JSON Schema and the reference of the configuration from its definition.
 import { renderJsonSchema } from "../src/config/json-schema.ts";
 import { renderConfigurationDocs } from "./configuration-docs.ts";
 
-/** File, from the root of the project, and its text. */
+/** The path of each file, from the root of the project, and its text. */
 export const GENERATED: ReadonlyMap<string, () => string> = new Map([
   ["schema/tenement.schema.json", renderJsonSchema],
   ["docs/configuration.md", renderConfigurationDocs],

@@ -1,4 +1,4 @@
-// The kernels that guests boot: Debian's, each fetched once as a package and unpacked into a cache, never installed.
+// Debian's kernels for guests: fetched once as packages and unpacked into a cache, never installed.
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
@@ -19,7 +19,7 @@ const META_PACKAGES: Readonly<Record<Flavour, string>> = {
 };
 const CACHE = join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "ten-tests");
 
-/** Fetches it unless it is in the cache. Throws with the words of whichever tool failed. */
+/** Fetches it unless it is in the cache. Throws with the message of the tool that failed. */
 export function guestKernel(flavour: Flavour = "cloud"): GuestKernel {
   mkdirSync(CACHE, { recursive: true });
   const directory = cachedKernel(flavour) ?? fetchKernel(META_PACKAGES[flavour]);

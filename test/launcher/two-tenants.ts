@@ -1,5 +1,4 @@
-// Two tenants of one server, for the attack: B lives and has something to lose, A tries to get it. What B has is
-// readable and writable by everybody, so that nothing but a wall protects it.
+// Two tenants for the attack: A attacks B, whose files everybody may read and write, so that only walls protect them.
 import {
   chmodSync,
   chownSync,
@@ -99,7 +98,7 @@ function wallsOf(world: World, tenant: "a" | "b"): readonly string[] {
   ];
 }
 
-/** What starts the launcher: root with a group to lose, or an ordinary user. */
+/** The command that starts the launcher: root with a further group, or an ordinary user. */
 function prefixOf(world: World): readonly string[] {
   const user = String(world.users.a);
   return world.kind === "root"

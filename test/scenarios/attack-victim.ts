@@ -1,4 +1,4 @@
-// A victim for attacks from levels that have a kernel of their own: a program on the host without any wall.
+// A victim for attacks from sandboxes and machines: a program on the host without walls.
 import {
   chmodSync,
   copyFileSync,
@@ -32,7 +32,7 @@ function makeDirectory(path: string): void {
   chmodSync(path, 0o777);
 }
 
-/** A program on the host, all of whose files, sockets and memory are everybody's. */
+/** Starts a program on the host whose files, sockets and memory everybody may access. */
 export async function startVictim({ attack }: Programs): Promise<Victim> {
   const root = mkdtempSync("/var/lib/ten-victim-");
   chmodSync(root, 0o755);
@@ -68,14 +68,14 @@ export async function startVictim({ attack }: Programs): Promise<Victim> {
   };
 }
 
-/** Who attacks, and what the attack calls its own. */
+/** The attacking instance. */
 export interface Attacker {
   readonly service: string;
   readonly id: string;
   /** Paths and numbers of a service may be placeholders, which the server fills. */
   readonly dataDir: string;
   readonly port: string;
-  /** What it is to leave out or to know beside the rest. */
+  /** Further arguments of the attack. */
   readonly facts: Readonly<Record<string, string>>;
 }
 

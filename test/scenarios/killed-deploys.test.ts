@@ -10,7 +10,7 @@ import { PHASED_COMMAND } from "../support/tenants/command.ts";
 import { type Ten, withTen } from "../support/ten.ts";
 import { until } from "../support/until.ts";
 
-// At the level at which marks can be read, whoever runs the tests.
+// At level process any user can read the marks of tenants.
 const configText = `[settings]
 health_check_interval = 600
 [service.app]
@@ -50,10 +50,10 @@ const rollout = (parallel: number): Change => ({
   perform: (client) => Array.fromAsync(client.rollout({ process: "app", parallel })),
 });
 
-/** When the server goes: while a process is held in a phase, or where the moment says. */
+/** The moment at which the server is killed or stopped; without a phase and a drain the change is done. */
 interface Moment {
   readonly phase?: string;
-  /** The process is let go, but the database is locked, so that the change can't be committed. */
+  /** The process goes on, but the database is locked, so that the change can't be committed. */
   readonly isLocked?: true;
   /** A request keeps the former process of v1 while the next one serves. */
   readonly isDraining?: true;
@@ -90,7 +90,7 @@ async function processOf(ten: Ten, id: string): Promise<string> {
   return (await ten.get(`${id}.app.localhost`, "/process")).text;
 }
 
-/** The slots of each instance in which something lives, by the marks of all processes of the machine. */
+/** The slots of each instance that have a process, by the marks of all processes of the machine. */
 async function slotsOf(ten: Ten): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
   const slots = new Map<string, Set<string>>();
   for (const { mark, zombie } of await listProcesses()) {
@@ -101,7 +101,7 @@ async function slotsOf(ten: Ten): Promise<ReadonlyMap<string, ReadonlySet<string
   return slots;
 }
 
-/** Every instance that runs has one process, every other none; nothing is on its way any more. */
+/** Whether every running instance has one process and every other one none, and no state is transient. */
 async function isSettled(ten: Ten, instances: readonly InstanceAnswer[]): Promise<boolean> {
   const slots = await slotsOf(ten);
   const known = new Set(instances.map(({ instance }) => instance));
@@ -114,14 +114,14 @@ async function isSettled(ten: Ten, instances: readonly InstanceAnswer[]): Promis
   );
 }
 
-/** A change that has come to a moment, and is kept there. */
+/** A change that is kept at its moment. */
 interface Kept {
   /** Lets the processes go on. */
   release(): void;
   readonly outcome: Promise<Outcome>;
 }
 
-/** "cut off": the server went away before it had answered. */
+/** "cut off": the server exited before it answered. */
 type Outcome = "done" | "cut off";
 
 async function begin(ten: Ten, change: Change, moment: Moment): Promise<Kept> {
@@ -138,7 +138,7 @@ async function begin(ten: Ten, change: Change, moment: Moment): Promise<Kept> {
   return { outcome, release: () => kept.dispose() };
 }
 
-/** Makes a process stay in the phase of the moment, if that has one; what it returns resolves once the moment has come. */
+/** Holds a process in the phase of the moment; null: it has none. The function resolves once the moment is reached. */
 function hold(
   ten: Ten,
   { phase, isLocked }: Moment,
@@ -158,7 +158,7 @@ function hold(
   };
 }
 
-/** Opens a request to v1; what it returns resolves once another process serves. */
+/** Opens a request to v1. The function resolves once another process serves. */
 async function drain(ten: Ten, kept: DisposableStack): Promise<() => Promise<void>> {
   const former = await processOf(ten, "v1");
   const request = await ten.open("v1.app.localhost", "/silence");
@@ -177,7 +177,7 @@ async function settledWeights(ten: Ten): Promise<Weights> {
   return Object.fromEntries(instances.map(({ instance, weight }) => [instance, weight]));
 }
 
-/** A version that was not there before may stay, without traffic. */
+/** A new version may stay registered, without traffic. */
 const weightsBefore = (change: Change): readonly Weights[] =>
   change === DEPLOY ? [BEFORE, { ...BEFORE, v3: 0 }] : [BEFORE];
 

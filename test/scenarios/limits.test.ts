@@ -1,4 +1,4 @@
-// Limits on this machine's own control groups, and what the launcher brings to tenants without walls.
+// Limits by this machine's control groups, and the launcher's part for tenants without walls.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { findHierarchies } from "../../src/isolation/hierarchies.ts";
@@ -42,7 +42,7 @@ async function reasonOf(ten: Ten): Promise<string> {
   return JSON.parse(await ten.must("why", "app:a", "--json")).last_exit?.reason ?? "";
 }
 
-/** A file of the group of a process that limits its processors; null: this version of control groups has no such file. */
+/** A file of the CPU controller for the group of a process; null: this version of control groups has no such file. */
 function readCpuFile(pid: number, name: string): string | null {
   const hierarchy = findHierarchies().found.find(({ controllers }) => controllers.includes("cpu"));
   const line = hierarchy?.version === 2 ? /^0::(.*)$/m : /^\d+:(?:[^:]+,)?cpu(?:,[^:]+)?:(.*)$/m;
@@ -55,7 +55,7 @@ function weightOf(pid: number): number {
   return Number(readCpuFile(pid, "cpu.weight") ?? readCpuFile(pid, "cpu.shares"));
 }
 
-/** Processors that a process and its group may take together. */
+/** The CPU limit of the group of a process, in processors. */
 function partOf(pid: number): number {
   const [quota, period] = readCpuFile(pid, "cpu.max")?.split(" ") ?? [
     readCpuFile(pid, "cpu.cfs_quota_us"),
@@ -80,7 +80,7 @@ function statOf(pid: number): readonly string[] {
 
 describe.skipIf(isUnlimited())("a tenant", () => {
   test.each(["process", "namespace"])(
-    "that takes more memory than it may is killed, and that is told, at level %s",
+    "is killed at its memory limit, and the reason is reported, at level %s",
     (level) =>
       withTen(
         { configText: hungry("memory_limit_mb = 160", level), settings: { max_restarts: 0 } },
@@ -97,7 +97,7 @@ describe.skipIf(isUnlimited())("a tenant", () => {
       ),
   );
 
-  test("keeps its limits when the server is killed, and the next one is told how it ends", () =>
+  test("keeps its limits when the server is killed, and the next one learns its exit", () =>
     withTen(
       {
         configText: hungry("memory_limit_mb = 160\ncpu_shares = 7"),
@@ -118,7 +118,7 @@ describe.skipIf(isUnlimited())("a tenant", () => {
       },
     ));
 
-  test("has the weight that its shares say, also in what it starts", () =>
+  test("is in a group with the weight of its shares, with all that it starts", () =>
     withTen(
       {
         configText: `${hungry("cpu_shares = 100")}
@@ -132,7 +132,7 @@ ${hungry("cpu_shares = 400").replace("service.app", "service.big")}`,
       },
     ));
 
-  test("is throttled when it takes more than its part of a processor", () =>
+  test("is throttled at its CPU limit", () =>
     withTen({ configText: hungry("cpu_limit = 0.2") }, async (ten) => {
       await ten.must("spawn", "app:a");
       const pid = Number((await ten.get(A, "/spin")).text);
@@ -140,20 +140,20 @@ ${hungry("cpu_shares = 400").replace("service.app", "service.big")}`,
       await until("the kernel throttles it", () => timesThrottled(pid) > 0);
     }));
 
-  test("can start as many processes as it may, and no more", () =>
+  test("can't start more processes than its limit", () =>
     withTen({ configText: hungry("pids_limit = 60") }, async (ten) => {
       await ten.must("spawn", "app:a");
       expect((await ten.get(A, "/breed?amount=100")).text).toBe("EAGAIN");
       expect((await ten.get(A, "/")).text).toBe("hello from a");
     }));
 
-  test("is held to 512 processes when nothing is said about them", () =>
+  test("is limited to 512 processes by default", () =>
     withTen({ configText: hungry("", "namespace") }, async (ten) => {
       await ten.must("spawn", "app:a");
       expect((await ten.get(A, "/breed?amount=600")).text).toBe("EAGAIN");
     }));
 
-  test("is counted with all that it has started", () =>
+  test("has its memory counted with that of all it starts", () =>
     withTen({ configText: hungry("") }, async (ten) => {
       await ten.must("spawn", "app:a");
       const before = (await ten.instance("app:a"))?.memory_bytes ?? 0;
@@ -162,7 +162,7 @@ ${hungry("cpu_shares = 400").replace("service.app", "service.big")}`,
       expect((await ten.instance("app:a"))?.memory_bytes).toBeGreaterThan(before + 90e6);
     }));
 
-  test("leaves nothing behind when it stops, be it in a session of its own and without a mark", () =>
+  test("leaves no process when it stops, also none in another session without a mark", () =>
     withTen({ configText: hungry("stop_timeout = 1") }, async (ten) => {
       await ten.must("spawn", "app:a", "app:b");
       const daemon = Number((await ten.get(A, "/daemon")).text);
@@ -172,7 +172,7 @@ ${hungry("cpu_shares = 400").replace("service.app", "service.big")}`,
       expect(startTimeOf(other)).not.toBeNull();
     }));
 
-  test("leaves nothing behind either when its main process ends, which is noticed at once", () =>
+  test("leaves no process when its main process exits", () =>
     withTen({ configText: hungry('stop_timeout = 1\nrestart = "never"') }, async (ten) => {
       await ten.must("spawn", "app:a");
       const daemon = Number((await ten.get(A, "/daemon")).text);
@@ -182,7 +182,7 @@ ${hungry("cpu_shares = 400").replace("service.app", "service.big")}`,
       expect(startTimeOf(daemon)).toBeNull();
     }));
 
-  test("leaves nothing behind when somebody kills the launcher above it", () =>
+  test("leaves no process when its launcher is killed", () =>
     withTen({ configText: hungry('stop_timeout = 1\nrestart = "never"') }, async (ten) => {
       await ten.must("spawn", "app:a");
       const daemon = Number((await ten.get(A, "/daemon")).text);
@@ -192,7 +192,7 @@ ${hungry("cpu_shares = 400").replace("service.app", "service.big")}`,
       expect([startTimeOf(pid), startTimeOf(daemon)]).toEqual([null, null]);
     }));
 
-  test("that nobody supervises any more is ended by the next server, though it hides", () =>
+  test("without a service is killed by the next server, also its hidden processes", () =>
     withTen({ configText: hungry("") }, async (ten) => {
       await ten.must("spawn", "app:a");
       const daemon = Number((await ten.get(A, "/daemon")).text);

@@ -10,7 +10,7 @@ import { until } from "../support/until.ts";
 
 const TIMEOUT_MS = 120_000;
 
-/** Listens once a file allows it to. */
+/** Listens once a file exists. */
 const SLOW_APP = `
 import { existsSync } from "node:fs";
 while (!existsSync(process.env.TENEMENT_DATA_DIR + "/go")) await Bun.sleep(10);
@@ -83,10 +83,10 @@ async function see(page: Page, colorScheme: "dark" | "light"): Promise<Snapshot>
   return snapshot;
 }
 
-/** Resolves once a document of this title is loaded, after however many others. */
+/** Resolves once a document with this title is loaded. */
 function untilTitle(page: Page, title: string): Promise<Snapshot> {
   return until(`the browser shows "${title}"`, async () => {
-    // Between two documents there is none to evaluate in.
+    // Evaluation fails between two documents.
     const seen = await page.evaluate<Snapshot | null>(SNAPSHOT).catch(() => null);
     return seen?.title === title && seen;
   });

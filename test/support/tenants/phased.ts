@@ -5,7 +5,7 @@ import { join } from "node:path";
 const { PORT, TENEMENT_DATA_DIR = ".", TENEMENT_INSTANCE } = process.env;
 /** The directory of the server under test: its data is in `data/SERVICE/INSTANCE`. */
 const directory = join(TENEMENT_DATA_DIR, "../../..");
-/** Tells this process from the others of the instance. */
+/** Identifies this process among those of the instance. */
 const PROCESS = crypto.randomUUID();
 
 function isHeld(name: string): boolean {
