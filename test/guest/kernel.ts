@@ -49,7 +49,12 @@ function fetchKernel(metaPackage: string): string {
     const [archive = ""] = readdirSync(workshop).filter((each) => each.endsWith(".deb"));
     run(["dpkg-deb", "--extract", archive, "unpacked"], workshop);
     const directory = join(CACHE, name);
-    if (!existsSync(directory)) renameSync(join(workshop, "unpacked"), directory);
+    try {
+      renameSync(join(workshop, "unpacked"), directory);
+    } catch (error) {
+      // Another run may have fetched it meanwhile.
+      if (!existsSync(directory)) throw error;
+    }
     return directory;
   } finally {
     rmSync(workshop, { recursive: true });
