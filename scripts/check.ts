@@ -29,7 +29,7 @@ const PATH = `${join(import.meta.dir, "../node_modules/.bin")}:${process.env["PA
 const SUMMARY_CHARS_MAX = 4096;
 
 const isClean = (await Promise.all(CHECKS.map(check))).every(Boolean);
-if (!isClean || !(await runTests())) process.exit(1);
+process.exitCode = isClean && (await runTests()) ? 0 : 1;
 
 /** Runs a step, and prints its output once it has ended. */
 async function check(step: Step): Promise<boolean> {
@@ -44,8 +44,8 @@ async function runTests(): Promise<boolean> {
   console.log(titleOf(TESTS));
   const child = start(TESTS);
   const ends = await Promise.all([forward(child.stdout), forward(child.stderr)]);
-  const count = (word: string) =>
-    Number(new RegExp(`^ (\\d+) ${word}`, "m").exec(ends.join("\n"))?.[1] ?? 0);
+  const sums = [...ends.join("\n").matchAll(/^ (\d+) (pass|fail|error|skip)/gm)];
+  const count = (word: string) => Number(sums.findLast((sum) => sum[2] === word)?.[1] ?? 0);
   const passed = count("pass");
   const isGood = hasPassed(TESTS, await child.exited) && passed > 0;
   console.log(
