@@ -15,6 +15,7 @@ import { freePort } from "../../bench/support.ts";
 import { type Kind, readReport, renderFacts, type Report, type Targets } from "./attack-report.ts";
 import { launch, type Launched, run } from "./launch.ts";
 import type { Programs } from "./programs.ts";
+import { removeSharedMemory, SHM_KEY } from "../support/shared-memory.ts";
 
 export interface Attack extends Report {
   readonly code: number;
@@ -73,6 +74,7 @@ function layOut(kind: Kind, { attack }: Programs) {
   const ports = { a: freePort(), b: freePort(), idle: freePort() };
   const remove = () => {
     for (const path of [root, ...shared]) rmSync(path, { recursive: true, force: true });
+    removeSharedMemory();
   };
   return { kind, root, users, ports, shared, remove, at: (name: string) => join(root, name) };
 }
@@ -119,7 +121,7 @@ async function startVictim(world: World, { launcher, attack }: Programs): Promis
       `port=${world.ports.b}`,
       `abstract=@${world.root}`,
       `socket=${world.at("data/notes/b/socket")}`,
-      "shm-key=4711",
+      `shm-key=${SHM_KEY}`,
       "shm-file=/dev/shm/file",
       `secret=${SECRET.join("-")}`,
     ],
@@ -184,6 +186,6 @@ function targetsOf(world: World, otherPid: number): Targets {
     abstract: `@${world.root}`,
     "other-socket": world.at("data/notes/b/socket"),
     "own-socket": world.at("data/notes/a/socket"),
-    "shm-key": 4711,
+    "shm-key": SHM_KEY,
   };
 }

@@ -16,6 +16,7 @@ import { LaunchDirectories } from "../../src/isolation/launch-directory.ts";
 import { readLaunchStatus } from "../../src/isolation/launch-status.ts";
 import { type Kind, renderFacts, type Targets } from "../launcher/attack-report.ts";
 import type { Programs } from "../launcher/programs.ts";
+import { removeSharedMemory, SHM_KEY } from "../support/shared-memory.ts";
 import type { Ten } from "../support/ten.ts";
 
 export interface TenantPlan {
@@ -35,7 +36,6 @@ export interface Field extends Disposable {
 }
 
 const SECRET = ["brahms", "berlioz"] as const;
-const SHM_KEY = 4712;
 
 /** Makes the files of both tenants, and canaries in all directories that tenants could share. */
 export function lineUp(ten: Ten, { kind, programs }: TenantPlan): Field {
@@ -70,6 +70,7 @@ export function lineUp(ten: Ten, { kind, programs }: TenantPlan): Field {
     },
     [Symbol.dispose]() {
       for (const path of shared) rmSync(path, { force: true });
+      removeSharedMemory();
     },
   };
 }

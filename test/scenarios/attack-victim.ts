@@ -11,6 +11,7 @@ import {
 import { join } from "node:path";
 import { freePort } from "../../bench/support.ts";
 import type { Programs } from "../launcher/programs.ts";
+import { removeSharedMemory, SHM_KEY } from "../support/shared-memory.ts";
 import type { Ten } from "../support/ten.ts";
 
 const SECRET = ["brahms", "berlioz"] as const;
@@ -47,7 +48,7 @@ export async function startVictim({ attack }: Programs): Promise<Victim> {
   shared.forEach(writeSecret);
   const port = freePort();
   const facts = [
-    ...[`port=${port}`, `abstract=@${root}`, `socket=${root}/open/socket`, "shm-key=4711"],
+    ...[`port=${port}`, `abstract=@${root}`, `socket=${root}/open/socket`, `shm-key=${SHM_KEY}`],
     ...[`shm-file=/dev/shm/${name}-b`, `secret=${SECRET.join("-")}`],
   ];
   const victim = Bun.spawn([attack, "victim", ...facts], {
@@ -64,6 +65,7 @@ export async function startVictim({ attack }: Programs): Promise<Victim> {
       victim.kill("SIGKILL");
       for (const path of [root, ...shared, `/dev/shm/${name}-b`])
         rmSync(path, { recursive: true, force: true });
+      removeSharedMemory();
     },
   };
 }
@@ -112,7 +114,7 @@ export function factsFor(victim: Victim, attacker: Attacker): readonly string[] 
     abstract: `@${root}`,
     "other-socket": join(root, "open/socket"),
     "own-socket": `${data}/${service}/${id}/own`,
-    "shm-key": 4711,
+    "shm-key": SHM_KEY,
     "host-name": id,
     network: "private",
     ...attacker.facts,
