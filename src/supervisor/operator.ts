@@ -57,10 +57,10 @@ export class Operator implements Administration {
     const groups = new Map<number, string>();
     const marks = new Map<string, string>();
     for (const ref of refs) {
-      for (const { child, slot } of this.#supervisor.find(ref)?.processes ?? []) {
+      for (const { child, mark } of this.#supervisor.find(ref)?.processes ?? []) {
         // What changes its environment still is in the group, what leaves the group still has the mark.
         for (const pid of [child.ref.pid, child.app]) groups.set(pid, formatRef(ref));
-        marks.set(this.#supervisor.world.launches.mark(ref, slot), formatRef(ref));
+        marks.set(mark, formatRef(ref));
       }
     }
     const bytes = new Map<string, number>();
@@ -84,7 +84,7 @@ export class Operator implements Administration {
   }
 
   dataDirectory(ref: InstanceRef): string {
-    return this.#supervisor.world.launches.instanceDirectory(this.#supervisor.get(ref).ref);
+    return this.#supervisor.world.home.directory(this.#supervisor.get(ref).ref);
   }
 
   register(ref: InstanceRef, { env, weight }: Registration): void {
@@ -140,8 +140,8 @@ export class Operator implements Administration {
     await this.#rest(ref, "disabled");
     this.#supervisor.dismiss(actor);
     if (!purge) return;
-    const { launches, logs } = this.#supervisor.world;
-    await launches.purge(ref);
+    const { home, logs } = this.#supervisor.world;
+    await home.purge(ref);
     logs.forget(ref);
   }
 

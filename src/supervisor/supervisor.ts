@@ -178,7 +178,7 @@ export class Supervisor implements Gateway {
 
   /** Lets go of what the server itself has of an instance that is no longer registered. */
   #forget(ref: InstanceRef): void {
-    this.world.launches.forget(ref);
+    this.world.home.forget(ref);
     this.world.statistics.forget(ref);
     this.world.storage.forget(ref);
   }

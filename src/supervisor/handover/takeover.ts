@@ -2,28 +2,28 @@
 // matches, and only then starts what is to run.
 import { formatRef } from "../../core/ref.ts";
 import type { ChildRecord, InstanceRow } from "../../database/instances.ts";
-import type { Spawner } from "../../platform/process/spawner.ts";
 import { startAgain, startListed } from "../autostart.ts";
 import type { InstanceActor } from "../instance/actor.ts";
 import { isOwn } from "../instance/instance-processes.ts";
-import type { Launched } from "../launch/launches.ts";
+import type { Launched } from "../launch/launched.ts";
 import type { Supervisor } from "../supervisor.ts";
 import type { ReceivedHandover } from "./handover-state.ts";
+import type { Leftovers } from "./leftovers.ts";
 
 export interface Sources {
-  readonly spawner: Spawner;
+  readonly leftovers: Leftovers;
   readonly received: ReceivedHandover;
 }
 
 /** Resolves when every recorded process is either supervised or gone; its starts go on by themselves. */
 export async function takeOver(
   supervisor: Supervisor,
-  { spawner, received }: Sources,
+  { leftovers, received }: Sources,
 ): Promise<void> {
   const { table } = supervisor.world;
   const rows = table.list();
   const adopted = await Promise.all(rows.map((row) => resume(supervisor, row, received)));
-  await sweep(supervisor, spawner);
+  await leftovers.sweep([...supervisor.actors()]);
   for (const found of adopted) if (found !== null) startAgain(found.actor, found.row.wanted);
   for (const ref of supervisor.config.instances) startListed(supervisor, ref);
 }
@@ -71,16 +71,4 @@ async function serving(
   world.report(`Did not take over the process of ${formatRef(ref)}: it does not listen any more`);
   world.launches.retire(launched);
   return null;
-}
-
-/** Ends every process that bears the mark of a launch, or is in its control groups, and is not supervised. */
-async function sweep(supervisor: Supervisor, spawner: Spawner): Promise<void> {
-  const { launches } = supervisor.world;
-  const kept = [...supervisor.actors()].flatMap(({ ref, processes }) =>
-    processes.map(({ slot }) => ({ ref, slot })),
-  );
-  const marks = new Set(kept.map(({ ref, slot }) => launches.mark(ref, slot)));
-  await spawner.sweep((mark) => launches.isMark(mark) && !marks.has(mark));
-  await launches.sweepGroups(kept);
-  await launches.sweepVolumes(kept.map(({ ref }) => ref));
 }

@@ -21,7 +21,7 @@ import type { InstanceRef } from "../../core/ref.ts";
 import type { Service } from "../../core/service.ts";
 import type { InstanceRow } from "../../database/instances.ts";
 import type { Lease, Patience } from "../gateway.ts";
-import type { Launched } from "../launch/launches.ts";
+import type { Launched } from "../launch/launched.ts";
 import type { Startable } from "../launch/start-queue.ts";
 import { Alarm } from "./alarm.ts";
 import type { InstanceHandover } from "./instance-handover.ts";
@@ -240,7 +240,7 @@ export class InstanceActor implements Startable {
     this.story.follow(instance.state, this.#requester);
     this.#record.follow(instance.state);
     this.#world.queue.follow(this, instance);
-    if (isAtRest(instance.state)) this.#world.launches.rest(this.ref);
+    if (isAtRest(instance.state)) this.#world.home.close(this.ref);
     this.#world.storage.follow(this, instance.state);
     this.#watchers.follow(instance);
   }

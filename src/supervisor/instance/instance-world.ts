@@ -4,7 +4,7 @@ import type { InstanceRow, InstanceTable } from "../../database/instances.ts";
 import type { Statistics } from "../../metrics/statistics.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { StorageWatch } from "../../storage/watch.ts";
-import type { Launched } from "../launch/launches.ts";
+import type { Launched } from "../launch/launched.ts";
 import type { StartQueue } from "../launch/start-queue.ts";
 import type { ProcessWorld } from "./instance-processes.ts";
 
