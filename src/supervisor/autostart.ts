@@ -1,11 +1,10 @@
 // Starts without a request: the instances of `[instances]`, and those that ran when the server ended and never sleep
+import { isUp } from "../core/life/instance.ts";
 import type { Wanted } from "../core/life/report.ts";
 import type { InstanceRef } from "../core/ref.ts";
 import type { InstanceRow } from "../database/instances.ts";
 import type { InstanceActor } from "./instance/actor.ts";
 import type { Supervisor } from "./supervisor.ts";
-
-const UNDER_WAY: ReadonlySet<string> = new Set(["running", "starting", "waiting"]);
 
 /** Registers an instance again whose service is configured again. */
 export function readmit(supervisor: Supervisor, row: InstanceRow): void {
@@ -17,8 +16,7 @@ export function readmit(supervisor: Supervisor, row: InstanceRow): void {
 
 /** Starts an instance that was running and never sleeps. */
 export function startAgain(actor: InstanceActor, wanted: Wanted): void {
-  const { kind } = actor.instance.state;
-  if (wanted !== "running" || UNDER_WAY.has(kind)) return;
+  if (wanted !== "running" || isUp(actor.instance.state)) return;
   if (actor.service.idleTimeoutMs === 0) actor.send({ kind: "wake", cause: "boot" });
 }
 

@@ -1,6 +1,6 @@
 // The registry of instances: finds one, picks one, wakes one; opens with what an earlier server left.
 import { TenError } from "../core/errors.ts";
-import { isAtRest } from "../core/life/instance.ts";
+import { isAtRest, needsOperator } from "../core/life/instance.ts";
 import { formatRef, type InstanceRef, isLabel, type RefKey } from "../core/ref.ts";
 import {
   decideTarget,
@@ -75,10 +75,11 @@ export class Supervisor implements Gateway {
     );
   }
 
+  /** A sleeping instance keeps its share, and the request wakes it. */
   pick(service: string, passedOver: ReadonlySet<string>): InstanceRef | null {
     const candidates = [...(this.#byService.get(service) ?? [])].filter(
       ({ ref, instance, isHeld }) =>
-        !isHeld && !passedOver.has(formatRef(ref)) && serves(instance.state.kind),
+        !isHeld && !passedOver.has(formatRef(ref)) && !needsOperator(instance.state),
     );
     return pickByWeight(candidates, this.world.random());
   }
@@ -211,14 +212,6 @@ async function retireAll(actors: () => readonly InstanceActor[]): Promise<void> 
     await Promise.all(actors().map((actor) => actor.retire()));
     // What an order that was under way has started meanwhile ends as well.
   } while (actors().some(({ instance }) => !isAtRest(instance.state)));
-}
-
-/**
- * A failed or stopped instance is passed over, whoever stopped it; a sleeping one keeps its share and is woken by
- * being picked.
- */
-function serves(kind: InstanceActor["instance"]["state"]["kind"]): boolean {
-  return kind !== "failed" && kind !== "stopped" && kind !== "halted";
 }
 
 /** Names the store where a write to it fails. */

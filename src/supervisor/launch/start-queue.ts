@@ -1,5 +1,5 @@
 // Who may start next: so many starts at once, so many processes in all, requests before the server's own starts.
-import type { Cause, Instance, InstanceState } from "../../core/life/instance.ts";
+import { type Cause, hasProcess, type Instance, isEnding } from "../../core/life/instance.ts";
 
 /** What the queue needs of an instance. */
 export interface Startable {
@@ -48,8 +48,8 @@ export class StartQueue {
     place(this.#urgent, instance, urgent);
     place(this.#patient, instance, kind === "queued" && !urgent);
     place(this.#starting, instance, kind === "starting" || other?.kind === "starting");
-    place(this.#ending, instance, kind === "draining" || kind === "stopping");
-    place(this.#alive, instance, HAS_PROCESS.has(kind));
+    place(this.#ending, instance, isEnding(state));
+    place(this.#alive, instance, hasProcess(state));
     this.advance();
   }
 
@@ -86,13 +86,6 @@ export class StartQueue {
     for (const { instance } of idle.slice(0, wanted)) instance.giveWay();
   }
 }
-
-const HAS_PROCESS: ReadonlySet<InstanceState["kind"]> = new Set([
-  "starting",
-  "running",
-  "draining",
-  "stopping",
-]);
 
 function place(set: Set<Startable>, instance: Startable, belongs: boolean): void {
   if (!belongs) set.delete(instance);

@@ -1,7 +1,7 @@
 // Moves the traffic of a service from version to version: deploys one, routes from one to another, rolls out to all.
 import { TenError } from "../../core/errors.ts";
-import type { InstanceState } from "../../core/life/instance.ts";
-import { reportHealth, reportState } from "../../core/life/report.ts";
+import { type InstanceState, isUp } from "../../core/life/instance.ts";
+import { reportHealth } from "../../core/life/report.ts";
 import { formatRef, type InstanceRef, type RefKey } from "../../core/ref.ts";
 import type { Administration, InstanceView } from "../administration.ts";
 import type { InstanceActor } from "../instance/actor.ts";
@@ -87,6 +87,7 @@ export class Deployer implements Deploys {
         );
       }),
     );
+    // An operator may have sent it elsewhere meanwhile.
     if (isUp(source.instance.state)) await source.rest("asleep");
     return { from: this.#operator.view(from), to: this.#operator.view(to) };
   }
@@ -175,11 +176,6 @@ export class Deployer implements Deploys {
 /** Whether the latest health check has told something. */
 function isDecided({ state }: InstanceActor["instance"]): boolean {
   return state.kind !== "running" || state.missed === 0;
-}
-
-/** Not on its way to where somebody else has sent it. */
-function isUp(state: InstanceState): boolean {
-  return ["starting", "running", "waiting"].includes(reportState(state));
 }
 
 function rejection(signal: AbortSignal): Promise<never> {

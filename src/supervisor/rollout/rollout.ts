@@ -1,6 +1,6 @@
 // Gives the running instances of a service new processes, a few at a time, and stops at the first that fails.
 import { messageOf, TenError } from "../../core/errors.ts";
-import { type Instance, isAtRest } from "../../core/life/instance.ts";
+import { hasProcess, type Instance, isAtRest } from "../../core/life/instance.ts";
 import type { InstanceRef } from "../../core/ref.ts";
 import { overlaps } from "../../core/service.ts";
 import type { Clock } from "../../platform/clock.ts";
@@ -102,6 +102,5 @@ async function startAnew(actor: InstanceActor): Promise<void> {
 
 /** Not between two states that come by themselves: what starts now may have begun before the rollout did. */
 function isSettled({ state, other }: Instance): boolean {
-  if (state.kind === "running") return other === null;
-  return isAtRest(state) || state.kind === "waiting" || state.kind === "queued";
+  return state.kind === "running" ? other === null : !hasProcess(state);
 }
