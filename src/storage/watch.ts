@@ -1,6 +1,6 @@
 // Watches the storage of instances that have a quota: measures those that run, tells when they fill up, and halts
 // those that may not go on.
-import { messageOf, TenError } from "../core/errors.ts";
+import { TenError } from "../core/errors.ts";
 import { type Event, type InstanceState, isAtRest, isEnding } from "../core/life/instance.ts";
 import { canHalt } from "../core/life/orders.ts";
 import { formatRef, type InstanceRef, type RefKey } from "../core/ref.ts";
@@ -218,7 +218,7 @@ export class StorageWatch {
     try {
       audit.record({ at: clock.wall(), actor: "server", action: "stop", subject, outcome: reason });
     } catch (error) {
-      report(`Cannot record the stop of "${subject}": ${messageOf(error)}`);
+      report(error);
     }
     instance.send({ kind: "halt", reason });
   }

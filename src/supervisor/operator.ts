@@ -13,7 +13,8 @@ import type {
   Registration,
 } from "./administration.ts";
 import type { InstanceActor } from "./instance/actor.ts";
-import { type Supervisor, stored } from "./supervisor.ts";
+import { persist } from "./persist.ts";
+import type { Supervisor } from "./supervisor.ts";
 
 export class Operator implements Administration {
   readonly #supervisor: Supervisor;
@@ -147,7 +148,7 @@ export class Operator implements Administration {
 
   setWeight(ref: InstanceRef, weight: number): InstanceView {
     const actor = this.#supervisor.get(ref);
-    stored(() => this.#supervisor.world.table.setWeight(ref, weight));
+    persist(() => this.#supervisor.world.table.setWeight(ref, weight));
     actor.weight = weight;
     return this.#view(actor);
   }
@@ -162,7 +163,7 @@ export class Operator implements Administration {
     const env = Object.fromEntries(
       merged.filter((entry): entry is [string, string] => entry[1] !== null),
     );
-    stored(() => this.#supervisor.world.table.setEnv(ref, env));
+    persist(() => this.#supervisor.world.table.setEnv(ref, env));
     actor.env = env;
   }
 

@@ -15,6 +15,7 @@ import { Domains } from "./domains.ts";
 import type { Gateway, Lease, Patience } from "./gateway.ts";
 import { InstanceActor } from "./instance/actor.ts";
 import type { InstanceWorld } from "./instance/instance-world.ts";
+import { persist } from "./persist.ts";
 
 export const WEIGHT_DEFAULT = 100;
 
@@ -125,7 +126,7 @@ export class Supervisor implements Gateway {
     const { weight = WEIGHT_DEFAULT, env = {} } = given;
     const fresh = { wanted: "asleep", reason: null, child: null, other: null } as const;
     const row: InstanceRow = { ref, ...fresh, weight, env };
-    stored(() => this.world.table.insert(row));
+    persist(() => this.world.table.insert(row));
     return this.admit(row, service);
   }
 
@@ -140,7 +141,7 @@ export class Supervisor implements Gateway {
 
   /** Forgets an instance that is at rest. */
   dismiss(actor: InstanceActor): void {
-    stored(() => {
+    persist(() => {
       this.domains.forget(actor.ref);
       this.world.table.delete(actor.ref);
     });
@@ -212,16 +213,4 @@ async function retireAll(actors: () => readonly InstanceActor[]): Promise<void> 
     await Promise.all(actors().map((actor) => actor.retire()));
     // What an order that was under way has started meanwhile ends as well.
   } while (actors().some(({ instance }) => !isAtRest(instance.state)));
-}
-
-/** Names the store where a write to it fails. */
-export function stored(write: () => void): void {
-  try {
-    write();
-  } catch (error) {
-    throw new TenError("STORAGE_FAILED", `Cannot store the change: ${(error as Error).message}`, {
-      cause: error,
-      hint: "Check the free space of the data directory's disk",
-    });
-  }
 }

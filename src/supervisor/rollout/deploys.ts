@@ -6,7 +6,8 @@ import { formatRef, type InstanceRef, type RefKey } from "../../core/ref.ts";
 import type { Administration, InstanceView } from "../administration.ts";
 import type { InstanceActor } from "../instance/actor.ts";
 import { refuseDisabled } from "../operator.ts";
-import { type Supervisor, stored } from "../supervisor.ts";
+import { persist } from "../persist.ts";
+import type { Supervisor } from "../supervisor.ts";
 import { type RolloutOptions, type RolloutOutcome, rollOut } from "./rollout.ts";
 
 /** Weights are shares of it: more than all is no more. */
@@ -163,7 +164,7 @@ export class Deployer implements Deploys {
   /** All weights at once, or none. */
   #reweigh(weights: ReadonlyMap<InstanceActor, number>, record: () => void): void {
     const { table } = this.#supervisor.world;
-    stored(() =>
+    persist(() =>
       table.together(() => {
         for (const [{ ref }, weight] of weights) table.setWeight(ref, weight);
         record();
