@@ -39,14 +39,13 @@ export class Operator implements Administration {
 
   story(ref: InstanceRef): InstanceStory {
     const actor = this.#supervisor.get(ref);
-    const { traffic, facts, story, instance } = actor;
+    const { facts, instance, leaseCounts, story } = actor;
     const { kind } = instance.state;
     const asleepAt = actor.sleepsAt();
-    const busy = traffic.busy + traffic.otherBusy;
     return {
       view: this.#view(actor),
-      openRequests: busy,
-      openTunnels: traffic.open - busy,
+      openRequests: leaseCounts.requests,
+      openTunnels: leaseCounts.tunnels,
       sleepsAt: asleepAt === null ? null : this.#wallOf(asleepAt),
       retriesAt: kind === "waiting" ? this.#wallOf(nextDeadline(instance, facts)) : null,
       lastWake: story.lastWake,

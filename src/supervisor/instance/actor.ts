@@ -1,6 +1,5 @@
 // One instance in motion: events in, effects out. Nothing else changes its state.
 import { unreachable } from "../../core/assert.ts";
-import type { Endpoint } from "../../core/endpoint.ts";
 import { ADOPTED, adopt, restoreMemory } from "../../core/life/adoption.ts";
 import { idleAt } from "../../core/life/deadlines.ts";
 import {
@@ -23,15 +22,19 @@ import type { InstanceRow } from "../../database/instances.ts";
 import type { Lease, Patience } from "../gateway.ts";
 import type { Launched } from "../launch/launched.ts";
 import type { Startable } from "../launch/start-queue.ts";
+import { Admission } from "./admission.ts";
 import { Alarm } from "./alarm.ts";
-import type { InstanceHandover } from "./instance-handover.ts";
+import type { InstanceHandover, LeaseCounts } from "./instance-handover.ts";
 import { InstanceProcesses } from "./instance-processes.ts";
 import type { Adoption, InstanceWorld } from "./instance-world.ts";
-import { TrafficMeter } from "./leases.ts";
 import { InstanceRecord } from "./record.ts";
 import { StoryRecorder } from "./story.ts";
-import { handOverError, refusalError, replaceError, Waiters } from "./waiters.ts";
+import { replaceError } from "./waiters.ts";
 import { type InstancePredicate, Watchers } from "./watchers.ts";
+
+/** "abandoned": the next server has the instance, and the traffic that is left here is only counted. */
+type Ownership =
+  { readonly kind: "own" } | { readonly kind: "abandoned"; readonly onTraffic: () => void };
 
 export class InstanceActor implements Startable {
   readonly ref: InstanceRef;
@@ -39,16 +42,12 @@ export class InstanceActor implements Startable {
   readonly #record: InstanceRecord;
   readonly #processes: InstanceProcesses;
   readonly #world: InstanceWorld;
-  readonly #meter: TrafficMeter;
-  readonly #waiters = new Waiters();
+  readonly #admission: Admission;
   readonly #watchers = new Watchers();
   readonly #events: Event[] = [];
-  #instance: Instance;
-  /** Who sent the request that wakes it. */
-  #requester: string | null = null;
   readonly #alarm: Alarm;
-  /** Hears of the traffic that is left, once another server goes on with the instance. */
-  #onTraffic: (() => void) | null = null;
+  #instance: Instance;
+  #ownership: Ownership = { kind: "own" };
 
   constructor(row: InstanceRow, service: Service, world: InstanceWorld) {
     const { ref } = row;
@@ -60,8 +59,14 @@ export class InstanceActor implements Startable {
     this.#record = new InstanceRecord(ref, { table: world.table, report: world.report, row });
     this.#world = world;
     this.#alarm = new Alarm(world.clock, () => this.send({ kind: "tick" }));
-    this.#meter = new TrafficMeter(world.clock, () => this.#trafficChanged());
     this.#instance = newInstance(ref, restoreState(row));
+    this.#admission = new Admission({
+      ref,
+      clock: world.clock,
+      instance: () => this.#instance,
+      wake: (cause) => this.send({ kind: "wake", cause }),
+      onTraffic: () => this.#onTraffic(),
+    });
     this.#processes = new InstanceProcesses({
       ...world,
       ref,
@@ -102,10 +107,11 @@ export class InstanceActor implements Startable {
   }
 
   get traffic(): Traffic {
-    const { open, lastActiveAt } = this.#meter;
-    const { launch, other } = this.#instance;
-    const otherBusy = other === null ? 0 : this.#meter.busy(other.launch);
-    return { open, busy: this.#meter.busy(launch), otherBusy, lastActiveAt };
+    return this.#admission.traffic;
+  }
+
+  get leaseCounts(): LeaseCounts {
+    return this.#admission.leaseCounts;
   }
 
   /** Whether its process has another shape than its service asks for by now. */
@@ -115,25 +121,19 @@ export class InstanceActor implements Startable {
 
   /** A lease at once, if it runs. */
   lease(): Lease | null {
-    const { state } = this.#instance;
-    return state.kind === "running" ? this.#leaseOf(state.endpoint) : null;
+    return this.#admission.lease();
   }
 
   /** A lease as soon as it can take a request; starts it if the cause may. */
-  async wake(cause: Cause, patience?: Patience): Promise<Lease> {
-    const lease = this.lease();
-    if (lease !== null) return lease;
-    const joined = this.#waiters.join(patience?.signal ?? null);
-    this.#requester = patience?.by ?? null;
-    this.send({ kind: "wake", cause });
-    return joined;
+  wake(cause: Cause, patience?: Patience): Promise<Lease> {
+    return this.#admission.wake(cause, patience);
   }
 
   /** A new process in the place of the running one. Resolves when it serves and nothing of the former is left. */
   async replace(): Promise<void> {
-    const served = this.#watchers.succession();
+    const replaced = this.#watchers.replacement();
     this.send({ kind: "replace" });
-    await served;
+    await replaced;
     await this.until(({ other }) => other === null);
   }
 
@@ -169,12 +169,15 @@ export class InstanceActor implements Startable {
     this.#rearm();
   }
 
-  /** Another server goes on with it: from now on this one does nothing but count the leases that are left. */
+  /**
+   * Leaves the instance to the next server, and only counts the leases that are still open here.
+   * @param onTraffic is called whenever one of these has ended or become a tunnel
+   */
   abandon(onTraffic: () => void): void {
-    this.#onTraffic = onTraffic;
+    this.#ownership = { kind: "abandoned", onTraffic };
     this.#alarm.cancel();
     this.#processes.abandon();
-    this.#waiters.close(handOverError(this.ref));
+    this.#admission.close();
   }
 
   /** The server stops: the process ends, what is wanted stays as it is. */
@@ -214,7 +217,7 @@ export class InstanceActor implements Startable {
 
   /** The only way in. Never awaits, so events cannot interleave and no lock is needed. */
   send(event: Event): void {
-    if (this.#onTraffic !== null) return;
+    if (this.#ownership.kind === "abandoned") return;
     this.#events.push(event);
     // Performing an effect may send another event: the outermost call goes on with it.
     if (this.#events.length > 1) return;
@@ -237,7 +240,7 @@ export class InstanceActor implements Startable {
   #enter(instance: Instance): void {
     if (instance === this.#instance) return;
     this.#instance = instance;
-    this.story.follow(instance.state, this.#requester);
+    this.story.follow(instance.state, this.#admission.requester);
     this.#record.follow(instance.state);
     this.#world.queue.follow(this, instance);
     if (isAtRest(instance.state)) this.#world.home.close(this.ref);
@@ -257,7 +260,9 @@ export class InstanceActor implements Startable {
         this.#processes.signal(effect.launch, effect.signal);
         break;
       case "admit":
-        this.#admit(effect.endpoint);
+        this.#admission.admit(effect.endpoint);
+        // After the requests have been let through: they have waited long enough.
+        this.#processes.serves(this.#instance.launch, effect.endpoint);
         break;
       case "replaced":
         this.#watchers.replaced();
@@ -266,28 +271,19 @@ export class InstanceActor implements Startable {
         this.#watchers.unreplaced(replaceError(this.ref, effect.reason));
         break;
       case "refuse":
-        this.#waiters.refuse(refusalError(this.ref, effect));
+        this.#admission.refuse(effect);
         break;
       default:
         unreachable(effect);
     }
   }
 
-  #admit(endpoint: Endpoint): void {
-    this.#waiters.admit(() => this.#leaseOf(endpoint));
-    // After the requests have been let through: they have waited long enough.
-    this.#processes.serves(this.#instance.launch, endpoint);
-  }
-
-  #leaseOf(endpoint: Endpoint): Lease {
-    return this.#meter.lease({ ref: this.ref, endpoint, launch: this.#instance.launch });
-  }
-
-  #trafficChanged(): void {
+  /** A lease has ended, or become a tunnel. */
+  #onTraffic(): void {
     const { state, other } = this.#instance;
-    if (this.#onTraffic !== null) this.#onTraffic();
+    if (this.#ownership.kind === "abandoned") this.#ownership.onTraffic();
     else if (state.kind === "draining" || other?.kind === "draining") this.send({ kind: "tick" });
-    else if (state.kind === "running" && this.#meter.open === 0) {
+    else if (state.kind === "running" && this.traffic.open === 0) {
       this.#rearm();
       this.#world.queue.advance();
     }
