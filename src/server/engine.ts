@@ -91,8 +91,8 @@ export async function openEngine(
   await takeOver(supervisor, { leftovers, received });
   firewall?.dropAdopted();
   const path = `${dataDir}/${LEASES_SOCKET}`;
-  own.use(new LeaseLedger({ path, supervisor, onTold: () => received.release() }));
-  own.defer(systemClock.after(LEASE_REPORT_GRACE_MS, () => received.release()));
+  own.use(new LeaseLedger({ path, supervisor, onReport: () => received.releaseLeases() }));
+  own.defer(systemClock.after(LEASE_REPORT_GRACE_MS, () => received.releaseLeases()));
   const reloader = openReloader(options, { supervisor, logs });
   const control = openApi(options, { ...surroundings, supervisor, reloader, store, logs });
   own.defer(() => control.close());

@@ -1,4 +1,4 @@
-// What operators do to instances: the control API's door to the supervisor.
+// Carries out the control API's orders about instances: register, start, stop, restart, disable, remove.
 import { TenError } from "../core/errors.ts";
 import { isAtRest, type RestGoal } from "../core/life/instance.ts";
 import { nextDeadline } from "../core/life/lifecycle.ts";
@@ -41,12 +41,12 @@ export class Operator implements Administration {
     const actor = this.#supervisor.get(ref);
     const { facts, instance, leaseCounts, story } = actor;
     const { kind } = instance.state;
-    const asleepAt = actor.sleepsAt();
+    const sleepsAt = actor.sleepsAt();
     return {
       view: this.#view(actor),
       openRequests: leaseCounts.requests,
       openTunnels: leaseCounts.tunnels,
-      sleepsAt: asleepAt === null ? null : this.#wallOf(asleepAt),
+      sleepsAt: sleepsAt === null ? null : this.#wallOf(sleepsAt),
       retriesAt: kind === "waiting" ? this.#wallOf(nextDeadline(instance, facts)) : null,
       lastWake: story.lastWake,
       lastExit: story.lastExit,
@@ -58,7 +58,7 @@ export class Operator implements Administration {
     const marks = new Map<string, string>();
     for (const ref of refs) {
       for (const { child, mark } of this.#supervisor.find(ref)?.processes ?? []) {
-        // What changes its environment still is in the group, what leaves the group still has the mark.
+        // A process that changes its environment is found by its group, one that leaves the group by its mark.
         for (const pid of [child.ref.pid, child.app]) groups.set(pid, formatRef(ref));
         marks.set(mark, formatRef(ref));
       }
@@ -138,7 +138,7 @@ export class Operator implements Administration {
   async remove(ref: InstanceRef, { purge }: { purge: boolean }): Promise<void> {
     const actor = this.#supervisor.get(ref);
     await this.#rest(ref, "disabled");
-    this.#supervisor.dismiss(actor);
+    this.#supervisor.unregister(actor);
     if (!purge) return;
     const { home, logs } = this.#supervisor.world;
     await home.purge(ref);
@@ -178,7 +178,7 @@ export class Operator implements Administration {
     const { clock, storage } = this.#supervisor.world;
     const outdated = actor.isOutdated ? "its configuration has changed since it started" : null;
     const warnings = [outdated, storage.warningOf(ref)];
-    const running = state.kind === "running";
+    const isRunning = state.kind === "running";
     return {
       ref,
       weight,
@@ -186,11 +186,11 @@ export class Operator implements Administration {
       health: reportHealth(state),
       reason: reportReason(state),
       warnings: warnings.filter((warning) => warning !== null),
-      endpoint: running ? state.endpoint : null,
+      endpoint: isRunning ? state.endpoint : null,
       pid: launched?.child.app ?? null,
       port: launched?.port ?? null,
       uptimeMs: launched === null ? null : Math.max(0, clock.wall() - launched.startedAt),
-      idleMs: running ? idleMs(traffic, clock.now()) : null,
+      idleMs: isRunning ? idleMs(traffic, clock.now()) : null,
       restarts: instance.restarts,
       storageQuotaBytes: service.storageQuotaBytes,
       gaps: launched === null ? [] : this.#supervisor.world.launches.gaps(service),

@@ -32,7 +32,7 @@ import { StoryRecorder } from "./story.ts";
 import { replaceError } from "./waiters.ts";
 import { type InstancePredicate, Watchers } from "./watchers.ts";
 
-/** "abandoned": the next server has the instance, and the traffic that is left here is only counted. */
+/** "abandoned": the next server has the instance; only the leases that are still open here are counted. */
 type Ownership =
   { readonly kind: "own" } | { readonly kind: "abandoned"; readonly onTraffic: () => void };
 
@@ -78,13 +78,13 @@ export class InstanceActor implements Startable {
     });
   }
 
-  /** As it is configured now: see `reconfigure`. */
+  /** As it is configured now; see `reconfigure`. */
   service: Service;
   /** 0 to 100; 0 takes no service-level traffic. */
   weight: number;
-  /** While it is being deployed it takes none, whatever its weight. */
+  /** During a deploy it takes none, whatever its weight. */
   isHeld = false;
-  /** What `ten env set` stored, for the next start. */
+  /** The environment of `ten env set`, for the next start. */
   env: Readonly<Record<string, string>>;
 
   get instance(): Instance {
@@ -96,12 +96,12 @@ export class InstanceActor implements Startable {
     return { now: clock.now(), random: random(), service: this.service, traffic: this.traffic };
   }
 
-  /** The process that serves or is to, if any. */
+  /** The process that the state is about, if any. */
   get launched(): Launched | null {
     return this.#processes.of(this.#instance.launch);
   }
 
-  /** All its processes: two, while one takes over from the other. */
+  /** Two during a replacement. */
   get processes(): readonly Launched[] {
     return this.#processes.all;
   }
@@ -114,7 +114,7 @@ export class InstanceActor implements Startable {
     return this.#admission.leaseCounts;
   }
 
-  /** Whether its process has another shape than its service asks for by now. */
+  /** Whether its process has another shape than its service now asks for. */
   get isOutdated(): boolean {
     return this.#processes.isOutdated(this.#instance.launch);
   }
@@ -129,7 +129,7 @@ export class InstanceActor implements Startable {
     return this.#admission.wake(cause, patience);
   }
 
-  /** A new process in the place of the running one. Resolves when it serves and nothing of the former is left. */
+  /** Replaces the running process. Resolves when the new one serves and the former one has ended. */
   async replace(): Promise<void> {
     const replaced = this.#watchers.replacement();
     this.send({ kind: "replace" });
@@ -137,13 +137,13 @@ export class InstanceActor implements Startable {
     await this.until(({ other }) => other === null);
   }
 
-  /** Resolves when nothing of it is left, or when another order has sent it elsewhere meanwhile. */
+  /** Resolves when its processes have ended, or when a later order made it run again. */
   async rest(to: RestGoal): Promise<void> {
     this.send({ kind: "rest", to });
     await this.until(({ state }) => isAtRest(state) || state.kind === "running");
   }
 
-  /** Resolves when it satisfies the predicate, at once if it does. */
+  /** Resolves when it satisfies the predicate, at once if it already does. */
   async until(predicate: InstancePredicate): Promise<void> {
     if (!predicate(this.#instance)) await this.#watchers.until(predicate);
   }
@@ -162,7 +162,7 @@ export class InstanceActor implements Startable {
     this.#rearm();
   }
 
-  /** Goes on where the earlier server left off. */
+  /** Continues from the state of the previous server. */
   resumeFrom(handover: InstanceHandover): void {
     this.story.resumeFrom(handover);
     this.#enter(restoreMemory(this.#instance, handover, this.facts.now));
@@ -180,15 +180,15 @@ export class InstanceActor implements Startable {
     this.#admission.close();
   }
 
-  /** The server stops: the process ends, what is wanted stays as it is. */
-  retire(): Promise<void> {
+  /** The server stops: ends the process, and leaves the row as it is. */
+  shutDown(): Promise<void> {
     this.#record.freeze();
-    // Not asleep: a request that still comes must not wake it.
+    // Not asleep: a late request must not wake it.
     this.send({ kind: "rest", to: "stopped" });
     return this.until(({ state }) => isAtRest(state));
   }
 
-  /** Its service is configured otherwise; what shapes a process waits for the next launch. */
+  /** Keys that shape a process take effect at the next launch. */
   reconfigure(service: Service): void {
     this.service = service;
     this.send({ kind: "reconfigured" });
@@ -209,17 +209,17 @@ export class InstanceActor implements Startable {
     return sleeps && traffic.open === 0 ? traffic.lastActiveAt : null;
   }
 
-  /** When it goes to sleep if nobody calls; null: not while things stay as they are. */
+  /** When it goes to sleep if no request comes; null: it does not sleep, or a lease is open. */
   sleepsAt(): number | null {
     const at = idleAt(this.#instance, this.facts);
     return at === Number.POSITIVE_INFINITY ? null : at;
   }
 
-  /** The only way in. Never awaits, so events cannot interleave and no lock is needed. */
+  /** The only entry for events. Never awaits, so events cannot interleave and no lock is needed. */
   send(event: Event): void {
     if (this.#ownership.kind === "abandoned") return;
     this.#events.push(event);
-    // Performing an effect may send another event: the outermost call goes on with it.
+    // An effect may send another event; the outermost call handles it.
     if (this.#events.length > 1) return;
     for (let next = event; next !== undefined; next = this.#events[0] as Event) {
       this.#advance(next);
@@ -261,7 +261,7 @@ export class InstanceActor implements Startable {
         break;
       case "admit":
         this.#admission.admit(effect.endpoint);
-        // After the requests have been let through: they have waited long enough.
+        // After the requests, which have waited long enough.
         this.#processes.serves(this.#instance.launch, effect.endpoint);
         break;
       case "replaced":

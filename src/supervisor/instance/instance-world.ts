@@ -1,4 +1,4 @@
-// What an instance acts on, and what it may begin with.
+// The surroundings of an instance: everything that it acts on, and the processes that it may adopt.
 import type { DomainTable } from "../../database/domains.ts";
 import type { InstanceRow, InstanceTable } from "../../database/instances.ts";
 import type { Statistics } from "../../metrics/statistics.ts";
@@ -18,7 +18,7 @@ export interface InstanceWorld extends ProcessWorld {
   readonly storage: StorageWatch;
 }
 
-/** What an earlier server has left of an instance; null: nothing that lives. */
+/** The living processes that an earlier server left of an instance. */
 export interface Adoption {
   readonly row: InstanceRow;
   readonly child: Launched | null;

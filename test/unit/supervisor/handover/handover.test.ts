@@ -166,7 +166,7 @@ describe("the server that follows", () => {
     expect(heir.traffic).toMatchObject({ open: 1, busy: 0 });
     await next.clock.advance(IDLE_MS * 2);
     expect(heir.instance.state.kind).toBe("running");
-    next.received.release();
+    next.received.releaseLeases();
     await next.clock.advance(IDLE_MS * 2);
     expect(heir.instance.state.kind).toBe("asleep");
   });
@@ -183,11 +183,11 @@ describe("leases through an earlier server", () => {
     using told = report();
     const next = await follow(handOver(() => told.changed()));
     const heir = next.supervisor.get(ALICE);
-    const { promise: begun, resolve: onTold } = Promise.withResolvers<void>();
-    using _ = new LeaseLedger({ path: pathOf(), supervisor: next.supervisor, onTold });
+    const { promise: begun, resolve: onReport } = Promise.withResolvers<void>();
+    using _ = new LeaseLedger({ path: pathOf(), supervisor: next.supervisor, onReport });
     told.begin();
     await begun;
-    next.received.release();
+    next.received.releaseLeases();
     expect(heir.traffic).toMatchObject({ open: 2, busy: 2 });
     socket?.tunnel();
     await until("it is a tunnel", () => heir.traffic.busy === 1 && heir.traffic.open === 2);
@@ -203,11 +203,11 @@ describe("leases through an earlier server", () => {
     using told = report();
     const next = await follow(handOver(() => told.changed()));
     const heir = next.supervisor.get(ALICE);
-    const { promise: begun, resolve: onTold } = Promise.withResolvers<void>();
-    using _ = new LeaseLedger({ path: pathOf(), supervisor: next.supervisor, onTold });
+    const { promise: begun, resolve: onReport } = Promise.withResolvers<void>();
+    using _ = new LeaseLedger({ path: pathOf(), supervisor: next.supervisor, onReport });
     told.begin();
     await begun;
-    next.received.release();
+    next.received.releaseLeases();
     heir.send({ kind: "rest", to: "stopped" });
     first?.release();
     await until("one has ended", () => heir.traffic.open === 1);
@@ -222,8 +222,8 @@ describe("leases through an earlier server", () => {
     const told = report();
     const next = await follow(handOver());
     const heir = next.supervisor.get(ALICE);
-    next.received.release();
-    using _ = new LeaseLedger({ path: pathOf(), supervisor: next.supervisor, onTold: ignore });
+    next.received.releaseLeases();
+    using _ = new LeaseLedger({ path: pathOf(), supervisor: next.supervisor, onReport: ignore });
     told.begin();
     await until("it is held", () => heir.traffic.open === 1);
     told[Symbol.dispose]();
@@ -237,11 +237,11 @@ describe("leases through an earlier server", () => {
     const next = await follow(handOver());
     told.begin();
     {
-      using _ = new LeaseLedger({ path: pathOf(), supervisor: next.supervisor, onTold: ignore });
+      using _ = new LeaseLedger({ path: pathOf(), supervisor: next.supervisor, onReport: ignore });
       await until("it is held", () => next.supervisor.get(ALICE).traffic.open === 2);
     }
     const last = await follow(null);
-    using _ = new LeaseLedger({ path: pathOf(), supervisor: last.supervisor, onTold: ignore });
+    using _ = new LeaseLedger({ path: pathOf(), supervisor: last.supervisor, onReport: ignore });
     await until("it is held", () => last.supervisor.get(ALICE).traffic.open === 1);
   });
 
@@ -250,7 +250,7 @@ describe("leases through an earlier server", () => {
     using _ = new LeaseLedger({
       path: pathOf(),
       supervisor: world.supervisor,
-      onTold: () => (told += 1),
+      onReport: () => (told += 1),
     });
     for (const text of ["{\n", "7\n", '{"ref":"a"}\n', '{"ref":"No","requests":1,"tunnels":0}\n']) {
       createConnection(pathOf()).end(text);
