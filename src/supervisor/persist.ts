@@ -1,4 +1,4 @@
-// Writes an ordered change to the database, and names the failure for whoever ordered it.
+// Writes an ordered change to the database, and reports a failure to the caller as STORAGE_FAILED.
 import { messageOf, TenError } from "../core/errors.ts";
 
 /** Throws STORAGE_FAILED where the write fails. */

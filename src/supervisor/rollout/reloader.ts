@@ -83,8 +83,8 @@ export class Reloader {
 
   async #unload(services: readonly string[]): Promise<void> {
     const { supervisor } = this.#parts;
-    const gone = [...supervisor.actors()].filter(({ ref }) => services.includes(ref.service));
-    await Promise.all(gone.map((actor) => supervisor.unload(actor)));
+    const removed = [...supervisor.actors()].filter(({ ref }) => services.includes(ref.service));
+    await Promise.all(removed.map((actor) => supervisor.unload(actor)));
   }
 
   /** Reconfigures every instance whose service has changed; returns those whose process has an outdated shape. */
