@@ -1,7 +1,7 @@
 // Watches the storage of instances that have a quota: measures those that run, tells when they fill up, and halts
 // those that may not go on.
-import { messageOf, TenError } from "../core/errors.ts";
-import { type Event, type InstanceState, isAtRest } from "../core/life/instance.ts";
+import { TenError } from "../core/errors.ts";
+import { type Event, type InstanceState, isAtRest, isEnding } from "../core/life/instance.ts";
 import { canHalt } from "../core/life/orders.ts";
 import { formatRef, type InstanceRef, type RefKey } from "../core/ref.ts";
 import type { Service } from "../core/service.ts";
@@ -63,14 +63,13 @@ export class StorageWatch {
 
   /** Keeps an eye on an instance while it runs, and looks once more when it has come to rest. */
   follow(instance: Storing, state: InstanceState): void {
-    const { kind } = state;
     if (isAtRest(state)) this.#parts.gauge.expire(instance.ref);
     if (instance.service.storageQuotaBytes === null) {
       this.#drop(instance.ref);
       return;
     }
-    if (kind === "running") this.#up(this.#trackOf(instance));
-    else if (kind !== "draining" && kind !== "stopping") this.#down(instance.ref);
+    if (state.kind === "running") this.#up(this.#trackOf(instance));
+    else if (!isEnding(state)) this.#down(instance.ref);
   }
 
   /** Measures now, with all that follows from the result. */
@@ -219,7 +218,7 @@ export class StorageWatch {
     try {
       audit.record({ at: clock.wall(), actor: "server", action: "stop", subject, outcome: reason });
     } catch (error) {
-      report(`Cannot record the stop of "${subject}": ${messageOf(error)}`);
+      report(error);
     }
     instance.send({ kind: "halt", reason });
   }

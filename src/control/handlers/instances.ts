@@ -2,7 +2,7 @@
 import { maySee } from "../../core/access.ts";
 import { assert } from "../../core/assert.ts";
 import { renderEndpoint } from "../../core/endpoint.ts";
-import type { ReportedState } from "../../core/life/report.ts";
+import { isQuiet } from "../../core/life/report.ts";
 import { formatRef, type InstanceRef } from "../../core/ref.ts";
 import { maskValue } from "../../core/secrets.ts";
 import type { InstanceStory, InstanceView } from "../../supervisor/administration.ts";
@@ -24,8 +24,6 @@ import type {
 } from "../wire/instances.ts";
 import { withLastLines } from "./failed-start.ts";
 
-const AT_REST: readonly ReportedState[] = ["asleep", "stopped", "disabled"];
-
 /** Lines that say why a start failed. */
 const LOG_LINES = 20;
 
@@ -35,13 +33,6 @@ export async function listInstances(call: Call<ListQuery>): Promise<InstanceAnsw
     .list()
     .filter((view) => maySee(call.caller, view.ref) && (all || !isQuiet(view)));
   return await describeAll(call, views);
-}
-
-/**
- * What a list leaves out unless it is asked for all: what is at rest, and not for a reason that somebody should know.
- */
-function isQuiet({ reason, state }: InstanceView): boolean {
-  return AT_REST.includes(state) && reason === null;
 }
 
 export async function spawnInstance(call: Call<unknown, SpawnBody>): Promise<SpawnAnswer> {

@@ -197,13 +197,21 @@ export function newInstance(ref: InstanceRef, state: InstanceState = { kind: "as
 /** A state without a process, and without one to come by itself. */
 export type RestState = StateOf<"asleep" | "stopped" | "halted" | "failed">;
 
-const AT_REST: ReadonlySet<string> = new Set<RestState["kind"]>([
-  "asleep",
-  "stopped",
-  "halted",
-  "failed",
-]);
+export const isAtRest = among("asleep", "stopped", "halted", "failed");
 
-export function isAtRest(state: InstanceState): state is RestState {
-  return AT_REST.has(state.kind);
+/** Has a process, or is about to have one. */
+export const hasProcess = among("starting", "running", "draining", "stopping");
+
+/** Its process is on its way out. */
+export const isEnding = among("draining", "stopping");
+
+/** Runs, or will without any further order. */
+export const isUp = among("queued", "starting", "running", "waiting");
+
+/** Starts on an operator's order alone. */
+export const needsOperator = among("stopped", "halted", "failed");
+
+function among<Kind extends InstanceState["kind"]>(...kinds: readonly Kind[]) {
+  const set: ReadonlySet<string> = new Set(kinds);
+  return (state: InstanceState): state is StateOf<Kind> => set.has(state.kind);
 }

@@ -113,3 +113,18 @@ export function reportReason(state: InstanceState): string | null {
   const bound = "after" in state ? state.after : state;
   return "reason" in bound ? bound.reason : null;
 }
+
+/** States that a list leaves out unless all are asked for, in the order in which they are counted. */
+export const QUIET_STATES = [
+  "asleep",
+  "stopped",
+  "disabled",
+] as const satisfies readonly ReportedState[];
+
+/** At rest, and not for a reason that an operator should know. */
+export function isQuiet(view: {
+  readonly state: ReportedState;
+  readonly reason: string | null;
+}): boolean {
+  return (QUIET_STATES as readonly ReportedState[]).includes(view.state) && view.reason === null;
+}

@@ -8,7 +8,9 @@ import type { InstanceRef } from "../../core/ref.ts";
 import type { Service } from "../../core/service.ts";
 import type { ChildRecord } from "../../database/instances.ts";
 import type { LogHub } from "../../logs/hub.ts";
-import type { Launched, Launches } from "../launch/launches.ts";
+import type { InstanceHome } from "../launch/home.ts";
+import type { Launched } from "../launch/launched.ts";
+import type { Launches } from "../launch/launches.ts";
 import type { Prober } from "./probe.ts";
 import type { InstanceRecord } from "./record.ts";
 import { shapeOf } from "./shape.ts";
@@ -16,6 +18,7 @@ import type { StoryRecorder } from "./story.ts";
 
 export interface ProcessWorld {
   readonly launches: Launches;
+  readonly home: InstanceHome;
   readonly prober: Prober;
   readonly logs: LogHub;
   /** The public host of an instance, as its health checks name it. */
@@ -69,9 +72,9 @@ export class InstanceProcesses {
 
   /** Synchronous where it can be, because a waiting request pays for every turn. */
   launch(launch: number, storedEnv: Readonly<Record<string, string>>): void {
-    const { launches, ref, service } = this.#parts;
+    const { home, ref, service } = this.#parts;
     const isAlone = this.#processes.size === 0;
-    const prepared = launches.prepare({ ref, service: service(), isAlone });
+    const prepared = home.prepare({ ref, service: service(), isAlone });
     if (prepared === null) this.#start(launch, storedEnv);
     else {
       prepared.then(
@@ -165,11 +168,11 @@ export class InstanceProcesses {
 
   async #cleanUp(launched: Launched, launch: number): Promise<void> {
     if (this.of(launch) !== launched) return;
-    const { instance, launches, ref, report, send, service } = this.#parts;
+    const { home, instance, launches, ref, report, send, service } = this.#parts;
     launches.retire(launched);
     this.#processes.delete(launch);
     const wipes = !service().storagePersist && this.#processes.size === 0 && restsNext(instance());
-    if (wipes) await launches.wipe(ref).catch(report);
+    if (wipes) await home.wipe(ref).catch(report);
     this.#remember();
     send({ kind: "gone", launch });
   }

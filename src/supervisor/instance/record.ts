@@ -1,5 +1,5 @@
-// Keeps an instance's row in step with its life. A full disk or a locked database is reported and
-// stops nobody: what runs goes on, and what could not be written is found again by its mark.
+// Keeps an instance's row in step with its state. A failed write is reported and stops no instance: the next server
+// finds an unrecorded process by its mark.
 import type { InstanceState } from "../../core/life/instance.ts";
 import { reportReason, reportWanted, type Wanted } from "../../core/life/report.ts";
 import type { InstanceRef } from "../../core/ref.ts";
@@ -9,7 +9,7 @@ export class InstanceRecord {
   readonly #ref: InstanceRef;
   readonly #table: InstanceTable;
   readonly #report: (error: unknown) => void;
-  /** Null: the server is stopping, and what is wanted stays as it was. */
+  /** Null: the server is stopping, and the row stays as it is. */
   #wanted: Wanted | null;
   #reason: string | null;
 

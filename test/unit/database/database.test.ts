@@ -107,3 +107,10 @@ test("the audit trail is listed newest first", () => {
   expect(store.audit.list(10).map(({ at }) => at)).toEqual([2, 1]);
   expect(store.audit.list(1)).toHaveLength(1);
 });
+
+test("a failure to write the audit trail names the change that it was about", () => {
+  const store = openStore(newDirectory());
+  store[Symbol.dispose]();
+  const entry = { at: 1, actor: "socket", action: "stop", subject: "notes:alice", outcome: "done" };
+  expect(() => store.audit.record(entry)).toThrow('Cannot record "stop" of "notes:alice"');
+});
