@@ -1,5 +1,6 @@
 // What the control API may ask of the supervisor, and what it gets to see.
 import type { Endpoint } from "../core/endpoint.ts";
+import type { Failure } from "../core/failure.ts";
 import type { Health, ReportedState } from "../core/life/report.ts";
 import type { InstanceRef } from "../core/ref.ts";
 import type { Service } from "../core/service.ts";
@@ -10,7 +11,7 @@ export interface InstanceView {
   readonly state: ReportedState;
   readonly health: Health;
   /** Why it is not running, where that is known. */
-  readonly reason: string | null;
+  readonly failure: Failure | null;
   /** What is wrong with it although it may run: its storage fills up. */
   readonly warnings: readonly string[];
   readonly weight: number;

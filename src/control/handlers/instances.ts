@@ -40,8 +40,8 @@ export async function listInstances(call: Call<ListQuery>): Promise<InstanceAnsw
 /**
  * What a list leaves out unless it is asked for all: what is at rest, and not for a reason that somebody should know.
  */
-function isQuiet({ reason, state }: InstanceView): boolean {
-  return AT_REST.includes(state) && reason === null;
+function isQuiet({ failure, state }: InstanceView): boolean {
+  return AT_REST.includes(state) && failure === null;
 }
 
 export async function spawnInstance(call: Call<unknown, SpawnBody>): Promise<SpawnAnswer> {
@@ -187,7 +187,7 @@ function describe(
     service: view.ref.service,
     instance: view.ref.id,
     state: view.state,
-    reason: view.reason,
+    ...describeFailure(view),
     warnings: view.warnings,
     socket: view.endpoint === null ? null : renderEndpoint(view.endpoint),
     pid: view.pid,
@@ -202,11 +202,17 @@ function describe(
   };
 }
 
+function describeFailure({ failure }: InstanceView): Pick<InstanceAnswer, "reason" | "hint"> {
+  if (failure === null) return { reason: null };
+  const { hint, reason } = failure;
+  return hint === null ? { reason } : { reason, hint };
+}
+
 function describeStory({ view, lastWake, lastExit, ...story }: InstanceStory): StoryAnswer {
   return {
     instance: formatRef(view.ref),
     state: view.state,
-    reason: view.reason,
+    ...describeFailure(view),
     warnings: view.warnings,
     uptime_secs: toSeconds(view.uptimeMs),
     idle_secs: toSeconds(view.idleMs),

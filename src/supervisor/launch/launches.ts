@@ -3,7 +3,8 @@ import { fchownSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { resolve } from "node:path";
 import { parseEnvFile } from "../../core/env-file.ts";
-import { messageOf, TenError } from "../../core/errors.ts";
+import { messageOf } from "../../core/errors.ts";
+import { FailureError, startFailure } from "../../core/failure.ts";
 import { instanceDirOf, type LaunchPlan, markOf, planLaunch } from "../../core/launch-plan.ts";
 import {
   formatRef,
@@ -70,7 +71,7 @@ export class Launches {
 
   /**
    * Brings the storage of an instance into place for a launch; null: there is nothing to wait for. Rejects with a
-   * TenError.
+   * FailureError.
    */
   prepare(order: VolumeOrder): Promise<void> | null {
     return this.#parts.volumes.open(order);
@@ -83,18 +84,18 @@ export class Launches {
 
   /**
    * Starts a process of the instance; synchronous, because a waiting request pays for every turn.
-   * Throws a TenError that says what stood in the way.
+   * Throws what stood in the way, a FailureError where something can be done about it.
    */
   launch({ ref, service, slot, storedEnv }: LaunchOrder): Launched {
     const { dataDir, firewall, isolation, ports, serverEnv } = this.#parts;
     const level = isolation.level(service);
-    const fileEnv = readEnvFile(ref, service);
+    const fileEnv = readEnvFile(service);
     const port = ports.take();
     try {
       const places = { service, ref, slot, dataDir, port };
       const plan = planLaunch({ ...places, serverEnv, storedEnv, fileEnv });
       mkdirSync(plan.instanceDir, { recursive: true, mode: 0o700 });
-      const resolved = hasOwnRoot(service) ? plan : resolvePlan(ref, plan);
+      const resolved = hasOwnRoot(service) ? plan : resolvePlan(service, plan);
       this.#refuseTaken(ref, plan.socketPath);
       const enclosure = level.enclose(places, resolved);
       firewall.claim(claimOf(places, enclosure));
@@ -105,7 +106,7 @@ export class Launches {
     } catch (error) {
       firewall.release(port);
       ports.give(port);
-      throw startError(ref, error);
+      throw error;
     }
   }
 
@@ -197,11 +198,9 @@ export class Launches {
   #refuseTaken(ref: InstanceRef, socketPath: string): void {
     const owner = this.#sockets.get(socketPath);
     if (owner === undefined) return;
-    throw new TenError(
-      "START_FAILED",
-      `Cannot start "${formatRef(ref)}": its socket ${socketPath} is that of "${owner}"; ` +
-        `set socket in [service.${ref.service}] to a path of its own`,
-    );
+    const reason = `its socket ${socketPath} is that of "${owner}"`;
+    const hint = `Set socket in [service.${ref.service}] to a path of its own`;
+    throw new FailureError(startFailure(reason, hint));
   }
 
   #spawn(slot: SlotRef, plan: LaunchPlan, { cgroup, owner, follow, wrap }: Enclosure): Child {
@@ -229,18 +228,21 @@ function claimOf({ port, service }: Placement, { owner }: Enclosure): Claim {
   return { port, owner, allowMetadata: service.allowMetadata };
 }
 
-function readEnvFile(ref: InstanceRef, { envFile }: Service): Readonly<Record<string, string>> {
+function readEnvFile({ name, envFile }: Service): Readonly<Record<string, string>> {
   if (envFile === null) return {};
-  const parsed = parseEnvFile(readText(ref, envFile));
+  const parsed = parseEnvFile(readText(name, envFile));
   if (parsed.kind === "env") return parsed.env;
-  throw startError(ref, new Error(`env_file ${envFile}: ${parsed.problems.join("; ")}`));
+  const reason = `env_file ${envFile}: ${parsed.problems.join("; ")}`;
+  throw new FailureError(startFailure(reason, "Correct the lines named"));
 }
 
-function readText(ref: InstanceRef, path: string): string {
+function readText(service: string, path: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch (error) {
-    throw startError(ref, new Error(`env_file ${path} can't be read (${codeOf(error)})`));
+    const reason = `env_file ${path} can't be read (${codeOf(error)})`;
+    const hint = `Make it readable for the server, or correct env_file in [service.${service}]`;
+    throw new FailureError(startFailure(reason, hint), error);
   }
 }
 
@@ -249,31 +251,24 @@ function codeOf(error: unknown): string {
 }
 
 /** Looks for the program and the working directory where the application will: on this host. */
-function resolvePlan(ref: InstanceRef, plan: LaunchPlan): LaunchPlan {
-  checkDirectory(ref, plan.cwd);
-  return { ...plan, argv: resolveProgram(ref, plan) };
+function resolvePlan({ name }: Service, plan: LaunchPlan): LaunchPlan {
+  checkDirectory(name, plan.cwd);
+  return { ...plan, argv: resolveProgram(name, plan) };
 }
 
-function checkDirectory(ref: InstanceRef, path: string): void {
+function checkDirectory(service: string, path: string): void {
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
-  throw startError(ref, new Error(`workdir ${path} is not a directory`));
+  const hint = `Make that directory, or correct workdir in [service.${service}]`;
+  throw new FailureError(startFailure(`workdir ${path} is not a directory`, hint));
 }
 
 /** The program by its full path, looked up as a shell would: on the instance's own PATH, from its own directory. */
-function resolveProgram(ref: InstanceRef, { argv, cwd, env }: LaunchPlan): readonly string[] {
+function resolveProgram(service: string, { argv, cwd, env }: LaunchPlan): readonly string[] {
   const [program = "", ...args] = argv;
   const path = program.includes("/") ? resolve(cwd, program) : program;
   const found = Bun.which(path, { PATH: env["PATH"] ?? "", cwd });
   if (found !== null) return [found, ...args];
   const where = program.includes("/") ? `no executable file at ${path}` : "not found on PATH";
-  throw new TenError("START_FAILED", `Cannot start "${formatRef(ref)}": "${program}" is ${where}`, {
-    hint: "Install it, or correct command in tenement.toml",
-  });
-}
-
-function startError(ref: InstanceRef, error: unknown): TenError {
-  if (error instanceof TenError) return error;
-  return new TenError("START_FAILED", `Cannot start "${formatRef(ref)}": ${messageOf(error)}`, {
-    cause: error,
-  });
+  const hint = `Install it, or correct command in [service.${service}]`;
+  throw new FailureError(startFailure(`"${program}" is ${where}`, hint));
 }

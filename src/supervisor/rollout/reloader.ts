@@ -1,6 +1,7 @@
 // Applies a changed configuration to the running server: what came, what changed and what went. The rest is not
 // touched.
-import { messageOf } from "../../core/errors.ts";
+import { messageOf, TenError } from "../../core/errors.ts";
+import { InstanceError } from "../../core/failure.ts";
 import { formatRef, type InstanceRef, type RefKey } from "../../core/ref.ts";
 import {
   effectiveConfig,
@@ -31,7 +32,10 @@ export interface ReloadOutcome {
 export interface ReloadFailure {
   readonly subject: string;
   readonly reason: string;
+  readonly hint?: string;
 }
+
+const NOT_BEGUN = "not replaced, since another failed";
 
 export class Reloader {
   readonly #parts: ReloadParts;
@@ -124,7 +128,7 @@ export class Reloader {
       replaced: outcomes.flatMap(({ replaced }) => replaced),
       failed: outcomes.flatMap(({ failed, remaining }) => [
         ...failed.map(({ ref, error }) => failure(formatRef(ref), error)),
-        ...remaining.map((ref) => failure(formatRef(ref), "not replaced, since another failed")),
+        ...remaining.map((ref) => ({ subject: formatRef(ref), reason: NOT_BEGUN })),
       ]),
     };
   }
@@ -140,5 +144,7 @@ function attempt(subject: RefKey, perform: () => void): readonly ReloadFailure[]
 }
 
 function failure(subject: string, thrown: unknown): ReloadFailure {
-  return { subject, reason: messageOf(thrown) };
+  const reason = thrown instanceof InstanceError ? thrown.failure.reason : messageOf(thrown);
+  const hint = thrown instanceof TenError ? thrown.hint : undefined;
+  return hint === undefined ? { subject, reason } : { subject, reason, hint };
 }

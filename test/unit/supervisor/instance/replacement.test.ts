@@ -91,7 +91,7 @@ describe("replacing a process", () => {
     world.spawner.failure = new Error("no such device");
     expect(alice.replace()).rejects.toMatchObject({
       code: "START_FAILED",
-      message: 'Cannot start "notes:alice": no such device',
+      message: 'Cannot replace "notes:alice": no such device',
     });
     await world.settle();
     world.spawner.failure = null;

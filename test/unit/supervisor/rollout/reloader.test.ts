@@ -99,11 +99,24 @@ test("a new process that does not get ready leaves the old one serving, and is t
   const { failed, replaced } = await reload(server);
   expect(replaced).toEqual([]);
   expect(failed).toMatchObject([
-    { subject: "notes:alice", reason: expect.stringContaining("500") },
+    { subject: "notes:alice", reason: "not ready within 0.05 s: status 500" },
   ]);
   expect(alice.instance.state.kind).toBe("running");
   expect(alice.isOutdated).toBe(true);
   expect(server.spawned[0]?.signals).toEqual([]);
+});
+
+test("a new process that can't be launched is told with what to do", async () => {
+  const server = open();
+  await server.run("alice");
+  server.change("notes", { argv: ["no-such-program"] });
+  expect((await reload(server)).failed).toEqual([
+    {
+      subject: "notes:alice",
+      reason: '"no-such-program" is not found on PATH',
+      hint: "Install it, or correct command in [service.notes]",
+    },
+  ]);
 });
 
 test("what was missed is caught up with by the next reload", async () => {
