@@ -1,5 +1,6 @@
 // The interface of the supervisor to the control API: orders about instances, and views of them.
 import type { Endpoint } from "../core/endpoint.ts";
+import type { Failure } from "../core/failure.ts";
 import type { Health, ReportedState } from "../core/life/report.ts";
 import type { InstanceRef } from "../core/ref.ts";
 import type { Service } from "../core/service.ts";
@@ -10,7 +11,7 @@ export interface InstanceView {
   readonly state: ReportedState;
   readonly health: Health;
   /** Why it is not running, where that is known. */
-  readonly reason: string | null;
+  readonly failure: Failure | null;
   /** Problems that do not keep it from running, such as storage that fills up. */
   readonly warnings: readonly string[];
   readonly weight: number;

@@ -2,7 +2,7 @@
 import { TenError } from "../core/errors.ts";
 import { isAtRest, type RestGoal } from "../core/life/instance.ts";
 import { nextDeadline } from "../core/life/lifecycle.ts";
-import { reportHealth, reportReason, reportState } from "../core/life/report.ts";
+import { reportFailure, reportHealth, reportState } from "../core/life/report.ts";
 import { formatRef, type InstanceRef } from "../core/ref.ts";
 import type { Service } from "../core/service.ts";
 import { listProcesses } from "../platform/process/processes.ts";
@@ -184,7 +184,7 @@ export class Operator implements Administration {
       weight,
       state: reportState(state),
       health: reportHealth(state),
-      reason: reportReason(state),
+      failure: reportFailure(state),
       warnings: warnings.filter((warning) => warning !== null),
       endpoint: isRunning ? state.endpoint : null,
       pid: launched?.child.app ?? null,

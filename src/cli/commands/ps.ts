@@ -49,7 +49,7 @@ async function renderPs(context: Context, all: boolean): Promise<string> {
   const table = renderTable(columnsOf(context), shown);
   if (context.globals.quiet) return table;
   const rest = all ? "" : renderRest(instances);
-  return [table, rest, renderGaps(instances)].filter((part) => part !== "").join("");
+  return [table, rest, renderHints(shown), renderGaps(instances)].join("");
 }
 
 /** `walls missing around 2 instances: they … (ten doctor)`, a line for each gap. */
@@ -64,6 +64,22 @@ function renderGaps(instances: readonly InstanceAnswer[]): string {
       return `walls missing around ${whom}: ${gap} (ten doctor)\n`;
     })
     .join("");
+}
+
+/** `hint for notes:alice, notes:bob: …`, a line for each hint. */
+function renderHints(instances: readonly InstanceAnswer[]): string {
+  const hinted = instances.filter(({ hint }) => hint !== undefined);
+  return [...Map.groupBy(hinted, ({ hint = "" }) => hint)]
+    .map(([hint, all]) => `hint for ${namesOf(all)}: ${renderSafe(hint)}\n`)
+    .join("");
+}
+
+/** The instances that a hint names; of more it tells how many. */
+const NAMES_MAX = 3;
+
+function namesOf(instances: readonly InstanceAnswer[]): string {
+  const names = instances.map(({ id }) => id);
+  return names.length > NAMES_MAX ? `${names.length} instances` : names.join(", ");
 }
 
 /** `and 12 asleep, 1 stopped (ten ps -a)`, or nothing. */

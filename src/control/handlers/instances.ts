@@ -31,7 +31,11 @@ export async function listInstances(call: Call<ListQuery>): Promise<InstanceAnsw
   const { all = false } = call.query;
   const views = call.world.administration
     .list()
-    .filter((view) => maySee(call.caller, view.ref) && (all || !isQuiet(view)));
+    .filter(
+      (view) =>
+        maySee(call.caller, view.ref) &&
+        (all || !isQuiet({ state: view.state, reason: view.failure?.reason ?? null })),
+    );
   return await describeAll(call, views);
 }
 
@@ -178,7 +182,7 @@ function describe(
     service: view.ref.service,
     instance: view.ref.id,
     state: view.state,
-    reason: view.reason,
+    ...describeFailure(view),
     warnings: view.warnings,
     socket: view.endpoint === null ? null : renderEndpoint(view.endpoint),
     pid: view.pid,
@@ -193,11 +197,17 @@ function describe(
   };
 }
 
+function describeFailure({ failure }: InstanceView): Pick<InstanceAnswer, "reason" | "hint"> {
+  if (failure === null) return { reason: null };
+  const { hint, reason } = failure;
+  return hint === null ? { reason } : { reason, hint };
+}
+
 function describeStory({ view, lastWake, lastExit, ...story }: InstanceStory): StoryAnswer {
   return {
     instance: formatRef(view.ref),
     state: view.state,
-    reason: view.reason,
+    ...describeFailure(view),
     warnings: view.warnings,
     uptime_secs: toSeconds(view.uptimeMs),
     idle_secs: toSeconds(view.idleMs),

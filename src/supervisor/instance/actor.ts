@@ -268,7 +268,7 @@ export class InstanceActor implements Startable {
         this.#watchers.replaced();
         break;
       case "unreplaced":
-        this.#watchers.unreplaced(replaceError(this.ref, effect.reason));
+        this.#watchers.unreplaced(replaceError(this.ref, effect.failure));
         break;
       case "refuse":
         this.#admission.refuse(effect);

@@ -1,13 +1,14 @@
 // The processes of one instance, mostly one and never more than two: launched or taken over, probed, remembered for the
 // next server, buried.
 import { type Endpoint, renderEndpoint } from "../../core/endpoint.ts";
-import { messageOf } from "../../core/errors.ts";
+import { failureOf, InstanceError } from "../../core/failure.ts";
 import type { Event, Instance, ProbeAnswer } from "../../core/life/instance.ts";
 import { describeExit } from "../../core/life/restart-policy.ts";
 import type { InstanceRef } from "../../core/ref.ts";
 import type { Service } from "../../core/service.ts";
 import type { ChildRecord } from "../../database/instances.ts";
 import type { LogHub } from "../../logs/hub.ts";
+import { NOTE_PREFIX } from "../../logs/line.ts";
 import type { InstanceHome } from "../launch/home.ts";
 import type { Launched } from "../launch/launched.ts";
 import type { Launches } from "../launch/launches.ts";
@@ -100,8 +101,10 @@ export class InstanceProcesses {
 
   #fail(launch: number, error: unknown): void {
     const { logs, ref, send } = this.#parts;
-    logs.note(ref, `ten: ${messageOf(error)}`);
-    send({ kind: "launchFailed", launch, reason: messageOf(error) });
+    const failure = failureOf(error);
+    const { message } = new InstanceError(ref, { verb: "start", failure });
+    logs.note(ref, `${NOTE_PREFIX}${message}`);
+    send({ kind: "launchFailed", launch, failure });
   }
 
   /** Tells the owner of the end of a process: its exit, and when nothing of it is left. */
@@ -118,8 +121,9 @@ export class InstanceProcesses {
       story.exited(describeExit(exit));
       send({ kind: "exited", launch, exit });
       const isExpected = leaves || restsNext(instance());
-      if (!isExpected || exit.kind === "outOfMemory")
-        logs.note(ref, `ten: the process ${describeExit(exit)}`);
+      if (!isExpected || exit.kind === "outOfMemory") {
+        logs.note(ref, `${NOTE_PREFIX}the process ${describeExit(exit)}`);
+      }
     });
     void child.gone.then(() => this.#cleanUp(launched, launch));
   }

@@ -1,6 +1,6 @@
 // Starts, adopts and retires processes of instances: ports, sockets, firewall claims, output, spawn.
 import { fchownSync, mkdirSync } from "node:fs";
-import { messageOf, TenError } from "../../core/errors.ts";
+import { FailureError, startFailure } from "../../core/failure.ts";
 import { type LaunchPlan, markOf, planLaunch } from "../../core/launch-plan.ts";
 import { formatRef, type InstanceRef, type RefKey, type SlotRef } from "../../core/ref.ts";
 import { hasOwnRoot, type Service } from "../../core/service.ts";
@@ -16,7 +16,7 @@ import { openOutput, outputPaths } from "../../platform/process/output-pipes.ts"
 import type { Ports } from "../../platform/process/ports.ts";
 import type { Child, Spawner } from "../../platform/process/spawner.ts";
 import { outputDirectoryOf } from "./home.ts";
-import { readEnvFile, resolvePlan, startError } from "./launch-program.ts";
+import { readEnvFile, resolvePlan } from "./launch-program.ts";
 import type { Launched } from "./launched.ts";
 
 export interface LaunchesParts {
@@ -49,19 +49,19 @@ export class Launches {
 
   /**
    * Starts a process of the instance; synchronous, because a waiting request pays for every turn.
-   * Throws a TenError with the reason.
+   * Throws the cause, a FailureError where a remedy is known.
    */
   launch({ ref, service, slot, storedEnv }: LaunchOrder): Launched {
     const { dataDir, firewall, isolation, ports, serverEnv } = this.#parts;
     const level = isolation.level(service);
-    const fileEnv = readEnvFile(ref, service);
+    const fileEnv = readEnvFile(service);
     const port = ports.take();
     try {
       const placement = { service, ref, slot, dataDir, port };
       const plan = planLaunch({ ...placement, serverEnv, storedEnv, fileEnv });
       mkdirSync(plan.instanceDir, { recursive: true, mode: 0o700 });
       // With a root of its own, the program is looked up there.
-      const resolved = hasOwnRoot(service) ? plan : resolvePlan(ref, plan);
+      const resolved = hasOwnRoot(service) ? plan : resolvePlan(service, plan);
       this.#refuseTaken(ref, plan.socketPath);
       const enclosure = level.enclose(placement, resolved);
       firewall.claim(claimOf(placement, enclosure));
@@ -72,7 +72,7 @@ export class Launches {
     } catch (error) {
       firewall.release(port);
       ports.give(port);
-      throw error instanceof TenError ? error : startError(ref, messageOf(error), { cause: error });
+      throw error;
     }
   }
 
@@ -114,11 +114,9 @@ export class Launches {
   #refuseTaken(ref: InstanceRef, socketPath: string): void {
     const owner = this.#sockets.get(socketPath);
     if (owner === undefined) return;
-    throw startError(
-      ref,
-      `its socket ${socketPath} is that of "${owner}"; ` +
-        `set socket in [service.${ref.service}] to a path of its own`,
-    );
+    const reason = `its socket ${socketPath} is that of "${owner}"`;
+    const hint = `Set socket in [service.${ref.service}] to a path of its own`;
+    throw new FailureError(startFailure(reason, hint));
   }
 
   #spawn(slot: SlotRef, plan: LaunchPlan, { cgroup, owner, follow, wrap }: Enclosure): Child {

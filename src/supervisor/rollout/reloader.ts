@@ -1,5 +1,6 @@
 // Applies a changed configuration to the running server: services that came, changed or went.
-import { messageOf } from "../../core/errors.ts";
+import { messageOf, TenError } from "../../core/errors.ts";
+import { InstanceError } from "../../core/failure.ts";
 import { formatRef, type InstanceRef, type RefKey } from "../../core/ref.ts";
 import {
   effectiveConfig,
@@ -30,7 +31,10 @@ export interface ReloadOutcome {
 export interface ReloadFailure {
   readonly subject: string;
   readonly reason: string;
+  readonly hint?: string;
 }
+
+const NOT_BEGUN = "not replaced, since another failed";
 
 export class Reloader {
   readonly #parts: ReloadParts;
@@ -120,7 +124,7 @@ export class Reloader {
       replaced: outcomes.flatMap(({ replaced }) => replaced),
       failed: outcomes.flatMap(({ failed, remaining }) => [
         ...failed.map(({ ref, error }) => failure(formatRef(ref), error)),
-        ...remaining.map((ref) => failure(formatRef(ref), "not replaced, since another failed")),
+        ...remaining.map((ref) => ({ subject: formatRef(ref), reason: NOT_BEGUN })),
       ]),
     };
   }
@@ -136,5 +140,7 @@ function attempt(subject: RefKey, perform: () => void): readonly ReloadFailure[]
 }
 
 function failure(subject: string, thrown: unknown): ReloadFailure {
-  return { subject, reason: messageOf(thrown) };
+  const reason = thrown instanceof InstanceError ? thrown.failure.reason : messageOf(thrown);
+  const hint = thrown instanceof TenError ? thrown.hint : undefined;
+  return hint === undefined ? { subject, reason } : { subject, reason, hint };
 }

@@ -65,7 +65,7 @@ describe("a replacement", () => {
     world.spawner.failure = new Error("no such device");
     await expect(alice.replace()).rejects.toMatchObject({
       code: "START_FAILED",
-      message: 'Cannot start "notes:alice": no such device',
+      message: 'Cannot replace "notes:alice": no such device',
     });
     await world.settle();
     world.spawner.failure = null;

@@ -23,29 +23,41 @@ test("an instance does not start while another one has its socket", async () => 
   expect(second?.instance.state.kind).toBe("running");
 });
 
-const cases: readonly { what: string; service: Partial<Service>; says: string }[] = [
+const cases: readonly { what: string; service: Partial<Service>; says: object }[] = [
   {
     what: "a working directory that does not exist",
     service: { workdir: "/nonexistent" },
-    says: 'Cannot start "notes:alice": workdir /nonexistent is not a directory',
+    says: {
+      code: "START_FAILED",
+      message: 'Cannot start "notes:alice": workdir /nonexistent is not a directory',
+      hint: "Make that directory, or correct workdir in [service.notes]",
+    },
   },
   {
     what: "an env_file that does not exist",
     service: { envFile: "/nonexistent" },
-    says: 'Cannot start "notes:alice": env_file /nonexistent can\'t be read (ENOENT)',
+    says: {
+      code: "START_FAILED",
+      message: 'Cannot start "notes:alice": env_file /nonexistent can\'t be read (ENOENT)',
+      hint: "Make it readable for the server, or correct env_file in [service.notes]",
+    },
   },
   {
     what: "a level of isolation without its kernel and image",
     service: { isolation: "firecracker" as const },
-    says: 'Cannot isolate "notes" at level "firecracker": it has no kernel or no image of its own',
+    says: {
+      code: "LEVEL_MISSING",
+      message:
+        'Cannot start "notes:alice": isolation = "firecracker" is not available: no kernel or no image is set',
+      hint: "set kernel and rootfs in [service.notes]",
+    },
   },
 ];
 
 for (const { what, service, says } of cases) {
-  test(`a start with ${what} fails with the reason`, async () => {
+  test(`a start with ${what} fails with the reason and the remedy`, async () => {
     const world = openWorld({ services: [service] });
     world.register("alice");
-    const refused = world.operator.start(ALICE).catch(({ message }: Error) => message);
-    expect(await refused).toBe(says);
+    await expect(world.operator.start(ALICE)).rejects.toMatchObject(says);
   });
 }

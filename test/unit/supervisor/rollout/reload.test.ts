@@ -91,11 +91,24 @@ test("a new process that is not ready in time is reported, and the old one keeps
   const { failed, replaced } = await reload(server);
   expect(replaced).toEqual([]);
   expect(failed).toMatchObject([
-    { subject: "notes:alice", reason: expect.stringContaining("500") },
+    { subject: "notes:alice", reason: "not ready within 0.05 s: status 500" },
   ]);
   expect(alice.instance.state.kind).toBe("running");
   expect(alice.isOutdated).toBe(true);
   expect(server.spawned[0]?.signals).toEqual([]);
+});
+
+test("a new process that can't be launched is reported with its remedy", async () => {
+  const server = open();
+  await server.run("alice");
+  server.change("notes", { argv: ["no-such-program"] });
+  expect((await reload(server)).failed).toEqual([
+    {
+      subject: "notes:alice",
+      reason: '"no-such-program" is not found on PATH',
+      hint: "Install it, or correct command in [service.notes]",
+    },
+  ]);
 });
 
 test("the next reload replaces the processes that the last one could not", async () => {
