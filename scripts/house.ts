@@ -40,7 +40,7 @@ export const HOUSE: readonly Folder[] = [
       "platform",
       "core",
     ],
-    order: ["*.ts", "handover/*.ts"],
+    order: ["server.ts", "handover/*.ts", "*.ts"],
   },
   {
     name: "proxy",

@@ -12,7 +12,7 @@ import { UserIdTable } from "./user-ids.ts";
 /** How long a statement waits for another process, such as `ten token-gen`, to finish its own. */
 const BUSY_TIMEOUT_MS = 250;
 
-export interface Store extends Disposable {
+export interface TenementDatabase extends Disposable {
   readonly instances: InstanceTable;
   readonly tokens: TokenTable;
   readonly audit: AuditTable;
@@ -21,7 +21,7 @@ export interface Store extends Disposable {
 }
 
 /** Opens `{dataDir}/tenement.db`, making the directory (0700) and the tables where they are missing. */
-export function openStore(dataDir: string): Store {
+export function openTenementDatabase(dataDir: string): TenementDatabase {
   const database = openDatabase(dataDir);
   return {
     instances: new InstanceTable(database),
@@ -34,7 +34,7 @@ export function openStore(dataDir: string): Store {
 }
 
 /** Throws STORAGE_FAILED for a database that a newer version has written; changes nothing, whoever has it open. */
-export function checkStore(dataDir: string): void {
+export function checkDatabaseVersion(dataDir: string): void {
   const file = `${dataDir}/tenement.db`;
   if (!existsSync(file)) return;
   try {
