@@ -1,14 +1,10 @@
 // What a schema can't say: keys that must agree with each other, templates, paths, names of services.
 // Works on the document as written, so that these problems are reported together with those of the schema.
-import {
-  checkPlaceholders,
-  PLACEHOLDERS,
-  type Placeholder,
-  splitCommand,
-} from "../core/launch-plan.ts";
+import { splitCommandLine } from "../core/command-line.ts";
 import { isLabel, LABEL_RULE } from "../core/ref.ts";
 import { defaultIsolation } from "../core/service.ts";
 import { renderSuggestion } from "../core/suggest.ts";
+import { checkPlaceholders, PLACEHOLDERS, type Placeholder } from "../core/template.ts";
 import { type KeyPath, renderFound, tildeProblem, valueAt } from "./document.ts";
 import { checkMachine } from "./machine-checks.ts";
 import type { Problem } from "./problems.ts";
@@ -100,7 +96,7 @@ function checkCommand(document: unknown, service: KeyPath): Problem[] {
   if (valueAt(document, [...service, "args"]) !== undefined) {
     return checkPath(document, { path, allowed: TEMPLATE });
   }
-  const split = splitCommand(command);
+  const split = splitCommandLine(command);
   const texts =
     split.kind === "argv" ? split.argv.flatMap((word) => checkPlaceholders(word)) : split.problems;
   return texts.map((text) => ({ path, text }));

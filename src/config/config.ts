@@ -2,8 +2,8 @@
 import { readFile } from "node:fs/promises";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import { parse, TomlError } from "smol-toml";
+import { splitCommandLine } from "../core/command-line.ts";
 import { messageOf, TenError } from "../core/errors.ts";
-import { escapeTemplate, fillTemplate, splitCommand } from "../core/launch-plan.ts";
 import { parseTarget } from "../core/routing.ts";
 import {
   type Config,
@@ -13,6 +13,7 @@ import {
   type Service,
   type Settings,
 } from "../core/service.ts";
+import { escapeTemplate, fillTemplate } from "../core/template.ts";
 import { checkDocument, trimPrefix } from "./checks.ts";
 import { tildeProblem } from "./document.ts";
 import { type Problem, problemsOf, renderProblem } from "./problems.ts";
@@ -208,7 +209,7 @@ function toGuest(table: ServiceTable, dir: string): MachineSettings {
 
 function toArgv({ command, args }: ServiceTable): readonly string[] {
   if (args !== undefined) return [command, ...args];
-  const split = splitCommand(command);
+  const split = splitCommandLine(command);
   return split.kind === "argv" ? split.argv : [];
 }
 

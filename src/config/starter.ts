@@ -1,8 +1,9 @@
 // The `tenement.toml` that `ten init` writes: what kind of project this is, and how such a project is run.
 import { parse, stringify } from "smol-toml";
+import { splitCommandLine } from "../core/command-line.ts";
 import { TenError } from "../core/errors.ts";
-import { checkPlaceholders, escapeTemplate, splitCommand } from "../core/launch-plan.ts";
 import { isLabel, LABEL_RULE } from "../core/ref.ts";
+import { checkPlaceholders, escapeTemplate } from "../core/template.ts";
 import { RESERVED_SERVICE_NAMES } from "./checks.ts";
 import { valueAt } from "./document.ts";
 
@@ -34,7 +35,7 @@ export function planStarter(project: Project, wishes: StarterWishes = {}): strin
   const name = wishes.name === undefined ? serviceName(project.directory) : checkName(wishes.name);
   const { command, note } =
     wishes.command === undefined ? detectCommand(project) : checkCommand(wishes.command);
-  const split = splitCommand(command);
+  const split = splitCommandLine(command);
   const [program] = split.kind === "argv" ? split.argv : [];
   const hidden = program === undefined ? null : project.hiddenInstallation(program);
   return renderStarter({ name, command, note, hidden });
@@ -159,7 +160,7 @@ function mainFile(project: Project): string | null {
 
 /** The script itself, when it is one plain command of the runtime. */
 function direct(script: string, runtime: string): string | null {
-  const split = splitCommand(script);
+  const split = splitCommandLine(script);
   const plain = split.kind === "argv" && split.argv[0] === runtime;
   return plain ? escapeTemplate(script) : null;
 }
@@ -220,7 +221,7 @@ function checkName(name: string): string {
 }
 
 function checkCommand(command: string): Detected {
-  const split = splitCommand(command);
+  const split = splitCommandLine(command);
   const problems =
     split.kind === "argv" ? split.argv.flatMap((word) => checkPlaceholders(word)) : split.problems;
   if (problems.length === 0) return { command, note: "As given." };

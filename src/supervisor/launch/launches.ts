@@ -4,7 +4,8 @@ import { rm } from "node:fs/promises";
 import { resolve } from "node:path";
 import { parseEnvFile } from "../../core/env-file.ts";
 import { messageOf, TenError } from "../../core/errors.ts";
-import { instanceDirOf, type LaunchPlan, markOf, planLaunch } from "../../core/launch-plan.ts";
+import { instanceDirOf, markOf } from "../../core/instance-paths.ts";
+import { type LaunchPlan, planLaunch } from "../../core/launch-plan.ts";
 import {
   formatRef,
   type InstanceRef,
