@@ -3,7 +3,7 @@ import type { Database } from "bun:sqlite";
 import type { NamedTarget } from "../core/service.ts";
 
 export interface DomainRow {
-  /** As `parseHost` returns it. */
+  /** As `parseHostname` returns it. */
   readonly host: string;
   readonly target: NamedTarget;
 }

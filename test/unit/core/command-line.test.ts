@@ -56,11 +56,11 @@ test.each<[string, string[]]>([
   ["a ~/b", ['"~" is not expanded; write the whole path']],
   ["PORT=1 a", ['expected a program, got the assignment "PORT=1"; write it under env']],
   ["a $X | b", [`"$X" is not expanded: ${NO_SHELL}`, `"|" is shell syntax: ${NO_SHELL}`]],
-])("refuses %j and says what to write", (command, problems) => {
+])("refuses %j and suggests a correct form", (command, problems) => {
   expect(splitCommandLine(command)).toEqual({ kind: "problems", problems });
 });
 
-test("what it accepts, it splits as sh does", () => {
+test("splits every accepted command as sh does", () => {
   const random = randomFrom(7);
   const pieces = [
     "a",

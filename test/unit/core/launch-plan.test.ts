@@ -23,7 +23,7 @@ const INPUT: LaunchPlanInput = {
   fileEnv: {},
 };
 
-test("plans what to execute, where, and with which environment", () => {
+test("plans the command, the working directory and the environment", () => {
   expect(planLaunch(INPUT)).toEqual({
     argv: ["app", "--port=30001", "/run/notes-alice.sock", "/data/notes/alice"],
     cwd: "/srv/notes",
@@ -48,13 +48,13 @@ describe("the process in slot 1", () => {
   const socketOf = (changes: Partial<Service>) =>
     planLaunch({ ...INPUT, slot: 1, service: { ...SERVICE, ...changes } }).socketPath;
 
-  test("bears a mark of its own", () => {
+  test("has its own mark", () => {
     const { env, mark } = planLaunch({ ...INPUT, slot: 1 });
     expect(mark).toBe("/data/notes/alice#1");
     expect(env["TENEMENT_MARK"]).toBe(mark);
   });
 
-  test("has another socket than that in slot 0 where both see the same directory", () => {
+  test("has another socket path than slot 0 where both see the same directory", () => {
     expect(socketOf({ isolation: "process" })).toBe("/run/notes-alice.sock.1");
     const own = "{data_dir}/{name}/{id}/app.sock";
     expect(socketOf({ isolation: "namespace", socket: own })).toBe("/data/notes/alice/app.sock.1");
@@ -63,12 +63,12 @@ describe("the process in slot 1", () => {
     );
   });
 
-  test("has its socket at the configured path where it sees a directory of its own", () => {
+  test("has its socket at the configured path where it sees its own directory", () => {
     expect(socketOf({ isolation: "namespace" })).toBe("/run/notes-alice.sock");
   });
 });
 
-test("of two values for a variable the nearer to the instance wins", () => {
+test("the value closest to the instance wins", () => {
   const { env } = planLaunch({
     ...INPUT,
     service: { ...SERVICE, env: { PATH: "service", A: "service", B: "service", C: "service" } },
@@ -78,7 +78,7 @@ test("of two values for a variable the nearer to the instance wins", () => {
   expect(env).toMatchObject({ PATH: "service", A: "service", B: "file", C: "stored" });
 });
 
-test("nobody overrides what the server promises", () => {
+test("the variables of the server can't be overridden", () => {
   const lies = Object.fromEntries(
     [
       "PORT",
@@ -94,17 +94,17 @@ test("nobody overrides what the server promises", () => {
   expect(Object.values(env)).not.toContain("lie");
 });
 
-test("behind walls the home is the instance's own directory", () => {
+test("behind walls HOME is the instance's data directory", () => {
   const service = { ...SERVICE, isolation: "namespace" as const };
   expect(planLaunch({ ...INPUT, service }).env["HOME"]).toBe("/data/notes/alice");
 });
 
-test("values from files and from operators are not templates", () => {
+test("values of env_file and of ten env set are not templates", () => {
   const { env } = planLaunch({ ...INPUT, fileEnv: { A: "{id}" }, storedEnv: { B: "{id}" } });
   expect(env).toMatchObject({ A: "{id}", B: "{id}" });
 });
 
-test("filling never changes the number of arguments, whatever the values hold", () => {
+test("filling placeholders never changes the number of arguments", () => {
   const random = randomFrom(11);
   const texts = [
     "{id}",
@@ -136,7 +136,7 @@ test("filling never changes the number of arguments, whatever the values hold", 
   }
 });
 
-test("nothing else of the server's environment reaches an instance", () => {
+test("only PATH, HOME, LANG and TZ of the server's environment reach an instance", () => {
   const random = randomFrom(13);
   const inherited = ["PATH", "HOME", "LANG", "TZ"];
   const names = [
@@ -160,7 +160,7 @@ test("nothing else of the server's environment reaches an instance", () => {
   }
 });
 
-test("every placeholder is filled", () => {
+test("fills every placeholder", () => {
   const argv = PLACEHOLDERS.map((name) => `{${name}}`);
   const plan = planLaunch({ ...INPUT, service: { ...SERVICE, argv } });
   expect(plan.argv).toEqual(["notes", "alice", "/data", "30001", "/run/notes-alice.sock"]);

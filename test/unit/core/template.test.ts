@@ -15,7 +15,7 @@ test.each([
   expect(checkPlaceholders(template)).toEqual([]);
 });
 
-test("refuses an unknown placeholder and asks what was meant", () => {
+test("refuses an unknown placeholder and suggests a known one", () => {
   const expected = "expected one of {name} {id} {data_dir} {port} {socket}";
   expect(checkPlaceholders("{nmae} {PORT} {colour}")).toEqual([
     `${expected}, got "{nmae}", did you mean "name"?`,
@@ -26,19 +26,19 @@ test("refuses an unknown placeholder and asks what was meant", () => {
   expect(checkPlaceholders("{id}", [])).toEqual(['expected no placeholder here, got "{id}"']);
 });
 
-test("fills in a single pass", () => {
+test("fillTemplate() fills in a single pass", () => {
   expect(fillTemplate("{name}/{id}/{name}", { name: "{id}", id: "$&{name}" })).toBe(
     "{id}/$&{name}/{id}",
   );
 });
 
-test("keeps braces that are no placeholder, and takes doubled ones for text", () => {
+test("fillTemplate() keeps braces without a placeholder, and unescapes doubled braces", () => {
   const values = { id: "alice" };
   expect(fillTemplate('{"id":"{id}"}', values)).toBe('{"id":"alice"}');
   expect(fillTemplate("{{id}} {{{id}}} {} {1}", values)).toBe("{id} {{id}} {} {1}");
 });
 
-test("any text can be escaped into a template", () => {
+test("fillTemplate() restores any text that escapeTemplate() escaped", () => {
   const values = { id: "alice", name: "notes" };
   for (const text of ["{id}", "{{id}}", "{x}/{name}", "{", "plain", '{"a":1}', "{{{id}}"]) {
     expect(fillTemplate(escapeTemplate(text), values)).toBe(text);
