@@ -161,8 +161,8 @@ export function effectiveConfig(before: Config, after: Config): Config {
 }
 
 /**
- * The part of a service that a process keeps until it ends, as text: equal for equal launches. Keys that are not set are
- * left out, so that a later version with more keys still recognizes the processes of an earlier one.
+ * The part of a service that a process keeps until it ends, as text: equal for equal launches. Keys that are not set
+ * are left out, so that a later version with more keys still recognizes the processes of an earlier one.
  */
 export function launchShape(service: Service): string {
   const isMachine = service.isolation === "qemu" || service.isolation === "firecracker";
