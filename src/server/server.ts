@@ -143,7 +143,7 @@ class RunningServer implements Server {
       clock: systemClock,
       trustedProxies: config.settings.trustedProxies,
       observe: (exchange) =>
-        this.#engine.supervisor.world.statistics.request(exchange.ref, exchange),
+        this.#engine.supervisor.world.statistics.recordRequest(exchange.ref, exchange),
       listen,
     });
   }

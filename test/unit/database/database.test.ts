@@ -13,8 +13,8 @@ const newDirectory = () => join(root, String(directories++));
 const ref = { service: "notes", id: "alice" };
 const row = { ref, wanted: "asleep", weight: 100, env: { KEY: "1" } } as const;
 
-describe("the database", () => {
-  test("keeps instances with all that belongs to them across a reopening", () => {
+describe("openTenementDatabase()", () => {
+  test("keeps instances with all their columns across a reopening", () => {
     const directory = newDirectory();
     const child = {
       child: { pid: 7, startTime: 70 },
@@ -40,20 +40,20 @@ describe("the database", () => {
     expect(database.instances.list()).toEqual([]);
   });
 
-  test("registers an instance once", () => {
+  test("refuses a second instance with the same ref", () => {
     using database = openTenementDatabase(newDirectory());
     database.instances.insert(row);
     expect(() => database.instances.insert(row)).toThrow("UNIQUE");
   });
 
-  test("is its owner's alone", () => {
+  test("gives permissions to the owner alone", () => {
     const directory = newDirectory();
     using _ = openTenementDatabase(directory);
     expect(statSync(directory).mode & 0o777).toBe(0o700);
     expect(statSync(`${directory}/tenement.db`).mode & 0o777).toBe(0o600);
   });
 
-  test("that a newer version wrote is refused", () => {
+  test("refuses a database of a newer version", () => {
     const directory = newDirectory();
     openTenementDatabase(directory)[Symbol.dispose]();
     const database = new Database(`${directory}/tenement.db`);
@@ -63,7 +63,7 @@ describe("the database", () => {
     expect(() => checkDatabaseVersion(directory)).toThrow("newer version");
   });
 
-  test("that is no database is refused by its path", () => {
+  test("refuses a file that is no database, and names its path", () => {
     const directory = newDirectory();
     openTenementDatabase(directory)[Symbol.dispose]();
     for (const suffix of ["", "-wal", "-shm"])
@@ -75,7 +75,7 @@ describe("the database", () => {
 });
 
 describe("tokens", () => {
-  test("are known again by their text alone, until they are revoked", () => {
+  test("are verified by their text alone until they are revoked", () => {
     using database = openTenementDatabase(newDirectory());
     const { token, row: made } = database.tokens.create({ tenant: null, description: "ci" }, 5);
     const other = database.tokens.create({ tenant: "alice", description: "" }, 6);
@@ -89,7 +89,7 @@ describe("tokens", () => {
     expect(database.tokens.verify(token)).toBeNull();
   });
 
-  test("are not in the database as text", () => {
+  test("are not stored as text", () => {
     const directory = newDirectory();
     using database = openTenementDatabase(directory);
     const { token } = database.tokens.create({ tenant: null, description: "" }, 5);
@@ -99,7 +99,7 @@ describe("tokens", () => {
   });
 });
 
-test("the audit trail is listed newest first", () => {
+test("lists the audit trail newest first", () => {
   using database = openTenementDatabase(newDirectory());
   const entry = { at: 1, actor: "socket", action: "stop", subject: "notes:alice", outcome: "done" };
   database.audit.record(entry);

@@ -20,7 +20,7 @@ afterEach(() => {
 
 const ref = (id: string) => ({ service: "notes", id });
 
-test("an instance keeps its user id, also across a reopening", () => {
+test("an instance keeps its user id across a reopening", () => {
   expect(database.userIds.take(ref("a"))).toBe(USER_ID_MIN);
   expect(database.userIds.take(ref("b"))).toBe(USER_ID_MIN + 1);
   database[Symbol.dispose]();
@@ -29,7 +29,7 @@ test("an instance keeps its user id, also across a reopening", () => {
   expect(database.userIds.take({ service: "other", id: "b" })).toBe(USER_ID_MIN + 2);
 });
 
-test("a user id stays taken until it is released; then the lowest is given first", () => {
+test("a user id stays taken until its release; the lowest free id is taken first", () => {
   for (const id of ["a", "b", "c"]) database.userIds.take(ref(id));
   database.userIds.release(ref("a"));
   database.userIds.release(ref("b"));
@@ -38,7 +38,7 @@ test("a user id stays taken until it is released; then the lowest is given first
   expect(database.userIds.take(ref("f"))).toBe(USER_ID_MIN + 3);
 });
 
-test("when all user ids are taken the next instance is refused, until one is released", () => {
+test("take() fails when all user ids are taken, until one is released", () => {
   const count = USER_ID_MAX - USER_ID_MIN + 1;
   for (let index = 0; index < count; index++) database.userIds.take(ref(String(index)));
   expect(() => database.userIds.take(ref("late"))).toThrow(`all ${count} user ids are taken`);
