@@ -1,4 +1,4 @@
-// A host whose files and programs are given.
+// A host with given files and programs.
 import type { Host } from "../../../src/platform/host.ts";
 import type { KvmObstacle } from "../../../src/platform/kernel/kvm.ts";
 
