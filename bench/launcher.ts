@@ -1,5 +1,5 @@
 // The cost of the launcher: the start of /bin/true through it and directly, in turns, and its memory while a tenant
-// runs. Needs root, and `bun scripts/build-launcher.ts`.
+// runs. Needs root, and `bun scripts/build-native.ts`.
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { median } from "./support.ts";

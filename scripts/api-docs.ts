@@ -52,21 +52,21 @@ Every change is in the audit trail, with time, actor, action, subject and outcom
 \`hint\` is present where there is a remedy. If a start failed, \`log\` contains the last lines that the instance wrote. With 429 and some 503
 the header \`Retry-After\` contains the seconds to wait before a retry, with 405 \`Allow\` lists the methods.
 
-| Status | Meaning                                                                          |
-| ------ | -------------------------------------------------------------------------------- |
-| 400    | the body is not JSON                                                             |
-| 401    | no token, or an unknown one                                                      |
-| 403    | the token does not permit it, or another site requested it                       |
-| 404    | no such path, instance, service, token or host name                              |
-| 405    | the path does not have this method                                               |
-| 409    | the present state does not allow it                                              |
-| 413    | the body is over 64 KiB                                                          |
-| 415    | the body is not declared as JSON                                                 |
-| 422    | a field, the query, a name or the configuration is invalid                       |
-| 429    | too many wrong tokens, or too many open streams                                  |
-| 431    | path, query and headers are over 16 KiB, or too many; this answer may be empty   |
-| 500    | a fault in the server, which its output describes                                |
-| 503    | it did not start, the disk is full, or another cause that may pass               |
+| Status | Meaning                                                                        |
+| ------ | ------------------------------------------------------------------------------ |
+| 400    | the body is not JSON                                                           |
+| 401    | no token, or an unknown one                                                    |
+| 403    | the token does not permit it, or another site requested it                     |
+| 404    | no such path, instance, service, token or host name                            |
+| 405    | the path does not have this method                                             |
+| 409    | the present state does not allow it                                            |
+| 413    | the body is over 64 KiB                                                        |
+| 415    | the body is not declared as JSON                                               |
+| 422    | a field, the query, a name or the configuration is invalid                     |
+| 429    | too many wrong tokens, or too many open streams                                |
+| 431    | path, query and headers are over 16 KiB, or too many; this answer may be empty |
+| 500    | a fault in the server, which its output describes                              |
+| 503    | it did not start, the disk is full, or another cause that may pass             |
 `;
 
 interface Schema {
@@ -91,7 +91,7 @@ export function renderApiDocs(): string {
   return `${[INTRODUCTION.trimEnd(), "## Operations", ...operations, ...renderShapes(document)].join("\n\n")}\n`;
 }
 
-/** @param shown shapes of which there has been an example */
+/** @param shown shapes with an example already */
 function renderOperation(
   route: Route,
   { document, shown }: { document: OpenApiDocument; shown: Set<string> },
@@ -116,7 +116,7 @@ function renderOperation(
   return parts.filter((part) => part !== "").join("\n\n");
 }
 
-/** Whom it asks to be. */
+/** The required permission. */
 function renderRight({ action }: Route): string {
   if (action === null) return "Public.";
   const tenant = { kind: "tenant", name: "", id: "alice" } as const;

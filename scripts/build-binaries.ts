@@ -4,15 +4,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { $ } from "bun";
 import manifest from "../package.json" with { type: "json" };
-import { buildGuestAgent, buildLauncher, findCompiler, LAUNCHER_ARCHES } from "./build-launcher.ts";
+import { buildAgent, buildLauncher, findCompiler, LAUNCHER_ARCHES } from "./build-native.ts";
 
 export interface BuildOptions {
   readonly outfile: string;
 }
 
 /**
- * Compiles this machine's executable to `outfile`, with the launcher in it where there is a C compiler; false: without.
- * Throws with the compiler's own words when it can't.
+ * Compiles this machine's executable to `outfile`, with the launcher in it if there is a C compiler; false: without.
+ * Throws with the compiler's message.
  */
 export async function buildExecutable({ outfile }: BuildOptions): Promise<boolean> {
   const workshop = mkdtempSync(join(tmpdir(), "ten-build-"));
@@ -26,8 +26,7 @@ export async function buildExecutable({ outfile }: BuildOptions): Promise<boolea
 }
 
 /**
- * The launcher and the guest's agent for this machine; none where they can't be compiled. The executable knows them by
- * these names.
+ * This host's launcher and machine agent; none where they can't be compiled. The executable finds them by these names.
  */
 function buildOwnPrograms(directory: string): readonly string[] {
   const arch = LAUNCHER_ARCHES.find((each) => each === process.arch) ?? null;
@@ -35,7 +34,7 @@ function buildOwnPrograms(directory: string): readonly string[] {
   const launcher = join(directory, "ten-launcher.bin");
   const guest = join(directory, "ten-guest.bin");
   buildLauncher({ arch, outfile: launcher });
-  buildGuestAgent({ arch, outfile: guest });
+  buildAgent({ arch, outfile: guest });
   return [launcher, guest];
 }
 
@@ -45,14 +44,14 @@ async function compile({
 }: BuildOptions & { readonly programs: readonly string[] }): Promise<void> {
   const commit = (await $`git rev-parse --short=12 HEAD`.nothrow().quiet().text()).trim();
   const build = await Bun.build({
-    // Workers must be entry points of their own to be found in the executable.
+    // Workers must be entry points to be found in the executable.
     entrypoints: ["src/main.ts", "src/logs/worker.ts", ...programs],
-    // Wherever the programs are, the worker is found by its path below this.
+    // The worker's path in the executable is relative to this.
     root: "src",
     loader: { ".bin": "file" },
     compile: {
       outfile,
-      // Otherwise the executable would run the bunfig.toml and the .env of whatever directory it is started in.
+      // Otherwise the executable would read bunfig.toml and .env of its working directory.
       autoloadBunfig: false,
       autoloadDotenv: false,
       autoloadTsconfig: false,

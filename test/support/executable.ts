@@ -24,7 +24,7 @@ async function provide(): Promise<string> {
 
 function newestSource(): number {
   const sources = [
-    ...new Bun.Glob("{src,launcher,guest}/**/*").scanSync(ROOT),
+    ...new Bun.Glob("{src,native}/**/*").scanSync(ROOT),
     "scripts/build-binaries.ts",
     "package.json",
   ];
@@ -35,7 +35,7 @@ function modifiedAt(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 }
 
-/** Compiles beside it and renames, because another run may be executing it. */
+/** Compiles to a temporary directory and renames, because another run may be executing the old file. */
 async function compile(): Promise<void> {
   mkdirSync(DIST, { recursive: true });
   const workshop = mkdtempSync(join(DIST, "build-"));

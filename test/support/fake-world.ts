@@ -1,4 +1,4 @@
-// A supervisor whose processes are fakes on a fake clock; files and database are real, in a directory of their own.
+// A supervisor with fake processes on a fake clock, and real files and a real database in a temporary directory.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -48,7 +48,7 @@ export class FakeChild implements Child {
     return this.ref.pid;
   }
 
-  /** False: a stranger has its port. */
+  /** False: another process has its port. */
   listens = true;
 
   async listensOn(): Promise<boolean> {
@@ -62,7 +62,7 @@ export class FakeChild implements Child {
 
   isLiving = true;
 
-  /** The main process ends, and nothing is left. */
+  /** The main process exits, and no other is left. */
   end(exit: Exit): void {
     this.isLiving = false;
     this.#exited.resolve(exit);
@@ -100,7 +100,7 @@ export class FakeLogs implements LogHub {
   readonly notes: string[] = [];
 
   attach(): void {
-    // Nobody writes.
+    // Nothing is written.
   }
 
   note(_: InstanceRef, text: string): void {
@@ -136,7 +136,7 @@ export interface FakeWorldOptions {
   readonly services?: readonly Partial<Service>[];
   readonly settings?: Partial<Config["settings"]>;
   readonly instances?: readonly InstanceRef[];
-  /** Of an earlier world, whose server is gone. */
+  /** The directory of an earlier world, whose server has exited. */
   readonly dataDir?: string;
   /** What an earlier server handed over. */
   readonly handoverState?: unknown;
@@ -227,7 +227,7 @@ export function openFakeWorld({
     /** Registers an instance, asleep. */
     register: (id: string, service = "notes"): InstanceActor =>
       supervisor.create({ service, id }, {}),
-    /** Time enough for a launch and its first probe. */
+    /** Long enough for a launch and its first probe. */
     ready: () => clock.advance(5),
     settle,
     dispose() {

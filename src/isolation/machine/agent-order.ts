@@ -1,5 +1,5 @@
 // The order to the agent in a virtual machine: what it runs, as whom, and what of the host's files it sees. Pure text;
-// guest/order.c reads it.
+// native/guest/order.c reads it.
 
 /** A directory of the host, as the machine knows it by a tag. */
 export interface Export {

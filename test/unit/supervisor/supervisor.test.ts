@@ -40,7 +40,7 @@ describe("leases", () => {
     const world = openWorld();
     const alice = world.register("alice");
     const waiting = Array.from({ length: WAITERS_MAX }, () => alice.wake("request", PATIENCE));
-    expect(alice.wake("request", PATIENCE)).rejects.toMatchObject({ code: "QUEUE_FULL" });
+    await expect(alice.wake("request", PATIENCE)).rejects.toMatchObject({ code: "QUEUE_FULL" });
     await world.ready();
     const leases = await Promise.all(waiting);
     expect(world.spawned).toHaveLength(1);
@@ -74,7 +74,7 @@ describe("leases", () => {
     const gone = alice.wake("request", { ...PATIENCE, signal: leaving.signal });
     const stays = alice.wake("request", PATIENCE);
     leaving.abort(new Error("left"));
-    expect(gone).rejects.toThrow("left");
+    await expect(gone).rejects.toThrow("left");
     await world.ready();
     (await stays).release();
     expect(alice.traffic.open).toBe(0);
@@ -212,7 +212,7 @@ describe("operators", () => {
     await world.clock.advance(10_000);
     expect((await stopped).state).toBe("stopped");
     expect(child?.signals).toEqual(["SIGTERM", "SIGKILL"]);
-    expect(world.supervisor.wake(ALICE, PATIENCE)).rejects.toMatchObject({
+    await expect(world.supervisor.wake(ALICE, PATIENCE)).rejects.toMatchObject({
       code: "INSTANCE_UNAVAILABLE",
     });
     const started = world.operator.start(ALICE);
@@ -224,7 +224,7 @@ describe("operators", () => {
     const world = openWorld();
     world.register("alice");
     await world.operator.disable(ALICE);
-    expect(world.operator.start(ALICE)).rejects.toMatchObject({ code: "CONFLICT" });
+    await expect(world.operator.start(ALICE)).rejects.toMatchObject({ code: "CONFLICT" });
     expect((await world.operator.enable(ALICE)).state).toBe("asleep");
   });
 

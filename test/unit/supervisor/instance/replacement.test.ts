@@ -89,7 +89,7 @@ describe("replacing a process", () => {
   test("that fails says why and leaves the old one", async () => {
     const { world, alice } = await runningWorld();
     world.spawner.failure = new Error("no such device");
-    expect(alice.replace()).rejects.toMatchObject({
+    await expect(alice.replace()).rejects.toMatchObject({
       code: "START_FAILED",
       message: 'Cannot start "notes:alice": no such device',
     });

@@ -130,11 +130,11 @@ describe("a deploy", () => {
   test("is one at a time, and none while the instance is disabled", async () => {
     const world = await firstVersion();
     const first = deploy(world);
-    expect(deploy(world)).rejects.toMatchObject({ code: "CONFLICT" });
+    await expect(deploy(world)).rejects.toMatchObject({ code: "CONFLICT" });
     await world.ready();
     await first;
     await world.operator.disable(V2);
-    expect(deploy(world)).rejects.toMatchObject({ code: "CONFLICT" });
+    await expect(deploy(world)).rejects.toMatchObject({ code: "CONFLICT" });
   });
 });
 
@@ -287,11 +287,11 @@ describe("a rollout", () => {
   test("of a service is one at a time", async () => {
     const world = await threeRunning();
     const first = world.deploys.rollout("notes", { parallel: 1 });
-    expect(world.deploys.rollout("notes", { parallel: 1 })).rejects.toMatchObject({
+    await expect(world.deploys.rollout("notes", { parallel: 1 })).rejects.toMatchObject({
       code: "CONFLICT",
     });
     await finish(world, first);
-    expect(world.deploys.rollout("none", { parallel: 1 })).rejects.toMatchObject({
+    await expect(world.deploys.rollout("none", { parallel: 1 })).rejects.toMatchObject({
       code: "SERVICE_UNKNOWN",
     });
   });
