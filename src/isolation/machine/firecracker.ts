@@ -2,7 +2,8 @@
 // instance's
 // user behind the walls of the level "namespace". The only way in is the machine's vsock; its data are an image, too.
 import { chownSync, existsSync, renameSync, writeFileSync } from "node:fs";
-import { instanceDirOf, type LaunchPlan } from "../../core/launch-plan.ts";
+import { instanceDirOf } from "../../core/instance-paths.ts";
+import type { LaunchPlan } from "../../core/launch-plan.ts";
 import type { ChildRef } from "../../core/life/instance.ts";
 import type { Service } from "../../core/service.ts";
 import { KVM_DEVICE } from "../../platform/kernel/kvm.ts";
