@@ -1,6 +1,6 @@
 // systemd: notifications by sd_notify(3), listening sockets by sd_listen_fds(3)
-import { dlopen, ptr } from "bun:ffi";
-import { libcPath } from "./kernel/libc.ts";
+import { ptr } from "bun:ffi";
+import { linuxCalls } from "./kernel/libc.ts";
 
 const AF_UNIX = 1;
 const CLOCK_MONOTONIC = 1;
@@ -22,7 +22,7 @@ export function openNotify(env: Readonly<Record<string, string | undefined>>): N
   const path = env["NOTIFY_SOCKET"] ?? "";
   const address = renderAddress(path);
   if (address === null) return () => undefined;
-  const libc = openLibc();
+  const libc = linuxCalls();
   if (libc === null) return () => undefined;
   return (state) => {
     const lines = Object.entries(state).map(([name, value]) => `${name}=${value}`);
@@ -37,7 +37,7 @@ export function openNotify(env: Readonly<Record<string, string | undefined>>): N
 /** Of CLOCK_MONOTONIC, which is not where Bun's own clock begins; in microseconds, as RELOADING=1 wants it. */
 export function monotonicMicroseconds(): string {
   const time = new BigInt64Array(2);
-  openLibc()?.clock_gettime(CLOCK_MONOTONIC, ptr(time));
+  linuxCalls()?.clock_gettime(CLOCK_MONOTONIC, ptr(time));
   const [seconds = 0n, nanoseconds = 0n] = time;
   return String(seconds * 1_000_000n + nanoseconds / 1000n);
 }
@@ -63,19 +63,4 @@ function renderAddress(path: string): Buffer | null {
   address.writeUInt16LE(AF_UNIX, 0);
   name.copy(address, 2);
   return address;
-}
-
-function openLibc() {
-  const path = libcPath();
-  if (path === null) return null;
-  try {
-    return dlopen(path, {
-      socket: { args: ["i32", "i32", "i32"], returns: "i32" },
-      sendto: { args: ["i32", "ptr", "u64", "i32", "ptr", "u32"], returns: "i64" },
-      clock_gettime: { args: ["i32", "ptr"], returns: "i32" },
-      close: { args: ["i32"], returns: "i32" },
-    }).symbols;
-  } catch {
-    return null;
-  }
 }
