@@ -128,7 +128,7 @@ export class NftFirewall implements Firewall, Disposable {
   /** Leaves the table to the server that follows; what is claimed or released from now on is that one's. */
   abandon(): void {
     this.#cancelCheck();
-    this.#socket?.close();
+    this.#socket?.[Symbol.dispose]();
     this.#socket = null;
   }
 
