@@ -5,8 +5,10 @@ import { renderJsonSchema } from "../../config/json-schema.ts";
 import { CONFIG_FILE } from "../../config/locate.ts";
 import { type Project, planStarter, SCHEMA_FILE } from "../../config/starter.ts";
 import { messageOf, TenError } from "../../core/errors.ts";
+import { isHidden } from "../../core/hidden-paths.ts";
+import { isUnder } from "../../core/paths.ts";
 import { defaultIsolation } from "../../core/service.ts";
-import { installationOf, isHidden } from "../../core/walls.ts";
+import { installationOf } from "../../core/walls.ts";
 import { defineCommand } from "../command.ts";
 
 export const init = defineCommand({
@@ -49,7 +51,7 @@ function readProject(cwd: string, path: string | undefined): Project {
       const found = Bun.which(program, { PATH: path ?? "", cwd });
       const hidden = found === null ? [] : [found, realpathSync(found)].filter(isHidden);
       // What lies in the project itself is seen.
-      const first = hidden.find((each) => !each.startsWith(`${realpathSync(cwd)}/`));
+      const first = hidden.find((each) => !isUnder(each, realpathSync(cwd)));
       return first === undefined ? null : installationOf(first);
     },
     read(file) {

@@ -1,5 +1,6 @@
 // The order to the agent in a virtual machine: what it runs, as whom, and what of the host's files it sees. Pure text;
 // guest/order.c reads it.
+import { isHidden } from "../../core/hidden-paths.ts";
 
 /** A directory of the host, as the machine knows it by a tag. */
 export interface Export {
@@ -63,8 +64,6 @@ export function renderOrder(order: AgentOrder): string {
 
 /** Directories in the root that a machine has of its own, or that hold nothing for an application. */
 const OWN = ["proc", "sys", "dev", "tmp", "run", "boot", "lost+found"];
-/** Hidden behind the walls; what is shown of them is exported by itself. */
-const HIDDEN = ["/root", "/home", "/run", "/var/run", "/tmp", "/var/tmp"];
 
 /** What is in the root directory of the host: names of directories, and links with their targets. */
 export interface RootListing {
@@ -78,9 +77,9 @@ export function planExports(
   { read, write }: { readonly read: readonly string[]; readonly write: readonly string[] },
 ): AgentRoot & { readonly kind: "host" } {
   const systems = listing.directories.filter(
-    (name) => !OWN.includes(name) && !HIDDEN.includes(`/${name}`),
+    (name) => !OWN.includes(name) && !isHidden(`/${name}`),
   );
-  const shown = read.filter((path) => HIDDEN.some((hidden) => isUnder(path, hidden)));
+  const shown = read.filter(isHidden);
   const planned: readonly Omit<Export, "tag">[] = [
     ...systems.map((name) => ({ path: `/${name}`, kind: "system" }) as const),
     // Outer ones first, or they would cover those within.
@@ -93,8 +92,4 @@ export function planExports(
 
 function byLength(a: string, b: string): number {
   return a.length - b.length;
-}
-
-function isUnder(path: string, directory: string): boolean {
-  return path === directory || path.startsWith(`${directory}/`);
 }

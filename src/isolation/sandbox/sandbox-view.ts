@@ -1,6 +1,8 @@
 // What a sandbox shows of the host's files: a tree of directories of its own, and what is mounted into it. Paths are
 // absolute.
-import { HIDDEN, isUnder, PRIVATE_TMP, type Walls } from "../../core/walls.ts";
+import { COVERED, HIDDEN, PRIVATE_TMP } from "../../core/hidden-paths.ts";
+import { depthOf, isUnder } from "../../core/paths.ts";
+import type { Walls } from "../../core/walls.ts";
 
 export interface ViewParts extends Pick<
   Walls,
@@ -103,7 +105,7 @@ function layersOf({ dataDir, extras, read, socketDir, system, tmpDir, write }: V
   const writable = { kind: "bind", access: "write" } as const;
   const layers: Layer[] = [
     ...topLevel(system).map(show("read")),
-    ...["/root", "/home", "/run", ...SYNTHETIC, ...nested, dataDir].map(hide),
+    ...[...COVERED, ...SYNTHETIC, ...nested, dataDir].map(hide),
     ...tmp.map((inside) => ({ ...writable, source: tmpDir, inside })),
     ...(socketDir === null
       ? []
@@ -153,8 +155,4 @@ function linksOf({ links }: SystemListing, root: string): Readonly<Record<string
 
 function relative(path: string, directory: string): string {
   return directory === "/" ? path : path.slice(directory.length);
-}
-
-function depthOf(path: string): number {
-  return path.split("/").filter(Boolean).length;
 }

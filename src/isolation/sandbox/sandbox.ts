@@ -12,11 +12,13 @@ import {
 } from "node:fs";
 import { dirname } from "node:path";
 import { TenError } from "../../core/errors.ts";
+import { HIDDEN } from "../../core/hidden-paths.ts";
 import type { LaunchPlan } from "../../core/launch-plan.ts";
 import type { ChildRef } from "../../core/life/instance.ts";
+import { isUnder } from "../../core/paths.ts";
 import { formatRef } from "../../core/ref.ts";
 import { type Network, networkOf, PIDS_LIMIT_DEFAULT, type Service } from "../../core/service.ts";
-import { HIDDEN, isUnder, type Walls } from "../../core/walls.ts";
+import type { Walls } from "../../core/walls.ts";
 import { isRoot, makeOwnDirectory } from "../../platform/owner.ts";
 import type { LaunchPaths } from "../launcher/launcher-directory.ts";
 import type { Enclosure, Level, Placement } from "../level.ts";

@@ -10,18 +10,13 @@ import {
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import type { Endpoint } from "../../core/endpoint.ts";
+import { isHidden, PRIVATE_TMP } from "../../core/hidden-paths.ts";
 import { type LaunchPlan, socketPathOf } from "../../core/launch-plan.ts";
 import type { ChildRef } from "../../core/life/instance.ts";
+import { isUnder } from "../../core/paths.ts";
 import type { InstanceRef } from "../../core/ref.ts";
 import { networkOf, PIDS_LIMIT_DEFAULT, type Service } from "../../core/service.ts";
-import {
-  isHidden,
-  isUnder,
-  PRIVATE_TMP,
-  readablePaths,
-  renderWalls,
-  type Walls,
-} from "../../core/walls.ts";
+import { readablePaths, renderWalls, type Walls } from "../../core/walls.ts";
 import { giveTree, isRoot, makeOwnDirectory } from "../../platform/owner.ts";
 import type { ControlGroup } from "../cgroup/group.ts";
 import type { ControlGroups } from "../cgroup/groups.ts";

@@ -2,8 +2,9 @@
 import { realpathSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { TenError } from "../../core/errors.ts";
+import { isHidden } from "../../core/hidden-paths.ts";
 import { formatRef, type InstanceRef } from "../../core/ref.ts";
-import { installationOf, isHidden, isVisible, type Walls } from "../../core/walls.ts";
+import { installationOf, isVisible, type Walls } from "../../core/walls.ts";
 import type { Placement } from "../level.ts";
 
 /** Throws LEVEL_MISSING for a program that the walls hide, with the configuration that shows it. */
