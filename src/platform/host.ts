@@ -1,5 +1,6 @@
 // The host as an examination sees it: files that the kernel answers from, and installed programs.
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
+import { readText } from "./files.ts";
 import { findHostKernel } from "./kernel/guest-kernel.ts";
 import { findKvmObstacle, type KvmObstacle, readVirtualization } from "./kernel/kvm.ts";
 import { landlockVersion } from "./kernel/landlock.ts";
@@ -41,18 +42,10 @@ export function openHost({
     isRoot: isRoot(),
     landlock: landlockVersion(),
     dataDir,
-    read: (file) => readText(root + file),
+    read: (file) => readText(root + file)?.trim() ?? null,
     exists: (file) => existsSync(root + file),
     findKvmObstacle: () => findKvmObstacle(readVirtualization()),
     findGuestKernel: () => findHostKernel()?.path ?? null,
     which: (program) => Bun.which(program, { PATH: `${path}:${SYSTEM_PATH}` }),
   };
-}
-
-function readText(path: string): string | null {
-  try {
-    return readFileSync(path, "utf8").trim();
-  } catch {
-    return null;
-  }
 }

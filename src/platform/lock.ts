@@ -2,6 +2,7 @@
 import { Database } from "bun:sqlite";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { messageOf, TenError } from "../core/errors.ts";
+import { codeOf } from "./files.ts";
 
 /** Takes the data directory for this process. Throws SERVER_RUNNING naming the pid of the one that has it. */
 export function lockDirectory(dataDir: string): Disposable {
@@ -28,7 +29,7 @@ function openLock(dataDir: string): Database {
 }
 
 function lockError(dataDir: string, pidFile: string | null, error: unknown): TenError {
-  const isTaken = pidFile !== null && (error as { code?: unknown }).code === "SQLITE_BUSY";
+  const isTaken = pidFile !== null && codeOf(error) === "SQLITE_BUSY";
   if (!isTaken) {
     return new TenError("STORAGE_FAILED", `Cannot lock "${dataDir}": ${messageOf(error)}`, {
       cause: error,

@@ -7,13 +7,13 @@ import {
   existsSync,
   mkdirSync,
   openSync,
-  readFileSync,
   rmdirSync,
   statSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { codeOf, readText } from "../../platform/files.ts";
 import type { Limit } from "./cgroup-limits.ts";
 
 const RETRY_MIN_MS = 1;
@@ -120,7 +120,7 @@ export function write(path: string, value: string): string | null {
     writeFileSync(file, value);
     return null;
   } catch (error) {
-    return codeOf(error);
+    return codeOf(error) ?? String(error);
   } finally {
     if (file !== null) closeSync(file);
   }
@@ -150,13 +150,5 @@ function killProcess(pid: number): void {
 
 /** Empty: there is no such file. */
 export function read(path: string): string {
-  try {
-    return readFileSync(path, "utf8").trim();
-  } catch {
-    return "";
-  }
-}
-
-function codeOf(error: unknown): string {
-  return (error as NodeJS.ErrnoException).code ?? String(error);
+  return readText(path)?.trim() ?? "";
 }

@@ -1,8 +1,9 @@
 // The hierarchies of control groups on this host: where they are mounted, which controllers each has, and below which
 // group
 // this program may make its own.
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { readText } from "../../platform/files.ts";
+import { type Mount, parseMounts } from "../../platform/mounts.ts";
 import type { CgroupVersion, Controller } from "./cgroup-limits.ts";
 
 export interface Hierarchy {
@@ -39,19 +40,16 @@ const NAMES: Readonly<Record<string, Controller>> = {
 const AS_ROOT = "run ten as root";
 const AS_USER_SERVICE = "run ten as root, or as a service of systemd's user manager";
 
-interface Mount {
-  readonly path: string;
-  /** Which group of the hierarchy is mounted there. */
-  readonly root: string;
+/** A hierarchy; its root is the group that is mounted at its path. */
+interface CgroupMount extends Pick<Mount, "path" | "root" | "superOptions"> {
   readonly version: CgroupVersion;
-  readonly options: readonly string[];
 }
 
 /** What this process may use. */
 export function findHierarchies(
   facts: HierarchyFacts = { uid: uidUnlessRoot(), read: readText },
 ): Hierarchies {
-  const mounts = parseMounts(facts.read("/proc/self/mountinfo") ?? "");
+  const mounts = cgroupMounts(facts.read("/proc/self/mountinfo") ?? "");
   if (mounts.length === 0) {
     const reason = "no control groups are mounted";
     return {
@@ -62,10 +60,10 @@ export function findHierarchies(
   const unified = mounts.find(({ version }) => version === 2);
   if (facts.uid !== null) return findDelegated(unified, facts.uid, facts.read);
   const remedy = "boot a kernel that does; in a container, give it the control groups of the host";
-  const found = mounts.map(({ path, version, options }) => ({
-    version,
-    parent: path,
-    controllers: controllersOf({ version, options }, path, facts.read),
+  const found = mounts.map((mount) => ({
+    version: mount.version,
+    parent: mount.path,
+    controllers: controllersOf(mount, mount.path, facts.read),
   }));
   return {
     found: found.filter(({ version, controllers }) => version === 2 || controllers.length > 0),
@@ -75,7 +73,7 @@ export function findHierarchies(
 
 /** systemd's user manager may do with its own group as it likes, and so may its services. */
 function findDelegated(
-  unified: Mount | undefined,
+  unified: CgroupMount | undefined,
   uid: number,
   read: HierarchyFacts["read"],
 ): Hierarchies {
@@ -103,35 +101,22 @@ function findDelegated(
 }
 
 function controllersOf(
-  { version, options }: Pick<Mount, "version" | "options">,
+  { superOptions, version }: Pick<CgroupMount, "superOptions" | "version">,
   group: string,
   read: HierarchyFacts["read"],
 ): Controller[] {
   const names =
-    version === 1 ? options : (read(`${group}/cgroup.controllers`) ?? "").trim().split(" ");
+    version === 1 ? superOptions : (read(`${group}/cgroup.controllers`) ?? "").trim().split(" ");
   return names.flatMap((name) => NAMES[name] ?? []);
 }
 
-/** Lines of proc_pid_mountinfo(5): ID PARENT DEVICE ROOT PATH OPTIONS [TAGS…] - TYPE SOURCE SUPER-OPTIONS. */
-function parseMounts(text: string): Mount[] {
-  return text.split("\n").flatMap((line) => {
-    const [before = "", after = ""] = line.split(" - ");
-    const [, , , root = "", path = ""] = before.split(" ");
-    const [type, , options = ""] = after.split(" ");
+function cgroupMounts(text: string): readonly CgroupMount[] {
+  return parseMounts(text).flatMap(({ path, root, superOptions, type }) => {
     if (type !== "cgroup" && type !== "cgroup2") return [];
-    const version = type === "cgroup" ? 1 : 2;
-    return [{ path, root, version, options: options.split(",") }];
+    return [{ path, root, superOptions, version: type === "cgroup" ? 1 : 2 }];
   });
 }
 
 function uidUnlessRoot(): number | null {
   return process.geteuid?.() || null;
-}
-
-function readText(path: string): string | null {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return null;
-  }
 }

@@ -11,8 +11,10 @@ import {
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { ChildRef } from "../../core/life/instance.ts";
+import { isUnder } from "../../core/paths.ts";
 import { type SlotRef, slotName } from "../../core/ref.ts";
 import type { IsolationLevel } from "../../core/service.ts";
+import { listMounts } from "../../platform/mounts.ts";
 import { readLaunchStatus } from "./launcher-status.ts";
 
 export interface LaunchPaths {
@@ -96,5 +98,5 @@ function discard(path: string): void {
  */
 function hasMounts(path: string): boolean {
   if (process.platform !== "linux") return false;
-  return readFileSync("/proc/self/mounts", "utf8").includes(` ${path}/`);
+  return listMounts().some((mount) => isUnder(mount.path, path));
 }

@@ -2,6 +2,7 @@
 // it.
 import { type FSWatcher, watch } from "node:fs";
 import type { Exit } from "../../core/life/instance.ts";
+import { codeOf } from "../../platform/files.ts";
 import { hasSocket, listeningSockets } from "../../platform/kernel/sock-diag.ts";
 import { startTimeOf } from "../../platform/process/processes.ts";
 import type { Child } from "../../platform/process/spawner.ts";
@@ -91,7 +92,7 @@ function orderKill({ ref }: Child): true {
   try {
     process.kill(ref.pid, KILL_ALL);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+    if (codeOf(error) !== "ESRCH") throw error;
   }
   return true;
 }

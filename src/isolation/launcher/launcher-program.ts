@@ -1,7 +1,8 @@
 // The programs that the executable carries: the launcher, put where the system can execute it, and the agent of virtual
 // machines.
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { replaceFile } from "../../platform/files.ts";
 
 /** Where it is put, under the data directory: a name that no service can have. */
 const DIRECTORY = ".launcher";
@@ -21,10 +22,8 @@ function install(content: Buffer, directory: string): string {
   const file = `${directory}/ten-launcher`;
   if (existsSync(file) && readFileSync(file).equals(content)) return file;
   mkdirSync(directory, { recursive: true, mode: 0o700 });
-  // Renamed into place: what runs can't be written to, and what runs half written can't be trusted.
-  writeFileSync(`${file}.new`, content);
-  chmodSync(`${file}.new`, 0o755);
-  renameSync(`${file}.new`, file);
+  // A program that runs can't be written to, so the file is replaced.
+  replaceFile(file, content, 0o755);
   return file;
 }
 

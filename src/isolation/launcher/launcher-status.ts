@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 import type { ChildRef, Exit } from "../../core/life/instance.ts";
+import { codeOf } from "../../platform/files.ts";
 
 export interface LaunchStatus {
   readonly launcher: ChildRef | null;
@@ -41,7 +42,7 @@ function readLines(file: string): readonly string[] {
   try {
     return readFileSync(file, "utf8").split("\n");
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    if (codeOf(error) === "ENOENT") return [];
     throw error;
   }
 }

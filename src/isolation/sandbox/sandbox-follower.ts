@@ -1,7 +1,8 @@
 // A launcher's process as that of the application in a sandbox: signals go through `runsc`, which they would end
 // otherwise.
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import type { Exit } from "../../core/life/instance.ts";
+import { readText } from "../../platform/files.ts";
 import { hasSocket, listeningSockets } from "../../platform/kernel/sock-diag.ts";
 import type { Child } from "../../platform/process/spawner.ts";
 import { readRunscFailure } from "./bundle.ts";
@@ -66,7 +67,7 @@ async function deliver(command: readonly string[]): Promise<void> {
 
 function explain(exit: Exit, logFile: string): Exit {
   if (exit.kind !== "code" || exit.code !== CODE_OF_FAILURE) return exit;
-  const reason = readRunscFailure(readText(logFile));
+  const reason = readRunscFailure(readText(logFile) ?? "");
   return reason === null ? exit : { kind: "unstarted", reason: `gVisor: ${reason}` };
 }
 
@@ -74,7 +75,10 @@ function childrenOf(pid: number): readonly number[] {
   try {
     const threads = readdirSync(`/proc/${pid}/task`);
     return threads.flatMap((thread) =>
-      readText(`/proc/${pid}/task/${thread}/children`).split(" ").filter(Boolean).map(Number),
+      (readText(`/proc/${pid}/task/${thread}/children`) ?? "")
+        .split(" ")
+        .filter(Boolean)
+        .map(Number),
     );
   } catch {
     // It has gone.
@@ -84,14 +88,5 @@ function childrenOf(pid: number): readonly number[] {
 
 /** What a process calls itself. */
 function nameOf(pid: number): string {
-  return readText(`/proc/${pid}/cmdline`).split("\0")[0] ?? "";
-}
-
-/** Empty: there is no such file. */
-function readText(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return "";
-  }
+  return readText(`/proc/${pid}/cmdline`)?.split("\0")[0] ?? "";
 }

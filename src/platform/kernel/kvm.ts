@@ -1,5 +1,6 @@
 // Whether this host can run virtual machines without emulating them: a device alone does not mean that it works.
-import { accessSync, constants, readFileSync, statSync } from "node:fs";
+import { accessSync, constants, statSync } from "node:fs";
+import { readText } from "../files.ts";
 import { isRoot } from "../owner.ts";
 
 export const KVM_DEVICE = "/dev/kvm";
@@ -61,18 +62,10 @@ export function readVirtualization(): VirtualizationFacts {
   return {
     architecture: process.arch,
     device: device === undefined ? null : { mode: device.mode, gid: device.gid },
-    processor: readProcessor(),
+    processor: readText("/proc/cpuinfo") ?? "",
     isRoot: isRoot(),
     mayOpen: mayOpen(KVM_DEVICE),
   };
-}
-
-function readProcessor(): string {
-  try {
-    return readFileSync("/proc/cpuinfo", "utf8");
-  } catch {
-    return "";
-  }
 }
 
 function mayOpen(path: string): boolean {

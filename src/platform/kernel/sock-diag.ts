@@ -1,6 +1,7 @@
 // The sockets that listen on a TCP port, and the processes that have them open, asked of the kernel (sock_diag(7)).
 // Reading /proc/net/tcp instead takes milliseconds, even when the table is short.
-import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { readdirSync, readlinkSync } from "node:fs";
+import { readText } from "../files.ts";
 import { NetlinkSocket, NLM_F_DUMP, renderMessage } from "./netlink.ts";
 
 const AF_INET = 2;
@@ -57,10 +58,9 @@ function askFor(socket: NetlinkSocket, question: Question): readonly number[] | 
 
 /** The same from /proc/net/tcp, in milliseconds. */
 function readTable({ family, port }: Question): readonly number[] {
-  const table = `/proc/net/${family === AF_INET ? "tcp" : "tcp6"}`;
-  if (!existsSync(table)) return [];
+  const table = readText(`/proc/net/${family === AF_INET ? "tcp" : "tcp6"}`) ?? "";
   const suffix = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
-  return readFileSync(table, "utf8")
+  return table
     .split("\n")
     .map((line) => line.trim().split(/\s+/))
     .filter(([, local = "", , state]) => local.endsWith(suffix) && state === TABLE_LISTENING)

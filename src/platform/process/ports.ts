@@ -1,6 +1,6 @@
 // Hands out TCP ports that nothing listens on, and takes them back.
-import { existsSync, readFileSync } from "node:fs";
 import { TenError } from "../../core/errors.ts";
+import { codeOf, readText } from "../files.ts";
 
 export const PORT_FIRST = 30_000;
 export const PORT_LAST = 40_000;
@@ -86,9 +86,9 @@ class Ring {
 
 /** Null: the system does not say (ip(7), ip_local_port_range). */
 function readOutgoingRange(): PortRange | null {
-  const file = "/proc/sys/net/ipv4/ip_local_port_range";
-  if (!existsSync(file)) return null;
-  const [first = 0, last = 0] = readFileSync(file, "utf8").trim().split(/\s+/).map(Number);
+  const text = readText("/proc/sys/net/ipv4/ip_local_port_range");
+  if (text === null) return null;
+  const [first = 0, last = 0] = text.trim().split(/\s+/).map(Number);
   return { first, last };
 }
 
@@ -105,6 +105,6 @@ function canListen(hostname: string, port: number): boolean {
     return true;
   } catch (error) {
     // A host without IPv6 can't be in the way of anybody.
-    return (error as NodeJS.ErrnoException).code !== "EADDRINUSE";
+    return codeOf(error) !== "EADDRINUSE";
   }
 }

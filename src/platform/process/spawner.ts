@@ -1,6 +1,7 @@
 // Starts processes that outlive this program, and follows each until nothing that it started is left.
 import { setTimeout as delay } from "node:timers/promises";
 import type { ChildRef, Exit } from "../../core/life/instance.ts";
+import { codeOf } from "../files.ts";
 import { hasSocket, listeningSockets } from "../kernel/sock-diag.ts";
 import { listProcesses, type ProcessEntry, startTimeOf } from "./processes.ts";
 
@@ -131,6 +132,6 @@ function send(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+    if (codeOf(error) !== "ESRCH") throw error;
   }
 }
