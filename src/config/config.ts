@@ -187,7 +187,7 @@ function toService(table: ServiceTable, { name, dir, settings }: ServiceContext)
     network: table.network ?? null,
     allowMetadata: table.allow_metadata,
     rollout: table.rollout,
-    guest: toGuest(table, dir),
+    machine: toMachine(table, dir),
   };
 }
 
@@ -196,7 +196,7 @@ function defaultStartupTimeout({ isolation, qemu_accel }: ServiceTable): number 
   return isolation === "qemu" && qemu_accel === "tcg" ? 60 : 10;
 }
 
-function toGuest(table: ServiceTable, dir: string): MachineSettings {
+function toMachine(table: ServiceTable, dir: string): MachineSettings {
   return {
     accel: table.qemu_accel,
     kernel: table.kernel === undefined ? null : resolve(dir, table.kernel),

@@ -46,7 +46,7 @@ type Keys<Of, Except extends keyof Of = never> = {
   readonly [Field in Exclude<keyof Of, Except>]: readonly [key: string, reach: Reach];
 };
 
-const SERVICE_KEYS: Keys<Service, "name" | "restart" | "guest" | "healthIntervalMs"> = {
+const SERVICE_KEYS: Keys<Service, "name" | "restart" | "machine" | "healthIntervalMs"> = {
   argv: ["command", "launch"],
   workdir: ["workdir", "launch"],
   health: ["health", "now"],
@@ -83,7 +83,7 @@ const VOLUME_KEYS: typeof SERVICE_KEYS = {
   storageEnforce: ["storage_enforce", "start"],
 };
 
-const GUEST_KEYS: Keys<MachineSettings> = {
+const MACHINE_KEYS: Keys<MachineSettings> = {
   accel: ["qemu_accel", "launch"],
   kernel: ["kernel", "launch"],
   rootfs: ["rootfs", "launch"],
@@ -126,7 +126,7 @@ const TLS_KEYS: Keys<TlsSettings> = {
 
 /** The keys of `tenement.toml` that take effect so, as they are in `[service]`, then in `[settings]`. */
 export function keysThatReach(wanted: Reach): readonly string[] {
-  const service = [SERVICE_KEYS, RESTART_KEYS, GUEST_KEYS];
+  const service = [SERVICE_KEYS, RESTART_KEYS, MACHINE_KEYS];
   const settings = [SETTINGS_KEYS, SHARED_KEYS, SHARED_RESTART_KEYS, TLS_KEYS];
   const changes = [...service, ...settings].flatMap((keys) => Object.values<Change>(keys));
   return keysOf(changes, wanted);
@@ -169,7 +169,7 @@ export function effectiveConfig(before: Config, after: Config): Config {
  */
 export function launchShape(service: Service): string {
   const isMachine = service.isolation === "qemu" || service.isolation === "firecracker";
-  const shaping = { ...pickLaunch(service, SERVICE_KEYS), ...(isMachine && service.guest) };
+  const shaping = { ...pickLaunch(service, SERVICE_KEYS), ...(isMachine && service.machine) };
   return JSON.stringify(sorted(shaping));
 }
 
@@ -211,7 +211,7 @@ function compareServices({ before, after }: Pair): ServiceChange {
   const changes = [
     ...diff(before, after, hasVolume ? VOLUME_KEYS : SERVICE_KEYS),
     ...diff(before.restart, after.restart, RESTART_KEYS),
-    ...diff(before.guest, after.guest, GUEST_KEYS),
+    ...diff(before.machine, after.machine, MACHINE_KEYS),
   ];
   return {
     service: after.name,

@@ -85,7 +85,7 @@ export interface Service {
   /** Whether it may reach the metadata service of a cloud. */
   readonly allowMetadata: boolean;
   readonly rollout: Rollout;
-  readonly guest: MachineSettings;
+  readonly machine: MachineSettings;
 }
 
 /** What a virtual machine is made of. */
@@ -118,8 +118,8 @@ export function overlaps({ isolation, rollout }: Service): boolean {
 }
 
 /** Whether the application's files are those of an image, and not the host's. */
-export function hasOwnRoot({ guest, isolation }: Service): boolean {
-  return guest.rootfs !== null && isMachine(isolation);
+export function hasOwnRoot({ machine, isolation }: Service): boolean {
+  return machine.rootfs !== null && isMachine(isolation);
 }
 
 export interface RestartSettings {

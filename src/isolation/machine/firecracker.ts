@@ -85,7 +85,7 @@ export class FirecrackerLevel implements Level {
     const { drivers, kernel, makeFileSystem, program, rootfs } = this.#collect(service);
     checkReadable(rootfs, placement);
     const outer = outerPlan(service, { plan, program });
-    const site = walls.prepare(placement, outer, THREADS + service.guest.vcpus);
+    const site = walls.prepare(placement, outer, THREADS + service.machine.vcpus);
     const files = filesIn(walls.pathsOf(placement).top);
     const { owner } = site;
     const root = { kind: "image", device: DISKS.root, exports: [] } as const;
@@ -97,7 +97,7 @@ export class FirecrackerLevel implements Level {
     const { initrd, vsock } = files;
     makeFiles(files, {
       owner,
-      config: renderFirecracker({ ...service.guest, kernel, initrd, disks, vsock }),
+      config: renderFirecracker({ ...service.machine, kernel, initrd, disks, vsock }),
     });
     const walled = walls.surround(site, {
       read: [kernel, files.initrd, files.config, rootfs],
@@ -137,7 +137,7 @@ export class FirecrackerLevel implements Level {
 
   #collect(service: Service) {
     const { host } = this.#parts;
-    const { kernel, rootfs } = service.guest;
+    const { kernel, rootfs } = service.machine;
     if (kernel === null || rootfs === null) {
       const remedy = "set kernel and rootfs";
       throw lacking(service, { reason: "it has no kernel or no image of its own", remedy });

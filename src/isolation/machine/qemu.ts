@@ -60,17 +60,17 @@ export class QemuLevel implements Level {
     const { walls } = this.#parts;
     const { port, service } = placement;
     const { architecture, image, program } = this.#collect(service);
-    const { rootfs } = service.guest;
+    const { rootfs } = service.machine;
     if (rootfs !== null) checkReadable(rootfs, placement);
     const outer = outerPlan(service, { plan, program });
-    const site = walls.prepare(placement, outer, THREADS + service.guest.vcpus);
+    const site = walls.prepare(placement, outer, THREADS + service.machine.vcpus);
     const files = machineFilesIn(walls.pathsOf(placement).top);
     const root = rootOf(site);
     const order = orderFor(site, { channel: "ports", root, data: null, plan });
     makeMachineFiles(files, { drivers: image.drivers, order, owner: site.owner });
     const walled = walls.surround(site, openingsOf(service, { files, image }));
     const command = renderQemu({
-      ...service.guest,
+      ...service.machine,
       architecture,
       port,
       kernel: image.kernel,
@@ -116,7 +116,7 @@ export class QemuLevel implements Level {
     const remedy = `apt-get install ${debianPackage}`;
     const found = needProgram(service, { host, program, remedy });
     const otherwise = 'set qemu_accel = "tcg" to emulate the processor, which is slow';
-    if (service.guest.accel === "kvm") needKvm(service, { host, otherwise });
+    if (service.machine.accel === "kvm") needKvm(service, { host, otherwise });
     const modules = hasOwnRoot(service) ? [...MODULES, ...IMAGE_MODULES] : MODULES;
     const kernel = this.#findKernel(service);
     return {
@@ -127,7 +127,7 @@ export class QemuLevel implements Level {
   }
 
   #findKernel(service: Service): GuestKernel {
-    const path = service.guest.kernel ?? this.#findHostKernel();
+    const path = service.machine.kernel ?? this.#findHostKernel();
     if (path !== null) return needKernel(service, path);
     throw lacking(service, {
       reason: "/boot has no kernel with drivers for 9p file systems",
@@ -144,7 +144,7 @@ export class QemuLevel implements Level {
 }
 
 function openingsOf(
-  { guest: { accel, rootfs } }: Service,
+  { machine: { accel, rootfs } }: Service,
   { files, image }: { files: MachineFiles; image: MachineImage },
 ) {
   return {

@@ -61,9 +61,9 @@ describe("needs", () => {
   });
 
   test("hold KVM only for a virtual machine that asks for it", () => {
-    const { guest } = serviceWith();
+    const { machine } = serviceWith();
     expect(needsOf(serviceWith({ isolation: "qemu" }))).toContain("qemu_accel=kvm");
-    const slow = serviceWith({ isolation: "qemu", guest: { ...guest, accel: "tcg" } });
+    const slow = serviceWith({ isolation: "qemu", machine: { ...machine, accel: "tcg" } });
     expect(needsOf(slow)).toEqual(["isolation=qemu"]);
   });
 

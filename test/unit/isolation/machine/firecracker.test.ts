@@ -47,7 +47,7 @@ describe.skipIf(isUnable() || isMissing(PYTHON) || isMissing(MKE2FS))(
         workdir: "/nowhere",
         isolation: "firecracker",
         storageQuotaBytes: 8 * 1024 ** 2,
-        guest: {
+        machine: {
           accel: "kvm",
           kernel: world.file("vmlinux", "kernel"),
           rootfs: world.file("root.ext4", new Uint8Array(4096)),
@@ -118,7 +118,7 @@ describe.skipIf(isUnable() || isMissing(PYTHON) || isMissing(MKE2FS))(
     });
 
     test.each([
-      ["without a kernel", { guest: { kernel: null } }, {}, /no kernel or no image/],
+      ["without a kernel", { machine: { kernel: null } }, {}, /no kernel or no image/],
       ["without Firecracker", {}, { which: () => null }, /firecracker is not installed/],
       [
         "without hardware for it",
@@ -126,10 +126,10 @@ describe.skipIf(isUnable() || isMissing(PYTHON) || isMissing(MKE2FS))(
         { findKvmObstacle: () => ({ reason: "no device", remedy: "load it" }) },
         /level "firecracker": no device/,
       ],
-    ])("is refused %s", (_, { guest = {} }: { guest?: object }, host, message) => {
+    ])("is refused %s", (_, { machine = {} }: { machine?: object }, host, message) => {
       using world = new MachineWorld(programs.launcher);
       const service = serviceOf(world);
-      const changed = { ...service, guest: { ...service.guest, ...guest } };
+      const changed = { ...service, machine: { ...service.machine, ...machine } };
       expect(() => world.launch(levelOf(world, host), changed, freePort())).toThrow(message);
     });
   },

@@ -6,7 +6,7 @@ const MACHINE: Machine = {
   accel: "tcg",
   memoryBytes: 128 * 1024 ** 2,
   vcpus: 2,
-  kernel: "/guest/kernel",
+  kernel: "/machine/kernel",
   initrd: "/launch/initrd",
   image: null,
   exports: [

@@ -22,7 +22,7 @@ describe.skipIf(isUnable())("a machine of QEMU", () => {
 
   function refusal(
     world: MachineWorld,
-    { host = {}, guest = {} }: { host?: Partial<MachineParts["host"]>; guest?: object },
+    { host = {}, machine = {} }: { host?: Partial<MachineParts["host"]>; machine?: object },
   ): TenError {
     const kernel = world.file("vmlinuz", "kernel");
     const settings: MachineSettings = {
@@ -35,7 +35,7 @@ describe.skipIf(isUnable())("a machine of QEMU", () => {
     const service = serviceWith({
       argv: ["/bin/true"],
       isolation: "qemu",
-      guest: { ...settings, ...guest },
+      machine: { ...settings, ...machine },
     });
     const found = { which: () => "/bin/true", ...host };
     try {
@@ -63,14 +63,14 @@ describe.skipIf(isUnable())("a machine of QEMU", () => {
 
   test("is refused without a kernel", () => {
     using world = new MachineWorld(programs.launcher);
-    const { hint, message } = refusal(world, { guest: { kernel: null } });
+    const { hint, message } = refusal(world, { machine: { kernel: null } });
     expect(message).toContain("no kernel");
     expect(hint).toContain("linux-image");
   });
 
   test("is refused a kernel that is not there", () => {
     using world = new MachineWorld(programs.launcher);
-    const { message } = refusal(world, { guest: { kernel: "/nonexistent/vmlinuz" } });
+    const { message } = refusal(world, { machine: { kernel: "/nonexistent/vmlinuz" } });
     expect(message).toContain("there is no kernel at /nonexistent/vmlinuz");
   });
 
@@ -78,7 +78,7 @@ describe.skipIf(isUnable())("a machine of QEMU", () => {
     using world = new MachineWorld(programs.launcher);
     const rootfs = world.file("root.ext4");
     chmodSync(rootfs, 0o600);
-    const { hint, message } = refusal(world, { guest: { rootfs } });
+    const { hint, message } = refusal(world, { machine: { rootfs } });
     expect(message).toContain("can be read by its owner alone");
     expect(hint).toBe(`chmod o+r ${rootfs}`);
   });
