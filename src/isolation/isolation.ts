@@ -7,8 +7,8 @@ import { ControlGroups } from "./cgroup/groups.ts";
 import { LaunchDirectories } from "./launcher/launcher-directory.ts";
 import { readAgent } from "./launcher/launcher-program.ts";
 import type { Level } from "./level.ts";
-import { FirecrackerLevel } from "./machine/firecracker.ts";
-import { QemuLevel } from "./machine/qemu.ts";
+import { firecrackerLevel } from "./machine/firecracker.ts";
+import { qemuLevel } from "./machine/qemu.ts";
 import { ProcessLevel } from "./process-level.ts";
 import { SandboxLevel } from "./sandbox/sandbox.ts";
 import { NamespaceLevel } from "./walls/namespace.ts";
@@ -39,8 +39,8 @@ export class Isolation implements Disposable {
     this.#process = new ProcessLevel(shared);
     const { dataDir } = parts;
     const machine = { dataDir, walls, host: openHost({ dataDir }), readAgent: readAgent };
-    this.#qemu = new QemuLevel(machine);
-    this.#firecracker = new FirecrackerLevel(machine);
+    this.#qemu = qemuLevel(machine);
+    this.#firecracker = firecrackerLevel(machine);
     this.#sandbox = new SandboxLevel(walls);
   }
 

@@ -45,6 +45,11 @@ export interface Level {
   recover(placement: Placement, child: ChildRef): Enclosure | null;
 }
 
+/** The beginning of a command whose environment is not the application's, but for the mark that finds processes. */
+export function cleanEnvironment({ mark }: Pick<LaunchPlan, "mark">): readonly string[] {
+  return ["/usr/bin/env", "-i", `TENEMENT_MARK=${mark}`];
+}
+
 /** On the host's network applications listen on the port, on IPv4 or IPv6, or on the socket. */
 export function hostEndpoints(port: number, socketPath: string): readonly Endpoint[] {
   return [

@@ -12,6 +12,11 @@ export function makeOwnDirectory(path: string, owner: number | null): void {
   if (owner !== null) lchownSync(path, owner, owner);
 }
 
+/** Gives a file to a user; null: it stays the server's. */
+export function giveFile(path: string, owner: number | null): void {
+  if (owner !== null) lchownSync(path, owner, owner);
+}
+
 /**
  * Gives a directory with all that is in it to a user, unless the directory is that user's already. Links are not
  * followed.

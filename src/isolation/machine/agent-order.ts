@@ -1,6 +1,7 @@
 // The order to the agent in a virtual machine: what it runs, as whom, and what of the host's files it sees. Pure text;
 // guest/order.c reads it.
 import { isHidden } from "../../core/hidden-paths.ts";
+import type { RootListing } from "../walls/root-listing.ts";
 
 /** A directory of the host, as the machine knows it by a tag. */
 export interface Export {
@@ -65,12 +66,6 @@ export function renderOrder(order: AgentOrder): string {
 /** Directories in the root that a machine has of its own, or that hold nothing for an application. */
 const OWN = ["proc", "sys", "dev", "tmp", "run", "boot", "lost+found"];
 
-/** What is in the root directory of the host: names of directories, and links with their targets. */
-export interface RootListing {
-  readonly directories: readonly string[];
-  readonly links: Readonly<Record<string, string>>;
-}
-
 /** The host's files for a machine: what walls would show of them, read-only, and what may be written. */
 export function planExports(
   listing: RootListing,
@@ -87,7 +82,9 @@ export function planExports(
     ...write.toSorted(byLength).map((path) => ({ path, kind: "write" }) as const),
   ];
   const exports = planned.map((each, index) => ({ ...each, tag: `ten${index}` }));
-  return { kind: "host", exports, links: listing.links };
+  // In an order a colon ends the name of a link.
+  const links = Object.entries(listing.links).filter(([name]) => !name.includes(":"));
+  return { kind: "host", exports, links: Object.fromEntries(links) };
 }
 
 function byLength(a: string, b: string): number {

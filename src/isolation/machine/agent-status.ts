@@ -59,7 +59,8 @@ export function orderByPipe(pipe: string): SignalOrder {
   };
 }
 
-interface Followed {
+/** The ways to the agent of one machine. */
+export interface AgentConnection {
   readonly order: SignalOrder;
   readonly readStatus: () => AgentStatus;
   /** Where the kernel of the machine spoke; null: in the application's log. */
@@ -67,7 +68,10 @@ interface Followed {
 }
 
 /** The process of a hypervisor as that of the application in its machine. */
-export function followMachine(child: Child, { consoleFile, order, readStatus }: Followed): Child {
+export function followMachine(
+  child: Child,
+  { consoleFile, order, readStatus }: AgentConnection,
+): Child {
   let ended: NodeJS.Signals | null = null;
   const exited = child.exited.then((exit) => {
     const end = readStatus().end;

@@ -1,17 +1,23 @@
-// The level "firecracker": a virtual machine with a kernel and an image of the operator's, run by Firecracker as the
-// instance's
-// user behind the walls of the level "namespace". The only way in is the machine's vsock; its data are an image, too.
-import { chownSync, existsSync, renameSync, writeFileSync } from "node:fs";
-import { instanceDirOf, type LaunchPlan } from "../../core/launch-plan.ts";
-import type { ChildRef } from "../../core/life/instance.ts";
+// The level "firecracker": machines with a kernel and an image of the operator's, whose only way in is a vsock.
+import { existsSync, renameSync, writeFileSync } from "node:fs";
+import { instanceDirOf } from "../../core/launch-plan.ts";
 import type { Service } from "../../core/service.ts";
 import { KVM_DEVICE } from "../../platform/kernel/kvm.ts";
-import { makeOwnDirectory } from "../../platform/owner.ts";
-import type { Enclosure, Level, Placement } from "../level.ts";
-import { linkSocket } from "../walls/namespace.ts";
-import { followMachine, readAgentStatus } from "./agent-status.ts";
+import { giveFile, makeOwnDirectory } from "../../platform/owner.ts";
+import type { LaunchPaths } from "../launcher/launcher-directory.ts";
+import type { Level, Placement } from "../level.ts";
+import { linkSocket } from "../walls/socket-link.ts";
+import { readAgentStatus } from "./agent-status.ts";
 import { DISKS, renderFirecracker } from "./firecracker-config.ts";
-import { checkReadable, cleanEnv, orderFor, outerPlan, writeInitrd } from "./machine-launch.ts";
+import type { MachineImage } from "./machine-image.ts";
+import { orderFor, writeInitrd } from "./machine-initrd.ts";
+import {
+  type Hypervisor,
+  type MachineConnection,
+  type MachineLaunch,
+  MachineLevel,
+  type PreparedMachine,
+} from "./machine-level.ts";
 import {
   lacking,
   type MachineParts,
@@ -48,6 +54,12 @@ const DATA_BYTES_DEFAULT = 1024 ** 3;
 const WHERE_TO_GET_IT =
   "install it from https://github.com/firecracker-microvm/firecracker/releases";
 
+interface Materials extends MachineImage {
+  readonly program: string;
+  readonly makeFileSystem: string;
+  readonly rootfs: string;
+}
+
 /** Files of one launch. */
 interface Files {
   readonly config: string;
@@ -61,7 +73,8 @@ interface Files {
   readonly orders: string;
 }
 
-function filesIn(top: string): Files {
+/** The next version of the server finds a running machine by these names. */
+function filesIn({ top }: LaunchPaths): Files {
   return {
     config: `${top}/machine.json`,
     initrd: `${top}/initrd`,
@@ -72,70 +85,19 @@ function filesIn(top: string): Files {
   };
 }
 
-export class FirecrackerLevel implements Level {
+export function firecrackerLevel(parts: FirecrackerParts): Level {
+  return new MachineLevel(parts.walls, new Firecracker(parts));
+}
+
+class Firecracker implements Hypervisor<Materials> {
+  readonly threads = THREADS;
   readonly #parts: FirecrackerParts;
 
   constructor(parts: FirecrackerParts) {
     this.#parts = parts;
   }
 
-  enclose(placement: Placement, plan: LaunchPlan): Enclosure {
-    const { walls } = this.#parts;
-    const { service } = placement;
-    const { drivers, kernel, makeFileSystem, program, rootfs } = this.#collect(service);
-    checkReadable(rootfs, placement);
-    const outer = outerPlan(service, { plan, program });
-    const site = walls.prepare(placement, outer, THREADS + service.machine.vcpus);
-    const files = filesIn(walls.pathsOf(placement).top);
-    const { owner } = site;
-    const root = { kind: "image", device: DISKS.root, exports: [] } as const;
-    const data = { device: DISKS.data, path: plan.instanceDir };
-    const order = orderFor(site, { channel: "vsock", root, data, plan });
-    writeInitrd(files.initrd, { drivers, order, owner });
-    const disk = this.#openData(placement, { owner, makeFileSystem });
-    const disks = { root: rootfs, data: disk, status: files.status };
-    const { initrd, vsock } = files;
-    makeFiles(files, {
-      owner,
-      config: renderFirecracker({ ...service.machine, kernel, initrd, disks, vsock }),
-    });
-    const walled = walls.surround(site, {
-      read: [kernel, files.initrd, files.config, rootfs],
-      write: [files.status, files.directory],
-      options: ["--vsock", files.vsock, "--device", this.#parts.device ?? KVM_DEVICE],
-    });
-    const command = [program, "--no-api", "--level", "Error", "--config-file", files.config];
-    return {
-      ...this.#machine(placement, walled),
-      wrap: () => walled.wrap([...cleanEnv(plan), ...command]),
-    };
-  }
-
-  recover(placement: Placement, child: ChildRef): Enclosure | null {
-    const walled = this.#parts.walls.recover(placement, child);
-    return walled === null ? null : this.#machine(placement, walled);
-  }
-
-  /** A launch behind walls as one of a machine. The launcher's socket listens once the application does. */
-  #machine(placement: Placement, walled: Enclosure): Enclosure {
-    const { entry, top } = this.#parts.walls.pathsOf(placement);
-    const files = filesIn(top);
-    const order = (signal: number) => {
-      linkSocket(files.vsock, files.orders);
-      return sendLine(files.orders, { port: ORDER_PORT, line: `signal ${signal}` });
-    };
-    const readStatus = () => readAgentStatus(files.status);
-    return {
-      ...walled,
-      socketPath: entry,
-      endpoints: [{ kind: "unix", path: entry }],
-      follow: (child) =>
-        followMachine(walled.follow(child), { order, readStatus, consoleFile: null }),
-      exposeSocket: () => undefined,
-    };
-  }
-
-  #collect(service: Service) {
+  collect(service: Service): Materials {
     const { host } = this.#parts;
     const { kernel, rootfs } = service.machine;
     if (kernel === null || rootfs === null) {
@@ -152,6 +114,45 @@ export class FirecrackerLevel implements Level {
     return { program, makeFileSystem, rootfs, ...image };
   }
 
+  prepare({ materials, paths, plan, site }: MachineLaunch<Materials>): PreparedMachine {
+    const { drivers, kernel, makeFileSystem, program, rootfs } = materials;
+    const { owner, placement } = site;
+    const files = filesIn(paths);
+    const { config, directory, initrd, status, vsock } = files;
+    const root = { kind: "image", device: DISKS.root, exports: [] } as const;
+    const data = { device: DISKS.data, path: plan.instanceDir };
+    const order = orderFor(site, { channel: "vsock", root, data, plan });
+    writeInitrd(initrd, { drivers, order, owner });
+    const disk = this.#openData(placement, { owner, makeFileSystem });
+    const disks = { root: rootfs, data: disk, status };
+    const { machine } = placement.service;
+    const content = renderFirecracker({ ...machine, kernel, initrd, disks, vsock });
+    makeFiles(files, { owner, config: content });
+    return {
+      command: [program, "--no-api", "--level", "Error", "--config-file", config],
+      openings: {
+        read: [kernel, initrd, config, rootfs],
+        write: [status, directory],
+        options: ["--vsock", vsock, "--device", this.#parts.device ?? KVM_DEVICE],
+      },
+    };
+  }
+
+  connect(paths: LaunchPaths): MachineConnection {
+    const { orders, status, vsock } = filesIn(paths);
+    return {
+      consoleFile: null,
+      order(signal) {
+        linkSocket(vsock, orders);
+        return sendLine(orders, { port: ORDER_PORT, line: `signal ${signal}` });
+      },
+      readStatus: () => readAgentStatus(status),
+      // The launcher listens there once the application does.
+      socketPath: paths.entry,
+      exposeSocket: () => undefined,
+    };
+  }
+
   /** The disk of the instance's own files, made at its first start. */
   #openData(
     { ref, service }: Placement,
@@ -166,7 +167,7 @@ export class FirecrackerLevel implements Level {
       { stdin: "ignore", stdout: "ignore" },
     );
     if (exitCode !== 0) throw new Error(`mke2fs can't make ${disk}: ${stderr.toString().trim()}`);
-    if (owner !== null) chownSync(made, owner, owner);
+    giveFile(made, owner);
     renameSync(made, disk);
     return disk;
   }
@@ -179,5 +180,5 @@ function makeFiles(
   makeOwnDirectory(directory, owner);
   writeFileSync(status, new Uint8Array(STATUS_BYTES), { mode: 0o600 });
   writeFileSync(path, config, { mode: 0o600 });
-  if (owner !== null) for (const file of [status, path]) chownSync(file, owner, owner);
+  for (const file of [status, path]) giveFile(file, owner);
 }

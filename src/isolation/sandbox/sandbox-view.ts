@@ -3,6 +3,7 @@
 import { COVERED, HIDDEN, PRIVATE_TMP } from "../../core/hidden-paths.ts";
 import { depthOf, isUnder } from "../../core/paths.ts";
 import type { Walls } from "../../core/walls.ts";
+import type { RootListing } from "../walls/root-listing.ts";
 
 export interface ViewParts extends Pick<
   Walls,
@@ -16,10 +17,7 @@ export interface ViewParts extends Pick<
   readonly extras: readonly Binding[];
 }
 
-export interface SystemListing {
-  readonly directories: readonly string[];
-  /** Name to target. */
-  readonly links: Readonly<Record<string, string>>;
+export interface SystemListing extends RootListing {
   /** Those of the hidden directories below others that this host has, none of them a link. */
   readonly hidden: readonly string[];
 }

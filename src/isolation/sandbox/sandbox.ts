@@ -1,18 +1,7 @@
 // The level "sandbox": the application runs on gVisor, a kernel of its own in user space, which sees what walls would
 // show.
-import {
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  readdirSync,
-  readlinkSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
-import { dirname } from "node:path";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { TenError } from "../../core/errors.ts";
-import { HIDDEN } from "../../core/hidden-paths.ts";
 import type { LaunchPlan } from "../../core/launch-plan.ts";
 import type { ChildRef } from "../../core/life/instance.ts";
 import { isUnder } from "../../core/paths.ts";
@@ -21,12 +10,14 @@ import { type Network, networkOf, PIDS_LIMIT_DEFAULT, type Service } from "../..
 import type { Walls } from "../../core/walls.ts";
 import { isRoot, makeOwnDirectory } from "../../platform/owner.ts";
 import type { LaunchPaths } from "../launcher/launcher-directory.ts";
-import type { Enclosure, Level, Placement } from "../level.ts";
-import { linkSocket, type NamespaceLevel, NOTHING_MORE, type Site } from "../walls/namespace.ts";
+import { cleanEnvironment, type Enclosure, type Level, type Placement } from "../level.ts";
+import { type NamespaceLevel, NOTHING_MORE, type Site } from "../walls/namespace.ts";
+import { linkSocket } from "../walls/socket-link.ts";
 import { type Bundle, type RunscPlace, renderBundle, renderRun, renderSignal } from "./bundle.ts";
 import { describeLack, findRunsc, RUNSC_REMEDY, type Runsc } from "./runsc.ts";
 import { followSandbox } from "./sandbox-follower.ts";
-import { planView, type SystemListing, type View } from "./sandbox-view.ts";
+import { planView, type View } from "./sandbox-view.ts";
+import { listSystem, makeView } from "./view-making.ts";
 
 /** gVisor's own threads: some 60 at rest, more with its load. */
 const THREADS = 128;
@@ -83,9 +74,7 @@ export class SandboxLevel implements Level {
         writeFileSync(`${files.bundleDir}/config.json`, renderBundle(bundle), { mode: 0o600 });
         const run = renderRun(placeOf(runsc, files), { bundleDir: files.bundleDir, network });
         const options = ["--status", walls.statusFile, ...site.group.launcherOptions];
-        // The application's environment is not that of gVisor, but for the mark that it is found by.
-        const clean = ["/usr/bin/env", "-i", `TENEMENT_MARK=${plan.mark}`];
-        return [site.launcher, ...options, "--", ...clean, ...run];
+        return [site.launcher, ...options, "--", ...cleanEnvironment(plan), ...run];
       },
     };
   }
@@ -188,47 +177,4 @@ function checkSocketPath({ ref, service }: Placement, { socketDir, write }: Wall
     `Cannot start "${formatRef(ref)}": its socket lies in ${socketDir.inside}, deep in a directory that it may write; ` +
       `set socket in [service.${service.name}] to a path below /tmp`,
   );
-}
-
-/** Those that are empty, or that an ordinary user may not open, are left out. */
-function listSystem(): SystemListing {
-  const entries = readdirSync("/", { withFileTypes: true });
-  const isDirectory = (path: string) => lstatSync(path, { throwIfNoEntry: false })?.isDirectory();
-  return {
-    directories: entries
-      .filter((entry) => entry.isDirectory() && isShowable(`/${entry.name}`))
-      .map(({ name }) => name),
-    links: Object.fromEntries(
-      entries
-        .filter((entry) => entry.isSymbolicLink())
-        .map(({ name }) => [name, readlinkSync(`/${name}`)]),
-    ),
-    hidden: HIDDEN.filter((path) => dirname(path) !== "/" && isDirectory(path) === true),
-  };
-}
-
-function isShowable(path: string): boolean {
-  try {
-    return readdirSync(path).length > 0;
-  } catch {
-    return false;
-  }
-}
-
-function makeView({ ref }: Placement, { assumed, links, points }: View): void {
-  for (const { like, path } of points) makePoint(path, like);
-  for (const [path, target] of Object.entries(links)) symlinkSync(target, path);
-  const absent = assumed.find((path) => !existsSync(path));
-  if (absent === undefined) return;
-  throw new TenError(
-    "LEVEL_MISSING",
-    `Cannot start "${formatRef(ref)}": ${absent} does not exist, and a sandbox makes nothing there`,
-    { hint: "Make that directory, or name one below /tmp" },
-  );
-}
-
-function makePoint(path: string, like: string | null): void {
-  const isFile = like !== null && !statSync(like).isDirectory();
-  mkdirSync(isFile ? dirname(path) : path, { recursive: true, mode: 0o755 });
-  if (isFile && !existsSync(path)) writeFileSync(path, "");
 }

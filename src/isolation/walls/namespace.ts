@@ -1,13 +1,5 @@
 // The level "namespace": walls that the launcher builds, and the files around them that are the server's own.
-import {
-  existsSync,
-  linkSync,
-  lstatSync,
-  mkdirSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-} from "node:fs";
+import { existsSync, mkdirSync, realpathSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import type { Endpoint } from "../../core/endpoint.ts";
 import { isHidden, PRIVATE_TMP } from "../../core/hidden-paths.ts";
@@ -24,6 +16,7 @@ import type { LaunchDirectories, LaunchPaths } from "../launcher/launcher-direct
 import { followLauncher } from "../launcher/launcher-follower.ts";
 import { type Enclosure, hostEndpoints, type Level, type Placement } from "../level.ts";
 import { checkReachable, checkVisible } from "./reach.ts";
+import { linkSocket } from "./socket-link.ts";
 import { checkWalls } from "./wall-check.ts";
 
 export interface NamespaceParts {
@@ -223,23 +216,6 @@ function makeMissing(path: string, owner: number | null): void {
   // The way there is everybody's, lest its owner can't reach it.
   mkdirSync(dirname(path), { recursive: true });
   makeOwnDirectory(path, owner);
-}
-
-/**
- * Links a socket out of a tenant's directory into one of the server's, if it is a socket. A tenant may put a symbolic
- * link
- * in its place, to the server's own socket say, and may change it at any time; a hard link stays what it was found to
- * be.
- */
-export function linkSocket(source: string, target: string): void {
-  const found = lstatSync(source, { throwIfNoEntry: false });
-  if (!found?.isSocket()) return;
-  if (lstatSync(target, { throwIfNoEntry: false })?.ino === found.ino) return;
-  const made = `${target}.new`;
-  rmSync(made, { force: true });
-  linkSync(source, made);
-  if (lstatSync(made).isSocket()) renameSync(made, target);
-  else rmSync(made);
 }
 
 function unixAt(path: string): Endpoint {

@@ -3,7 +3,7 @@ import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { freePort } from "../../../../bench/support.ts";
 import type { Service } from "../../../../src/core/service.ts";
-import { FirecrackerLevel } from "../../../../src/isolation/machine/firecracker.ts";
+import { firecrackerLevel } from "../../../../src/isolation/machine/firecracker.ts";
 import type { MachineParts } from "../../../../src/isolation/machine/machine-needs.ts";
 import { compilePrograms, isUnable, type Programs } from "../../../launcher/programs.ts";
 import { ROOT } from "../../../support/executable.ts";
@@ -62,7 +62,7 @@ describe.skipIf(isUnable() || isMissing(PYTHON) || isMissing(MKE2FS))(
       const fake = world.file("firecracker", FAKE);
       const which = (program: string) => (program === "firecracker" ? fake : Bun.which(program));
       // The fake needs no hardware; any device shows that one is passed on.
-      return new FirecrackerLevel({ ...world.parts({ which, ...host }), device: "/dev/null" });
+      return firecrackerLevel({ ...world.parts({ which, ...host }), device: "/dev/null" });
     }
 
     test("is reached by a socket that listens when its application does; stops as that likes, and says how", async () => {

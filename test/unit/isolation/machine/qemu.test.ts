@@ -4,7 +4,7 @@ import { freePort } from "../../../../bench/support.ts";
 import { TenError } from "../../../../src/core/errors.ts";
 import type { MachineSettings } from "../../../../src/core/service.ts";
 import type { MachineParts } from "../../../../src/isolation/machine/machine-needs.ts";
-import { QemuLevel } from "../../../../src/isolation/machine/qemu.ts";
+import { qemuLevel } from "../../../../src/isolation/machine/qemu.ts";
 import { compilePrograms, isUnable, type Programs } from "../../../launcher/programs.ts";
 import { serviceWith } from "../../../support/service.ts";
 import { MachineWorld } from "./machine-world.ts";
@@ -39,7 +39,7 @@ describe.skipIf(isUnable())("a machine of QEMU", () => {
     });
     const found = { which: () => "/bin/true", ...host };
     try {
-      world.launch(new QemuLevel(world.parts(found)), service, freePort());
+      world.launch(qemuLevel(world.parts(found)), service, freePort());
     } catch (error) {
       if (error instanceof TenError) return error;
       throw error;

@@ -10,7 +10,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { linkSocket } from "../../../../src/isolation/walls/namespace.ts";
+import { linkSocket } from "../../../../src/isolation/walls/socket-link.ts";
 
 let directory: string;
 let source: string;
