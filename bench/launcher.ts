@@ -1,5 +1,5 @@
 // What the launcher costs: starting /bin/true through it against starting it directly, in turns, and the memory that
-// it holds while a tenant runs. Needs root, and `bun scripts/build-launcher.ts`.
+// it holds while a tenant runs. Needs root, and `bun scripts/build-native.ts`.
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { median } from "./support.ts";

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { $ } from "bun";
 import manifest from "../package.json" with { type: "json" };
-import { buildGuestAgent, buildLauncher, findCompiler, LAUNCHER_ARCHES } from "./build-launcher.ts";
+import { buildAgent, buildLauncher, findCompiler, LAUNCHER_ARCHES } from "./build-native.ts";
 
 export interface BuildOptions {
   readonly outfile: string;
@@ -26,8 +26,7 @@ export async function buildExecutable({ outfile }: BuildOptions): Promise<boolea
 }
 
 /**
- * The launcher and the guest's agent for this machine; none where they can't be compiled. The executable knows them by
- * these names.
+ * This host's launcher and machine agent; none where they can't be compiled. The executable finds them by these names.
  */
 function buildOwnPrograms(directory: string): readonly string[] {
   const arch = LAUNCHER_ARCHES.find((each) => each === process.arch) ?? null;
@@ -35,7 +34,7 @@ function buildOwnPrograms(directory: string): readonly string[] {
   const launcher = join(directory, "ten-launcher.bin");
   const guest = join(directory, "ten-guest.bin");
   buildLauncher({ arch, outfile: launcher });
-  buildGuestAgent({ arch, outfile: guest });
+  buildAgent({ arch, outfile: guest });
   return [launcher, guest];
 }
 

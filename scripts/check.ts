@@ -1,6 +1,7 @@
 // The gate, `npm test`: format, lint, types, build, then every test. Stops at the first step that fails.
 const STEPS: readonly { readonly name: string; readonly argv: readonly string[] }[] = [
   { name: "format", argv: ["bun", "fmt", "--check", "--no-script"] },
+  { name: "format of C", argv: ["bun", "scripts/format-native.ts", "--check"] },
   { name: "lint", argv: ["biome", "check", "--error-on-warnings"] },
   { name: "types", argv: ["bun", "check", "--no-script"] },
   { name: "build", argv: ["bun", "scripts/build-binaries.ts"] },

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { buildGuestAgent, compile, type LauncherArch } from "../../scripts/build-launcher.ts";
+import { buildAgent, compile, type LauncherArch } from "../../scripts/build-native.ts";
 import type { AgentOrder } from "../../src/isolation/machine/agent-order.ts";
 import { readAgentStatus } from "../../src/isolation/machine/agent-status.ts";
 import { DISKS } from "../../src/isolation/machine/firecracker-config.ts";
@@ -61,7 +61,7 @@ function makeDisk(name: string, tree?: string): string {
 
 function makeInitrd(order: AgentOrder): { kernel: string; initrd: string } {
   const agent = join(directory, "agent");
-  buildGuestAgent({ arch: ARCH, outfile: agent });
+  buildAgent({ arch: ARCH, outfile: agent });
   const kernel = describeKernel(machineKernel());
   const parts = { kernel, modules: MODULES, agent: readFileSync(agent) };
   const image = prepareImage(directory, parts);

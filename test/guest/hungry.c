@@ -1,4 +1,4 @@
-// A tenant that takes what it can get: memory, processor, processes. Small, since it runs where processors are emulated.
+// A tenant that uses all memory, processors and processes it can get, for tests of limits in emulated machines.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -13,12 +13,12 @@
 
 enum { MEBIBYTE = 1 << 20, PROCESSES = 100 };
 
-// Until it is killed.
+// Allocates memory until it is killed.
 static void eat(void) {
   for (;;) memset(malloc(MEBIBYTE), 1, MEBIBYTE);
 }
 
-// A process that never rests, on the first processor, so that two of them compete.
+// Starts a busy process on the first processor, so that two of them compete.
 static pid_t spin(void) {
   pid_t pid = fork();
   if (pid != 0) return pid;
@@ -29,7 +29,7 @@ static pid_t spin(void) {
   for (;;) continue;
 }
 
-// Starts processes until one can't be; tells why.
+// Starts processes until the kernel refuses, and returns the error.
 static const char *breed(void) {
   for (int i = 0; i < PROCESSES; i++) {
     pid_t pid = fork();
@@ -39,7 +39,7 @@ static const char *breed(void) {
   return "all";
 }
 
-// A process in a session of its own, which ignores SIGTERM and bears no mark.
+// Starts a process in a session of its own that ignores SIGTERM and lacks the mark in its environment.
 static pid_t leave_daemon(void) {
   pid_t pid = fork();
   if (pid != 0) return pid;
@@ -63,7 +63,8 @@ static void answer(const char *request, char *text, size_t size) {
 int main(void) {
   const char *port = getenv("PORT");
   if (port == NULL) return 1;
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port)), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+  const struct in_addr loopback = {htonl(INADDR_LOOPBACK)};
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port)), .sin_addr = loopback};
   int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (bind(listener, (struct sockaddr *)&address, sizeof address) < 0 || listen(listener, 8) < 0) return 1;
   for (;;) {

@@ -2,7 +2,7 @@
 // delegated as systemd delegates it.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
-import { compile } from "../../scripts/build-launcher.ts";
+import { compile } from "../../scripts/build-native.ts";
 import { executable, ROOT } from "../support/executable.ts";
 import { GCC, isMissing } from "../support/tool.ts";
 import { bootGuest, isGuestMissing, readChecks } from "./guest.ts";

@@ -1,4 +1,4 @@
-// A tenant in a machine of Firecracker: listens on its port, and comes in by the machine's vsock itself, as the host would.
+// A tenant in a Firecracker machine: listens on its port, and connects through the vsock in place of the host.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-// Needs what the line above declares.
+// Depends on the header above.
 #include <linux/vm_sockets.h>
 #include <unistd.h>
 
@@ -34,7 +34,7 @@ static int connect_vsock(unsigned port) {
   exit(1);
 }
 
-static void come_in(unsigned port) {
+static void play_host(unsigned port) {
   char answer[64] = "";
   int entry = connect_vsock(port);
   dprintf(entry, "ping");
@@ -47,7 +47,8 @@ static void come_in(unsigned port) {
 
 int main(void) {
   int port = atoi(getenv("PORT"));
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+  const struct in_addr loopback = {htonl(INADDR_LOOPBACK)};
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr = loopback};
   int listener = socket(AF_INET, SOCK_STREAM, 0);
   signal(SIGTERM, leave);
   signal(SIGCHLD, SIG_IGN);
@@ -55,7 +56,7 @@ int main(void) {
   printf("user %d in %s\n", getuid(), getenv("HOME"));
   fflush(stdout);
   if (fork() == 0) {
-    come_in((unsigned)port);
+    play_host((unsigned)port);
     return 0;
   }
   for (;;) {

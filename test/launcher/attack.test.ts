@@ -72,7 +72,7 @@ describe.skipIf(isUnable())("a tenant behind walls", () => {
   });
 
   test("has every wall of the source left out once", async () => {
-    const source = await Bun.file(new URL("../../launcher/launcher.h", import.meta.url)).text();
+    const source = await Bun.file(new URL("../../native/launcher/walls.h", import.meta.url)).text();
     const named = [...source.matchAll(/^ {2}WALL_(\w+) =/gm)].map((match) => match[1] ?? "");
     const alone = LOSSES.filter(({ walls }) => walls.length === 1).map(({ walls }) => walls[0]);
     expect(alone.sort()).toEqual(named.sort());

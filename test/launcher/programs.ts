@@ -6,9 +6,9 @@ import {
   compile,
   findCompiler,
   type LauncherArch,
-} from "../../scripts/build-launcher.ts";
+} from "../../scripts/build-native.ts";
 
-const ATTACK = join(import.meta.dir, "../../launcher/attack");
+const ATTACK = join(import.meta.dir, "attack");
 const ARCH = process.arch as LauncherArch;
 
 /**

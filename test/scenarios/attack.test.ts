@@ -1,5 +1,6 @@
 // A tenant of the whole server tries to get out, next to another that has something to lose: as root and rootless, on
-// the host's network and on one of its own. What it tries is in launcher/attack; it does nothing unless it is inside.
+// the host's network and on one of its own. What it tries is in test/launcher/attack; it does nothing unless it is
+// inside.
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { freePort } from "../../bench/support.ts";
 import type { Network } from "../../src/core/service.ts";

@@ -24,7 +24,7 @@ async function provide(): Promise<string> {
 
 function newestSource(): number {
   const sources = [
-    ...new Bun.Glob("{src,launcher,guest}/**/*").scanSync(ROOT),
+    ...new Bun.Glob("{src,native}/**/*").scanSync(ROOT),
     "scripts/build-binaries.ts",
     "package.json",
   ];

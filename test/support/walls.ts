@@ -1,6 +1,6 @@
 // What the services of tests need to run behind walls, which is the default: the paths of the programs that they run.
 import { realpathSync } from "node:fs";
-import { findCompiler, type LauncherArch } from "../../scripts/build-launcher.ts";
+import { findCompiler, type LauncherArch } from "../../scripts/build-native.ts";
 import { isHidden } from "../../src/core/hidden-paths.ts";
 import { defaultIsolation } from "../../src/core/service.ts";
 import { installationOf } from "../../src/core/walls.ts";

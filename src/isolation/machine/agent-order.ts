@@ -1,5 +1,4 @@
-// The order to the agent in a virtual machine: what it runs, as whom, and what of the host's files it sees. Pure text;
-// guest/order.c reads it.
+// The order to the agent in a machine: the program, its user and the host's files, as native/guest/order.c reads them.
 import { isHidden } from "../../core/hidden-paths.ts";
 import type { RootListing } from "../walls/root-listing.ts";
 

@@ -45,7 +45,7 @@ const MODULES = [
 ] as const;
 /** Of Firecracker beside one for each processor. */
 const THREADS = 4;
-/** Of a vsock: where the agent takes orders (guest/guest.h). */
+/** Of a vsock: where the agent takes orders (native/guest/channel.h). */
 const ORDER_PORT = 2;
 /** A disk has whole sectors; the agent's line fits into the first. */
 const STATUS_BYTES = 4096;

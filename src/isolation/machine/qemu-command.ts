@@ -45,7 +45,7 @@ export const QEMU: Readonly<
   },
 };
 
-/** The relay in the machine listens there (guest/guest.h), which leaves all other ports to the application. */
+/** The relay in the machine listens there (native/guest/entry.h), which leaves all other ports to the application. */
 const RELAY_PORT = 1;
 /** What a guest is called in a user-mode network that has only one. */
 const GUEST_ADDRESS = "10.0.2.15";

@@ -1,0 +1,56 @@
+// Namespaces of the tenant: creates them, and sets the user map, the host name and the loopback interface.
+#define _GNU_SOURCE
+#include "namespaces.h"
+#include "../shared/interface.h"
+#include "failure.h"
+#include "walls.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+pid_t enter_namespaces(const struct options *options) {
+  unsigned long flags = CLONE_NEWNS | SIGCHLD;
+  if (wall(WALL_PID)) flags |= CLONE_NEWPID;
+  if (wall(WALL_IPC)) flags |= CLONE_NEWIPC;
+  if (wall(WALL_UTS)) flags |= CLONE_NEWUTS;
+  if (wall(WALL_CGROUP)) flags |= CLONE_NEWCGROUP;
+  if (options->rootless) flags |= CLONE_NEWUSER;
+  if (options->private_net) flags |= CLONE_NEWNET;
+  long pid = syscall(SYS_clone, flags, 0, 0, 0, 0);
+  if (pid < 0) fail("create namespaces");
+  return (pid_t)pid;
+}
+
+static void write_text(const char *path, const char *text) {
+  int fd = open(path, O_WRONLY | O_CLOEXEC);
+  if (fd < 0 || write(fd, text, strlen(text)) < 0) fail(path);
+  close(fd);
+}
+
+// The child keeps its user and group; its namespace has no others.
+void map_user(pid_t child) {
+  char path[64], map[64];
+  snprintf(path, sizeof path, "/proc/%d/setgroups", child);
+  write_text(path, "deny"); // without this the kernel accepts no group map from an ordinary user
+  snprintf(path, sizeof path, "/proc/%d/uid_map", child);
+  snprintf(map, sizeof map, "%u %u 1", geteuid(), geteuid());
+  write_text(path, map);
+  snprintf(path, sizeof path, "/proc/%d/gid_map", child);
+  snprintf(map, sizeof map, "%u %u 1", getegid(), getegid());
+  write_text(path, map);
+}
+
+void set_hostname(const struct options *options) {
+  if (!wall(WALL_UTS)) return;
+  if (sethostname(options->hostname, strlen(options->hostname)) < 0) fail("set the host name");
+  if (setdomainname("", 0) < 0) fail("set the domain name");
+}
+
+void raise_loopback(void) {
+  if (bring_up_interface("lo", NULL) < 0) fail("bring up the loopback interface");
+}

@@ -1,0 +1,44 @@
+// The options of the command line.
+#ifndef TEN_OPTIONS_H
+#define TEN_OPTIONS_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+// Far more than a service can list; a longer list is a mistake of the caller.
+enum { LIST_MAX = 64 };
+
+struct list {
+  const char *items[LIST_MAX];
+  int count;
+};
+
+struct options {
+  const char *status;
+  struct list cgroups;
+  bool walls;
+  bool rootless;
+  uid_t uid; // 0: not given
+  gid_t gid; // 0: not given
+  struct list hides;
+  struct list reads;
+  struct list writes;
+  struct list devices;         // visible inside; as root the application joins their groups
+  struct list socket_outsides; // mounted at the inside path of the same index
+  struct list socket_insides;
+  const char *tmp;       // NULL: a tmpfs
+  int bind_port;         // 0: any
+  unsigned processes;    // of the user, threads included; 0: no limit
+  const char *directory; // NULL: "/" behind walls, unchanged without
+  const char *hostname;
+  bool private_net;
+  const char *forward_socket; // NULL: none
+  int forward_port;
+  const char *vsock; // the hypervisor's socket, when the port is that of a machine; NULL: a port of this network
+  char **command;
+};
+
+// Ends the program when the command line is wrong.
+void parse_options(int argc, char **argv, struct options *options);
+
+#endif

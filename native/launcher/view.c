@@ -1,0 +1,144 @@
+// The tenant's view of the file system: read-only, but for its own directories, and without those of others.
+// Visible directories are copied as detached mounts before others are covered, so they can be mounted over a cover.
+#include "view.h"
+#include "devices.h"
+#include "failure.h"
+#include "kernel-files.h"
+#include "paths.h"
+#include "trees.h"
+#include "volumes.h"
+#include "walls.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+
+// At the same path a later role covers an earlier one.
+enum role { HIDE, READ, WRITE };
+
+struct place {
+  enum role role;
+  char *path; // inside, without links
+  int tree;   // the mount that belongs there; -1: none yet
+};
+
+// Room for all lists, the fixed places and the temporary directories.
+enum { PLACES_MAX = 4 * LIST_MAX + 16 };
+struct view {
+  struct place places[PLACES_MAX];
+  int count;
+};
+
+static void add(struct view *view, struct place place) {
+  if (view->count == PLACES_MAX) fail_with(EXIT_USAGE, place.path, "too many paths");
+  view->places[view->count++] = place;
+}
+
+static bool is_hidden(const struct view *view, const char *path) {
+  for (int i = 0; i < view->count; i++)
+    if (view->places[i].role == HIDE && is_under(path, view->places[i].path)) return true;
+  return false;
+}
+
+static bool is_under_any(const char *path, const struct list *directories) {
+  for (int i = 0; i < directories->count; i++)
+    if (is_under(path, directories->items[i])) return true;
+  return false;
+}
+
+static void add_hide(struct view *view, const char *path) {
+  char *resolved = resolve(path);
+  if (resolved != NULL && strcmp(resolved, "/") != 0) add(view, (struct place){HIDE, resolved, -1});
+}
+
+static void add_hides(struct view *view, const struct options *options) {
+  static const char *const always[] = {"/root", "/home", "/run"};
+  if (!wall(WALL_HIDE)) return;
+  for (size_t i = 0; i < sizeof always / sizeof *always; i++) add_hide(view, always[i]);
+  for (int i = 0; i < options->hides.count; i++) add_hide(view, options->hides.items[i]);
+}
+
+// Only paths that would be hidden need a place. A path inside a writable directory gets none: the tenant may have
+// planted a link there to a file that it may not read.
+static void add_reads(struct view *view, const struct options *options) {
+  for (int i = 0; i < options->reads.count; i++) {
+    const char *path = options->reads.items[i];
+    if (is_under_any(path, &options->writes)) continue;
+    char *resolved = resolve(path);
+    if (resolved == NULL) fail(path);
+    bool covered = is_hidden(view, resolved) || is_under(resolved, "/tmp") || is_under(resolved, "/var/tmp");
+    if (covered) add(view, (struct place){READ, resolved, need_tree(resolved)});
+  }
+}
+
+static void add_writes(struct view *view, const struct options *options) {
+  for (int i = 0; i < options->writes.count; i++) {
+    char *resolved = resolve(options->writes.items[i]);
+    if (resolved == NULL) fail(options->writes.items[i]);
+    add(view, (struct place){WRITE, resolved, need_tree(resolved)});
+  }
+  for (int i = 0; i < options->socket_insides.count; i++) {
+    char *inside = resolve_inside(options->socket_insides.items[i]);
+    add(view, (struct place){WRITE, inside, need_tree(options->socket_outsides.items[i])});
+  }
+}
+
+// A directory on disk, if given, since a tmpfs counts towards the instance's memory limit.
+static void add_temporary(struct view *view, const struct options *options) {
+  static const char *const paths[] = {"/tmp", "/var/tmp"};
+  if (!wall(WALL_PRIVATE_TMP)) return;
+  for (int i = 0; i < 2; i++) {
+    char *resolved = resolve(paths[i]);
+    if (resolved == NULL) continue;
+    int tree = options->tmp != NULL ? need_tree(options->tmp) : new_tmpfs("1777", "256m");
+    add(view, (struct place){WRITE, resolved, tree});
+  }
+}
+
+// Name resolution needs the target of /etc/resolv.conf, which some systems keep in /run.
+static void add_resolver(struct view *view) {
+  char *resolved = resolve("/etc/resolv.conf");
+  if (resolved != NULL && is_hidden(view, resolved)) add(view, (struct place){READ, resolved, need_tree(resolved)});
+}
+
+// Outer places first, so that the most specific path wins.
+static int by_depth(const void *left, const void *right) {
+  const struct place *a = left, *b = right;
+  int difference = depth_of(a->path) - depth_of(b->path);
+  return difference != 0 ? difference : (int)a->role - (int)b->role;
+}
+
+static void mount_place(struct place *place) {
+  if (place->role == HIDE) {
+    place->tree = cover(place->path); // fails below another cover, where nothing is left to hide
+    return;
+  }
+  protect_tree(place->tree, place->role == READ, place->path);
+  attach_at(place->tree, place->path);
+}
+
+static void mount_places(struct view *view) {
+  qsort(view->places, (size_t)view->count, sizeof *view->places, by_depth);
+  for (int i = 0; i < view->count; i++) mount_place(&view->places[i]);
+  // Only now: mount points are made in the covers.
+  for (int i = 0; i < view->count; i++) {
+    const struct place *place = &view->places[i];
+    if (place->role == HIDE && place->tree >= 0) seal(place->tree, place->path);
+  }
+}
+
+void build_view(const struct options *options) {
+  if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) fail("make mounts private");
+  unmount_foreign_volumes(options);
+  static struct view view;
+  copy_devices(&options->devices);
+  add_hides(&view, options);
+  add_reads(&view, options);
+  add_writes(&view, options);
+  add_temporary(&view, options);
+  add_resolver(&view);
+  protect_root();
+  if (wall(WALL_DEVICES)) build_devices();
+  mount_places(&view);
+  mount_kernel_files();
+}
