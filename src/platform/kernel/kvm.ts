@@ -1,18 +1,18 @@
-// Whether this host can run virtual machines without emulating them: a device alone does not mean that it works.
+// Whether the host can run machines with KVM, which its device alone does not prove.
 import { accessSync, constants, statSync } from "node:fs";
 import { readText } from "../files.ts";
 import { isRoot } from "../owner.ts";
 
 export const KVM_DEVICE = "/dev/kvm";
 
-/** What of a host decides it. */
+/** The facts that decide it. */
 export interface VirtualizationFacts {
   readonly architecture: string;
-  /** Of the device; null: there is none. */
+  /** Null where the host has no such device. */
   readonly device: { readonly mode: number; readonly gid: number } | null;
   /** The text of /proc/cpuinfo. */
   readonly processor: string;
-  /** Whether the server is root, and so each instance a user of its own. */
+  /** Whether the server is root, so that each instance has a user of its own. */
   readonly isRoot: boolean;
   /** Whether the server itself may open the device. */
   readonly mayOpen: boolean;
@@ -23,10 +23,10 @@ export interface KvmObstacle {
   readonly remedy: string;
 }
 
-/** Why it does not work, and what to do about it; null: it does. */
+/** Null where KVM works. */
 export function findKvmObstacle(facts: VirtualizationFacts): KvmObstacle | null {
   const { architecture, device, isRoot, mayOpen, processor } = facts;
-  // Some hosts offer the device without hardware behind it: machines are made, but never get far.
+  // Some hosts have the device without the hardware: a machine can be made, but does not run.
   const lacksHardware = architecture === "x64" && !/^flags\s*:.*\b(vmx|svm)\b/m.test(processor);
   if (device === null) {
     const remedy = lacksHardware
@@ -56,7 +56,7 @@ export function findKvmObstacle(facts: VirtualizationFacts): KvmObstacle | null 
   return null;
 }
 
-/** What this host says. */
+/** The facts of this host. */
 export function readVirtualization(): VirtualizationFacts {
   const device = statSync(KVM_DEVICE, { throwIfNoEntry: false });
   return {

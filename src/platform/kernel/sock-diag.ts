@@ -32,7 +32,7 @@ export function hasSocket(pid: number, sockets: ReadonlySet<string>): boolean {
   try {
     return readdirSync(directory).some((fd) => sockets.has(readLink(`${directory}/${fd}`)));
   } catch {
-    // It has gone, or is another user's.
+    // The process has ended, or belongs to another user.
     return false;
   }
 }
