@@ -1,4 +1,4 @@
-// Whether what a walled application needs is there for it: its program in view, its directories open to its user.
+// Checks before a walled launch: the program is visible, the directories are open to the instance's user.
 import { realpathSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { TenError } from "../../core/errors.ts";
@@ -21,15 +21,12 @@ export function checkVisible(
   );
 }
 
-/**
- * An application starts in its working directory and has its files in the data directory, as a user of its own.
- * Throws START_FAILED for what is closed to that user.
- */
+/** Throws START_FAILED when the instance's user may not enter the working directory or the data directory. */
 export function checkReachable(
   ref: InstanceRef,
   { cwd, user, dataDir }: { cwd: string; user: number; dataDir: string },
 ): void {
-  // What lies in the data directory is covered, or its own.
+  // In the data directory everything is hidden, or belongs to the instance's user.
   const isInside = cwd.startsWith(`${dataDir}/`);
   const ways = [...waysTo(dataDir), ...(isInside ? [] : [cwd, ...waysTo(cwd)])];
   const barrier = ways.find((path) => !mayEnter(path, user));
@@ -40,7 +37,7 @@ export function checkReachable(
   );
 }
 
-/** The directories above one, but for those that the launcher makes anew since they are hidden. */
+/** The directories above one, without hidden ones, which the launcher makes anew. */
 function waysTo(path: string): readonly string[] {
   const above = dirname(path);
   return above === path || isHidden(above) ? [] : [above, ...waysTo(above)];

@@ -1,23 +1,21 @@
-// Whether this host lets the launcher build walls: tried once, and where it does not, what to do about it.
+// Whether the host lets the launcher build walls: tried once, with the remedies for a refusal.
 import { readFileSync } from "node:fs";
 import { TenError } from "../../core/errors.ts";
 import type { Service } from "../../core/service.ts";
 import { isRoot } from "../../platform/owner.ts";
 
-/** What the launcher answers when the walls stand, but there is no such program behind them. */
+/** The launcher's exit code when the walls stand, but the program does not exist behind them. */
 const NO_PROGRAM = 127;
 const NOBODY = "65534";
 
-/**
- * Settings that keep ordinary users from making namespaces, with the value at which they do, and the one at which not.
- */
+/** Settings that keep ordinary users from making namespaces, by their values. */
 const SETTINGS = [
   { name: "kernel.apparmor_restrict_unprivileged_userns", closed: "1", open: "0" },
   { name: "kernel.unprivileged_userns_clone", closed: "0", open: "1" },
   { name: "user.max_user_namespaces", closed: "0", open: "15000" },
 ] as const;
 
-/** The launcher's path, once it has built walls here. Throws LEVEL_MISSING with what is in the way. */
+/** The launcher's path, once it has built walls here. Throws LEVEL_MISSING with the reason of a refusal. */
 export function checkWalls(service: Service, installLauncher: () => string | null): string {
   if (process.platform !== "linux") throw missing(service, "it needs Linux");
   const launcher = installLauncher();
@@ -39,12 +37,12 @@ function missing({ isolation, name }: Service, reason: string): TenError {
 
 export interface WallGap {
   readonly reason: string;
-  /** Any of them helps. */
+  /** Each of them is enough. */
   readonly remedies: readonly string[];
 }
 
 /**
- * What keeps a launcher from building walls; null when they stand.
+ * Why the launcher can't build walls; null when they stand.
  * @param path where the server has its launcher, if that is another
  */
 export function attemptWalls(launcher: string, path = launcher): WallGap | null {
@@ -52,7 +50,7 @@ export function attemptWalls(launcher: string, path = launcher): WallGap | null 
   return reason === null ? null : { reason, remedies: remediesFor(path) };
 }
 
-/** Null when they stand. */
+/** Null when the walls stand. */
 function tryWalls(launcher: string): string | null {
   const identity = isRoot() ? ["--uid", NOBODY, "--gid", NOBODY] : ["--rootless"];
   const { exitCode, stderr } = Bun.spawnSync(
@@ -75,7 +73,7 @@ function remediesFor(launcher: string): readonly string[] {
   return ["run ten as root", `sysctl -w ${closed.name}=${closed.open}`, ...profile];
 }
 
-/** The command that gives the launcher, and nothing else, a profile of AppArmor that lets it make user namespaces. */
+/** The command that gives the launcher alone an AppArmor profile under which it may make user namespaces. */
 function renderProfile(launcher: string): string {
   const profile = `abi <abi/4.0>,\\nprofile ten-launcher ${launcher} flags=(unconfined) { userns, }\\n`;
   const file = "/etc/apparmor.d/ten-launcher";
