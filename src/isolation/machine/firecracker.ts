@@ -29,11 +29,11 @@ import {
 import { sendLine } from "./vsock.ts";
 
 export interface FirecrackerParts extends MachineParts {
-  /** What Firecracker is shown to run machines with. */
+  /** The device for running machines. */
   readonly device?: string;
 }
 
-/** For a kernel that has them as modules; most that are made for Firecracker have all built in. */
+/** For a kernel with these drivers as modules; most kernels for Firecracker have all built in. */
 const MODULES = [
   "virtio_mmio",
   "virtio_blk",
@@ -43,13 +43,13 @@ const MODULES = [
   "squashfs",
   "overlay",
 ] as const;
-/** Of Firecracker beside one for each processor. */
+/** Of Firecracker itself, beside one for each processor. */
 const THREADS = 4;
-/** Of a vsock: where the agent takes orders (native/guest/channel.h). */
+/** The vsock port at which the agent takes orders (native/guest/channel.h). */
 const ORDER_PORT = 2;
 /** A disk has whole sectors; the agent's line fits into the first. */
 const STATUS_BYTES = 4096;
-/** Of the instance's own file system where no quota says how large it is; it takes only what is written. */
+/** The size of the instance's own file system without a quota; only written blocks take space. */
 const DATA_BYTES_DEFAULT = 1024 ** 3;
 const WHERE_TO_GET_IT =
   "install it from https://github.com/firecracker-microvm/firecracker/releases";
@@ -64,12 +64,12 @@ interface Materials extends MachineImage {
 interface Files {
   readonly config: string;
   readonly initrd: string;
-  /** The disk of one line. */
+  /** A disk for the agent's line. */
   readonly status: string;
-  /** Of the instance's user: Firecracker makes its socket there. */
+  /** A directory of the instance's user, in which Firecracker makes its socket. */
   readonly directory: string;
   readonly vsock: string;
-  /** The same socket, once the server has seen that it is one. */
+  /** The same socket, once the server has checked its type. */
   readonly orders: string;
 }
 
@@ -153,7 +153,7 @@ class Firecracker implements Hypervisor<Materials> {
     };
   }
 
-  /** The disk of the instance's own files, made at its first start. */
+  /** The disk of the instance's own files, made at the first start. */
   #openData(
     { ref, service }: Placement,
     { owner, makeFileSystem }: { owner: number | null; makeFileSystem: string },

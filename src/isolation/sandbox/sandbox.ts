@@ -1,5 +1,4 @@
-// The level "sandbox": the application runs on gVisor, a kernel of its own in user space, which sees what walls would
-// show.
+// The level "sandbox": the application runs on gVisor, a kernel in user space, and sees what walls would show.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { TenError } from "../../core/errors.ts";
 import type { LaunchPlan } from "../../core/launch-plan.ts";
@@ -19,25 +18,25 @@ import { followSandbox } from "./sandbox-follower.ts";
 import { planView, type View } from "./sandbox-view.ts";
 import { listSystem, makeView } from "./view-making.ts";
 
-/** gVisor's own threads: some 60 at rest, more with its load. */
+/** gVisor's own threads: some 60 at rest, more under load. */
 const THREADS = 128;
-/** Inside, beside what the host has: the launcher as the first process, and the way in. */
+/** Paths inside, beside the host's: the launcher as the first process, and the directory of the entry. */
 const INIT = "/.ten/init";
-const WAY_IN = "/.ten/way-in";
+const ENTRY_DIR = "/.ten/way-in";
 
 interface SandboxFiles {
   readonly bundleDir: string;
   readonly stateDir: string;
   readonly logFile: string;
   readonly viewDir: string;
-  /** Where the server reaches the way in, once it has seen that it is a socket. */
+  /** The server reaches the entry there, once it has checked that it is a socket. */
   readonly entry: string;
-  /** The tenant's; in it the socket by which its port is reached. */
-  readonly wayInDir: string;
+  /** A directory of the tenant's, with the socket that leads to its port. */
+  readonly entryDir: string;
 }
 
 export class SandboxLevel implements Level {
-  /** Knows what is visible, and makes the launch's directory; its walls are not built. */
+  /** Decides what is visible, and makes the launch's directory; its walls are not built. */
   readonly #walls: NamespaceLevel;
   readonly #find: typeof findRunsc;
   #runsc: Runsc | null = null;
@@ -60,10 +59,10 @@ export class SandboxLevel implements Level {
       scratch: files.viewDir,
       extras: [
         { source: site.launcher, inside: INIT, access: "read" },
-        { source: files.wayInDir, inside: WAY_IN, access: "write" },
+        { source: files.entryDir, inside: ENTRY_DIR, access: "write" },
       ],
     });
-    makeOwnDirectory(files.wayInDir, site.owner);
+    makeOwnDirectory(files.entryDir, site.owner);
     makeView(placement, view);
     for (const path of [files.bundleDir, files.stateDir]) mkdirSync(path, { mode: 0o700 });
     const network = networkOf(service);
@@ -87,7 +86,7 @@ export class SandboxLevel implements Level {
 
   /** A launch behind walls as one in a sandbox. */
   #sandboxOf(walled: Enclosure, files: SandboxFiles): Enclosure {
-    const { entry, logFile, wayInDir } = files;
+    const { entry, logFile, entryDir } = files;
     return {
       ...walled,
       follow: (child) =>
@@ -96,13 +95,13 @@ export class SandboxLevel implements Level {
           renderSignal: (signal) => this.#renderSignal(files, signal),
         }),
       exposeSocket() {
-        linkSocket(`${wayInDir}/socket`, entry);
+        linkSocket(`${entryDir}/socket`, entry);
         walled.exposeSocket();
       },
     };
   }
 
-  /** Null: `runsc` has been taken from the host since. */
+  /** Null: `runsc` is no longer installed. */
   #renderSignal(files: SandboxFiles, signal: string): readonly string[] | null {
     if (this.#runsc === null) {
       const found = this.#find();
@@ -111,7 +110,7 @@ export class SandboxLevel implements Level {
     return this.#runsc === null ? null : renderSignal(placeOf(this.#runsc, files), signal);
   }
 
-  /** Throws LEVEL_MISSING with what this host lacks, and how to come by it. */
+  /** Throws LEVEL_MISSING with the reason and the remedy. */
   #require(service: Service): Runsc {
     if (this.#runsc !== null) return this.#runsc;
     const found = this.#find();
@@ -132,7 +131,7 @@ function filesIn({ entry, top }: LaunchPaths): SandboxFiles {
     stateDir: `${top}/state`,
     logFile: `${top}/runsc.log`,
     viewDir: `${top}/view`,
-    wayInDir: `${top}/way-in`,
+    entryDir: `${top}/way-in`,
   };
 }
 
@@ -151,11 +150,12 @@ function bundleOf(
   { owner, placement, plan }: Site,
   { argv, network, view, walls }: Contents,
 ): Bundle {
-  const wayIn = network === "private" ? ["--forward", `${WAY_IN}/socket:${placement.port}`] : [];
+  const forward =
+    network === "private" ? ["--forward", `${ENTRY_DIR}/socket:${placement.port}`] : [];
   return {
     root: view.root,
     mounts: view.mounts,
-    argv: [INIT, ...wayIn, "--", ...argv],
+    argv: [INIT, ...forward, "--", ...argv],
     env: plan.env,
     cwd: walls.cwd,
     hostname: walls.hostname,
@@ -164,12 +164,12 @@ function bundleOf(
   };
 }
 
-/** Of gVisor itself, and a second one on the host for each process inside. */
+/** gVisor's threads, and one on the host for each process inside. */
 function helpersOf({ pidsLimit }: Service): number {
   return THREADS + (pidsLimit ?? PIDS_LIMIT_DEFAULT);
 }
 
-/** Mounting into what the tenant can change would follow the links in it. */
+/** A mount into a tenant's directory would follow the links in it. Throws LEVEL_MISSING. */
 function checkSocketPath({ ref, service }: Placement, { socketDir, write }: Walls): void {
   if (socketDir === null || !write.some((path) => isUnder(socketDir.inside, path))) return;
   throw new TenError(

@@ -1,4 +1,4 @@
-// The files of a sandbox's view: lists what the host has, makes mount points and links.
+// Makes a sandbox's view: lists the host's directories, makes mount points and links.
 import {
   existsSync,
   lstatSync,

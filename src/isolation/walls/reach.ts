@@ -3,6 +3,7 @@ import { realpathSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { TenError } from "../../core/errors.ts";
 import { isHidden } from "../../core/hidden-paths.ts";
+import { isUnder } from "../../core/paths.ts";
 import { formatRef, type InstanceRef } from "../../core/ref.ts";
 import { installationOf, isVisible, type Walls } from "../../core/walls.ts";
 import type { Placement } from "../level.ts";
@@ -27,7 +28,7 @@ export function checkReachable(
   { cwd, user, dataDir }: { cwd: string; user: number; dataDir: string },
 ): void {
   // In the data directory everything is hidden, or belongs to the instance's user.
-  const isInside = cwd.startsWith(`${dataDir}/`);
+  const isInside = cwd !== dataDir && isUnder(cwd, dataDir);
   const ways = [...waysTo(dataDir), ...(isInside ? [] : [cwd, ...waysTo(cwd)])];
   const barrier = ways.find((path) => !mayEnter(path, user));
   if (barrier === undefined) return;
