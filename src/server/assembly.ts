@@ -49,8 +49,8 @@ export interface Instances {
 /** Opens all of it; nothing runs yet. */
 export function openInstances(options: InstancesOptions, { store, logs }: Base): Instances {
   const { dataDir } = options.config.settings;
-  const inherited = claimsOf(store, options);
-  const firewall = openFirewall({ dataDir, clock: systemClock, inherited });
+  const recorded = claimsOf(store, options);
+  const firewall = openFirewall({ dataDir, clock: systemClock, recorded });
   const isolation = openIsolation(dataDir, store);
   const volumes = new Volumes(dataDir);
   const parts = { store, logs, isolation, volumes, firewall: firewall ?? NO_FIREWALL };

@@ -1,6 +1,4 @@
-// The hierarchies of control groups on this host: where they are mounted, which controllers each has, and below which
-// group
-// this program may make its own.
+// The hierarchies of control groups on this host: their paths, their controllers, the group for this server's own.
 import { join } from "node:path";
 import { readText } from "../../platform/files.ts";
 import { type Mount, parseMounts } from "../../platform/mounts.ts";
@@ -8,15 +6,16 @@ import type { CgroupVersion, Controller } from "./cgroup-limits.ts";
 
 export interface Hierarchy {
   readonly version: CgroupVersion;
-  /** The group in which groups may be made: the top of the hierarchy, or what the system has delegated. */
+  /** The group in which groups may be made: the top of the hierarchy, or one that the system has delegated. */
   readonly parent: string;
   /**
-   * Those that limits need. Version 2 may have none beside version 1; it still finds and kills everything in a group.
+   * The controllers that limits need. Version 2 may have none beside version 1; its groups still find and kill
+   * processes.
    */
   readonly controllers: readonly Controller[];
 }
 
-/** `lacks`: why there is no more than this, and what to do about it. */
+/** `lacks`: why there are no further controllers, with the remedy. */
 export interface Hierarchies {
   readonly found: readonly Hierarchy[];
   readonly lacks: { readonly reason: string; readonly remedy: string };
@@ -29,7 +28,7 @@ export interface HierarchyFacts {
   readonly read: (path: string) => string | null;
 }
 
-/** The names of the controllers in version 1; in version 2 they are those of the type itself. */
+/** Names of version 1; version 2 uses those of the type. */
 const NAMES: Readonly<Record<string, Controller>> = {
   memory: "memory",
   cpu: "cpu",
@@ -45,7 +44,7 @@ interface CgroupMount extends Pick<Mount, "path" | "root" | "superOptions"> {
   readonly version: CgroupVersion;
 }
 
-/** What this process may use. */
+/** The hierarchies that this process may use. */
 export function findHierarchies(
   facts: HierarchyFacts = { uid: uidUnlessRoot(), read: readText },
 ): Hierarchies {
@@ -71,7 +70,7 @@ export function findHierarchies(
   };
 }
 
-/** systemd's user manager may do with its own group as it likes, and so may its services. */
+/** systemd's user manager controls its own group, and shares it with its services. */
 function findDelegated(
   unified: CgroupMount | undefined,
   uid: number,

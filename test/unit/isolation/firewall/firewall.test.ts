@@ -27,7 +27,7 @@ function claim({ port }: { port: number }, owner: number | null): Claim {
 interface Place extends Disposable {
   readonly dataDir: string;
   readonly clock: FakeClock;
-  open(inherited?: readonly Claim[]): NftFirewall;
+  open(recorded?: readonly Claim[]): NftFirewall;
 }
 
 function openPlace(): Place {
@@ -37,8 +37,8 @@ function openPlace(): Place {
   return {
     dataDir,
     clock,
-    open(inherited = []) {
-      const firewall = NftFirewall.open({ dataDir, clock, inherited });
+    open(recorded = []) {
+      const firewall = NftFirewall.open({ dataDir, clock, recorded });
       opened.push(firewall);
       return firewall;
     },

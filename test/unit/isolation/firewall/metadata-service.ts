@@ -41,7 +41,7 @@ if (import.meta.main) {
       Bun.listen({ hostname, port, socket: { data: () => undefined } });
   }
   const dataDir = mkdtempSync(join(tmpdir(), "ten-metadata-"));
-  const firewall = NftFirewall.open({ dataDir, clock: new FakeClock(), inherited: [] });
+  const firewall = NftFirewall.open({ dataDir, clock: new FakeClock(), recorded: [] });
   firewall.claim({ port: 30_001, owner: KEPT, allowMetadata: false });
   firewall.claim({ port: 30_002, owner: ALLOWED, allowMetadata: true });
   const reachedBy = async (uid: number, port: number) => {
