@@ -8,7 +8,7 @@ const TEXT = [
   "",
 ].join("\n");
 
-test("mounts are read with their places, whatever is between the fields", () => {
+test("mounts are parsed with unescaped paths, whatever optional fields there are", () => {
   expect(parseMounts(TEXT)).toEqual([
     {
       path: "/",
@@ -42,7 +42,7 @@ test.skipIf(process.platform !== "linux")("this system has a root", () => {
 });
 
 test.each(["/dev/vda", "tmpfs", "/dev/loop9999", "/dev/loop1/../sda"])(
-  "%s has no file behind it",
+  "%s has no backing file",
   (device) => {
     expect(backingFileOf(device)).toBeNull();
   },

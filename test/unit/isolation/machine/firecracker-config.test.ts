@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { renderFirecracker } from "../../../../src/isolation/machine/firecracker-config.ts";
 
-test("a machine is described as Firecracker reads it, its disks in the order that the agent knows", () => {
+test("the configuration has the disks in the order that the agent expects", () => {
   const text = renderFirecracker({
     memoryBytes: 256 * 1024 ** 2,
     vcpus: 2,

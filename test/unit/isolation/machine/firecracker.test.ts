@@ -15,7 +15,7 @@ import { MachineWorld, USER } from "./machine-world.ts";
 setDefaultTimeout(60_000);
 
 const FAKE = readFileSync(join(ROOT, "test/support/tenants/firecracker.py"), "utf8");
-/** Echoes, and ends with 7 when it is asked to stop. */
+/** Echoes, and exits with 7 at SIGTERM. */
 const APP = `
 import http.server, os, signal
 signal.signal(signal.SIGTERM, lambda *_: os._exit(7))
@@ -61,11 +61,11 @@ describe.skipIf(isUnable() || isMissing(PYTHON) || isMissing(MKE2FS))(
     function levelOf(world: MachineWorld, host: Partial<MachineParts["host"]> = {}) {
       const fake = world.file("firecracker", FAKE);
       const which = (program: string) => (program === "firecracker" ? fake : Bun.which(program));
-      // The fake needs no hardware; any device shows that one is passed on.
+      // The fake needs no hardware; any device shows that the option is passed on.
       return firecrackerLevel({ ...world.parts({ which, ...host }), device: "/dev/null" });
     }
 
-    test("is reached by a socket that listens when its application does; stops as that likes, and says how", async () => {
+    test("listens on its socket once the application listens, and reports the application's exit", async () => {
       using world = new MachineWorld(programs.launcher);
       const { child, enclosure, instanceDir } = world.launch(
         levelOf(world),
@@ -90,7 +90,7 @@ describe.skipIf(isUnable() || isMissing(PYTHON) || isMissing(MKE2FS))(
       enclosure.clear();
     });
 
-    test("is known again by the next server, which learns how its application ends", async () => {
+    test("is recovered by the next server, which learns the application's exit", async () => {
       using world = new MachineWorld(programs.launcher);
       const [level, service] = [levelOf(world), serviceOf(world)];
       const launched = world.launch(level, service, freePort());
@@ -105,7 +105,7 @@ describe.skipIf(isUnable() || isMissing(PYTHON) || isMissing(MKE2FS))(
       expect(world.recover(level, service, launched)).toBeNull();
     });
 
-    test("that is killed is told as killed", async () => {
+    test("that is killed is reported as killed", async () => {
       using world = new MachineWorld(programs.launcher);
       const { child, enclosure } = world.launch(levelOf(world), serviceOf(world), freePort());
       await until("it listens", () =>

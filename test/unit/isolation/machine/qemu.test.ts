@@ -44,17 +44,17 @@ describe.skipIf(isUnable())("a machine of QEMU", () => {
       if (error instanceof TenError) return error;
       throw error;
     }
-    throw new Error("It was not refused");
+    throw new Error("not refused");
   }
 
-  test("is refused without hardware for it, and the way to emulate it is named", () => {
+  test("is refused without KVM, and emulation is named as the alternative", () => {
     using world = new MachineWorld(programs.launcher);
     const { hint, message } = refusal(world, { host: { findKvmObstacle: () => NO_KVM } });
     expect(message).toBe('Cannot isolate "notes" at level "qemu": /dev/kvm is not there');
     expect(hint).toContain('qemu_accel = "tcg"');
   });
 
-  test("is refused without QEMU, with the package that brings it", () => {
+  test("is refused without QEMU, with the package to install", () => {
     using world = new MachineWorld(programs.launcher);
     const { hint, message } = refusal(world, { host: { which: () => null } });
     expect(message).toMatch(/qemu-system-\w+ is not installed/);
@@ -68,13 +68,13 @@ describe.skipIf(isUnable())("a machine of QEMU", () => {
     expect(hint).toContain("linux-image");
   });
 
-  test("is refused a kernel that is not there", () => {
+  test("is refused with a kernel that does not exist", () => {
     using world = new MachineWorld(programs.launcher);
     const { message } = refusal(world, { machine: { kernel: "/nonexistent/vmlinuz" } });
     expect(message).toContain("there is no kernel at /nonexistent/vmlinuz");
   });
 
-  test("is refused an image that its user could not read", () => {
+  test("is refused with an image that the instance's user can't read", () => {
     using world = new MachineWorld(programs.launcher);
     const rootfs = world.file("root.ext4");
     chmodSync(rootfs, 0o600);

@@ -57,7 +57,7 @@ test("a datagram is parsed into its messages, each at a multiple of four bytes",
   ]);
 });
 
-test("a message with an impossible length ends like one without a body", () => {
+test("a message with an impossible length is parsed as one without a body", () => {
   expect(parseMessages(Buffer.alloc(32))).toHaveLength(2);
 });
 

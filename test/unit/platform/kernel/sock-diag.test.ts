@@ -28,6 +28,6 @@ test.skipIf(!isLinux)("finds every socket of a port that has several", () => {
   other.stop(true);
 });
 
-test("a process that is gone has no socket", () => {
+test("a process that has ended has no socket", () => {
   expect(hasSocket(2 ** 22 + 1, new Set(["socket:[1]"]))).toBe(false);
 });
