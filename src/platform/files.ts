@@ -1,4 +1,4 @@
-// Small files: read if they can be, replaced as a whole; and the codes of errors.
+// Reads and replaces small files, and tells the codes of errors.
 import { chmodSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 
 /** Null when the file can't be read, for whatever reason. */
