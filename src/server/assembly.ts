@@ -53,8 +53,8 @@ export interface Instances {
 /** Nothing runs yet. */
 export function openInstances(options: InstancesOptions, { database, logs }: Records): Instances {
   const { dataDir } = options.config.settings;
-  const inherited = claimsOf(database, options);
-  const firewall = openFirewall({ dataDir, clock: systemClock, inherited });
+  const recorded = claimsOf(database, options);
+  const firewall = openFirewall({ dataDir, clock: systemClock, recorded });
   const isolation = openIsolation(dataDir, database);
   const volumes = new Volumes(dataDir);
   const parts = { database, logs, isolation, volumes, firewall: firewall ?? NO_FIREWALL };
