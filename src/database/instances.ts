@@ -31,7 +31,7 @@ export interface InstanceRow {
   /** The one that serves, or is to. */
   readonly child: ChildRecord | null;
   /** A second one beside it, on its way up or out. */
-  readonly other: ChildRecord | null;
+  readonly second: ChildRecord | null;
 }
 
 interface Raw {
@@ -65,7 +65,7 @@ export class InstanceTable {
       .map(readRow);
   }
 
-  insert({ ref, wanted, weight, env }: Omit<InstanceRow, "child" | "other" | "failure">): void {
+  insert({ ref, wanted, weight, env }: Omit<InstanceRow, "child" | "second" | "failure">): void {
     this.#database.run(
       "INSERT INTO instances (service, id, wanted, weight, env) VALUES (?, ?, ?, ?, ?)",
       [ref.service, ref.id, wanted, weight, JSON.stringify(env)],
@@ -86,8 +86,8 @@ export class InstanceTable {
   }
 
   /** Both at once: whenever the server is killed, one of them is known to be the one that serves. */
-  setChildren(ref: InstanceRef, { child, other }: Pick<InstanceRow, "child" | "other">): void {
-    this.#update(ref, "child = ?, other = ?", writeChild(child), writeChild(other));
+  setChildren(ref: InstanceRef, { child, second }: Pick<InstanceRow, "child" | "second">): void {
+    this.#update(ref, "child = ?, other = ?", writeChild(child), writeChild(second));
   }
 
   /** Makes all the changes of `write`, to whatever tables of the store, or none of them. */
@@ -116,7 +116,7 @@ function readRow({ service, id, wanted, weight, env, child, other, ...rest }: Ra
     weight,
     env: JSON.parse(env) as Record<string, string>,
     child: readChild(child),
-    other: readChild(other),
+    second: readChild(other),
   };
 }
 

@@ -81,9 +81,9 @@ export function leaveAll(
 
 /** What the launches of an earlier server claim of the firewall. */
 function claimsOf({ instances, userIds }: Store, { config }: InstancesOptions): readonly Claim[] {
-  return instances.list().flatMap(({ child, other, ref }) => {
+  return instances.list().flatMap(({ child, second, ref }) => {
     const { allowMetadata = false } = config.services.get(ref.service) ?? {};
-    const ports = [child, other].flatMap((record) => record?.port ?? []);
+    const ports = [child, second].flatMap((record) => record?.port ?? []);
     return ports.map((port) => ({ port, owner: userIds.find(ref), allowMetadata }));
   });
 }

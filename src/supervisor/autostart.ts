@@ -11,7 +11,7 @@ const UNDER_WAY: ReadonlySet<string> = new Set(["running", "starting", "waiting"
 export function readmit(supervisor: Supervisor, row: InstanceRow): void {
   const actor = supervisor.admit(row, supervisor.service(row.ref.service));
   // What it may have had was ended when its service was gone.
-  supervisor.world.table.setChildren(row.ref, { child: null, other: null });
+  supervisor.world.table.setChildren(row.ref, { child: null, second: null });
   startAgain(actor, row.wanted);
 }
 

@@ -41,7 +41,7 @@ export class Operator implements Administration {
     const { traffic, facts, story, instance } = actor;
     const { kind } = instance.state;
     const asleepAt = actor.sleepsAt();
-    const busy = traffic.busy + traffic.otherBusy;
+    const busy = traffic.busy + traffic.secondBusy;
     return {
       view: this.#view(actor),
       openRequests: busy,

@@ -32,7 +32,7 @@ export function handOver(
 }
 
 export function leaseCountsOf({ traffic }: InstanceActor): LeaseCounts {
-  const requests = traffic.busy + traffic.otherBusy;
+  const requests = traffic.busy + traffic.secondBusy;
   return { requests, tunnels: traffic.open - requests };
 }
 

@@ -48,10 +48,10 @@ async function resume(
   const found = living(row.child);
   // Until now its server has served with it; a busy one whose socket has no room would seem not to listen.
   const child = received.has(row.ref) ? found : await serving(supervisor, row, found);
-  const other = living(row.other);
-  if (child !== null || other !== null) actor.adopt({ row, child, other });
-  else if (row.child !== null || row.other !== null) {
-    table.setChildren(row.ref, { child: null, other: null });
+  const second = living(row.second);
+  if (child !== null || second !== null) actor.adopt({ row, child, second });
+  else if (row.child !== null || row.second !== null) {
+    table.setChildren(row.ref, { child: null, second: null });
   }
   received.pass(actor);
   return { actor, row };

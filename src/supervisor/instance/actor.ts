@@ -103,9 +103,9 @@ export class InstanceActor implements Startable {
 
   get traffic(): Traffic {
     const { open, lastActiveAt } = this.#meter;
-    const { launch, other } = this.#instance;
-    const otherBusy = other === null ? 0 : this.#meter.busy(other.launch);
-    return { open, busy: this.#meter.busy(launch), otherBusy, lastActiveAt };
+    const { launch, second } = this.#instance;
+    const secondBusy = second === null ? 0 : this.#meter.busy(second.launch);
+    return { open, busy: this.#meter.busy(launch), secondBusy, lastActiveAt };
   }
 
   /** Whether its process has another shape than its service asks for by now. */
@@ -134,7 +134,7 @@ export class InstanceActor implements Startable {
     const served = this.#watchers.succession();
     this.send({ kind: "replace" });
     await served;
-    await this.until(({ other }) => other === null);
+    await this.until(({ second }) => second === null);
   }
 
   /** Resolves when nothing of it is left, or when another order has sent it elsewhere meanwhile. */
@@ -148,15 +148,15 @@ export class InstanceActor implements Startable {
     if (!predicate(this.#instance)) await this.#watchers.until(predicate);
   }
 
-  adopt({ row, child, other }: Adoption): void {
+  adopt({ row, child, second }: Adoption): void {
     const { endpoint = null, shape = null } = row.child ?? {};
     if (child !== null) this.#processes.follow(child, { launch: ADOPTED.child, endpoint, shape });
-    const second = { launch: ADOPTED.other, endpoint: null, shape: row.other?.shape ?? null };
-    if (other !== null) this.#processes.follow(other, second);
+    const process = { launch: ADOPTED.second, endpoint: null, shape: row.second?.shape ?? null };
+    if (second !== null) this.#processes.follow(second, process);
     const found = {
       ...row,
       child: child && { ref: child.child.ref, endpoint },
-      other: other?.child.ref ?? null,
+      second: second?.child.ref ?? null,
     };
     this.#obey(adopt(this.#instance, found, this.facts));
     this.#rearm();
@@ -201,8 +201,8 @@ export class InstanceActor implements Startable {
 
   idleSince(): number | null {
     const { traffic, service } = this.facts;
-    const { state, other } = this.#instance;
-    const sleeps = state.kind === "running" && other === null && service.idleTimeoutMs > 0;
+    const { state, second } = this.#instance;
+    const sleeps = state.kind === "running" && second === null && service.idleTimeoutMs > 0;
     return sleeps && traffic.open === 0 ? traffic.lastActiveAt : null;
   }
 
@@ -284,9 +284,9 @@ export class InstanceActor implements Startable {
   }
 
   #trafficChanged(): void {
-    const { state, other } = this.#instance;
+    const { state, second } = this.#instance;
     if (this.#onTraffic !== null) this.#onTraffic();
-    else if (state.kind === "draining" || other?.kind === "draining") this.send({ kind: "tick" });
+    else if (state.kind === "draining" || second?.kind === "draining") this.send({ kind: "tick" });
     else if (state.kind === "running" && this.#meter.open === 0) {
       this.#rearm();
       this.#world.queue.advance();

@@ -38,16 +38,16 @@ export class StartQueue {
   }
 
   /**
-   * Told of every change of state, so a place can't be kept by an instance that no longer starts. A successor is
+   * Told of every change of state, so a place can't be kept by an instance that no longer starts. A replacement is
    * counted among the starts, but waits for no turn and takes no place of another instance: rollouts bound their
    * number.
    */
-  follow(instance: Startable, { state, other }: Pick<Instance, "state" | "other">): void {
+  follow(instance: Startable, { state, second }: Pick<Instance, "state" | "second">): void {
     const { kind } = state;
     const urgent = kind === "queued" && URGENT.has(state.cause);
     place(this.#urgent, instance, urgent);
     place(this.#patient, instance, kind === "queued" && !urgent);
-    place(this.#starting, instance, kind === "starting" || other?.kind === "starting");
+    place(this.#starting, instance, kind === "starting" || second?.kind === "starting");
     place(this.#ending, instance, kind === "draining" || kind === "stopping");
     place(this.#alive, instance, HAS_PROCESS.has(kind));
     this.advance();

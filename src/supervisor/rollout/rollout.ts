@@ -101,7 +101,7 @@ async function startAnew(actor: InstanceActor): Promise<void> {
 }
 
 /** Not between two states that come by themselves: what starts now may have begun before the rollout did. */
-function isSettled({ state, other }: Instance): boolean {
-  if (state.kind === "running") return other === null;
+function isSettled({ state, second }: Instance): boolean {
+  if (state.kind === "running") return second === null;
   return isAtRest(state) || state.kind === "waiting" || state.kind === "queued";
 }

@@ -29,15 +29,15 @@ describe("the store", () => {
     {
       using store = openStore(directory);
       store.instances.insert(row);
-      store.instances.setChildren(ref, { child, other: null });
+      store.instances.setChildren(ref, { child, second: null });
       store.instances.setWanted(ref, { wanted: "failed", failure });
       store.instances.setWeight(ref, 5);
       store.instances.setEnv(ref, { KEY: "2" });
     }
     using store = openStore(directory);
     const kept = { ref, wanted: "failed", failure, weight: 5, env: { KEY: "2" }, child };
-    const other = null;
-    expect(store.instances.list() as unknown).toEqual([{ ...kept, other }]);
+    const second = null;
+    expect(store.instances.list() as unknown).toEqual([{ ...kept, second }]);
     store.instances.delete(ref);
     expect(store.instances.list()).toEqual([]);
   });

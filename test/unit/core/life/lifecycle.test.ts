@@ -78,10 +78,10 @@ describe("waking", () => {
 describe("ending", () => {
   test("sleeps after the idle timeout, but not under an open lease", () => {
     const play = new Play({ idleTimeoutMs: 5000, healthIntervalMs: 1e9 }).run();
-    play.traffic = { open: 1, busy: 1, otherBusy: 0, lastActiveAt: play.now };
+    play.traffic = { open: 1, busy: 1, secondBusy: 0, lastActiveAt: play.now };
     play.now += 50_000;
     expect(play.send({ kind: "tick" }).kind).toBe("running");
-    play.traffic = { open: 0, busy: 0, otherBusy: 0, lastActiveAt: play.now };
+    play.traffic = { open: 0, busy: 0, secondBusy: 0, lastActiveAt: play.now };
     expect(nextDeadline(play.instance, play.facts)).toBe(play.now + 5000);
     expect(play.tick().effects()).toEqual(["SIGTERM"]);
     expect(play.exit({ kind: "signal", signal: "SIGTERM" }).gone().kind).toBe("asleep");
@@ -95,12 +95,12 @@ describe("ending", () => {
 
   test("draining waits for requests, not for tunnels, and at most for the stop timeout", () => {
     const play = new Play().run();
-    play.traffic = { open: 2, busy: 1, otherBusy: 0, lastActiveAt: 0 };
+    play.traffic = { open: 2, busy: 1, secondBusy: 0, lastActiveAt: 0 };
     expect(play.send({ kind: "rest", to: "stopped" }).kind).toBe("draining");
-    play.traffic = { open: 1, busy: 0, otherBusy: 0, lastActiveAt: 0 };
+    play.traffic = { open: 1, busy: 0, secondBusy: 0, lastActiveAt: 0 };
     expect(play.send({ kind: "tick" }).effects()).toEqual(["SIGTERM"]);
     const patient = new Play().run();
-    patient.traffic = { open: 1, busy: 1, otherBusy: 0, lastActiveAt: 0 };
+    patient.traffic = { open: 1, busy: 1, secondBusy: 0, lastActiveAt: 0 };
     patient.send({ kind: "rest", to: "stopped" });
     expect(patient.tick().kind).toBe("stopping");
     expect(patient.now).toBe(1000 + patient.service.stopTimeoutMs);

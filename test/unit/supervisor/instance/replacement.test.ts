@@ -79,7 +79,7 @@ describe("replacing a process", () => {
     const replaced = alice.replace();
     await world.ready();
     const next = world.supervisor.lease(ALICE);
-    expect(alice.traffic).toMatchObject({ open: 3, busy: 1, otherBusy: 1 });
+    expect(alice.traffic).toMatchObject({ open: 3, busy: 1, secondBusy: 1 });
     old?.release();
     await replaced;
     for (const lease of [next, tunnel]) lease?.release();
@@ -139,7 +139,7 @@ describe("a server that is killed while a process is replaced", () => {
     expect(next.operator.view(ALICE)).toMatchObject({ state: "running", pid: 100 });
     expect(processesOf(next)).toHaveLength(1);
     expect(childOf(world, 1).signals).toContain("SIGTERM");
-    expect(next.store.instances.list()[0]?.other).toBeNull();
+    expect(next.store.instances.list()[0]?.second).toBeNull();
   });
 
   test("after the new one is ready keeps that, and ends the old one", async () => {
