@@ -89,9 +89,9 @@ function claimsOf(
   { instances, userIds }: TenementDatabase,
   { config }: InstancesOptions,
 ): readonly Claim[] {
-  return instances.list().flatMap(({ child, other, ref }) => {
+  return instances.list().flatMap(({ child, second, ref }) => {
     const { allowMetadata = false } = config.services.get(ref.service) ?? {};
-    const ports = [child, other].flatMap((record) => record?.port ?? []);
+    const ports = [child, second].flatMap((record) => record?.port ?? []);
     return ports.map((port) => ({ port, owner: userIds.find(ref), allowMetadata }));
   });
 }

@@ -29,15 +29,15 @@ describe("openTenementDatabase()", () => {
     {
       using database = openTenementDatabase(directory);
       database.instances.insert(row);
-      database.instances.setChildren(ref, { child, other: null });
+      database.instances.setChildren(ref, { child, second: null });
       database.instances.setWanted(ref, { wanted: "failed", failure });
       database.instances.setWeight(ref, 5);
       database.instances.setEnv(ref, { KEY: "2" });
     }
     using database = openTenementDatabase(directory);
     const kept = { ref, wanted: "failed", failure, weight: 5, env: { KEY: "2" }, child };
-    const other = null;
-    expect(database.instances.list() as unknown).toEqual([{ ...kept, other }]);
+    const second = null;
+    expect(database.instances.list() as unknown).toEqual([{ ...kept, second }]);
     database.instances.delete(ref);
     expect(database.instances.list()).toEqual([]);
   });
