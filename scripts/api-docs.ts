@@ -91,7 +91,7 @@ export function renderApiDocs(): string {
   return `${[INTRODUCTION.trimEnd(), "## Operations", ...operations, ...renderShapes(document)].join("\n\n")}\n`;
 }
 
-/** @param shown shapes of which there has been an example */
+/** @param shown shapes with an example already */
 function renderOperation(
   route: Route,
   { document, shown }: { document: OpenApiDocument; shown: Set<string> },
@@ -116,7 +116,7 @@ function renderOperation(
   return parts.filter((part) => part !== "").join("\n\n");
 }
 
-/** Whom it asks to be. */
+/** The required permission. */
 function renderRight({ action }: Route): string {
   if (action === null) return "Public.";
   const tenant = { kind: "tenant", name: "", id: "alice" } as const;

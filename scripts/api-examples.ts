@@ -1,11 +1,10 @@
-// For each operation of the API an example: what is sent, and what may come back. A test holds them to the API's own
-// document.
+// An example request and answer for each operation of the API; a test checks them against the OpenAPI document.
 
 export interface ApiExample {
-  /** The path as it is sent, with its query. */
+  /** The path with its query. */
   readonly path: string;
   readonly body?: unknown;
-  /** JSON, or the text of an answer that is none. */
+  /** JSON, or the text of another answer. */
   readonly answer?: unknown;
 }
 

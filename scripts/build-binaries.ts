@@ -11,8 +11,8 @@ export interface BuildOptions {
 }
 
 /**
- * Compiles this machine's executable to `outfile`, with the launcher in it where there is a C compiler; false: without.
- * Throws with the compiler's own words when it can't.
+ * Compiles this machine's executable to `outfile`, with the launcher in it if there is a C compiler; false: without.
+ * Throws with the compiler's message.
  */
 export async function buildExecutable({ outfile }: BuildOptions): Promise<boolean> {
   const workshop = mkdtempSync(join(tmpdir(), "ten-build-"));
@@ -44,14 +44,14 @@ async function compile({
 }: BuildOptions & { readonly programs: readonly string[] }): Promise<void> {
   const commit = (await $`git rev-parse --short=12 HEAD`.nothrow().quiet().text()).trim();
   const build = await Bun.build({
-    // Workers must be entry points of their own to be found in the executable.
+    // Workers must be entry points to be found in the executable.
     entrypoints: ["src/main.ts", "src/logs/worker.ts", ...programs],
-    // Wherever the programs are, the worker is found by its path below this.
+    // The worker's path in the executable is relative to this.
     root: "src",
     loader: { ".bin": "file" },
     compile: {
       outfile,
-      // Otherwise the executable would run the bunfig.toml and the .env of whatever directory it is started in.
+      // Otherwise the executable would read bunfig.toml and .env of its working directory.
       autoloadBunfig: false,
       autoloadDotenv: false,
       autoloadTsconfig: false,

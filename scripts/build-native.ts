@@ -7,7 +7,7 @@ export type LauncherArch = "x64" | "arm64";
 export interface LauncherBuild {
   readonly arch: LauncherArch;
   readonly outfile: string;
-  /** Walls to leave out, as `WALL_SECCOMP`: for the tests that show what each one is for. */
+  /** Walls to omit, as `WALL_SECCOMP`, for tests that show the purpose of each. */
   readonly without?: readonly string[];
 }
 
@@ -41,7 +41,7 @@ export function findCompiler(arch: LauncherArch): readonly string[] | null {
   return COMPILERS[arch].find(usable) ?? (native && Bun.which("gcc") !== null ? ["gcc"] : null);
 }
 
-/** Throws with the compiler's messages, or when there is no compiler for the architecture. */
+/** Throws with the compiler's message, or when there is no compiler for the architecture. */
 export function buildLauncher({ arch, outfile, without = [] }: LauncherBuild): void {
   const walls = without.length === 0 ? [] : [`-DTEN_WITHOUT=(${without.join("|")})`];
   compile({ arch, outfile, inputs: [...walls, ...sourcesOf("launcher")] });

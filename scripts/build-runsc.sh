@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Builds gVisor's runsc with Go into a directory, for tests: build-runsc.sh DIRECTORY. Does nothing where it is already.
+# Builds gVisor's runsc with Go into a directory, for tests: build-runsc.sh DIRECTORY. Does nothing if this version is there.
 # Takes two minutes on two processors. Servers get it from gVisor's own packages: docs/isolation.md.
 set -euo pipefail
 
 directory=${1:?usage: build-runsc.sh DIRECTORY}
-# Of the branch that Go builds: a day's state, as the module proxy keeps it.
+# A commit of the branch `go`, by its version in the module proxy.
 version=v0.0.0-20260905035102-160fafc42237
 name=release-20260905.0
 

@@ -37,7 +37,7 @@ export async function renderCommandDocs(): Promise<string> {
   return [INTRODUCTION, renderBlock(renderProgramHelp(COMMANDS)), ...pages].join("\n");
 }
 
-/** The help of a command without the flags of every command, which stand at the top once. */
+/** The help of a command without the global flags, which the page lists once. */
 function renderPage(name: string, help: string): string {
   const [about = "", ...sections] = help.trimEnd().split("\n\n");
   const own = sections.filter((section) => !section.startsWith("Flags of every command"));

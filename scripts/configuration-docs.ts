@@ -1,4 +1,4 @@
-// The text of docs/configuration.md: prose by hand, tables from the definition that checks the file.
+// The text of docs/configuration.md: handwritten prose, and tables from the definition of the configuration.
 import { RESERVED_SERVICE_NAMES } from "../src/config/checks.ts";
 import { type JsonSchema, planJsonSchema } from "../src/config/json-schema.ts";
 import { LABEL_RULE } from "../src/core/ref.ts";

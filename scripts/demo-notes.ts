@@ -1,4 +1,4 @@
-// examples/notes-python once more, for a machine without Python: the demo runs it with the Bun it has anyway.
+// examples/notes-python in TypeScript, for the demo on a machine without Python.
 import { Database } from "bun:sqlite";
 
 const { DATABASE_PATH, PORT, TENEMENT_INSTANCE: tenant } = process.env;

@@ -1,5 +1,5 @@
-// `npm run demo`: two tenants of one application, apart, asleep, awake, and alive when the server is killed.
-// Exits with 1 when anything is not as promised; leaves nothing behind.
+// `npm run demo`: two tenants of one application, separate, asleep, awake, and alive when the server is killed.
+// Exits with 1 when a step fails; leaves nothing behind.
 import { join } from "node:path";
 import { startTimeOf } from "../src/platform/process/processes.ts";
 import { executable } from "../test/support/executable.ts";
@@ -14,7 +14,7 @@ type Tenant = (typeof TENANTS)[number];
 
 const NOTES: Readonly<Record<Tenant, string>> = { alice: "buy milk", bob: "call alice" };
 
-/** What the service runs where there is no Python. */
+/** The command of the service on a machine without Python. */
 const SUBSTITUTE = { command: process.execPath, args: [join(import.meta.dir, "demo-notes.ts")] };
 
 let steps = 0;
@@ -64,7 +64,7 @@ async function pidsOf(ten: Ten): Promise<(number | null)[]> {
   return await Promise.all(TENANTS.map((tenant) => pidOf(ten, tenant)));
 }
 
-/** A zombie, which nobody has buried yet, is not alive. */
+/** False for a zombie. */
 function isAlive(pid: number | null): boolean {
   return pid !== null && startTimeOf(pid) !== null;
 }
@@ -143,7 +143,7 @@ async function finish(ten: Ten): Promise<void> {
 }
 
 async function abandon(starting: Promise<Ten>): Promise<void> {
-  // A server that could not be started has been cleaned up already.
+  // A server that failed to start has been cleaned up already.
   await starting.then((ten) => ten[Symbol.asyncDispose]()).catch(() => undefined);
   process.exit(130);
 }

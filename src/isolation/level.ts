@@ -1,5 +1,6 @@
 // The interface of a level of isolation: encloses a launch, and recovers the enclosure of a running process.
 import type { Endpoint } from "../core/endpoint.ts";
+import { FailureError, type Gap, hintOf } from "../core/failure.ts";
 import type { LaunchPlan } from "../core/launch-plan.ts";
 import type { ChildRef } from "../core/life/instance.ts";
 import type { InstanceRef, Slot } from "../core/ref.ts";
@@ -43,6 +44,16 @@ export interface Level {
   enclose(placement: Placement, plan: LaunchPlan): Enclosure;
   /** The enclosure of a process of an earlier server; null when the process was not started at this level. */
   recover(placement: Placement, child: ChildRef): Enclosure | null;
+}
+
+/** The refusal of a level that the host can't provide; `otherwise` is one more remedy. */
+export function levelMissing(
+  { isolation }: Service,
+  gap: Gap,
+  ...otherwise: readonly string[]
+): FailureError {
+  const reason = `isolation = "${isolation}" is not available: ${gap.reason}`;
+  return new FailureError({ code: "LEVEL_MISSING", reason, hint: hintOf(gap, ...otherwise) });
 }
 
 /** The beginning of a command that runs without the application's environment, except for its mark. */

@@ -1,6 +1,7 @@
 // The level "process": hides nothing; the launcher applies limits, finds descendants and reports the exit.
 import { lchownSync, lstatSync, mkdirSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
+import type { Gap } from "../core/failure.ts";
 import { type LaunchPlan, socketPathOf } from "../core/launch-plan.ts";
 import type { ChildRef } from "../core/life/instance.ts";
 import { USER_ID_MAX, USER_ID_MIN } from "../core/walls.ts";
@@ -109,7 +110,7 @@ function runs(launcher: string): boolean {
   }
 }
 
-function lacksOf(platform: NodeJS.Platform): { reason: string; remedy: string } {
+function lacksOf(platform: NodeJS.Platform): Gap {
   if (platform !== "linux") return { reason: "limits need Linux", remedy: "run it there" };
   return {
     reason: "the launcher, which applies limits, is missing or can not be run",

@@ -12,6 +12,13 @@ export interface LogLine {
   readonly text: string;
 }
 
+/** How the server's own lines among those of an instance begin. */
+export const NOTE_PREFIX = "ten: ";
+
+export function isNote({ text }: LogLine): boolean {
+  return text.startsWith(NOTE_PREFIX);
+}
+
 export interface LogFilter {
   readonly service?: string;
   readonly id?: string;

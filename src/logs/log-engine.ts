@@ -7,7 +7,7 @@ import { FloodGate } from "./flood-gate.ts";
 import { Followers } from "./followers.ts";
 import { CHUNK_BYTES, Journal } from "./intake/journal.ts";
 import { type Arrival, Intake } from "./intake/pipes.ts";
-import { LOG_STREAMS, type LogFilter, type LogLine } from "./line.ts";
+import { LOG_STREAMS, type LogFilter, type LogLine, NOTE_PREFIX } from "./line.ts";
 import type { LogOptions, LogReply, LogRequest } from "./log-messages.ts";
 
 /** Between two looks at pipes that were all empty: a line reaches a follower after this at the latest. */
@@ -152,7 +152,7 @@ export class LogEngine {
     if (now - this.#dropsSaidAt < SAY_DROPS_MS) return;
     this.#dropsSaidAt = now;
     for (const { ref, count } of this.#queue.takeDrops()) {
-      this.#intake.note(ref, `ten: dropped ${count} lines`);
+      this.#intake.note(ref, `${NOTE_PREFIX}dropped ${count} lines`);
     }
   }
 

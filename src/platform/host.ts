@@ -1,8 +1,9 @@
 // The host as examinations see it: kernel interfaces, files, installed programs.
 import { existsSync } from "node:fs";
+import type { Gap } from "../core/failure.ts";
 import { readText } from "./files.ts";
 import { findHostKernel } from "./kernel/guest-kernel.ts";
-import { findKvmObstacle, type KvmObstacle, readVirtualization } from "./kernel/kvm.ts";
+import { findKvmObstacle, readVirtualization } from "./kernel/kvm.ts";
 import { landlockVersion } from "./kernel/landlock.ts";
 import { isRoot } from "./owner.ts";
 
@@ -20,7 +21,7 @@ export interface Host {
   read(path: string): string | null;
   exists(path: string): boolean;
   /** Why machines would have to be emulated; null: they need not. */
-  findKvmObstacle(): KvmObstacle | null;
+  findKvmObstacle(): Gap | null;
   /** The newest kernel of the host that machines can start with; null where there is none. */
   findGuestKernel(): string | null;
   /** The full path of a program; null when it is not installed. */

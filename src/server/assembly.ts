@@ -20,8 +20,10 @@ import { StorageGauge } from "../storage/gauge.ts";
 import { Volumes } from "../storage/volumes.ts";
 import { StorageWatch } from "../storage/watch.ts";
 import { type HandoverState, handOver } from "../supervisor/handover/handover-state.ts";
+import { Leftovers } from "../supervisor/handover/leftovers.ts";
 import type { InstanceWorld } from "../supervisor/instance/instance-world.ts";
 import { socketProber } from "../supervisor/instance/probe.ts";
+import { InstanceHome } from "../supervisor/launch/home.ts";
 import { Launches } from "../supervisor/launch/launches.ts";
 import { StartQueue } from "../supervisor/launch/start-queue.ts";
 import { Supervisor } from "../supervisor/supervisor.ts";
@@ -44,6 +46,7 @@ export interface Instances {
   readonly firewall: NftFirewall | null;
   readonly isolation: Isolation;
   readonly volumes: Volumes;
+  readonly leftovers: Leftovers;
 }
 
 /** Opens all of it; nothing runs yet. */
@@ -54,7 +57,8 @@ export function openInstances(options: InstancesOptions, { store, logs }: Base):
   const isolation = openIsolation(dataDir, store);
   const volumes = new Volumes(dataDir);
   const parts = { store, logs, isolation, volumes, firewall: firewall ?? NO_FIREWALL };
-  return { firewall, isolation, volumes, supervisor: openSupervisor(options, parts) };
+  const leftovers = new Leftovers({ dataDir, spawner: bunSpawner, isolation, volumes });
+  return { firewall, isolation, volumes, leftovers, supervisor: openSupervisor(options, parts) };
 }
 
 /** Nothing of any instance is left. */
@@ -111,20 +115,21 @@ function openSupervisor(
     dataDir,
     spawner: bunSpawner,
     isolation,
-    releaseUserId: (ref) => store.userIds.release(ref),
     ports: Ports.startingAnywhere(),
     firewall,
-    volumes,
     logs,
     serverEnv: process.env,
   });
+  const releaseUserId = (ref: InstanceRef) => store.userIds.release(ref);
+  const home = new InstanceHome({ dataDir, volumes, isolation, releaseUserId });
   const clock = systemClock;
-  const measure = (ref: InstanceRef) => launches.measureStorage(ref);
+  const measure = (ref: InstanceRef) => home.measure(ref);
   const gauge = new StorageGauge({ clock, measure });
   const world: InstanceWorld = {
     clock,
     random: Math.random,
     launches,
+    home,
     prober: socketProber,
     queue: new StartQueue({ maxRunning, maxStarting }),
     table: store.instances,

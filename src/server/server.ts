@@ -4,6 +4,7 @@
 import type { ServerIdentity } from "../control/control-world.ts";
 import type { Endpoint } from "../core/endpoint.ts";
 import { TenError } from "../core/errors.ts";
+import { outcomeOf } from "../database/audit.ts";
 import { checkStore } from "../database/database.ts";
 import { systemClock } from "../platform/clock.ts";
 import { monotonicMicroseconds, type Notify } from "../platform/systemd.ts";
@@ -167,7 +168,7 @@ class RunningServer implements Server {
     const { descriptors } = this.#proxy;
     const { dataDir } = this.#options.config.settings;
     const next = await startNextServer({ descriptors, dataDir }).catch((error) => {
-      record(codeOf(error));
+      record(outcomeOf(error));
       throw error;
     });
     try {
@@ -195,7 +196,7 @@ class RunningServer implements Server {
   #recordFailure(error: unknown): void {
     const { audit } = this.#engine;
     const entry = { actor: "server", action: "restart-server", subject: "server" };
-    audit.record({ ...entry, at: systemClock.wall(), outcome: codeOf(error) });
+    audit.record({ ...entry, at: systemClock.wall(), outcome: outcomeOf(error) });
   }
 
   #openEngine(options: ServerOptions, handoverState: unknown): Promise<Engine> {
@@ -232,8 +233,4 @@ class RunningServer implements Server {
     await this.#engine[Symbol.asyncDispose]();
     this.#followed.resolve();
   }
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof TenError ? error.code : "FAILED";
 }

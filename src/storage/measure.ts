@@ -2,6 +2,7 @@
 import type { Stats } from "node:fs";
 import { lstat, readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 
 /** POSIX counts allocation in blocks of this size, whatever the file system's own. */
 const BLOCK_BYTES = 512;
@@ -89,6 +90,8 @@ async function measureEntries(directory: string, tally: Tally): Promise<void> {
       if (status === null || path === undefined || status.dev !== tally.device) continue;
       add(path, status, tally);
     }
+    // Awaiting finished file operations alone would not let a busy event loop turn.
+    await setImmediate();
   }
 }
 

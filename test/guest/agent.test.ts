@@ -1,5 +1,4 @@
-// The agent as it runs in a machine of Firecracker: disks and a vsock, here of an emulated machine, whose vsock only
-// leads back into it.
+// The agent as in a machine of Firecracker, with disks and a vsock, but emulated by QEMU: the vsock is a loopback.
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -51,7 +50,7 @@ function must(argv: readonly string[]): string {
   return stdout.toString();
 }
 
-/** A file system, with the files of a directory in it. */
+/** Makes a file system that contains the files of a directory. */
 function makeDisk(name: string, tree?: string): string {
   const path = join(directory, name);
   const content = tree === undefined ? [] : ["-d", tree];
@@ -70,7 +69,7 @@ function makeInitrd(order: AgentOrder): { kernel: string; initrd: string } {
   return { kernel: image.kernel, initrd };
 }
 
-/** What the machine said on its console, once it has ended. */
+/** Runs the machine to its end; resolves with its console output. */
 async function run(order: AgentOrder, disks: readonly string[]): Promise<string> {
   const { initrd, kernel } = makeInitrd(order);
   const { console, machine, program } = QEMU[ARCH];
@@ -99,7 +98,7 @@ function makeStatusDisk(): string {
 describe.skipIf(lacksMachines() || isMissing({ program: "mke2fs", debianPackage: "e2fsprogs" }))(
   "the agent in a machine of Firecracker",
   () => {
-    test("mounts image and data, lets the host in by the vsock, takes its orders, and tells how it went", async () => {
+    test("mounts image and data, accepts connections by vsock, obeys a stop, and reports the exit", async () => {
       const tree = join(directory, "tree");
       mkdirSync(tree);
       const tenant = join(import.meta.dir, "tenant.c");
@@ -117,7 +116,7 @@ describe.skipIf(lacksMachines() || isMissing({ program: "mke2fs", debianPackage:
       expect(must(["debugfs", "-R", "cat /farewell", data])).toBe("bye");
     });
 
-    test("says what it lacks", async () => {
+    test("reports a device that it can't mount", async () => {
       const status = makeStatusDisk();
       const empty = join(directory, "empty");
       writeFileSync(empty, new Uint8Array(1024 ** 2));

@@ -1,4 +1,4 @@
-// A small virtual machine of its own kernel, emulated by QEMU: boots a disk, and gives its console line by line.
+// A small virtual machine, emulated by QEMU: boots a disk, and yields its console line by line.
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,12 +11,12 @@ export interface GuestOptions {
   /** The first program, on that disk. */
   readonly init?: string;
   readonly memoryMegabytes?: number;
-  /** Further words for the kernel. */
+  /** Further kernel parameters. */
   readonly kernelOptions?: readonly string[];
 }
 
 export interface Guest extends AsyncDisposable {
-  /** The console, as it comes; ends with the guest. */
+  /** The lines of the console; they end with the guest. */
   readonly lines: AsyncIterable<string>;
 }
 
@@ -63,7 +63,7 @@ export function bootGuest(options: GuestOptions): Guest {
     "no_timer_check",
     "quiet",
     "loglevel=3",
-    // Against attacks that nobody tries here; emulated, they double what a server takes to start.
+    // Emulated mitigations double the time that a server takes to start.
     "mitigations=off",
     "reboot=t",
     "panic=-1",
@@ -111,7 +111,7 @@ async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<stri
   if (rest !== "") yield rest;
 }
 
-/** What the kernel starts with: just enough to find the disk. */
+/** Makes the initial file system, with the drivers of the disk. */
 function makeInitrd(
   folder: string,
   { kernel, init }: { kernel: GuestKernel; init: string },

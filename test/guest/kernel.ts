@@ -1,4 +1,4 @@
-// The kernels that guests boot: Debian's, each fetched once as a package and unpacked into a cache, never installed.
+// Debian's kernels for guests: fetched once as packages and unpacked into a cache, never installed.
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
@@ -19,7 +19,7 @@ const META_PACKAGES: Readonly<Record<Flavour, string>> = {
 };
 const CACHE = join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "ten-tests");
 
-/** Fetches it unless it is in the cache. Throws with the words of whichever tool failed. */
+/** Fetches it unless it is in the cache. Throws with the message of the tool that failed. */
 export function guestKernel(flavour: Flavour = "cloud"): GuestKernel {
   mkdirSync(CACHE, { recursive: true });
   const directory = cachedKernel(flavour) ?? fetchKernel(META_PACKAGES[flavour]);
@@ -49,7 +49,12 @@ function fetchKernel(metaPackage: string): string {
     const [archive = ""] = readdirSync(workshop).filter((each) => each.endsWith(".deb"));
     run(["dpkg-deb", "--extract", archive, "unpacked"], workshop);
     const directory = join(CACHE, name);
-    if (!existsSync(directory)) renameSync(join(workshop, "unpacked"), directory);
+    try {
+      renameSync(join(workshop, "unpacked"), directory);
+    } catch (error) {
+      // Another run may have fetched it meanwhile.
+      if (!existsSync(directory)) throw error;
+    }
     return directory;
   } finally {
     rmSync(workshop, { recursive: true });

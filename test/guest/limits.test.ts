@@ -1,5 +1,4 @@
-// Limits on a kernel whose control groups are of version 2, in a guest: as root, and as a user to whom a group is
-// delegated as systemd delegates it.
+// Limits by control groups of version 2, in a guest: as root, and as a user with a delegated group.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { compile } from "../../scripts/build-native.ts";
@@ -11,7 +10,7 @@ import { AgentRoot } from "./root.ts";
 setDefaultTimeout(600_000);
 
 const REPOSITORY = "/srv/ten";
-/** How many tests run inside, and that the control groups are the ones meant. */
+/** The number of tests inside, and the check of the version. */
 const CHECKS_MIN = 13;
 
 const SCRIPT = `
@@ -40,7 +39,7 @@ async function fillRoot(root: AgentRoot): Promise<void> {
 }
 
 describe.skipIf(isMissing(GCC) || isGuestMissing())("in control groups of version 2", () => {
-  test("limits hold as they do in version 1, for root and for a user", async () => {
+  test("limits are enforced as in version 1, for root and for a user", async () => {
     using root = new AgentRoot(SCRIPT);
     await fillRoot(root);
     await using guest = bootGuest({ disk: root.toDisk(), memoryMegabytes: 1536 });

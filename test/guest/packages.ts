@@ -1,10 +1,10 @@
-// Debian packages as this machine has them, copied into the root of a guest: faster than installing them anew.
+// Copies installed Debian packages into the root of a guest, which is faster than installing them.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { AgentRoot } from "./root.ts";
 
 const DPKG = "/var/lib/dpkg";
-/** What nobody reads in a guest. */
+/** Files that a guest doesn't need. */
 const UNREAD = /^\/usr\/share\/(doc|man|locale|info|i18n|lintian|bash-completion)|\/gconv\//;
 
 interface Package {
@@ -25,7 +25,7 @@ export function addPackages(root: AgentRoot, names: readonly string[]): void {
   const files = [...wanted].flatMap(filesOf).filter((path) => !UNREAD.test(path));
   const list = `${root.directory}.files`;
   writeFileSync(list, [...new Set(files)].join("\n"));
-  // Files that an administrator has removed are no failure; a missing library shows when the guest starts.
+  // Removed files are ignored; a missing library shows when the guest starts.
   const copy = `tar -C / --no-recursion -T ${list} -c 2>/dev/null | tar -C ${root.directory} --keep-directory-symlink -x; rm ${list}`;
   const { exitCode, stderr } = Bun.spawnSync(["sh", "-c", copy]);
   if (exitCode !== 0) throw new Error(`tar: ${stderr.toString().trim()}`);

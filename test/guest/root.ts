@@ -13,7 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
-/** Room for what the guest writes. */
+/** Space for files that the guest writes. */
 const SPARE_MEGABYTES = 512;
 const DIRECTORIES = [
   "dev",
@@ -32,7 +32,7 @@ const DIRECTORIES = [
 /** Links into /usr, as Debian has them. */
 const MERGED = ["bin", "lib", "lib64", "sbin"];
 
-/** Makes the usual file systems and runs /test.sh, its lines on the console. */
+/** Mounts the usual file systems and runs /test.sh with its output on the console. */
 const INIT = `#!/bin/busybox sh
 export PATH=/usr/local/bin:/usr/bin:/bin HOME=/root LANG=C.UTF-8
 /bin/busybox --install -s /bin
@@ -54,7 +54,7 @@ poweroff -f
 export class AgentRoot implements Disposable {
   readonly directory = mkdtempSync(join(tmpdir(), "ten-guest-"));
 
-  /** With BusyBox for every usual command, and an init that runs `script`. */
+  /** Contains BusyBox for the usual commands, and an init that runs `script`. */
   constructor(script: string) {
     chmodSync(this.directory, 0o755);
     for (const name of DIRECTORIES) mkdirSync(join(this.directory, name), { recursive: true });
@@ -99,7 +99,7 @@ export class AgentRoot implements Disposable {
     symlinkSync(target, path);
   }
 
-  /** Makes the disk, at a path that ends with the root. */
+  /** Makes the disk; its file is removed with the root. */
   toDisk(): string {
     const disk = `${this.directory}.ext4`;
     const du = Bun.spawnSync(["du", "-sm", this.directory]).stdout.toString();

@@ -1,4 +1,4 @@
-// What a server under systemd keeps for its tenants, tested where systemd is: inside a guest, by `bun test`.
+// Tenants of a server under systemd, tested inside a guest by `bun test`.
 import { expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { until } from "../support/until.ts";
@@ -7,11 +7,11 @@ const HOST = "alice.app.localhost:8080";
 const CONTROL_SOCKET = "/var/lib/tenement/tenement.sock";
 const GROUPS = "/sys/fs/cgroup/ten";
 
-test("the tenants answer", async () => {
+test("tenants answer", async () => {
   await until("it listens", () => ask("/pid"));
 });
 
-test("a server that has crashed is started again and goes on with its tenants", async () => {
+test("a crashed server is restarted and adopts its tenants", async () => {
   const before = await snapshot();
   process.kill(before.server, "SIGKILL");
   await untilAnotherServer(before.server);
@@ -20,13 +20,13 @@ test("a server that has crashed is started again and goes on with its tenants", 
   await log("written after a crash");
 });
 
-test("reloading the units of the system touches nobody", async () => {
+test("systemctl daemon-reload disturbs no tenant", async () => {
   const before = await snapshot();
   run("systemctl", "daemon-reload");
   expect(await snapshot()).toEqual(before);
 });
 
-test("a reload puts a new server in the place of the old one", async () => {
+test("a reload replaces the server", async () => {
   const before = await snapshot();
   run("systemctl", "reload", "ten");
   const after = await snapshot();
@@ -52,7 +52,7 @@ test("a restart keeps data, limits and logs", async () => {
   }
 });
 
-test("stopping the server stops its tenants, and leaves no group", async () => {
+test("a stop of the server stops its tenants and leaves no control group", async () => {
   const { tenant } = await snapshot();
   run("systemctl", "stop", "ten");
   expect(isAlive(tenant)).toBe(false);
@@ -102,7 +102,7 @@ function search(words: string): Promise<string> {
   return control(`/api/logs?process=app&id=alice&search=${encodeURIComponent(words)}`);
 }
 
-/** The answer of the tenant; false while nobody answers. */
+/** The answer of the tenant; false while there is none. */
 async function ask(path: string, body?: string): Promise<string | false> {
   try {
     const options = body === undefined ? {} : { method: "POST", body };
@@ -116,7 +116,7 @@ async function ask(path: string, body?: string): Promise<string | false> {
   }
 }
 
-/** Without a command of its own, which an emulated machine takes seconds to start. */
+/** Calls the API; a command would take seconds to start in an emulated machine. */
 async function control(path: string): Promise<string> {
   const answer = await fetch(`http://localhost${path}`, { unix: CONTROL_SOCKET });
   return await answer.text();

@@ -27,7 +27,7 @@ pids_limit = 100
 app = ["alice"]
 `;
 
-/** The one that the documentation recommends, at another port. */
+/** The unit of the documentation, at another port. */
 function readUnit(): string {
   const page = readFileSync(join(ROOT, "docs/operations.md"), "utf8");
   const unit = /```ini\n(\[Unit\][^`]+)```/.exec(page)?.[1] ?? "";
@@ -55,7 +55,7 @@ ExecStart=/bin/sh -c "bun test --timeout 120000 ./test/guest/systemd-inside.ts 2
 ExecStopPost=/bin/systemctl poweroff --force --force
 `;
 
-/** Nothing in the guest has use for them, and some wait for devices that nobody announces. */
+/** Units that the guest doesn't need; some wait for devices that never appear. */
 const MASKED = [
   "getty.target",
   "serial-getty@ttyS0.service",
@@ -81,7 +81,7 @@ function fillRoot(root: AgentRoot, binary: string): void {
 const isSystemdMissing = isMissing({ program: "systemctl", debianPackage: "systemd" });
 
 describe.skipIf(isSystemdMissing || isGuestMissing())("under systemd", () => {
-  test("crash, reload and restart of the server keep what they should", async () => {
+  test("a crash, a reload and a restart of the server keep tenants and data", async () => {
     using root = new AgentRoot("");
     fillRoot(root, await executable());
     await using guest = bootGuest({
@@ -98,5 +98,5 @@ describe.skipIf(isSystemdMissing || isGuestMissing())("under systemd", () => {
   });
 });
 
-/** How many tests run inside. */
+/** The number of tests inside. */
 const CHECKS_MIN = 6;

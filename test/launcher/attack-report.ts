@@ -1,11 +1,11 @@
-// What the attack is told of its targets, and what it reports.
+// The arguments of the attack, and its report.
 import { readlinkSync } from "node:fs";
 import type { Network } from "../../src/core/service.ts";
 
 /** `root`: started by root, a user for each tenant. `rootless`: started by an ordinary user, who owns both. */
 export type Kind = "root" | "rootless";
 
-/** By the names that the attack knows them by. */
+/** By their names in the attack. */
 export interface Targets {
   readonly kind: Kind;
   readonly network: Network;
@@ -44,7 +44,7 @@ export interface Targets {
   readonly "shm-key": number;
 }
 
-/** The arguments of the attack, with what tells it that it is inside. */
+/** The arguments of the attack, also those by which it recognizes that it is inside. */
 export function renderFacts(targets: Targets): readonly string[] {
   const namespaces = ["pid", "mnt", "ipc", "uts", "cgroup"].map(
     (name) => `host-${name}=${readlinkSync(`/proc/self/ns/${name}`)}`,
@@ -53,7 +53,7 @@ export function renderFacts(targets: Targets): readonly string[] {
 }
 
 export interface Report {
-  /** Check → what got through. */
+  /** The details of failed checks, by name. */
   readonly failed: Readonly<Record<string, string>>;
   readonly open: readonly string[];
   readonly held: readonly string[];

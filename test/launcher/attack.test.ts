@@ -1,4 +1,4 @@
-// A tenant tries to get out, in more than a hundred ways; and each wall that is left out is missed by a check.
+// The attack of a tenant, in more than a hundred ways; and a check that fails without each wall.
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { Kind } from "./attack-report.ts";
 import { compilePrograms, isUnable, type Programs } from "./programs.ts";
@@ -9,19 +9,19 @@ setDefaultTimeout(60_000);
 const KINDS: readonly Kind[] = ["root", "rootless"];
 /** Not closed by these walls; docs/isolation.md says what closes them. */
 const KNOWN_OPEN = ["host-connections", "idle-udp-port", "other-tcp-port"];
-/** What gets through where the kernel lacks a wall; docs/isolation.md says which kernels have it. */
+/** Checks that fail where the kernel lacks a wall; docs/isolation.md lists the kernels that have it. */
 const OPEN_WITHOUT: Readonly<Record<string, readonly string[]>> = {
   "landlock-net": ["idle-port", "idle-port-of-ipv6", "other-port-shared"],
   "landlock-scope": ["init-signal", "other-abstract-socket"],
 };
 const CHECKS_MIN = 180;
-/** What the attack says when it finds itself outside, and tries nothing. */
+/** The exit code of the attack outside walls, where it tries nothing. */
 const REFUSED = 99;
 
 interface Loss {
-  /** The walls left out together: some can't be missing alone, because others need them. */
+  /** The omitted walls: some can't be omitted alone, because others need them. */
   readonly walls: readonly string[];
-  /** One of the checks that must miss them. */
+  /** One of the checks that must fail without them. */
   readonly missedBy: string;
 }
 
@@ -60,7 +60,7 @@ describe.skipIf(isUnable())("a tenant behind walls", () => {
   });
   afterAll(() => programs[Symbol.dispose]());
 
-  test.each([...KINDS])("gets at nothing, %s", async (kind) => {
+  test.each([...KINDS])("reaches nothing of another tenant or the host: %s", async (kind) => {
     await using tenants = await openTwoTenants(kind, programs);
     const { code, failed, open, held, missing, stderr } = await tenants.attack(programs.launcher);
     expect(stderr).toBe("");
@@ -71,14 +71,14 @@ describe.skipIf(isUnable())("a tenant behind walls", () => {
     expect(held.length).toBeGreaterThanOrEqual(CHECKS_MIN);
   });
 
-  test("has every wall of the source left out once", async () => {
+  test("has a test without each wall of the source", async () => {
     const source = await Bun.file(new URL("../../native/launcher/walls.h", import.meta.url)).text();
     const named = [...source.matchAll(/^ {2}WALL_(\w+) =/gm)].map((match) => match[1] ?? "");
     const alone = LOSSES.filter(({ walls }) => walls.length === 1).map(({ walls }) => walls[0]);
     expect(alone.sort()).toEqual(named.sort());
   });
 
-  test.each([...LOSSES])("is missed: %j", async ({ walls, missedBy }) => {
+  test.each([...LOSSES])("reaches more without a wall: %j", async ({ walls, missedBy }) => {
     const launcher = programs.launcherWithout(walls.map((name) => `WALL_${name}`));
     const missed: string[] = [];
     for (const kind of KINDS) {
@@ -91,7 +91,7 @@ describe.skipIf(isUnable())("a tenant behind walls", () => {
     expect(missed).toContain(missedBy);
   });
 
-  test("is not attacked at all outside the walls", async () => {
+  test("doesn't run the attack outside walls", async () => {
     const outside = Bun.spawnSync([programs.attack, "host-pid=x", "host-mnt=x"]);
     expect(outside.exitCode).toBe(REFUSED);
     expect(outside.stdout.toString()).toBe("");

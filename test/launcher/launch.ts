@@ -11,7 +11,7 @@ export interface LaunchOptions {
   readonly launcher: string;
   readonly options?: readonly string[];
   readonly command: readonly string[];
-  /** What runs the launcher, as `setpriv …`. */
+  /** A command that runs the launcher, as `setpriv …`. */
   readonly prefix?: readonly string[];
   readonly status?: string;
   readonly env?: Readonly<Record<string, string>>;
@@ -85,7 +85,7 @@ export function launch(options: LaunchOptions): Launched {
   };
 }
 
-/** Launches and waits for the end. */
+/** Launches and waits for the exit. */
 export async function run(options: LaunchOptions): Promise<Ended> {
   await using launched = launch(options);
   return await launched.end();

@@ -1,4 +1,4 @@
-// From the start of an application to its end and what the status file says of it, at each level.
+// The life of an application from start to exit, and its status file, at each level.
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { until } from "../support/until.ts";
@@ -8,7 +8,7 @@ import { compilePrograms, isUnable, type Programs } from "./programs.ts";
 
 setDefaultTimeout(60_000);
 
-/** Says "up" and stays. */
+/** Prints "up" and stays. */
 const STAYING = ["sh", "-c", "echo up; exec sleep 100000"];
 
 describe.skipIf(isUnable())("an application", () => {
@@ -19,7 +19,7 @@ describe.skipIf(isUnable())("an application", () => {
   afterAll(() => programs[Symbol.dispose]());
 
   describe.each([...LEVELS])("at level %s", (level) => {
-    test("ends, and its code is the launcher's and in the status file", async () => {
+    test("exits with the code that the launcher exits with and the status file names", async () => {
       using tenant = openTenant(level, programs);
       await using launched = tenant.launch(["sh", "-c", "echo out; echo err >&2; exit 7"]);
       const { code, stdout, stderr, status } = await launched.end();
@@ -29,7 +29,7 @@ describe.skipIf(isUnable())("an application", () => {
       expect(status.at(-1)).toBe("gone");
     });
 
-    test("is killed by a signal, and that is told", async () => {
+    test("is killed by a signal that the status file names", async () => {
       using tenant = openTenant(level, programs);
       await using launched = tenant.launch(["sh", "-c", "kill -9 $$"]);
       const { code, status } = await launched.end();
@@ -37,7 +37,7 @@ describe.skipIf(isUnable())("an application", () => {
       expect(status.at(-2)).toMatch(/^signal 9 \d{13}$/);
     });
 
-    test("is named in the status file by the host's process number", async () => {
+    test("has its host pid in the status file", async () => {
       using tenant = openTenant(level, programs);
       await using launched = tenant.launch(STAYING);
       await launched.says("up");
@@ -63,7 +63,7 @@ describe.skipIf(isUnable())("an application", () => {
       },
     );
 
-    test("gets a signal once when it is sent to the launcher's group", async () => {
+    test("receives a signal once that is sent to the launcher's process group", async () => {
       using tenant = openTenant(level, programs);
       await using launched = tenant.launch([
         "sh",
@@ -77,7 +77,7 @@ describe.skipIf(isUnable())("an application", () => {
       expect((await launched.end()).stdout).toBe("up\ngot\n");
     });
 
-    test("dies of SIGTERM when it has no handler", async () => {
+    test("dies of SIGTERM without a handler", async () => {
       using tenant = openTenant(level, programs);
       await using launched = tenant.launch(STAYING);
       await launched.says("up");
@@ -85,7 +85,7 @@ describe.skipIf(isUnable())("an application", () => {
       expect((await launched.end()).status.at(-2)).toMatch(/^signal 15 /);
     });
 
-    test("has orphans that are reaped", async () => {
+    test("has its orphans reaped", async () => {
       using tenant = openTenant(level, programs);
       const orphan = `$(sh -c 'sleep 0 >/dev/null & echo $!')`;
       await using launched = tenant.launch([
@@ -96,7 +96,7 @@ describe.skipIf(isUnable())("an application", () => {
       expect((await launched.end()).stdout).toBe("reaped\n");
     });
 
-    test("is killed with all that it started, on the order to", async () => {
+    test("is killed with all its processes on request", async () => {
       using tenant = openTenant(level, programs);
       const mark = markOf();
       await using launched = tenant.launch([
@@ -113,14 +113,14 @@ describe.skipIf(isUnable())("an application", () => {
       expect(survivors(mark)).toEqual([]);
     });
 
-    test("has standard input that is empty, and nothing else open", async () => {
+    test("has an empty standard input and no other open descriptor", async () => {
       using tenant = openTenant(level, programs);
       await using launched = tenant.launch(["sh", "-c", "cat; ls /proc/self/fd | tr '\\n' ' '"]);
       // The fourth is the directory that ls itself reads.
       expect((await launched.end()).stdout).toBe("0 1 2 3 ");
     });
 
-    test("is not found, and that is told", async () => {
+    test("that doesn't exist is reported in the status file", async () => {
       using tenant = openTenant(level, programs);
       await using launched = tenant.launch(["ten-no-such-program"]);
       const { code, stderr, status } = await launched.end();
@@ -129,7 +129,7 @@ describe.skipIf(isUnable())("an application", () => {
       expect(status).toContain("error ten-no-such-program: No such file or directory");
     });
 
-    test("is no program, and that is told", async () => {
+    test("that isn't executable is reported in the status file", async () => {
       using tenant = openTenant(level, programs);
       await using launched = tenant.launch(["/etc/passwd"]);
       const { code, status } = await launched.end();
@@ -139,7 +139,7 @@ describe.skipIf(isUnable())("an application", () => {
   });
 
   describe.each([...WALLED])("at level %s", (level) => {
-    test("takes what it left behind with it when it ends", async () => {
+    test("takes its remaining processes with it when it exits", async () => {
       using tenant = openTenant(level, programs);
       const mark = markOf();
       await using launched = tenant.launch(["sh", "-c", `setsid sleep ${mark} & exit 3`]);
@@ -165,12 +165,12 @@ describe.skipIf(isUnable())("an application", () => {
     );
   });
 
-  test("at level process is followed by what it left behind", async () => {
+  test("at level process may leave processes when it exits", async () => {
     using tenant = openTenant("process", programs);
     const mark = markOf();
     await using launched = tenant.launch(["sh", "-c", `setsid sleep ${mark} & exit 3`]);
     await launched.fact("exit");
-    // It may not have become its program yet when what started it has ended.
+    // It may not have executed its program yet when its parent exits.
     await until("it is there", () => survivors(mark).length === 1);
     expect(launched.status()).not.toContain("gone");
     launched.process.kill("SIGTERM");
@@ -179,7 +179,7 @@ describe.skipIf(isUnable())("an application", () => {
     expect(survivors(mark)).toEqual([]);
   });
 
-  test("at level process ends when its launcher is killed", async () => {
+  test("at level process is killed when its launcher is killed", async () => {
     using tenant = openTenant("process", programs);
     const mark = markOf();
     await using launched = tenant.launch(["sh", "-c", `echo up; exec sleep ${mark}`]);
@@ -188,7 +188,7 @@ describe.skipIf(isUnable())("an application", () => {
     await until("nothing is left", () => survivors(mark).length === 0);
   });
 
-  test("takes what it left behind with it when its launcher is the first process of a sandbox", async () => {
+  test("takes its remaining processes with it when the launcher is the first process of a sandbox", async () => {
     using tenant = openTenant("process", programs);
     const mark = markOf();
     await using launched = tenant.launch(["sh", "-c", `setsid sleep ${mark} & exit 3`], {
@@ -199,7 +199,7 @@ describe.skipIf(isUnable())("an application", () => {
     expect(survivors(mark)).toEqual([]);
   });
 
-  test("whose path holds a line break forges no line of the status file", async () => {
+  test("can't forge a line of the status file by a line break in its path", async () => {
     using tenant = openTenant("process", programs);
     await using launched = tenant.launch(["/no\nexit 0 1"]);
     expect((await launched.end()).status).toContain(

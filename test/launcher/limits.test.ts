@@ -51,24 +51,27 @@ describe.skipIf(isUnlimited())("a limit", () => {
   });
   afterAll(() => programs[Symbol.dispose]());
 
-  test.each(["process", "walls"] as const)("of memory is hit, at level %s", async (level) => {
-    using tenant = openTenant(level, programs);
-    using group = openGroup("memory");
-    for (const file of ["memory.limit_in_bytes", "memory.memsw.limit_in_bytes", "memory.max"])
-      group.set(file, 32 * MEBIBYTE);
-    group.set("memory.swap.max", 0);
-    // `tail` keeps a line that never ends.
-    await using launched = tenant.launch(["sh", "-c", "exec tail /dev/zero"], {
-      options: ["--cgroup", group.directory],
-    });
-    const { code, status } = await launched.end();
-    expect(code).toBe(128 + 9);
-    expect(status.some((line) => line.startsWith("signal 9 "))).toBeTrue();
-    const events = group.read(isVersion1 ? "memory.oom_control" : "memory.events");
-    expect(events).toMatch(/^oom_kill 1$/m);
-  });
+  test.each(["process", "walls"] as const)(
+    "of memory kills the application at level %s",
+    async (level) => {
+      using tenant = openTenant(level, programs);
+      using group = openGroup("memory");
+      for (const file of ["memory.limit_in_bytes", "memory.memsw.limit_in_bytes", "memory.max"])
+        group.set(file, 32 * MEBIBYTE);
+      group.set("memory.swap.max", 0);
+      // `tail` keeps a line that never ends.
+      await using launched = tenant.launch(["sh", "-c", "exec tail /dev/zero"], {
+        options: ["--cgroup", group.directory],
+      });
+      const { code, status } = await launched.end();
+      expect(code).toBe(128 + 9);
+      expect(status.some((line) => line.startsWith("signal 9 "))).toBeTrue();
+      const events = group.read(isVersion1 ? "memory.oom_control" : "memory.events");
+      expect(events).toMatch(/^oom_kill 1$/m);
+    },
+  );
 
-  test("of processes is hit, and counts the launcher", async () => {
+  test("of processes is enforced, and counts the launcher", async () => {
     using tenant = openTenant("walls", programs);
     using group = openGroup("pids");
     group.set("pids.max", 6);
@@ -80,7 +83,7 @@ describe.skipIf(isUnlimited())("a limit", () => {
     expect(stderr).toContain("Cannot fork");
   });
 
-  test("holds what the application starts, and the launcher itself", async () => {
+  test("includes all that the application starts, and the launcher", async () => {
     using tenant = openTenant("walls", programs);
     using group = openGroup("cpu");
     group.set("cpu.shares", 256);

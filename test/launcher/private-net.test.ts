@@ -1,4 +1,4 @@
-// A network of the tenant's own: nothing of the host's is reachable, and the server comes in by a Unix socket.
+// Private networks: nothing of the host's network is reachable, and the server connects by a Unix socket.
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -9,9 +9,9 @@ import { compilePrograms, isUnable, type Programs } from "./programs.ts";
 
 setDefaultTimeout(60_000);
 
-/** Free on the host too, so that an answer there could only be the tenant's. */
+/** Unused on the host, so that an answer there could only be the tenant's. */
 const PORT = freePort();
-/** Answers with what it was sent, and tells whether the host's server can be reached. */
+/** Echoes its input, and reports whether a server of the host can be reached. */
 const APP = `
 const host = await fetch("http://127.0.0.1:" + process.env.HOST_PORT).then(() => "open", () => "closed");
 Bun.serve({ port: ${PORT}, hostname: "127.0.0.1", routes: {
@@ -19,7 +19,7 @@ Bun.serve({ port: ${PORT}, hostname: "127.0.0.1", routes: {
   "/echo": async (request) => new Response(await request.bytes()),
 } });
 `;
-/** Tells when no forwarder is left beside it. */
+/** Reports when no forwarder is left. */
 const OWN_SOCKET_APP = `
 import { readFileSync } from "node:fs";
 Bun.serve({ unix: process.env.SOCKET_PATH, fetch: () => new Response() });
@@ -41,7 +41,7 @@ describe.skipIf(isUnable())("a private network", () => {
   });
   afterAll(() => programs[Symbol.dispose]());
 
-  test.each([...WALLED])("is entered by the socket only, at level %s", async (level) => {
+  test.each([...WALLED])("can be entered only by the socket at level %s", async (level) => {
     using tenant = openTenant(level, programs);
     await using host = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response() });
     const app = join(tenant.directory("app"), "app.ts");
@@ -52,7 +52,7 @@ describe.skipIf(isUnable())("a private network", () => {
       env: { HOST_PORT: String(host.port) },
     });
     const ask = (path: string, init = {}) => fetch(`http://x${path}`, { unix: socket, ...init });
-    // It listens no sooner than the application does.
+    // It listens once the application does.
     await until("the socket", () => existsSync(socket));
     const first = await until("an answer", () => ask("/host").catch(() => null));
     expect(await first.text()).toBe("closed");
@@ -64,7 +64,7 @@ describe.skipIf(isUnable())("a private network", () => {
     }
   });
 
-  test("holds more connections at once than the usual limit has descriptors for", async () => {
+  test("keeps more connections open than the usual limit of descriptors", async () => {
     using tenant = openTenant("walls", programs);
     const app = join(tenant.directory("app"), "app.ts");
     writeFileSync(app, APP.replace("127.0.0.1", "::1"));
@@ -86,7 +86,7 @@ describe.skipIf(isUnable())("a private network", () => {
     expect(await (await ask()).text()).toBe("hi");
   });
 
-  test("whose connections come faster than the forwarder takes them loses none", async () => {
+  test("loses no connection when they arrive faster than the forwarder accepts them", async () => {
     using tenant = openTenant("walls", programs);
     const app = join(tenant.directory("app"), "app.ts");
     writeFileSync(app, APP);
@@ -107,7 +107,7 @@ describe.skipIf(isUnable())("a private network", () => {
   describe("of a sandbox, whose first process the launcher is", () => {
     const prefix = ["unshare", "--kill-child", "--pid", "--fork", "--mount-proc"];
 
-    test("is entered by the socket", async () => {
+    test("can be entered by the socket", async () => {
       using tenant = openTenant("process", programs);
       const app = join(tenant.directory("app"), "app.ts");
       writeFileSync(app, APP);
@@ -121,7 +121,7 @@ describe.skipIf(isUnable())("a private network", () => {
       expect(await (await until("an answer", ask)).text()).toBe("closed");
     });
 
-    test("is no detour for an application that listens on a socket of its own", async () => {
+    test("isn't forwarded for an application that listens on its own socket", async () => {
       using tenant = openTenant("process", programs);
       const app = join(tenant.directory("app"), "app.ts");
       writeFileSync(app, OWN_SOCKET_APP);

@@ -34,7 +34,7 @@ function reasonNotTo(): string | null {
 export interface Programs extends Disposable {
   readonly launcher: string;
   readonly attack: string;
-  /** The Bun that runs the tests, which itself may lie where a tenant sees nothing. */
+  /** A copy of the Bun that runs the tests, which may be in a hidden directory itself. */
   readonly bun: string;
   /** Compiles one more launcher, which lacks walls. */
   launcherWithout(walls: readonly string[]): string;

@@ -1,4 +1,4 @@
-// The runtimes that people write services in start, use their files and processes, and serve behind walls.
+// Language runtimes behind walls: they start, use files and processes, and serve.
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -94,7 +94,7 @@ describe.skipIf(isUnable())("behind walls", () => {
   }
 });
 
-/** Asks until there is an answer; a slow compiler is given the test's whole time. */
+/** Asks until there is an answer; a slow compiler has the test's whole time. */
 async function answerOf(port: number, launcher: Bun.Subprocess): Promise<string> {
   while (launcher.exitCode === null) {
     const response = await fetch(`http://127.0.0.1:${port}/`).catch(() => null);

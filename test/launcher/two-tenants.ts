@@ -1,5 +1,4 @@
-// Two tenants of one server, for the attack: B lives and has something to lose, A tries to get it. What B has is
-// readable and writable by everybody, so that nothing but a wall protects it.
+// Two tenants for the attack: A attacks B, whose files everybody may read and write, so that only walls protect them.
 import {
   chmodSync,
   chownSync,
@@ -13,6 +12,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { freePort } from "../../bench/support.ts";
+import { removeSharedMemory, SHM_KEY } from "../support/shared-memory.ts";
 import { type Kind, type Report, readReport, renderFacts, type Targets } from "./attack-report.ts";
 import { type Launched, launch, run } from "./launch.ts";
 import type { Programs } from "./programs.ts";
@@ -76,6 +76,7 @@ function layOut(kind: Kind, { attack }: Programs) {
   const ports = { a: freePort(), b: freePort(), idle: freePort() };
   const remove = () => {
     for (const path of [root, ...shared]) rmSync(path, { recursive: true, force: true });
+    removeSharedMemory();
   };
   return { kind, root, users, ports, shared, remove, at: (name: string) => join(root, name) };
 }
@@ -101,7 +102,7 @@ function wallsOf(world: World, tenant: "a" | "b"): readonly string[] {
   ];
 }
 
-/** What starts the launcher: root with a group to lose, or an ordinary user. */
+/** The command that starts the launcher: root with a further group, or an ordinary user. */
 function prefixOf(world: World): readonly string[] {
   const user = String(world.users.a);
   return world.kind === "root"
@@ -122,7 +123,7 @@ async function startVictim(world: World, { launcher, attack }: Programs): Promis
       `port=${world.ports.b}`,
       `abstract=@${world.root}`,
       `socket=${world.at("data/notes/b/socket")}`,
-      "shm-key=4711",
+      `shm-key=${SHM_KEY}`,
       "shm-file=/dev/shm/file",
       `secret=${SECRET.join("-")}`,
     ],
@@ -187,6 +188,6 @@ function targetsOf(world: World, otherPid: number): Targets {
     abstract: `@${world.root}`,
     "other-socket": world.at("data/notes/b/socket"),
     "own-socket": world.at("data/notes/a/socket"),
-    "shm-key": 4711,
+    "shm-key": SHM_KEY,
   };
 }

@@ -1,4 +1,4 @@
-// What a tenant sees of the file system, and what the launcher refuses to do.
+// A tenant's view of the file system, and the options that the launcher refuses.
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import {
   chmodSync,
@@ -26,7 +26,7 @@ describe.skipIf(isUnable())("behind walls", () => {
   afterAll(() => programs[Symbol.dispose]());
 
   describe.each([...WALLED])("at level %s", (level) => {
-    test("the working directory is readable under something hidden, the data below it is not", async () => {
+    test("a working directory below a hidden one is readable, the data of others below it is not", async () => {
       using tenant = openTenant(level, programs);
       const work = tenant.directory("work");
       writeFileSync(join(work, "app.txt"), "code");
@@ -41,7 +41,7 @@ describe.skipIf(isUnable())("behind walls", () => {
       expect(readdirSync(own)).toEqual(["kept"]);
     });
 
-    test("a device that is asked for is there too, and no other", async () => {
+    test("a requested device is present, and no other", async () => {
       using tenant = openTenant(level, programs);
       using device = makeDevice("666");
       await using launched = tenant.launch(
@@ -52,7 +52,7 @@ describe.skipIf(isUnable())("behind walls", () => {
     });
 
     if (level === "walls")
-      test("file systems of others are let go of, its own is not", async () => {
+      test("file systems of others are unmounted, its own is not", async () => {
         using tenant = openTenant(level, programs);
         const data = tenant.directory("data");
         const [own, other] = [tenant.directory("data/mine"), tenant.directory("data/it\\s ours")];
@@ -69,7 +69,7 @@ describe.skipIf(isUnable())("behind walls", () => {
         expect(stdout).not.toContain("ours");
       });
 
-    test("a link that the tenant planted in its own directory opens nothing", async () => {
+    test("a link in the tenant's own directory opens no hidden directory", async () => {
       using tenant = openTenant(level, programs);
       const other = tenant.directory("other");
       writeFileSync(join(other, "secret"), "secret");
@@ -80,7 +80,7 @@ describe.skipIf(isUnable())("behind walls", () => {
       expect((await launched.end()).stdout).toBe("no\n");
     });
 
-    test("a socket in a directory that is shown again can be connected to", async () => {
+    test("a socket in a readable directory accepts connections", async () => {
       using tenant = openTenant(level, programs);
       const unix = join(tenant.directory("database"), "socket");
       await using _database = Bun.serve({ unix, fetch: () => new Response("rows") });
@@ -92,7 +92,7 @@ describe.skipIf(isUnable())("behind walls", () => {
       expect((await launched.end()).stdout).toBe("rows\n");
     });
 
-    test("temporary files are on disk where asked for, and stay", async () => {
+    test("temporary files are kept in the directory given by --tmp", async () => {
       using tenant = openTenant(level, programs);
       const tmp = tenant.directory("tmp");
       await using launched = tenant.launch(["sh", "-c", "echo 1 > /tmp/a; cat /var/tmp/a"], {
@@ -102,7 +102,7 @@ describe.skipIf(isUnable())("behind walls", () => {
       expect(readdirSync(tmp)).toEqual(["a"]);
     });
 
-    test("a link that the tenant planted in its /tmp is no way to mount elsewhere", async () => {
+    test("a link in the tenant's /tmp can't redirect a mount", async () => {
       using tenant = openTenant(level, programs);
       const tmp = tenant.directory("tmp");
       symlinkSync("/etc", join(tmp, "tenement"));
@@ -115,7 +115,7 @@ describe.skipIf(isUnable())("behind walls", () => {
     });
 
     test.each(["/tmp/tenement", "/run/app/sockets", "INSIDE"])(
-      "the socket directory is at its path inside: %s",
+      "the socket directory is mounted at its inner path: %s",
       async (path) => {
         using tenant = openTenant(level, programs);
         const outside = tenant.directory("sockets");
@@ -128,7 +128,7 @@ describe.skipIf(isUnable())("behind walls", () => {
       },
     );
 
-    test("without a directory it starts in /, wherever the launcher was started", async () => {
+    test("without --chdir the application starts in /, wherever the launcher was started", async () => {
       using tenant = openTenant(level, programs);
       const { launcher } = programs;
       const walls =
@@ -148,7 +148,7 @@ describe.skipIf(isUnable())("behind walls", () => {
       expect(stdout).toBe("/\n0077\n");
     });
 
-    test("a home that is hidden can be read in part", async () => {
+    test("a part of a hidden home can be made readable", async () => {
       using tenant = openTenant(level, programs);
       const home = mkdtempSync("/root/ten-home-");
       chmodSync(home, 0o755);
@@ -160,7 +160,7 @@ describe.skipIf(isUnable())("behind walls", () => {
           { options: ["--read", join(home, "tool")] },
         );
         const name = home.split("/").at(-1);
-        // Only root can take a copy of what lies in root's home.
+        // Only root can copy a mount of root's home.
         const expected = level === "walls" ? `here/root: ${name}  ${home}: tool ` : "";
         expect((await launched.end()).stdout.replace(/\s+/g, " ").trim()).toBe(
           expected.replace(/\s+/g, " ").trim(),
@@ -187,7 +187,7 @@ describe.skipIf(isUnable())("behind walls", () => {
     ["a socket directory without its place", ["--walls", "--socket-dir", "/srv"], "no colon"],
   ];
 
-  test("the user of a device is in its group, and in no other", async () => {
+  test("the tenant is in the group of its device, and in no other", async () => {
     using tenant = openTenant("walls", programs);
     using device = makeDevice("660");
     chownSync(device.path, 0, 61_191);
@@ -227,7 +227,7 @@ describe.skipIf(isUnable())("behind walls", () => {
   });
 });
 
-/** One more source of zeros. */
+/** Makes another device of zeros. */
 function makeDevice(mode: string): Disposable & { readonly path: string } {
   const path = `/dev/ten-test-${crypto.randomUUID()}`;
   const { stderr, success } = Bun.spawnSync(["mknod", "-m", mode, path, "c", "1", "5"]);

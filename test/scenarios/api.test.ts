@@ -46,7 +46,7 @@ const REQUESTS: readonly (readonly [request: string, body?: unknown])[] = [
   ["POST /api/server/restart"],
 ];
 
-/** What goes wrong, as anybody may do it wrong. */
+/** Requests that clients get wrong. */
 const MISTAKES: readonly (readonly [request: string, status: number, body?: unknown])[] = [
   ["GET /api/nothing", 404],
   ["POST /api/instances", 405],
@@ -58,7 +58,7 @@ const MISTAKES: readonly (readonly [request: string, status: number, body?: unkn
   ["DELETE /api/domains/nobody.example", 404],
 ];
 
-test("every answer of the compiled server is one that its own document declares", () =>
+test("the compiled server answers only as its OpenAPI document declares", () =>
   withTen({ configText: SERVICE }, async (ten) => {
     const token = (await ten.must("token-gen", "--quiet")).trim();
     const visitor = new Visitor(ten, token);
@@ -71,7 +71,7 @@ test("every answer of the compiled server is one that its own document declares"
       await contract.check(...split(request), response);
       expect([request, response.ok]).toEqual([request, true]);
       if (response.headers.get("Content-Type") !== "text/event-stream") continue;
-      // A stream of logs has no end.
+      // A stream of logs is endless.
       const most = request.includes("/logs/") ? 1 : Number.POSITIVE_INFINITY;
       await contract.checkEvents(...split(request), { response, most });
     }
@@ -87,7 +87,7 @@ test("every answer of the compiled server is one that its own document declares"
     }
   }));
 
-test("nothing but the public part is answered without a token", () =>
+test("the API refuses all but its public operations without a token", () =>
   withTen({ configText: SERVICE }, async (ten) => {
     const token = (await ten.must("token-gen", "--quiet")).trim();
     const document = await new Visitor(ten, token).ask("GET /api/openapi.json");
@@ -109,7 +109,7 @@ function split(request: string): [method: string, path: string] {
   return [method, path];
 }
 
-/** Asks over HTTP, as anybody in the world would. */
+/** A client of the API over HTTP. */
 class Visitor {
   readonly #ten: Ten;
   readonly #token: string | null;

@@ -1,4 +1,4 @@
-// Two tenants of one server: notes:b has something to lose, notes:a is told where it is and tries to get it.
+// Two tenants of one server: notes:b is the victim, notes:a attacks it and knows where its files, sockets and pids are.
 import {
   chmodSync,
   chownSync,
@@ -16,6 +16,7 @@ import { LaunchDirectories } from "../../src/isolation/launcher/launcher-directo
 import { readLaunchStatus } from "../../src/isolation/launcher/launcher-status.ts";
 import { type Kind, renderFacts, type Targets } from "../launcher/attack-report.ts";
 import type { Programs } from "../launcher/programs.ts";
+import { removeSharedMemory, SHM_KEY } from "../support/shared-memory.ts";
 import type { Ten } from "../support/ten.ts";
 
 export interface TenantPlan {
@@ -25,19 +26,18 @@ export interface TenantPlan {
   readonly programs: Programs;
 }
 
-/** What lies around, for the taking. */
+/** The targets on this host. */
 export interface Field extends Disposable {
   readonly secret: string;
   /** In /tmp, /var/tmp, /run and /dev/shm. */
   readonly shared: readonly string[];
-  /** Gives the attacker its orders, and opens to everybody what only walls are to protect. */
+  /** Writes the attacker's arguments, and opens all files that only walls should protect. */
   arm(targets: Targets): void;
 }
 
 const SECRET = ["brahms", "berlioz"] as const;
-const SHM_KEY = 4712;
 
-/** Makes the files of both tenants, and canaries in all places that tenants could share. */
+/** Makes the files of both tenants, and canaries in all directories that tenants could share. */
 export function lineUp(ten: Ten, { kind, programs }: TenantPlan): Field {
   const secret = SECRET.join("-");
   const owner = statSync(ten.root).uid;
@@ -70,11 +70,12 @@ export function lineUp(ten: Ten, { kind, programs }: TenantPlan): Field {
     },
     [Symbol.dispose]() {
       for (const path of shared) rmSync(path, { force: true });
+      removeSharedMemory();
     },
   };
 }
 
-/** One service, whose instances do what the file `order` in their own directory says. */
+/** One service, whose instances run the attack with the arguments in the file `order` of their directory. */
 export function configureTenants(ten: Ten, plan: TenantPlan): string {
   const { isolation, network, programs } = plan;
   return stringify({
@@ -97,7 +98,7 @@ export function configureTenants(ten: Ten, plan: TenantPlan): string {
   });
 }
 
-/** Where everything is that the attacker is after. */
+/** The attacker's targets. */
 export async function listTargets(
   ten: Ten,
   {

@@ -1,4 +1,4 @@
-// A victim for attacks from levels that have a kernel of their own: a program on the host without any wall.
+// A victim for attacks from sandboxes and machines: a program on the host without walls.
 import {
   chmodSync,
   copyFileSync,
@@ -11,6 +11,7 @@ import {
 import { join } from "node:path";
 import { freePort } from "../../bench/support.ts";
 import type { Programs } from "../launcher/programs.ts";
+import { removeSharedMemory, SHM_KEY } from "../support/shared-memory.ts";
 import type { Ten } from "../support/ten.ts";
 
 const SECRET = ["brahms", "berlioz"] as const;
@@ -32,7 +33,7 @@ function makeDirectory(path: string): void {
   chmodSync(path, 0o777);
 }
 
-/** A program on the host, all of whose files, sockets and memory are everybody's. */
+/** Starts a program on the host whose files, sockets and memory everybody may access. */
 export async function startVictim({ attack }: Programs): Promise<Victim> {
   const root = mkdtempSync("/var/lib/ten-victim-");
   chmodSync(root, 0o755);
@@ -47,7 +48,7 @@ export async function startVictim({ attack }: Programs): Promise<Victim> {
   shared.forEach(writeSecret);
   const port = freePort();
   const facts = [
-    ...[`port=${port}`, `abstract=@${root}`, `socket=${root}/open/socket`, "shm-key=4711"],
+    ...[`port=${port}`, `abstract=@${root}`, `socket=${root}/open/socket`, `shm-key=${SHM_KEY}`],
     ...[`shm-file=/dev/shm/${name}-b`, `secret=${SECRET.join("-")}`],
   ];
   const victim = Bun.spawn([attack, "victim", ...facts], {
@@ -64,18 +65,19 @@ export async function startVictim({ attack }: Programs): Promise<Victim> {
       victim.kill("SIGKILL");
       for (const path of [root, ...shared, `/dev/shm/${name}-b`])
         rmSync(path, { recursive: true, force: true });
+      removeSharedMemory();
     },
   };
 }
 
-/** Who attacks, and what the attack calls its own. */
+/** The attacking instance. */
 export interface Attacker {
   readonly service: string;
   readonly id: string;
   /** Paths and numbers of a service may be placeholders, which the server fills. */
   readonly dataDir: string;
   readonly port: string;
-  /** What it is to leave out or to know beside the rest. */
+  /** Further arguments of the attack. */
   readonly facts: Readonly<Record<string, string>>;
 }
 
@@ -112,7 +114,7 @@ export function factsFor(victim: Victim, attacker: Attacker): readonly string[] 
     abstract: `@${root}`,
     "other-socket": join(root, "open/socket"),
     "own-socket": `${data}/${service}/${id}/own`,
-    "shm-key": 4711,
+    "shm-key": SHM_KEY,
     "host-name": id,
     network: "private",
     ...attacker.facts,

@@ -1,6 +1,5 @@
-// A tenant of the whole server tries to get out, next to another that has something to lose: as root and rootless, on
-// the host's network and on one of its own. What it tries is in test/launcher/attack; it does nothing unless it is
-// inside.
+// A tenant attacks another tenant and the host: as root and rootless, on the host's network and on a private one.
+// The attack is the program launcher/attack, which does nothing outside walls.
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { freePort } from "../../bench/support.ts";
 import type { Network } from "../../src/core/service.ts";
@@ -12,14 +11,14 @@ import { configureTenants, lineUp, listTargets, type TenantPlan } from "./attack
 
 setDefaultTimeout(60_000);
 
-/** Nobody in particular, who runs a server that is not root. */
+/** An ordinary user who runs the server. */
 const USER = 29_611;
 const CHECKS_MIN = 180;
 
 interface Row {
   readonly kind: Kind;
   readonly network: Network;
-  /** What gets through, which docs/isolation.md says. */
+  /** Checks that may fail, as documented in docs/isolation.md. */
   readonly open: readonly string[];
 }
 
@@ -41,7 +40,7 @@ describe.skipIf(isUnable() || isMissing(NFTABLES))("a tenant that tries to get o
   });
   afterAll(() => programs[Symbol.dispose]());
 
-  /** What the attack says; it runs as `notes:a`, beside `notes:b`. */
+  /** The report of the attack, which runs as `notes:a` beside `notes:b`. */
   async function attack(plan: Omit<TenantPlan, "programs">): Promise<readonly string[]> {
     let said: readonly string[] = [];
     const user = plan.kind === "root" ? {} : { user: USER };
@@ -52,7 +51,7 @@ describe.skipIf(isUnable() || isMissing(NFTABLES))("a tenant that tries to get o
       await ten.restart();
       await ten.must("spawn", "notes:b", "--env", `SECRET=${field.secret}`);
       field.arm(await listTargets(ten, { ...plan, field, idlePort: freePort() }));
-      // It ends before it is ready, since all it does is attack.
+      // It never becomes ready, since it only attacks.
       await ten.ten("spawn", "notes:a");
       const logged = await ten.must("logs", "notes:a", "--json", "--limit", "1000");
       said = logged
@@ -63,7 +62,7 @@ describe.skipIf(isUnable() || isMissing(NFTABLES))("a tenant that tries to get o
     return said;
   }
 
-  test.each([...ROWS])("gets at nothing: $kind, network $network", async (row) => {
+  test.each([...ROWS])("reaches nothing of others: $kind, network $network", async (row) => {
     const said = await attack({ ...row, isolation: "namespace" });
     const { failed, open, held } = readReport(said.join("\n"));
     expect(failed).toEqual({});
@@ -72,7 +71,7 @@ describe.skipIf(isUnable() || isMissing(NFTABLES))("a tenant that tries to get o
     expect(said).toContain("done");
   });
 
-  test("does not even try without walls, which promise nothing", async () => {
+  test("doesn't run the attack without walls", async () => {
     const said = await attack({ kind: "root", network: "host", isolation: "process" });
     expect(said).toContain("attack: not behind walls, so nothing was tried");
     expect(readReport(said.join("\n")).held).toEqual([]);

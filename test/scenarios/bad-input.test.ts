@@ -35,7 +35,7 @@ describe("a command", () => {
     { ref: "elsewhere:a", says: ["exited with code 9"] },
   ];
   for (const { ref, says } of cases) {
-    test(`of ${ref} fails with its reason while the others are served`, () =>
+    test(`of ${ref} fails with its reason while other instances are served`, () =>
       withTen({ configText: SERVICES }, async (ten) => {
         await ten.must("spawn", "good:a");
         const { exitCode, stderr } = await ten.ten("spawn", ref);
@@ -50,7 +50,7 @@ describe("a command", () => {
       }));
   }
 
-  test("that always fails is given up, and an operator may try again", () =>
+  test("that always fails is no longer restarted, and an operator may start it again", () =>
     withTen(
       { configText: SERVICES, settings: { backoff_base_ms: 10, max_restarts: 2 } },
       async (ten) => {
@@ -63,7 +63,7 @@ describe("a command", () => {
 });
 
 describe("a port", () => {
-  test("that somebody else listens on is passed over", () =>
+  test("that another program listens on isn't given to an instance", () =>
     withTen({ configText: appConfig() }, async (ten) => {
       await ten.must("spawn", "app:a");
       const { port = 0 } = (await ten.instance("app:a")) ?? {};
@@ -77,7 +77,7 @@ describe("a port", () => {
       }
     }));
 
-  test("of the server's own that is taken is an error that names it", () =>
+  test("of the server that is taken is an error that names the port", () =>
     withTen({ configText: appConfig() }, async (ten) => {
       const other = join(ten.root, "other");
       const { exitCode, stderr } = await ten.ten(
@@ -94,7 +94,7 @@ describe("a port", () => {
 });
 
 describe("a configuration", () => {
-  test("with several mistakes is refused with all of them, and nothing starts", () =>
+  test("with several mistakes is refused, and the message names all of them", () =>
     withTen({ configText: appConfig() }, async (ten) => {
       const file = join(ten.root, "broken.toml");
       writeFileSync(
@@ -110,7 +110,7 @@ describe("a configuration", () => {
 });
 
 describe("a request", () => {
-  test("for what nobody has is 404, and starts nothing", () =>
+  test("to an unknown host is answered 404 and starts nothing", () =>
     withTen({ configText: appConfig() }, async (ten) => {
       await ten.must("spawn", "app:a", "--no-start");
       for (const host of [
@@ -125,7 +125,7 @@ describe("a request", () => {
       expect(instances.map(({ state }) => state)).toEqual(["asleep"]);
     }));
 
-  test("sent a byte at a time keeps nobody else waiting", () =>
+  test("sent a byte at a time delays no other request", () =>
     withTen({ configText: appConfig() }, async (ten) => {
       await ten.must("spawn", "app:a");
       const slow = Array.from({ length: 50 }, () => connect(ten.port, "127.0.0.1"));
@@ -143,7 +143,7 @@ describe("a request", () => {
     "two hosts": "Host: b\r\n\r\n",
   };
   for (const [what, rest] of Object.entries(ambiguous)) {
-    test(`with ${what} is answered 400 and the connection closed`, () =>
+    test(`with ${what} is answered 400, and the connection is closed`, () =>
       withTen({ configText: appConfig() }, async (ten) => {
         await ten.must("spawn", "app:a");
         const answer = await raw(ten.port, `POST / HTTP/1.1\r\nHost: a.app.localhost\r\n${rest}`);
@@ -155,7 +155,7 @@ describe("a request", () => {
 const isRoot = process.platform === "linux" && process.getuid?.() === 0;
 
 describe.skipIf(!isRoot)("a full disk", () => {
-  test("fails what needs it with a clear error; what runs goes on, and recovers with the space", async () => {
+  test("refuses changes with a clear error while instances run, until there is space again", async () => {
     const disk = mkdtempSync(join(tmpdir(), "ten-disk-"));
     mount("-t", "tmpfs", "-o", "size=4m", "tmpfs", disk);
     try {
@@ -184,7 +184,7 @@ describe.skipIf(!isRoot)("a full disk", () => {
   }
 });
 
-/** Listens on a port, unless somebody already does. */
+/** Listens on a port unless it is taken. */
 function occupy(port: number): readonly { stop(force: boolean): void }[] {
   try {
     return [Bun.listen({ hostname: "127.0.0.1", port, socket: { data: () => undefined } })];
@@ -198,12 +198,12 @@ function mount(...args: readonly string[]): void {
   if (exitCode !== 0) throw new Error(stderr.toString());
 }
 
-/** Takes all space that is left. */
+/** Fills the disk. */
 function fill(file: string): void {
   Bun.spawnSync(["dd", "if=/dev/zero", `of=${file}`, "bs=4k"], { stderr: "ignore" });
 }
 
-/** Sends bytes; resolves with all that comes back until the other side closes. */
+/** Sends bytes; resolves with all bytes received until the connection is closed. */
 async function raw(port: number, text: string): Promise<string> {
   const socket = connect(port, "127.0.0.1");
   socket.write(text);

@@ -1,4 +1,4 @@
-// The demo that the README promises: every step holds, and nothing is left behind.
+// npm run demo: every step succeeds, and nothing is left behind.
 import { expect, test } from "bun:test";
 import { mkdtempSync, readdirSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -28,7 +28,7 @@ async function runDemo(env: Readonly<Record<string, string>> = {}): Promise<stri
 }
 
 test.skipIf(isMissing(PYTHON))(
-  "npm run demo holds what it promises and cleans up",
+  "npm run demo succeeds and cleans up",
   async () => {
     const printed = await runDemo();
     expect(printed).toContain("examples/notes-python");
@@ -38,12 +38,12 @@ test.skipIf(isMissing(PYTHON))(
 );
 
 test(
-  "so it does on a machine without Python",
+  "npm run demo succeeds on a machine without Python",
   async () => {
     const bare = mkdtempSync(join(tmpdir(), "ten-bare-"));
     try {
       symlinkSync(Bun.which("mkfifo") ?? "", join(bare, "mkfifo"));
-      // A bare machine is what is wanted here, not what is missing.
+      // The tools are missing on purpose.
       const printed = await runDemo({ PATH: bare, TEN_TEST_REQUIRE_ALL: "0" });
       expect(printed).toContain("without Python");
       expect(printed).toEndWith("\nEverything was as promised.\n");

@@ -32,10 +32,10 @@ test("a rollout of 20 instances under load fails no request", () =>
     for (const each of [...before, ...after]) expect(load.answers.get(each)).toBeGreaterThan(0);
   }));
 
-// The other level is in the tests above and below, where the system has it.
+// The level namespace is covered by the other tests, where the system has it.
 const OPENLY = 'isolation = "process"';
 
-test('a rollout of a service that says rollout = "replace" has requests wait, and fails none', () =>
+test('a rollout with rollout = "replace" makes requests wait and fails none', () =>
   withTen(
     { configText: appConfig(`idle_timeout = 0\n${OPENLY}\nrollout = "replace"`) },
     async (ten) => {
@@ -58,7 +58,7 @@ test('a rollout of a service that says rollout = "replace" has requests wait, an
     },
   ));
 
-test("a deploy and routes there and back under load fail no request", () =>
+test("a deploy, a route and a route back under load fail no request", () =>
   withTen({ configText }, async (ten) => {
     await ten.must("spawn", "app:v1");
     const load = new Load({ port: ten.port, hosts: ["app.localhost"], perSecond: PER_SECOND });
@@ -87,7 +87,7 @@ test("a deploy and routes there and back under load fail no request", () =>
     expect(await weights()).toEqual([100, 0]);
   }));
 
-test("a rollout goes on when who ordered it has left", () =>
+test("a rollout goes on when its client disconnects", () =>
   withTen({ configText }, async (ten) => {
     const ids = ["a", "b", "c"];
     await ten.must("spawn", ...ids.map((id) => `app:${id}`));
@@ -101,7 +101,7 @@ test("a rollout goes on when who ordered it has left", () =>
     expect((await processesOf(ten, ids)).filter((each) => before.includes(each))).toEqual([]);
   }));
 
-test("a server restarted in the middle of a rollout fails no request and leaves a process each", () =>
+test("restart-server during a rollout fails no request and leaves one process per instance", () =>
   withTen({ configText: appConfig(`idle_timeout = 0\n${OPENLY}`) }, async (ten) => {
     const ids = ["a", "b", "c", "d"];
     await ten.must("spawn", ...ids.map((id) => `app:${id}`));
@@ -122,7 +122,7 @@ test("a server restarted in the middle of a rollout fails no request and leaves 
     });
   }));
 
-test("a deploy that fails changes nothing and shows what the version wrote", () =>
+test("a failed deploy changes nothing and prints the log of the version", () =>
   withTen({ configText }, async (ten) => {
     await ten.must("spawn", "app:v1");
     const before = await ten.must("ps", "-a", "--json");
@@ -135,7 +135,7 @@ test("a deploy that fails changes nothing and shows what the version wrote", () 
     expect((await ten.instance("app:v1"))?.weight).toBe(100);
   }));
 
-test("a WebSocket stays on the old process until that closes it; the next one is on the new", () =>
+test("a WebSocket stays on the old process until that closes it, and the next one reaches the new process", () =>
   withTen({ configText: appConfig(OPENLY) }, async (ten) => {
     await ten.must("spawn", "app:a");
     const host = "a.app.localhost";
@@ -146,7 +146,7 @@ test("a WebSocket stays on the old process until that closes it; the next one is
       return await client.next();
     };
     expect(await processOn(socket)).toBe(old);
-    // Keeps the old process from being ended once the new one serves.
+    // An open request keeps the old process alive once the new one serves.
     const held = await ten.open(host, "/silence");
     held.on("error", () => undefined).resume();
     const rollout = ten.must("rollout", "app");
@@ -162,7 +162,7 @@ test("a WebSocket stays on the old process until that closes it; the next one is
     expect(await processOn(again)).toBe(next);
   }));
 
-test("a pick that does not start is passed over, a sleeping one is woken", () =>
+test("service-level routing passes over an instance that fails to start and wakes one that sleeps", () =>
   withTen({ configText }, async (ten) => {
     await ten.must("spawn", "app:good", "app:broken", "--no-start");
     for (let request = 0; request < 20; request++) {

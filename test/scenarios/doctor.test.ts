@@ -14,7 +14,7 @@ interface Report {
   readonly gaps: readonly { service: string; need: string; finding: string }[];
 }
 
-/** Runs it in a directory of its own, where there is no server. */
+/** Runs it in an empty directory without a server. */
 async function doctor(args: readonly string[], { config }: { config?: string } = {}) {
   const root = mkdtempSync(join(tmpdir(), "ten-"));
   try {
@@ -42,7 +42,7 @@ async function doctor(args: readonly string[], { config }: { config?: string } =
 const find = ({ findings }: Report, id: string) => findings.find((each) => each.id === id);
 
 describe("ten doctor", () => {
-  test("tells of this host in words, on 80 columns, without colours where nobody sees them", async () => {
+  test("prints findings in at most 80 columns, without colours to a pipe", async () => {
     const { err, exit, left, out } = await doctor([]);
     expect({ err, exit, left }).toEqual({ err: "", exit: 0, left: [] });
     expect(out).toMatch(/^(Host|Storage)\n/);
@@ -53,7 +53,7 @@ describe("ten doctor", () => {
     expect(text.filter((line) => line.length > 80)).toEqual([]);
   });
 
-  test("tells it to programs in a stable shape, every gap with its remedy", async () => {
+  test("prints JSON of a stable shape, with a remedy for every gap", async () => {
     const report = JSON.parse((await doctor(["--json"])).out) as Report;
     expect(report).toMatchObject({ ok: true, config: null, gaps: [] });
     const ids = report.findings.map(({ id }) => id);
@@ -71,7 +71,7 @@ describe("ten doctor", () => {
     }
   });
 
-  test("fails, and names the service, when that asks for what this host lacks", async () => {
+  test("fails and names the service whose requirements this host lacks", async () => {
     const config = `
 [service.fast]
 command = "true"
@@ -96,14 +96,14 @@ isolation = "process"
     expect(errors.every((line) => line.includes('of service "fast": '))).toBe(true);
   });
 
-  test("examines the host also when the configuration can't be used, and says that too", async () => {
+  test("examines the host and reports the configuration when that is invalid", async () => {
     const { err, exit, out } = await doctor([], { config: "[service.x]\ncomand = 1\n" });
     expect(exit).toBe(2);
     expect(out).toContain("clock: ");
     expect(err).toContain("comand");
   });
 
-  test("finds the server that runs from this data directory", () =>
+  test("finds the server that runs in this data directory", () =>
     withTen({ configText: appConfig() }, async (ten) => {
       const { stdout } = await ten.ten("doctor", "--json");
       const report = JSON.parse(stdout) as Report;

@@ -1,4 +1,4 @@
-// Every example as a reader would try it: spawned, used through the proxy, asleep when unused, woken by a request.
+// Every example as a reader would run it: spawned, used through the proxy, asleep when idle, woken by a request.
 import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { readEvents } from "../support/request.ts";
@@ -31,7 +31,7 @@ test.skipIf(noPython)(
 );
 
 test.skipIf(noPython)(
-  "notes-python: each tenant keeps notes that the other never sees, also across a sleep",
+  "notes-python: each tenant keeps its own notes, also across a sleep",
   () =>
     withTen({ example: "notes-python", service: SLEEPY }, async (ten) => {
       await ten.must("spawn", "--no-start", "notes:alice", "notes:bob");
@@ -59,7 +59,7 @@ test.skipIf(noPython)(
 );
 
 test.skipIf(noPython)(
-  "notes-python: what is no note is refused",
+  "notes-python: an invalid note is refused",
   () =>
     withTen({ example: "notes-python" }, async (ten) => {
       await ten.must("spawn", "notes:alice");
@@ -73,7 +73,7 @@ test.skipIf(noPython)(
 );
 
 test.skipIf(noNode)(
-  "node-http: followers get what is posted to their own board, and keep it awake",
+  "node-http: an event stream receives the messages of its own board and keeps the board awake",
   () =>
     withTen({ example: "node-http", service: SLEEPY }, async (ten) => {
       await ten.must("spawn", "board:alice", "board:bob");
@@ -103,7 +103,7 @@ test.skipIf(noNode)(
 );
 
 test(
-  "bun-http: entries are kept and WebSockets echoed over a Unix socket",
+  "bun-http: entries are kept and WebSocket messages echoed over a Unix socket",
   () =>
     withTen({ example: "bun-http", service: SLEEPY }, async (ten) => {
       await ten.must("spawn", "store:alice", "store:bob");

@@ -57,7 +57,7 @@ function membersOf(namespace: string): string[] {
 }
 
 describe.skipIf(!isRoot || isMissing(GCC))("tenants behind walls", () => {
-  test("serve over a port and over a socket, each a user of its own in a namespace of its own", () =>
+  test("serve over a port and over a socket, each with its own user and namespaces", () =>
     withTen({ configText }, async (ten) => {
       await ten.must("spawn", "port:alice", "socket:bob");
       const [alice, bob] = [await factsOf(ten, ALICE), await factsOf(ten, BOB)];
@@ -68,7 +68,7 @@ describe.skipIf(!isRoot || isMissing(GCC))("tenants behind walls", () => {
       expect(alice.processes).toBeLessThan(10);
     }));
 
-  test("find their socket wherever it is configured, also when they left one there", () =>
+  test("can listen on their socket wherever it is configured, also when an old socket is there", () =>
     withTen({ configText }, async (ten) => {
       for (const socket of ["/tmp/{id}.sock", "{data_dir}/{name}/{id}/own.sock"]) {
         await ten.stop();
@@ -82,7 +82,7 @@ describe.skipIf(!isRoot || isMissing(GCC))("tenants behind walls", () => {
       }
     }));
 
-  test("see neither each other's files nor the server's, and keep their own through sleep", () =>
+  test("can't read files of each other or the server, and keep their own across a sleep", () =>
     withTen({ configText }, async (ten) => {
       await ten.must("spawn", "port:alice", "socket:bob");
       await ten.get(ALICE, "/write?text=alices");
@@ -99,13 +99,13 @@ describe.skipIf(!isRoot || isMissing(GCC))("tenants behind walls", () => {
       expect((await factsOf(ten, ALICE)).uid).toBe(uid);
     }));
 
-  test("may start in their own directory, which is theirs by then", () =>
+  test("can start in their data directory, which they own", () =>
     withTen({ configText, service: { workdir: "{data_dir}/{name}/{id}" } }, async (ten) => {
       await ten.must("spawn", "port:alice");
       expect((await factsOf(ten, ALICE)).hostname).toBe("alice");
     }));
 
-  test("leave nothing behind when they stop, be it in a session of its own", () =>
+  test("leave no process when they stop, also none in a session of its own", () =>
     withTen({ configText }, async (ten) => {
       await ten.must("spawn", "port:alice");
       await ten.get(ALICE, "/daemon");
@@ -116,7 +116,7 @@ describe.skipIf(!isRoot || isMissing(GCC))("tenants behind walls", () => {
       expect(readdirSync(`${ten.dataDir}/.walls/port`)).toEqual([]);
     }));
 
-  test("outlive a server that is killed, and the next one learns how they end", () =>
+  test("outlive a killed server, and the next one learns their exit", () =>
     withTen({ configText }, async (ten) => {
       await ten.must("spawn", "port:alice", "socket:bob");
       const before = [await ten.instance("port:alice"), await ten.instance("socket:bob")];
@@ -133,7 +133,7 @@ describe.skipIf(!isRoot || isMissing(GCC))("tenants behind walls", () => {
       expect(story).not.toContain("another server");
     }));
 
-  test("are not taken over when they are to have other walls now", () =>
+  test("are not adopted when their walls have changed", () =>
     withTen({ configText }, async (ten) => {
       await ten.must("spawn", "port:alice");
       const { namespace } = await factsOf(ten, ALICE);
@@ -144,7 +144,7 @@ describe.skipIf(!isRoot || isMissing(GCC))("tenants behind walls", () => {
       expect((await factsOf(ten, ALICE)).uid).toBe(0);
     }));
 
-  test("own what they wrote without walls", () =>
+  test("own the files that they wrote without walls", () =>
     withTen({ configText }, async (ten) => {
       const relevel = async (from: string, to: string) => {
         await ten.stop();
@@ -162,7 +162,7 @@ describe.skipIf(!isRoot || isMissing(GCC))("tenants behind walls", () => {
       expect(await look(ten, ALICE, `${ten.dataDir}/port/alice/journal`)).toBe("open,walled");
     }));
 
-  test("can't lead the server to another socket than their own", () =>
+  test("can't redirect the server to another socket", () =>
     withTen({ configText }, async (ten) => {
       await ten.must("spawn", "socket:bob");
       await ten.get(BOB, `/redirect-socket?to=${ten.dataDir}/tenement.sock`);
@@ -173,7 +173,7 @@ describe.skipIf(!isRoot || isMissing(GCC))("tenants behind walls", () => {
     }));
 
   test.skipIf(isMissing(NFTABLES))(
-    "reach their own port and the host's, but no other tenant's",
+    "reach their own port and the host's, but no port of another tenant",
     () =>
       withTen({ configText }, async (ten) => {
         await using host = Bun.serve({
@@ -201,7 +201,7 @@ describe.skipIf(!isRoot || isMissing(GCC))("tenants behind walls", () => {
       }),
   );
 
-  test("start where no firewall can be had, and ten ps says so", () =>
+  test("start where the firewall is unavailable, and ten ps says so", () =>
     withTen({ configText, prefix: ["setpriv", "--bounding-set", "-net_admin"] }, async (ten) => {
       await ten.must("spawn", "port:alice", "port:carol");
       const printed = await ten.must("ps");
@@ -212,27 +212,28 @@ describe.skipIf(!isRoot || isMissing(GCC))("tenants behind walls", () => {
       expect((await ten.get(ALICE, `/reach?port=${port}`)).text).toBe("connected");
     }));
 
-  test("whose working directory is closed to them are told what to open", () =>
+  test("whose working directory is inaccessible are refused with the permission to set", () =>
     withTen({ configText }, async (ten) => {
       const closed = join(ten.root, "app");
       chmodSync(closed, 0o700);
       const { exitCode, stderr } = await ten.ten("spawn", "port:alice");
       expect(exitCode).toBe(1);
-      expect(stderr).toContain(`may not enter ${closed}; chmod o+x ${closed}`);
+      expect(stderr).toMatch(new RegExp(`^error: .* may not enter ${closed}$`, "m"));
+      expect(stderr).toContain(`hint: chmod o+x ${closed}\n`);
     }));
 
-  test("whose program is hidden are refused with the way to show it", () =>
+  test("whose program is hidden are refused with the path to add to read_paths", () =>
     withTen(
       { configText: `[service.shy]\ncommand = "/run/ten-shy/bin/true"\nisolation = "namespace"\n` },
       async (ten) => {
         using _ = hiddenProgram("/run/ten-shy/bin");
         const { exitCode, stderr } = await ten.ten("spawn", "shy:a");
         expect(exitCode).toBe(1);
-        expect(stderr).toContain('add read_paths = ["/run/ten-shy"] to [service.shy]');
+        expect(stderr).toContain('hint: Add read_paths = ["/run/ten-shy"] to [service.shy]\n');
       },
     ));
 
-  test("whose walls fail are told why", () =>
+  test("whose walls fail are refused with the reason", () =>
     withTen(
       {
         configText: `${configText}socket = "/proc/none/{id}.sock"\n`,

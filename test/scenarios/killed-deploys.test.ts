@@ -1,100 +1,96 @@
+// Deploys, routes and rollouts that a killed or stopped server cuts off, in each of their phases.
+import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
-import { setTimeout as delay } from "node:timers/promises";
+import { existsSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { Client } from "../../src/control/client/client.ts";
 import type { InstanceAnswer } from "../../src/control/wire/instances.ts";
 import { listProcesses } from "../../src/platform/process/processes.ts";
-import { type Random, seededRandom } from "../support/random.ts";
 import { type Ten, withTen } from "../support/ten.ts";
-import { appConfig } from "../support/tenants/command.ts";
+import { PHASED_COMMAND } from "../support/tenants/command.ts";
 import { until } from "../support/until.ts";
 
-const KILLS = 50;
-const STOPS = 15;
-/** Of the time that a change took when nothing cut it short: kills fall before, into and after it. */
-const MOMENTS_PART_MAX = 1.3;
-/** A busy machine takes a second or two for each start of the server. */
-const PATIENCE_MS = 180_000;
-// At the level at which marks can be read, whoever runs the tests.
-const configText = appConfig('idle_timeout = 0\nisolation = "process"');
+// At level process any user can read the marks of tenants.
+const configText = `[settings]
+health_check_interval = 600
+[service.app]
+command = "${PHASED_COMMAND}"
+isolation = "process"
+health = "/health"
+startup_timeout = 60
+idle_timeout = 0
+`;
 
 type Weights = Readonly<Record<string, number>>;
 
+const BEFORE: Weights = { v1: 100, v2: 50 };
+
 interface Change {
-  /** Changes of one kind take about as long as each other. */
-  readonly kind: string;
-  readonly name: string;
-  /** Weights that there may be after it, apart from those before it. */
   readonly after: Weights;
+  /** Whether v2 sleeps before it. */
+  readonly wakes: boolean;
   perform(client: Client): Promise<unknown>;
 }
 
-function planDeploy({ weights, random }: { weights: Weights; random: Random }): Change {
-  const weight = random.below(101);
-  return {
-    kind: "v3" in weights ? "deploy what runs" : "deploy anew",
-    name: `deploy v3 ${weight}`,
-    after: { ...weights, v3: weight },
-    perform: (client) => client.deploy({ process: "app", version: "v3", weight }),
-  };
+const DEPLOY: Change = {
+  after: { ...BEFORE, v3: 40 },
+  wakes: false,
+  perform: (client) => client.deploy({ process: "app", version: "v3", weight: 40 }),
+};
+
+const ROUTE: Change = {
+  after: { v1: 0, v2: 100 },
+  wakes: true,
+  perform: (client) => client.route({ process: "app", from: "v1", to: "v2" }),
+};
+
+const rollout = (parallel: number): Change => ({
+  after: BEFORE,
+  wakes: false,
+  perform: (client) => Array.fromAsync(client.rollout({ process: "app", parallel })),
+});
+
+/** The moment at which the server is killed or stopped; without a phase and a drain the change is done. */
+interface Moment {
+  readonly phase?: string;
+  /** The process goes on, but the database is locked, so that the change can't be committed. */
+  readonly isLocked?: true;
+  /** A request keeps the former process of v1 while the next one serves. */
+  readonly isDraining?: true;
+  /** The weights are those after the change. */
+  readonly isCommitted?: true;
 }
 
-function planRoute({ weights, random }: { weights: Weights; random: Random }): Change {
-  const [from, to] = random.pick([
-    ["v1", "v2"],
-    ["v2", "v1"],
-  ] as const);
-  const sum = Math.min((weights[from] ?? 0) + (weights[to] ?? 0), 100);
-  return {
-    kind: "route",
-    name: `route ${from} ${to}`,
-    after: { ...weights, [from]: 0, [to]: sum },
-    perform: (client) => client.route({ process: "app", from, to }),
-  };
-}
+const DONE: Moment = { isCommitted: true };
 
-function planRollout({ weights, random }: { weights: Weights; random: Random }): Change {
-  const parallel = 1 + random.below(2);
-  return {
-    kind: "rollout",
-    name: `rollout ${parallel}`,
-    after: weights,
-    perform: (client) => Array.fromAsync(client.rollout({ process: "app", parallel })),
-  };
-}
-
-const PLANS = [planDeploy, planRoute, planRollout];
-
-/** How long each kind of change takes on this machine, as busy as it is. */
-class Pace {
-  readonly #tookMs = new Map<string, number>();
-
-  /** Measures each kind once, and leaves the same instances. */
-  static async of(ten: Ten, random: Random): Promise<Pace> {
-    const pace = new Pace();
-    const client = clientOf(ten);
-    for (const plan of [...PLANS, planDeploy]) {
-      const weights = weightsOf(await client.list({ all: true }));
-      const { kind, perform } = plan({ weights, random });
-      const startedAt = performance.now();
-      await perform(client);
-      pace.#tookMs.set(kind, performance.now() - startedAt);
-    }
-    await client.remove({ service: "app", id: "v3" }, { purge: false });
-    return pace;
-  }
-
-  /** Waits until some moment of a change that has just begun, or shortly after it. */
-  moment(kind: string, random: Random): Promise<void> {
-    return delay((this.#tookMs.get(kind) ?? 0) * random.next() * MOMENTS_PART_MAX);
-  }
-}
+const CUTS: readonly (readonly [name: string, change: Change, moment: Moment])[] = [
+  ["a deploy whose process is launched", DEPLOY, { phase: "launched v3" }],
+  ["a deploy whose process is probed", DEPLOY, { phase: "probed v3" }],
+  ["a deploy about to be committed", DEPLOY, { phase: "probed v3", isLocked: true }],
+  ["a deploy that is done", DEPLOY, DONE],
+  ["a route whose target is launched", ROUTE, { phase: "launched v2" }],
+  ["a route whose target is probed", ROUTE, { phase: "probed v2" }],
+  ["a route about to be committed", ROUTE, { phase: "probed v2", isLocked: true }],
+  ["a route whose source stops", ROUTE, { phase: "asked to stop v1", isCommitted: true }],
+  ["a route that is done", ROUTE, DONE],
+  ["a rollout that has launched its first process", rollout(1), { phase: "launched v1" }],
+  ["a rollout that probes its first process", rollout(1), { phase: "probed v1" }],
+  ["a rollout whose first process is drained", rollout(1), { isDraining: true }],
+  ["a rollout whose first process stops", rollout(1), { phase: "asked to stop v1" }],
+  ["a rollout that has launched its second process", rollout(1), { phase: "launched v2" }],
+  ["a rollout whose second process stops", rollout(1), { phase: "asked to stop v2" }],
+  ["a rollout of two at a time that has launched one", rollout(2), { phase: "launched v1" }],
+  ["a rollout of two at a time, one of which stops", rollout(2), { phase: "asked to stop v2" }],
+  ["a rollout that is done", rollout(1), DONE],
+];
 
 const clientOf = (ten: Ten) => new Client({ kind: "unix", path: `${ten.dataDir}/tenement.sock` });
 
-const weightsOf = (instances: readonly InstanceAnswer[]): Weights =>
-  Object.fromEntries(instances.map(({ instance, weight }) => [instance, weight]));
+async function processOf(ten: Ten, id: string): Promise<string> {
+  return (await ten.get(`${id}.app.localhost`, "/process")).text;
+}
 
-/** The slots of each instance in which something lives, by the marks of all processes of the machine. */
+/** The slots of each instance that have a process, by the marks of all processes of the machine. */
 async function slotsOf(ten: Ten): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
   const slots = new Map<string, Set<string>>();
   for (const { mark, zombie } of await listProcesses()) {
@@ -105,7 +101,7 @@ async function slotsOf(ten: Ten): Promise<ReadonlyMap<string, ReadonlySet<string
   return slots;
 }
 
-/** Every instance that runs has one process, every other none; nothing is on its way any more. */
+/** Whether every running instance has one process and every other one none, and no state is transient. */
 async function isSettled(ten: Ten, instances: readonly InstanceAnswer[]): Promise<boolean> {
   const slots = await slotsOf(ten);
   const known = new Set(instances.map(({ instance }) => instance));
@@ -118,73 +114,100 @@ async function isSettled(ten: Ten, instances: readonly InstanceAnswer[]): Promis
   );
 }
 
-test(
-  `a server killed at ${KILLS} moments of deploys, routes and rollouts leaves nothing half done`,
-  () =>
-    withTen({ configText }, async (ten) => {
-      const random = seededRandom("killed deploys");
-      await ten.must("spawn", "app:v1", "app:v2");
-      const pace = await Pace.of(ten, random);
-      const cut = { before: 0, after: 0 };
-      for (let kill = 0; kill < KILLS; kill++) {
-        const client = clientOf(ten);
-        const weights = weightsOf(await client.list({ all: true }));
-        const plan = random.pick(PLANS);
-        const { kind, name, after, perform } = plan({ weights, random });
-        const outcome = perform(client).then(
-          () => "done",
-          () => "cut off",
-        );
-        await pace.moment(kind, random);
-        await ten.kill9();
-        const ended = await outcome;
-        await ten.start();
-        const next = clientOf(ten);
-        const found = await until(`all is settled after "${name}", ${ended}`, async () => {
-          const instances = await next.list({ all: true });
-          return (await isSettled(ten, instances)) && instances;
-        });
-        const allowed = [
-          weights,
-          after,
-          ...(name.startsWith("deploy") ? [{ v3: 0, ...weights }] : []),
-        ];
-        expect(allowed).toContainEqual(weightsOf(found));
-        if (ended === "done") expect(weightsOf(found)).toEqual(after);
-        cut[ended === "done" ? "after" : "before"]++;
-        expect((await ten.get("v1.app.localhost", "/")).text).toBe("hello from v1");
-        if (random.below(3) === 0 && "v3" in weightsOf(found)) {
-          await next.remove({ service: "app", id: "v3" }, { purge: false });
-        }
-      }
-      // Most kills cut something short, or they prove little.
-      expect(cut.before).toBeGreaterThan(KILLS / 4);
-      expect(cut.after).toBeGreaterThan(0);
-    }),
-  PATIENCE_MS,
+/** A change that is kept at its moment. */
+interface Kept {
+  /** Lets the processes go on. */
+  release(): void;
+  readonly outcome: Promise<Outcome>;
+}
+
+/** "cut off": the server exited before it answered. */
+type Outcome = "done" | "cut off";
+
+async function begin(ten: Ten, change: Change, moment: Moment): Promise<Kept> {
+  const client = clientOf(ten);
+  await client.spawn({ process: "app", id: "v1" });
+  await client.spawn({ process: "app", id: "v2", weight: 50, start: !change.wakes });
+  const kept = new DisposableStack();
+  const reached = moment.isDraining ? await drain(ten, kept) : hold(ten, moment, kept);
+  const outcome = change.perform(client).then(
+    (): Outcome => "done",
+    (): Outcome => "cut off",
+  );
+  await (reached === null ? outcome : reached());
+  return { outcome, release: () => kept.dispose() };
+}
+
+/** Holds a process in the phase of the moment; null: it has none. The function resolves once the moment is reached. */
+function hold(
+  ten: Ten,
+  { phase, isLocked }: Moment,
+  kept: DisposableStack,
+): (() => Promise<void>) | null {
+  if (phase === undefined) return null;
+  const [held, reached] = [join(ten.root, "hold"), join(ten.root, "reached")];
+  writeFileSync(held, phase);
+  kept.defer(() => rmSync(held, { force: true }));
+  return async () => {
+    await until(phase, () => existsSync(reached));
+    if (!isLocked) return;
+    const database = kept.adopt(new Database(`${ten.dataDir}/tenement.db`), (each) => each.close());
+    database.run("BEGIN IMMEDIATE");
+    rmSync(held);
+    await until("the probe is answered", () => !existsSync(reached));
+  };
+}
+
+/** Opens a request to v1. The function resolves once another process serves. */
+async function drain(ten: Ten, kept: DisposableStack): Promise<() => Promise<void>> {
+  const former = await processOf(ten, "v1");
+  const request = await ten.open("v1.app.localhost", "/silence");
+  request.on("error", () => undefined).resume();
+  kept.defer(() => void request.destroy());
+  return async () => {
+    await until("the next process serves", async () => (await processOf(ten, "v1")) !== former);
+  };
+}
+
+async function settledWeights(ten: Ten): Promise<Weights> {
+  const instances = await until("all is settled", async () => {
+    const found = await clientOf(ten).list({ all: true });
+    return (await isSettled(ten, found)) && found;
+  });
+  return Object.fromEntries(instances.map(({ instance, weight }) => [instance, weight]));
+}
+
+/** A new version may stay registered, without traffic. */
+const weightsBefore = (change: Change): readonly Weights[] =>
+  change === DEPLOY ? [BEFORE, { ...BEFORE, v3: 0 }] : [BEFORE];
+
+test.each(CUTS)("a server killed during %s leaves nothing half done", (_, change, moment) =>
+  withTen({ configText }, async (ten) => {
+    const kept = await begin(ten, change, moment);
+    await ten.kill9();
+    kept.release();
+    expect(await kept.outcome).toBe(moment === DONE ? "done" : "cut off");
+    await ten.start();
+    const allowed = moment.isCommitted ? [change.after] : weightsBefore(change);
+    expect(allowed).toContainEqual(await settledWeights(ten));
+    expect((await ten.get("v1.app.localhost", "/")).text).toBe("hello from v1");
+  }),
 );
 
-test(
-  "a server that stops in the middle of them leaves no process, and the weights before or after",
-  () =>
+const WITHOUT_LOCK = CUTS.filter(([, , { isLocked }]) => !isLocked);
+
+test.each(WITHOUT_LOCK)(
+  "a server that stops during %s leaves no process, and the weights before or after",
+  (_, change, moment) =>
     withTen({ configText }, async (ten) => {
-      const random = seededRandom("stopped deploys");
-      await ten.must("spawn", "app:v1", "app:v2");
-      const pace = await Pace.of(ten, random);
-      for (let stop = 0; stop < STOPS; stop++) {
-        const client = clientOf(ten);
-        const weights = weightsOf(await client.list({ all: true }));
-        const plan = random.pick(PLANS);
-        const { kind, after, perform } = plan({ weights, random });
-        const ended = perform(client).catch(() => undefined);
-        await pace.moment(kind, random);
-        expect(await ten.stop()).toBe(0);
-        await ended;
-        expect([...(await slotsOf(ten)).keys()]).toEqual([]);
-        await ten.start();
-        const found = weightsOf(await clientOf(ten).list({ all: true }));
-        expect([weights, after, { v3: 0, ...weights }]).toContainEqual(found);
-      }
+      const kept = await begin(ten, change, moment);
+      const stopped = ten.stop();
+      kept.release();
+      expect(await stopped).toBe(0);
+      expect([...(await slotsOf(ten)).keys()]).toEqual([]);
+      const isDone = moment.isCommitted || (await kept.outcome) === "done";
+      await ten.start();
+      const allowed = isDone ? [change.after] : [...weightsBefore(change), change.after];
+      expect(allowed).toContainEqual(await settledWeights(ten));
     }),
-  PATIENCE_MS,
 );

@@ -1,4 +1,4 @@
-// network = "private" through the whole server: nothing of the host's network inside, and all that the proxy promises.
+// network = "private" with the whole server: the tenant is isolated from the host's network, and the proxy works.
 import { describe, expect, test } from "bun:test";
 import { type Ten, withTen } from "../support/ten.ts";
 import { appConfig, WALLED_COMMAND } from "../support/tenants/command.ts";
@@ -20,7 +20,7 @@ async function reach(ten: Ten, host: string, port: number | null | undefined): P
 }
 
 describe.skipIf(!hasWalls)("a tenant in a network of its own", () => {
-  test("is reached on its port or its socket, and reaches nothing of the host's", () =>
+  test("can be reached on its port or its socket, and reaches nothing of the host", () =>
     withTen({ configText: walledConfig }, async (ten) => {
       await using host = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response() });
       await ten.must("spawn", "port:a", "port:b", "socket:a");
@@ -32,7 +32,7 @@ describe.skipIf(!hasWalls)("a tenant in a network of its own", () => {
         expect(await reach(ten, "a.port.localhost", port)).toBe("refused");
         expect(await reach(ten, "a.socket.localhost", port)).toBe("refused");
       }
-      // Nobody listens on the host in its stead.
+      // Nothing listens on the same port of the host.
       expect(await fetch(`http://127.0.0.1:${a?.port}/`).catch(() => "refused")).toBe("refused");
       expect(a?.gaps).toEqual([]);
       const interfaces = await ten.get("a.port.localhost", "/look?path=/proc/net/dev");
@@ -54,7 +54,7 @@ describe.skipIf(!hasWalls)("a tenant in a network of its own", () => {
       expect((await ten.get("a.app.localhost", "/journal")).text).toBe(`stopped\n${body}\n`);
     }));
 
-  test("outlives a server that is killed, but not a change of its network", () =>
+  test("outlives a killed server, but not a change of its network", () =>
     withTen({ configText: appConfig(KEYS) }, async (ten) => {
       await ten.must("spawn", "app:a");
       const before = await ten.instance("app:a");

@@ -1,4 +1,4 @@
-// The attack on walls, from inside a machine with a kernel of its own: what it gets must be its own.
+// The attack on walls from inside a machine: it may only reach the machine itself.
 import { chmodSync, copyFileSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { freePort } from "../../bench/support.ts";
@@ -10,13 +10,13 @@ import { factsFor, startVictim } from "./attack-victim.ts";
 
 export interface MachineAttack {
   readonly attempts: number;
-  /** What got through although it concerns more than the machine's own kernel, processes and network. */
+  /** Checks that failed although they concern more than the machine's own kernel, processes and network. */
   readonly through: readonly string[];
-  /** Whether it came to its end. */
+  /** Whether the attack ran to its end. */
   readonly isDone: boolean;
 }
 
-/** What succeeds because it concerns nothing but the machine itself. */
+/** Checks that fail because they concern only the machine itself. */
 const ITS_OWN: readonly string[] = [
   ["new-user-namespace", "clone-user-namespace", "capabilities-bounding", "filter-in-place"],
   ["keyring-session", "keyring-user", "key-add", "key-request"],
@@ -29,12 +29,12 @@ const ITS_OWN: readonly string[] = [
   ["namespace-ipc", "namespace-uts", "namespace-cgroup"],
 ].flat();
 
-/** The identifier of this host's kernel, by which the attack knows that it is in another. */
+/** The boot id of this host, by which the attack recognizes that it runs on another kernel. */
 export function bootId(): string {
   return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
 }
 
-/** Attacks from `vm:alice`, which runs the words that it is told, beside a victim on the host. */
+/** Runs the attack in `vm:alice`, which runs a command on request, with a victim on the host. */
 export async function attackFromMachine(
   { dataDir }: Ten,
   run: (words: readonly string[]) => Promise<string>,
@@ -60,7 +60,7 @@ export async function attackFromMachine(
   const said = await run([join(own, "attack"), ...factsFor(victim, attacker)]);
   const results = [...said.matchAll(/^(ok|FAIL|open) ([\w-]+)(?:: (.*))?$/gm)];
   const through = results
-    // Refused is refused, whatever the kernel calls it.
+    // Any error is a refusal, whatever its code.
     .filter(([, word, , detail = ""]) => word !== "ok" && !detail.startsWith("failed with"))
     .filter(([, , name = ""]) => !ITS_OWN.includes(name))
     .filter(([line]) => line !== `FAIL root-home: shows ${shownIn("/root")}`)

@@ -23,7 +23,7 @@ async function reload(ten: Ten): Promise<ReloadAnswer> {
 }
 
 describe("ten reload", () => {
-  test("under load fails no request, and gives new processes only to what has changed", () =>
+  test("under load fails no request and replaces only processes of changed services", () =>
     withTen({ configText: service("notes") + service("wiki") }, async (ten) => {
       await ten.must("spawn", "notes:alice", "wiki:alice");
       const [notes, wiki] = [await pidOf(ten, "notes"), await pidOf(ten, "wiki")];
@@ -52,7 +52,7 @@ describe("ten reload", () => {
       expect(await pidOf(ten, "wiki")).toBe(wiki);
     }));
 
-  test("leaves an unchanged service its connections and its counters", () =>
+  test("keeps the connections and counters of an unchanged service", () =>
     withTen({ configText: service("notes") + service("wiki") }, async (ten) => {
       await ten.must("spawn", "notes:alice", "wiki:alice");
       await using socket = ten.webSocket(hostOf("wiki"), "/socket");
@@ -67,7 +67,7 @@ describe("ten reload", () => {
       expect(JSON.parse(stdout)[0]).toMatchObject({ action: "reload", outcome: "done" });
     }));
 
-  test("refuses a file with mistakes as a whole, names them all, and goes on as before", () =>
+  test("refuses an invalid file as a whole and names all mistakes", () =>
     withTen({ configText: service("notes") }, async (ten) => {
       await ten.must("spawn", "notes:alice");
       const pid = await pidOf(ten, "notes");
@@ -86,7 +86,7 @@ describe("ten reload", () => {
       expect((await ten.ten("reload", "--dry-run")).exitCode).toBe(2);
     }));
 
-  test("leaves the old process serving where the new one does not come up, and says so", () =>
+  test("keeps the old process when the new one fails to start, and says so", () =>
     withTen({ configText: service("notes") }, async (ten) => {
       await ten.must("spawn", "notes:alice");
       const pid = await pidOf(ten, "notes");
@@ -102,7 +102,7 @@ describe("ten reload", () => {
       expect(await pidOf(ten, "notes")).toBe(pid);
     }));
 
-  test("only tells what it would do with --dry-run", () =>
+  test("changes nothing with --dry-run and prints the plan", () =>
     withTen({ configText: service("notes") }, async (ten) => {
       await ten.must("spawn", "notes:alice");
       const pid = await pidOf(ten, "notes");
@@ -125,7 +125,7 @@ describe("ten reload", () => {
       expect(await ten.must("reload")).toBe("tls.https_port needs: ten restart-server\n");
     }));
 
-  test("stops what went, and brings it back with its data when it returns", () =>
+  test("stops a removed service, and restores its data when the service returns", () =>
     withTen({ configText: service("notes", "idle_timeout = 0") }, async (ten) => {
       await ten.must("spawn", "notes:alice", "--weight", "30");
       await ten.get(hostOf("notes"), "/write", { method: "POST", body: "kept" });
@@ -146,7 +146,7 @@ describe("ten reload", () => {
       expect((await ten.get(hostOf("notes"), "/journal")).text).toContain("kept");
     }));
 
-  test("renews what another server has launched for an earlier configuration", () =>
+  test("replaces processes that an earlier server launched with another configuration", () =>
     withTen({ configText: service("notes") }, async (ten) => {
       await ten.must("spawn", "notes:alice");
       const pid = await pidOf(ten, "notes");
@@ -161,7 +161,7 @@ describe("ten reload", () => {
       expect(await ten.must("ps")).not.toContain("has changed");
     }));
 
-  test("starts what is newly listed, and tries again what has failed", () =>
+  test("starts newly listed instances and retries failed ones", () =>
     withTen(
       { configText: service("notes", 'env = { MODE = "1" }\nrestart = "never"') },
       async (ten) => {
@@ -180,7 +180,7 @@ describe("ten reload", () => {
 });
 
 describe("SIGHUP", () => {
-  test("reloads as well, and says what came of it", () =>
+  test("reloads and logs the result", () =>
     withTen({ configText: service("notes") }, async (ten) => {
       const wiki = { command: APP_COMMAND, ...wallSettings() };
       ten.reconfigure((text) => text + stringify({ service: { wiki } }));

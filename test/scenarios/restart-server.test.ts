@@ -13,7 +13,7 @@ import { type Ten, type TenOptions, withTen } from "../support/ten.ts";
 import { LASTING_COMMAND } from "../support/tenants/command.ts";
 import { until } from "../support/until.ts";
 
-/** On a machine that has too much to do, so many requests take long. */
+/** So many requests take long on a busy machine. */
 const PATIENCE_MS = 180_000;
 const TENANTS = ["a", "b", "c", "d"];
 const HOSTS = TENANTS.map((id) => `${id}.app.localhost`);
@@ -37,9 +37,9 @@ async function birthsOf(ten: Ten): Promise<string[]> {
   return answers.map(({ text }) => text);
 }
 
-describe("a server that another follows", () => {
+describe("a server that is replaced", () => {
   test(
-    "fails none of 500 requests a second, three times in a row, and ends",
+    "fails none of 500 requests a second, three times in a row, and exits",
     () =>
       withTen(optionsWith(), async (ten) => {
         await ten.must("spawn", ...TENANTS.map((id) => `app:${id}`));
@@ -76,7 +76,7 @@ describe("a server that another follows", () => {
       const { old } = await follow(ten);
       socket.send("after");
       expect(await socket.next()).toBe("after");
-      // Its neighbour has had the same time, and nobody to talk to.
+      // The other instance has been idle for as long.
       await ten.untilState("app:b", "asleep");
       expect((await ten.instance("app:a"))?.state).toBe("running");
       await follow(ten);
@@ -92,7 +92,7 @@ describe("a server that another follows", () => {
       await untilEnded(old.pid);
     }));
 
-  test("lets a download and an upload that are under way go through whole", () =>
+  test("completes a download and an upload that are in progress", () =>
     withTen(optionsWith(), async (ten) => {
       await ten.must("spawn", "app:a");
       const download = await ten.open(HOST, "/held");
@@ -114,7 +114,7 @@ describe("a server that another follows", () => {
       await untilEnded(old.pid);
     }));
 
-  test("answers requests that wait for an instance on its way, and wakes what sleeps", () =>
+  test("answers requests that wait for a starting instance, and the next server wakes sleeping ones", () =>
     withTen(optionsWith("startup_timeout = 60"), async (ten) => {
       await ten.must("spawn", "--no-start", "app:a", "app:b");
       await ten.must("env", "set", "app:a", "GATED=1");
@@ -131,7 +131,7 @@ describe("a server that another follows", () => {
       expect(born.trim().split("\n")).toHaveLength(1);
     }));
 
-  test("leaves alone what the next one starts, as long as it still has connections", () =>
+  test("doesn't touch processes of the next server while it still has connections", () =>
     withTen(optionsWith(), async (ten) => {
       await ten.must("spawn", "app:a", "app:b");
       const socket = ten.webSocket(HOSTS[1] ?? "", "/socket");
@@ -147,7 +147,7 @@ describe("a server that another follows", () => {
       expect((await ten.instance("app:a"))?.restarts).toBe(0);
     }));
 
-  test("neither loses nor doubles what is written meanwhile", () =>
+  test("neither loses nor duplicates log lines written during the handover", () =>
     withTen(optionsWith(), async (ten) => {
       await ten.must("spawn", "app:a");
       await ten.get(HOST, "/chatter");
@@ -162,7 +162,7 @@ describe("a server that another follows", () => {
       expect(messages).toEqual(Array.from({ length: count }, (_, index) => `chatter ${index}`));
     }));
 
-  test("lets followers of the log go on where they were", () =>
+  test("lets log followers continue where they were", () =>
     withTen(optionsWith(), async (ten) => {
       await ten.must("spawn", "app:a");
       await ten.get(HOST, "/chatter");
@@ -180,7 +180,7 @@ describe("a server that another follows", () => {
       );
     }));
 
-  test("is followed by one that survives it: killed, and started anew", () =>
+  test("hands over to a server that can be killed and started again", () =>
     withTen(optionsWith(), async (ten) => {
       await ten.must("spawn", "app:a");
       const { text: tenant } = await ten.get(HOST, "/birth");
@@ -193,7 +193,7 @@ describe("a server that another follows", () => {
       expect(startTimeOf(pid ?? 0)).toBeNull();
     }));
 
-  test("remembers restarts and why an instance woke", () =>
+  test("hands over restart counts and the cause of the last wake", () =>
     withTen(optionsWith(), async (ten) => {
       await ten.must("spawn", "app:a");
       const { pid = 0 } = { ...(await ten.instance("app:a")) };
@@ -211,7 +211,7 @@ describe("a server that another follows", () => {
 });
 
 describe("an earlier server that still has connections", () => {
-  test("lets them be at the first signal, and cuts them at the second", () =>
+  test("keeps them open at the first signal and closes them at the second", () =>
     withTen(optionsWith(), async (ten) => {
       await ten.must("spawn", "app:a");
       const socket = ten.webSocket(HOST, "/socket");
@@ -228,7 +228,7 @@ describe("an earlier server that still has connections", () => {
       expect((await ten.get(HOST, "/")).text).toBe("hello from a");
     }));
 
-  test("passes its last requests on to the server that is there, started anew or not", () =>
+  test("forwards its last requests to the present server, also after that was restarted", () =>
     withTen(optionsWith("idle_timeout = 1"), async (ten) => {
       await ten.must("spawn", "app:a", "app:b");
       const kept = new Agent({ keepAlive: true, maxSockets: 1 });
@@ -255,7 +255,7 @@ describe("an earlier server that still has connections", () => {
     }));
 });
 
-test("a server whose predecessor goes without a word does not serve", async () => {
+test("a next server doesn't serve when the previous one exits without a message", async () => {
   const place = openPlace({ configText: "" });
   const introduction = JSON.stringify({ descriptors: 0, dataDir: place.dataDir });
   const ready = Promise.withResolvers<void>();
@@ -276,21 +276,21 @@ test("a server whose predecessor goes without a word does not serve", async () =
   place.remove();
 });
 
-describe("a server that can't be followed", () => {
+describe("a server that can't be replaced", () => {
   async function expectUnmoved(ten: Ten, pid: number): Promise<void> {
     expect(ten.pid).toBe(pid);
     expect(startTimeOf(pid)).not.toBeNull();
     expect((await ten.get(HOST, "/")).text).toBe("hello from a");
   }
 
-  /** Replaces the executable as an installer does: the running one keeps its own. */
+  /** Replaces the executable by a rename, as installers do. */
   function install(ten: Ten, script: string): void {
     writeFileSync(`${ten.installed}.new`, script);
     chmodSync(`${ten.installed}.new`, 0o755);
     renameSync(`${ten.installed}.new`, ten.installed);
   }
 
-  test("by a configuration that is wrong goes on as if nothing had happened", () =>
+  test("because of an invalid configuration goes on serving", () =>
     withTen(optionsWith(), async (ten) => {
       await ten.must("spawn", "app:a");
       const { pid } = ten;
@@ -302,7 +302,7 @@ describe("a server that can't be followed", () => {
       await expectUnmoved(ten, pid);
     }));
 
-  test("by an executable that does not start goes on, and is followed by one that does", () =>
+  test("because the executable fails to start goes on serving, and is replaced by a working one later", () =>
     withTen(optionsWith("", { isCopied: true }), async (ten) => {
       await ten.must("spawn", "app:a");
       const { pid } = ten;
@@ -320,7 +320,7 @@ describe("a server that can't be followed", () => {
       await expectUnmoved(ten, ten.pid);
     }));
 
-  test("as long as nothing can be written down is not, and is afterwards", () =>
+  test("while the database is locked is replaced once it is unlocked", () =>
     withTen(optionsWith(), async (ten) => {
       await ten.must("spawn", "app:a");
       const { pid } = ten;
@@ -336,7 +336,7 @@ describe("a server that can't be followed", () => {
       await expectUnmoved(ten, ten.pid);
     }));
 
-  test("since the next one fails once it has everything, takes it all back", () =>
+  test("because the next one fails after the handover takes everything back", () =>
     withTen(optionsWith("idle_timeout = 1", { isCopied: true }), async (ten) => {
       await ten.must("spawn", "app:a", "app:b");
       const { pid } = ten;

@@ -23,7 +23,7 @@ async function openTenants(ten: Ten): Promise<void> {
 }
 
 describe("routes of the configuration", () => {
-  test("lead from the root domain, from subdomains and from paths to their targets", () =>
+  test("map the root domain, subdomains and paths to their targets", () =>
     withTen(options, async (ten) => {
       await openTenants(ten);
       const answers = [
@@ -44,7 +44,7 @@ describe("routes of the configuration", () => {
       }
     }));
 
-  test("hide the API on the root domain, never on an address, localhost or the Unix socket", () =>
+  test("hide the API on the root domain, but not on an address, localhost or the Unix socket", () =>
     withTen(options, async (ten) => {
       await openTenants(ten);
       expect((await ten.get(DOMAIN, "/api/instances")).text).toBe("hello from only");
@@ -60,14 +60,14 @@ describe("routes of the configuration", () => {
       expect(await ten.must("ps")).toContain("notes:alice");
     }));
 
-  test("leave the root domain to the API where they say nothing of it", () =>
+  test("leave the root domain to the API by default", () =>
     withTen({ configText: SERVICES, args }, async (ten) => {
       expect((await ten.get(DOMAIN, "/health")).json<object>()).toEqual({ status: "ok" });
     }));
 });
 
-describe("a custom host", () => {
-  test("reaches its instance, which is told the host that the client asked for", () =>
+describe("a custom hostname", () => {
+  test("reaches its instance, which receives the Host header of the client", () =>
     withTen(options, async (ten) => {
       await openTenants(ten);
       expect((await ten.get("bücher.test", "/").catch(() => null))?.text).not.toContain("hello");
@@ -87,7 +87,7 @@ describe("a custom host", () => {
       expect((await ten.get("xn--bcher-kva.test", "/api/instances")).text).toBe("hello from alice");
     }));
 
-  test("wakes its instance, and that of a service is shared out", () =>
+  test("wakes its instance, and one of a service is balanced over its instances", () =>
     withTen(options, async (ten) => {
       await ten.must("spawn", "--no-start", "notes:alice");
       await ten.must("domain", "add", "notes:alice", "alice.test");
@@ -96,7 +96,7 @@ describe("a custom host", () => {
       expect((await ten.get("notes.test", "/")).text).toBe("hello from alice");
     }));
 
-  test("outlives the server, and goes with ten domain rm or with its instance", () =>
+  test("survives a restart of the server, and is removed by ten domain rm or with its instance", () =>
     withTen(options, async (ten) => {
       await openTenants(ten);
       await ten.must("domain", "add", "notes:alice", "a.test");
@@ -110,7 +110,7 @@ describe("a custom host", () => {
       expect(JSON.parse(await ten.must("domain", "ls", "--json"))).toEqual([]);
     }));
 
-  test("that belongs to somebody by its name is refused", () =>
+  test("that is the name of an instance is refused", () =>
     withTen(options, async (ten) => {
       await openTenants(ten);
       for (const host of [`bob.notes.${DOMAIN}`, `www.${DOMAIN}`, DOMAIN, "localhost"]) {

@@ -1,4 +1,4 @@
-// What people write services in, as tenants behind walls: it starts, uses its files and processes, serves, and ends.
+// Language runtimes as tenants behind walls: they start, use files and processes, serve, and exit.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -19,7 +19,7 @@ interface Runtime {
   readonly source: string;
   /** @param app the directory of `source`, which is the file `app` there with the language's ending */
   command(app: string): readonly string[];
-  /** Done by whoever deploys it, since tenants can't write there. */
+  /** A build step at deployment, since tenants can't write there. */
   readonly prepare?: readonly string[];
 }
 

@@ -1,4 +1,4 @@
-// The attack on walls, from inside a sandbox: what it gets must be its own. Beside it, without walls, lives a victim.
+// The attack on walls from inside a sandbox: it may only reach itself. The victim is a process without walls.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { compilePrograms, isUnable } from "../launcher/programs.ts";
 import { type Ten, withTen } from "../support/ten.ts";
@@ -9,7 +9,7 @@ import { type Attacker, factsFor, layOutData, startVictim } from "./attack-victi
 setDefaultTimeout(60_000);
 
 const CHECKS_MIN = 180;
-/** It would end the sandbox, whose first process is the tenant's own. */
+/** Attempts that would end the sandbox, whose first process is the tenant's. */
 const SKIPPED = "init-death";
 
 const ATTACKER: Attacker = {
@@ -20,20 +20,20 @@ const ATTACKER: Attacker = {
   facts: { sandbox: "gVisor", skip: ` ${SKIPPED} ` },
 };
 
-/** What succeeds because it concerns nothing but the tenant's own kernel, processes and network. */
+/** Checks that fail because they concern only the tenant's own kernel, processes and network. */
 const ITS_OWN = [
   ["devices-listed", "device-fuse", "kernel-log-call", "keyring-session", "netlink-events"],
   ["new-user-namespace", "new-time-namespace", "clone-user-namespace"],
   ["init-signal", "init-environment", "init-descriptors", "init-root", "init-arguments"],
   ["idle-port", "idle-port-of-ipv6", "other-port-shared", "low-port", "idle-udp-port"],
 ].flat();
-/** What asks for a means of the launcher's walls, or for a name that the attack expects of them. */
+/** Checks of means and names that only the launcher's walls have. */
 const NO_WALLS = [
   ["filter-in-place", "signals-blocked", "signals-ignored", "namespace-cgroup"],
   ["guards-on-root", "guards-on-own", "guards-on-tmp", "guards-on-shm"],
 ].flat();
 
-/** Lines of the attack, by their first word. */
+/** Lines of the attack's report, by their first word. */
 async function resultsOf(ten: Ten): Promise<readonly (readonly [string, string, string])[]> {
   const text = await until("the attack is over", async () => {
     const logs = await ten.must("logs", "notes:a", "--limit", "1000");
@@ -44,7 +44,7 @@ async function resultsOf(ten: Ten): Promise<readonly (readonly [string, string, 
 }
 
 describe.skipIf(isUnable() || isMissing(RUNSC))("a tenant in a sandbox", () => {
-  test("gets at nothing but what is its own", async () => {
+  test("reaches nothing but its own", async () => {
     using programs = compilePrograms();
     using victim = await startVictim(programs);
     const configText = `
@@ -58,11 +58,11 @@ read_paths = ["${victim.root}/shown"]
 `;
     await withTen({ configText }, async (ten) => {
       layOutData(ten);
-      // It serves nothing, so it never gets ready.
+      // It never becomes ready, since it doesn't listen.
       await ten.ten("spawn", "notes:a");
       const results = await resultsOf(ten);
       const through = results
-        // Refused is refused, whatever the kernel calls it.
+        // Any error is a refusal, whatever its code.
         .filter(([word, , detail]) => word !== "ok" && !detail.startsWith("failed with"))
         .filter(([, name]) => ![...ITS_OWN, ...NO_WALLS].includes(name));
       expect(through).toEqual([]);
@@ -70,7 +70,7 @@ read_paths = ["${victim.root}/shown"]
     });
   });
 
-  test("is not attacked at all outside", () => {
+  test("doesn't run the attack outside", () => {
     using programs = compilePrograms();
     const facts = ["sandbox=gVisor", "host-pid=x", "host-mnt=x"];
     const outside = Bun.spawnSync(["setpriv", "--reuid", "65534", programs.attack, ...facts]);

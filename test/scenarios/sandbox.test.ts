@@ -29,7 +29,7 @@ network = "host"
 ${SANDBOX}
 `;
 
-/** Of no account, and of no instance either. */
+/** A user without an account and without an instance. */
 const ORDINARY_USER = 61_190;
 /** A Python that answers with the file whose path is asked for. */
 const READER = `
@@ -75,7 +75,7 @@ function expectNothingLeft(ten: Ten): void {
 }
 
 describe.skipIf(isUnable)("tenants in sandboxes", () => {
-  test("serve over a port and over a socket, on a kernel and in a network of their own", () =>
+  test("serve over a port and over a socket, each with its own kernel and network", () =>
     withTen({ configText }, async (ten) => {
       await using host = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response() });
       await ten.must("spawn", "port:alice", "socket:bob");
@@ -101,7 +101,7 @@ describe.skipIf(isUnable)("tenants in sandboxes", () => {
       expect(carol?.socket).toBe(`127.0.0.1:${carol?.port}`);
     }));
 
-  test("see neither each other's files nor the server's, and keep their own through sleep", () =>
+  test("can't read files of each other or the server, and keep their own across a sleep", () =>
     withTen({ configText }, async (ten) => {
       await ten.must("spawn", "port:alice", "socket:bob");
       await ten.get(ALICE, "/write?text=alices");
@@ -117,7 +117,7 @@ describe.skipIf(isUnable)("tenants in sandboxes", () => {
       expect(await look(ten, ALICE, `${dataDir}/port/alice/journal`)).toBe("alices");
     }));
 
-  test("find their socket wherever it is configured, also when they left one there", () =>
+  test("can listen on their socket wherever it is configured, also when an old socket is there", () =>
     withTen({ configText }, async (ten) => {
       for (const socket of ["/tmp/{id}.sock", "{data_dir}/{name}/{id}/own.sock"]) {
         await ten.stop();
@@ -131,7 +131,7 @@ describe.skipIf(isUnable)("tenants in sandboxes", () => {
       }
     }));
 
-  test("are asked to end, and leave nothing behind", () =>
+  test("receive the stop signal and leave no process", () =>
     withTen({ configText }, async (ten) => {
       await ten.must("spawn", "port:alice");
       expect(sandboxesOf(ten)).not.toEqual([]);
@@ -144,7 +144,7 @@ describe.skipIf(isUnable)("tenants in sandboxes", () => {
       expect(readdirSync(`${ten.dataDir}/.walls/port`)).toEqual([]);
     }));
 
-  test("that will not end are killed with all that they started", () =>
+  test("that ignore the stop signal are killed with all they started", () =>
     withTen({ configText, service: { stop_timeout: 1 } }, async (ten) => {
       await ten.must("spawn", "port:alice");
       await ten.get(ALICE, "/daemon");
@@ -154,7 +154,7 @@ describe.skipIf(isUnable)("tenants in sandboxes", () => {
       expectNothingLeft(ten);
     }));
 
-  test("tell how they end", () =>
+  test("report their exit", () =>
     withTen({ configText, service: { restart: "never" } }, async (ten) => {
       await ten.must("spawn", "port:alice");
       await ten.get(ALICE, "/exit?code=7").catch(() => null);
@@ -162,7 +162,7 @@ describe.skipIf(isUnable)("tenants in sandboxes", () => {
       expect(await ten.must("why", "port:alice")).toContain("exited with code 7");
     }));
 
-  test("outlive a server that is killed, and are asked to end by the next one", () =>
+  test("outlive a killed server, and receive the stop signal of the next one", () =>
     withTen({ configText }, async (ten) => {
       await ten.must("spawn", "port:alice", "socket:bob");
       const before = [await ten.instance("port:alice"), await ten.instance("socket:bob")];
@@ -176,7 +176,7 @@ describe.skipIf(isUnable)("tenants in sandboxes", () => {
       expect(await ten.must("why", "port:alice")).toContain("exited with code 3");
     }));
 
-  test("are gone when their sandbox is killed from outside", () =>
+  test("exit when their sandbox is killed from outside", () =>
     withTen({ configText, service: { restart: "never" } }, async (ten) => {
       await ten.must("spawn", "port:alice");
       const alice = await ten.instance("port:alice");
@@ -185,7 +185,7 @@ describe.skipIf(isUnable)("tenants in sandboxes", () => {
       expectNothingLeft(ten);
     }));
 
-  test("whose socket would lie where they could lead it elsewhere are refused", () => {
+  test("are refused a socket path that they could redirect", () => {
     const socket = "{data_dir}/{name}/{id}/deep/s";
     return withTen({ configText, service: { socket } }, async (ten) => {
       const { exitCode, stderr } = await ten.ten("spawn", "port:alice");
@@ -194,7 +194,7 @@ describe.skipIf(isUnable)("tenants in sandboxes", () => {
     });
   });
 
-  test("of a server that is an ordinary user's are root of nothing but their sandbox", () => {
+  test("of an unprivileged server are root only inside their sandbox", () => {
     const service = `
 [service.files]
 command = "/usr/bin/python3"
@@ -218,7 +218,7 @@ read_paths = []
 
   const hierarchies = isRoot ? findHierarchies().found : [];
   test.skipIf(!hierarchies.some(({ controllers }) => controllers.includes("memory")))(
-    "that take more memory than they may are killed, and that is told",
+    "are killed at their memory limit, and the reason is reported",
     () => {
       const service = `[service.app]\ncommand = "${HUNGRY_COMMAND}"\nmemory_limit_mb = 300\n${SANDBOX}`;
       return withTen({ configText: service, settings: { max_restarts: 0 } }, async (ten) => {

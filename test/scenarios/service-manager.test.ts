@@ -14,7 +14,7 @@ import { isMissing, SYSTEMD } from "../support/tool.ts";
 import { until } from "../support/until.ts";
 
 test.each(["a file", "an abstract name"])(
-  "the service manager is told how the server is, at %s",
+  "the server notifies its service manager of its state, at %s",
   async (kind) => {
     const directory = mkdtempSync(join(tmpdir(), "ten-"));
     const path = `${kind === "a file" ? "" : "@"}${directory}/notify`;
@@ -40,42 +40,45 @@ test.each(["a file", "an abstract name"])(
   },
 );
 
-test.skipIf(isMissing(SYSTEMD))("a server listens on sockets that it is given", async () => {
-  const place = openPlace({ configText: appConfig() });
-  const port = await freePort();
-  const environment = { TENEMENT_CONFIG: place.configFile, TENEMENT_DATA_DIR: place.dataDir };
-  const binary = await executable();
-  const manager = Bun.spawn(
-    [
-      SYSTEMD.program,
-      `--listen=127.0.0.1:${port}`,
-      ...Object.entries({ ...environment, PATH: process.env["PATH"] }).map(
-        ([name, value]) => `--setenv=${name}=${value}`,
-      ),
-      binary,
-      "serve",
-    ],
-    { stdio: ["ignore", "ignore", "pipe"] },
-  );
-  try {
-    const address = { port, host: "localhost", path: "/health" };
-    // It is the first connection that starts the server, and waits for it.
-    const { text } = await until("it listens", () => fetchReply(address).catch(() => null));
-    expect(text).toContain('"ok"');
-    const { exitCode } = Bun.spawnSync([binary, "restart-server"], {
-      env: { ...process.env, ...environment },
-    });
-    expect(exitCode).toBe(0);
-    await manager.exited;
-    expect((await fetchReply(address)).status).toBe(200);
-  } finally {
-    const pid = Number(await Bun.file(`${place.dataDir}/tenement.pid`).text());
-    process.kill(pid, "SIGTERM");
-    await until("it has stopped", () => startTimeOf(pid) === null);
-    manager.kill("SIGKILL");
-    place.remove();
-  }
-});
+test.skipIf(isMissing(SYSTEMD))(
+  "a server listens on sockets passed by its service manager",
+  async () => {
+    const place = openPlace({ configText: appConfig() });
+    const port = await freePort();
+    const environment = { TENEMENT_CONFIG: place.configFile, TENEMENT_DATA_DIR: place.dataDir };
+    const binary = await executable();
+    const manager = Bun.spawn(
+      [
+        SYSTEMD.program,
+        `--listen=127.0.0.1:${port}`,
+        ...Object.entries({ ...environment, PATH: process.env["PATH"] }).map(
+          ([name, value]) => `--setenv=${name}=${value}`,
+        ),
+        binary,
+        "serve",
+      ],
+      { stdio: ["ignore", "ignore", "pipe"] },
+    );
+    try {
+      const address = { port, host: "localhost", path: "/health" };
+      // The first connection starts the server, and waits for it.
+      const { text } = await until("it listens", () => fetchReply(address).catch(() => null));
+      expect(text).toContain('"ok"');
+      const { exitCode } = Bun.spawnSync([binary, "restart-server"], {
+        env: { ...process.env, ...environment },
+      });
+      expect(exitCode).toBe(0);
+      await manager.exited;
+      expect((await fetchReply(address)).status).toBe(200);
+    } finally {
+      const pid = Number(await Bun.file(`${place.dataDir}/tenement.pid`).text());
+      process.kill(pid, "SIGTERM");
+      await until("it has stopped", () => startTimeOf(pid) === null);
+      manager.kill("SIGKILL");
+      place.remove();
+    }
+  },
+);
 
 async function freePort(): Promise<number> {
   const server = createServer();

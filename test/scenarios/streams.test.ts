@@ -16,7 +16,7 @@ const PATTERN = Buffer.alloc(1 << 16, "0123456789abcdef-");
 describe("an open stream", () => {
   const configText = appConfig(`idle_timeout = ${IDLE_SECONDS}`);
 
-  test("a WebSocket and a silent answer held for three idle timeouts are not cut; then the tenant sleeps", () =>
+  test("lasts over three idle timeouts, as a WebSocket and as a silent response, and the tenant sleeps after it", () =>
     withTen({ configText }, async (ten) => {
       await ten.must("spawn", "app:a", "app:b");
       await using socket = ten.webSocket("a.app.localhost", "/socket");
@@ -25,7 +25,7 @@ describe("an open stream", () => {
       expect(first).toBe("hush");
       await ten.must("spawn", "app:c");
       for (let slept = 0; slept < 3; slept++) {
-        // A third tenant is the clock: each of its sleeps is an idle timeout that has passed.
+        // A third tenant is the clock: each of its sleeps means that an idle timeout has passed.
         await ten.untilState("app:c", "asleep");
         if (slept < 2) await ten.get("c.app.localhost", "/");
       }
@@ -38,7 +38,7 @@ describe("an open stream", () => {
       await ten.untilState("app:b", "asleep");
     }));
 
-  test("a stop closes a WebSocket by the application's own end, without waiting for it", () =>
+  test("of a WebSocket is closed by the application at a stop, which doesn't wait for the stream", () =>
     withTen({ configText: appConfig("stop_timeout = 600") }, async (ten) => {
       await ten.must("spawn", "app:a");
       const socket = ten.webSocket("a.app.localhost", "/socket");
@@ -52,7 +52,7 @@ describe("an open stream", () => {
 describe.skipIf(isMissing(NODE))("a gibibyte", () => {
   const configText = `[service.bulk]\ncommand = "${BULK_COMMAND}"\n`;
 
-  test("comes down byte-identical while the server's memory hardly rises", () =>
+  test("is downloaded byte-identical within a bound of server memory", () =>
     withTen({ configText }, async (ten) => {
       await ten.must("spawn", "bulk:a");
       await ten.get("a.bulk.localhost", "/down?bytes=1000000");
@@ -65,7 +65,7 @@ describe.skipIf(isMissing(NODE))("a gibibyte", () => {
       expect(memory.rise()).toBeLessThan(MEMORY_RISE_MAX);
     }));
 
-  test("goes up byte-identical while the server's memory hardly rises", () =>
+  test("is uploaded byte-identical within a bound of server memory", () =>
     withTen({ configText }, async (ten) => {
       await ten.must("spawn", "bulk:a");
       await upload(ten, 1_000_000);
@@ -75,12 +75,12 @@ describe.skipIf(isMissing(NODE))("a gibibyte", () => {
     }));
 });
 
-describe("a tenant that dies in the middle of an answer", () => {
-  test("gives its client a broken answer, never a whole-looking one, and is restarted", () =>
+describe("a tenant that dies during a response", () => {
+  test("gives its client an aborted response and is restarted", () =>
     withTen({ configText: appConfig() }, async (ten) => {
       await ten.must("spawn", "app:a");
       const { pid } = (await ten.instance("app:a")) ?? {};
-      expect(ten.get("a.app.localhost", "/half")).rejects.toThrow();
+      await expect(ten.get("a.app.localhost", "/half")).rejects.toThrow();
       await until("another process runs", async () => {
         const instance = await ten.instance("app:a");
         return instance?.state === "running" && instance.pid !== pid;
@@ -89,7 +89,7 @@ describe("a tenant that dies in the middle of an answer", () => {
     }));
 });
 
-/** The highest resident memory of a server since the watch began, as the kernel keeps it. */
+/** The growth of a server's peak resident memory, as the kernel records it. */
 class MemoryWatch {
   readonly #status: string;
   readonly #before: number;

@@ -8,7 +8,7 @@ const TENANTS = ["a", "b", "c", "d"];
 const HOSTS = TENANTS.map((id) => `${id}.app.localhost`);
 const configText = appConfig();
 
-/** About 200 requests a second, each of which logs a line of its own; counts those that were answered. */
+/** About 200 requests a second, each with its own log line; keeps the lines of answered ones. */
 class Load {
   readonly answered = new Set<string>();
   readonly #ten: Ten;
@@ -32,12 +32,12 @@ class Load {
       const { status } = await this.#ten.get(host, `/log?line=${line}`);
       if (status === 200) this.answered.add(line);
     } catch {
-      // The server was away.
+      // The server was down.
     }
   }
 }
 
-/** As the host numbers them. */
+/** Host pids. */
 async function pidsOf(ten: Ten): Promise<(number | null)[]> {
   const instances = await Promise.all(TENANTS.map((id) => ten.instance(`app:${id}`)));
   return instances.map((instance) => instance?.pid ?? null);
@@ -55,8 +55,8 @@ async function loggedLines(ten: Ten): Promise<string[]> {
   return lines.map((line) => (JSON.parse(line) as { message: string }).message);
 }
 
-describe("a server killed outright", () => {
-  test("under load leaves its tenants running, and no line of theirs is lost or doubled", () =>
+describe("a killed server", () => {
+  test("under load leaves its tenants running, and none of their log lines is lost or duplicated", () =>
     withTen({ configText }, async (ten) => {
       await ten.must("spawn", ...TENANTS.map((id) => `app:${id}`));
       const pids = await pidsOf(ten);
@@ -74,14 +74,14 @@ describe("a server killed outright", () => {
       expect([...load.answered].filter((line) => !logged.includes(line))).toEqual([]);
     }));
 
-  test("goes on supervising what it takes over", () =>
+  test("is followed by one that supervises the adopted processes", () =>
     withTen({ configText }, async (ten) => {
       await ten.must("spawn", "app:a");
       const pid = await pidOf(ten);
       await ten.kill9();
       await ten.start();
       expect((await ten.instance("app:a"))?.pid).toBe(pid);
-      // With a body, which is sent once: a request that was tried again would end the next process too.
+      // A request with a body is never retried; a retry would end the next process too.
       const exit = { method: "POST", body: "now" };
       await ten.get("a.app.localhost", "/exit?code=1", exit).catch(() => null);
       const restarted = await until("it runs again", async () => {
@@ -93,7 +93,7 @@ describe("a server killed outright", () => {
       expect(startTimeOf(restarted.pid ?? 0)).toBeNull();
     }));
 
-  test("whose tenant died meanwhile wakes it on the next request", () =>
+  test("is followed by one that wakes a tenant that died meanwhile", () =>
     withTen({ configText }, async (ten) => {
       await ten.must("spawn", "app:a");
       const pid = await pidOf(ten);
@@ -105,7 +105,7 @@ describe("a server killed outright", () => {
       expect((await ten.get("a.app.localhost", "/")).text).toBe("hello from a");
     }));
 
-  test("leaves no tenant that the next server does not know", () =>
+  test("is followed by one that kills processes it doesn't know", () =>
     withTen({ configText }, async (ten) => {
       await ten.must("spawn", "app:a");
       const pid = await pidOf(ten);
@@ -120,7 +120,7 @@ describe("a server killed outright", () => {
 });
 
 describe("a server that stops", () => {
-  test("stops its tenants gracefully and lets an open request end", () =>
+  test("stops its tenants gracefully", () =>
     withTen({ configText }, async (ten) => {
       await ten.must("spawn", "app:a");
       const { pid } = (await ten.instance("app:a")) ?? {};
@@ -131,7 +131,7 @@ describe("a server that stops", () => {
       expect((await ten.get("a.app.localhost", "/journal")).text).toBe("kept\nstopped\n");
     }));
 
-  test("starts again what never sleeps, and leaves the rest asleep until somebody calls", () =>
+  test("is followed by one that starts instances that never sleep, and no stopped ones", () =>
     withTen({ configText: appConfig("idle_timeout = 0") }, async (ten) => {
       await ten.must("spawn", "app:a");
       await ten.must("spawn", "app:b");
@@ -141,7 +141,7 @@ describe("a server that stops", () => {
       expect((await ten.instance("app:b"))?.state).toBe("stopped");
     }));
 
-  test("a second server on the same directory is refused and names the first", () =>
+  test("refuses a second server on the same directory, and names its pid", () =>
     withTen({ configText }, async (ten) => {
       const { exitCode, stderr } = await ten.ten("serve", "--port", "0");
       expect(exitCode).toBe(1);
@@ -149,7 +149,7 @@ describe("a server that stops", () => {
       expect((await ten.get("127.0.0.1", "/health")).json<object>()).toEqual({ status: "ok" });
     }));
 
-  test("a second signal does not wait for open requests", () =>
+  test("doesn't wait for open requests after a second signal", () =>
     withTen({ configText: appConfig("stop_timeout = 600") }, async (ten) => {
       await ten.must("spawn", "app:a");
       const open = await ten.open("a.app.localhost", "/silence");

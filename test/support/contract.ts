@@ -1,24 +1,24 @@
-// The contract of the API as a judge: every answer is held to the document that the API gives of itself.
+// Checks answers of the API against its own OpenAPI document.
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import { readEvents } from "../../src/control/client/event-reader.ts";
 import type { Content, OpenApiDocument, Operation } from "../../src/control/routes/openapi.ts";
 
 export interface OperationAt {
   readonly method: string;
-  /** As the document has it: `/api/instances/{ref}`. */
+  /** As in the document: `/api/instances/{ref}`. */
   readonly path: string;
   readonly operation: Operation;
 }
 
 type Schema = Content[string]["schema"];
 
-/** What a path that is nobody's, or a method that it does not take, is answered. */
+/** Statuses of an unknown path and of a method that a path doesn't support. */
 const NOWHERE = [404, 405];
 
 export class Contract {
   readonly document: OpenApiDocument;
   readonly operations: readonly OperationAt[];
-  /** Answers that were seen, as `GET /health 200`. */
+  /** Answers seen so far, as `GET /health 200`. */
   readonly seen = new Set<string>();
   readonly #ajv = new Ajv2020({ strict: false, allErrors: true });
   readonly #checks = new Map<string, ValidateFunction>();
@@ -35,12 +35,12 @@ export class Contract {
     );
   }
 
-  /** Whether a value is what a schema of the document says. */
+  /** Whether a value matches a schema of the document. */
   allows(schema: Schema, value: unknown): boolean {
     return this.#checkOf(JSON.stringify(schema), schema)(value) === true;
   }
 
-  /** What a `$ref` stands for. */
+  /** Resolves a `$ref`. */
   resolve<Value extends object>(value: Value): Value {
     if (!("$ref" in value)) return value;
     const [, ...steps] = String(value.$ref).split("/");
@@ -49,7 +49,7 @@ export class Contract {
   }
 
   /**
-   * Throws with whatever the document does not say of an answer, whose body stays readable.
+   * Throws when the document doesn't declare an answer, whose body stays readable.
    * @param path with or without a query
    */
   async check(method: string, path: string, response: Response): Promise<void> {
@@ -71,7 +71,7 @@ export class Contract {
     throw new Error(`${name} is not declared: ${await response.clone().text()}`);
   }
 
-  /** Reads a stream, to its end or so many events; throws unless the data of each is what the document says. */
+  /** Reads a stream to its end, or so many events; throws unless the data of each matches the document. */
   async checkEvents(
     method: string,
     path: string,
@@ -112,7 +112,7 @@ export class Contract {
       if (declaresNothing && (await response.clone().text()) === "") return;
       throw new Error(`${name}: ${type} where ${Object.keys(content)} is declared`);
     }
-    // It ends only when somebody leaves.
+    // A stream ends only when its client disconnects.
     if (type === "text/event-stream") return;
     const text = await response.clone().text();
     const check = this.#checkOf(name, declared);
@@ -138,7 +138,7 @@ export class Contract {
   #checkOf(name: string, schema: Schema): ValidateFunction {
     const known = this.#checks.get(name);
     if (known !== undefined) return known;
-    // References start at the root, so the components come along.
+    // References are resolved from the root, so it needs the components.
     const check = this.#ajv.compile({ ...schema, components: this.document.components });
     this.#checks.set(name, check);
     return check;

@@ -35,7 +35,7 @@ function modifiedAt(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 }
 
-/** Compiles beside it and renames, because another run may be executing it. */
+/** Compiles to a temporary directory and renames, because another run may be executing the old file. */
 async function compile(): Promise<void> {
   mkdirSync(DIST, { recursive: true });
   const workshop = mkdtempSync(join(DIST, "build-"));

@@ -21,14 +21,14 @@ export class FakeClock implements Clock {
     return () => this.#timers.delete(timer);
   }
 
-  /** Moves on, running what falls due in its order. */
+  /** Moves the clock and runs due timers in order. */
   move(byMs: number): void {
     const end = this.#now + byMs;
     while (this.#runNext(end));
     this.#now = end;
   }
 
-  /** The same, letting what each timer started settle before the next. */
+  /** The same, and lets promises settle after each timer. */
   async advance(byMs: number): Promise<void> {
     const end = this.#now + byMs;
     do await settle();
@@ -48,7 +48,7 @@ export class FakeClock implements Clock {
   }
 }
 
-/** Lets every promise that is ready to go on do so. */
+/** Lets all pending promise reactions run. */
 export async function settle(): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve));
 }

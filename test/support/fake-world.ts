@@ -1,4 +1,4 @@
-// A supervisor whose processes are fakes on a fake clock; files and database are real, in a directory of their own.
+// A supervisor with fake processes on a fake clock, and real files and a real database in a temporary directory.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -16,8 +16,10 @@ import { StorageGauge } from "../../src/storage/gauge.ts";
 import { Volumes } from "../../src/storage/volumes.ts";
 import { StorageWatch } from "../../src/storage/watch.ts";
 import { ReceivedHandover } from "../../src/supervisor/handover/handover-state.ts";
+import { Leftovers } from "../../src/supervisor/handover/leftovers.ts";
 import type { InstanceActor } from "../../src/supervisor/instance/actor.ts";
 import type { ProbeRequest } from "../../src/supervisor/instance/probe.ts";
+import { InstanceHome } from "../../src/supervisor/launch/home.ts";
 import { Launches } from "../../src/supervisor/launch/launches.ts";
 import { StartQueue } from "../../src/supervisor/launch/start-queue.ts";
 import { Operator } from "../../src/supervisor/operator.ts";
@@ -48,7 +50,7 @@ export class FakeChild implements Child {
     return this.ref.pid;
   }
 
-  /** False: a stranger has its port. */
+  /** False: another process has its port. */
   listens = true;
 
   async listensOn(): Promise<boolean> {
@@ -62,7 +64,7 @@ export class FakeChild implements Child {
 
   isLiving = true;
 
-  /** The main process ends, and nothing is left. */
+  /** The main process exits, and no other is left. */
   end(exit: Exit): void {
     this.isLiving = false;
     this.#exited.resolve(exit);
@@ -100,7 +102,7 @@ export class FakeLogs implements LogHub {
   readonly notes: string[] = [];
 
   attach(): void {
-    // Nobody writes.
+    // Nothing is written.
   }
 
   note(_: InstanceRef, text: string): void {
@@ -136,7 +138,7 @@ export interface FakeWorldOptions {
   readonly services?: readonly Partial<Service>[];
   readonly settings?: Partial<Config["settings"]>;
   readonly instances?: readonly InstanceRef[];
-  /** Of an earlier world, whose server is gone. */
+  /** The directory of an earlier world, whose server has exited. */
   readonly dataDir?: string;
   /** What an earlier server handed over. */
   readonly handoverState?: unknown;
@@ -168,20 +170,26 @@ export function openFakeWorld({
   };
   const probes = { answer: readyOnPort as (request: ProbeRequest) => ProbeAnswer, asked: 0 };
   const config = fakeConfig({ services, settings: { ...settings, dataDir: directory }, instances });
+  const isolation = new Isolation({
+    dataDir: directory,
+    userIdOf: (ref) => store.userIds.take(ref),
+    installLauncher: () => null,
+  });
+  const volumes = new Volumes(directory);
   const launches = new Launches({
     dataDir: directory,
     spawner,
-    isolation: new Isolation({
-      dataDir: directory,
-      userIdOf: (ref) => store.userIds.take(ref),
-      installLauncher: () => null,
-    }),
-    releaseUserId: (ref) => store.userIds.release(ref),
+    isolation,
     ports: new Ports(PORT_FIRST, { isFree: () => true }),
     firewall: NO_FIREWALL,
-    volumes: new Volumes(directory),
     logs,
     serverEnv: { PATH: "/usr/bin:/bin" },
+  });
+  const home = new InstanceHome({
+    dataDir: directory,
+    volumes,
+    isolation,
+    releaseUserId: (ref) => store.userIds.release(ref),
   });
   const storage = new StorageWatch({
     clock,
@@ -194,6 +202,7 @@ export function openFakeWorld({
     clock,
     random: () => 0,
     launches,
+    home,
     prober: async (request: ProbeRequest) => {
       probes.asked++;
       return probes.answer(request);
@@ -212,6 +221,7 @@ export function openFakeWorld({
   return {
     clock,
     spawner,
+    leftovers: new Leftovers({ dataDir: directory, spawner, isolation, volumes }),
     received: new ReceivedHandover(handoverState),
     logs,
     store,
@@ -227,7 +237,7 @@ export function openFakeWorld({
     /** Registers an instance, asleep. */
     register: (id: string, service = "notes"): InstanceActor =>
       supervisor.create({ service, id }, {}),
-    /** Time enough for a launch and its first probe. */
+    /** Long enough for a launch and its first probe. */
     ready: () => clock.advance(5),
     settle,
     dispose() {

@@ -1,24 +1,24 @@
-// A steady load over keep-alive connections, GET and POST in turns: counts each answer, and each request that failed.
+// A steady load over keep-alive connections, alternately GET and POST; counts answers and failures.
 import { Agent, request } from "node:http";
 
 export interface LoadOptions {
   readonly port: number;
-  /** Host headers, in turns. */
+  /** Host headers, used in turn. */
   readonly hosts: readonly string[];
   readonly perSecond: number;
   readonly path?: string;
 }
 
-/** Connections: enough that a slow answer or two hold nobody up. */
+/** Enough connections that slow answers don't delay other requests. */
 const CONNECTIONS = 32;
 const TICK_MS = 10;
-/** Failures kept: the first ones tell. */
+/** Failures that are kept for the message. */
 const FAILURES_KEPT = 20;
 
 export class Load implements AsyncDisposable {
-  /** Answers with status 200, by their text. */
+  /** The number of answers with status 200, by their text. */
   readonly answers = new Map<string, number>();
-  /** What went wrong, with the method, the host and the time since the load began. */
+  /** The first failures, each with its method, host and time since the start. */
   readonly failures: string[] = [];
   answered = 0;
   failed = 0;
@@ -53,7 +53,7 @@ export class Load implements AsyncDisposable {
     await this.stop();
   }
 
-  /** As many as are due: a late tick sends more. */
+  /** Sends as many requests as are due: a late tick sends more. */
   #catchUp(): void {
     const due = ((performance.now() - this.#startedAt) / 1000) * this.#options.perSecond;
     while (this.#sent < due) {
@@ -74,7 +74,7 @@ export class Load implements AsyncDisposable {
         this.failures.push(`${method} to ${host}, after ${at} ms: ${what}`);
       resolve();
     };
-    // What is posted is never sent twice, so no second attempt hides a failure: each host gets both.
+    // A POST is never retried, so no retry hides a failure; each host gets both methods.
     const method = Math.floor(this.#sent / hosts.length) % 2 === 0 ? "GET" : "POST";
     const headers = { Host: host };
     const options = { host: "127.0.0.1", port, path, method, headers, agent: this.#agent };

@@ -1,4 +1,4 @@
-// What tests of virtual machines need: an emulator, a kernel, and a host that lets root build walls.
+// Requirements of tests with virtual machines: an emulator, a kernel, and root on Linux.
 import { QEMU } from "../../src/isolation/machine/qemu-command.ts";
 import { guestKernel } from "../guest/kernel.ts";
 import { GCC, isMissing } from "./tool.ts";
@@ -10,7 +10,7 @@ export function machineKernel(): string {
   return guestKernel("generic").image;
 }
 
-/** For `describe.skipIf`; with TEN_TEST_REQUIRE_ALL=1 what is missing is an error. */
+/** For `describe.skipIf`; with TEN_TEST_REQUIRE_ALL=1 a missing requirement is an error. */
 export function lacksMachines(): boolean {
   const isRoot = process.platform === "linux" && process.getuid?.() === 0;
   const tools = [GCC, { program, debianPackage }];

@@ -1,4 +1,4 @@
-// The service manager's end of sd_notify(3): a datagram socket, which Bun has no name for.
+// The service manager's end of sd_notify(3): a datagram Unix socket, which Bun doesn't offer.
 import { dlopen, ptr } from "bun:ffi";
 import { libcPath } from "../../src/platform/kernel/libc.ts";
 import { until } from "./until.ts";
@@ -17,14 +17,14 @@ const { symbols: libc } = dlopen(libcPath() ?? "", {
 export class NotifySocket implements Disposable {
   readonly #fd = libc.socket(AF_UNIX, SOCK_DGRAM_NONBLOCK, 0);
 
-  /** @param path with @ in front: an abstract name */
+  /** @param path an abstract name if it starts with @ */
   constructor(path: string) {
     const address = Buffer.concat([Buffer.from([AF_UNIX, 0]), Buffer.from(path)]);
     if (path.startsWith("@")) address[2] = 0;
     if (libc.bind(this.#fd, ptr(address), address.length) !== 0) throw new Error(`bind ${path}`);
   }
 
-  /** The next message, by name. */
+  /** The fields of the next message. */
   async next(): Promise<Record<string, string>> {
     const buffer = Buffer.alloc(DATAGRAM_BYTES);
     const length = await until("a message", () => {

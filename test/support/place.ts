@@ -1,4 +1,4 @@
-// A directory of its own for each server under test: configuration, data, sockets; short enough for Unix sockets.
+// The directory of a server under test: configuration, data and sockets, with a path short enough for Unix sockets.
 import {
   chmodSync,
   chownSync,
@@ -16,9 +16,9 @@ import { ROOT } from "./executable.ts";
 import { wallSettings } from "./walls.ts";
 
 export interface PlaceOptions {
-  /** Where its directory is made; by default the system's for temporary files, which walls hide. */
+  /** The parent of its directory; by default the system's temporary directory, which walls hide. */
   readonly parent?: string;
-  /** The user that owns it; by default the one that runs the tests. */
+  /** The owner of the directory; by default the user that runs the tests. */
   readonly user?: number;
   /** A folder of examples/, copied together with its siblings. */
   readonly example?: string;
@@ -39,7 +39,7 @@ export interface Place {
 
 export function openPlace(options: PlaceOptions): Place {
   const root = mkdtempSync(join(options.parent ?? tmpdir(), "ten-"));
-  // Walls do not hide it there, so the users of tenants have to get through.
+  // It isn't hidden there, so the users of tenants need access.
   if (options.parent !== undefined) chmodSync(root, 0o755);
   const folder = options.example === undefined ? join(root, "app") : copyExamples(root, options);
   mkdirSync(folder, { recursive: true });
@@ -60,7 +60,7 @@ function copyExamples(root: string, { example = "" }: PlaceOptions): string {
   const copy = join(root, "examples");
   cpSync(join(ROOT, "examples"), copy, {
     recursive: true,
-    // What running or building an example leaves behind.
+    // Files that running or building an example leaves.
     filter: (path) =>
       basename(path) !== "tenement-data" &&
       !(basename(dirname(path)) === "go-http" && basename(path) === "server"),
@@ -72,7 +72,7 @@ function readIfExample(configFile: string, { example }: PlaceOptions): string {
   return example === undefined ? "" : readFileSync(configFile, "utf8");
 }
 
-/** Sets the keys asked for, and moves sockets here: by default all servers of a machine share a directory. */
+/** Sets the requested keys, and moves sockets here: by default all servers of a machine share a directory. */
 function adapt(
   text: string,
   { root, service = {}, settings = {} }: PlaceOptions & { root: string },

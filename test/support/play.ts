@@ -1,4 +1,4 @@
-// Plays events against one instance on a clock of its own.
+// Plays events against one instance on its own clock.
 import { expect } from "bun:test";
 import {
   type Event,
@@ -48,7 +48,7 @@ export class Play {
     return this;
   }
 
-  /** Lets the time pass to the next deadline. */
+  /** Moves the clock to the next deadline. */
   tick(): this {
     const deadline = nextDeadline(this.instance, this.facts);
     expect(Number.isFinite(deadline)).toBe(true);
@@ -87,7 +87,7 @@ export class Play {
     return this.send({ kind: "launched", launch: this.instance.launches, child: SUCCESSOR });
   }
 
-  /** What the latest launch finds when it is asked. */
+  /** Answers the probe of the latest launch. */
   successor(ready: boolean): this {
     const answer = ready
       ? ({ kind: "ready", endpoint: NEXT_ENDPOINT } as const)

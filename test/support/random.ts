@@ -1,4 +1,4 @@
-// Random numbers from a printed seed, so that a failure can be played again: TEN_TEST_SEED=… bun test.
+// Random numbers from a printed seed, so that a failure can be reproduced: TEN_TEST_SEED=… bun test.
 
 export interface Random {
   /** At least 0, below 1. */
@@ -8,7 +8,7 @@ export interface Random {
   pick<Item>(items: readonly Item[]): Item;
 }
 
-/** A generator named in the output by its seed. */
+/** Makes a generator and prints its seed. */
 export function seededRandom(name: string): Random {
   const seed = Number(process.env["TEN_TEST_SEED"] ?? Math.floor(Math.random() * 2 ** 32));
   console.log(`${name}: TEN_TEST_SEED=${seed}`);

@@ -1,4 +1,4 @@
-// Requests to a server under test: to any host name, at the loopback address.
+// Requests with any Host header to a server under test, at the loopback address.
 import { type Agent, type IncomingMessage, request } from "node:http";
 
 export interface RequestOptions {
@@ -6,7 +6,7 @@ export interface RequestOptions {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Buffer;
   readonly signal?: AbortSignal;
-  /** Connections that may be used; left out: a new one, used once. */
+  /** The connection pool; by default each request has its own connection. */
   readonly agent?: Agent;
 }
 
@@ -25,7 +25,7 @@ export interface Address {
   readonly path: string;
 }
 
-/** Sends a request and reads the whole answer. */
+/** Sends a request and reads the whole response. */
 export async function fetchReply(address: Address, options: RequestOptions = {}): Promise<Reply> {
   const response = await openResponse(address, options);
   const chunks: Buffer[] = [];
@@ -39,7 +39,7 @@ export async function fetchReply(address: Address, options: RequestOptions = {})
   };
 }
 
-/** Sends a request; resolves with the head of the answer, whose body is still to be read. */
+/** Sends a request; resolves with the head of the response, whose body is still to be read. */
 export function openResponse(
   { port, host, path }: Address,
   { body, headers, ...options }: RequestOptions = {},
@@ -75,7 +75,7 @@ export async function* readEvents(response: IncomingMessage): AsyncGenerator<str
   }
 }
 
-/** A client of a WebSocket; its messages can be awaited one by one. */
+/** A WebSocket client whose messages can be awaited one by one. */
 export class SocketClient implements AsyncDisposable {
   readonly #socket: WebSocket;
   readonly #messages: unknown[] = [];
@@ -101,12 +101,12 @@ export class SocketClient implements AsyncDisposable {
     return this.#wanted.promise;
   }
 
-  /** As soon as the connection is open. */
+  /** Sends once the connection is open. */
   send(message: string | Buffer): void {
     void this.#opened.promise.then(() => this.#socket.send(message));
   }
 
-  /** Resolves with the code of the close, whoever began it. */
+  /** Resolves with the close code, whichever side closed. */
   async closed(): Promise<number> {
     return (await this.#closed.promise).code;
   }

@@ -1,4 +1,4 @@
-// Values that a JSON Schema allows, and values that somebody might send all the same.
+// Random values that a JSON Schema allows, and spoilt ones.
 import type { Random } from "./random.ts";
 
 export interface Schema {
@@ -21,11 +21,11 @@ export interface Schema {
 
 export interface Sampler {
   readonly random: Random;
-  /** What a `$ref` stands for. */
+  /** Resolves a `$ref`. */
   resolve(schema: Schema): Schema;
 }
 
-/** What tests know to fit a pattern; a pattern that none fits is a gap in this list. */
+/** Texts for patterns; a pattern that none matches needs another text here. */
 const TEXTS = ["notes", "alice", "A_B", "x", "0", "line 1\nline 2", "", "ü€😀", "a".repeat(63)];
 
 /** A value that the schema allows. */
@@ -80,7 +80,7 @@ function textsThatFit({ pattern = "", maxLength = Number.POSITIVE_INFINITY }: Sc
   return fit;
 }
 
-/** What fits hardly anywhere. */
+/** Values that hardly any schema allows. */
 const STRANGE: readonly unknown[] = [
   null,
   true,
@@ -101,7 +101,7 @@ const STRANGE: readonly unknown[] = [
   JSON.parse('{"__proto__": "x", "toString": "y"}'),
 ];
 
-/** A value with something changed, added or taken away; it may happen to be allowed. */
+/** A value with a part changed, added or removed; it may still be allowed. */
 export function spoil(value: unknown, sampler: Sampler): unknown {
   const { random } = sampler;
   if (typeof value !== "object" || value === null || random.below(4) === 0)

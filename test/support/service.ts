@@ -1,4 +1,4 @@
-// A service with ordinary settings, for tests that change one of them.
+// A service with default settings, for tests that change some of them.
 import type { Service } from "../../src/core/service.ts";
 
 export function serviceWith(changes: Partial<Service> = {}): Service {

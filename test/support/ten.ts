@@ -1,4 +1,4 @@
-// The compiled server under test: starts it in a directory of its own, talks to it, ends it and all it started.
+// The compiled server under test: starts it in a temporary directory, talks to it, and ends it with all it started.
 import { chmodSync, copyFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Subprocess } from "bun";
@@ -19,7 +19,7 @@ import {
 import { until } from "./until.ts";
 
 export interface TenOptions extends PlaceOptions {
-  /** What runs the program, such as `setpriv …`. */
+  /** A command that runs the program, such as `setpriv …`. */
   readonly prefix?: readonly string[];
   /** Further arguments of `ten serve`. */
   readonly args?: readonly string[];
@@ -50,7 +50,7 @@ export async function startTen(options: TenOptions = {}): Promise<Ten> {
   }
 }
 
-/** Where another user can run it, wherever this project lies. */
+/** Copies the executable to a place where every user can run it. */
 async function copyExecutable({ root }: Place): Promise<string> {
   const copy = join(root, "ten");
   copyFileSync(await executable(), copy);
@@ -58,7 +58,7 @@ async function copyExecutable({ root }: Place): Promise<string> {
   return copy;
 }
 
-/** Runs `scenario` with a server of its own; when it fails, prints what the server said. */
+/** Runs `scenario` with its own server; when the scenario fails, prints the server's output. */
 export async function withTen(
   options: TenOptions,
   scenario: (ten: Ten) => Promise<void>,
@@ -72,7 +72,7 @@ export async function withTen(
   }
 }
 
-/** What is kept of a server's output, for the message of a failure. */
+/** The end of a server's output that is kept for failure messages. */
 const OUTPUT_CHARS_MAX = 64 * 1024;
 /** Longer than any stop_timeout of a test. */
 const STOP_PATIENCE_MS = 20_000;
@@ -98,23 +98,23 @@ export class Ten implements AsyncDisposable {
     this.#options = options;
   }
 
-  /** Of the server that was started last. */
+  /** The port of the server that was started last. */
   get port(): number {
     return this.#port;
   }
 
-  /** Of the process that serves now: the one that was started, or one that has followed it. */
+  /** The pid of the process that serves: the one that was started, or one that replaced it. */
   get pid(): number {
     if (this.#server === null) throw new Error("No server is running");
     return Number(readFileSync(`${this.dataDir}/tenement.pid`, "utf8"));
   }
 
-  /** The executable that was built. */
+  /** The path of the compiled executable. */
   get binary(): string {
     return this.#program.at(-1) ?? "";
   }
 
-  /** The executable that the server was started from, where it is a copy. */
+  /** The path of the copy that the server was started from, with `isCopied`. */
   get installed(): string {
     return installedIn(this.#place);
   }
@@ -127,17 +127,17 @@ export class Ten implements AsyncDisposable {
     return this.#place.configFile;
   }
 
-  /** A directory that goes with the server. */
+  /** The server's temporary directory. */
   get root(): string {
     return this.#place.root;
   }
 
-  /** What the servers wrote to standard output and standard error, as far as it is kept. */
+  /** The end of the servers' standard output and standard error. */
   get output(): string {
     return this.#output;
   }
 
-  /** Starts a server on the same data as the one before; without a port, at one that the system chooses. */
+  /** Starts a server on the same data as the one before, by default at a port that the system chooses. */
   async start({ port = 0 }: { port?: number } = {}): Promise<void> {
     const { args = [], env } = this.#options;
     const command = [...this.#serverProgram, "serve", "--port", String(port), ...args];
@@ -158,12 +158,12 @@ export class Ten implements AsyncDisposable {
     this.#port = await listening.promise;
   }
 
-  /** Asks the server to end, as the system does; resolves with its exit code when it has. */
+  /** Sends the server SIGTERM; resolves with its exit code. */
   async stop(): Promise<number> {
     return await this.#end("SIGTERM");
   }
 
-  /** Ends the server without a chance to say goodbye; its tenants live on. */
+  /** Kills the server; its tenants live on. */
   async kill9(): Promise<void> {
     await this.#end("SIGKILL");
   }
@@ -193,7 +193,7 @@ export class Ten implements AsyncDisposable {
     return { stdout, stderr, exitCode };
   }
 
-  /** Begins a command that goes on until it is disposed of. */
+  /** Starts a command that runs until it is disposed of. */
   begin(...args: readonly string[]): Reader {
     const child = Bun.spawn([...this.#program, ...args], {
       cwd: this.#place.root,
@@ -203,14 +203,14 @@ export class Ten implements AsyncDisposable {
     return new Reader(child);
   }
 
-  /** Runs a command that must succeed; resolves with what it printed. */
+  /** Runs a command that must succeed; resolves with its standard output. */
   async must(...args: readonly string[]): Promise<string> {
     const { stdout, stderr, exitCode } = await this.ten(...args);
     if (exitCode === 0) return stdout;
     throw new Error(`ten ${args.join(" ")} ended with ${exitCode}:\n${stdout}${stderr}`);
   }
 
-  /** What `ten ps` knows of an instance; null when it is not registered. */
+  /** An instance as `ten ps` lists it; null when it is not registered. */
   async instance(ref: string): Promise<InstanceAnswer | null> {
     const unix = join(this.dataDir, "tenement.sock");
     const answer = await fetch("http://ten/api/instances?all=true", { unix, keepalive: false });
@@ -226,12 +226,12 @@ export class Ten implements AsyncDisposable {
     });
   }
 
-  /** Sends a request with a Host header, and reads the whole answer. */
+  /** Sends a request with a Host header, and reads the whole response. */
   get(host: string, path: string, options: RequestOptions = {}): Promise<Reply> {
     return fetchReply({ port: this.#port, host, path }, options);
   }
 
-  /** Sends a request; resolves with the head of the answer, whose body is still to be read. */
+  /** Sends a request; resolves with the head of the response, whose body is still to be read. */
   open(host: string, path: string, options: RequestOptions = {}): ReturnType<typeof openResponse> {
     return openResponse({ port: this.#port, host, path }, options);
   }
@@ -240,10 +240,10 @@ export class Ten implements AsyncDisposable {
     return new SocketClient({ port: this.#port, host, path });
   }
 
-  /** Ends the server, whatever it started, and removes the directory. */
+  /** Ends the server and all its processes, and removes its directory. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#end("SIGTERM");
-    // After a SIGKILL nobody but the mark in their environment knows the tenants.
+    // After a SIGKILL only the mark in their environment identifies the tenants.
     await bunSpawner.sweep((mark) => mark.startsWith(`${this.dataDir}/`));
     await removeRemains(this.dataDir);
     this.#place.remove();
@@ -264,7 +264,7 @@ export class Ten implements AsyncDisposable {
     return exitCode;
   }
 
-  /** The process that serves in its place, or its own. */
+  /** The pid of the process that has replaced it, or its own. */
   #followerOf({ pid }: Server): number {
     const file = `${this.dataDir}/tenement.pid`;
     const text = existsSync(file) ? readFileSync(file, "utf8") : "";
@@ -297,7 +297,7 @@ export class Ten implements AsyncDisposable {
   }
 }
 
-/** A command that prints lines, as they come. */
+/** A running command whose lines of output are collected. */
 export class Reader implements Disposable {
   readonly lines: string[] = [];
   readonly #child: Subprocess<"ignore", "pipe", "inherit">;
@@ -321,7 +321,7 @@ export class Reader implements Disposable {
   }
 }
 
-/** What runs a program as another user than the one that runs the tests. */
+/** The command that runs a program as another user. */
 function asUser(user: number | undefined): readonly string[] {
   if (user === undefined) return [];
   return ["setpriv", "--reuid", String(user), "--regid", String(user), "--clear-groups"];
@@ -331,17 +331,17 @@ function installedIn({ root }: Place): string {
   return join(root, "ten");
 }
 
-/** Not a process that has got the number of one that is gone. */
+/** False: another process has reused the pid. */
 function isServer(pid: number): boolean {
   return readFileSync(`/proc/${pid}/cmdline`, "latin1").split("\0").includes("serve");
 }
 
 function kill(pid: number, signal: NodeJS.Signals): void {
-  // It may just have gone.
+  // It may have exited meanwhile.
   if (startTimeOf(pid) !== null) process.kill(pid, signal);
 }
 
-/** Ends what no mark told of, and removes the groups and the firewall that a killed server has left. */
+/** Kills processes without a mark, and removes the control groups and the firewall of a killed server. */
 async function removeRemains(dataDir: string): Promise<void> {
   if (!existsSync(dataDir)) return;
   const groups = new ControlGroups({ dataDir });

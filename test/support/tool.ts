@@ -1,16 +1,16 @@
-// Programs that scenario tests need besides the executable: a test without its program is skipped, and says so.
+// Programs that tests need: a test without its program is skipped with a message.
 
 export interface Tool {
-  /** Looked for in PATH. */
+  /** Its name in PATH. */
   readonly program: string;
-  /** The Debian package that brings it; null: none does, or none that will do. */
+  /** The Debian package that contains it; null: there is none, or it is too old. */
   readonly debianPackage: string | null;
-  /** The command that installs it where no package does. */
+  /** The command that installs it without a package. */
   readonly command?: string;
 }
 
 /**
- * For `test.skipIf`: true when the program is not installed, which is also printed.
+ * For `test.skipIf`: true, with a printed message, when the program is not installed.
  * With TEN_TEST_REQUIRE_ALL=1 a missing program is an error, so that a gate can't pass by skipping.
  */
 export function isMissing({ program, debianPackage, command }: Tool): boolean {

@@ -1,8 +1,8 @@
-// Waits for what no event tells of.
+// Polls for a condition that no event reports.
 import { setTimeout as delay } from "node:timers/promises";
 
 const POLL_MS = 20;
-/** Long enough for a loaded machine: reaching it means that the thing never happens. */
+/** Long enough for a busy machine: after it the condition never becomes true. */
 const PATIENCE_MS = 30_000;
 
 /** Asks again until the answer is neither false nor nullish, and returns it; throws, naming `what`, after 30 s. */

@@ -1,4 +1,4 @@
-// What the services of tests need to run behind walls, which is the default: the paths of the programs that they run.
+// Settings of services under test that run behind walls, the default: the paths of the programs that they run.
 import { realpathSync } from "node:fs";
 import { findCompiler, type LauncherArch } from "../../scripts/build-native.ts";
 import { isHidden } from "../../src/core/hidden-paths.ts";
@@ -6,7 +6,7 @@ import { defaultIsolation } from "../../src/core/service.ts";
 import { installationOf } from "../../src/core/walls.ts";
 import { ROOT } from "./executable.ts";
 
-/** The programs of tenants, beside what is in this project. */
+/** The programs of tenants, besides those in this project. */
 const PROGRAMS = ["python3", "node", "go", "uv"];
 
 export type WallSettings =
@@ -15,8 +15,8 @@ export type WallSettings =
 let settings: WallSettings | null = null;
 
 /**
- * Keys of a service: what is to be shown to its tenants or, where no walls can be built, that there are to be none,
- * which is also printed. With TEN_TEST_REQUIRE_ALL=1 that is an error, so that a gate can't pass without walls.
+ * Keys of a service: the paths that its tenants may read or, where walls are unavailable, the level process, with a
+ * printed message. With TEN_TEST_REQUIRE_ALL=1 unavailable walls are an error, so that a gate can't pass without them.
  */
 export function wallSettings(): WallSettings {
   settings ??= decide();
@@ -41,7 +41,7 @@ function reasonForNone(): string | null {
   return exitCode === 0 ? null : "this user can't make namespaces";
 }
 
-/** What a tenant who may read this project sees of it in a hidden directory: "" unless the project lies there. */
+/** The entry of a hidden directory that leads to this project, which tenants may read; "" if none does. */
 export function shownIn(directory: string): string {
   const [first = ""] = ROOT.startsWith(`${directory}/`)
     ? ROOT.slice(directory.length + 1).split("/")
@@ -49,7 +49,7 @@ export function shownIn(directory: string): string {
   return first;
 }
 
-/** Programs may be installed in what walls hide, such as a home directory. */
+/** Programs may be installed in a hidden directory, such as a home directory. */
 function hiddenInstallations(): readonly string[] {
   const found = PROGRAMS.map((name) => Bun.which(name)).filter((path) => path !== null);
   const places = [...found, ...[...found, process.execPath].map((path) => realpathSync(path))];

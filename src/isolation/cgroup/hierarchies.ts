@@ -1,5 +1,6 @@
 // The hierarchies of control groups on this host: their paths, their controllers, the group for this server's own.
 import { join } from "node:path";
+import type { Gap } from "../../core/failure.ts";
 import { readText } from "../../platform/files.ts";
 import { type Mount, parseMounts } from "../../platform/mounts.ts";
 import type { CgroupVersion, Controller } from "./cgroup-limits.ts";
@@ -18,7 +19,7 @@ export interface Hierarchy {
 /** `lacks`: why there are no further controllers, with the remedy. */
 export interface Hierarchies {
   readonly found: readonly Hierarchy[];
-  readonly lacks: { readonly reason: string; readonly remedy: string };
+  readonly lacks: Gap;
 }
 
 export interface HierarchyFacts {

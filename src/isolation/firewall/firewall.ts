@@ -1,5 +1,6 @@
 // The firewall between tenants: a table of nftables for this server, kept in step with its launches.
 import { realpathSync } from "node:fs";
+import type { Gap } from "../../core/failure.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { SYSTEM_PATH } from "../../platform/host.ts";
 import { isRoot } from "../../platform/owner.ts";
@@ -11,18 +12,13 @@ export interface Firewall {
   claim(claim: Claim): void;
   release(port: number): void;
   /** Why the firewall does not work; null: it does. */
-  readonly gap: FirewallGap | null;
+  readonly gap: Gap | null;
 }
 
-const NO_NETLINK: FirewallGap = {
+const NO_NETLINK: Gap = {
   reason: "the kernel's netfilter can't be reached",
   remedy: "Run ten on a kernel with nf_tables",
 };
-
-export interface FirewallGap {
-  readonly reason: string;
-  readonly remedy: string;
-}
 
 /** Another program that reloads its rules may flush all tables: ours is missing for at most this long. */
 const CHECK_INTERVAL_MS = 5000;
@@ -36,7 +32,7 @@ export function tableName(dataDir: string): string {
 }
 
 /** Applies a script; null, or the reason why it can't be applied. With `check` nothing changes. */
-export function runNft(script: string, { check = false } = {}): FirewallGap | null {
+export function runNft(script: string, { check = false } = {}): Gap | null {
   const nft = Bun.which("nft", { PATH: `${process.env["PATH"] ?? ""}:${SYSTEM_PATH}` });
   if (nft === null) {
     return { reason: "nft is not installed", remedy: "apt-get install nftables" };
@@ -75,7 +71,7 @@ export class NftFirewall implements Firewall, Disposable {
   /** Ports of an earlier server's launches that have not been adopted yet. */
   readonly #unadopted: Set<number>;
   #socket: NetfilterSocket | null;
-  #gap: FirewallGap | null = null;
+  #gap: Gap | null = null;
   #cancelCheck: () => void = () => undefined;
 
   private constructor(parts: FirewallParts) {
@@ -94,7 +90,7 @@ export class NftFirewall implements Firewall, Disposable {
     return new NftFirewall(parts);
   }
 
-  get gap(): FirewallGap | null {
+  get gap(): Gap | null {
     return this.#gap;
   }
 

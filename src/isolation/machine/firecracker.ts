@@ -5,7 +5,7 @@ import type { Service } from "../../core/service.ts";
 import { KVM_DEVICE } from "../../platform/kernel/kvm.ts";
 import { giveFile, makeOwnDirectory } from "../../platform/owner.ts";
 import type { LaunchPaths } from "../launcher/launcher-directory.ts";
-import type { Level, Placement } from "../level.ts";
+import { type Level, levelMissing, type Placement } from "../level.ts";
 import { linkSocket } from "../walls/socket-link.ts";
 import { readAgentStatus } from "./agent-status.ts";
 import { DISKS, renderFirecracker } from "./firecracker-config.ts";
@@ -18,14 +18,7 @@ import {
   MachineLevel,
   type PreparedMachine,
 } from "./machine-level.ts";
-import {
-  lacking,
-  type MachineParts,
-  needImage,
-  needKernel,
-  needKvm,
-  needProgram,
-} from "./machine-needs.ts";
+import { type MachineParts, needImage, needKernel, needKvm, needProgram } from "./machine-needs.ts";
 import { sendLine } from "./vsock.ts";
 
 export interface FirecrackerParts extends MachineParts {
@@ -101,8 +94,8 @@ class Firecracker implements Hypervisor<Materials> {
     const { host } = this.#parts;
     const { kernel, rootfs } = service.machine;
     if (kernel === null || rootfs === null) {
-      const remedy = "set kernel and rootfs";
-      throw lacking(service, { reason: "it has no kernel or no image of its own", remedy });
+      const remedy = `set kernel and rootfs in [service.${service.name}]`;
+      throw levelMissing(service, { reason: "no kernel or no image is set", remedy });
     }
     const program = needProgram(service, { host, program: "firecracker", remedy: WHERE_TO_GET_IT });
     const otherwise = 'set isolation = "qemu" and qemu_accel = "tcg" to emulate the processor';

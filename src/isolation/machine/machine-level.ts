@@ -1,9 +1,8 @@
 // The levels of virtual machines: a hypervisor behind the walls of the level "namespace", as the instance's user.
 import { statSync } from "node:fs";
-import { TenError } from "../../core/errors.ts";
+import { FailureError, startFailure } from "../../core/failure.ts";
 import type { LaunchPlan } from "../../core/launch-plan.ts";
 import type { ChildRef } from "../../core/life/instance.ts";
-import { formatRef } from "../../core/ref.ts";
 import { hasOwnRoot, type Service } from "../../core/service.ts";
 import type { LaunchPaths } from "../launcher/launcher-directory.ts";
 import { cleanEnvironment, type Enclosure, type Level, type Placement } from "../level.ts";
@@ -55,7 +54,7 @@ export class MachineLevel<Materials extends { readonly program: string }> implem
     const { service } = placement;
     const { rootfs, vcpus } = service.machine;
     const materials = this.#hypervisor.collect(service);
-    if (rootfs !== null) checkReadable(rootfs, placement);
+    if (rootfs !== null) checkReadable(rootfs, service);
     const outer = outerPlan(service, { plan, program: materials.program });
     const site = this.#walls.prepare(placement, outer, this.#hypervisor.threads + vcpus);
     const paths = this.#walls.pathsOf(placement);
@@ -93,11 +92,10 @@ function outerPlan(
 }
 
 /** Throws START_FAILED when the instance's user could not read the operator's image. */
-function checkReadable(path: string, { ref }: Placement): void {
+function checkReadable(path: string, { name }: Service): void {
   const facts = statSync(path, { throwIfNoEntry: false });
   const state = facts === undefined ? "is not there" : "can be read by its owner alone";
   if (facts !== undefined && (facts.mode & 0o004) !== 0) return;
-  throw new TenError("START_FAILED", `Cannot start "${formatRef(ref)}": ${path} ${state}`, {
-    hint: facts === undefined ? "Correct its path in tenement.toml" : `chmod o+r ${path}`,
-  });
+  const hint = facts === undefined ? `Correct its path in [service.${name}]` : `chmod o+r ${path}`;
+  throw new FailureError(startFailure(`${path} ${state}`, hint));
 }

@@ -7,7 +7,7 @@ import { KVM_DEVICE } from "../../platform/kernel/kvm.ts";
 import { giveFile } from "../../platform/owner.ts";
 import { makePipes } from "../../platform/process/output-pipes.ts";
 import type { LaunchPaths } from "../launcher/launcher-directory.ts";
-import type { Level } from "../level.ts";
+import { type Level, levelMissing } from "../level.ts";
 import type { Site } from "../walls/namespace.ts";
 import { listRoot } from "../walls/root-listing.ts";
 import { linkSocket } from "../walls/socket-link.ts";
@@ -22,14 +22,7 @@ import {
   MachineLevel,
   type PreparedMachine,
 } from "./machine-level.ts";
-import {
-  lacking,
-  type MachineParts,
-  needImage,
-  needKernel,
-  needKvm,
-  needProgram,
-} from "./machine-needs.ts";
+import { type MachineParts, needImage, needKernel, needKvm, needProgram } from "./machine-needs.ts";
 import { type MachineArchitecture, QEMU, renderQemu } from "./qemu-command.ts";
 
 /** Drivers of the machine's devices, and of the files that the host exports. */
@@ -143,7 +136,7 @@ class Qemu implements Hypervisor<Materials> {
   #findKernel(service: Service): GuestKernel {
     const path = service.machine.kernel ?? this.#findHostKernel();
     if (path !== null) return needKernel(service, path);
-    throw lacking(service, {
+    throw levelMissing(service, {
       reason: "/boot has no kernel with drivers for 9p file systems",
       remedy: "apt-get install linux-image-amd64 (those for clouds lack them), or set kernel",
     });

@@ -1,19 +1,24 @@
 // The level "sandbox": the application runs on gVisor, a kernel in user space, and sees what walls would show.
 import { mkdirSync, writeFileSync } from "node:fs";
-import { TenError } from "../../core/errors.ts";
+import { FailureError } from "../../core/failure.ts";
 import type { LaunchPlan } from "../../core/launch-plan.ts";
 import type { ChildRef } from "../../core/life/instance.ts";
 import { isUnder } from "../../core/paths.ts";
-import { formatRef } from "../../core/ref.ts";
 import { type Network, networkOf, PIDS_LIMIT_DEFAULT, type Service } from "../../core/service.ts";
 import type { Walls } from "../../core/walls.ts";
 import { isRoot, makeOwnDirectory } from "../../platform/owner.ts";
 import type { LaunchPaths } from "../launcher/launcher-directory.ts";
-import { cleanEnvironment, type Enclosure, type Level, type Placement } from "../level.ts";
+import {
+  cleanEnvironment,
+  type Enclosure,
+  type Level,
+  levelMissing,
+  type Placement,
+} from "../level.ts";
 import { type NamespaceLevel, NOTHING_MORE, type Site } from "../walls/namespace.ts";
 import { linkSocket } from "../walls/socket-link.ts";
 import { type Bundle, type RunscPlace, renderBundle, renderRun, renderSignal } from "./bundle.ts";
-import { describeLack, findRunsc, RUNSC_REMEDY, type Runsc } from "./runsc.ts";
+import { findRunsc, type Runsc, runscGap } from "./runsc.ts";
 import { followSandbox } from "./sandbox-follower.ts";
 import { planView, type View } from "./sandbox-view.ts";
 import { listSystem, makeView } from "./view-making.ts";
@@ -63,7 +68,7 @@ export class SandboxLevel implements Level {
       ],
     });
     makeOwnDirectory(files.entryDir, site.owner);
-    makeView(placement, view);
+    makeView(view);
     for (const path of [files.bundleDir, files.stateDir]) mkdirSync(path, { mode: 0o700 });
     const network = networkOf(service);
     return {
@@ -116,11 +121,7 @@ export class SandboxLevel implements Level {
     const found = this.#find();
     if (found.kind === "ready") this.#runsc = found.runsc;
     if (found.kind === "ready") return found.runsc;
-    throw new TenError(
-      "LEVEL_MISSING",
-      `Cannot isolate "${service.name}" at level "sandbox": ${describeLack(found)}`,
-      { hint: RUNSC_REMEDY },
-    );
+    throw levelMissing(service, runscGap(found));
   }
 }
 
@@ -170,11 +171,11 @@ function helpersOf({ pidsLimit }: Service): number {
 }
 
 /** A mount into a tenant's directory would follow the links in it. Throws LEVEL_MISSING. */
-function checkSocketPath({ ref, service }: Placement, { socketDir, write }: Walls): void {
+function checkSocketPath({ service }: Placement, { socketDir, write }: Walls): void {
   if (socketDir === null || !write.some((path) => isUnder(socketDir.inside, path))) return;
-  throw new TenError(
-    "LEVEL_MISSING",
-    `Cannot start "${formatRef(ref)}": its socket lies in ${socketDir.inside}, deep in a directory that it may write; ` +
-      `set socket in [service.${service.name}] to a path below /tmp`,
-  );
+  throw new FailureError({
+    code: "LEVEL_MISSING",
+    reason: `its socket lies in ${socketDir.inside}, deep in a directory that it may write`,
+    hint: `Set socket in [service.${service.name}] to a path below /tmp`,
+  });
 }

@@ -9,10 +9,8 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname } from "node:path";
-import { TenError } from "../../core/errors.ts";
+import { FailureError } from "../../core/failure.ts";
 import { HIDDEN } from "../../core/hidden-paths.ts";
-import { formatRef } from "../../core/ref.ts";
-import type { Placement } from "../level.ts";
 import { listRoot } from "../walls/root-listing.ts";
 import type { SystemListing, View } from "./sandbox-view.ts";
 
@@ -35,16 +33,16 @@ function isShowable(path: string): boolean {
 }
 
 /** Throws LEVEL_MISSING where something is to be mounted on a path that the host lacks. */
-export function makeView({ ref }: Placement, { assumed, links, points }: View): void {
+export function makeView({ assumed, links, points }: View): void {
   for (const { like, path } of points) makePoint(path, like);
   for (const [path, target] of Object.entries(links)) symlinkSync(target, path);
   const absent = assumed.find((path) => !existsSync(path));
   if (absent === undefined) return;
-  throw new TenError(
-    "LEVEL_MISSING",
-    `Cannot start "${formatRef(ref)}": ${absent} does not exist, and a sandbox makes nothing there`,
-    { hint: "Make that directory, or name one below /tmp" },
-  );
+  throw new FailureError({
+    code: "LEVEL_MISSING",
+    reason: `${absent} does not exist, and a sandbox makes nothing there`,
+    hint: "Make that directory, or name one below /tmp",
+  });
 }
 
 function makePoint(path: string, like: string | null): void {

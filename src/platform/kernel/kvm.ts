@@ -1,5 +1,6 @@
 // Whether the host can run machines with KVM, which its device alone does not prove.
 import { accessSync, constants, statSync } from "node:fs";
+import type { Gap } from "../../core/failure.ts";
 import { readText } from "../files.ts";
 import { isRoot } from "../owner.ts";
 
@@ -18,13 +19,8 @@ export interface VirtualizationFacts {
   readonly mayOpen: boolean;
 }
 
-export interface KvmObstacle {
-  readonly reason: string;
-  readonly remedy: string;
-}
-
 /** Null where KVM works. */
-export function findKvmObstacle(facts: VirtualizationFacts): KvmObstacle | null {
+export function findKvmObstacle(facts: VirtualizationFacts): Gap | null {
   const { architecture, device, isRoot, mayOpen, processor } = facts;
   // Some hosts have the device without the hardware: a machine can be made, but does not run.
   const lacksHardware = architecture === "x64" && !/^flags\s*:.*\b(vmx|svm)\b/m.test(processor);

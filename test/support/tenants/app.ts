@@ -1,8 +1,8 @@
-// The tenant of the scenario tests: does on request what applications do, good and bad.
+// The tenant of most scenarios: answers, logs, streams, crashes on request.
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
 
 const dataDir = process.env["TENEMENT_DATA_DIR"] ?? ".";
-/** Tells this process from others, which behind walls may have the same pid. */
+/** Identifies this process; behind walls several have the same pid. */
 const PROCESS = crypto.randomUUID();
 const journal = `${dataDir}/journal`;
 
@@ -57,7 +57,7 @@ const server = Bun.serve({
   },
 });
 
-/** An answer in the middle of which the process dies. */
+/** A response during which the process dies. */
 function halfAnswer(): ReadableStream {
   return new ReadableStream({
     async start(stream) {

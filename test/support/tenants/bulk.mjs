@@ -1,4 +1,4 @@
-// A tenant for large bodies: /down sends `bytes` of a repeating pattern, /up answers with the SHA-256 of what it got.
+// A tenant for large bodies: /down sends `bytes` of a repeating pattern, /up answers with the SHA-256 of its body.
 import { createHash } from "node:crypto";
 import { createServer } from "node:http";
 

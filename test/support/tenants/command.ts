@@ -3,12 +3,13 @@ import { join } from "node:path";
 
 const here = (file: string) => join(import.meta.dir, file);
 
-/** Of a service's `command`; the program that runs the tests runs it. */
+/** Run by the Bun that runs the tests. */
 export const APP_COMMAND = `${process.execPath} ${here("app.ts")}`;
 export const WALLED_COMMAND = `${process.execPath} ${here("walled.ts")}`;
 export const HUNGRY_COMMAND = `${process.execPath} ${here("hungry.ts")}`;
 export const STORING_COMMAND = `${process.execPath} ${here("storing.ts")}`;
 export const LASTING_COMMAND = `${process.execPath} ${here("lasting.ts")}`;
+export const PHASED_COMMAND = `${process.execPath} ${here("phased.ts")}`;
 export const BULK_COMMAND = `node ${here("bulk.mjs")}`;
 
 /** A configuration with one service, `app`. */

@@ -1,4 +1,4 @@
-// A tenant that takes what it can get: memory, processor, processes.
+// A tenant that takes as much memory, processor time or processes as it can.
 import { readFileSync } from "node:fs";
 
 const MEBIBYTE = 1024 * 1024;
@@ -16,7 +16,7 @@ function spin(): number {
   }).pid;
 }
 
-/** Starts processes until one can't be; tells why, or how many there are. */
+/** Starts processes until one fails; returns the error code, or the number of processes. */
 function breed(count: number): string {
   for (let number = 1; number <= count; number++) {
     try {
@@ -28,7 +28,7 @@ function breed(count: number): string {
   return String(count);
 }
 
-/** A grandchild in a session of its own, which ignores SIGTERM and bears no mark; tells its number. */
+/** Starts a grandchild in another session that ignores SIGTERM and has no mark; returns its pid. */
 async function leaveDaemon(): Promise<string> {
   const script = 'trap "" TERM; echo $$; exec >/dev/null; while :; do sleep 100000; done';
   const { stdout } = Bun.spawn(["setsid", "env", "-i", "/bin/sh", "-c", script], {

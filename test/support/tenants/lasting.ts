@@ -1,14 +1,14 @@
-// A tenant whose exchanges last until they are told to end.
+// A tenant whose responses last until a test ends them.
 import { existsSync } from "node:fs";
 
 const { GATED, PORT, TENEMENT_DATA_DIR, TENEMENT_INSTANCE } = process.env;
 
 console.log("born");
 
-// Listens no sooner than the test lets it.
+// Listens once the test creates the file.
 while (GATED !== undefined && !existsSync(`${TENEMENT_DATA_DIR}/gate`)) await Bun.sleep(10);
 
-/** Tells this process from every other, also where each has a view of its own of process numbers. */
+/** Identifies this process; behind walls several have the same pid. */
 const birth = crypto.randomUUID();
 
 const CHATTER_MS = 2;
@@ -16,7 +16,7 @@ const held = new Set<ReadableStreamDefaultController>();
 let lines = 0;
 let chatter: Timer | null = null;
 
-/** A stream that has begun, and ends when `/release` is asked for. */
+/** A stream that ends at a request for `/release`. */
 function hold(): ReadableStream {
   return new ReadableStream({
     start(controller) {

@@ -1,4 +1,4 @@
-// Tenants in the languages that people write services in. Each writes a file, starts a process, and answers
+// Tenants in several languages. Each writes a file, starts a process, and answers
 // "42 3 USER", with the user that this process had.
 
 export const PYTHON_APP = `

@@ -1,10 +1,10 @@
-// A tenant that fills its directory: writes, lists, reads and deletes files there as it is told.
+// A tenant that writes, lists, reads and deletes files of its directory on request.
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 
 const { PORT, TENEMENT_DATA_DIR: home = "" } = process.env;
 const MIB = 1024 ** 2;
 
-/** Its bytes are on the disk, and not only promised, when it returns; the code of the error otherwise. */
+/** Writes and flushes a file; returns the error code if that fails. */
 function write(name: string, mebibytes: number): string {
   try {
     writeFileSync(`${home}/${name}`, Buffer.alloc(mebibytes * MIB, name), { flush: true });

@@ -1,4 +1,4 @@
-// A tenant behind walls: tells what it sees, and leaves behind what it can. With SOCKET=1 it listens on its socket.
+// A tenant behind walls: reports its view of the system, leaves processes. With SOCKET=1 it listens on its socket.
 import {
   appendFileSync,
   readdirSync,
@@ -20,7 +20,7 @@ const facts = () => ({
   processes: readdirSync("/proc").filter((name) => /^\d+$/.test(name)).length,
 });
 
-/** What a path holds, or the code of the error. */
+/** The content of a path, or the error code. */
 function look(path: string): string {
   try {
     return statSync(path).isDirectory() ? readdirSync(path).join(" ") : readFileSync(path, "utf8");
@@ -44,7 +44,7 @@ async function reach(port: number): Promise<string> {
   }
 }
 
-/** A grandchild in a session of its own, which ignores SIGTERM and bears no mark. */
+/** Starts a grandchild in another session that ignores SIGTERM and has no mark. */
 function leaveDaemon(): void {
   const argv = ["setsid", "env", "-i", "/bin/sh", "-c", 'trap "" TERM; sleep 100000 & wait'];
   Bun.spawn(argv, { stdio: ["ignore", "ignore", "ignore"] });

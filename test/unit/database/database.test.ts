@@ -3,6 +3,7 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { startFailure, unavailable } from "../../../src/core/failure.ts";
 import { checkStore, openStore } from "../../../src/database/database.ts";
 
 const root = mkdtempSync(join(tmpdir(), "ten-store-"));
@@ -16,6 +17,7 @@ const row = { ref, wanted: "asleep", weight: 100, env: { KEY: "1" } } as const;
 describe("the store", () => {
   test("keeps instances with all that belongs to them across a reopening", () => {
     const directory = newDirectory();
+    const failure = { code: "LEVEL_MISSING", reason: "it broke", hint: "Mend it" } as const;
     const child = {
       child: { pid: 7, startTime: 70 },
       slot: 1,
@@ -28,16 +30,32 @@ describe("the store", () => {
       using store = openStore(directory);
       store.instances.insert(row);
       store.instances.setChildren(ref, { child, other: null });
-      store.instances.setWanted(ref, { wanted: "failed", reason: "it broke" });
+      store.instances.setWanted(ref, { wanted: "failed", failure });
       store.instances.setWeight(ref, 5);
       store.instances.setEnv(ref, { KEY: "2" });
     }
     using store = openStore(directory);
-    const kept = { ref, wanted: "failed", reason: "it broke", weight: 5, env: { KEY: "2" }, child };
+    const kept = { ref, wanted: "failed", failure, weight: 5, env: { KEY: "2" }, child };
     const other = null;
     expect(store.instances.list() as unknown).toEqual([{ ...kept, other }]);
     store.instances.delete(ref);
     expect(store.instances.list()).toEqual([]);
+  });
+
+  test("reads a failure that an earlier version noted without its code and its hint", () => {
+    const directory = newDirectory();
+    using store = openStore(directory);
+    const reasons = { failed: "it broke", stopped: "storage is full" };
+    for (const [id, reason] of Object.entries(reasons)) {
+      store.instances.insert({ ...row, ref: { ...ref, id } });
+      const database = new Database(`${directory}/tenement.db`);
+      database.run("UPDATE instances SET wanted = ?, reason = ? WHERE id = ?", [id, reason, id]);
+      database.close();
+    }
+    expect(store.instances.list().map(({ failure }) => failure)).toEqual([
+      startFailure("it broke"),
+      unavailable("storage is full"),
+    ]);
   });
 
   test("registers an instance once", () => {
@@ -106,4 +124,11 @@ test("the audit trail is listed newest first", () => {
   store.audit.record({ ...entry, at: 2 });
   expect(store.audit.list(10).map(({ at }) => at)).toEqual([2, 1]);
   expect(store.audit.list(1)).toHaveLength(1);
+});
+
+test("a failure to write the audit trail names the change that it was about", () => {
+  const store = openStore(newDirectory());
+  store[Symbol.dispose]();
+  const entry = { at: 1, actor: "socket", action: "stop", subject: "notes:alice", outcome: "done" };
+  expect(() => store.audit.record(entry)).toThrow('Cannot record "stop" of "notes:alice"');
 });

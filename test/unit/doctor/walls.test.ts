@@ -12,14 +12,14 @@ test("walls that stand are told with what they stand on", () => {
 });
 
 test("walls that can't be built block what needs them, and every remedy is named", () => {
-  const remedies = ["run ten as root", "sysctl -w kernel.unprivileged_userns_clone=1"];
-  const fails = () => ({ gap: { reason: "make namespaces: not permitted", remedies } });
+  const remedy = "run ten as root\nsysctl -w kernel.unprivileged_userns_clone=1";
+  const fails = () => ({ gap: { reason: "make namespaces: not permitted", remedy } });
   const [launcher, walls] = examineWalls(new FakeHost({}, { isRoot: false }), fails);
   expect(launcher?.state).toBe("ok");
   expect(walls).toMatchObject({
     state: "missing",
     found: "make namespaces: not permitted",
-    remedy: remedies.join("\n"),
+    remedy,
   });
   expect(walls?.blocks).toContain("isolation=namespace");
 });

@@ -62,7 +62,7 @@ describe.skipIf(process.platform !== "linux" || isMissing(E2FSPROGS))("an image"
 
   test("without an ext4 superblock is reported", async () => {
     await Bun.write(image, "x".repeat(MIB));
-    expect(checkImage(image)).rejects.toThrow("e2fsck");
+    await expect(checkImage(image)).rejects.toThrow("e2fsck");
   });
 });
 

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from "bun:test";
+import { unavailable } from "../../../src/core/failure.ts";
 import type { Service } from "../../../src/core/service.ts";
 import { type FakeWorld, openFakeWorld } from "../../support/fake-world.ts";
 
@@ -101,34 +102,37 @@ describe("a quota", () => {
 
 describe('storage_enforce = "stop"', () => {
   const over = "storage is over its quota: 120.0 of 100.0 MiB (120 %)";
+  const failure = unavailable(
+    over,
+    "Delete some of its files, or raise storage_quota_mb in [service.notes]",
+  );
 
   test("stops the instance, tells the reason, and records the stop", async () => {
     await running({ storageEnforce: "stop" });
     await store(120 * MIB);
-    expect(world.operator.view(ALICE)).toMatchObject({ state: "stopped", reason: over });
+    expect(world.operator.view(ALICE)).toMatchObject({ state: "stopped", failure });
     expect(notes()).toEqual([`ten: ${over}; it is stopped`]);
     expect(world.store.audit.list(10)).toMatchObject([
       { actor: "server", action: "stop", subject: "notes:alice", outcome: over },
     ]);
     expect(world.spawned[0]?.signals).toEqual(["SIGTERM"]);
     const patience = { signal: new AbortController().signal, by: "a test" };
-    expect(world.supervisor.wake(ALICE, patience)).rejects.toThrow(over);
+    await expect(world.supervisor.wake(ALICE, patience)).rejects.toThrow(over);
   });
 
   test("refuses a start only while the instance is over its quota", async () => {
     await running({ storageEnforce: "stop" });
     await store(120 * MIB);
     const refused = world.operator.start(ALICE);
-    expect(refused).rejects.toMatchObject({
+    await expect(refused).rejects.toMatchObject({
       code: "CONFLICT",
       message: `Cannot start "notes:alice": its ${over}`,
       hint: expect.stringContaining("storage_quota_mb"),
     });
-    await refused.catch(() => undefined);
     world.sizes.set("alice", 99 * MIB);
     await start();
-    expect(world.operator.view(ALICE)).toMatchObject({ state: "running", reason: null });
-    expect(world.store.instances.list()[0]).toMatchObject({ wanted: "running", reason: null });
+    expect(world.operator.view(ALICE)).toMatchObject({ state: "running", failure: null });
+    expect(world.store.instances.list()[0]).toMatchObject({ wanted: "running", failure: null });
   });
 
   test("stops an instance that falls asleep over its quota", async () => {
@@ -136,14 +140,14 @@ describe('storage_enforce = "stop"', () => {
     world.sizes.set("alice", 120 * MIB);
     await world.operator.sleep(ALICE);
     await world.settle();
-    expect(world.operator.view(ALICE)).toMatchObject({ state: "stopped", reason: over });
+    expect(world.operator.view(ALICE)).toMatchObject({ state: "stopped", failure });
   });
 
   test("is stored with the reason, for the next server", async () => {
     await running({ storageEnforce: "stop" });
     await store(120 * MIB);
-    expect(world.store.instances.list()[0]).toMatchObject({ wanted: "stopped", reason: over });
+    expect(world.store.instances.list()[0]).toMatchObject({ wanted: "stopped", failure });
     await world.operator.stop(ALICE);
-    expect(world.store.instances.list()[0]).toMatchObject({ wanted: "stopped", reason: null });
+    expect(world.store.instances.list()[0]).toMatchObject({ wanted: "stopped", failure: null });
   });
 });
