@@ -1,4 +1,4 @@
-// The audit trail: every change, when, by whom, on what, and how it ended.
+// The audit trail: time, actor, action, subject and outcome of every change.
 import type { Database } from "bun:sqlite";
 import { messageOf, TenError } from "../core/errors.ts";
 
@@ -8,7 +8,7 @@ const ROWS_MAX = 100_000;
 export interface AuditEntry {
   /** Milliseconds since the epoch. */
   readonly at: number;
-  /** "socket" for whoever may open the Unix socket, "token 3", "server". */
+  /** "socket" for a caller on the Unix socket, "token 3", "server". */
   readonly actor: string;
   readonly action: string;
   readonly subject: string;

@@ -1,4 +1,4 @@
-// The table of registered instances: what is wanted of each, and the process it last had.
+// The table of registered instances: the wanted state of each, and the process that it last had.
 import type { Database } from "bun:sqlite";
 import type { Endpoint } from "../core/endpoint.ts";
 import { type ErrorCode, isErrorCode } from "../core/errors.ts";
@@ -17,7 +17,7 @@ export interface ChildRecord {
   readonly endpoint: Endpoint | null;
   /** Milliseconds since the epoch. */
   readonly startedAt: number;
-  /** What of the configuration it keeps for life, as a hash; an earlier version did not note it. */
+  /** Hash of the configuration that the process keeps until it ends; an earlier version did not record it. */
   readonly shape?: string | null;
 }
 
@@ -28,9 +28,9 @@ export interface InstanceRow {
   readonly failure: Failure | null;
   readonly weight: number;
   readonly env: Readonly<Record<string, string>>;
-  /** The one that serves, or is to. */
+  /** The process that serves, or is to serve. */
   readonly child: ChildRecord | null;
-  /** A second one beside it, on its way up or out. */
+  /** A second process beside it, which is starting or ending. */
   readonly other: ChildRecord | null;
 }
 
@@ -85,12 +85,12 @@ export class InstanceTable {
     this.#update(ref, "env = ?", JSON.stringify(env));
   }
 
-  /** Both at once: whenever the server is killed, one of them is known to be the one that serves. */
+  /** Sets both at once, so that after a crash of the server it is known which process serves. */
   setChildren(ref: InstanceRef, { child, other }: Pick<InstanceRow, "child" | "other">): void {
     this.#update(ref, "child = ?, other = ?", writeChild(child), writeChild(other));
   }
 
-  /** Makes all the changes of `write`, to whatever tables of the store, or none of them. */
+  /** Makes all changes of `write`, to any table of the database, or none. */
   together(write: () => void): void {
     this.#database.transaction(write).immediate();
   }

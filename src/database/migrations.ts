@@ -1,4 +1,4 @@
-// The schema of tenement.db, step by step. Append only: a released step never changes.
+// The migrations of tenement.db's schema. Append only: a released migration never changes.
 
 export const MIGRATIONS: readonly string[] = [
   `CREATE TABLE instances (

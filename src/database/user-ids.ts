@@ -1,4 +1,4 @@
-// The table of user ids: as root each walled instance has one of its own, and keeps it as long as its data.
+// The table of user ids: as root each walled instance has its own, and keeps it as long as its data.
 import type { Database } from "bun:sqlite";
 import { FailureError } from "../core/failure.ts";
 import type { InstanceRef } from "../core/ref.ts";
@@ -22,7 +22,7 @@ export class UserIdTable {
     return this.find({ service, id }) ?? this.#add({ service, id });
   }
 
-  /** Gives an id back, once nothing on disk belongs to it. */
+  /** Releases the id of an instance, once no file on disk belongs to it. */
   release({ service, id }: InstanceRef): void {
     this.#database.run("DELETE FROM user_ids WHERE service = ? AND id = ?", [service, id]);
   }

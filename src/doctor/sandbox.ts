@@ -1,4 +1,4 @@
-// gVisor, which the level "sandbox" runs applications on.
+// Examines gVisor, on which the level "sandbox" runs applications.
 import { findRunsc, runscGap } from "../isolation/sandbox/runsc.ts";
 import type { Host } from "../platform/host.ts";
 import { type Finding, fine } from "./finding.ts";

@@ -1,4 +1,4 @@
-// Volumes, for storage that is limited hard: one is made, mounted and removed again.
+// Examines volumes, which hard quotas need: creates, mounts and removes one.
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

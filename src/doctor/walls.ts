@@ -1,4 +1,4 @@
-// The walls around tenants: the launcher that builds them, and whether it may.
+// Examines the walls between tenants: whether there is a launcher, and whether it may build them.
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -47,7 +47,7 @@ export function examineWalls(host: Host, attempt: Attempt = attemptHere): readon
   return [present, { ...walls, state: "missing", found: reason, meaning, remedy, blocks: BLOCKS }];
 }
 
-/** With the server's own launcher where there is one: a profile of AppArmor is for its path. */
+/** Uses the installed launcher if there is one: a profile of AppArmor applies to its path. */
 function attemptHere({ dataDir }: Host): { readonly gap: Gap | null } | null {
   if (existsSync(`${dataDir}/.launcher/ten-launcher`)) return attemptIn(dataDir, dataDir);
   const directory = mkdtempSync(join(tmpdir(), "ten-doctor-"));

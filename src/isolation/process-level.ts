@@ -2,7 +2,8 @@
 import { lchownSync, lstatSync, mkdirSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Gap } from "../core/failure.ts";
-import { type LaunchPlan, socketPathOf } from "../core/launch-plan.ts";
+import { socketPathOf } from "../core/instance-paths.ts";
+import type { LaunchPlan } from "../core/launch-plan.ts";
 import type { ChildRef } from "../core/life/instance.ts";
 import { USER_ID_MAX, USER_ID_MIN } from "../core/walls.ts";
 import { isRoot } from "../platform/owner.ts";

@@ -1,4 +1,4 @@
-// One line that a tenant wrote, and the filter that selects lines.
+// A log line, and the filter that selects lines.
 import type { InstanceRef } from "../core/ref.ts";
 
 export const LOG_STREAMS = ["stdout", "stderr"] as const;
@@ -23,7 +23,7 @@ export interface LogFilter {
   readonly service?: string;
   readonly id?: string;
   readonly stream?: LogStream;
-  /** Words that a line must hold, all of them, in any order. */
+  /** Words that a line must contain, all of them, in any order. */
   readonly search?: string;
   /** Milliseconds since the epoch. */
   readonly since?: number;

@@ -1,7 +1,7 @@
-// All that stands around the instances: the supervisor, and the walls, volumes and firewall that its launches live in.
+// Assembles what runs instances: the supervisor, and the isolation, volumes and firewall that its launches use.
 import type { InstanceRef } from "../core/ref.ts";
 import type { Config } from "../core/service.ts";
-import type { Store } from "../database/database.ts";
+import type { TenementDatabase } from "../database/database.ts";
 import {
   type Firewall,
   type NftFirewall,
@@ -32,12 +32,13 @@ export interface InstancesOptions {
   readonly config: Config;
   /** Lower case, without a trailing dot. */
   readonly domain: string;
-  /** Something went wrong, or is worth knowing, that no caller waits for. */
+  /** Receives errors and notices that no caller waits for. */
   readonly report: (event: unknown) => void;
 }
 
-export interface Base {
-  readonly store: Store;
+/** What the data directory records: only one server at a time may have it open. */
+export interface Records {
+  readonly database: TenementDatabase;
   readonly logs: LogHub;
 }
 
@@ -49,20 +50,20 @@ export interface Instances {
   readonly leftovers: Leftovers;
 }
 
-/** Opens all of it; nothing runs yet. */
-export function openInstances(options: InstancesOptions, { store, logs }: Base): Instances {
+/** Nothing runs yet. */
+export function openInstances(options: InstancesOptions, { database, logs }: Records): Instances {
   const { dataDir } = options.config.settings;
-  const recorded = claimsOf(store, options);
+  const recorded = claimsOf(database, options);
   const firewall = openFirewall({ dataDir, clock: systemClock, recorded });
-  const isolation = openIsolation(dataDir, store);
+  const isolation = openIsolation(dataDir, database);
   const volumes = new Volumes(dataDir);
-  const parts = { store, logs, isolation, volumes, firewall: firewall ?? NO_FIREWALL };
+  const parts = { database, logs, isolation, volumes, firewall: firewall ?? NO_FIREWALL };
   const leftovers = new Leftovers({ dataDir, spawner: bunSpawner, isolation, volumes });
   return { firewall, isolation, volumes, leftovers, supervisor: openSupervisor(options, parts) };
 }
 
-/** Nothing of any instance is left. */
-export async function stopAll({
+/** Stops every instance, then unmounts and removes what its launches used. */
+export async function stopInstances({
   supervisor,
   firewall,
   isolation,
@@ -74,8 +75,8 @@ export async function stopAll({
   firewall?.[Symbol.dispose]();
 }
 
-/** For another server: whatever stands around the processes stays. */
-export function leaveAll(
+/** Leaves the processes, their volumes and firewall rules to the next server. */
+export function handOverInstances(
   { supervisor, firewall }: Instances,
   onTraffic: () => void,
 ): HandoverState {
@@ -83,8 +84,11 @@ export function leaveAll(
   return handOver(supervisor, onTraffic);
 }
 
-/** What the launches of an earlier server claim of the firewall. */
-function claimsOf({ instances, userIds }: Store, { config }: InstancesOptions): readonly Claim[] {
+/** The ports that processes of a previous server hold, so that the firewall protects them from the start. */
+function claimsOf(
+  { instances, userIds }: TenementDatabase,
+  { config }: InstancesOptions,
+): readonly Claim[] {
   return instances.list().flatMap(({ child, other, ref }) => {
     const { allowMetadata = false } = config.services.get(ref.service) ?? {};
     const ports = [child, other].flatMap((record) => record?.port ?? []);
@@ -92,7 +96,7 @@ function claimsOf({ instances, userIds }: Store, { config }: InstancesOptions): 
   });
 }
 
-function openIsolation(dataDir: string, { userIds }: Store): Isolation {
+function openIsolation(dataDir: string, { userIds }: TenementDatabase): Isolation {
   return new Isolation({
     dataDir,
     userIdOf: (ref) => userIds.take(ref),
@@ -100,7 +104,7 @@ function openIsolation(dataDir: string, { userIds }: Store): Isolation {
   });
 }
 
-interface Resources extends Base {
+interface LaunchResources extends Records {
   readonly isolation: Isolation;
   readonly volumes: Volumes;
   readonly firewall: Firewall;
@@ -108,7 +112,7 @@ interface Resources extends Base {
 
 function openSupervisor(
   { config, domain, report }: InstancesOptions,
-  { store, logs, isolation, volumes, firewall }: Resources,
+  { database, logs, isolation, volumes, firewall }: LaunchResources,
 ): Supervisor {
   const { dataDir, maxRunning, maxStarting } = config.settings;
   const launches = new Launches({
@@ -120,7 +124,7 @@ function openSupervisor(
     logs,
     serverEnv: process.env,
   });
-  const releaseUserId = (ref: InstanceRef) => store.userIds.release(ref);
+  const releaseUserId = (ref: InstanceRef) => database.userIds.release(ref);
   const home = new InstanceHome({ dataDir, volumes, isolation, releaseUserId });
   const clock = systemClock;
   const measure = (ref: InstanceRef) => home.measure(ref);
@@ -132,10 +136,10 @@ function openSupervisor(
     home,
     prober: socketProber,
     queue: new StartQueue({ maxRunning, maxStarting }),
-    table: store.instances,
-    domains: store.domains,
+    table: database.instances,
+    domains: database.domains,
     statistics: new Statistics(),
-    storage: new StorageWatch({ clock, gauge, logs, audit: store.audit, report }),
+    storage: new StorageWatch({ clock, gauge, logs, audit: database.audit, report }),
     logs,
     hostOf: ({ service, id }) => `${id}.${service}.${domain}`,
     report,

@@ -1,6 +1,6 @@
 // Custom hostnames: the target of each, and the rules for adding and removing them.
 import { TenError } from "../core/errors.ts";
-import { parseHost } from "../core/hostname.ts";
+import { parseHostname } from "../core/hostname.ts";
 import type { InstanceRef } from "../core/ref.ts";
 import { formatTarget } from "../core/routing.ts";
 import type { NamedTarget } from "../core/service.ts";
@@ -25,7 +25,7 @@ export class Domains {
     this.#targets = new Map(parts.table.list().map(({ host, target }) => [host, target]));
   }
 
-  /** @param host as `normalizeHost` returns it */
+  /** @param host as `normalizeHostname` returns it */
   find(host: string): NamedTarget | null {
     return this.#targets.get(host) ?? null;
   }
@@ -43,7 +43,7 @@ export class Domains {
    * hostname that leads or belongs to another target, SERVICE_UNKNOWN and INSTANCE_UNKNOWN.
    */
   add(text: string, target: NamedTarget): DomainRow {
-    const host = parseHost(text);
+    const host = parseHostname(text);
     this.#parts.checkTarget(target);
     this.#refuseOwned(host, target);
     const present = this.find(host);
@@ -60,7 +60,7 @@ export class Domains {
 
   /** Throws NOT_FOUND for a hostname that does not lead to the target; null: to any target. */
   remove(text: string, target: NamedTarget | null): DomainRow {
-    const host = parseHost(text);
+    const host = parseHostname(text);
     const present = this.find(host);
     if (present === null || (target !== null && !isSame(present, target))) {
       const state = present === null ? "it was not added" : `it leads to ${formatTarget(present)}`;

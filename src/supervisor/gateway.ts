@@ -24,7 +24,7 @@ export interface Patience {
 }
 
 export interface Gateway {
-  /** The target of a request; `host` as `normalizeHost` returns it, `path` raw and without its query. */
+  /** The target of a request; `host` as `normalizeHostname` returns it, `path` raw and without its query. */
   decide(request: { host: string; path: string }): Target;
   /** The service of a target that `decide` named. */
   service(name: string): Service;

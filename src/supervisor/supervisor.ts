@@ -38,7 +38,7 @@ export class Supervisor implements Gateway {
       get overrides() {
         return routing();
       },
-      customHost: (host) => this.domains.find(host),
+      customHostname: (host) => this.domains.find(host),
       hasService: (service) => this.#config.services.has(service),
       hasInstance: (ref) => this.#actors.has(formatRef(ref)) || this.#createsOnRequest(ref),
     };

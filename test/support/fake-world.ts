@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { ChildRef, Exit, ProbeAnswer } from "../../src/core/life/instance.ts";
 import type { InstanceRef } from "../../src/core/ref.ts";
 import type { Config, Service } from "../../src/core/service.ts";
-import { openStore } from "../../src/database/database.ts";
+import { openTenementDatabase } from "../../src/database/database.ts";
 import { NO_FIREWALL } from "../../src/isolation/firewall/firewall.ts";
 import { Isolation } from "../../src/isolation/isolation.ts";
 import type { LogHub } from "../../src/logs/hub.ts";
@@ -157,7 +157,7 @@ export function openFakeWorld({
   const spawner = new FakeSpawner();
   const logs = new FakeLogs();
   const directory = dataDir ?? mkdtempSync(join(tmpdir(), "ten-"));
-  const store = openStore(directory);
+  const store = openTenementDatabase(directory);
   const reports: unknown[] = [];
   /** Bytes stored, by id. */
   const sizes = new Map<string, number>();

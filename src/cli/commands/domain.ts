@@ -1,6 +1,6 @@
 // ten domain: custom host names.
 import type { DomainAnswer } from "../../control/wire/domains.ts";
-import { parseHost } from "../../core/hostname.ts";
+import { parseHostname } from "../../core/hostname.ts";
 import { parseTarget } from "../../core/routing.ts";
 import { OPERAND } from "../args.ts";
 import { defineCommand } from "../command.ts";
@@ -20,7 +20,7 @@ export const domainAdd = defineCommand({
     parseTarget(args.ref);
     const answer = await context
       .client()
-      .addDomain({ host: parseHost(args.host), target: args.ref });
+      .addDomain({ host: parseHostname(args.host), target: args.ref });
     if (context.json) context.show(answer, () => "");
     else context.say(`${answer.host} leads to ${answer.target}`);
   },
@@ -35,7 +35,7 @@ export const domainRm = defineCommand({
   args: { ref: REF, host: HOST },
   async run({ args, data: context }) {
     parseTarget(args.ref);
-    const host = parseHost(args.host);
+    const host = parseHostname(args.host);
     await context.client().removeDomain({ host, target: args.ref });
     context.say(`${host} leads to ${args.ref} no longer`);
   },

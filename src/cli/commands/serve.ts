@@ -6,7 +6,7 @@ import { messageOf, TenError } from "../../core/errors.ts";
 import { isLabel } from "../../core/ref.ts";
 import type { Config } from "../../core/service.ts";
 import { activatedDescriptors, openNotify } from "../../platform/systemd.ts";
-import { findPreviousServer, type PreviousServer } from "../../server/handover/handover.ts";
+import { findPreviousServer, type PreviousServer } from "../../server/handover/previous-server.ts";
 import type { Server, ServerOptions } from "../../server/server.ts";
 import { defineCommand } from "../command.ts";
 import type { Context } from "../command-context.ts";
@@ -53,7 +53,7 @@ export const serve = defineCommand({
       const server = await startServer({ ...plan, previous }, context);
       await untilClosed(server, context);
     } catch (thrown) {
-      await previous?.fails(thrown);
+      await previous?.reportFailure(thrown);
       throw thrown;
     }
   },
@@ -169,12 +169,12 @@ async function reloadItself({ socketPath }: Server, context: Context): Promise<v
 
 /**
  * The first signal lets open requests end; from the second on nothing waits for them. Ends also when another server
- * has followed.
+ * has replaced this one.
  */
 async function untilClosed(server: Server, context: Context): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   let drain = true;
-  server.followed.then(resolve, reject);
+  server.replaced.then(resolve, reject);
   context.shell.onSignal(() => {
     context.note(drain ? "Stopping: open requests may end" : "Stopping now");
     server.close({ drain }).then(resolve, reject);

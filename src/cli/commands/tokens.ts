@@ -94,10 +94,10 @@ async function withTokens<Result>(
     const isDown = thrown instanceof TenError && thrown.code === "SERVER_UNREACHABLE";
     if (!isDown || target.kind === "http" || context.globals.server !== undefined) throw thrown;
   }
-  const { openStore } = await import("../../database/database.ts");
+  const { openTenementDatabase } = await import("../../database/database.ts");
   const { OfflineTokens } = await import("./offline-tokens.ts");
-  using store = openStore(context.dataDir);
-  return await use(new OfflineTokens(store));
+  using database = openTenementDatabase(context.dataDir);
+  return await use(new OfflineTokens(database));
 }
 
 /** Replaces the file as a whole: a reader sees the old token or the new one. Null: the server is elsewhere. */

@@ -1,5 +1,5 @@
 // Handlers about custom host names.
-import { parseHost } from "../../core/hostname.ts";
+import { parseHostname } from "../../core/hostname.ts";
 import { formatTarget, parseTarget } from "../../core/routing.ts";
 import type { DomainRow } from "../../database/domains.ts";
 import type { Call } from "../call.ts";
@@ -19,7 +19,7 @@ export async function addDomain(call: Call<unknown, DomainBody>): Promise<Domain
 
 export async function removeDomain(call: Call<DomainQuery>): Promise<void> {
   const { target } = call.query;
-  const host = parseHost(decode(call.params["host"] ?? ""));
+  const host = parseHostname(decode(call.params["host"] ?? ""));
   await call.change(host, () => call.world.domains.remove(host, toTarget(target)));
 }
 

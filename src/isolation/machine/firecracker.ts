@@ -1,6 +1,6 @@
 // The level "firecracker": machines with a kernel and an image of the operator's, whose only way in is a vsock.
 import { existsSync, renameSync, writeFileSync } from "node:fs";
-import { instanceDirOf } from "../../core/launch-plan.ts";
+import { instanceDirOf } from "../../core/instance-paths.ts";
 import type { Service } from "../../core/service.ts";
 import { KVM_DEVICE } from "../../platform/kernel/kvm.ts";
 import { giveFile, makeOwnDirectory } from "../../platform/owner.ts";

@@ -1,5 +1,5 @@
 // Request heads: checked, taken off what belongs to one hop, and written anew for the tenant.
-import { normalizeHost } from "../../core/routing.ts";
+import { normalizeHostname } from "../../core/routing.ts";
 import type { Framing } from "./body.ts";
 import {
   type ForwardedClaims,
@@ -17,7 +17,7 @@ export interface RequestHead {
   readonly target: string;
   /** The target without its query. */
   readonly path: string;
-  /** As `normalizeHost` returns it; empty when an HTTP/1.0 client names none. */
+  /** As `normalizeHostname` returns it; empty when an HTTP/1.0 client names none. */
   readonly host: string;
   /** Whom it came from, for operators. */
   readonly from: string;
@@ -58,8 +58,9 @@ export function readRequestHead(raw: RawHead, peer: Peer): RequestHead {
   const { target, authority } = readTarget(raw);
   if (found.host === null && raw.versionMinor === 1) throw malformed("no Host");
   if (found.host !== null && !HOST.test(found.host)) throw malformed("Host");
-  const host = normalizeHost(found.host ?? authority ?? "");
-  if (authority !== null && normalizeHost(authority) !== host) throw malformed("Host and target");
+  const host = normalizeHostname(found.host ?? authority ?? "");
+  if (authority !== null && normalizeHostname(authority) !== host)
+    throw malformed("Host and target");
   const hostLine = found.host === null ? `Host: ${authority ?? "localhost"}\r\n` : "";
   return {
     method: raw.method,

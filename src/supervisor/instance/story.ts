@@ -77,14 +77,18 @@ export class StoryRecorder {
     const by = cause === "request" ? (requester ?? CAUSES.request) : CAUSES[cause];
     const ahead = { startedAt: null, launchedAt: null, readyAt: null };
     this.#wake = { at: this.#clock.wall(), by, queuedAt: now, ...ahead };
-    if (cause === "retry") this.#statistics.restarted();
+    if (cause === "retry") this.#statistics.recordRestart();
   }
 
   #succeed(now: number): void {
     if (this.#wake !== null) this.#wake.readyAt ??= now;
     const wake = this.lastWake;
     if (wake === null) return;
-    this.#statistics.woken({ queue: wake.queuedMs, spawn: wake.launchMs, ready: wake.readyMs });
+    this.#statistics.recordWake({
+      queue: wake.queuedMs,
+      spawn: wake.launchMs,
+      ready: wake.readyMs,
+    });
   }
 }
 

@@ -1,6 +1,6 @@
 // The files of an instance: its volume, its directory, and the files that the server keeps for it.
 import { rm } from "node:fs/promises";
-import { instanceDirOf } from "../../core/launch-plan.ts";
+import { instanceDirOf } from "../../core/instance-paths.ts";
 import type { InstanceRef } from "../../core/ref.ts";
 import type { Isolation } from "../../isolation/isolation.ts";
 import { removeOutput } from "../../platform/process/output-pipes.ts";

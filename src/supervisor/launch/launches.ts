@@ -1,7 +1,8 @@
 // Starts, adopts and retires processes of instances: ports, sockets, firewall claims, output, spawn.
 import { fchownSync, mkdirSync } from "node:fs";
 import { FailureError, startFailure } from "../../core/failure.ts";
-import { type LaunchPlan, markOf, planLaunch } from "../../core/launch-plan.ts";
+import { markOf } from "../../core/instance-paths.ts";
+import { type LaunchPlan, planLaunch } from "../../core/launch-plan.ts";
 import { formatRef, type InstanceRef, type RefKey, type SlotRef } from "../../core/ref.ts";
 import { hasOwnRoot, type Service } from "../../core/service.ts";
 import { findWallGaps } from "../../core/walls.ts";

@@ -11,7 +11,7 @@ import { TenError } from "../../../src/core/errors.ts";
 import { formatRef, type InstanceRef, parseRef } from "../../../src/core/ref.ts";
 import type { ReloadPlan } from "../../../src/core/reload-plan.ts";
 import type { Service } from "../../../src/core/service.ts";
-import { openStore, type Store } from "../../../src/database/database.ts";
+import { openTenementDatabase, type TenementDatabase } from "../../../src/database/database.ts";
 import type { LogHub } from "../../../src/logs/hub.ts";
 import type { LogFilter, LogLine } from "../../../src/logs/line.ts";
 import { Statistics } from "../../../src/metrics/statistics.ts";
@@ -355,7 +355,7 @@ export class ControlWorld implements AsyncDisposable {
   readonly logs = new FakeLogs();
   readonly statistics = new Statistics();
   readonly faults: unknown[] = [];
-  readonly store: Store = openStore(this.dataDir);
+  readonly store: TenementDatabase = openTenementDatabase(this.dataDir);
   /** notes:alice, notes:bob and notes may have hosts of their own. */
   readonly domains = new Domains({
     table: this.store.domains,

@@ -1,4 +1,4 @@
-// A host whose files and programs are given.
+// A host with given files and programs.
 import type { Gap } from "../../../src/core/failure.ts";
 import type { Host } from "../../../src/platform/host.ts";
 

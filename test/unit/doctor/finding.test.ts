@@ -18,8 +18,8 @@ const noRunsc: Finding = {
   blocks: ["isolation=sandbox"],
 };
 
-describe("gaps", () => {
-  test("name the service that asks for what is missing, and no other", () => {
+describe("unmet needs", () => {
+  test("name only the services with a need that is missing", () => {
     const services = [
       serviceWith({ name: "open" }),
       serviceWith({ name: "closed", isolation: "sandbox" }),
@@ -29,7 +29,7 @@ describe("gaps", () => {
     ]);
   });
 
-  test("are not made by what is there, nor by what only deserves a warning", () => {
+  test("do not come from findings that are ok or warnings", () => {
     const sandboxed = [serviceWith({ isolation: "sandbox" })];
     expect(findUnmetNeeds(sandboxed, [fine({ ...RUNSC, found: "20250101" })])).toEqual([]);
     expect(findUnmetNeeds(sandboxed, [{ ...noRunsc, state: "warning" }])).toEqual([]);
@@ -37,11 +37,11 @@ describe("gaps", () => {
 });
 
 describe("needs", () => {
-  test("of a plain service are a process", () => {
+  test("of a plain service are its level of isolation", () => {
     expect(needsOf(serviceWith())).toEqual(["isolation=process"]);
   });
 
-  test("hold every limit that is configured", () => {
+  test("include every configured limit", () => {
     const limited = serviceWith({
       memoryLimitBytes: 1,
       cpuShares: 100,
@@ -62,18 +62,18 @@ describe("needs", () => {
     ]);
   });
 
-  test("hold no limit on processes where it is switched off", () => {
+  test("include no limit on processes when it is off", () => {
     expect(needsOf(serviceWith({ pidsLimit: 0 }))).toEqual(["isolation=process"]);
   });
 
-  test("hold KVM only for a virtual machine that asks for it", () => {
+  test("include KVM only for a virtual machine that uses it", () => {
     const { machine } = serviceWith();
     expect(needsOf(serviceWith({ isolation: "qemu" }))).toContain("qemu_accel=kvm");
     const slow = serviceWith({ isolation: "qemu", machine: { ...machine, accel: "tcg" } });
     expect(needsOf(slow)).toEqual(["isolation=qemu"]);
   });
 
-  test("are written as the configuration writes them", () => {
+  test("are rendered as in the configuration", () => {
     expect(renderNeed("isolation=sandbox")).toBe('isolation = "sandbox"');
     expect(renderNeed("cpu_limit")).toBe("cpu_limit");
   });

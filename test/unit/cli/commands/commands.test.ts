@@ -3,7 +3,7 @@ import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { TenError } from "../../../../src/core/errors.ts";
 import { startFailure, unavailable } from "../../../../src/core/failure.ts";
-import { openStore } from "../../../../src/database/database.ts";
+import { openTenementDatabase } from "../../../../src/database/database.ts";
 import { until } from "../../../support/until.ts";
 import { ControlWorld, lineOf } from "../../control/fakes.ts";
 import { FakeShell, type Outcome, runWith } from "../fakes.ts";
@@ -304,7 +304,7 @@ describe("tokens", () => {
     expect((await ten("token", "ls")).out).toMatch(/^ +1 +administrator +\S+ \S+Z/m);
     expect((await ten("token", "revoke", "1")).exit).toBe(0);
     expect((await ten("token", "revoke", "1")).err).toContain('Cannot revoke token "1"');
-    using store = openStore(world.dataDir);
+    using store = openTenementDatabase(world.dataDir);
     expect(store.tokens.verify(token)).toBeNull();
     expect(store.audit.list(10).map(({ action, outcome }) => `${action} ${outcome}`)).toEqual([
       "revoke-token NOT_FOUND",

@@ -10,7 +10,7 @@ beforeEach(async () => {
   world.administration.addRunning("notes:alice", { restarts: 2 });
   world.administration.add("notes:bob");
   for (const status of [200, 200, 500]) {
-    world.statistics.request(parseRef("notes:alice"), { status, durationMs: 4 });
+    world.statistics.recordRequest(parseRef("notes:alice"), { status, durationMs: 4 });
   }
 });
 

@@ -1,7 +1,8 @@
 // A level of machines for tests, with real walls around a given hypervisor.
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { instanceDirOf, markOf, planLaunch } from "../../../../src/core/launch-plan.ts";
+import { instanceDirOf, markOf } from "../../../../src/core/instance-paths.ts";
+import { planLaunch } from "../../../../src/core/launch-plan.ts";
 import type { Service } from "../../../../src/core/service.ts";
 import { ControlGroups } from "../../../../src/isolation/cgroup/groups.ts";
 import { LaunchDirectories } from "../../../../src/isolation/launcher/launcher-directory.ts";

@@ -126,7 +126,7 @@ test("an unchanged service keeps its processes and its counters", async () => {
   const server = open({ services: [{}, { name: "wiki" }] });
   const alice = await server.run("alice");
   await server.run("alice", "wiki");
-  server.supervisor.world.statistics.request(alice.ref, { status: 200, durationMs: 1 });
+  server.supervisor.world.statistics.recordRequest(alice.ref, { status: 200, durationMs: 1 });
   server.change("wiki", { env: { A: "1" } });
   await reload(server);
   expect(server.spawned.map(({ signals }) => signals)).toEqual([[], ["SIGTERM"], []]);

@@ -1,19 +1,18 @@
-// From the words a user searches for to what finds them: an FTS5 expression for what is stored, and the
-// same decision for a single line that has just arrived.
+// Parses the words of a log search: an FTS5 expression for stored lines, and the same match for a new line.
 
 export interface LogQuery {
-  /** FTS5 expression in which every word is a quoted string, so none can become syntax; null: no such words. */
+  /** FTS5 expression in which every word is a quoted string, so that no word becomes syntax; null: no words. */
   readonly match: string | null;
-  /** Words without a letter or digit, such as `->`; no index holds them, so they are looked for as they stand. */
+  /** Words without a letter or digit, such as `->`; the index lacks them, so they are compared as substrings. */
   readonly symbols: readonly string[];
-  /** The tokens of each word that has some; a word such as `foo-bar` is two tokens in a row. */
+  /** The tokens of each word that has any; a word such as `foo-bar` is two tokens in a row. */
   readonly phrases: readonly (readonly string[])[];
 }
 
-/** More words than anybody types; the rest is ignored. */
+/** More words than a person types; the rest is ignored. */
 const WORDS_MAX = 32;
 
-/** Letters, digits and private-use characters: what the tokenizer `unicode61` keeps. */
+/** The characters that the tokenizer `unicode61` keeps: letters, digits and private-use characters. */
 const TOKEN = /[\p{L}\p{N}\p{Co}]+/gu;
 
 /** Reads the words of a search; without any, the query is empty and matches every line. */
@@ -31,7 +30,7 @@ export function parseLogQuery(text: string): LogQuery {
   };
 }
 
-/** Whether a line holds all the words, in any order. */
+/** Whether a line contains all the words, in any order. */
 export function matchesLogQuery({ phrases, symbols }: LogQuery, line: string): boolean {
   if (!symbols.every((symbol) => line.includes(symbol))) return false;
   if (phrases.length === 0) return true;

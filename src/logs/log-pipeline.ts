@@ -1,42 +1,42 @@
-// What the log worker does, in turns: reads the pipes, keeps or drops lines, stores, searches and passes them on.
+// The work of the log worker, in turns: intake, flood limit, archive and followers; also search and retention.
 import { unreachable } from "../core/assert.ts";
 import { messageOf } from "../core/errors.ts";
 import type { InstanceRef } from "../core/ref.ts";
-import { ArchiveQueue } from "./archive/queue.ts";
+import { ArchiveQueue } from "./archive/archive-queue.ts";
 import { FloodGate } from "./flood-gate.ts";
 import { Followers } from "./followers.ts";
 import { CHUNK_BYTES, Journal } from "./intake/journal.ts";
-import { type Arrival, Intake } from "./intake/pipes.ts";
+import { type Arrival, LogIntake } from "./intake/log-intake.ts";
 import { LOG_STREAMS, type LogFilter, type LogLine, NOTE_PREFIX } from "./line.ts";
 import type { LogOptions, LogReply, LogRequest } from "./log-messages.ts";
 
-/** Between two looks at pipes that were all empty: a line reaches a follower after this at the latest. */
+/** Between two turns while all pipes are empty: the longest delay of a line to a follower. */
 const IDLE_MS = 40;
-/** Between two looks while lines come in: long enough to read several at once. */
+/** Between two turns while lines arrive: long enough to read several at once. */
 const ACTIVE_MS = 5;
-const SAY_DROPS_MS = 1000;
-const HOUSEKEEPING_MS = 60_000;
-/** Half a line that the last server left waits this long for its pipe to be attached; then it is taken for whole. */
+const REPORT_DROPS_MS = 1000;
+const MAINTENANCE_MS = 60_000;
+/** An unfinished line of a previous server waits this long for its pipe to be attached; then it counts as complete. */
 const ADOPTION_MS = 10_000;
-/** A larger journal starts over, once all it holds is stored. */
+/** A larger journal is compacted, once all its lines are stored. */
 const JOURNAL_BYTES_WANTED = 4 * 1024 * 1024;
-/** Turns that empty a pipe of a megabyte; what a writer that does not stop has added meanwhile can wait. */
+/** Turns that read a pipe of a megabyte empty; output that is written meanwhile can wait. */
 const CATCH_UP_TURNS_MAX = 20;
 
-export class LogEngine {
+export class LogPipeline {
   readonly #send: (reply: LogReply) => void;
-  readonly #intake: Intake;
+  readonly #intake: LogIntake;
   readonly #queue: ArchiveQueue;
   readonly #gate = new FloodGate();
   readonly #followers = new Followers(() => performance.now());
-  readonly #housekeeping: ReturnType<typeof setInterval>;
+  readonly #maintenance: ReturnType<typeof setInterval>;
   readonly #adoption: ReturnType<typeof setTimeout>;
-  /** Instances to be forgotten as soon as the archive can be written. */
+  /** Instances to forget as soon as the archive can be written. */
   readonly #forgetting = new Set<InstanceRef>();
   #nextTurn: ReturnType<typeof setTimeout> | null = null;
-  #dropsSaidAt = 0;
-  /** Lines have been stored since the archive and the journal were last kept within their sizes. */
-  #isTidyDue = false;
+  #dropsReportedAt = 0;
+  /** Lines have been stored since the archive and the journal were last limited to their sizes. */
+  #isTrimDue = false;
   #isTrimming = false;
   #isClosed = false;
 
@@ -48,7 +48,7 @@ export class LogEngine {
     const { options, counters, send } = setup;
     this.#send = send;
     const notice = (text: string) => send({ kind: "notice", text });
-    const { journal, left } = Journal.open(`${options.file}.intake`, Date.now);
+    const { journal, recovered } = Journal.open(`${options.file}.intake`, Date.now);
     this.#queue = new ArchiveQueue({
       options,
       journal: journal.id,
@@ -56,16 +56,16 @@ export class LogEngine {
       now: Date.now,
       notice,
     });
-    this.#intake = new Intake({
+    this.#intake = new LogIntake({
       journal,
-      onArrival: (arrival) => this.#take(arrival),
+      onArrival: (arrival) => this.#admit(arrival),
       onBrokenPipe: notice,
     });
-    for (const record of left) this.#intake.accept(record);
+    for (const record of recovered) this.#intake.accept(record);
     this.#flush();
-    this.#housekeeping = setInterval(() => this.#keepHouse(), HOUSEKEEPING_MS);
-    this.#adoption = setTimeout(() => this.#endOrphans(), ADOPTION_MS);
-    this.#keepHouse();
+    this.#maintenance = setInterval(() => this.#maintain(), MAINTENANCE_MS);
+    this.#adoption = setTimeout(() => this.#completeOrphans(), ADOPTION_MS);
+    this.#maintain();
   }
 
   handle(request: Exclude<LogRequest, { kind: "open" }>): void {
@@ -77,7 +77,7 @@ export class LogEngine {
         this.#turn();
         break;
       case "note":
-        // What the instance wrote before it comes first.
+        // Earlier output of the instance comes first.
         this.#intake.readTurn();
         this.#intake.note(request.ref, request.text);
         this.#turn();
@@ -109,19 +109,19 @@ export class LogEngine {
 
   #turn(): void {
     const most = this.#intake.readTurn();
-    this.#sayDrops();
-    if (this.#queue.isDue || this.#isTidyDue) this.#flush();
+    this.#reportDrops();
+    if (this.#queue.isDue || this.#isTrimDue) this.#flush();
     this.#deliver();
     if (this.#nextTurn !== null) clearTimeout(this.#nextTurn);
     this.#nextTurn = null;
     if (this.#isClosed) return;
-    const isIdle = !this.#intake.isReading && this.#queue.isEmpty && !this.#followers.isBehind;
+    const isIdle = !this.#intake.isReading && this.#queue.isEmpty && !this.#followers.hasUnreported;
     if (isIdle) return;
     const pauseMs = most >= CHUNK_BYTES / 2 ? 0 : most > 0 ? ACTIVE_MS : IDLE_MS;
     this.#nextTurn = setTimeout(() => this.#turn(), pauseMs);
   }
 
-  /** Reads all that has been written so far. */
+  /** Reads all output so far. */
   #catchUp(): void {
     for (let turn = 0; turn < CATCH_UP_TURNS_MAX; turn += 1) {
       if (this.#intake.readTurn() === 0) break;
@@ -129,7 +129,7 @@ export class LogEngine {
     this.#turn();
   }
 
-  #take({ seq, lines, bytes }: Arrival): void {
+  #admit({ seq, lines, bytes }: Arrival): void {
     const [first] = lines;
     if (first === undefined) return;
     if (this.#gate.admits(first.ref, { bytes, now: performance.now() })) {
@@ -140,27 +140,27 @@ export class LogEngine {
     }
     if (!this.#queue.isDue) return;
     this.#queue.flush();
-    this.#isTidyDue = true;
+    this.#isTrimDue = true;
   }
 
   #deliver(): void {
     this.#followers.deliver((id, lines) => this.#send({ kind: "followed", id, lines }));
   }
 
-  #sayDrops(): void {
+  #reportDrops(): void {
     const now = performance.now();
-    if (now - this.#dropsSaidAt < SAY_DROPS_MS) return;
-    this.#dropsSaidAt = now;
+    if (now - this.#dropsReportedAt < REPORT_DROPS_MS) return;
+    this.#dropsReportedAt = now;
     for (const { ref, count } of this.#queue.takeDrops()) {
       this.#intake.note(ref, `${NOTE_PREFIX}dropped ${count} lines`);
     }
   }
 
-  /** Writes what is queued, then does what has to wait for that. */
+  /** Stores the queued lines, then does the work that has to wait for that. */
   #flush(): void {
-    this.#isTidyDue = false;
+    this.#isTrimDue = false;
     if (!this.#queue.flush()) return;
-    // What is forgotten must not live on in the journal.
+    // Forgotten lines must not stay in the journal.
     this.#compact(this.#forgetting.size > 0 ? 0 : JOURNAL_BYTES_WANTED);
     for (const ref of this.#forgetting) {
       if (this.#queue.forget(ref)) this.#forgetting.delete(ref);
@@ -172,16 +172,16 @@ export class LogEngine {
     try {
       this.#intake.compactJournal(journalBytesMax);
     } catch {
-      // The disk is full. The journal grows on for a while, then lines are kept in memory.
+      // The disk is full: the journal grows up to its limit, then lines are kept in memory.
     }
   }
 
-  #keepHouse(): void {
+  #maintain(): void {
     this.#gate.sweep(performance.now());
     this.#flush();
   }
 
-  /** Slices of housekeeping, with everything else in between. */
+  /** Applies retention in slices, with other work in between. */
   #trim(): void {
     if (this.#isTrimming || this.#isClosed) return;
     this.#isTrimming = this.#queue.trim();
@@ -192,8 +192,8 @@ export class LogEngine {
     });
   }
 
-  #endOrphans(): void {
-    this.#intake.endOrphans();
+  #completeOrphans(): void {
+    this.#intake.completeOrphans();
     this.#turn();
   }
 
@@ -209,7 +209,7 @@ export class LogEngine {
   }
 
   async #search(filter: LogFilter, limit: number): Promise<LogLine[]> {
-    const archive = this.#queue.reader();
+    const archive = this.#queue.archive();
     const found: LogLine[] = [];
     for (const lines of archive.search(filter, { limit, now: Date.now() })) {
       found.push(...lines);
@@ -219,11 +219,11 @@ export class LogEngine {
   }
 
   #close(): void {
-    clearInterval(this.#housekeeping);
+    clearInterval(this.#maintenance);
     clearTimeout(this.#adoption);
     this.#catchUp();
     this.#isClosed = true;
-    this.#dropsSaidAt = 0;
+    this.#dropsReportedAt = 0;
     this.#turn();
     if (this.#queue.flush()) this.#compact(0);
     this.#intake.close();

@@ -1,4 +1,4 @@
-// Lines on their way into the archive: batched, kept while it can't take them, dropped and counted beyond a bound.
+// The queue in front of the archive: batches lines, keeps them while the archive fails, drops and counts the excess.
 import { messageOf } from "../../core/errors.ts";
 import { formatRef, type InstanceRef } from "../../core/ref.ts";
 import type { LogLine } from "../line.ts";
@@ -6,18 +6,18 @@ import { COUNTERS, type LogLimits, type LogOptions } from "../log-messages.ts";
 import { LogArchive, setAside } from "./archive.ts";
 
 export interface Batch {
-  /** Of the journal record that the lines came from. */
+  /** Of the journal record that completed the lines. */
   readonly seq: number;
   readonly lines: readonly LogLine[];
 }
 
-/** Lines a transaction is made of; larger ones gain little and keep the pipes waiting. */
+/** Lines in a transaction; a larger one gains little and keeps the pipes waiting. */
 const TRANSACTION_LINES = 500;
-/** A line waits at most this long for others to be stored with. */
+/** A line waits at most this long for other lines of its transaction. */
 const TRANSACTION_WAIT_MS = 250;
-/** Half a second of a flood, and seconds of anything else; the queue fills only while the archive can't be written. */
+/** Half a second of a flood, seconds of ordinary output; the queue fills only while the archive can't be written. */
 const QUEUE_LINES_MAX = 50_000;
-const QUEUE_UNITS_MAX = 16 * 1024 * 1024;
+const QUEUE_CHARS_MAX = 16 * 1024 * 1024;
 const RETRY_MS = 250;
 
 export class ArchiveQueue {
@@ -27,10 +27,10 @@ export class ArchiveQueue {
   readonly #now: () => number;
   readonly #notice: (text: string) => void;
   readonly #drops = new Map<string, { ref: InstanceRef; count: number }>();
-  #archive: LogArchive | null = null;
+  #opened: LogArchive | null = null;
   #batches: Batch[] = [];
   #lines = 0;
-  #units = 0;
+  #chars = 0;
   #oldestAt = 0;
   #storedSeq = 0;
   #retryAt = 0;
@@ -53,14 +53,14 @@ export class ArchiveQueue {
     this.#attempt(() => this.#open());
   }
 
-  /** Keeps more or less than before: the archive is opened anew with it. */
+  /** Changes the limits: the archive is opened again with them. */
   limit(limits: LogLimits): void {
     this.#options = { ...this.#options, ...limits };
     this.close();
   }
 
-  /** The archive, to search in it; throws when it can't be opened. */
-  reader(): LogArchive {
+  /** The archive for a search; throws when it can't be opened. */
+  archive(): LogArchive {
     return this.#open();
   }
 
@@ -79,17 +79,17 @@ export class ArchiveQueue {
     if (this.#batches.length === 0) this.#oldestAt = this.#now();
     this.#batches.push(batch);
     this.#count(batch, 1);
-    while (this.#lines > QUEUE_LINES_MAX || this.#units > QUEUE_UNITS_MAX) this.#dropOldest();
+    while (this.#lines > QUEUE_LINES_MAX || this.#chars > QUEUE_CHARS_MAX) this.#dropOldest();
   }
 
-  /** Counts a line that will not be stored. */
+  /** Counts lines that will not be stored. */
   drop(ref: InstanceRef, count: number): void {
     const key = formatRef(ref);
     this.#counters[COUNTERS.dropped] = (this.#counters[COUNTERS.dropped] ?? 0) + count;
     this.#drops.set(key, { ref, count: count + (this.#drops.get(key)?.count ?? 0) });
   }
 
-  /** What has been dropped since the last time, once the archive can be written again. */
+  /** The drops since the last call, once the archive can be written again. */
   takeDrops(): { ref: InstanceRef; count: number }[] {
     if (this.#isFailing) return [];
     const drops = [...this.#drops.values()];
@@ -97,7 +97,7 @@ export class ArchiveQueue {
     return drops;
   }
 
-  /** Writes everything; false when that was impossible, and the lines stay. */
+  /** Stores all queued lines; false when the archive can't be written, and the lines stay queued. */
   flush(): boolean {
     while (this.#batches.length > 0) {
       if (!this.#attempt(() => this.#store())) return false;
@@ -105,12 +105,12 @@ export class ArchiveQueue {
     return true;
   }
 
-  /** Hides what is stored of an instance; true when it could be done. */
+  /** Hides the stored lines of an instance; true when it succeeded. */
   forget(ref: InstanceRef): boolean {
     return this.#attempt(() => this.#open().forget(ref));
   }
 
-  /** Does a slice of the archive's housekeeping; true when there may be more. */
+  /** Applies retention for a few milliseconds; true when there may be more to do. */
   trim(): boolean {
     let more = false;
     this.#attempt(() => {
@@ -120,8 +120,8 @@ export class ArchiveQueue {
   }
 
   close(): void {
-    this.#archive?.close();
-    this.#archive = null;
+    this.#opened?.close();
+    this.#opened = null;
   }
 
   #store(): void {
@@ -133,7 +133,7 @@ export class ArchiveQueue {
       batches.push(batch);
       count += batch.lines.length;
     }
-    // Opening may have shown that everything is stored already.
+    // Opening the archive may have shown that all queued lines are stored already.
     const last = batches.at(-1);
     if (last === undefined) return;
     const lines = batches.flatMap((batch) => batch.lines);
@@ -146,10 +146,10 @@ export class ArchiveQueue {
   }
 
   #open(): LogArchive {
-    if (this.#archive !== null) return this.#archive;
+    if (this.#opened !== null) return this.#opened;
     const { file, retentionMs, maxBytes } = this.#options;
     const archive = new LogArchive({ file, retentionMs, maxBytes });
-    this.#archive = archive;
+    this.#opened = archive;
     const mark = archive.mark();
     if (mark?.journal === this.#journal) this.#storedSeq = Math.max(this.#storedSeq, mark.seq);
     const stored = this.#batches.filter(({ seq }) => seq <= this.#storedSeq);
@@ -158,7 +158,7 @@ export class ArchiveQueue {
     return archive;
   }
 
-  /** After a failure the archive is opened anew, a little later; one that can't be read is set aside first. */
+  /** After a failure the archive is opened again, a little later; a damaged one is set aside first. */
   #attempt(task: () => void): boolean {
     if (this.#now() < this.#retryAt) return false;
     try {
@@ -167,7 +167,7 @@ export class ArchiveQueue {
       return true;
     } catch (thrown) {
       this.close();
-      if (isBroken(thrown)) return this.#replace(thrown);
+      if (isDamaged(thrown)) return this.#setAside(thrown);
       this.#retryAt = this.#now() + RETRY_MS;
       if (!this.#isFailing) this.#notice(`Cannot store logs: ${messageOf(thrown)}`);
       this.#isFailing = true;
@@ -175,7 +175,7 @@ export class ArchiveQueue {
     }
   }
 
-  #replace(reason: unknown): boolean {
+  #setAside(reason: unknown): boolean {
     try {
       const aside = setAside(this.#options.file, this.#now());
       this.#storedSeq = 0;
@@ -200,11 +200,11 @@ export class ArchiveQueue {
 
   #count({ lines }: Batch, sign: 1 | -1): void {
     this.#lines += sign * lines.length;
-    for (const { text } of lines) this.#units += sign * text.length;
+    for (const { text } of lines) this.#chars += sign * text.length;
   }
 }
 
-function isBroken(thrown: unknown): boolean {
+function isDamaged(thrown: unknown): boolean {
   const code = (thrown as { code?: unknown }).code;
   return typeof code === "string" && /^SQLITE_(?:CORRUPT|NOTADB)/.test(code);
 }

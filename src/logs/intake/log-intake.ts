@@ -1,4 +1,4 @@
-// Reads the pipes of all instances in turns and makes lines of what they hold.
+// Reads the named pipes of all instances in turns, by way of the journal, and splits the bytes into lines.
 import { closeSync } from "node:fs";
 import { unreachable } from "../../core/assert.ts";
 import { messageOf } from "../../core/errors.ts";
@@ -9,13 +9,13 @@ import type { JournalRecord } from "./journal-format.ts";
 import { LineSplitter } from "./lines.ts";
 import { growPipe, PipePoll } from "./splice.ts";
 
-/** Lines of one stream that came together. */
+/** Lines of one stream that arrived together. */
 export interface Arrival {
   /** Of the journal record that completed them. */
   readonly seq: number;
   /** At least one. */
   readonly lines: readonly LogLine[];
-  /** What they took in the pipe; 0 for what came from none. */
+  /** Read from the pipe; 0 for lines of the server's own. */
   readonly bytes: number;
 }
 
@@ -24,7 +24,7 @@ interface Pipe {
   readonly fd: number;
 }
 
-export class Intake {
+export class LogIntake {
   readonly #journal: Journal;
   readonly #onArrival: (arrival: Arrival) => void;
   readonly #onBrokenPipe: (reason: string) => void;
@@ -50,7 +50,7 @@ export class Intake {
   attach(slot: SlotRef, { stream, fd }: { stream: LogStream; fd: number }): void {
     const source = sourceOf(slot, stream);
     if (this.#pipes.has(source)) {
-      // Still held open by somebody of the last launch. Two readers would share out the lines.
+      // A process of the previous launch still holds the pipe open. Two readers would each get a part of the lines.
       closeSync(fd);
       return;
     }
@@ -61,17 +61,17 @@ export class Intake {
 
   /** Adds a line of the server's own, as standard error. */
   note(ref: InstanceRef, text: string): void {
-    this.accept(this.#journal.add(sourceOf({ ref, slot: 0 }, "stderr"), { kind: "note", text }));
+    this.accept(this.#journal.append(sourceOf({ ref, slot: 0 }, "stderr"), { kind: "note", text }));
   }
 
-  /** Reads a chunk from every pipe that has something; returns how many bytes the fullest gave. */
+  /** Reads a chunk from every pipe that has bytes; returns the size of the largest chunk. */
   readTurn(): number {
     const pipes = [...this.#pipes.values()];
     const ready = this.#poll.ready().flatMap((index) => pipes[index] ?? []);
     return ready.reduce((most, pipe) => Math.max(most, this.#read(pipe)), 0);
   }
 
-  /** Makes lines of a record, whether just read or left by an earlier server. */
+  /** Splits a record into lines, whether just read or recovered from a previous server. */
   accept(record: JournalRecord): void {
     const { at, content } = record;
     const { ref, stream } = parseSource(record.source);
@@ -80,14 +80,14 @@ export class Intake {
     if (lines.length > 0) this.#onArrival({ seq: record.seq, lines, bytes });
   }
 
-  /** Takes for whole the beginnings of lines whose pipes nobody reads: their writers ended while no server ran. */
-  endOrphans(): void {
+  /** Completes the unfinished lines of pipes that are not attached: their writers ended while no server ran. */
+  completeOrphans(): void {
     for (const source of [...this.#splitters.keys()]) {
-      if (!this.#pipes.has(source)) this.accept(this.#journal.add(source, { kind: "end" }));
+      if (!this.#pipes.has(source)) this.accept(this.#journal.append(source, { kind: "end" }));
     }
   }
 
-  /** Starts the journal over if it is larger. To be called when all lines are stored; throws when the disk is full. */
+  /** Compacts a larger journal. To be called when all lines are stored; throws when the disk is full. */
   compactJournal(bytesMax: number): void {
     if (this.#journal.size <= bytesMax) return;
     const carries = [...this.#splitters].map(([source, { carry }]) => [source, carry] as const);
@@ -102,7 +102,7 @@ export class Intake {
 
   #read(pipe: Pipe): number {
     try {
-      const record = this.#journal.take(pipe.source, pipe.fd);
+      const record = this.#journal.readFrom(pipe.source, pipe.fd);
       if (record === null) return 0;
       this.accept(record);
       if (record.content.kind === "end") this.#detach(pipe);
@@ -146,7 +146,7 @@ export class Intake {
   }
 }
 
-/** Of which pipe bytes are: lines of two processes must not be mixed within a line. */
+/** One source for each pipe, so that the output of two processes is not mixed within a line. */
 function sourceOf({ ref, slot }: SlotRef, stream: LogStream): string {
   return slot === 0 ? `${formatRef(ref)}/${stream}` : `${formatRef(ref)}/${stream}/${slot}`;
 }

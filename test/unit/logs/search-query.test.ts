@@ -1,6 +1,6 @@
 import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
-import { matchesLogQuery, parseLogQuery } from "../../../src/logs/query.ts";
+import { matchesLogQuery, parseLogQuery } from "../../../src/logs/search-query.ts";
 
 const LINES = [
   "GET /api/items 200 12ms",
@@ -66,7 +66,7 @@ function index(lines: readonly string[]): Database {
   return db;
 }
 
-/** Lines that the index finds and that hold the symbols: what the archive does. */
+/** Searches as the archive does: lines that the index finds and that contain the symbols. */
 function search(db: Database, words: string): string[] {
   const { match, symbols } = parseLogQuery(words);
   const found =
@@ -81,7 +81,7 @@ function search(db: Database, words: string): string[] {
   return found.filter((line) => symbols.every((symbol) => line.includes(symbol)));
 }
 
-test("no word becomes syntax, and a line that arrives is judged as a stored one is", () => {
+test("no word becomes syntax, and a new line matches like a stored one", () => {
   using db = index(LINES);
   const searches = [...WORDS, ...WORDS.flatMap((a) => WORDS.map((b) => `${a} ${b}`))];
   for (const words of searches) {
@@ -105,11 +105,11 @@ test.each([
   ["-> items", 0],
   ["GRÖSSE", 0],
   ["größe arger", 1],
-])("finds with %p %p lines", (words, count) => {
+])("%p finds %p lines", (words, count) => {
   using db = index(LINES);
   expect(search(db, words)).toHaveLength(count);
 });
 
-test("takes only so many words", () => {
+test("ignores words beyond the limit", () => {
   expect(parseLogQuery("word ".repeat(1000)).phrases).toHaveLength(32);
 });
