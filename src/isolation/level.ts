@@ -46,7 +46,7 @@ export interface Level {
   recover(placement: Placement, child: ChildRef): Enclosure | null;
 }
 
-/** Refuses to start an instance at a level that this host can't provide; `otherwise` is one more way out. */
+/** The refusal of a level that the host can't provide; `otherwise` is one more remedy. */
 export function levelMissing(
   { isolation }: Service,
   gap: Gap,

@@ -44,7 +44,7 @@ export class ControlGroups {
     throw refusal(launch.service, made);
   }
 
-  /** The same, where a limit that can't be applied is told. */
+  /** Makes the groups as `open` does, but returns the limits that can't be applied. */
   attempt(launch: Placement, helpers: number): ControlGroup | LimitGap {
     const { service } = launch;
     const outcomes: Outcomes = new Map();

@@ -54,7 +54,7 @@ export class MachineLevel<Materials extends { readonly program: string }> implem
     const { service } = placement;
     const { rootfs, vcpus } = service.machine;
     const materials = this.#hypervisor.collect(service);
-    if (rootfs !== null) checkReadable(rootfs, placement);
+    if (rootfs !== null) checkReadable(rootfs, service);
     const outer = outerPlan(service, { plan, program: materials.program });
     const site = this.#walls.prepare(placement, outer, this.#hypervisor.threads + vcpus);
     const paths = this.#walls.pathsOf(placement);
@@ -92,11 +92,10 @@ function outerPlan(
 }
 
 /** Throws START_FAILED when the instance's user could not read the operator's image. */
-function checkReadable(path: string, { service }: Placement): void {
+function checkReadable(path: string, { name }: Service): void {
   const facts = statSync(path, { throwIfNoEntry: false });
   const state = facts === undefined ? "is not there" : "can be read by its owner alone";
   if (facts !== undefined && (facts.mode & 0o004) !== 0) return;
-  const hint =
-    facts === undefined ? `Correct its path in [service.${service.name}]` : `chmod o+r ${path}`;
+  const hint = facts === undefined ? `Correct its path in [service.${name}]` : `chmod o+r ${path}`;
   throw new FailureError(startFailure(`${path} ${state}`, hint));
 }
