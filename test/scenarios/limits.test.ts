@@ -9,7 +9,7 @@ import { type Ten, withTen } from "../support/ten.ts";
 import { GCC, isMissing } from "../support/tool.ts";
 import { until } from "../support/until.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(120_000);
 
 const TASKSET = { program: "taskset", debianPackage: "util-linux" };
 
