@@ -9,7 +9,7 @@ import { GCC, isMissing, RUNSC } from "../support/tool.ts";
 import { until } from "../support/until.ts";
 import { shownIn } from "../support/walls.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(120_000);
 
 const isRoot = process.platform === "linux" && process.getuid?.() === 0;
 const isUnable = !isRoot || isMissing(GCC) || isMissing(RUNSC);
