@@ -1,5 +1,6 @@
 // A tenant's answer, written in the form that this client can take.
-import { type AnswerHead, renderAnswerHead, renderLastChunk } from "../http/answer-head.ts";
+import { type AnswerHead, renderAnswerHead } from "../http/answer-head.ts";
+import { writeChunk, writeLastChunk, writeLeadingZero } from "../http/chunked.ts";
 import type { Fields } from "../http/parser.ts";
 import type { RequestHead } from "../http/request-head.ts";
 import type { ClientConnection } from "./client-connection.ts";
@@ -44,22 +45,17 @@ export class AnswerWriter {
   }
 
   body(piece: Buffer): void {
-    if (!this.#chunked) {
-      this.#client.bytes(piece);
-      return;
-    }
-    this.#client.text(`${piece.length.toString(16)}\r\n`);
-    this.#client.bytes(piece);
-    this.#client.text("\r\n");
+    if (this.#chunked) writeChunk(this.#client, piece);
+    else this.#client.bytes(piece);
   }
 
   end(trailers: Fields): void {
-    if (this.#chunked) this.#client.text(renderLastChunk(trailers));
+    if (this.#chunked) writeLastChunk(this.#client, trailers);
   }
 
-  /** Sends a zero that will lead the next chunk's size: a client that is gone answers with a reset. False: can't. */
+  /** Sends a byte that a client which is gone answers with a reset. False: no byte can be sent. */
   probe(): boolean {
-    if (this.#chunked) this.#client.text("0");
+    if (this.#chunked) writeLeadingZero(this.#client);
     return this.#chunked;
   }
 

@@ -1,6 +1,6 @@
 // A request's body on its way to the tenant: how much of it has gone, and when it last moved.
-import { renderLastChunk } from "../http/answer-head.ts";
 import type { Framing } from "../http/body.ts";
+import { writeChunk, writeLastChunk } from "../http/chunked.ts";
 import type { Fields } from "../http/parser.ts";
 import type { Upstream } from "../upstream/upstream.ts";
 
@@ -45,17 +45,12 @@ export class RequestBody {
 
   forward(piece: Buffer, upstream: Upstream): void {
     this.#bytes += piece.length;
-    if (this.#framing.kind !== "chunked") {
-      upstream.bytes(piece);
-      return;
-    }
-    upstream.text(`${piece.length.toString(16)}\r\n`);
-    upstream.bytes(piece);
-    upstream.text("\r\n");
+    if (this.#framing.kind === "chunked") writeChunk(upstream, piece);
+    else upstream.bytes(piece);
   }
 
   end(trailers: Fields, upstream: Upstream | null): void {
     this.#done = true;
-    if (this.#framing.kind === "chunked") upstream?.text(renderLastChunk(trailers));
+    if (this.#framing.kind === "chunked" && upstream !== null) writeLastChunk(upstream, trailers);
   }
 }

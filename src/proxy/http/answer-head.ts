@@ -109,16 +109,3 @@ function isHopByHop(lower: string): boolean {
       return false;
   }
 }
-
-const NEVER_A_TRAILER =
-  /^(?:host|content-length|transfer-encoding|connection|x[-_]forwarded[-_].*|forwarded)$/i;
-
-/** The end of a chunked body: last chunk, trailers, empty line. */
-export function renderLastChunk(trailers: Fields): string {
-  let text = "0\r\n";
-  for (let index = 0; index < trailers.length; index += 2) {
-    const name = trailers[index] ?? "";
-    if (!NEVER_A_TRAILER.test(name)) text += `${name}: ${trailers[index + 1] ?? ""}\r\n`;
-  }
-  return `${text}\r\n`;
-}

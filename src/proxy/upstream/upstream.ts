@@ -1,5 +1,6 @@
 // One connection to a tenant: bytes out with a backlog, answers in, one user at a time.
 import type { Endpoint } from "../../core/endpoint.ts";
+import { connect } from "../../platform/connect.ts";
 import { type AnswerHead, readAnswerHead } from "../http/answer-head.ts";
 import { BodyReader } from "../http/body.ts";
 import { freePiece, Outbox } from "../http/outbox.ts";
@@ -33,15 +34,17 @@ export class Upstream {
   /** Starts connecting; the user hears `onOpen` or `onFailure`. */
   constructor(endpoint: Endpoint, user: UpstreamUser) {
     this.#state = { kind: "connecting", user };
-    connect(endpoint, {
-      binaryType: "buffer",
+    const handler: Bun.SocketHandler<undefined> = {
       open: (socket) => this.#onOpen(socket),
       data: (_, bytes) => this.#onData(bytes),
       drain: () => this.#onDrain(),
       end: () => this.#onEnd(),
       close: (_, error) => this.#onClose(error),
       error: (_, error) => this.#onClose(error),
-    }).catch((cause: unknown) => this.#fail({ kind: "refused", cause }));
+    };
+    connect(endpoint, handler, { allowHalfOpen: true }).catch((cause: unknown) =>
+      this.#fail({ kind: "refused", cause }),
+    );
   }
 
   get isOpen(): boolean {
@@ -263,16 +266,6 @@ export class Upstream {
     if (this.#shutdownDue) this.#socket?.shutdown();
     if (this.#state.kind === "busy" || this.#state.kind === "tunnel") this.#state.user.onDrain();
   }
-}
-
-function connect(
-  endpoint: Endpoint,
-  socket: Bun.SocketHandler<undefined, "buffer">,
-): Promise<TenantSocket> {
-  const options = { allowHalfOpen: true, socket };
-  return endpoint.kind === "unix"
-    ? Bun.connect<undefined>({ ...options, unix: endpoint.path })
-    : Bun.connect<undefined>({ ...options, hostname: endpoint.host, port: endpoint.port });
 }
 
 /** The runtime takes an encoding; its types don't say so. */
