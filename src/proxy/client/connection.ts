@@ -6,7 +6,7 @@ import { Exchange } from "../exchange/exchange.ts";
 import { renderRefusal } from "../exchange/pages.ts";
 import type { ProxyContext } from "../exchange/proxy-context.ts";
 import type { Peer } from "../http/forwarded.ts";
-import { freePiece, Outbox } from "../http/outbox.ts";
+import { freeBuffer, Outbox } from "../http/outbox.ts";
 import * as refusals from "../http/refusal.ts";
 import type { Upstream } from "../upstream/upstream.ts";
 import { HalfClose } from "./half-close.ts";
@@ -61,7 +61,7 @@ export class Connection implements ClientConnection {
     this.#state = { kind: "reading", since: context.clock.now() };
     this.#outbox = new Outbox((data) => {
       if (typeof data === "string") socket.write(data, "latin1");
-      else socket.write(data, () => freePiece(data));
+      else socket.write(data, () => freeBuffer(data));
     });
     socket.on("data", (bytes: Buffer) => this.#onData(bytes));
     socket.on("end", () => this.#onEnd());
@@ -184,7 +184,7 @@ export class Connection implements ClientConnection {
         break;
     }
     // All that was read has been copied, written or refused by now.
-    if (this.#inbox.isEmpty) freePiece(bytes);
+    if (this.#inbox.isEmpty) freeBuffer(bytes);
   }
 
   /** Hands on as much of what is here as can be taken now. */

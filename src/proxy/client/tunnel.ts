@@ -2,9 +2,9 @@
 import type { Socket } from "node:net";
 import type { Lease } from "../../supervisor/gateway.ts";
 import type { Upstream } from "../upstream/upstream.ts";
-import type { RawUser } from "../upstream/upstream-user.ts";
+import type { TunnelUser } from "../upstream/upstream-user.ts";
 
-export class Tunnel implements RawUser {
+export class Tunnel implements TunnelUser {
   readonly #socket: Socket;
   readonly #upstream: Upstream;
   readonly #lease: Lease | null;
@@ -19,20 +19,20 @@ export class Tunnel implements RawUser {
     upstream.resume();
   }
 
-  onBytes(bytes: Buffer): void {
+  onTenantBytes(bytes: Buffer): void {
     if (!this.#socket.write(bytes) && this.#socket.writableLength > 0) this.#upstream.pause();
   }
 
-  onDrain(): void {
+  onTenantDrain(): void {
     this.#socket.resume();
   }
 
-  onEnd(): void {
+  onTenantEnd(): void {
     this.#socket.end();
     this.#countEnd();
   }
 
-  onClose(): void {
+  onTenantClose(): void {
     this.#lease?.release();
     this.#socket.destroySoon();
   }
@@ -62,6 +62,6 @@ export class Tunnel implements RawUser {
     this.#ends += 1;
     if (this.#ends < 2 || this.#upstream.backlogged) return;
     this.#upstream.destroy();
-    this.onClose();
+    this.onTenantClose();
   }
 }
