@@ -127,7 +127,7 @@ class ListeningProxy implements Proxy {
   }
 
   retire(): Promise<void> {
-    return this.#end("last");
+    return this.#end("one");
   }
 
   trust(trustedProxies: readonly string[]): void {
@@ -147,7 +147,7 @@ class ListeningProxy implements Proxy {
   }
 
   close(): Promise<void> {
-    return this.#end("over");
+    return this.#end("none");
   }
 
   abort(): void {
@@ -155,15 +155,15 @@ class ListeningProxy implements Proxy {
     for (const connection of this.#connections) connection.destroy();
   }
 
-  #end(tenure: "last" | "over"): Promise<void> {
+  #end(left: "one" | "none"): Promise<void> {
     this.#closing ??= Promise.withResolvers();
     this.#stopListening();
     // Until the last connection has gone: what is on its way to the relay would be lost with it.
-    if (tenure === "over") {
+    if (left === "none") {
       this.#closeRelay();
       this.#context.pool.close();
     }
-    for (const connection of this.#connections) connection.curtail(tenure);
+    for (const connection of this.#connections) connection.limitRequests(left);
     this.#settle();
     return this.#closing.promise;
   }

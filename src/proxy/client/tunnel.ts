@@ -3,8 +3,9 @@ import type { Socket } from "node:net";
 import type { Lease } from "../../supervisor/gateway.ts";
 import type { Upstream } from "../upstream/upstream.ts";
 import type { TunnelUser } from "../upstream/upstream-user.ts";
+import type { ConnectionState } from "./connection-state.ts";
 
-export class Tunnel implements TunnelUser {
+export class Tunnel implements ConnectionState, TunnelUser {
   readonly #socket: Socket;
   readonly #upstream: Upstream;
   readonly #lease: Lease | null;
@@ -37,22 +38,22 @@ export class Tunnel implements TunnelUser {
     this.#socket.destroySoon();
   }
 
-  onClientBytes(bytes: Buffer): void {
+  onData(bytes: Buffer): void {
     this.#upstream.bytes(bytes);
     this.#upstream.flush();
     if (this.#upstream.backlogged) this.#socket.pause();
   }
 
-  onClientDrain(): void {
+  onDrain(): void {
     this.#upstream.resume();
   }
 
-  onClientEnd(): void {
+  onEnd(): void {
     this.#upstream.shutdown();
     this.#countEnd();
   }
 
-  onClientClose(): void {
+  onClose(): void {
     this.#upstream.destroy();
     this.#lease?.release();
   }

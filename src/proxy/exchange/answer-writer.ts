@@ -3,17 +3,17 @@ import { type AnswerHead, renderAnswerHead } from "../http/answer-head.ts";
 import { writeChunk, writeLastChunk, writeLeadingZero } from "../http/chunked.ts";
 import type { Fields } from "../http/parser.ts";
 import type { RequestHead } from "../http/request-head.ts";
-import type { ClientConnection } from "./client-connection.ts";
+import type { ExchangeClient } from "./exchange-client.ts";
 
 export class AnswerWriter {
   readonly #request: RequestHead;
-  readonly #client: ClientConnection;
+  readonly #client: ExchangeClient;
   #chunked = false;
   /** The client can tell the end of the body from its bytes. */
   #delimited = true;
   #keeps = false;
 
-  constructor(request: RequestHead, client: ClientConnection) {
+  constructor(request: RequestHead, client: ExchangeClient) {
     this.#request = request;
     this.#client = client;
   }
@@ -53,8 +53,15 @@ export class AnswerWriter {
     if (this.#chunked) writeLastChunk(this.#client, trailers);
   }
 
-  /** Sends a byte that a client which is gone answers with a reset. False: no byte can be sent. */
-  probe(): boolean {
+  /** Sends what a client ignores that is there. False: HTTP/1.0 knows no interim answers. */
+  probeBeforeHead(): boolean {
+    if (this.#request.versionMinor === 0) return false;
+    this.#client.text("HTTP/1.1 100 Continue\r\n\r\n");
+    return true;
+  }
+
+  /** The same within the body. False: only chunks have room for it. */
+  probeInBody(): boolean {
     if (this.#chunked) writeLeadingZero(this.#client);
     return this.#chunked;
   }

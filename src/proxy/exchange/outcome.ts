@@ -19,13 +19,15 @@ const CLIENT_LEFT = 499;
 
 export class Outcome {
   readonly startedAt: number;
-  ref: InstanceRef | null = null;
+  /** Who answers, or is to. */
+  ref: InstanceRef | null;
   status = CLIENT_LEFT;
   cause: unknown = null;
   readonly #clock: Clock;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, ref: InstanceRef | null) {
     this.#clock = clock;
+    this.ref = ref;
     this.startedAt = clock.now();
   }
 

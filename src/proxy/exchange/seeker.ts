@@ -4,6 +4,7 @@ import type { Endpoint } from "../../core/endpoint.ts";
 import { TenError } from "../../core/errors.ts";
 import { formatRef, type InstanceRef, type RefKey } from "../../core/ref.ts";
 import type { Target } from "../../core/routing.ts";
+import type { Service } from "../../core/service.ts";
 import type { Lease } from "../../supervisor/gateway.ts";
 import type { RequestHead } from "../http/request-head.ts";
 import type { Destination } from "../upstream/pool.ts";
@@ -15,14 +16,8 @@ export interface Grant {
   readonly lease: Lease | null;
 }
 
-/** The target of a request that another server decides about. */
-export const ELSEWHERE: SeekerOptions["target"] = { kind: "control" };
-
-export interface SeekerOptions {
-  readonly target: Exclude<Target, { kind: "unknown" }>;
-  readonly context: Pick<ProxyContext, "gateway" | "control" | "nextServer">;
-  readonly head: RequestHead;
-}
+/** Another server decides, as the API does, without a lease of ours. */
+const NEXT_SERVER: Target = { kind: "control" };
 
 /** RFC 9110, 9.2.2: what a proxy may send twice without asking. */
 const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
@@ -37,46 +32,77 @@ function isRepeatable({ method, framing }: RequestHead): boolean {
 /** A request without a second chance only uses a connection that the tenant is not about to end. */
 const LIVELY_MS_MAX = 1000;
 
+type Found = Grant | Promise<Grant> | null;
+
 export class Seeker {
-  readonly #options: SeekerOptions;
+  readonly #head: RequestHead;
+  readonly #context: ProxyContext;
+  readonly #target: Target;
   readonly #passedOver = new Set<RefKey>();
   #abort: AbortController | null = null;
   #attempts: "first" | "another" | "last" = "first";
 
-  constructor(options: SeekerOptions) {
-    this.#options = options;
+  constructor(head: RequestHead, context: ProxyContext) {
+    const { host, path } = head;
+    this.#head = head;
+    this.#context = context;
+    this.#target =
+      context.nextServer === null ? context.gateway.decide({ host, path }) : NEXT_SERVER;
   }
 
-  /** At once when the process runs. Throws or rejects with a TenError as `Gateway.wake` does. */
-  seek(): Grant | Promise<Grant> {
-    const { target, context } = this.#options;
-    if (context.nextServer !== null) return grantOfServer(context.nextServer);
-    switch (target.kind) {
-      case "control":
-        return { destination: { endpoint: context.control, launch: 0 }, lease: null };
+  /** The instance that the request names; null: it names none. */
+  get ref(): InstanceRef | null {
+    return this.#target.kind === "instance" ? this.#target.ref : null;
+  }
+
+  /** Null: no service answers the request. */
+  get service(): Service | null {
+    const { gateway } = this.#context;
+    switch (this.#target.kind) {
       case "instance":
-        return this.#claim(target.ref);
+        return gateway.service(this.#target.ref.service);
       case "service":
-        return this.#claim(this.#pick(target.service));
+        return gateway.service(this.#target.service);
+      case "control":
+      case "unknown":
+        return null;
       default:
-        return unreachable(target);
+        return unreachable(this.#target);
+    }
+  }
+
+  /** At once when the process runs; null: nothing is at this address. Throws or rejects as `Gateway.wake` does. */
+  seek(): Found {
+    const { control, nextServer } = this.#context;
+    if (nextServer !== null) return grantOfServer(nextServer);
+    switch (this.#target.kind) {
+      case "control":
+        return { destination: { endpoint: control, launch: 0 }, lease: null };
+      case "instance":
+        return this.#claim(this.#target.ref);
+      case "service":
+        return this.#claim(this.#pick(this.#target.service));
+      case "unknown":
+        return null;
+      default:
+        return unreachable(this.#target);
     }
   }
 
   /** How long a connection may have rested that this attempt dares to use. */
   get restMsMax(): number {
     if (this.#attempts !== "first") return 0;
-    return isRepeatable(this.#options.head) ? Number.POSITIVE_INFINITY : LIVELY_MS_MAX;
+    return isRepeatable(this.#head) ? Number.POSITIVE_INFINITY : LIVELY_MS_MAX;
   }
 
   /**
-   * After a connection that failed before any byte of an answer; its lease is released already. Null: no more chances.
+   * After a connection that failed before any byte of an answer; its lease is released already. Null: no more attempts.
    * An instance gets one more, a service as many as it has other instances that refuse.
    */
-  seekAgain(failed: InstanceRef | null, kind: "refused" | "broken"): Grant | Promise<Grant> | null {
-    const { target, context, head } = this.#options;
-    const { gateway, nextServer } = context;
-    if (kind === "broken" && !isRepeatable(head)) return null;
+  seekAgain(failed: InstanceRef | null, kind: "refused" | "broken"): Found {
+    const { gateway, nextServer } = this.#context;
+    const target = this.#target;
+    if (kind === "broken" && !isRepeatable(this.#head)) return null;
     const isTenant = failed !== null && nextServer === null;
     if (target.kind === "service" && isTenant && kind === "refused") {
       this.#attempts = "another";
@@ -95,7 +121,7 @@ export class Seeker {
   }
 
   #pick(service: string): InstanceRef {
-    const ref = this.#options.context.gateway.pick(service, this.#passedOver);
+    const ref = this.#context.gateway.pick(service, this.#passedOver);
     if (ref !== null) return ref;
     throw new TenError(
       "INSTANCE_UNAVAILABLE",
@@ -104,18 +130,20 @@ export class Seeker {
   }
 
   #claim(ref: InstanceRef): Grant | Promise<Grant> {
-    const lease = this.#options.context.gateway.lease(ref);
+    const lease = this.#context.gateway.lease(ref);
     return lease === null ? this.#wake(ref) : grantOf(lease);
   }
 
   async #wake(ref: InstanceRef): Promise<Grant> {
     this.#abort ??= new AbortController();
     const { signal } = this.#abort;
-    const { context, head } = this.#options;
+    const { gateway } = this.#context;
+    const by = `request from ${this.#head.from}`;
     try {
-      return grantOf(await context.gateway.wake(ref, { signal, by: `request from ${head.from}` }));
+      return grantOf(await gateway.wake(ref, { signal, by }));
     } catch (error) {
-      if (context.nextServer !== null) return grantOfServer(context.nextServer);
+      const { nextServer } = this.#context;
+      if (nextServer !== null) return grantOfServer(nextServer);
       const next = this.#instead(ref, error);
       if (next === null) throw error;
       return this.#claim(next);
@@ -124,11 +152,11 @@ export class Seeker {
 
   /** Whom a service asks after one of its instances could not be woken. */
   #instead(ref: InstanceRef, error: unknown): InstanceRef | null {
-    const { target, context } = this.#options;
+    const target = this.#target;
     if (target.kind !== "service" || !(error instanceof TenError)) return null;
     if (error.code !== "START_FAILED" && error.code !== "INSTANCE_UNAVAILABLE") return null;
     this.#passedOver.add(formatRef(ref));
-    return context.gateway.pick(target.service, this.#passedOver);
+    return this.#context.gateway.pick(target.service, this.#passedOver);
   }
 }
 

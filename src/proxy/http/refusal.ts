@@ -34,8 +34,8 @@ export const HEAD_TOO_LARGE = refusal(
   "HEADERS_TOO_LARGE",
   "The request headers are too large",
 );
-export const NOBODY = refusal(404, "NOT_FOUND", "There is nothing at this address");
-export const BROKEN = refusal(500, "INTERNAL", "Something went wrong");
+export const NOT_FOUND = refusal(404, "NOT_FOUND", "There is nothing at this address");
+export const INTERNAL = refusal(500, "INTERNAL", "Something went wrong");
 export const BAD_GATEWAY = refusal(502, "BAD_GATEWAY", "The application did not answer properly");
 export const TENANT_TOO_SLOW = refusal(
   504,
@@ -47,16 +47,16 @@ export const TENANT_TOO_SLOW = refusal(
 const RETRY_AFTER_MS = 5000;
 
 const PUBLIC_MESSAGES: ReadonlyMap<string, string> = new Map([
-  ["NOT_FOUND", NOBODY.message],
-  ["INSTANCE_UNKNOWN", NOBODY.message],
-  ["SERVICE_UNKNOWN", NOBODY.message],
+  ["NOT_FOUND", NOT_FOUND.message],
+  ["INSTANCE_UNKNOWN", NOT_FOUND.message],
+  ["SERVICE_UNKNOWN", NOT_FOUND.message],
   ["START_FAILED", "The application could not be started"],
   ["QUEUE_FULL", "Too many requests are waiting for this application"],
 ]);
 
 /** Tells strangers of an error that the supervisor threw; the cause is for operators. */
 export function refusalOf(thrown: unknown): Refusal {
-  if (!(thrown instanceof TenError)) return BROKEN;
+  if (!(thrown instanceof TenError)) return INTERNAL;
   const { status, code } = thrown;
   return {
     status,

@@ -131,6 +131,18 @@ test("lets go of a half-closed client that it cannot ask after five silent secon
   expect(world.clock.now()).toBeGreaterThanOrEqual(5000);
 });
 
+test("answers 504 to a half-closed client, whose exchange ends in the sweep that would probe it", async () => {
+  await using world = await World.open();
+  world.gateway.requestTimeoutMs = 5000;
+  const { client, tenant } = await world.request(GET);
+  client.socket.end();
+  while (!client.received.includes("HTTP/1.1 504 ")) {
+    world.clock.move(1000);
+    await world.turns(1);
+  }
+  await tenant.untilEnd();
+});
+
 test("asks a half-closed client of a stream by the next chunk's first digit", async () => {
   await using world = await World.open();
   const { client, tenant } = await world.request(GET);
