@@ -49,7 +49,7 @@ export class Connection implements StatefulConnection {
     socket.on("data", (bytes: Buffer) => this.#onData(bytes));
     socket.on("end", () => this.#onEnd());
     socket.on("drain", () => this.#state.onDrain?.());
-    // A close follows every error and says all there is to know.
+    // A close follows every error, and is all that matters.
     socket.on("error", () => undefined);
     socket.on("close", () => {
       this.#onClose();
@@ -134,7 +134,7 @@ export class Connection implements StatefulConnection {
 
   #onData(bytes: Buffer): void {
     this.#state.onData?.(bytes);
-    // All that was read has been copied, written or refused by now.
+    // All of it has been copied, written or refused by now.
     if (this.inbox.isEmpty) freeBuffer(bytes);
   }
 
@@ -145,7 +145,7 @@ export class Connection implements StatefulConnection {
     this.#state.reject?.(refusal, error);
   }
 
-  /** Pauses the client while more is here than anybody takes. */
+  /** Pauses the client while more is here than its state takes. */
   #holdBack(): void {
     if (this.inbox.isFull) this.socket.pause();
     else if (this.socket.isPaused()) this.socket.resume();

@@ -65,7 +65,7 @@ export class Inbox {
   /** The next head, once it is whole. Throws ParseFailure and RequestRefused. */
   readHead(peer: Peer): RequestHead | null {
     if (this.#bytes === null) return null;
-    this.#took(this.#bytes, this.#heads.feed(this.#bytes));
+    this.#consume(this.#bytes, this.#heads.feed(this.#bytes));
     const raw = this.#heads.take();
     if (raw === null) return null;
     const head = readRequestHead(raw, peer);
@@ -73,16 +73,16 @@ export class Inbox {
     return head;
   }
 
-  /** Hands over what is here of the body; false: nothing could be. Throws ParseFailure. */
+  /** Hands over the part of the body that is here; false: nothing can be taken. Throws ParseFailure. */
   readBody(taker: BodyTaker): boolean {
     if (this.#bytes === null || this.#body.done || !taker.takesBody) return false;
     const consumed = this.#body.read(this.#bytes, (piece) => taker.onRequestBody(piece));
-    this.#took(this.#bytes, consumed);
+    this.#consume(this.#bytes, consumed);
     if (this.#body.done) taker.onRequestEnd(this.#body.trailers);
     return true;
   }
 
-  #took(bytes: Buffer, consumed: number): void {
+  #consume(bytes: Buffer, consumed: number): void {
     this.#bytes = consumed === bytes.length ? null : bytes.subarray(consumed);
   }
 }

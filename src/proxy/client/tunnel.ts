@@ -1,4 +1,4 @@
-// Two connections joined after an upgrade: bytes as they come, each side held back while the other is slow.
+// The state of a client connection after an upgrade: bytes pass as they come, and a slow side holds the other back.
 import type { Socket } from "node:net";
 import type { Lease } from "../../supervisor/gateway.ts";
 import type { Upstream } from "../upstream/upstream.ts";
@@ -58,7 +58,7 @@ export class Tunnel implements ConnectionState, TunnelUser {
     this.#lease?.release();
   }
 
-  /** Both sides have sent all they had. */
+  /** Ends the tunnel when both sides have sent all they had. */
   #countEnd(): void {
     this.#ends += 1;
     if (this.#ends < 2 || this.#upstream.backlogged) return;

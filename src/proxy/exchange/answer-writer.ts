@@ -1,4 +1,4 @@
-// A tenant's answer, written in the form that this client can take.
+// Writes a tenant's answer in the form that the client can take.
 import { type AnswerHead, renderAnswerHead } from "../http/answer-head.ts";
 import { writeChunk, writeLastChunk, writeLeadingZero } from "../http/chunked.ts";
 import type { Fields } from "../http/parser.ts";
@@ -28,7 +28,7 @@ export class AnswerWriter {
     return this.#delimited ? "close" : "reset";
   }
 
-  /** Passes on 100 to 199; HTTP/1.0 knows none. */
+  /** Writes an interim answer, which HTTP/1.0 does not know. */
   interim(head: AnswerHead): void {
     if (this.#request.versionMinor === 0) return;
     this.#client.text(renderAnswerHead(head, { connection: null, chunked: false }));
@@ -68,7 +68,7 @@ export class AnswerWriter {
 
   #decideKeeping(head: AnswerHead, requestDone: boolean): boolean {
     if (!this.#client.staysOpen || !this.#request.keepAlive || !this.#delimited) return false;
-    // A client that is refused, or was never told to go on, may send the body or not: its next bytes mean nothing.
+    // A client that was refused, or never told to go on, may leave the body out: its next bytes are ambiguous.
     return requestDone || (head.status < 400 && !this.#request.expectsContinue);
   }
 
@@ -78,7 +78,7 @@ export class AnswerWriter {
   }
 }
 
-/** What to say where the default of the client's version is not what happens. */
+/** The value of the Connection header; null: the connection does what the client's version implies. */
 export function connectionValue({ versionMinor }: RequestHead, keeps: boolean): string | null {
   if (!keeps) return "close";
   return versionMinor === 0 ? "keep-alive" : null;

@@ -175,8 +175,8 @@ export class Exchange implements UpstreamUser {
     this.#outcome.ref = grant.lease?.ref ?? null;
     if (grant.lease === null) this.#timeouts.leaveToOther();
     this.#timeouts.requestMoved(this.#context.clock.now());
-    const { restMsMax } = this.#seeker;
-    const upstream = this.#context.pool.acquire(grant.destination, { restMsMax, user: this });
+    const { idleMsMax } = this.#seeker;
+    const upstream = this.#context.pool.acquire(grant.destination, { idleMsMax, user: this });
     if (upstream.isOpen) this.#send(grant, upstream);
     else this.#phase = { kind: "connecting", grant, upstream };
   }
@@ -221,7 +221,7 @@ export class Exchange implements UpstreamUser {
     if (!this.#answer.keeps) this.#finish("close");
     else if (this.#body.done) this.#finish("keep");
     else {
-      // Others cut an upload that was answered early; the tenant may still want it.
+      // Other proxies cut an upload that was answered early, but the tenant may still want it.
       const { grant, upstream } = this.#phase;
       this.#phase = { kind: "uploading", grant, upstream };
     }
@@ -275,13 +275,13 @@ export class Exchange implements UpstreamUser {
     this.#client.finish(disposition);
   }
 
-  /** Lets go of everything; `pool`: another exchange may use the connection to the tenant. */
-  #end(upstreamGoes: "pool" | "destroy"): void {
+  /** Releases all that the exchange holds; `pool`: another one may use the connection to the tenant. */
+  #end(fate: "pool" | "destroy"): void {
     const phase = this.#phase;
     this.#phase = OVER;
     if (phase.kind === "seeking") this.#seeker.cancel();
     if ("upstream" in phase) {
-      if (upstreamGoes === "pool") {
+      if (fate === "pool") {
         this.#context.pool.release(phase.grant.destination, phase.upstream);
       } else phase.upstream.destroy();
       phase.grant.lease?.release();

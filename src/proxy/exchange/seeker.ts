@@ -1,4 +1,4 @@
-// Finds a process for a request: at once where one runs, by waking where none does. Holds the rule for second attempts.
+// Finds a process for a request, wakes one where none runs, and decides whether a failed request is tried again.
 import { unreachable } from "../../core/assert.ts";
 import type { Endpoint } from "../../core/endpoint.ts";
 import { TenError } from "../../core/errors.ts";
@@ -10,27 +10,25 @@ import type { RequestHead } from "../http/request-head.ts";
 import type { Destination } from "../upstream/pool.ts";
 import type { ProxyContext } from "./proxy-context.ts";
 
-/** Where a request may go. The API, or the server that has taken over, is no tenant and needs no lease. */
+/** Where a request may go; without a lease to the API and to the next server, which are no tenants. */
 export interface Grant {
   readonly destination: Destination;
   readonly lease: Lease | null;
 }
 
-/** Another server decides, as the API does, without a lease of ours. */
+/** Needs no decision here: the next server makes it. */
 const NEXT_SERVER: Target = { kind: "control" };
 
-/** RFC 9110, 9.2.2: what a proxy may send twice without asking. */
+/** RFC 9110, 9.2.2: the methods that a proxy may repeat. */
 const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
 
-/**
- * True for a request that may be sent again although the tenant may have had it: twice is as once, and it is at hand.
- */
+/** The request may be sent again although the tenant may have had it: it is idempotent, and no body has been read. */
 function isRepeatable({ method, framing }: RequestHead): boolean {
   return IDEMPOTENT.has(method) && framing.kind === "none";
 }
 
-/** A request without a second chance only uses a connection that the tenant is not about to end. */
-const LIVELY_MS_MAX = 1000;
+/** A request that can't be repeated only uses a connection that the tenant is unlikely to be closing. */
+const RECENT_MS_MAX = 1000;
 
 type Found = Grant | Promise<Grant> | null;
 
@@ -89,10 +87,10 @@ export class Seeker {
     }
   }
 
-  /** How long a connection may have rested that this attempt dares to use. */
-  get restMsMax(): number {
+  /** How long the connection that this attempt uses may have been idle. */
+  get idleMsMax(): number {
     if (this.#attempts !== "first") return 0;
-    return isRepeatable(this.#head) ? Number.POSITIVE_INFINITY : LIVELY_MS_MAX;
+    return isRepeatable(this.#head) ? Number.POSITIVE_INFINITY : RECENT_MS_MAX;
   }
 
   /**
@@ -115,7 +113,7 @@ export class Seeker {
     return isTenant ? this.#wake(failed) : this.seek();
   }
 
-  /** The client left or was answered otherwise: nobody waits any more. */
+  /** The client has left or been answered: a process is no longer needed. */
   cancel(): void {
     this.#abort?.abort();
   }
@@ -144,14 +142,14 @@ export class Seeker {
     } catch (error) {
       const { nextServer } = this.#context;
       if (nextServer !== null) return grantOfServer(nextServer);
-      const next = this.#instead(ref, error);
+      const next = this.#alternative(ref, error);
       if (next === null) throw error;
       return this.#claim(next);
     }
   }
 
-  /** Whom a service asks after one of its instances could not be woken. */
-  #instead(ref: InstanceRef, error: unknown): InstanceRef | null {
+  /** Another instance of the service, after one could not be woken. */
+  #alternative(ref: InstanceRef, error: unknown): InstanceRef | null {
     const target = this.#target;
     if (target.kind !== "service" || !(error instanceof TenError)) return null;
     if (error.code !== "START_FAILED" && error.code !== "INSTANCE_UNAVAILABLE") return null;

@@ -1,6 +1,6 @@
-// Gathers what is written during one event, so that a head and a small body leave in one system call.
+// Gathers the output of one event, so that a head and a small body leave in one system call.
 
-/** Larger pieces are written as they are: copying them would cost more than the call it saves. */
+/** Larger pieces are written as they are: copying them would cost more than the saved call. */
 const SMALL_BYTES = 4096;
 
 export class Outbox {

@@ -1,4 +1,4 @@
-// What the proxy says itself instead of a tenant's answer: status, code and a sentence for strangers.
+// Refusals, which the proxy answers itself: status, code and a message for strangers.
 import { TenError } from "../../core/errors.ts";
 import { ParseFailure } from "./parser.ts";
 
@@ -11,7 +11,7 @@ export interface Refusal {
   readonly retryAfterMs: number | null;
 }
 
-/** The client's bytes cannot be taken; the connection ends with the answer. */
+/** The request must not be forwarded; the connection ends with the answer. */
 export class RequestRefused extends Error {
   readonly refusal: Refusal;
 
@@ -43,7 +43,7 @@ export const TENANT_TOO_SLOW = refusal(
   "The application took too long to answer",
 );
 
-/** Where the error names no better moment. */
+/** Unless the error names a better time. */
 const RETRY_AFTER_MS = 5000;
 
 const PUBLIC_MESSAGES: ReadonlyMap<string, string> = new Map([
@@ -54,7 +54,7 @@ const PUBLIC_MESSAGES: ReadonlyMap<string, string> = new Map([
   ["QUEUE_FULL", "Too many requests are waiting for this application"],
 ]);
 
-/** Tells strangers of an error that the supervisor threw; the cause is for operators. */
+/** The refusal for an error of the supervisor; leaves out all that only operators may know. */
 export function refusalOf(thrown: unknown): Refusal {
   if (!(thrown instanceof TenError)) return INTERNAL;
   const { status, code } = thrown;
@@ -66,7 +66,7 @@ export function refusalOf(thrown: unknown): Refusal {
   };
 }
 
-/** Tells a client that its bytes cannot be taken; null for any other error, which is a bug. */
+/** The refusal for bytes that are no request; null: another error, which is a bug. */
 export function refusalOfBytes(error: unknown): Refusal | null {
   if (error instanceof RequestRefused) return error.refusal;
   if (!(error instanceof ParseFailure)) return null;

@@ -6,7 +6,7 @@ import { type Fields, HeadParser } from "../http/parser.ts";
 type Progress =
   /** No byte of the answer has come. */
   | { readonly kind: "awaited" }
-  /** In the head, or between an interim answer and the next. */
+  /** Within a head, or behind that of an interim answer. */
   | { readonly kind: "head" }
   | { readonly kind: "body"; readonly head: AnswerHead }
   /** There is no further request to answer. */
@@ -45,7 +45,7 @@ export class AnswerReader {
     return this.#progress.kind === "complete";
   }
 
-  /** The last answer ended cleanly, and the tenant takes another request. */
+  /** The last answer has ended cleanly, and the tenant takes another request. */
   get keepsConnection(): boolean {
     return this.#progress.kind === "complete" && this.#progress.keepsConnection;
   }

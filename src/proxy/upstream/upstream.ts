@@ -49,7 +49,7 @@ export class Upstream {
     return this.#socket.backlogged;
   }
 
-  /** The last answer ended cleanly and the tenant keeps the connection. */
+  /** The answer has ended cleanly, and the tenant takes another request. */
   get reusable(): boolean {
     return this.#state.kind === "busy" && this.#answer.keepsConnection && !this.backlogged;
   }
@@ -80,14 +80,14 @@ export class Upstream {
     this.#socket.resume();
   }
 
-  /** Has no user until `serve`; `onClose` is called when the tenant ends the connection meanwhile. */
-  rest(onClose: () => void): void {
+  /** Has no user from now on; `onClose` is called when the connection ends meanwhile. */
+  becomeIdle(onClose: () => void): void {
     this.resume();
     this.#state = { kind: "idle", onClose };
   }
 
-  /** Belongs to the next exchange. */
-  serve(user: UpstreamUser): void {
+  /** Has a user again. */
+  becomeBusy(user: UpstreamUser): void {
     this.#state = { kind: "busy", user };
   }
 
