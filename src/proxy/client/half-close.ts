@@ -1,4 +1,4 @@
-// A client that sends no more waits for its answer, or is gone. TCP reports both alike, so the client is probed.
+// Probes a client that sends no more: it waits for its answer or is gone, which TCP reports alike.
 
 /** Most answers are out by then, and need no probe. */
 const PROBE_AFTER_MS = 250;

@@ -26,7 +26,7 @@ export function readAnswerHead(raw: RawHead, requestMethod: string): AnswerHead 
   };
 }
 
-/** llhttp also denies keep-alive for a body without a length, which the answer to HEAD leaves out: the header decides. */
+/** Asked where llhttp denies keep-alive: it also does so for a body without a length, which HEAD leaves out. */
 function saysClose({ keepAlive, fields }: RawHead): boolean {
   if (keepAlive) return false;
   return fields.some(
