@@ -1,6 +1,7 @@
 // Probes a process: does it accept a connection, and does its health path answer with success?
 import { type Endpoint, renderEndpoint } from "../../core/endpoint.ts";
 import type { ProbeAnswer } from "../../core/life/instance.ts";
+import { connect } from "../../platform/connect.ts";
 
 export interface ProbeRequest {
   /** Where it may listen; the first endpoint that accepts a connection is probed. */
@@ -38,7 +39,7 @@ function ask(
   let head = "";
   let bytes = 0;
   let timer: Timer | undefined;
-  const handler: Bun.SocketHandler = {
+  const handler: Bun.SocketHandler<undefined> = {
     open(socket) {
       if (check === null) {
         resolve({ kind: "ready", endpoint });
@@ -66,11 +67,6 @@ function ask(
   };
   connect(endpoint, handler).catch(() => resolve(null));
   return promise;
-}
-
-function connect(endpoint: Endpoint, socket: Bun.SocketHandler): Promise<unknown> {
-  if (endpoint.kind === "unix") return Bun.connect({ unix: endpoint.path, socket });
-  return Bun.connect({ hostname: endpoint.host, port: endpoint.port, socket });
 }
 
 function renderCheck({ path, host }: { path: string; host: string }): string {

@@ -1,11 +1,11 @@
 import { expect, test } from "bun:test";
 import { TenError } from "../../../../src/core/errors.ts";
-import { GET, World } from "../world.ts";
+import { GET, ProxyWorld } from "../proxy-world.ts";
 
 const NAVIGATION = "GET / HTTP/1.1\r\nHost: a\r\nAccept: text/html,*/*\r\n\r\n";
 
-test("holds requests until their instance runs, bodies unread", async () => {
-  await using world = await World.open({ asleep: true });
+test("the proxy holds a request and its body until the instance runs", async () => {
+  await using world = await ProxyWorld.open({ asleep: true });
   const client = await world.client();
   client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc");
   await world.gateway.until(() => world.gateway.waiters.length === 1);
@@ -19,8 +19,8 @@ test("holds requests until their instance runs, bodies unread", async () => {
   expect(await client.head()).toStartWith("HTTP/1.1 200 OK");
 });
 
-test("never reads more of a waiting upload than it keeps", async () => {
-  await using world = await World.open({ asleep: true });
+test("the proxy pauses a client when its request waits for the instance", async () => {
+  await using world = await ProxyWorld.open({ asleep: true });
   const client = await world.client();
   const size = 32 * 1024 * 1024;
   client.send(`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${size}\r\n\r\n`);
@@ -38,8 +38,8 @@ test("never reads more of a waiting upload than it keeps", async () => {
   await tenant.until(() => count === size);
 });
 
-test("leaves the queue with a client that leaves", async () => {
-  await using world = await World.open({ asleep: true });
+test("the proxy stops waiting for an instance when the client leaves", async () => {
+  await using world = await ProxyWorld.open({ asleep: true });
   const client = await world.client();
   client.send(GET);
   await world.gateway.until(() => world.gateway.waiters.length === 1);
@@ -49,8 +49,8 @@ test("leaves the queue with a client that leaves", async () => {
   expect(world.records[0]?.status).toBe(499);
 });
 
-test("tells a client that closed from one that only sends no more, by asking it", async () => {
-  await using world = await World.open({ asleep: true });
+test("the proxy probes clients that send no more, and stops waiting for those that are gone", async () => {
+  await using world = await ProxyWorld.open({ asleep: true });
   const waits = await world.client();
   const leaves = await world.client();
   waits.send(GET);
@@ -70,8 +70,8 @@ test("tells a client that closed from one that only sends no more, by asking it"
   expect(await waits.untilEnd()).toEndWith("\r\n\r\nhi");
 });
 
-test("lets go of a lease that comes after the client left", async () => {
-  await using world = await World.open({ asleep: true });
+test("the proxy releases a lease that is granted after the client has left", async () => {
+  await using world = await ProxyWorld.open({ asleep: true });
   const { promise, resolve } = Promise.withResolvers<void>();
   const open = world.gateway.lease.bind(world.gateway);
   world.gateway.wake = async (ref) => {
@@ -99,9 +99,9 @@ test.each([
   ["INSTANCE_UNAVAILABLE", 503, "3", "INSTANCE_UNAVAILABLE"],
   ["INSTANCE_UNKNOWN", 404, null, "INSTANCE_UNKNOWN"],
 ] as const)(
-  "answers everyone at once when waking ends in %s",
+  "the proxy answers every waiting request when waking fails with %s",
   async (code, status, retryAfter, told) => {
-    await using world = await World.open({ asleep: true });
+    await using world = await ProxyWorld.open({ asleep: true });
     const clients = [await world.client(), await world.client()];
     for (const client of clients) client.send(GET);
     await world.gateway.until(() => world.gateway.waiters.length === 2);
@@ -120,8 +120,8 @@ test.each([
   },
 );
 
-test("says no more than 500 of an error it does not know", async () => {
-  await using world = await World.open({ asleep: true });
+test("the proxy answers 500 without details when waking fails with an unexpected error", async () => {
+  await using world = await ProxyWorld.open({ asleep: true });
   const client = await world.client();
   client.send(GET);
   await world.gateway.until(() => world.gateway.waiters.length === 1);
@@ -130,8 +130,8 @@ test("says no more than 500 of an error it does not know", async () => {
   expect(await client.take("}\n")).not.toContain("secret");
 });
 
-test("shows a waiting navigation a page that asks again, and leaves the queue", async () => {
-  await using world = await World.open({ asleep: true });
+test("the proxy answers a browser with the waiting page after a second, and stops waiting", async () => {
+  await using world = await ProxyWorld.open({ asleep: true });
   world.gateway.waitingPage = true;
   const browser = await world.client();
   const program = await world.client();
@@ -152,8 +152,8 @@ test("shows a waiting navigation a page that asks again, and leaves the queue", 
   expect(program.received).toBe("");
 });
 
-test("shows no waiting page where the service wants none", async () => {
-  await using world = await World.open({ asleep: true });
+test("the proxy shows no waiting page when the service has none", async () => {
+  await using world = await ProxyWorld.open({ asleep: true });
   const browser = await world.client();
   browser.send(NAVIGATION);
   await world.gateway.until(() => world.gateway.waiters.length === 1);

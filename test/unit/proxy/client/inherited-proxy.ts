@@ -1,7 +1,7 @@
-// Runs as a program of its own: a proxy on descriptor 3, where nothing is known.
+// A program for `closing.test.ts`: a proxy on descriptor 3, which answers 404 to every request.
 import { systemClock } from "../../../../src/platform/clock.ts";
 import { openProxy } from "../../../../src/proxy/listener.ts";
-import { FakeGateway } from "../world.ts";
+import { FakeGateway } from "../fake-gateway.ts";
 
 const gateway = new FakeGateway();
 gateway.target = { kind: "unknown" };

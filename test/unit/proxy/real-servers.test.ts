@@ -1,8 +1,8 @@
-// Real servers behind the proxy and real clients in front of it.
+// The proxy between real servers and real clients.
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { World } from "./world.ts";
+import { ProxyWorld } from "./proxy-world.ts";
 
 const bunServer = Bun.serve<{ protocol: string }>({
   port: 0,
@@ -56,8 +56,8 @@ afterAll(() => {
 
 async function open(
   kind: "bun" | "node",
-): Promise<{ world: World; url: string } & AsyncDisposable> {
-  const world = await World.open();
+): Promise<{ world: ProxyWorld; url: string } & AsyncDisposable> {
+  const world = await ProxyWorld.open();
   const port = kind === "bun" ? bunServer.port : (nodeServer.address() as AddressInfo).port;
   world.gateway.run("notes:alice", { kind: "tcp", host: "127.0.0.1", port: port ?? 0 });
   const url = `127.0.0.1:${world.proxy.port}`;
@@ -65,7 +65,7 @@ async function open(
 }
 
 test.each(["bun", "node"] as const)(
-  "echoes bodies of every size through a %s server",
+  "the proxy forwards bodies of every size to and from a %s server",
   async (kind) => {
     await using opened = await open(kind);
     for (const size of [0, 1, 4096, 100_000, 5_000_000]) {
@@ -78,7 +78,7 @@ test.each(["bun", "node"] as const)(
   },
 );
 
-test("streams an upload without a length", async () => {
+test("the proxy forwards a body without a length", async () => {
   await using opened = await open("bun");
   const piece = Buffer.alloc(70_000, "abc");
   async function* body() {
@@ -91,7 +91,7 @@ test("streams an upload without a length", async () => {
   expect(await answer.text()).toBe(expected);
 });
 
-test("serves many clients at a time, keeping some connections", async () => {
+test("the proxy answers 200 clients at a time", async () => {
   await using opened = await open("bun");
   const answers = await Promise.all(
     Array.from({ length: 200 }, async (_, index) => {
@@ -103,7 +103,7 @@ test("serves many clients at a time, keeping some connections", async () => {
   expect(opened.world.gateway.openLeases).toBe(0);
 });
 
-test("carries WebSockets with subprotocol, both kinds of frame and close code", async () => {
+test("the proxy carries a WebSocket with its subprotocol, text, binary and close code", async () => {
   await using opened = await open("bun");
   const socket = new WebSocket(`ws://${opened.url}/ws`, ["chat", "other"]);
   socket.binaryType = "arraybuffer";
@@ -126,7 +126,7 @@ test("carries WebSockets with subprotocol, both kinds of frame and close code", 
   await opened.world.gateway.until(() => opened.world.gateway.openLeases === 0);
 });
 
-test("ends a tenant's work for a client that gave up", async () => {
+test("the proxy closes the connection to the tenant when the client gives up", async () => {
   await using opened = await open("node");
   const controller = new AbortController();
   const asking = fetch(`http://${opened.url}/wait`, { signal: controller.signal });
