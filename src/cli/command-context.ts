@@ -2,7 +2,8 @@
 import { readFileSync } from "node:fs";
 import { type ParsedArgs, parseArgs } from "citty";
 import { locateDataDir } from "../config/locate.ts";
-import { Client, type ServerAddress } from "../control/client/client.ts";
+import { Client } from "../control/client/client.ts";
+import type { ServerAddress } from "../control/client/transport.ts";
 import { TenError } from "../core/errors.ts";
 import { GLOBAL_ARGS } from "./args.ts";
 import { type Colour, paint } from "./output.ts";

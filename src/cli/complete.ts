@@ -63,7 +63,7 @@ function tryRead(words: readonly string[], args: Args): Line {
 /** The instances there are, or none: nobody who presses Tab wants to read an error. */
 async function refsOf(context: Context): Promise<readonly string[]> {
   try {
-    const instances = await context.client().list({ all: true });
+    const instances = await context.client().call("listInstances", { query: { all: "true" } });
     return instances.map(({ id }) => id);
   } catch {
     return [];

@@ -1,7 +1,7 @@
 // Answers of the control API: what a handler returned, as its route declares it, and errors.
 import { unreachable } from "../core/assert.ts";
 import type { TenError } from "../core/errors.ts";
-import type { Answer } from "./routes/route.ts";
+import type { Answer } from "./wire/operation.ts";
 import type { ErrorAnswer } from "./wire/wire.ts";
 
 const HEADERS = { "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff" };

@@ -34,7 +34,7 @@ function planDeploy({ weights, random }: { weights: Weights; random: Random }): 
     kind: "v3" in weights ? "deploy what runs" : "deploy anew",
     name: `deploy v3 ${weight}`,
     after: { ...weights, v3: weight },
-    perform: (client) => client.deploy({ process: "app", version: "v3", weight }),
+    perform: (client) => client.call("deploy", { body: { process: "app", version: "v3", weight } }),
   };
 }
 
@@ -48,7 +48,7 @@ function planRoute({ weights, random }: { weights: Weights; random: Random }): C
     kind: "route",
     name: `route ${from} ${to}`,
     after: { ...weights, [from]: 0, [to]: sum },
-    perform: (client) => client.route({ process: "app", from, to }),
+    perform: (client) => client.call("route", { body: { process: "app", from, to } }),
   };
 }
 
@@ -73,13 +73,16 @@ class Pace {
     const pace = new Pace();
     const client = clientOf(ten);
     for (const plan of [...PLANS, planDeploy]) {
-      const weights = weightsOf(await client.list({ all: true }));
+      const weights = weightsOf(await client.call("listInstances", { query: { all: "true" } }));
       const { kind, perform } = plan({ weights, random });
       const startedAt = performance.now();
       await perform(client);
       pace.#tookMs.set(kind, performance.now() - startedAt);
     }
-    await client.remove({ service: "app", id: "v3" }, { purge: false });
+    await client.call("deleteInstance", {
+      params: { ref: "app:v3" },
+      query: { unregister: "true" },
+    });
     return pace;
   }
 
@@ -128,7 +131,7 @@ test(
       const cut = { before: 0, after: 0 };
       for (let kill = 0; kill < KILLS; kill++) {
         const client = clientOf(ten);
-        const weights = weightsOf(await client.list({ all: true }));
+        const weights = weightsOf(await client.call("listInstances", { query: { all: "true" } }));
         const plan = random.pick(PLANS);
         const { kind, name, after, perform } = plan({ weights, random });
         const outcome = perform(client).then(
@@ -141,7 +144,7 @@ test(
         await ten.start();
         const next = clientOf(ten);
         const found = await until(`all is settled after "${name}", ${ended}`, async () => {
-          const instances = await next.list({ all: true });
+          const instances = await next.call("listInstances", { query: { all: "true" } });
           return (await isSettled(ten, instances)) && instances;
         });
         const allowed = [
@@ -154,7 +157,10 @@ test(
         cut[ended === "done" ? "after" : "before"]++;
         expect((await ten.get("v1.app.localhost", "/")).text).toBe("hello from v1");
         if (random.below(3) === 0 && "v3" in weightsOf(found)) {
-          await next.remove({ service: "app", id: "v3" }, { purge: false });
+          await next.call("deleteInstance", {
+            params: { ref: "app:v3" },
+            query: { unregister: "true" },
+          });
         }
       }
       // Most kills cut something short, or they prove little.
@@ -173,7 +179,7 @@ test(
       const pace = await Pace.of(ten, random);
       for (let stop = 0; stop < STOPS; stop++) {
         const client = clientOf(ten);
-        const weights = weightsOf(await client.list({ all: true }));
+        const weights = weightsOf(await client.call("listInstances", { query: { all: "true" } }));
         const plan = random.pick(PLANS);
         const { kind, after, perform } = plan({ weights, random });
         const ended = perform(client).catch(() => undefined);
@@ -182,7 +188,9 @@ test(
         await ended;
         expect([...(await slotsOf(ten)).keys()]).toEqual([]);
         await ten.start();
-        const found = weightsOf(await clientOf(ten).list({ all: true }));
+        const found = weightsOf(
+          await clientOf(ten).call("listInstances", { query: { all: "true" } }),
+        );
         expect([weights, after, { v3: 0, ...weights }]).toContainEqual(found);
       }
     }),

@@ -77,7 +77,7 @@ export class Contract {
     path: string,
     { response, most }: { response: Response; most: number },
   ): Promise<void> {
-    const events = readEvents(response.body, new AbortController().signal);
+    const events = readEvents(response.body);
     for (let count = 0; count < most; count++) {
       const { value, done } = await events.next();
       if (done === true) return;

@@ -13,7 +13,7 @@ export const audit = defineCommand({
     limit: { type: "string", alias: "n", valueHint: "N", description: "At most so many (100)" },
   },
   async run({ args: { limit }, data: context }) {
-    const rows = await context.client().audit({ limit });
+    const rows = await context.client().call("listAudit", { query: { limit } });
     context.show(rows, () => renderTable(COLUMNS, rows));
   },
 });

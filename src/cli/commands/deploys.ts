@@ -39,7 +39,7 @@ export const deploy = defineCommand({
     const weight = parseWeight(args.weight);
     const answer = await context
       .client()
-      .deploy({ process: service, version: id, weight, timeout });
+      .call("deploy", { body: { process: service, version: id, weight, timeout } });
     if (context.json) context.show(answer, () => "");
     else {
       context.say(
@@ -63,7 +63,9 @@ export const route = defineCommand({
   async run({ args, data: context }) {
     const [from, to] = [needed(args.from, "--from"), needed(args.to, "--to")];
     for (const id of [from, to]) parseRef(`${args.service}:${id}`);
-    const answer = await context.client().route({ process: args.service, from, to });
+    const answer = await context
+      .client()
+      .call("route", { body: { process: args.service, from, to } });
     if (context.json) context.show(answer, () => "");
     else {
       context.say(`${answer.to_instance} has weight ${answer.to_weight}`);

@@ -59,7 +59,7 @@ async function examineServer(context: Context): Promise<readonly Finding[]> {
   const { target } = context;
   if (target.kind !== "unix") return [];
   try {
-    const instances = await context.client().list({ all: true });
+    const instances = await context.client().call("listInstances", { query: { all: "true" } });
     const found = `runs, with ${instances.length} instances`;
     const open = [...new Set(instances.flatMap(({ gaps }) => gaps))];
     return [fine({ ...finding, found }), ...open.map(describeOpenWall)];

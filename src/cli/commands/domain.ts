@@ -20,7 +20,7 @@ export const domainAdd = defineCommand({
     parseTarget(args.ref);
     const answer = await context
       .client()
-      .addDomain({ host: parseHost(args.host), target: args.ref });
+      .call("addDomain", { body: { host: parseHost(args.host), target: args.ref } });
     if (context.json) context.show(answer, () => "");
     else context.say(`${answer.host} leads to ${answer.target}`);
   },
@@ -36,7 +36,7 @@ export const domainRm = defineCommand({
   async run({ args, data: context }) {
     parseTarget(args.ref);
     const host = parseHost(args.host);
-    await context.client().removeDomain({ host, target: args.ref });
+    await context.client().call("removeDomain", { params: { host }, query: { target: args.ref } });
     context.say(`${host} leads to ${args.ref} no longer`);
   },
 });
@@ -49,7 +49,7 @@ export const domainLs = defineCommand({
   args: { ref: { ...REF, required: false } },
   async run({ args, data: context }) {
     if (args.ref !== undefined) parseTarget(args.ref);
-    const domains = await context.client().domains({ target: args.ref });
+    const domains = await context.client().call("listDomains", { query: { target: args.ref } });
     context.show(domains, () => renderTable(COLUMNS, domains));
   },
 });

@@ -1,9 +1,14 @@
 // Commands that take several instances.
-import { type InstanceRef, parseRef } from "../../core/ref.ts";
+import { formatRef, type InstanceRef, parseRef } from "../../core/ref.ts";
 import { type Arg, OPERAND } from "../args.ts";
 
 export const REF = { ...OPERAND, valueHint: "REF" } as const satisfies Arg;
 export const REFS = { ...REF, repeated: true } as const satisfies Arg;
+
+/** What the path of a request takes; throws REF_INVALID. */
+export function refParams(text: string): { readonly ref: string } {
+  return { ref: formatRef(parseRef(text)) };
+}
 
 /** As many as the server starts at once by default; the rest wait here instead of there. */
 const AT_ONCE_MAX = 8;

@@ -1,10 +1,9 @@
 // Commands that move instances from state to state, weigh them, or ask for their health.
-import type { Order } from "../../control/client/client.ts";
 import type { InstanceAnswer } from "../../control/wire/instances.ts";
-import { parseRef } from "../../core/ref.ts";
+import { formatRef } from "../../core/ref.ts";
 import { OPERAND } from "../args.ts";
 import { type Command, defineCommand } from "../command.ts";
-import { forEachRef, REF, REFS } from "./each-ref.ts";
+import { forEachRef, REF, REFS, refParams } from "./each-ref.ts";
 import { parseWeight } from "./spawn.ts";
 
 export const start = defineOrder(
@@ -49,8 +48,9 @@ export const rm = defineCommand({
   },
   async run({ args: { _: names, purge = false }, data: context }) {
     const client = context.client();
+    const query = purge ? ({ purge: "true" } as const) : ({ unregister: "true" } as const);
     await forEachRef(names, {
-      perform: (ref) => client.remove(ref, { purge }),
+      perform: (ref) => client.call("deleteInstance", { params: { ref: formatRef(ref) }, query }),
       print: (_, name) =>
         context.say(`${name} is removed${purge ? " with all its data" : "; its data is kept"}`),
     });
@@ -65,7 +65,10 @@ export const weight = defineCommand({
   },
   args: { ref: REF, weight: { ...OPERAND, valueHint: "0..100" } },
   async run({ args, data: context }) {
-    const answer = await context.client().weigh(parseRef(args.ref), parseWeight(args.weight));
+    const answer = await context.client().call("setWeight", {
+      params: refParams(args.ref),
+      body: { weight: parseWeight(args.weight) },
+    });
     if (context.json) context.show(answer, () => "");
     else context.say(`${answer.instance} has weight ${answer.weight}`);
   },
@@ -79,10 +82,12 @@ export const health = defineCommand({
   },
   args: { ref: REF },
   async run({ args: { ref }, data: context }) {
-    const answer = await context.client().health(parseRef(ref));
+    const answer = await context.client().call("getHealth", { params: refParams(ref) });
     context.show(answer, () => `${answer.instance}: ${answer.health}\n`);
   },
 });
+
+type Order = "start" | "stop" | "sleep" | "restart" | "disable" | "enable";
 
 function defineOrder(order: Order, description: string): Command {
   return defineCommand({
@@ -91,7 +96,7 @@ function defineOrder(order: Order, description: string): Command {
     async run({ args: { _: names }, data: context }) {
       const client = context.client();
       await forEachRef(names, {
-        perform: (ref) => client.order(ref, order),
+        perform: (ref) => client.call(`${order}Instance`, { params: { ref: formatRef(ref) } }),
         print: (answer) => {
           if (context.json) context.show(answer, () => "");
           else context.say(renderOutcome(answer));

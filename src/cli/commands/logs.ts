@@ -1,7 +1,7 @@
 // ten logs: what instances wrote, and what they write.
 import type { LogAnswer, LogQueryFields } from "../../control/wire/logs.ts";
 import { TenError } from "../../core/errors.ts";
-import { isLabel, parseRef } from "../../core/ref.ts";
+import { formatRef, isLabel, parseRef } from "../../core/ref.ts";
 import { defineCommand } from "../command.ts";
 import type { Context } from "../command-context.ts";
 import { renderSafe } from "../output.ts";
@@ -52,22 +52,20 @@ export const logs = defineCommand({
   },
 });
 
-type Query = Partial<LogQueryFields>;
-
-function parseSubject(name: string | undefined): Query {
+function parseSubject(name: string | undefined): LogQueryFields {
   if (name === undefined) return {};
   if (isLabel(name)) return { process: name };
   const { service, id } = parseRef(name);
   return { process: service, id };
 }
 
-async function print(query: Query, context: Context): Promise<void> {
-  const lines = await context.client().logs(query);
+async function print(query: LogQueryFields, context: Context): Promise<void> {
+  const lines = await context.client().call("searchLogs", { query });
   if (lines.length === 0) await checkSubject(query, context);
   context.shell.print(lines.map((line) => renderLine(line, context)).join(""));
 }
 
-async function follow(query: Query, context: Context): Promise<void> {
+async function follow(query: LogQueryFields, context: Context): Promise<void> {
   await checkSubject(query, context);
   const stopped = context.interruption();
   try {
@@ -81,9 +79,12 @@ async function follow(query: Query, context: Context): Promise<void> {
 }
 
 /** Nothing to read is fine; a name that there isn't is not. */
-async function checkSubject({ process: service, id }: Query, context: Context): Promise<void> {
+async function checkSubject(
+  { process: service, id }: LogQueryFields,
+  context: Context,
+): Promise<void> {
   if (service === undefined || id === undefined) return;
-  await context.client().health({ service, id });
+  await context.client().call("getHealth", { params: { ref: formatRef({ service, id }) } });
 }
 
 function renderLine(line: LogAnswer, context: Context): string {

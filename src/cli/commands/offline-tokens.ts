@@ -11,7 +11,7 @@ export class OfflineTokens {
     this.#store = store;
   }
 
-  async createToken({ tenant = null, description = "" }: TokenBody): Promise<NewTokenAnswer> {
+  async create({ tenant = null, description = "" }: TokenBody): Promise<NewTokenAnswer> {
     const { token, row } = this.#store.tokens.create({ tenant, description }, Date.now());
     this.#record("create-token", {
       subject: tenant === null ? "admin" : `tenant ${tenant}`,
@@ -20,11 +20,11 @@ export class OfflineTokens {
     return { ...describeToken(row), token };
   }
 
-  async tokens(): Promise<readonly TokenAnswer[]> {
+  async list(): Promise<readonly TokenAnswer[]> {
     return this.#store.tokens.list().map(describeToken);
   }
 
-  async revokeToken(id: number): Promise<void> {
+  async revoke(id: number): Promise<void> {
     const isRevoked = this.#store.tokens.revoke(id);
     this.#record("revoke-token", {
       subject: `token ${id}`,

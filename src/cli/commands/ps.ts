@@ -46,7 +46,7 @@ export const ps = defineCommand({
 });
 
 async function renderPs(context: Context, all: boolean): Promise<string> {
-  const instances = await context.client().list({ all: true });
+  const instances = await context.client().call("listInstances", { query: { all: "true" } });
   const shown = all ? instances : instances.filter((instance) => !isQuiet(instance));
   if (context.json) return `${JSON.stringify(shown, null, 2)}\n`;
   const table = renderTable(columnsOf(context), shown);

@@ -14,7 +14,10 @@ export const reload = defineCommand({
     "dry-run": { type: "boolean", description: "Only tell what would be done" },
   },
   async run({ args, data: context }) {
-    const answer = await context.client().reload({ dryRun: args["dry-run"] ?? false });
+    const dryRun = args["dry-run"] ?? false;
+    const answer = await context
+      .client()
+      .call("reload", { query: { dry_run: dryRun ? "true" : "false" } });
     context.show(answer, () => renderReload(answer));
     const { failed } = answer;
     if (failed.length === 0) return;

@@ -9,7 +9,7 @@ export const restartServer = defineCommand({
   },
   args: {},
   async run({ data: context }) {
-    const answer = await context.client().restartServer();
+    const answer = await context.client().call("restartServer");
     if (context.json) return context.show(answer, () => "");
     const { old, new: next } = answer;
     context.say(

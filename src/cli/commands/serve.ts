@@ -160,7 +160,7 @@ function renderWelcome(domain: string, { port, socketPath }: Server): string {
 async function reloadItself({ socketPath }: Server, context: Context): Promise<void> {
   const { renderReload } = await import("./reload.ts");
   try {
-    const answer = await new Client({ kind: "unix", path: socketPath }).reload({ dryRun: false });
+    const answer = await new Client({ kind: "unix", path: socketPath }).call("reload");
     context.note(`Reloaded the configuration\n${renderReload(answer).trimEnd()}`);
   } catch (thrown) {
     context.note(`error: ${messageOf(thrown)}\nThe configuration in effect has not changed`);

@@ -1,5 +1,5 @@
 // ten spawn: registers instances, starts them and tells their addresses.
-import { RemoteError } from "../../control/client/client.ts";
+import { RemoteError } from "../../control/client/transport.ts";
 import type { SpawnAnswer } from "../../control/wire/instances.ts";
 import { TenError } from "../../core/errors.ts";
 import { formatRef } from "../../core/ref.ts";
@@ -43,9 +43,11 @@ export const spawn = defineCommand({
     const client = context.client();
     await forEachRef(args._, {
       perform: ({ service, id }) =>
-        client.spawn({ process: service, id, ...wishes }).catch((thrown) => {
-          throw explain(thrown, formatRef({ service, id }));
-        }),
+        client
+          .call("spawnInstance", { body: { process: service, id, ...wishes } })
+          .catch((thrown) => {
+            throw explain(thrown, formatRef({ service, id }));
+          }),
       print: (answer) => {
         if (context.json) context.show(answer, () => "");
         else context.say(renderSpawned(answer));

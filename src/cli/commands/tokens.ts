@@ -1,5 +1,6 @@
 // ten token-gen, ten token ls, ten token revoke: by the server while it runs, in its database while it does not.
 import { renameSync, rmSync, writeFileSync } from "node:fs";
+import type { Client } from "../../control/client/client.ts";
 import type { NewTokenAnswer, TokenAnswer, TokenBody } from "../../control/wire/tokens.ts";
 import { messageOf, TenError } from "../../core/errors.ts";
 import { isLabel, LABEL_RULE } from "../../core/ref.ts";
@@ -27,7 +28,7 @@ export const tokenGen = defineCommand({
       ...(tenant === undefined ? {} : { tenant }),
       ...(description === undefined ? {} : { description }),
     };
-    const answer = await withTokens(context, (desk) => desk.createToken(wish));
+    const answer = await withTokens(context, (tokens) => tokens.create(wish));
     const file = tenant === undefined ? writeToken(answer.token, context) : null;
     if (context.json) return context.show(answer, () => "");
     const whose = tenant === undefined ? "an administrator" : `the instances named ${tenant}`;
@@ -44,8 +45,8 @@ export const tokenLs = defineCommand({
   },
   args: {},
   async run({ data: context }) {
-    const tokens = await withTokens(context, (desk) => desk.tokens());
-    context.show(tokens, () => renderTable(COLUMNS, tokens));
+    const rows = await withTokens(context, (tokens) => tokens.list());
+    context.show(rows, () => renderTable(COLUMNS, rows));
   },
 });
 
@@ -62,7 +63,7 @@ export const tokenRevoke = defineCommand({
       min: 1,
       max: Number.MAX_SAFE_INTEGER,
     });
-    await withTokens(context, (desk) => desk.revokeToken(id));
+    await withTokens(context, (tokens) => tokens.revoke(id));
     context.say(`Token ${id} is revoked`);
   },
 });
@@ -74,21 +75,21 @@ const COLUMNS: readonly Column<TokenAnswer>[] = [
   { title: "DESCRIPTION", cell: ({ description }) => renderSafe(description) },
 ];
 
-/** Where tokens are made, listed and revoked; the client is one. */
-interface TokenDesk {
-  createToken(body: TokenBody): Promise<NewTokenAnswer>;
-  tokens(): Promise<readonly TokenAnswer[]>;
-  revokeToken(id: number): Promise<void>;
+/** Creates, lists and revokes tokens. */
+interface Tokens {
+  create(body: TokenBody): Promise<NewTokenAnswer>;
+  list(): Promise<readonly TokenAnswer[]>;
+  revoke(id: number): Promise<void>;
 }
 
 /** Asks the server; where none runs on this data directory, its database. */
 async function withTokens<Result>(
   context: Context,
-  use: (desk: TokenDesk) => Promise<Result>,
+  use: (tokens: Tokens) => Promise<Result>,
 ): Promise<Result> {
   const { target } = context;
   try {
-    return await use(context.client());
+    return await use(remoteTokens(context.client()));
   } catch (thrown) {
     const isDown = thrown instanceof TenError && thrown.code === "SERVER_UNREACHABLE";
     if (!isDown || target.kind === "http" || context.globals.server !== undefined) throw thrown;
@@ -97,6 +98,14 @@ async function withTokens<Result>(
   const { OfflineTokens } = await import("./offline-tokens.ts");
   using store = openStore(context.dataDir);
   return await use(new OfflineTokens(store));
+}
+
+function remoteTokens(client: Client): Tokens {
+  return {
+    create: (body) => client.call("createToken", { body }),
+    list: () => client.call("listTokens"),
+    revoke: (id) => client.call("revokeToken", { params: { token: String(id) } }),
+  };
 }
 
 /** Replaces the file as a whole: a reader sees the old token or the new one. Null: the server is elsewhere. */

@@ -1,9 +1,8 @@
 // ten why: the story behind an instance's present state.
 import type { StoryAnswer } from "../../control/wire/instances.ts";
-import { parseRef } from "../../core/ref.ts";
 import { defineCommand } from "../command.ts";
 import { renderDuration, renderMs, renderSafe } from "../output.ts";
-import { REF } from "./each-ref.ts";
+import { REF, refParams } from "./each-ref.ts";
 
 export const why = defineCommand({
   meta: {
@@ -13,7 +12,7 @@ export const why = defineCommand({
   },
   args: { ref: REF },
   async run({ args: { ref }, data: context }) {
-    const story = await context.client().story(parseRef(ref));
+    const story = await context.client().call("getStory", { params: refParams(ref) });
     context.show(story, () => renderStory(story, Date.now()));
   },
 });

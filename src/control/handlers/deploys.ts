@@ -18,7 +18,7 @@ import { withLastLines } from "./failed-start.ts";
 /** Lines that say why a version did not start. */
 const LOG_LINES = 50;
 
-export async function deployInstance(call: Call<unknown, DeployBody>): Promise<DeployAnswer> {
+export async function deploy(call: Call<unknown, DeployBody>): Promise<DeployAnswer> {
   const { process: service, version, weight, timeout } = call.body;
   const ref = { service, id: version };
   const view = await withLastLines(call.world, { ref, limit: LOG_LINES }, () =>
@@ -35,7 +35,7 @@ export async function deployInstance(call: Call<unknown, DeployBody>): Promise<D
   };
 }
 
-export async function routeTraffic(call: Call<unknown, RouteBody>): Promise<RouteAnswer> {
+export async function route(call: Call<unknown, RouteBody>): Promise<RouteAnswer> {
   const { process: service } = call.body;
   const from = { service, id: call.body.from };
   const to = { service, id: call.body.to };
@@ -53,7 +53,7 @@ export async function routeTraffic(call: Call<unknown, RouteBody>): Promise<Rout
 }
 
 /** Tells of a rollout as it goes. It goes on without its reader: what is begun is finished. */
-export async function rollOutService(call: Call<unknown, RolloutBody>): Promise<Response> {
+export async function rollout(call: Call<unknown, RolloutBody>): Promise<Response> {
   const { world, caller, body } = call;
   world.streams.refuseSurplus();
   const story = new Story();

@@ -78,10 +78,6 @@ export function orderInstance(
   };
 }
 
-export function isRemoval(query: URLSearchParams): boolean {
-  return query.get("unregister") === "true" || query.get("purge") === "true";
-}
-
 /** Stops an instance; on demand also forgets it, with or without its files. */
 export async function deleteInstance(call: Call<RemoveQuery>): Promise<void> {
   const { unregister = false, purge = false } = call.query;
@@ -92,7 +88,7 @@ export async function deleteInstance(call: Call<RemoveQuery>): Promise<void> {
   });
 }
 
-export async function weighInstance(call: Call<unknown, WeightBody>): Promise<WeightAnswer> {
+export async function setWeight(call: Call<unknown, WeightBody>): Promise<WeightAnswer> {
   const { weight } = call.body;
   const instance = formatRef(call.ref);
   const view = await call.change(instance, () =>
@@ -101,12 +97,12 @@ export async function weighInstance(call: Call<unknown, WeightBody>): Promise<We
   return { instance, weight: view.weight };
 }
 
-export function healthOfInstance({ world, ref }: Call): HealthAnswer {
+export function getHealth({ world, ref }: Call): HealthAnswer {
   const { health } = world.administration.view(ref);
   return { instance: formatRef(ref), health };
 }
 
-export async function storageOfInstance(call: Call): Promise<StorageAnswer> {
+export async function getStorage(call: Call): Promise<StorageAnswer> {
   const { administration } = call.world;
   const { storageQuotaBytes: quota } = administration.view(call.ref);
   const path = administration.dataDirectory(call.ref);
@@ -119,7 +115,7 @@ export async function storageOfInstance(call: Call): Promise<StorageAnswer> {
   };
 }
 
-export function storyOfInstance({ world, ref }: Call): StoryAnswer {
+export function getStory({ world, ref }: Call): StoryAnswer {
   return describeStory(world.administration.story(ref));
 }
 
@@ -143,10 +139,10 @@ async function changeEnv(
   await call.change(formatRef(call.ref), () =>
     call.world.administration.setEnvironment(call.ref, planChanges()),
   );
-  return envOfInstance(call);
+  return getEnv(call);
 }
 
-export function envOfInstance({ world, ref }: Call): EnvAnswer {
+export function getEnv({ world, ref }: Call): EnvAnswer {
   const stored = Object.entries(world.administration.environment(ref));
   return {
     instance: formatRef(ref),

@@ -20,17 +20,17 @@ export async function searchLogs(call: Call<LogQuery>): Promise<LogAnswer[]> {
 }
 
 /** Lines as they are written; with `limit`, after so many of those that were written before. */
-export function streamLogs(call: Call<LogQuery>): Response {
+export function followLogs(call: Call<LogQuery>): Response {
   const wish = readWish(call);
   const owner = call.caller.kind === "stranger" ? "stranger" : call.caller.name;
-  return call.world.streams.answer(owner, (sink) => followLogs(call, { wish, sink }));
+  return call.world.streams.answer(owner, (sink) => fill(call, { wish, sink }));
 }
 
 /**
  * Follows before it searches, so that no line falls between the two; lines that both bring are sent once.
  * @returns ends it
  */
-function followLogs(
+function fill(
   { world: { logs, clock } }: Call,
   { wish: { filter, limit }, sink }: { wish: Wish; sink: EventSink },
 ): () => void {

@@ -1,11 +1,11 @@
 // What strangers get: whether the server is well, and a page that says what this is.
 import type { Call } from "../call.ts";
 
-export function answerHealth(): { status: "ok" } {
+export function getServerHealth(): { status: "ok" } {
   return { status: "ok" };
 }
 
-export function answerPage({ world }: Call): Response {
+export function showPage({ world }: Call): Response {
   return new Response(renderPage(world.version), {
     headers: {
       "Content-Type": "text/html; charset=utf-8",

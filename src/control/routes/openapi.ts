@@ -1,8 +1,9 @@
 // The document of the control API, OpenAPI 3.1, made from the table of its routes.
 import { STATUS_CODES } from "node:http";
 import { z } from "zod";
+import type { Answer } from "../wire/operation.ts";
 import { anything, errorAnswer, PARAMETERS } from "../wire/wire.ts";
-import { type Answer, parametersOf, type Route } from "./route.ts";
+import { parametersOf, type Route } from "./route.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -82,14 +83,10 @@ export function planOpenApi(routes: readonly Route[], version: string): OpenApiD
 }
 
 function planOperation(route: Route, schemas: Schemas): Operation {
-  const { method, path, summary, action, body, answer } = route;
-  const names = path.split("/").map((segment) => segment.replaceAll(/\W/g, ""));
-  const [subject = ""] = names.filter((name) => name !== "" && name !== "api");
+  const { name, path, summary, action, body, answer } = route;
+  const [subject = ""] = path.split("/").filter((segment) => segment !== "" && segment !== "api");
   return {
-    operationId: [
-      method.toLowerCase(),
-      ...names.filter((name) => name !== "api").map(capital),
-    ].join(""),
+    operationId: name,
     tags: [subject === "" ? "page" : subject],
     summary,
     parameters: [...planPath(path, schemas), ...planQuery(route.query, schemas)],
@@ -184,10 +181,6 @@ function refusalOf(status: number, error: Content): ReturnType<typeof responseOf
 
 function jsonOf(schema: Json): Content {
   return { "application/json": { schema } };
-}
-
-function capital(name: string): string {
-  return name.slice(0, 1).toUpperCase() + name.slice(1);
 }
 
 /** JSON Schemas, those with an id gathered under it. */

@@ -1,6 +1,7 @@
 // Deploys, routes and rollouts on the wire.
 import { z } from "zod";
 import { health } from "./instances.ts";
+import { events, json, type Operations } from "./operation.ts";
 import { count, label, range, refName, weight } from "./wire.ts";
 
 const TIMEOUT_SECS_MAX = 3600;
@@ -84,3 +85,28 @@ export const rolloutEvent = z.discriminatedUnion("kind", [
   }),
 ]);
 export type RolloutEvent = z.output<typeof rolloutEvent>;
+
+export const DEPLOY_OPERATIONS = {
+  deploy: {
+    summary:
+      "Start an instance at weight 0 and give it its weight when it is healthy, or change nothing",
+    action: "deploy",
+    body: deployBody,
+    answer: json(deployAnswer),
+    refusals: [404, 409],
+  },
+  route: {
+    summary: "Move the traffic of one instance to another, then let the first sleep",
+    action: "route",
+    body: routeBody,
+    answer: json(routeAnswer),
+    refusals: [404, 409],
+  },
+  rollout: {
+    summary: "Give every running instance of a service a new process, without a failed request",
+    action: "rollout",
+    body: rolloutBody,
+    answer: events(rolloutEvent, "The progress; the last event is of the kind done"),
+    refusals: [404, 409],
+  },
+} as const satisfies Operations;

@@ -1,5 +1,6 @@
 // Custom host names on the wire.
 import { z } from "zod";
+import { EMPTY, json, type Operations } from "./operation.ts";
 
 const text = z.string("expected a text");
 const host = text.meta({ examples: ["notes.alice.example"] });
@@ -20,3 +21,25 @@ export const domainQuery = z.strictObject({
   target: target.optional().meta({ description: "Only if it leads there" }),
 });
 export type DomainQuery = z.output<typeof domainQuery>;
+
+export const DOMAIN_OPERATIONS = {
+  listDomains: {
+    summary: "List custom hostnames",
+    action: "domains",
+    query: domainQuery,
+    answer: json(z.array(domainAnswer)),
+  },
+  addDomain: {
+    summary: "Give an instance or a service a hostname of its own",
+    action: "add-domain",
+    body: domainBody,
+    answer: json(domainAnswer, 201),
+    refusals: [404, 409],
+  },
+  removeDomain: {
+    summary: "Remove a custom hostname",
+    action: "remove-domain",
+    query: domainQuery,
+    answer: EMPTY,
+  },
+} as const satisfies Operations;

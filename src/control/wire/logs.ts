@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { TenError } from "../../core/errors.ts";
 import { LOG_STREAMS } from "../../logs/line.ts";
+import { events, json, type Operations } from "./operation.ts";
 import { count, label, limit, moment } from "./wire.ts";
 
 const LINES_MAX = 10_000;
@@ -36,9 +37,7 @@ export const logQuery = z.strictObject({
 });
 export type LogQuery = z.output<typeof logQuery>;
 /** As it is sent. */
-export type LogQueryFields = {
-  readonly [Key in keyof z.input<typeof logQuery>]: string | undefined;
-};
+export type LogQueryFields = z.input<typeof logQuery>;
 
 const MS_PER_UNIT = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
@@ -55,3 +54,21 @@ export function parseSince(text: string, now: number): number {
     hint: "Write how long ago, like 90s, 10m, 2h or 7d, or a moment like 2026-01-31T12:00:00Z",
   });
 }
+
+export const LOG_OPERATIONS = {
+  searchLogs: {
+    summary: "Search the logs: the newest lines that match, newest last",
+    action: "logs",
+    query: logQuery,
+    answer: json(z.array(logAnswer)),
+  },
+  followLogs: {
+    summary: "Follow the logs; with limit, after so many of the lines written before",
+    action: "logs",
+    query: logQuery,
+    answer: events(
+      z.union([logAnswer, droppedAnswer]),
+      "A line each; an event called dropped says how many were left out",
+    ),
+  },
+} as const satisfies Operations;

@@ -1,5 +1,6 @@
 // A reload of the configuration on the wire.
 import { z } from "zod";
+import { json, type Operations } from "./operation.ts";
 import { label, refName, truth } from "./wire.ts";
 
 export const reloadQuery = z.strictObject({
@@ -35,3 +36,12 @@ export const reloadAnswer = z
   })
   .meta({ id: "Reload" });
 export type ReloadAnswer = z.output<typeof reloadAnswer>;
+
+export const RELOAD_OPERATIONS = {
+  reload: {
+    summary: "Read the configuration again and apply its changes; the rest is left alone",
+    action: "reload",
+    query: reloadQuery,
+    answer: json(reloadAnswer),
+  },
+} as const satisfies Operations;

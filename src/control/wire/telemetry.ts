@@ -2,9 +2,8 @@
 import { z } from "zod";
 import { REPORTED_STATES } from "../../core/life/report.ts";
 import { state } from "./instances.ts";
+import { json, type Operations, text } from "./operation.ts";
 import { amount, count, refName } from "./wire.ts";
-
-export const wellAnswer = z.strictObject({ status: z.literal("ok") });
 
 const latency = z
   .strictObject({
@@ -48,3 +47,16 @@ export const telemetryAnswer = z
   })
   .meta({ id: "Telemetry", description: "Counts since the server started" });
 export type TelemetryAnswer = z.output<typeof telemetryAnswer>;
+
+export const TELEMETRY_OPERATIONS = {
+  getTelemetry: {
+    summary: "Get requests, latencies, restarts and memory, in total and by instance",
+    action: "telemetry",
+    answer: json(telemetryAnswer),
+  },
+  getMetrics: {
+    summary: "Get the metrics",
+    action: "telemetry",
+    answer: text("text/plain", "Prometheus' text format"),
+  },
+} as const satisfies Operations;

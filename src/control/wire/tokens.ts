@@ -1,5 +1,6 @@
 // Tokens and the audit trail on the wire.
 import { z } from "zod";
+import { EMPTY, json, type Operations } from "./operation.ts";
 import { count, label, limit, moment } from "./wire.ts";
 
 const DESCRIPTION_CHARS_MAX = 200;
@@ -44,3 +45,28 @@ export const auditAnswer = z
   })
   .meta({ id: "AuditRow" });
 export type AuditAnswer = z.output<typeof auditAnswer>;
+
+export const TOKEN_OPERATIONS = {
+  listTokens: {
+    summary: "List API tokens and their purposes, without the tokens themselves",
+    action: "tokens",
+    answer: json(z.array(tokenAnswer)),
+  },
+  createToken: {
+    summary: "Create an API token",
+    action: "create-token",
+    body: tokenBody,
+    answer: json(newTokenAnswer, 201),
+  },
+  revokeToken: {
+    summary: "Revoke an API token, and close its open streams",
+    action: "revoke-token",
+    answer: EMPTY,
+  },
+  listAudit: {
+    summary: "List changes with their authors and outcomes, newest first",
+    action: "audit",
+    query: auditQuery,
+    answer: json(z.array(auditAnswer)),
+  },
+} as const satisfies Operations;

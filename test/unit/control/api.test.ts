@@ -166,10 +166,12 @@ describe("a request whose head is over 16 KiB", () => {
     },
   );
 
-  test("is told of by its client as what it is", async () => {
-    await expect(world.client().logs({ search: tooLong })).rejects.toMatchObject({
+  test("is reported as too long by the client", async () => {
+    await expect(
+      world.client().call("searchLogs", { query: { search: tooLong } }),
+    ).rejects.toMatchObject({
       code: "REQUEST_INVALID",
-      message: "Cannot ask the server: what is asked is too long",
+      message: "Cannot send the request: it is too long",
     });
   });
 });

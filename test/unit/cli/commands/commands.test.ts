@@ -390,7 +390,7 @@ describe("over HTTP", () => {
     for (const count of [1, 2]) {
       const outcome = await ten("--server", `http://127.0.0.1:${other.port}`, "ps");
       expect(outcome.exit).toBe(4);
-      expect(outcome.err).toContain("what answers there is not ten");
+      expect(outcome.err).toContain("the program that answers there is not ten");
       expect(reached).toBe(count);
     }
     await other.stop(true);

@@ -27,7 +27,9 @@ describe("the list", () => {
     world.administration.addRunning("notes:alice", { storageQuotaBytes: 1000, gaps });
     mkdirSync(join(world.dataDir, "notes/alice"), { recursive: true });
     writeFileSync(join(world.dataDir, "notes/alice/db"), "x");
-    const { used_bytes: used } = await world.client().storage({ service: "notes", id: "alice" });
+    const { used_bytes: used } = await world
+      .client()
+      .call("getStorage", { params: { ref: "notes:alice" } });
     const [alice] = (await (await world.ask("/api/instances")).json()) as [object];
     expect(alice).toEqual({
       id: "notes:alice",
@@ -58,12 +60,14 @@ describe("the list", () => {
     world.administration.add("notes:eve", { state: "stopped", health: "stopped" });
     world.administration.add("notes:fay", { state: "disabled", health: "disabled" });
     const names = (list: readonly { id: string }[]) => list.map(({ id }) => id);
-    expect(names(await world.client().list({ all: false }))).toEqual([
+    expect(names(await world.client().call("listInstances"))).toEqual([
       "notes:alice",
       "notes:carol",
       "notes:dan",
     ]);
-    expect(names(await world.client().list({ all: true }))).toHaveLength(6);
+    expect(
+      names(await world.client().call("listInstances", { query: { all: "true" } })),
+    ).toHaveLength(6);
   });
 
   test("shows a tenant its own alone", async () => {
@@ -100,7 +104,9 @@ describe("spawn", () => {
   });
 
   test("starts nothing when asked not to", async () => {
-    const answer = await world.client().spawn({ process: "notes", id: "carol", start: false });
+    const answer = await world
+      .client()
+      .call("spawnInstance", { body: { process: "notes", id: "carol", start: false } });
     expect(answer).toMatchObject({ socket: null, port: null, state: "asleep" });
     expect(world.administration.orders).toEqual(["register notes:carol"]);
   });
@@ -195,7 +201,7 @@ describe("reading", () => {
     const path = join(world.dataDir, "notes/alice");
     mkdirSync(path, { recursive: true });
     writeFileSync(join(path, "db"), Buffer.alloc(100_000, "x"));
-    const free = await world.client().storage({ service: "notes", id: "alice" });
+    const free = await world.client().call("getStorage", { params: { ref: "notes:alice" } });
     expect(free).toEqual({
       used_bytes: expect.any(Number),
       quota_bytes: null,
@@ -203,7 +209,7 @@ describe("reading", () => {
       path,
     });
     world.administration.addRunning("notes:alice", { storageQuotaBytes: free.used_bytes * 2 });
-    expect(await world.client().storage({ service: "notes", id: "alice" })).toEqual({
+    expect(await world.client().call("getStorage", { params: { ref: "notes:alice" } })).toEqual({
       ...free,
       quota_bytes: free.used_bytes * 2,
       usage_percent: 50,

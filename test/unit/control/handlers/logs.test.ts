@@ -138,7 +138,7 @@ describe("following", () => {
     const token = world.token(null);
     const revoked = await world.askOutside("/api/logs/stream", { token });
     const kept = await world.ask("/api/logs/stream");
-    await world.client().revokeToken(1);
+    await world.client().call("revokeToken", { params: { token: "1" } });
     expect(await revoked.text()).toContain(": open");
     expect(world.logs.followers.size).toBe(1);
     await kept.body?.cancel();

@@ -19,7 +19,7 @@ beforeEach(async () => {
 afterEach(() => world[Symbol.asyncDispose]());
 
 test("tells which server has followed which, and puts it on record", async () => {
-  expect(await world.client().restartServer()).toEqual(SERVERS);
+  expect(await world.client().call("restartServer")).toEqual(SERVERS);
   expect(world.trail).toEqual(["socket restart-server server done"]);
 });
 
