@@ -49,6 +49,12 @@ export class Context {
     if (!this.globals.quiet && !this.json) this.shell.print(`${text}\n`);
   }
 
+  /** Prints the result of a change: as JSON on demand, otherwise a confirmation. */
+  showResult(data: unknown, confirmation: string): void {
+    if (this.json) this.show(data, () => "");
+    else this.say(confirmation);
+  }
+
   /** Prints a remark to standard error; not under `--quiet`. */
   note(text: string): void {
     if (!this.globals.quiet) this.shell.complain(`${text}\n`);

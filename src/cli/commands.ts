@@ -11,8 +11,13 @@ const serve = () => import("./commands/serve.ts");
 const init = () => import("./commands/init.ts");
 const config = () => import("./commands/config.ts");
 const spawn = () => import("./commands/spawn.ts");
-const instances = () => import("./commands/instances.ts");
-const deploys = () => import("./commands/deploys.ts");
+const orders = () => import("./commands/orders.ts");
+const rm = () => import("./commands/rm.ts");
+const health = () => import("./commands/health.ts");
+const weight = () => import("./commands/weight.ts");
+const deploy = () => import("./commands/deploy.ts");
+const route = () => import("./commands/route.ts");
+const rollout = () => import("./commands/rollout.ts");
 const ps = () => import("./commands/ps.ts");
 const logs = () => import("./commands/logs.ts");
 const env = () => import("./commands/env.ts");
@@ -35,27 +40,23 @@ export const COMMANDS: readonly CommandEntry[] = [
     pick(config, "configCheck"),
   ),
   entry("spawn", "Register and start instances", pick(spawn, "spawn")),
-  entry("start", "Start instances", pick(instances, "start")),
-  entry("stop", "Stop instances until an operator starts them", pick(instances, "stop")),
-  entry("sleep", "Put instances to sleep until a request wakes them", pick(instances, "sleep")),
-  entry("restart", "Stop and start instances", pick(instances, "restart")),
-  entry("disable", "Stop instances and refuse their traffic", pick(instances, "disable")),
-  entry("enable", "Take instances back into traffic", pick(instances, "enable")),
-  entry("rm", "Stop and forget instances", pick(instances, "rm")),
+  entry("start", "Start instances", pick(orders, "start")),
+  entry("stop", "Stop instances until an operator starts them", pick(orders, "stop")),
+  entry("sleep", "Put instances to sleep until a request wakes them", pick(orders, "sleep")),
+  entry("restart", "Stop and start instances", pick(orders, "restart")),
+  entry("disable", "Stop instances and refuse their traffic", pick(orders, "disable")),
+  entry("enable", "Take instances back into traffic", pick(orders, "enable")),
+  entry("rm", "Stop and forget instances", pick(rm, "rm")),
   entry("ps", "List instances", pick(ps, "ps")),
-  entry("health", "Say how an instance is", pick(instances, "health")),
+  entry("health", "Say how an instance is", pick(health, "health")),
   entry("logs", "Print or follow logs", pick(logs, "logs")),
-  entry("weight", "Set an instance's share of its service's traffic", pick(instances, "weight")),
-  entry(
-    "deploy",
-    "Start a version and give it traffic once it is healthy",
-    pick(deploys, "deploy"),
-  ),
-  entry("route", "Move traffic from one version to another", pick(deploys, "route")),
+  entry("weight", "Set an instance's share of its service's traffic", pick(weight, "weight")),
+  entry("deploy", "Start a version and give it traffic once it is healthy", pick(deploy, "deploy")),
+  entry("route", "Move traffic from one version to another", pick(route, "route")),
   entry(
     "rollout",
     "Give the running instances of a service new processes",
-    pick(deploys, "rollout"),
+    pick(rollout, "rollout"),
   ),
   entry("env set", "Set environment variables of an instance", pick(env, "envSet")),
   entry("env unset", "Unset environment variables of an instance", pick(env, "envUnset")),

@@ -5,7 +5,7 @@ import { parseTarget } from "../../core/routing.ts";
 import { OPERAND } from "../args.ts";
 import { defineCommand } from "../command.ts";
 import { type Column, renderTable } from "../output.ts";
-import { REF } from "./each-ref.ts";
+import { REF } from "./operands.ts";
 
 const HOST = { ...OPERAND, valueHint: "HOST" } as const;
 
@@ -21,8 +21,7 @@ export const domainAdd = defineCommand({
     const answer = await context
       .client()
       .call("addDomain", { body: { host: parseHost(args.host), target: args.ref } });
-    if (context.json) context.show(answer, () => "");
-    else context.say(`${answer.host} leads to ${answer.target}`);
+    context.showResult(answer, `${answer.host} leads to ${answer.target}`);
   },
 });
 

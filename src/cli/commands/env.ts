@@ -4,7 +4,7 @@ import { defineCommand } from "../command.ts";
 import type { Context } from "../command-context.ts";
 import { renderSafe } from "../output.ts";
 import { parsePairs } from "../parse.ts";
-import { REF, refParams } from "./each-ref.ts";
+import { REF, refParams } from "./operands.ts";
 
 export const envSet = defineCommand({
   meta: {
@@ -56,6 +56,8 @@ async function change(
   const answer = await context
     .client()
     .call("patchEnv", { params: refParams(name), body: changes });
-  if (context.json) context.show(answer.env, () => "");
-  else context.say(`Stored; applied at the next start of ${name} (ten restart ${name})`);
+  context.showResult(
+    answer.env,
+    `Stored; applied at the next start of ${name} (ten restart ${name})`,
+  );
 }

@@ -6,7 +6,7 @@ import { defineCommand } from "../command.ts";
 import type { Context } from "../command-context.ts";
 import { renderSafe } from "../output.ts";
 import { parseInteger } from "../parse.ts";
-import { REF } from "./each-ref.ts";
+import { REF } from "./operands.ts";
 
 const LIMIT_MAX = 10_000;
 

@@ -10,9 +10,9 @@ export const restartServer = defineCommand({
   args: {},
   async run({ data: context }) {
     const answer = await context.client().call("restartServer");
-    if (context.json) return context.show(answer, () => "");
     const { old, new: next } = answer;
-    context.say(
+    context.showResult(
+      answer,
       `ten ${next.version} serves, pid ${next.pid}; it follows ten ${old.version}, pid ${old.pid}`,
     );
   },

@@ -4,8 +4,9 @@ import type { SpawnAnswer } from "../../control/wire/instances.ts";
 import { TenError } from "../../core/errors.ts";
 import { formatRef } from "../../core/ref.ts";
 import { defineCommand } from "../command.ts";
-import { parseInteger, parsePairs, valuesOf } from "../parse.ts";
-import { forEachRef, REFS } from "./each-ref.ts";
+import { parsePairs, valuesOf } from "../parse.ts";
+import { forEachRef } from "./each-ref.ts";
+import { parseWeight, REFS } from "./operands.ts";
 
 export const spawn = defineCommand({
   meta: {
@@ -48,17 +49,10 @@ export const spawn = defineCommand({
           .catch((thrown) => {
             throw explain(thrown, formatRef({ service, id }));
           }),
-      print: (answer) => {
-        if (context.json) context.show(answer, () => "");
-        else context.say(renderSpawned(answer));
-      },
+      print: (answer) => context.showResult(answer, renderSpawned(answer)),
     });
   },
 });
-
-export function parseWeight(text: string): number {
-  return parseInteger(text, { name: "a weight", min: 0, max: 100 });
-}
 
 function renderSpawned({ instance, url, socket, state }: SpawnAnswer): string {
   if (state === "running") return `${instance} is ready at ${url}${socket && ` (${socket})`}`;

@@ -2,7 +2,7 @@
 import type { StoryAnswer } from "../../control/wire/instances.ts";
 import { defineCommand } from "../command.ts";
 import { renderDuration, renderMs, renderSafe } from "../output.ts";
-import { REF, refParams } from "./each-ref.ts";
+import { REF, refParams } from "./operands.ts";
 
 export const why = defineCommand({
   meta: {

@@ -59,7 +59,7 @@ test("rollout prints a line for each instance", async () => {
   world.deploys.outcome = { replaced: [V1], skipped: [V2], failed: [], remaining: [] };
   expect(await ten("rollout", "notes", "--parallel", "2")).toEqual({
     exit: 0,
-    out: "notes:v1 has a new process (0.4 s)\nnotes:v2 does not run any more; it starts new by itself\n",
+    out: "notes:v1 has a new process (0.4 s)\nnotes:v2 is not running any more; it gets a new process at its next start\n",
     err: "",
   });
   expect(world.deploys.orders).toEqual(["rollout notes 2"]);
@@ -79,7 +79,7 @@ test("a rollout that fails shows why, which remain, and ends with 1", async () =
     err:
       'error: Cannot replace "notes:v1": no\n  no such table\n' +
       'error: Cannot roll out "notes": 2 of its instances have no new process: notes:v1, notes:v2\n' +
-      "hint: Mend what failed, then run ten rollout notes again\n",
+      "hint: Correct the cause, then run ten rollout notes again\n",
   });
 });
 
