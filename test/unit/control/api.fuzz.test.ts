@@ -4,7 +4,8 @@ import { TenError } from "../../../src/core/errors.ts";
 import type { OperationAt } from "../../support/contract.ts";
 import { seededRandom } from "../../support/random.ts";
 import { type Sampler, type Schema, sample, spoil } from "../../support/samples.ts";
-import { CONTRACT, ControlWorld, lineOf } from "./fakes.ts";
+import { lineOf } from "./fake-logs.ts";
+import { CONTRACT, ControlWorld } from "./fakes.ts";
 
 const REQUESTS_EACH = 150;
 const MEDIA_TYPES = [

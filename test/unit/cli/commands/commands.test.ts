@@ -1,10 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { TenError } from "../../../../src/core/errors.ts";
-import { openStore } from "../../../../src/database/database.ts";
-import { until } from "../../../support/until.ts";
-import { ControlWorld, lineOf } from "../../control/fakes.ts";
+import { lineOf } from "../../control/fake-logs.ts";
+import { ControlWorld } from "../../control/fakes.ts";
 import { FakeShell, type Outcome, runWith } from "../fakes.ts";
 
 let world: ControlWorld;
@@ -188,68 +185,6 @@ describe("ps", () => {
   });
 });
 
-describe("logs", () => {
-  test("prints lines of one instance, of a service, or of all", async () => {
-    world.logs.write(
-      lineOf("notes:alice", "one"),
-      lineOf("notes:bob", "two"),
-      lineOf("wiki:a", "x"),
-    );
-    const texts = async (...argv: string[]) =>
-      (await ten("logs", ...argv)).out.match(/\S+$/gm)?.join(" ");
-    expect(await texts("notes:alice")).toBe("one");
-    expect(await texts("notes")).toBe("one two");
-    expect(await texts()).toBe("one two x");
-    expect((await ten("logs", "notes:alice")).out).toMatch(
-      /^2026-0[12]-[03]\d \d\d:00:00\.000 notes:alice one\n$/,
-    );
-  });
-
-  test("hands its filters on", async () => {
-    await ten("logs", "--level", "stderr", "--search", "a b", "--limit", "5", "notes:alice");
-    expect(world.logs.queries[0]).toEqual({
-      filter: { service: "notes", id: "alice", stream: "stderr", search: "a b" },
-      limit: 5,
-    });
-    expect((await ten("logs", "--since", "soon")).exit).toBe(2);
-  });
-
-  test("of an instance that there isn't ends with 3, followed or not", async () => {
-    expect((await ten("logs", "notes:zed")).exit).toBe(3);
-    expect((await ten("logs", "notes:zed", "-f")).exit).toBe(3);
-    expect(await ten("logs", "notes:bob")).toEqual({ exit: 0, out: "", err: "" });
-  });
-
-  test("-f goes on with new lines and ends well at Ctrl-C", async () => {
-    world.logs.write(lineOf("notes:alice", "old"));
-    const shell = shellOf();
-    const running = runWith(shell, "logs", "-f", "notes:alice");
-    await shell.printed("old");
-    world.logs.write(lineOf("notes:alice", "new"));
-    await shell.printed("new");
-    shell.interrupt();
-    expect(await running).toMatchObject({ exit: 0, err: "" });
-    await until("the server has noticed", () => world.logs.followers.size === 0);
-  });
-
-  test("-f ends with 4 when the server goes", async () => {
-    world.logs.write(lineOf("notes:alice", "old"));
-    const shell = shellOf();
-    const running = runWith(shell, "logs", "-f");
-    await shell.printed("old");
-    await world.close();
-    expect((await running).exit).toBe(4);
-  });
-
-  test("a tenant's control characters reach a file, not a terminal; --json is one line each", async () => {
-    world.logs.write(lineOf("notes:alice", "\x1b]0;x\x07"), lineOf("notes:alice", "b"));
-    expect((await ten("logs")).out).toContain("\x1b]0;x\x07");
-    expect((await runWith(shellOf({ isTerminal: true }), "logs")).out).toContain("\\x1b]0;x\\x07");
-    const lines = (await ten("logs", "--json")).out.trim().split("\n");
-    expect(lines.map((line) => JSON.parse(line).message)).toEqual(["\x1b]0;x\x07", "b"]);
-  });
-});
-
 test("env sets, unsets and lists, and says when it is applied", async () => {
   const { out } = await ten("env", "set", "notes:alice", "COLOR=red", "API_KEY=s3cret");
   expect(out).toContain("applied at the next start of notes:alice");
@@ -281,120 +216,6 @@ test("audit lists changes, newest first", async () => {
   expect(head).toMatch(/^WHEN +WHO +ACTION +SUBJECT +OUTCOME$/);
   expect(first).toMatch(/Z +socket +start +notes:alice +done$/);
   expect(second).toMatch(/Z +socket +stop +notes:alice +done$/);
-});
-
-describe("tokens", () => {
-  const tokenIn = (out: string) => /^ {2}(\S{43})$/m.exec(out)?.[1] ?? "";
-
-  test("an administrator's is printed on a line of its own and kept for later", async () => {
-    const { out, exit } = await ten("token-gen", "--description", "laptop");
-    expect(exit).toBe(0);
-    const file = join(world.dataDir, "api_token");
-    expect(readFileSync(file, "utf8")).toBe(`${tokenIn(out)}\n`);
-    expect(statSync(file).mode & 0o777).toBe(0o600);
-    expect(world.store.tokens.verify(tokenIn(out))).toMatchObject({ description: "laptop" });
-  });
-
-  test("another one takes the place of the one that was kept, also of one that others could read", async () => {
-    writeFileSync(join(world.dataDir, "api_token"), "old", { mode: 0o644 });
-    const { out } = await ten("token-gen");
-    expect(readFileSync(join(world.dataDir, "api_token"), "utf8")).toBe(`${tokenIn(out)}\n`);
-    expect(statSync(join(world.dataDir, "api_token")).mode & 0o777).toBe(0o600);
-  });
-
-  test("a tenant's is printed, and not kept", async () => {
-    const { out } = await ten("token-gen", "--tenant", "alice");
-    expect(world.store.tokens.verify(tokenIn(out))?.tenant).toBe("alice");
-    expect(existsSync(join(world.dataDir, "api_token"))).toBe(false);
-  });
-
-  test("are made, listed and revoked without a server, on record", async () => {
-    await world.close();
-    const token = tokenIn((await ten("token-gen")).out);
-    expect((await ten("token", "ls")).out).toMatch(/^ +1 +administrator +\S+ \S+Z/m);
-    expect((await ten("token", "revoke", "1")).exit).toBe(0);
-    expect((await ten("token", "revoke", "1")).err).toContain('Cannot revoke token "1"');
-    using store = openStore(world.dataDir);
-    expect(store.tokens.verify(token)).toBeNull();
-    expect(store.audit.list(10).map(({ action, outcome }) => `${action} ${outcome}`)).toEqual([
-      "revoke-token NOT_FOUND",
-      "revoke-token done",
-      "create-token done",
-    ]);
-  });
-
-  test("a server that was named is not passed over", async () => {
-    await world.close();
-    const server = `unix://${world.dataDir}/tenement.sock`;
-    expect((await ten("token-gen", "--server", server)).exit).toBe(4);
-    expect(world.store.tokens.list()).toEqual([]);
-  });
-});
-
-describe("over HTTP", () => {
-  let front: Bun.Server<undefined>;
-  let url: string;
-
-  /** Stands in for the proxy. */
-  beforeEach(() => {
-    front = Bun.serve({
-      port: 0,
-      hostname: "127.0.0.1",
-      fetch: (request) => {
-        const { pathname, search } = new URL(request.url);
-        const headers = new Headers(request.headers);
-        headers.set("X-Forwarded-For", "203.0.113.7");
-        const unix = world.server.innerSocket;
-        return fetch(`http://localhost${pathname}${search}`, { headers, unix });
-      },
-    });
-    url = `http://127.0.0.1:${front.port}`;
-  });
-
-  afterEach(() => front.stop(true));
-
-  test("the token comes from the flag, then the environment, then the data directory", async () => {
-    const [flag, variable, file] = [world.token(null), world.token(null), world.token(null)];
-    writeFileSync(join(world.dataDir, "api_token"), `${file}\n`);
-    const exit = async (env: Record<string, string>, ...argv: string[]) =>
-      (await runWith(shellOf({ env: { TENEMENT_SERVER: url, ...env } }), "ps", ...argv)).exit;
-    expect(await exit({})).toBe(0);
-    expect(await exit({ TENEMENT_TOKEN: "wrong" })).toBe(5);
-    expect(await exit({ TENEMENT_TOKEN: variable })).toBe(0);
-    expect(await exit({ TENEMENT_TOKEN: variable }, "--token", "wrong")).toBe(5);
-    expect(await exit({ TENEMENT_TOKEN: "wrong" }, `--token=${flag}`)).toBe(0);
-  });
-
-  test("without a token, or with a tenant's for what only an administrator may, it ends with 5", async () => {
-    const none = await ten("--server", url, "ps");
-    expect(none.exit).toBe(5);
-    expect(none.err).toContain("hint: ");
-    const tenant = world.token("alice");
-    expect((await ten("--server", url, "--token", tenant, "ps", "-a")).out).not.toContain("bob");
-    expect((await ten("--server", url, "--token", tenant, "audit")).exit).toBe(5);
-  });
-
-  test("what is not ten, or sends elsewhere, is not mistaken for it", async () => {
-    let reached = 0;
-    const other = Bun.serve({
-      port: 0,
-      hostname: "127.0.0.1",
-      fetch: ({ url: asked }) => {
-        reached += 1;
-        if (!asked.includes("/api/")) return new Response("{}");
-        return reached === 1
-          ? Response.redirect("/elsewhere")
-          : new Response("<html>", { status: 404 });
-      },
-    });
-    for (const count of [1, 2]) {
-      const outcome = await ten("--server", `http://127.0.0.1:${other.port}`, "ps");
-      expect(outcome.exit).toBe(4);
-      expect(outcome.err).toContain("the program that answers there is not ten");
-      expect(reached).toBe(count);
-    }
-    await other.stop(true);
-  });
 });
 
 describe("restart-server", () => {

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { TenError } from "../../../../src/core/errors.ts";
-import { ControlWorld, lineOf } from "../../control/fakes.ts";
+import { lineOf } from "../../control/fake-logs.ts";
+import { ControlWorld } from "../../control/fakes.ts";
 import { FakeShell, runWith } from "../fakes.ts";
 
 let world: ControlWorld;

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import type { RolloutEvent } from "../../../../src/control/wire/deploys.ts";
 import { TenError } from "../../../../src/core/errors.ts";
-import { ControlWorld, lineOf } from "../fakes.ts";
+import { lineOf } from "../fake-logs.ts";
+import { ControlWorld } from "../fakes.ts";
 
 let world: ControlWorld;
 

@@ -2,7 +2,8 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { TenError } from "../../../../src/core/errors.ts";
-import { ControlWorld, lineOf } from "../fakes.ts";
+import { lineOf } from "../fake-logs.ts";
+import { ControlWorld } from "../fakes.ts";
 
 let world: ControlWorld;
 

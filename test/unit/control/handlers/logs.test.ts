@@ -3,7 +3,8 @@ import type { LogEvent } from "../../../../src/control/client/log-follower.ts";
 import { systemClock } from "../../../../src/platform/clock.ts";
 import { FakeClock } from "../../../support/fake-clock.ts";
 import { until } from "../../../support/until.ts";
-import { ControlWorld, lineOf } from "../fakes.ts";
+import { lineOf } from "../fake-logs.ts";
+import { ControlWorld } from "../fakes.ts";
 
 let world: ControlWorld;
 

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { ROUTES } from "../../../../src/control/routes/routes.ts";
-import { ControlWorld, lineOf } from "../fakes.ts";
+import { lineOf } from "../fake-logs.ts";
+import { ControlWorld } from "../fakes.ts";
 
 /** What everybody may. */
 const PUBLIC = ["GET /", "GET /health"];
