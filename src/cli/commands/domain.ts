@@ -1,4 +1,4 @@
-// ten domain: custom host names.
+// ten domain: adds, removes and lists custom hostnames.
 import type { DomainAnswer } from "../../control/wire/domains.ts";
 import { parseHost } from "../../core/hostname.ts";
 import { parseTarget } from "../../core/routing.ts";
@@ -12,7 +12,7 @@ const HOST = { ...OPERAND, valueHint: "HOST" } as const;
 export const domainAdd = defineCommand({
   meta: {
     description:
-      "Gives a host name of your own to an instance, or to a service, whose instances then share its requests by weight. The name's DNS must lead to this server. Names may be written in Unicode.",
+      "Gives a custom hostname to an instance, or to a service, whose instances then share its requests by weight. The name's DNS must lead to this server. Names may be written in Unicode.",
     examples: ["domain add notes:alice notes.alice.org", "domain add notes notes.org"],
   },
   args: { ref: REF, host: HOST },
@@ -28,7 +28,7 @@ export const domainAdd = defineCommand({
 export const domainRm = defineCommand({
   meta: {
     description:
-      "Takes a host name away from what it leads to. Removing an instance with ten rm takes all of its names away.",
+      "Removes a custom hostname from an instance or a service. ten rm removes all hostnames of an instance.",
     examples: ["domain rm notes:alice notes.alice.org"],
   },
   args: { ref: REF, host: HOST },
@@ -42,7 +42,7 @@ export const domainRm = defineCommand({
 
 export const domainLs = defineCommand({
   meta: {
-    description: "Lists custom host names: all, or those of an instance or a service.",
+    description: "Lists custom hostnames: all, or those of an instance or a service.",
     examples: ["domain ls", "domain ls notes:alice"],
   },
   args: { ref: { ...REF, required: false } },

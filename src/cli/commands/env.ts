@@ -1,4 +1,4 @@
-// ten env: environment variables that are stored for an instance.
+// ten env: sets, unsets and lists the environment variables that are stored for an instance.
 import { OPERAND } from "../args.ts";
 import { defineCommand } from "../command.ts";
 import type { Context } from "../command-context.ts";
@@ -22,7 +22,7 @@ export const envSet = defineCommand({
 export const envUnset = defineCommand({
   meta: {
     description:
-      "Removes stored environment variables of an instance. What its service sets holds again from its next start.",
+      "Removes stored environment variables of an instance. From its next start the values of its service apply again.",
     examples: ["env unset notes:alice GREETING"],
   },
   args: { ref: REF, name: { ...OPERAND, valueHint: "NAME", repeated: true } },

@@ -1,4 +1,4 @@
-// ten logs: what instances wrote, and what they write.
+// ten logs: prints or follows the output of instances.
 import type { LogAnswer, LogQueryFields } from "../../control/wire/logs.ts";
 import { TenError } from "../../core/errors.ts";
 import { formatRef, isLabel, parseRef } from "../../core/ref.ts";
@@ -13,17 +13,17 @@ const LIMIT_MAX = 10_000;
 export const logs = defineCommand({
   meta: {
     description:
-      "Prints what instances wrote to standard output and error, newest last; of one instance, of a service, or of all.",
+      "Prints the standard output and error of instances, newest last: of one instance, of a service, or of all.",
     examples: ["logs notes:alice -f", 'logs --search "connection refused" --since 10m'],
   },
   args: {
     ref: { ...REF, required: false },
-    follow: { type: "boolean", alias: "f", description: "Go on with new lines, until Ctrl-C" },
+    follow: { type: "boolean", alias: "f", description: "Continue with new lines, until Ctrl-C" },
     level: {
       type: "enum",
       valueHint: "STREAM",
       options: ["stdout", "stderr"],
-      description: "Only what was written there",
+      description: "Only lines of this stream",
     },
     search: {
       type: "string",
@@ -33,14 +33,14 @@ export const logs = defineCommand({
     since: {
       type: "string",
       valueHint: "TIME",
-      description: "Only newer ones: 90s, 10m, 2h, 7d, or a moment",
+      description: "Only newer lines: 90s, 10m, 2h, 7d, or a moment",
     },
     limit: {
       type: "string",
       alias: "n",
       valueHint: "N",
       default: "100",
-      description: "At most so many",
+      description: "At most this many",
     },
   },
   async run({ args, data: context }) {
@@ -78,7 +78,7 @@ async function follow(query: LogQueryFields, context: Context): Promise<void> {
   }
 }
 
-/** Nothing to read is fine; a name that there isn't is not. */
+/** An instance may have no lines, but it must exist. */
 async function checkSubject(
   { process: service, id }: LogQueryFields,
   context: Context,

@@ -1,4 +1,4 @@
-// Tokens without a server: its database, with the same audit trail.
+// Creates, lists and revokes tokens in the database while no server runs, with the same audit trail.
 import type { NewTokenAnswer, TokenAnswer, TokenBody } from "../../control/wire/tokens.ts";
 import { TenError } from "../../core/errors.ts";
 import type { Store } from "../../database/database.ts";

@@ -1,4 +1,4 @@
-// ten spawn: registers instances, starts them and tells their addresses.
+// ten spawn: registers instances, starts them and prints their addresses.
 import { RemoteError } from "../../control/client/transport.ts";
 import type { SpawnAnswer } from "../../control/wire/instances.ts";
 import { TenError } from "../../core/errors.ts";
@@ -11,7 +11,7 @@ import { parseWeight, REFS } from "./operands.ts";
 export const spawn = defineCommand({
   meta: {
     description:
-      "Registers instances and starts them, waits until they are ready and prints their addresses.\nAn instance that is not ready in time is an error; the server goes on trying.",
+      "Registers instances and starts them, waits until they are ready and prints their addresses.\nAn instance that is not ready in time is an error; the server tries again later.",
     examples: ["spawn notes:alice notes:bob", "spawn notes:v2 --weight 0 --env COLOR=blue"],
   },
   args: {

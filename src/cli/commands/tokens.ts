@@ -1,4 +1,4 @@
-// ten token-gen, ten token ls, ten token revoke: by the server while it runs, in its database while it does not.
+// ten token-gen, ten token ls and ten token revoke, at the server or, while none runs, in its database.
 import { renameSync, rmSync, writeFileSync } from "node:fs";
 import type { Client } from "../../control/client/client.ts";
 import type { NewTokenAnswer, TokenAnswer, TokenBody } from "../../control/wire/tokens.ts";
@@ -13,16 +13,16 @@ import { parseInteger, usage } from "../parse.ts";
 export const tokenGen = defineCommand({
   meta: {
     description:
-      "Makes an API token and prints it, for this is the only time that it can be seen. An administrator's token is also written to api_token in the data directory, where ten finds it.",
+      "Creates an API token and prints it; it is not shown again. An administrator's token is also written to api_token in the data directory, where ten finds it.",
     examples: ["token-gen", 'token-gen --tenant alice --description "status page"'],
   },
   args: {
     tenant: { type: "string", valueHint: "ID", description: "Only for the instances with this id" },
-    description: { type: "string", valueHint: "TEXT", description: "What it is for" },
+    description: { type: "string", valueHint: "TEXT", description: "Its purpose" },
   },
   async run({ args: { tenant, description }, data: context }) {
     if (tenant !== undefined && !isLabel(tenant)) {
-      throw usage(`Cannot make a token for "${tenant}": not a valid name`, `Use ${LABEL_RULE}`);
+      throw usage(`Cannot create a token for "${tenant}": not a valid name`, `Use ${LABEL_RULE}`);
     }
     const wish: TokenBody = {
       ...(tenant === undefined ? {} : { tenant }),
@@ -32,7 +32,7 @@ export const tokenGen = defineCommand({
     const file = tenant === undefined ? writeToken(answer.token, context) : null;
     if (context.json) return context.show(answer, () => "");
     const whose = tenant === undefined ? "an administrator" : `the instances named ${tenant}`;
-    context.say(`Token ${answer.id} for ${whose}; it is shown only now:\n`);
+    context.say(`Token ${answer.id} for ${whose}; it is not shown again:\n`);
     context.shell.print(`  ${answer.token}\n`);
     if (file !== null) context.say(`\nWritten to ${file}`);
   },
@@ -40,7 +40,7 @@ export const tokenGen = defineCommand({
 
 export const tokenLs = defineCommand({
   meta: {
-    description: "Lists API tokens: what they are for, never themselves.",
+    description: "Lists API tokens and their purposes, without the tokens themselves.",
     examples: ["token ls"],
   },
   args: {},
@@ -52,8 +52,7 @@ export const tokenLs = defineCommand({
 
 export const tokenRevoke = defineCommand({
   meta: {
-    description:
-      "Revokes an API token by its number in ten token ls. From then on it opens nothing.",
+    description: "Revokes an API token by its number in ten token ls. It is refused from then on.",
     examples: ["token revoke 3"],
   },
   args: { number: { ...OPERAND, valueHint: "NUMBER" } },
@@ -71,7 +70,7 @@ export const tokenRevoke = defineCommand({
 const COLUMNS: readonly Column<TokenAnswer>[] = [
   { title: "NUMBER", align: "right", cell: ({ id }) => String(id) },
   { title: "FOR", cell: ({ tenant }) => (tenant === null ? "administrator" : `tenant ${tenant}`) },
-  { title: "MADE", cell: ({ created_at }) => `${created_at.slice(0, 19).replace("T", " ")}Z` },
+  { title: "CREATED", cell: ({ created_at }) => `${created_at.slice(0, 19).replace("T", " ")}Z` },
   { title: "DESCRIPTION", cell: ({ description }) => renderSafe(description) },
 ];
 
@@ -82,7 +81,7 @@ interface Tokens {
   revoke(id: number): Promise<void>;
 }
 
-/** Asks the server; where none runs on this data directory, its database. */
+/** Uses the server, or its database while no server runs on this data directory. */
 async function withTokens<Result>(
   context: Context,
   use: (tokens: Tokens) => Promise<Result>,

@@ -1,4 +1,4 @@
-// Handlers about instances: listed, told of, spawned, moved from state to state, removed.
+// Handlers for instances: list, inspect, spawn, order, configure, remove.
 import { maySee } from "../../core/access.ts";
 import { assert } from "../../core/assert.ts";
 import { renderEndpoint } from "../../core/endpoint.ts";
@@ -26,7 +26,7 @@ import { withLastLines } from "./failed-start.ts";
 
 const AT_REST: readonly ReportedState[] = ["asleep", "stopped", "disabled"];
 
-/** Lines that say why a start failed. */
+/** Of an instance that did not start. */
 const LOG_LINES = 20;
 
 export async function listInstances(call: Call<ListQuery>): Promise<InstanceAnswer[]> {
@@ -65,7 +65,7 @@ export async function spawnInstance(call: Call<unknown, SpawnBody>): Promise<Spa
   };
 }
 
-/** Handles an order that takes no arguments and answers with the instance. */
+/** The handler of an order, which takes no arguments and answers with the instance. */
 export function orderInstance(
   verb: "start" | "stop" | "sleep" | "restart" | "disable" | "enable",
 ): (call: Call) => Promise<InstanceAnswer> {
@@ -78,7 +78,7 @@ export function orderInstance(
   };
 }
 
-/** Stops an instance; on demand also forgets it, with or without its files. */
+/** Stops an instance; on demand also forgets it and deletes its files. */
 export async function deleteInstance(call: Call<RemoveQuery>): Promise<void> {
   const { unregister = false, purge = false } = call.query;
   const { administration } = call.world;
@@ -119,12 +119,12 @@ export function getStory({ world, ref }: Call): StoryAnswer {
   return describeStory(world.administration.story(ref));
 }
 
-/** Sets the names given and unsets those given as null; others stay. */
+/** Null unsets a name; other names stay. */
 export function patchEnv(call: Call<unknown, EnvPatchBody>): Promise<EnvAnswer> {
   return changeEnv(call, () => call.body);
 }
 
-/** The environment given takes the place of the stored one. */
+/** Unsets the names that the request lacks. */
 export function replaceEnv(call: Call<unknown, EnvBody>): Promise<EnvAnswer> {
   return changeEnv(call, () => {
     const present = Object.keys(call.world.administration.environment(call.ref));
@@ -150,7 +150,7 @@ export function getEnv({ world, ref }: Call): EnvAnswer {
   };
 }
 
-/** A change that may start the instance; when that fails, the error holds the last lines that it wrote. */
+/** Performs a change that may start the instance; the error of a failed start holds its last lines. */
 function changeWithLog<T>(call: Call, ref: InstanceRef, perform: () => T | Promise<T>): Promise<T> {
   return withLastLines(call.world, { ref, limit: LOG_LINES }, () =>
     call.change(formatRef(ref), perform),

@@ -1,4 +1,4 @@
-// Handlers of the numbers: for Prometheus, and for people's dashboards.
+// Handlers for metrics: Prometheus' text format, and JSON.
 import type { ReportedState } from "../../core/life/report.ts";
 import { formatRef } from "../../core/ref.ts";
 import { DurationHistogram } from "../../metrics/histogram.ts";

@@ -1,4 +1,4 @@
-// The document of the control API, OpenAPI 3.1, made from the table of its routes.
+// The OpenAPI 3.1 document of the control API, generated from its routes.
 import { STATUS_CODES } from "node:http";
 import { z } from "zod";
 import type { Answer } from "../wire/operation.ts";
@@ -42,24 +42,24 @@ export type Content = Readonly<
     string,
     {
       readonly schema: Json;
-      /** Of the data of each event: OpenAPI 3.1 has no word for it. */
+      /** Schema of the data of each event: OpenAPI 3.1 has no field for it. */
       readonly "x-event-data"?: Json;
     }
   >
 >;
 
-const REFUSED = "what could not be done, why, and what helps";
+const REFUSED = "the failed operation, the reason, and a hint";
 
-/** The HTTP server refuses it by itself, before any route is looked for. */
+/** The HTTP server refuses it before any route is matched. */
 const HEAD_REFUSED =
   "Request Header Fields Too Large: path, query and headers are over 16 KiB, or too many; may have no body";
 
-const ABOUT = `Every answer is JSON unless it says otherwise, and is never to be stored. Over the Unix socket in the data directory no token is
-needed: whoever may open it is the administrator. Over HTTP a request carries a token, Authorization: Bearer TOKEN, which ten token-gen makes.
+const ABOUT = `Every answer is JSON unless declared otherwise, and must not be cached. Over the Unix socket in the data directory no token is
+needed: a program that can open it is the administrator's. Over HTTP a request carries a token, Authorization: Bearer TOKEN, which ten token-gen creates.
 A tenant's token permits GET /api/instances, GET /api/logs and its stream, health and storage, and start, stop and restart, of the instances
 whose id is the tenant's. An unknown field is refused, and so is one that is given twice.`;
 
-/** Describes the routes; where a schema has an id, it stands under that name among the components. */
+/** A schema with an id becomes a component of that name. */
 export function planOpenApi(routes: readonly Route[], version: string): OpenApiDocument {
   const schemas = new Schemas();
   const paths: Record<string, Record<string, Operation>> = {};
@@ -118,7 +118,7 @@ function planQuery(query: z.ZodType, schemas: Schemas): Parameter[] {
 }
 
 function planBody(body: z.ZodType, schemas: Schemas): { required: boolean; content: Content } {
-  // Without one it counts as an object without fields.
+  // An empty body counts as an object without fields.
   return { required: !body.safeParse({}).success, content: jsonOf(schemas.asSent(body)) };
 }
 
@@ -146,7 +146,7 @@ function planRefusals(route: Route): Operation["responses"] {
   return Object.fromEntries(references);
 }
 
-/** What a route may refuse with comes of what it takes; a fault and a failing store can meet any. */
+/** Refusals follow from what the route takes; 500 and 503 are possible for all. */
 function refusalsOf({
   method,
   path,
@@ -183,7 +183,7 @@ function jsonOf(schema: Json): Content {
   return { "application/json": { schema } };
 }
 
-/** JSON Schemas, those with an id gathered under it. */
+/** Converts schemas to JSON Schema and collects those with an id. */
 class Schemas {
   readonly named: Record<string, unknown> = {};
 
@@ -196,7 +196,7 @@ class Schemas {
   }
 
   #convert(schema: z.ZodType, io: "input" | "output"): Json {
-    const converted = z.toJSONSchema(schema, { io, override: sayAsSent });
+    const converted = z.toJSONSchema(schema, { io, override: describeAsSent });
     const text = JSON.stringify(converted).replaceAll('"#/$defs/', '"#/components/schemas/');
     const { $defs = {}, $schema: _, ...own } = JSON.parse(text) as Record<string, Json>;
     Object.assign(this.named, $defs);
@@ -204,8 +204,8 @@ class Schemas {
   }
 }
 
-/** A number in a query is text on the wire, but nobody wants to read so. */
-function sayAsSent({ jsonSchema }: { jsonSchema: z.core.JSONSchema.BaseSchema }): void {
+/** A number in a query is text on the wire; the document describes it as a number. */
+function describeAsSent({ jsonSchema }: { jsonSchema: z.core.JSONSchema.BaseSchema }): void {
   const { asSent } = jsonSchema;
   if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
   if (asSent === undefined) return;

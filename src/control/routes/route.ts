@@ -1,4 +1,4 @@
-// A route: an operation with its endpoint and its handler; finds the route of a request.
+// A route is an operation with its endpoint and handler; matches requests to routes.
 import type { z } from "zod";
 import type { Call } from "../call.ts";
 import type { Endpoint, OperationName } from "../wire/endpoints.ts";
@@ -7,7 +7,7 @@ import type { Operation } from "../wire/operation.ts";
 export interface Route extends Endpoint, Operation {
   readonly name: OperationName;
   readonly query: z.ZodType;
-  /** Is given what was asked for, checked; throws a TenError to refuse. */
+  /** Throws a TenError to refuse. */
   handle(call: Call): unknown;
 }
 
@@ -21,7 +21,7 @@ export type RouteMatch =
   /** The path exists, not with this method. */
   | { readonly kind: "wrongMethod"; readonly allowed: readonly string[] };
 
-/** Finds the route of a request. HEAD is for what everybody may GET. */
+/** Finds the route of a request. HEAD is taken where GET is public. */
 export function matchRoute(
   routes: readonly Route[],
   { method, path }: { method: string; path: string },

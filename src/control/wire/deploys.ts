@@ -5,7 +5,7 @@ import { events, json, type Operations } from "./operation.ts";
 import { count, label, range, refName, weight } from "./wire.ts";
 
 const TIMEOUT_SECS_MAX = 3600;
-/** As many processes as are started at once by default: more would only wait for each other. */
+/** The server starts as many processes at a time by default: more would only wait. */
 const PARALLEL_MAX = 64;
 
 export const DEPLOY_DEFAULTS = { weight: 100, timeout: 30, parallel: 1 } as const;
@@ -17,7 +17,7 @@ export const deployBody = z
     weight: weight.default(DEPLOY_DEFAULTS.weight),
     timeout: range({ min: 1, max: TIMEOUT_SECS_MAX })
       .default(DEPLOY_DEFAULTS.timeout)
-      .describe("Seconds in which it has to be healthy"),
+      .describe("Seconds in which it has to become healthy"),
   })
   .meta({ id: "Deploy" });
 export type DeployBody = z.output<typeof deployBody>;
@@ -38,7 +38,7 @@ export const routeBody = z
   .strictObject({
     process: label,
     from: label.describe("Id of the instance that has the traffic"),
-    to: label.describe("Id of the instance that is to have it"),
+    to: label.describe("Id of the instance that gets the traffic"),
   })
   .refine(({ from, to }) => from !== to, "from and to: expected two instances")
   .meta({ id: "Route" });
@@ -65,7 +65,7 @@ export const rolloutBody = z
 export type RolloutBody = z.output<typeof rolloutBody>;
 export type RolloutFields = z.input<typeof rolloutBody>;
 
-/** What the data of an event in the stream of a rollout is. The last is "done". */
+/** The data of an event in the stream of a rollout. The last is "done". */
 export const rolloutEvent = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("begun"), total: count }),
   z.strictObject({ kind: z.literal("replaced"), instance: refName, took_ms: count }),

@@ -1,9 +1,19 @@
-// Instances on the wire: what is told of them, what is asked of them.
+// Instances on the wire: their state, orders, environment, health and storage.
 import { z } from "zod";
 import type { Action } from "../../core/access.ts";
 import { HEALTHS, REPORTED_STATES } from "../../core/life/report.ts";
 import { EMPTY, json, type Operations } from "./operation.ts";
-import { amount, count, envName, envValue, label, moment, refName, truth, weight } from "./wire.ts";
+import {
+  amount,
+  count,
+  envName,
+  envValue,
+  label,
+  moment,
+  refName,
+  queryBoolean,
+  weight,
+} from "./wire.ts";
 
 // Null: there is none at present.
 
@@ -74,15 +84,15 @@ export const spawnAnswer = z
 export type SpawnAnswer = z.output<typeof spawnAnswer>;
 
 export const listQuery = z.strictObject({
-  all: truth.optional().meta({ description: "Also those asleep, stopped or disabled" }),
+  all: queryBoolean.optional().meta({ description: "Also those asleep, stopped or disabled" }),
 });
 export type ListQuery = z.output<typeof listQuery>;
 
 export const removeQuery = z.strictObject({
-  unregister: truth
+  unregister: queryBoolean
     .optional()
     .meta({ description: "Also forgets the instance; its files and logs stay" }),
-  purge: truth
+  purge: queryBoolean
     .optional()
     .meta({ description: "Also forgets the instance and deletes its files and logs" }),
 });

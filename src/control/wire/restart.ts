@@ -1,4 +1,4 @@
-// The change from one server to the next on the wire.
+// The replacement of the server's process on the wire.
 import { z } from "zod";
 import { json, type Operations } from "./operation.ts";
 import { count } from "./wire.ts";

@@ -1,4 +1,4 @@
-// The server's own numbers on the wire.
+// The metrics of the server and its instances on the wire, as JSON.
 import { z } from "zod";
 import { REPORTED_STATES } from "../../core/life/report.ts";
 import { state } from "./instances.ts";
@@ -12,7 +12,7 @@ const latency = z
     p95_ms: amount.nullable(),
     p99_ms: amount.nullable(),
   })
-  .meta({ id: "Latency", description: "Null while there is nothing to tell" });
+  .meta({ id: "Latency", description: "Null without requests" });
 export type LatencyAnswer = z.output<typeof latency>;
 
 const instanceTelemetry = z
@@ -33,7 +33,7 @@ export const telemetryAnswer = z
     summary: z.strictObject({
       instances: z
         .partialRecord(z.enum(REPORTED_STATES), count)
-        .describe("By state; states that nobody is in are left out"),
+        .describe("By state; states without instances are left out"),
       requests: count,
       requests_unrouted: count,
       restarts: count,

@@ -17,19 +17,19 @@ export const tokenAnswer = z.strictObject(token).meta({ id: "Token" });
 export type TokenAnswer = z.output<typeof tokenAnswer>;
 
 export const newTokenAnswer = z
-  .strictObject({ ...token, token: z.string().describe("The token itself; shown only now") })
+  .strictObject({ ...token, token: z.string().describe("The token itself; it is not shown again") })
   .meta({ id: "NewToken" });
 export type NewTokenAnswer = z.output<typeof newTokenAnswer>;
 
 export const tokenBody = z.strictObject({
   tenant: label
     .nullish()
-    .describe("Only for the instances with this id; without: an administrator's"),
+    .describe("Only for the instances with this id; left out: an administrator's"),
   description: z
     .string("expected a text")
     .max(DESCRIPTION_CHARS_MAX, `expected at most ${DESCRIPTION_CHARS_MAX} characters`)
     .optional()
-    .describe("What it is for"),
+    .describe("Its purpose"),
 });
 export type TokenBody = z.input<typeof tokenBody>;
 

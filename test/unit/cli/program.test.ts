@@ -36,7 +36,7 @@ describe("usage", () => {
     ["logs Notes", 2, 'error: Cannot read "Notes"'],
     ["env set notes:a FOO", 2, "error: Cannot read a variable: expected NAME=VALUE\n"],
     ["token revoke x", 2, 'error: Cannot use "x" as a token\'s number'],
-    ["token-gen --tenant a:b", 2, 'error: Cannot make a token for "a:b": not a valid name'],
+    ["token-gen --tenant a:b", 2, 'error: Cannot create a token for "a:b": not a valid name'],
     ["completions csh", 2, 'error: Cannot use "csh": expected bash, zsh, fish'],
     ["--server nonsense ps", 2, 'error: Cannot use "nonsense" as a server: expected its address'],
     ["--server ftp://x ps", 2, 'error: Cannot use "ftp://x" as a server'],

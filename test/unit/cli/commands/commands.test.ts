@@ -222,7 +222,7 @@ describe("restart-server", () => {
   test("tells which server has followed which", async () => {
     expect(await ten("restart-server")).toEqual({
       exit: 0,
-      out: "ten 1.2.4 serves, pid 2; it follows ten 1.2.3, pid 1\n",
+      out: "ten 1.2.4 serves, pid 2; it replaces ten 1.2.3, pid 1\n",
       err: "",
     });
     expect(JSON.parse((await ten("restart-server", "--json")).out)).toEqual({
@@ -294,7 +294,7 @@ describe("reload", () => {
       exit: 1,
       out: "failed notes:alice: it exited with code 1\n",
     });
-    expect(err).toContain("Cannot apply all of it: 1 did not succeed");
+    expect(err).toContain("Cannot apply all changes: 1 failed");
   });
 
   test("a configuration with mistakes ends with 2", async () => {

@@ -42,9 +42,11 @@ test("the summary says whether the configuration gets what it asks for", () => {
   const counts = "0 ok, 1 warning, 1 missing; ";
   const summary = (gaps: readonly Gap[], hasConfig = true) =>
     renderSummary({ findings, gaps, hasConfig });
-  expect(summary([], false)).toBe(`${counts}no configuration to compare them with\n`);
-  expect(summary([])).toBe(`${counts}the configuration gets all that it asks for\n`);
-  expect(summary([gap, gap])).toBe(`${counts}1 of its services asks for what is missing\n`);
+  expect(summary([], false)).toBe(`${counts}no configuration to compare with\n`);
+  expect(summary([])).toBe(`${counts}this host provides all that the configuration needs\n`);
+  expect(summary([gap, gap])).toBe(
+    `${counts}1 configured service needs something that is missing\n`,
+  );
 });
 
 test("the state is coloured, if at all", () => {

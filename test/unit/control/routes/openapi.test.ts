@@ -40,7 +40,7 @@ test("a number in a query is described as a number, though it is sent as text", 
       name: "limit",
       in: "query",
       required: false,
-      description: "At most so many: 1 to 10000",
+      description: "At most this many: 1 to 10000",
       schema: { type: "integer", minimum: 1, maximum: 10_000 },
     },
   ]);
