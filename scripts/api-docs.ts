@@ -2,7 +2,7 @@
 import {
   type Content,
   type OpenApiDocument,
-  type Operation,
+  type OperationObject,
   planOpenApi,
 } from "../src/control/routes/openapi.ts";
 import type { Route } from "../src/control/routes/route.ts";
@@ -130,7 +130,7 @@ interface Field {
   readonly schema: Schema;
 }
 
-function queryOf({ parameters }: Operation): readonly Field[] {
+function queryOf({ parameters }: OperationObject): readonly Field[] {
   return parameters
     .filter((parameter) => parameter.in === "query")
     .map(({ name, required, schema, description }) => ({
@@ -163,7 +163,7 @@ function renderRequest(method: string, { path, body }: ApiExample): string {
 }
 
 function renderAnswer(
-  { responses }: Operation,
+  { responses }: OperationObject,
   { example: { answer }, shown }: { example: ApiExample; shown: Set<string> },
 ): string {
   if (answer === undefined) return "Answers 204, without a body.";

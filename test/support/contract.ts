@@ -1,13 +1,17 @@
 // The contract of the API as a judge: every answer is held to the document that the API gives of itself.
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import { readEvents } from "../../src/control/client/event-reader.ts";
-import type { Content, OpenApiDocument, Operation } from "../../src/control/routes/openapi.ts";
+import type {
+  Content,
+  OpenApiDocument,
+  OperationObject,
+} from "../../src/control/routes/openapi.ts";
 
 export interface OperationAt {
   readonly method: string;
   /** As the document has it: `/api/instances/{ref}`. */
   readonly path: string;
-  readonly operation: Operation;
+  readonly operation: OperationObject;
 }
 
 type Schema = Content[string]["schema"];
@@ -99,7 +103,7 @@ export class Contract {
     }
   }
 
-  #contentOf(declared: Operation["responses"][string]): Content {
+  #contentOf(declared: OperationObject["responses"][string]): Content {
     const { content = {} } = this.resolve(declared) as { content?: Content };
     return content;
   }

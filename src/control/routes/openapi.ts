@@ -10,12 +10,12 @@ type Json = Readonly<Record<string, unknown>>;
 export interface OpenApiDocument {
   readonly openapi: string;
   readonly info: Json;
-  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+  readonly paths: Readonly<Record<string, Readonly<Record<string, OperationObject>>>>;
   readonly components: { readonly schemas: Json; readonly [kind: string]: Json };
   readonly [field: string]: unknown;
 }
 
-export interface Operation {
+export interface OperationObject {
   readonly operationId: string;
   readonly summary: string;
   readonly parameters: readonly Parameter[];
@@ -62,7 +62,7 @@ whose id is the tenant's. An unknown field is refused, and so is one that is giv
 /** A schema with an id becomes a component of that name. */
 export function planOpenApi(routes: readonly Route[], version: string): OpenApiDocument {
   const schemas = new Schemas();
-  const paths: Record<string, Record<string, Operation>> = {};
+  const paths: Record<string, Record<string, OperationObject>> = {};
   for (const route of routes) {
     const operation = planOperation(route, schemas);
     paths[route.path] = { ...paths[route.path], [route.method.toLowerCase()]: operation };
@@ -82,7 +82,7 @@ export function planOpenApi(routes: readonly Route[], version: string): OpenApiD
   };
 }
 
-function planOperation(route: Route, schemas: Schemas): Operation {
+function planOperation(route: Route, schemas: Schemas): OperationObject {
   const { name, path, summary, action, body, answer } = route;
   const [subject = ""] = path.split("/").filter((segment) => segment !== "" && segment !== "api");
   return {
@@ -122,7 +122,7 @@ function planBody(body: z.ZodType, schemas: Schemas): { required: boolean; conte
   return { required: !body.safeParse({}).success, content: jsonOf(schemas.asSent(body)) };
 }
 
-function planAnswer(answer: Answer, schemas: Schemas): Operation["responses"] {
+function planAnswer(answer: Answer, schemas: Schemas): OperationObject["responses"] {
   switch (answer.kind) {
     case "json":
       return {
@@ -138,7 +138,7 @@ function planAnswer(answer: Answer, schemas: Schemas): Operation["responses"] {
   }
 }
 
-function planRefusals(route: Route): Operation["responses"] {
+function planRefusals(route: Route): OperationObject["responses"] {
   const references = refusalsOf(route).map((status) => [
     status,
     { $ref: `#/components/responses/${status}` },

@@ -10,8 +10,8 @@ import {
   envValue,
   label,
   moment,
-  refName,
   queryBoolean,
+  refName,
   weight,
 } from "./wire.ts";
 

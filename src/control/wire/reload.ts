@@ -1,7 +1,7 @@
 // A reload of the configuration on the wire.
 import { z } from "zod";
 import { json, type Operations } from "./operation.ts";
-import { label, refName, queryBoolean } from "./wire.ts";
+import { label, queryBoolean, refName } from "./wire.ts";
 
 export const reloadQuery = z.strictObject({
   dry_run: queryBoolean

@@ -52,7 +52,7 @@ test("the token comes from the flag, then the environment, then the data directo
   expect(await exit({ TENEMENT_TOKEN: "wrong" }, `--token=${flag}`)).toBe(0);
 });
 
-test("without a token, or with a tenant's for what only an administrator may, it ends with 5", async () => {
+test("a command without a token, or beyond the rights of a tenant's, ends with 5", async () => {
   const none = await ten("--server", url, "ps");
   expect(none.exit).toBe(5);
   expect(none.err).toContain("hint: ");
@@ -61,7 +61,7 @@ test("without a token, or with a tenant's for what only an administrator may, it
   expect((await ten("--server", url, "--token", tenant, "audit")).exit).toBe(5);
 });
 
-test("what is not ten, or sends elsewhere, is not mistaken for it", async () => {
+test("another program, or one that redirects, is not mistaken for the server", async () => {
   let reached = 0;
   const other = Bun.serve({
     port: 0,

@@ -42,13 +42,13 @@ const RUNNING = {
   idleMs: 1999,
 } as const satisfies Partial<InstanceView>;
 
-/** Instances as a table; every order is written down. */
+/** Keeps instances in a map and records every order. */
 export class FakeAdministration implements Administration {
   readonly views = new Map<string, InstanceView>();
   readonly env = new Map<string, Record<string, string>>();
   readonly stories = new Map<string, Partial<InstanceStory>>();
   readonly orders: string[] = [];
-  /** What the next start fails with. */
+  /** The error of the next start. */
   startFailure: Error | null = null;
   readonly #dataDir: string;
 

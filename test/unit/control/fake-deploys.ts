@@ -1,4 +1,4 @@
-// Deploys that change weights alone, and rollouts that tests compose.
+// Deploys that only change weights, for tests.
 import { TenError } from "../../../src/core/errors.ts";
 import { formatRef } from "../../../src/core/ref.ts";
 import type { InstanceView } from "../../../src/supervisor/administration.ts";
@@ -10,10 +10,10 @@ import type {
 } from "../../../src/supervisor/rollout/rollout.ts";
 import type { FakeAdministration } from "./fake-administration.ts";
 
-/** Weights change as they are told to; what a rollout brings is made up by the test. */
+/** Sets weights as ordered; the test sets the progress and the outcome of a rollout. */
 export class FakeDeploys implements Deploys {
   readonly orders: string[] = [];
-  /** What the next deploy or route fails with. */
+  /** The error of the next deploy or route. */
   failure: Error | null = null;
   progress: readonly RolloutProgress[] = [{ kind: "begun", total: 0 }];
   outcome: RolloutOutcome = { replaced: [], skipped: [], failed: [], remaining: [] };

@@ -1,4 +1,4 @@
-// Logs in memory.
+// Logs in memory, for tests.
 import { type InstanceRef, parseRef } from "../../../src/core/ref.ts";
 import type { LogHub } from "../../../src/logs/hub.ts";
 import type { LogFilter, LogLine } from "../../../src/logs/line.ts";
@@ -8,16 +8,16 @@ interface Follower {
   readonly onLines: (lines: readonly LogLine[]) => void;
 }
 
-/** Logs in memory. Like the real ones, a search brings what was written before it, a follower what comes after. */
+/** Like the real logs, a search finds earlier lines, a follower receives later ones. */
 export class FakeLogs implements LogHub {
   readonly lines: LogLine[] = [];
   readonly followers = new Set<Follower>();
   readonly queries: { readonly filter: LogFilter; readonly limit: number }[] = [];
-  /** Held back until the test lets it go. */
+  /** A search ends when it resolves. */
   searching: Promise<void> = Promise.resolve();
   #onFollow = Promise.withResolvers<void>();
 
-  /** Resolves when somebody follows. */
+  /** Resolves with the first follower. */
   get followed(): Promise<void> {
     return this.#onFollow.promise;
   }

@@ -32,7 +32,7 @@ export const NO_CHANGE: ReloadPlan = {
 
 export const CONTRACT = new Contract(planOpenApi(ROUTES, "1.2.3"));
 
-/** The control API on real sockets, with a real store and all else made up. */
+/** The control API on real sockets with a real database; the rest is fake. */
 export class ControlWorld implements AsyncDisposable {
   readonly dataDir = mkdtempSync(join(tmpdir(), "ten-control-"));
   readonly administration = new FakeAdministration(this.dataDir);
@@ -41,7 +41,7 @@ export class ControlWorld implements AsyncDisposable {
   readonly statistics = new Statistics();
   readonly faults: unknown[] = [];
   readonly store: Store = openStore(this.dataDir);
-  /** notes:alice, notes:bob and notes may have hosts of their own. */
+  /** notes:alice, notes:bob and notes may have custom hostnames. */
   readonly domains = new Domains({
     table: this.store.domains,
     rootDomain: "localhost",
@@ -93,7 +93,7 @@ export class ControlWorld implements AsyncDisposable {
     return this.#server;
   }
 
-  /** Calls as whoever may open the administrator's socket. */
+  /** Uses the administrator's socket. */
   client(): Client {
     return new Client({ kind: "unix", path: this.server.adminSocket });
   }
@@ -102,19 +102,19 @@ export class ControlWorld implements AsyncDisposable {
     return this.store.tokens.create({ tenant, description: "" }, Date.now()).token;
   }
 
-  /** Finds that nothing has changed, unless a test has it find something. */
+  /** Finds no change, unless a test sets the outcome. */
   readonly reloader = {
     outcome: { plan: NO_CHANGE, replaced: [], failed: [] } as ReloadOutcome,
     plan: async () => this.reloader.outcome.plan,
     reload: async () => this.reloader.outcome,
   };
 
-  /** Asks at the administrator's socket; a body is JSON unless a header says otherwise. */
+  /** Sends a request to the administrator's socket; a body is JSON unless a header says otherwise. */
   ask(path: string, init: RequestInit = {}): Promise<Response> {
     return this.#ask(path, { ...init, headers: headersOf(init), unix: this.server.adminSocket });
   }
 
-  /** Asks at the socket for strangers, as the proxy forwards it. */
+  /** Sends a request to the socket for requests from outside, as the proxy forwards it. */
   askOutside(
     path: string,
     { token, headers, ...init }: RequestInit & { token?: string } = {},
@@ -125,7 +125,7 @@ export class ControlWorld implements AsyncDisposable {
     return this.#ask(path, { ...init, headers: all, unix: this.server.innerSocket });
   }
 
-  /** Every answer is held to what the API says of itself. */
+  /** Checks every answer against the OpenAPI document. */
   async #ask(path: string, init: BunFetchRequestInit): Promise<Response> {
     const response = await fetch(`http://localhost${path}`, init);
     if (init.method !== "HEAD") await CONTRACT.check(init.method ?? "GET", path, response);

@@ -20,7 +20,7 @@ const shellOf = (options: { isTerminal?: boolean; env?: Record<string, string> }
 const ten = (...argv: readonly string[]): Promise<Outcome> => runWith(shellOf(), ...argv);
 
 describe("spawn", () => {
-  test("prints the address of each, in the order given", async () => {
+  test("prints the address of each, in the order of the operands", async () => {
     expect(await ten("spawn", "notes:carol", "notes:dan", "--weight", "3", "-e", "A=1")).toEqual({
       exit: 0,
       out:
@@ -54,7 +54,7 @@ describe("spawn", () => {
     });
   });
 
-  test("one bad name, and nothing is done", async () => {
+  test("an invalid name prevents all", async () => {
     expect((await ten("spawn", "notes:carol", "notes")).exit).toBe(2);
     expect(world.administration.orders).toEqual([]);
   });
@@ -74,12 +74,12 @@ describe("orders", () => {
     ["restart", "notes:alice is running at http://alice.notes.localhost:8080 (127.0.0.1:30001)\n"],
     ["disable", "notes:alice is disabled\n"],
     ["enable", "notes:alice is asleep\n"],
-  ])("%s tells what came of it", async (order, out) => {
+  ])("%s prints the new state", async (order, out) => {
     expect(await ten(order, "notes:alice")).toEqual({ exit: 0, out, err: "" });
     expect(world.administration.orders).toEqual([`${order} notes:alice`]);
   });
 
-  test("of several the good ones are done; the exit code is of the first that failed", async () => {
+  test("valid ones of several are performed; the exit code is that of the first failure", async () => {
     const { exit, out, err } = await ten("stop", "notes:zed", "notes:alice", "notes:yan");
     expect(exit).toBe(3);
     expect(out).toBe("notes:alice is stopped\n");
@@ -89,7 +89,7 @@ describe("orders", () => {
     ]);
   });
 
-  test("more at once than run side by side are all done", async () => {
+  test("more than run at a time are all performed", async () => {
     const names = Array.from({ length: 20 }, (_, index) => `notes:n${index}`);
     for (const name of names) world.administration.add(name);
     const { out } = await ten("start", ...names);
@@ -126,7 +126,7 @@ describe("ps", () => {
     });
   });
 
-  test("shows what is up or failed, and counts the rest", async () => {
+  test("lists running and failed instances, and counts the others", async () => {
     expect((await ten("ps")).out).toBe(
       [
         "INSTANCE     LISTEN           STATE    UPTIME  IDLE  HEALTH   WEIGHT    MEMORY  RESTARTS",
@@ -138,7 +138,7 @@ describe("ps", () => {
     );
   });
 
-  test("says which walls are missing around how many", async () => {
+  test("reports missing walls, with the number of instances", async () => {
     const gaps = ["they reach other tenants' ports: nft is not installed"];
     world.administration.addRunning("notes:erin", { gaps });
     world.administration.addRunning("notes:fay", { gaps });
@@ -148,7 +148,7 @@ describe("ps", () => {
     expect((await ten("ps", "--quiet")).out).not.toContain("walls missing");
   });
 
-  test("shows what the server itself has stopped, and what is wrong with what runs", async () => {
+  test("shows instances that the server has stopped, and warnings of running ones", async () => {
     const reason = "storage is over its quota";
     world.administration.add("notes:eve", { state: "stopped", health: "stopped", reason });
     world.administration.addRunning("notes:alice", { warnings: ["nearly full"] });
@@ -173,7 +173,7 @@ describe("ps", () => {
     expect(plain.out).not.toContain("\x1b");
   });
 
-  test.each([true, false])("--watch goes on until Ctrl-C (terminal: %p)", async (isTerminal) => {
+  test.each([true, false])("--watch continues until Ctrl-C (terminal: %p)", async (isTerminal) => {
     const shell = shellOf({ isTerminal, env: { NO_COLOR: "1" } });
     const running = runWith(shell, "ps", "--watch");
     await shell.printed("notes:alice");
@@ -219,7 +219,7 @@ test("audit lists changes, newest first", async () => {
 });
 
 describe("restart-server", () => {
-  test("tells which server has followed which", async () => {
+  test("prints the new and the old server", async () => {
     expect(await ten("restart-server")).toEqual({
       exit: 0,
       out: "ten 1.2.4 serves, pid 2; it replaces ten 1.2.3, pid 1\n",
@@ -231,7 +231,7 @@ describe("restart-server", () => {
     });
   });
 
-  test("ends with 1 and the reason when none can follow", async () => {
+  test("ends with 1 and the reason when the new server can't start", async () => {
     world.restart = async () => {
       throw new TenError("FAILED", "Cannot start the new server: it ended with 7");
     };
@@ -244,7 +244,7 @@ describe("restart-server", () => {
 });
 
 describe("reload", () => {
-  test("tells what has changed, a line each", async () => {
+  test("prints the changes, a line each", async () => {
     world.reloader.outcome = {
       plan: {
         added: ["wiki"],
@@ -286,7 +286,7 @@ describe("reload", () => {
     expect(world.trail).toEqual([]);
   });
 
-  test("what did not succeed is told, and ends with 1", async () => {
+  test("failures are printed, and end with 1", async () => {
     const failed = [{ subject: "notes:alice", reason: "it exited with code 1" }];
     world.reloader.outcome = { ...world.reloader.outcome, failed };
     const { exit, out, err } = await ten("reload");

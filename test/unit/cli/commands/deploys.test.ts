@@ -20,7 +20,7 @@ const ten = (...argv: readonly string[]) =>
 const V1 = { service: "notes", id: "v1" };
 const V2 = { service: "notes", id: "v2" };
 
-test("deploy says where the version is and what weight it has", async () => {
+test("deploy prints the address and the weight of the version", async () => {
   expect(await ten("deploy", "notes:v3", "--weight", "10", "--timeout", "5")).toEqual({
     exit: 0,
     out: "notes:v3 is healthy at http://v3.notes.localhost:8080 and has weight 10\n",
@@ -29,7 +29,7 @@ test("deploy says where the version is and what weight it has", async () => {
   expect(world.deploys.orders).toEqual(["deploy notes:v3 10 5000"]);
 });
 
-test("a deploy that fails shows the last lines and ends with 1", async () => {
+test("a failed deploy prints the last lines and ends with 1", async () => {
   world.deploys.failure = new TenError("START_FAILED", 'Cannot start "notes:v3": no');
   world.logs.write(lineOf("notes:v3", "no such table"));
   expect(await ten("deploy", "notes:v3")).toEqual({
@@ -39,7 +39,7 @@ test("a deploy that fails shows the last lines and ends with 1", async () => {
   });
 });
 
-test("route says both weights; a missing flag is bad usage", async () => {
+test("route prints both weights; a missing flag is a usage error", async () => {
   expect(await ten("route", "notes", "--from", "v1", "--to", "v2")).toEqual({
     exit: 0,
     out: "notes:v2 has weight 100\nnotes:v1 has weight 0 and has drained\n",
@@ -66,7 +66,7 @@ test("rollout prints a line for each instance", async () => {
   expect(world.deploys.orders).toEqual(["rollout notes 2"]);
 });
 
-test("a rollout that fails shows why, which remain, and ends with 1", async () => {
+test("a failed rollout prints the reason and the remaining instances, and ends with 1", async () => {
   const error = new TenError("START_FAILED", 'Cannot replace "notes:v1": no');
   world.logs.write(lineOf("notes:v1", "no such table"));
   world.deploys.outcome = {
@@ -84,7 +84,7 @@ test("a rollout that fails shows why, which remain, and ends with 1", async () =
   });
 });
 
-test("a rollout whose server goes away says that it can be run again", async () => {
+test("a rollout whose server goes away says that it can be repeated", async () => {
   const begun = Promise.withResolvers<void>();
   world.deploys.rollout = (_, { onProgress }) => {
     onProgress?.({ kind: "begun", total: 2 });

@@ -31,7 +31,7 @@ test("prints lines of one instance, of a service, or of all", async () => {
   );
 });
 
-test("hands its filters on", async () => {
+test("passes its filters on", async () => {
   await ten("logs", "--level", "stderr", "--search", "a b", "--limit", "5", "notes:alice");
   expect(world.logs.queries[0]).toEqual({
     filter: { service: "notes", id: "alice", stream: "stderr", search: "a b" },
@@ -40,13 +40,13 @@ test("hands its filters on", async () => {
   expect((await ten("logs", "--since", "soon")).exit).toBe(2);
 });
 
-test("of an instance that there isn't ends with 3, followed or not", async () => {
+test("for an unknown instance it ends with 3, followed or not", async () => {
   expect((await ten("logs", "notes:zed")).exit).toBe(3);
   expect((await ten("logs", "notes:zed", "-f")).exit).toBe(3);
   expect(await ten("logs", "notes:bob")).toEqual({ exit: 0, out: "", err: "" });
 });
 
-test("-f goes on with new lines and ends well at Ctrl-C", async () => {
+test("-f continues with new lines and ends with 0 at Ctrl-C", async () => {
   world.logs.write(lineOf("notes:alice", "old"));
   const shell = shellOf();
   const running = runWith(shell, "logs", "-f", "notes:alice");
@@ -58,7 +58,7 @@ test("-f goes on with new lines and ends well at Ctrl-C", async () => {
   await until("the server has noticed", () => world.logs.followers.size === 0);
 });
 
-test("-f ends with 4 when the server goes", async () => {
+test("-f ends with 4 when the server goes away", async () => {
   world.logs.write(lineOf("notes:alice", "old"));
   const shell = shellOf();
   const running = runWith(shell, "logs", "-f");

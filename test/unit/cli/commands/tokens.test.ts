@@ -20,7 +20,7 @@ const ten = (...argv: readonly string[]) =>
 
 const tokenIn = (out: string) => /^ {2}(\S{43})$/m.exec(out)?.[1] ?? "";
 
-test("an administrator's is printed on a line of its own and kept for later", async () => {
+test("an administrator's token is printed on a line of its own and stored", async () => {
   const { out, exit } = await ten("token-gen", "--description", "laptop");
   expect(exit).toBe(0);
   const file = join(world.dataDir, "api_token");
@@ -29,20 +29,20 @@ test("an administrator's is printed on a line of its own and kept for later", as
   expect(world.store.tokens.verify(tokenIn(out))).toMatchObject({ description: "laptop" });
 });
 
-test("another one takes the place of the one that was kept, also of one that others could read", async () => {
+test("a new token replaces the stored one, also a file that others could read", async () => {
   writeFileSync(join(world.dataDir, "api_token"), "old", { mode: 0o644 });
   const { out } = await ten("token-gen");
   expect(readFileSync(join(world.dataDir, "api_token"), "utf8")).toBe(`${tokenIn(out)}\n`);
   expect(statSync(join(world.dataDir, "api_token")).mode & 0o777).toBe(0o600);
 });
 
-test("a tenant's is printed, and not kept", async () => {
+test("a tenant's token is printed, and not stored", async () => {
   const { out } = await ten("token-gen", "--tenant", "alice");
   expect(world.store.tokens.verify(tokenIn(out))?.tenant).toBe("alice");
   expect(existsSync(join(world.dataDir, "api_token"))).toBe(false);
 });
 
-test("are made, listed and revoked without a server, on record", async () => {
+test("tokens are created, listed and revoked without a server, and recorded", async () => {
   await world.close();
   const token = tokenIn((await ten("token-gen")).out);
   expect((await ten("token", "ls")).out).toMatch(/^ +1 +administrator +\S+ \S+Z/m);
@@ -57,7 +57,7 @@ test("are made, listed and revoked without a server, on record", async () => {
   ]);
 });
 
-test("a server that was named is not passed over", async () => {
+test("without the server of --server the database is not used", async () => {
   await world.close();
   const server = `unix://${world.dataDir}/tenement.sock`;
   expect((await ten("token-gen", "--server", server)).exit).toBe(4);

@@ -9,7 +9,7 @@ beforeEach(async () => {
 
 afterEach(() => world[Symbol.asyncDispose]());
 
-test("hosts are added, listed and removed, and each change is on record", async () => {
+test("hostnames are added, listed and removed, and each change is recorded", async () => {
   const client = world.client();
   expect(
     await client.call("addDomain", { body: { host: "bücher.example", target: "notes:alice" } }),
@@ -50,7 +50,7 @@ test.each([
   expect(world.store.domains.list()).toEqual([]);
 });
 
-test("a host that leads elsewhere, or nowhere, is not removed", async () => {
+test("a hostname with another target, or none, is not removed", async () => {
   await world.client().call("addDomain", { body: { host: "alice.org", target: "notes:alice" } });
   for (const path of ["alice.org?target=notes:bob", "bob.org", "%zz"]) {
     const response = await world.ask(`/api/domains/${path}`, { method: "DELETE" });

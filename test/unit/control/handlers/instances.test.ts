@@ -23,7 +23,7 @@ async function failureOf(response: Response): Promise<Record<string, unknown>> {
 }
 
 describe("the list", () => {
-  test("tells of a running instance all that the contract names", async () => {
+  test("has all fields of the contract for a running instance", async () => {
     const gaps = ["they reach other tenants' ports: nft is not installed"];
     world.administration.addRunning("notes:alice", { storageQuotaBytes: 1000, gaps });
     mkdirSync(join(world.dataDir, "notes/alice"), { recursive: true });
@@ -55,7 +55,7 @@ describe("the list", () => {
     });
   });
 
-  test("leaves out those at rest, unless all are asked for", async () => {
+  test("leaves out instances at rest, unless all are requested", async () => {
     world.administration.add("notes:carol", { state: "failed", health: "failed" });
     world.administration.add("notes:dan", { state: "waiting", health: "unhealthy" });
     world.administration.add("notes:eve", { state: "stopped", health: "stopped" });
@@ -71,7 +71,7 @@ describe("the list", () => {
     ).toHaveLength(6);
   });
 
-  test("shows a tenant its own alone", async () => {
+  test("shows a tenant its own instances only", async () => {
     world.administration.add("wiki:alice");
     const token = world.token("alice");
     const text = await (await world.askOutside("/api/instances?all=true", { token })).text();
@@ -84,7 +84,7 @@ describe("the list", () => {
 });
 
 describe("spawn", () => {
-  test("registers, starts and tells the address", async () => {
+  test("registers, starts and answers with the address", async () => {
     const response = await send("POST", "/api/instances/spawn", {
       process: "notes",
       id: "carol",
@@ -104,7 +104,7 @@ describe("spawn", () => {
     expect(world.trail).toEqual(["socket spawn notes:carol done"]);
   });
 
-  test("starts nothing when asked not to", async () => {
+  test("starts nothing with start: false", async () => {
     const answer = await world
       .client()
       .call("spawnInstance", { body: { process: "notes", id: "carol", start: false } });
@@ -112,7 +112,7 @@ describe("spawn", () => {
     expect(world.administration.orders).toEqual(["register notes:carol"]);
   });
 
-  test("a start that fails is told with the last lines of the instance, and is on record", async () => {
+  test("a failed start is reported with the last lines of the instance, and recorded", async () => {
     world.administration.startFailure = new TenError(
       "START_FAILED",
       'Cannot start "notes:carol": it exited with code 1',
@@ -162,7 +162,7 @@ describe("orders", () => {
     expect((await send("POST", "/api/instances/notes%3Aalice/stop")).status).toBe(200);
   });
 
-  test("a conflict is 409, with its outcome on record", async () => {
+  test("a conflict is 409, with its outcome recorded", async () => {
     world.administration.add("notes:alice", { state: "disabled" });
     const failure = await failureOf(await send("POST", "/api/instances/notes:alice/start"));
     expect(failure).toMatchObject({ status: 409, code: "CONFLICT" });
@@ -253,10 +253,13 @@ describe("reading", () => {
     });
   });
 
-  test.each(["health", "storage", "why", "env"])("%s of an unknown one is 404", async (what) => {
-    const failure = await failureOf(await world.ask(`/api/instances/notes:zed/${what}`));
-    expect(failure).toMatchObject({ status: 404, code: "INSTANCE_UNKNOWN" });
-  });
+  test.each(["health", "storage", "why", "env"])(
+    "%s of an unknown instance is 404",
+    async (what) => {
+      const failure = await failureOf(await world.ask(`/api/instances/notes:zed/${what}`));
+      expect(failure).toMatchObject({ status: 404, code: "INSTANCE_UNKNOWN" });
+    },
+  );
 });
 
 describe("the environment", () => {
@@ -331,7 +334,7 @@ describe("a tenant", () => {
     expect(world.administration.orders).toEqual([]);
   });
 
-  test("is on record with its token, also for what it was refused", async () => {
+  test("is recorded with its token, also for refused changes", async () => {
     await ask("POST", "/api/instances/notes:alice/stop");
     await ask("POST", "/api/instances/notes:bob/stop");
     await ask("POST", "/api/instances/spawn", {});

@@ -25,7 +25,7 @@ test("a new token is shown once and works", async () => {
   expect(world.trail).toEqual(["socket create-token admin done"]);
 });
 
-test("tokens are listed with what they are for, and revoked by number", async () => {
+test("tokens are listed with their purposes, and revoked by number", async () => {
   await world
     .client()
     .call("createToken", { body: { tenant: "alice", description: "status page" } });

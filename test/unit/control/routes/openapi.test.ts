@@ -28,7 +28,7 @@ test("every reference leads to a component", () => {
   expect(names).toContain("Instance");
 });
 
-test("only what is public needs no token", () => {
+test("only public operations need no token", () => {
   const open = operations.filter(({ operation }) => operation.security.length === 0);
   expect(open.map(({ path }) => path)).toEqual(["/", "/health"]);
 });
