@@ -1,5 +1,5 @@
 // The error of a failed start, with where to look when the server has no better advice.
-import { RemoteError } from "../../control/client/client.ts";
+import { RemoteError } from "../../control/client/transport.ts";
 import { TenError } from "../../core/errors.ts";
 import { formatRef, type InstanceRef } from "../../core/ref.ts";
 

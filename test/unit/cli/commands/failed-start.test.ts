@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { TenError } from "../../../../src/core/errors.ts";
 import { InstanceError, startFailure } from "../../../../src/core/failure.ts";
-import { ControlWorld, lineOf } from "../../control/fakes.ts";
+import { lineOf } from "../../control/fake-logs.ts";
+import { ControlWorld } from "../../control/fakes.ts";
 import { FakeShell, type Outcome, runWith } from "../fakes.ts";
 
 let world: ControlWorld;
