@@ -1,7 +1,7 @@
 // One permitted request on its way through a handler: who sent it, what it names, what it asks for.
 import type { Action, Caller } from "../core/access.ts";
-import { messageOf, TenError } from "../core/errors.ts";
 import type { InstanceRef } from "../core/ref.ts";
+import { outcomeOf } from "../database/audit.ts";
 import type { ControlWorld } from "./control-world.ts";
 
 /** Whoever sends a request, and what for. */
@@ -78,15 +78,5 @@ export function record(
   { subject, outcome }: { subject: string; outcome: string },
 ): void {
   const actor = caller.kind === "stranger" ? "stranger" : caller.name;
-  const action = wanted ?? "unknown";
-  try {
-    audit.record({ at: clock.wall(), actor, action, subject, outcome });
-  } catch (cause) {
-    const message = `Cannot record "${action}" of "${subject}": ${messageOf(cause)}`;
-    throw new TenError("STORAGE_FAILED", message, { cause });
-  }
-}
-
-function outcomeOf(thrown: unknown): string {
-  return thrown instanceof TenError ? thrown.code : "FAILED";
+  audit.record({ at: clock.wall(), actor, action: wanted ?? "unknown", subject, outcome });
 }

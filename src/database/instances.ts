@@ -1,6 +1,8 @@
 // The table of registered instances: the wanted state of each, and the process that it last had.
 import type { Database } from "bun:sqlite";
 import type { Endpoint } from "../core/endpoint.ts";
+import { type ErrorCode, isErrorCode } from "../core/errors.ts";
+import type { Failure } from "../core/failure.ts";
 import type { ChildRef } from "../core/life/instance.ts";
 import type { Wanted } from "../core/life/report.ts";
 import type { InstanceRef, Slot } from "../core/ref.ts";
@@ -23,7 +25,7 @@ export interface InstanceRow {
   readonly ref: InstanceRef;
   readonly wanted: Wanted;
   /** Why it failed, or why the server stopped it. */
-  readonly reason: string | null;
+  readonly failure: Failure | null;
   readonly weight: number;
   readonly env: Readonly<Record<string, string>>;
   /** The process that serves, or is to serve. */
@@ -37,6 +39,8 @@ interface Raw {
   id: string;
   wanted: Wanted;
   reason: string | null;
+  hint: string | null;
+  code: string | null;
   weight: number;
   env: string;
   child: string | null;
@@ -55,21 +59,22 @@ export class InstanceTable {
   list(): readonly InstanceRow[] {
     return this.#database
       .query<Raw, []>(
-        "SELECT service, id, wanted, reason, weight, env, child, other FROM instances ORDER BY service, id",
+        "SELECT service, id, wanted, reason, hint, code, weight, env, child, other FROM instances ORDER BY service, id",
       )
       .all()
       .map(readRow);
   }
 
-  insert({ ref, wanted, weight, env }: Omit<InstanceRow, "child" | "other" | "reason">): void {
+  insert({ ref, wanted, weight, env }: Omit<InstanceRow, "child" | "other" | "failure">): void {
     this.#database.run(
       "INSERT INTO instances (service, id, wanted, weight, env) VALUES (?, ?, ?, ?, ?)",
       [ref.service, ref.id, wanted, weight, JSON.stringify(env)],
     );
   }
 
-  setWanted(ref: InstanceRef, { wanted, reason }: Pick<InstanceRow, "wanted" | "reason">): void {
-    this.#update(ref, "wanted = ?, reason = ?", wanted, reason);
+  setWanted(ref: InstanceRef, { wanted, failure }: Pick<InstanceRow, "wanted" | "failure">): void {
+    const { reason = null, hint = null, code = null } = failure ?? {};
+    this.#update(ref, "wanted = ?, reason = ?, hint = ?, code = ?", wanted, reason, hint, code);
   }
 
   setWeight(ref: InstanceRef, weight: number): void {
@@ -103,14 +108,28 @@ export class InstanceTable {
   }
 }
 
-function readRow({ service, id, env, child, other, ...rest }: Raw): InstanceRow {
+function readRow({ service, id, wanted, weight, env, child, other, ...rest }: Raw): InstanceRow {
   return {
-    ...rest,
     ref: { service, id },
+    wanted,
+    failure: readFailure({ wanted, ...rest }),
+    weight,
     env: JSON.parse(env) as Record<string, string>,
     child: readChild(child),
     other: readChild(other),
   };
+}
+
+/** An earlier version kept the reason alone, a later one may know other codes. */
+function readFailure({
+  wanted,
+  reason,
+  hint,
+  code,
+}: Pick<Raw, "wanted" | "reason" | "hint" | "code">): Failure | null {
+  if (reason === null) return null;
+  const usual: ErrorCode = wanted === "failed" ? "START_FAILED" : "INSTANCE_UNAVAILABLE";
+  return { code: code !== null && isErrorCode(code) ? code : usual, reason, hint };
 }
 
 function readChild(text: string | null): ChildRecord | null {

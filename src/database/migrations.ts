@@ -39,4 +39,6 @@ export const MIGRATIONS: readonly string[] = [
      id TEXT
    ) STRICT, WITHOUT ROWID;`,
   `ALTER TABLE instances ADD COLUMN other TEXT;`,
+  `ALTER TABLE instances ADD COLUMN hint TEXT;
+   ALTER TABLE instances ADD COLUMN code TEXT;`,
 ];

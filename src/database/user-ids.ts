@@ -1,7 +1,7 @@
 // The table of user ids: as root each walled instance has its own, and keeps it as long as its data.
 import type { Database } from "bun:sqlite";
-import { TenError } from "../core/errors.ts";
-import { formatRef, type InstanceRef } from "../core/ref.ts";
+import { FailureError } from "../core/failure.ts";
+import type { InstanceRef } from "../core/ref.ts";
 import { USER_ID_MAX, USER_ID_MIN } from "../core/walls.ts";
 
 const LOWEST_FREE = `
@@ -43,10 +43,10 @@ export class UserIdTable {
     const uid = added?.uid ?? USER_ID_MAX + 1;
     if (uid <= USER_ID_MAX) return uid;
     this.release(ref);
-    throw new TenError(
-      "LEVEL_MISSING",
-      `Cannot isolate "${formatRef(ref)}": all ${USER_ID_MAX - USER_ID_MIN + 1} user ids are taken`,
-      { hint: "Remove instances that are no longer needed with: ten rm --purge" },
-    );
+    throw new FailureError({
+      code: "LEVEL_MISSING",
+      reason: `all ${USER_ID_MAX - USER_ID_MIN + 1} user ids are taken`,
+      hint: "Remove instances that are no longer needed with: ten rm --purge",
+    });
   }
 }

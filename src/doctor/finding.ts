@@ -48,7 +48,7 @@ export interface Finding {
 }
 
 /** What a service asks for and does not get. */
-export interface Gap {
+export interface UnmetNeed {
   readonly service: string;
   readonly need: Need;
   readonly finding: Finding;
@@ -77,7 +77,10 @@ export function needsOf(service: Service): readonly Need[] {
 }
 
 /** What the services ask for and the findings rule out, in the order of the services. */
-export function findGaps(services: Iterable<Service>, findings: readonly Finding[]): Gap[] {
+export function findUnmetNeeds(
+  services: Iterable<Service>,
+  findings: readonly Finding[],
+): UnmetNeed[] {
   const missing = findings.filter(({ state }) => state === "missing");
   return [...services].flatMap((service) =>
     needsOf(service).flatMap((need) =>

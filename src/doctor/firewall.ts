@@ -1,5 +1,6 @@
 // Examines the firewall between tenants: whether this server may create a table of nftables.
-import { type FirewallGap, NO_FIREWALL, runNft } from "../isolation/firewall/firewall.ts";
+import type { Gap } from "../core/failure.ts";
+import { NO_FIREWALL, runNft } from "../isolation/firewall/firewall.ts";
 import { renderTable } from "../isolation/firewall/rules.ts";
 import type { Host } from "../platform/host.ts";
 import { type Finding, fine } from "./finding.ts";
@@ -23,7 +24,7 @@ export function examineFirewall(host: Host, attempt = attemptTable): readonly Fi
   ];
 }
 
-function attemptTable(): FirewallGap | null {
+function attemptTable(): Gap | null {
   const script = renderTable({ name: "tenement_check", comment: "a check", claims: [] });
   return runNft(script, { check: true });
 }

@@ -2,9 +2,10 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { TenError } from "../core/errors.ts";
+import type { Gap } from "../core/failure.ts";
 import type { Service } from "../core/service.ts";
 import type { Limit } from "../isolation/cgroup/cgroup-limits.ts";
+import { ControlGroup } from "../isolation/cgroup/group.ts";
 import { ControlGroups } from "../isolation/cgroup/groups.ts";
 import { findHierarchies } from "../isolation/cgroup/hierarchies.ts";
 import type { Host } from "../platform/host.ts";
@@ -52,12 +53,7 @@ const TRIALS: readonly Trial[] = [
   },
 ];
 
-export interface LimitGap {
-  readonly reason: string;
-  readonly remedy: string;
-}
-
-type Attempt = (trial: Trial) => LimitGap | null;
+type Attempt = (trial: Trial) => Gap | null;
 
 export function examineLimits(host: Host, attempt: Attempt = attemptLimit): readonly Finding[] {
   if (host.platform !== "linux") return [];
@@ -86,33 +82,25 @@ function describeGroups(host: Host): Finding {
   };
 }
 
-function describeTrial({ key, meaning, title }: Trial, gap: LimitGap | null): Finding {
+function describeTrial({ key, meaning, title }: Trial, gap: Gap | null): Finding {
   const finding = { id: `limits.${key}`, group: "limits", title } as const;
   if (gap === null) return fine({ ...finding, found: `tried: ${key} holds` });
   const { reason, remedy } = gap;
   return { ...finding, state: "missing", found: reason, meaning, remedy, blocks: [key] };
 }
 
-function attemptLimit({ configured }: Trial): LimitGap | null {
+function attemptLimit({ configured }: Trial): Gap | null {
   const dataDir = mkdtempSync(join(tmpdir(), "ten-doctor-"));
   const groups = new ControlGroups({ dataDir });
   try {
-    groups.open(launchOf(configured), 0).remove();
+    const made = groups.attempt(launchOf(configured), 0);
+    if (!(made instanceof ControlGroup)) return made;
+    made.remove();
     return null;
-  } catch (error) {
-    if (!(error instanceof TenError)) throw error;
-    return readGap(error);
   } finally {
     groups.close();
     rmSync(dataDir, { recursive: true });
   }
-}
-
-/** `Cannot apply KEYS to "doctor": REASON`, with the hint `Remove … from [service.doctor], or REMEDY`. */
-function readGap({ hint = "", message }: TenError): LimitGap {
-  const [, reason = message] = /": (.*)$/s.exec(message) ?? [];
-  const [, remedy = hint] = /\], or (.*)$/s.exec(hint) ?? [];
-  return { reason, remedy };
 }
 
 function launchOf(configured: Partial<Service>) {

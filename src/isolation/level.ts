@@ -1,5 +1,6 @@
 // What a level of isolation is to the rest: something that encloses a launch, and knows its processes again.
 import type { Endpoint } from "../core/endpoint.ts";
+import { FailureError, type Gap, hintOf } from "../core/failure.ts";
 import type { LaunchPlan } from "../core/launch-plan.ts";
 import type { ChildRef } from "../core/life/instance.ts";
 import type { InstanceRef, Slot } from "../core/ref.ts";
@@ -43,6 +44,16 @@ export interface Level {
   enclose(placement: Placement, plan: LaunchPlan): Enclosure;
   /** What is around a process of an earlier server; null when that was not started at this level. */
   recover(placement: Placement, child: ChildRef): Enclosure | null;
+}
+
+/** Refuses to start an instance at a level that this host can't provide; `otherwise` is one more way out. */
+export function levelMissing(
+  { isolation }: Service,
+  gap: Gap,
+  ...otherwise: readonly string[]
+): FailureError {
+  const reason = `isolation = "${isolation}" is not available: ${gap.reason}`;
+  return new FailureError({ code: "LEVEL_MISSING", reason, hint: hintOf(gap, ...otherwise) });
 }
 
 /** On the host's network applications listen on the port, on IPv4 or IPv6, or on the socket. */

@@ -2,6 +2,7 @@
 // it ended.
 import { lchownSync, lstatSync, mkdirSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
+import type { Gap } from "../core/failure.ts";
 import { socketPathOf } from "../core/instance-paths.ts";
 import type { LaunchPlan } from "../core/launch-plan.ts";
 import type { ChildRef } from "../core/life/instance.ts";
@@ -111,7 +112,7 @@ function runs(launcher: string): boolean {
   }
 }
 
-function lacksOf(platform: NodeJS.Platform): { reason: string; remedy: string } {
+function lacksOf(platform: NodeJS.Platform): Gap {
   if (platform !== "linux") return { reason: "limits need Linux", remedy: "run it there" };
   return {
     reason: "the launcher, which applies limits, is missing or can not be run",

@@ -12,6 +12,13 @@ export interface LogLine {
   readonly text: string;
 }
 
+/** The prefix of the server's own lines in the log of an instance. */
+export const NOTE_PREFIX = "ten: ";
+
+export function isNote({ text }: LogLine): boolean {
+  return text.startsWith(NOTE_PREFIX);
+}
+
 export interface LogFilter {
   readonly service?: string;
   readonly id?: string;

@@ -1,7 +1,8 @@
 // The host as an examination sees it: files that the kernel answers from, and installed programs.
 import { existsSync, readFileSync } from "node:fs";
+import type { Gap } from "../core/failure.ts";
 import { findHostKernel } from "./kernel/guest-kernel.ts";
-import { findKvmObstacle, type KvmObstacle, readVirtualization } from "./kernel/kvm.ts";
+import { findKvmObstacle, readVirtualization } from "./kernel/kvm.ts";
 import { landlockVersion } from "./kernel/landlock.ts";
 import { isRoot } from "./owner.ts";
 
@@ -19,7 +20,7 @@ export interface Host {
   read(path: string): string | null;
   exists(path: string): boolean;
   /** What keeps virtual machines from running at speed; null: nothing. */
-  findKvmObstacle(): KvmObstacle | null;
+  findKvmObstacle(): Gap | null;
   /** The kernel that virtual machines start with; null where there is none for them. */
   findGuestKernel(): string | null;
   /** The full path of a program; null when it is not installed. */

@@ -20,8 +20,10 @@ import { StorageGauge } from "../storage/gauge.ts";
 import { Volumes } from "../storage/volumes.ts";
 import { StorageWatch } from "../storage/watch.ts";
 import { type HandoverState, handOver } from "../supervisor/handover/handover-state.ts";
+import { Leftovers } from "../supervisor/handover/leftovers.ts";
 import type { InstanceWorld } from "../supervisor/instance/instance-world.ts";
 import { socketProber } from "../supervisor/instance/probe.ts";
+import { InstanceHome } from "../supervisor/launch/home.ts";
 import { Launches } from "../supervisor/launch/launches.ts";
 import { StartQueue } from "../supervisor/launch/start-queue.ts";
 import { Supervisor } from "../supervisor/supervisor.ts";
@@ -45,6 +47,7 @@ export interface Instances {
   readonly firewall: NftFirewall | null;
   readonly isolation: Isolation;
   readonly volumes: Volumes;
+  readonly leftovers: Leftovers;
 }
 
 /** Nothing runs yet. */
@@ -55,7 +58,8 @@ export function openInstances(options: InstancesOptions, { database, logs }: Rec
   const isolation = openIsolation(dataDir, database);
   const volumes = new Volumes(dataDir);
   const parts = { database, logs, isolation, volumes, firewall: firewall ?? NO_FIREWALL };
-  return { firewall, isolation, volumes, supervisor: openSupervisor(options, parts) };
+  const leftovers = new Leftovers({ dataDir, spawner: bunSpawner, isolation, volumes });
+  return { firewall, isolation, volumes, leftovers, supervisor: openSupervisor(options, parts) };
 }
 
 /** Stops every instance, then unmounts and removes what its launches used. */
@@ -115,20 +119,21 @@ function openSupervisor(
     dataDir,
     spawner: bunSpawner,
     isolation,
-    releaseUserId: (ref) => database.userIds.release(ref),
     ports: Ports.startingAnywhere(),
     firewall,
-    volumes,
     logs,
     serverEnv: process.env,
   });
+  const releaseUserId = (ref: InstanceRef) => database.userIds.release(ref);
+  const home = new InstanceHome({ dataDir, volumes, isolation, releaseUserId });
   const clock = systemClock;
-  const measure = (ref: InstanceRef) => launches.measureStorage(ref);
+  const measure = (ref: InstanceRef) => home.measure(ref);
   const gauge = new StorageGauge({ clock, measure });
   const world: InstanceWorld = {
     clock,
     random: Math.random,
     launches,
+    home,
     prober: socketProber,
     queue: new StartQueue({ maxRunning, maxStarting }),
     table: database.instances,

@@ -7,7 +7,6 @@ import { openTenementDatabase } from "../database/database.ts";
 import { type LogHub, openLogHub } from "../logs/hub.ts";
 import { systemClock } from "../platform/clock.ts";
 import { lockDirectory } from "../platform/lock.ts";
-import { bunSpawner } from "../platform/process/spawner.ts";
 import { type HandoverState, ReceivedHandover } from "../supervisor/handover/handover-state.ts";
 import { LeaseLedger } from "../supervisor/handover/lease-ledger.ts";
 import { LeaseReport } from "../supervisor/handover/lease-report.ts";
@@ -80,13 +79,15 @@ export async function openEngine(options: EngineOptions, context: EngineContext)
     else handOverInstances(instances, () => undefined);
   });
   await using services = new AsyncDisposableStack();
-  const { supervisor, firewall } = instances;
+  const { firewall, leftovers, supervisor } = instances;
   const received = new ReceivedHandover(context.handoverState);
-  await takeOver(supervisor, { spawner: bunSpawner, received });
+  await takeOver(supervisor, { leftovers, received });
   firewall?.dropAdopted();
   const leasesPath = `${dataDir}/${LEASES_SOCKET}`;
-  services.use(new LeaseLedger({ path: leasesPath, supervisor, onTold: () => received.release() }));
-  services.defer(systemClock.after(LEASE_REPORT_GRACE_MS, () => received.release()));
+  services.use(
+    new LeaseLedger({ path: leasesPath, supervisor, onReport: () => received.releaseLeases() }),
+  );
+  services.defer(systemClock.after(LEASE_REPORT_GRACE_MS, () => received.releaseLeases()));
   const reloader = openReloader(options, { supervisor, logs });
   const control = openApi(options, { ...context, supervisor, reloader, database, logs });
   services.defer(() => control.close());

@@ -3,6 +3,7 @@ import { realpathSync } from "node:fs";
 import { open, rm, truncate } from "node:fs/promises";
 import { setTimeout as pause } from "node:timers/promises";
 import { messageOf } from "../core/errors.ts";
+import type { Gap } from "../core/failure.ts";
 import type { Host } from "../platform/host.ts";
 import { backingFileOf } from "../platform/mounts.ts";
 
@@ -44,9 +45,7 @@ const UNMOUNTS_MAX = 10;
 const UNMOUNT_PAUSE_MS = 50;
 
 /** The first thing that images need and this host lacks; null: nothing. */
-export function findImageGap(
-  host: Host,
-): { readonly reason: string; readonly remedy: string } | null {
+export function findImageGap(host: Host): Gap | null {
   if (host.platform !== "linux") return { reason: "it needs Linux", remedy: "run ten on Linux" };
   if (!host.isRoot) return { reason: "it needs root", remedy: "run ten as root" };
   const tool = (Object.keys(TOOLS) as Tool[]).find((name) => host.which(name) === null);

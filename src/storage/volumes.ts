@@ -4,7 +4,8 @@
 import { existsSync, realpathSync } from "node:fs";
 import { mkdir, readdir, rm, stat, statfs } from "node:fs/promises";
 import { setTimeout as pause } from "node:timers/promises";
-import { messageOf, TenError } from "../core/errors.ts";
+import { messageOf } from "../core/errors.ts";
+import { FailureError, hintOf, startFailure } from "../core/failure.ts";
 import { formatRef, type InstanceRef, isLabel, type RefKey } from "../core/ref.ts";
 import type { Service } from "../core/service.ts";
 import { openHost } from "../platform/host.ts";
@@ -58,15 +59,13 @@ export class Volumes implements AsyncDisposable {
     if (service.storageEnforce !== "hard" && !existsSync(layout.image)) return null;
     this.#open.add(formatRef(ref));
     return this.#inTurn(ref, async () => {
-      this.#refuseImpossible(ref);
+      this.#refuseImpossible();
       try {
         await this.#mount(order, layout);
       } catch (error) {
-        throw new TenError(
-          "START_FAILED",
-          `Cannot mount the volume of "${formatRef(ref)}": ${messageOf(error)}`,
-          { cause: error },
-        );
+        if (error instanceof FailureError) throw error;
+        const failure = startFailure(`its volume can't be mounted: ${messageOf(error)}`);
+        throw new FailureError(failure, error);
       }
     });
   }
@@ -162,15 +161,15 @@ export class Volumes implements AsyncDisposable {
     return turn;
   }
 
-  #refuseImpossible(ref: InstanceRef): void {
+  #refuseImpossible(): void {
     if (this.#isPossible) return;
     const gap = findImageGap(openHost({ dataDir: this.#dataDir }));
     if (gap !== null) {
-      throw new TenError(
-        "LEVEL_MISSING",
-        `Cannot give "${formatRef(ref)}" a volume of its own: ${gap.reason}; ${gap.remedy}`,
-        { hint: 'Remedy that, or set storage_enforce = "stop" or "warn"' },
-      );
+      throw new FailureError({
+        code: "LEVEL_MISSING",
+        reason: `it can't have a volume of its own: ${gap.reason}`,
+        hint: hintOf(gap, 'set storage_enforce = "stop" or "warn"'),
+      });
     }
     this.#isPossible = true;
   }
@@ -187,7 +186,8 @@ export class Volumes implements AsyncDisposable {
     if (await isToGrow(image, quotaBytes)) await growReleased(image, quotaBytes);
     await mkdir(directory, { recursive: true, mode: 0o700 });
     if ((await readdir(directory)).length > 0) {
-      throw new Error(`the files in ${directory} would be covered by it: move them elsewhere`);
+      const reason = `the files in ${directory} would be covered by its volume`;
+      throw new FailureError(startFailure(reason, "Move them elsewhere"));
     }
     await mendReleased(image);
     await mountImage(image, directory);

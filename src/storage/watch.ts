@@ -1,12 +1,13 @@
 // Watches the storage of instances that have a quota: measures those that run, tells when they fill up, and halts
 // those that may not go on.
-import { messageOf, TenError } from "../core/errors.ts";
-import { type Event, type InstanceState, isAtRest } from "../core/life/instance.ts";
+import { type Failure, InstanceError, unavailable } from "../core/failure.ts";
+import { type Event, type InstanceState, isAtRest, isEnding } from "../core/life/instance.ts";
 import { canHalt } from "../core/life/orders.ts";
 import { formatRef, type InstanceRef, type RefKey } from "../core/ref.ts";
 import type { Service } from "../core/service.ts";
 import type { AuditTable } from "../database/audit.ts";
 import type { LogHub } from "../logs/hub.ts";
+import { NOTE_PREFIX } from "../logs/line.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { StorageGauge } from "./gauge.ts";
 import {
@@ -63,14 +64,13 @@ export class StorageWatch {
 
   /** Keeps an eye on an instance while it runs, and looks once more when it has come to rest. */
   follow(instance: Storing, state: InstanceState): void {
-    const { kind } = state;
     if (isAtRest(state)) this.#parts.gauge.expire(instance.ref);
     if (instance.service.storageQuotaBytes === null) {
       this.#drop(instance.ref);
       return;
     }
-    if (kind === "running") this.#up(this.#trackOf(instance));
-    else if (kind !== "draining" && kind !== "stopping") this.#down(instance.ref);
+    if (state.kind === "running") this.#up(this.#trackOf(instance));
+    else if (!isEnding(state)) this.#down(instance.ref);
   }
 
   /** Measures now, with all that follows from the result. */
@@ -89,10 +89,9 @@ export class StorageWatch {
     const usedBytes = await this.measure(instance);
     if (usedBytes < quotaBytes) return;
     const use = renderUse({ usedBytes, quotaBytes });
-    const message = `Cannot start "${formatRef(ref)}": its storage is over its quota: ${use}`;
-    throw new TenError("CONFLICT", message, {
-      hint: `Delete some of its files, or raise storage_quota_mb in [service.${service.name}]`,
-    });
+    const reason = `its storage is over its quota: ${use}`;
+    const failure = { code: "CONFLICT", reason, hint: makeRoom(service) } as const;
+    throw new InstanceError(ref, { verb: "start", failure });
   }
 
   /** The last known sizes in bytes; null: not measured yet. */
@@ -208,24 +207,30 @@ export class StorageWatch {
     track.usedBytes = use.usedBytes;
     const text = describeFullness(track.fullness, { use, service });
     const overQuota = use.usedBytes >= use.quotaBytes && service.storageEnforce === "stop";
-    if (text !== null && overQuota && canHalt(instance.instance.state)) this.#halt(instance, text);
-    else if (text !== null && isFuller(track.fullness, before)) this.#tell(instance.ref, text);
+    if (text !== null && overQuota && canHalt(instance.instance.state)) {
+      this.#halt(instance, unavailable(text, makeRoom(service)));
+    } else if (text !== null && isFuller(track.fullness, before)) this.#tell(instance.ref, text);
   }
 
-  #halt(instance: Storing, reason: string): void {
+  #halt(instance: Storing, failure: Failure): void {
     const { audit, clock, report } = this.#parts;
+    const { reason } = failure;
     const subject = formatRef(instance.ref);
     this.#tell(instance.ref, `${reason}; it is stopped`);
     try {
       audit.record({ at: clock.wall(), actor: "server", action: "stop", subject, outcome: reason });
     } catch (error) {
-      report(`Cannot record the stop of "${subject}": ${messageOf(error)}`);
+      report(error);
     }
-    instance.send({ kind: "halt", reason });
+    instance.send({ kind: "halt", failure });
   }
 
   #tell(ref: InstanceRef, text: string): void {
-    this.#parts.logs.note(ref, `ten: ${text}`);
+    this.#parts.logs.note(ref, `${NOTE_PREFIX}${text}`);
     this.#parts.report(`${formatRef(ref)}: ${text}`);
   }
+}
+
+function makeRoom({ name }: Service): string {
+  return `Delete some of its files, or raise storage_quota_mb in [service.${name}]`;
 }

@@ -136,8 +136,8 @@ function conclude(
   throw new AggregateError([...failures, remaining]);
 }
 
-function toError({ error, log }: EventOf<"failed">): TenError {
-  return new TenError("START_FAILED", error, { log });
+function toError({ error, hint, log }: EventOf<"failed">): TenError {
+  return new TenError("START_FAILED", error, { log, ...(hint !== undefined && { hint }) });
 }
 
 function needed(value: string | undefined, flag: string): string {

@@ -4,7 +4,13 @@ import { locateConfig } from "../../config/locate.ts";
 import { messageOf, TenError } from "../../core/errors.ts";
 import type { Config } from "../../core/service.ts";
 import { examineHost } from "../../doctor/examinations.ts";
-import { type Finding, findGaps, fine, type Gap, renderNeed } from "../../doctor/finding.ts";
+import {
+  type Finding,
+  findUnmetNeeds,
+  fine,
+  renderNeed,
+  type UnmetNeed,
+} from "../../doctor/finding.ts";
 import { openHost } from "../../platform/host.ts";
 import { defineCommand } from "../command.ts";
 import type { Context } from "../command-context.ts";
@@ -22,7 +28,7 @@ export const doctor = defineCommand({
     const { config, failure } = await loadIfThere(context);
     const host = openHost({ dataDir: context.dataDir });
     const findings = [...(await examineHost(host)), ...(await examineServer(context))];
-    const gaps = findGaps(config?.services.values() ?? [], findings);
+    const gaps = findUnmetNeeds(config?.services.values() ?? [], findings);
     const report = { config, findings, gaps };
     context.show(describe(report), () => {
       const text = renderFindings(findings, (each, colour) => context.paint(each, colour));
@@ -93,7 +99,7 @@ function describeOpenWall(gap: string, index: number): Finding {
 function describe(report: {
   readonly config: Config | null;
   readonly findings: readonly Finding[];
-  readonly gaps: readonly Gap[];
+  readonly gaps: readonly UnmetNeed[];
 }): unknown {
   return {
     ok: report.gaps.length === 0,
@@ -103,7 +109,7 @@ function describe(report: {
   };
 }
 
-function gapError({ service, need, finding: { title, found, remedy } }: Gap): TenError {
+function gapError({ service, need, finding: { title, found, remedy } }: UnmetNeed): TenError {
   const asked = `${renderNeed(need)} of service "${service}"`;
   return new TenError("LEVEL_MISSING", `Cannot provide ${asked}: ${title}: ${found}`, {
     ...(remedy === null ? {} : { hint: remedy.replaceAll("\n", "; or: ") }),

@@ -1,5 +1,10 @@
 // How findings about the host are read: by group, each with what it means and its remedy, in 80 columns.
-import { FINDING_GROUPS, type Finding, type FindingState, type Gap } from "../../doctor/finding.ts";
+import {
+  FINDING_GROUPS,
+  type Finding,
+  type FindingState,
+  type UnmetNeed,
+} from "../../doctor/finding.ts";
 import { type Colour, renderSafe } from "../output.ts";
 
 type Paint = (text: string, colour: Colour) => string;
@@ -31,7 +36,7 @@ export function renderSummary({
   hasConfig,
 }: {
   readonly findings: readonly Finding[];
-  readonly gaps: readonly Gap[];
+  readonly gaps: readonly UnmetNeed[];
   readonly hasConfig: boolean;
 }): string {
   const count = (state: FindingState) => findings.filter((each) => each.state === state).length;

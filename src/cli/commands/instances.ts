@@ -5,6 +5,7 @@ import { parseRef } from "../../core/ref.ts";
 import { OPERAND } from "../args.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { forEachRef, REF, REFS } from "./each-ref.ts";
+import { explainFailedStart } from "./failed-start.ts";
 import { parseWeight } from "./spawn.ts";
 
 export const start = defineOrder(
@@ -91,7 +92,10 @@ function defineOrder(order: Order, description: string): Command {
     async run({ args: { _: names }, data: context }) {
       const client = context.client();
       await forEachRef(names, {
-        perform: (ref) => client.order(ref, order),
+        perform: (ref) =>
+          client.order(ref, order).catch((thrown) => {
+            throw explainFailedStart(ref, thrown);
+          }),
         print: (answer) => {
           if (context.json) context.show(answer, () => "");
           else context.say(renderOutcome(answer));

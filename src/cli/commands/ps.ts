@@ -1,7 +1,7 @@
 // ten ps: the instances in a table.
 import { setTimeout as pause } from "node:timers/promises";
 import type { InstanceAnswer } from "../../control/wire/instances.ts";
-import type { ReportedState } from "../../core/life/report.ts";
+import { isQuiet, QUIET_STATES, type ReportedState } from "../../core/life/report.ts";
 import { defineCommand } from "../command.ts";
 import type { Context } from "../command-context.ts";
 import {
@@ -16,9 +16,6 @@ import {
 
 /** How often `--watch` looks. */
 const WATCH_MS = 1000;
-
-/** States that are only counted, unless all are asked for; in this order. */
-const AT_REST = ["asleep", "stopped", "disabled"] as const satisfies readonly ReportedState[];
 
 export const ps = defineCommand({
   meta: {
@@ -52,7 +49,7 @@ async function renderPs(context: Context, all: boolean): Promise<string> {
   const table = renderTable(columnsOf(context), shown);
   if (context.globals.quiet) return table;
   const rest = all ? "" : renderRest(instances);
-  return [table, rest, renderGaps(instances)].filter((part) => part !== "").join("");
+  return [table, rest, renderHints(shown), renderGaps(instances)].join("");
 }
 
 /** `walls missing around 2 instances: they … (ten doctor)`, a line for each gap. */
@@ -69,18 +66,25 @@ function renderGaps(instances: readonly InstanceAnswer[]): string {
     .join("");
 }
 
-/** At rest, and not for a reason that somebody should know. */
-function isQuiet({ reason, state }: InstanceAnswer): boolean {
-  return isAtRest(state) && reason === null;
+/** `hint for notes:alice, notes:bob: …`, a line for each hint. */
+function renderHints(instances: readonly InstanceAnswer[]): string {
+  const hinted = instances.filter(({ hint }) => hint !== undefined);
+  return [...Map.groupBy(hinted, ({ hint = "" }) => hint)]
+    .map(([hint, all]) => `hint for ${namesOf(all)}: ${renderSafe(hint)}\n`)
+    .join("");
 }
 
-function isAtRest(state: ReportedState): boolean {
-  return (AT_REST as readonly ReportedState[]).includes(state);
+/** The instances that a hint names; of more it tells how many. */
+const NAMES_MAX = 3;
+
+function namesOf(instances: readonly InstanceAnswer[]): string {
+  const names = instances.map(({ id }) => id);
+  return names.length > NAMES_MAX ? `${names.length} instances` : names.join(", ");
 }
 
 /** `and 12 asleep, 1 stopped (ten ps -a)`, or nothing. */
 function renderRest(instances: readonly InstanceAnswer[]): string {
-  const counts = AT_REST.flatMap((state) => {
+  const counts = QUIET_STATES.flatMap((state) => {
     const count = instances.filter((one) => one.state === state && isQuiet(one)).length;
     return count === 0 ? [] : [`${count} ${state}`];
   });
@@ -126,5 +130,5 @@ function cut(text: string): string {
 function colourOf(state: ReportedState): Colour | null {
   if (state === "running") return "green";
   if (state === "failed") return "red";
-  return isAtRest(state) ? null : "yellow";
+  return isQuiet({ state, reason: null }) ? null : "yellow";
 }

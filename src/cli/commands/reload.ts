@@ -69,5 +69,8 @@ function settingLines({ settings, routing, needs_restart: server }: ReloadAnswer
 }
 
 function failureLines({ failed }: ReloadAnswer): string[] {
-  return failed.map(({ subject, reason }) => `failed ${subject}: ${reason}`);
+  return failed.flatMap(({ subject, reason, hint }) => [
+    `failed ${subject}: ${reason}`,
+    ...(hint === undefined ? [] : [`hint: ${hint}`]),
+  ]);
 }

@@ -1,11 +1,9 @@
 // ten spawn: registers instances, starts them and tells their addresses.
-import { RemoteError } from "../../control/client/client.ts";
 import type { SpawnAnswer } from "../../control/wire/instances.ts";
-import { TenError } from "../../core/errors.ts";
-import { formatRef } from "../../core/ref.ts";
 import { defineCommand } from "../command.ts";
 import { parseInteger, parsePairs, valuesOf } from "../parse.ts";
 import { forEachRef, REFS } from "./each-ref.ts";
+import { explainFailedStart } from "./failed-start.ts";
 
 export const spawn = defineCommand({
   meta: {
@@ -42,9 +40,9 @@ export const spawn = defineCommand({
     };
     const client = context.client();
     await forEachRef(args._, {
-      perform: ({ service, id }) =>
-        client.spawn({ process: service, id, ...wishes }).catch((thrown) => {
-          throw explain(thrown, formatRef({ service, id }));
+      perform: (ref) =>
+        client.spawn({ process: ref.service, id: ref.id, ...wishes }).catch((thrown) => {
+          throw explainFailedStart(ref, thrown);
         }),
       print: (answer) => {
         if (context.json) context.show(answer, () => "");
@@ -61,14 +59,4 @@ export function parseWeight(text: string): number {
 function renderSpawned({ instance, url, socket, state }: SpawnAnswer): string {
   if (state === "running") return `${instance} is ready at ${url}${socket && ` (${socket})`}`;
   return `${instance} is registered and ${state}; its address is ${url}`;
-}
-
-/** A failed start is not the end of it: says so where the server has no better advice. */
-function explain(thrown: unknown, name: string): unknown {
-  if (!(thrown instanceof RemoteError) || thrown.code !== "START_FAILED") return thrown;
-  const { message, code, log = [] } = thrown;
-  const hint =
-    thrown.hint ??
-    `See what the server does about it with ten why ${name}, and its output with ten logs ${name}`;
-  return new TenError(code, message, { hint, log });
 }

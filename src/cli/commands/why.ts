@@ -24,6 +24,7 @@ export function renderStory(story: StoryAnswer, now: number): string {
   const since = uptime === null ? "" : ` for ${renderDuration(uptime)}`;
   const because = reason === null ? "" : `: ${reason}`;
   const facts = [
+    ["hint", story.hint ?? null],
     ["started", describeWake(story, now)],
     ["took", describePhases(story)],
     ["requests", describeRequests(story)],

@@ -1,6 +1,7 @@
 // Handlers that move the traffic of a service: deploys, routes, rollouts.
 import { unreachable } from "../../core/assert.ts";
 import { renderEndpoint } from "../../core/endpoint.ts";
+import type { TenError } from "../../core/errors.ts";
 import { formatRef, type InstanceRef } from "../../core/ref.ts";
 import type { RolloutOutcome, RolloutProgress } from "../../supervisor/rollout/rollout.ts";
 import type { Call } from "../call.ts";
@@ -13,7 +14,7 @@ import type {
   RouteAnswer,
   RouteBody,
 } from "../wire/deploys.ts";
-import { withLastLines } from "./failed-start.ts";
+import { lastLines, withLastLines } from "./failed-start.ts";
 
 /** Lines that say why a version did not start. */
 const LOG_LINES = 50;
@@ -75,9 +76,8 @@ async function rollOut({ world, body }: Call<unknown, RolloutBody>, story: Story
     },
   });
   for (const { ref, error } of outcome.failed) {
-    const lines = await world.logs.query(ref, LOG_LINES).catch(() => []);
-    const log = lines.map(({ text }) => text);
-    story.add({ kind: "failed", instance: formatRef(ref), error: error.message, log });
+    const log = await lastLines(world, { ref, limit: LOG_LINES });
+    story.add(describeFailure(ref, error, log));
   }
   story.add(describeOutcome(outcome));
   const [failure] = outcome.failed;
@@ -102,6 +102,15 @@ function describeProgress(progress: RolloutProgress): RolloutEvent | null {
     default:
       return unreachable(progress);
   }
+}
+
+function describeFailure(
+  ref: InstanceRef,
+  { hint, message }: TenError,
+  log: string[],
+): RolloutEvent {
+  const hinted = hint === undefined ? {} : { hint };
+  return { kind: "failed", instance: formatRef(ref), error: message, ...hinted, log };
 }
 
 function describeOutcome({ replaced, skipped, failed, remaining }: RolloutOutcome): RolloutEvent {

@@ -2,7 +2,7 @@
 import { maySee } from "../../core/access.ts";
 import { assert } from "../../core/assert.ts";
 import { renderEndpoint } from "../../core/endpoint.ts";
-import type { ReportedState } from "../../core/life/report.ts";
+import { isQuiet } from "../../core/life/report.ts";
 import { formatRef, type InstanceRef } from "../../core/ref.ts";
 import { maskValue } from "../../core/secrets.ts";
 import type { InstanceStory, InstanceView } from "../../supervisor/administration.ts";
@@ -24,8 +24,6 @@ import type {
 } from "../wire/instances.ts";
 import { withLastLines } from "./failed-start.ts";
 
-const AT_REST: readonly ReportedState[] = ["asleep", "stopped", "disabled"];
-
 /** Lines that say why a start failed. */
 const LOG_LINES = 20;
 
@@ -33,15 +31,12 @@ export async function listInstances(call: Call<ListQuery>): Promise<InstanceAnsw
   const { all = false } = call.query;
   const views = call.world.administration
     .list()
-    .filter((view) => maySee(call.caller, view.ref) && (all || !isQuiet(view)));
+    .filter(
+      (view) =>
+        maySee(call.caller, view.ref) &&
+        (all || !isQuiet({ state: view.state, reason: view.failure?.reason ?? null })),
+    );
   return await describeAll(call, views);
-}
-
-/**
- * What a list leaves out unless it is asked for all: what is at rest, and not for a reason that somebody should know.
- */
-function isQuiet({ reason, state }: InstanceView): boolean {
-  return AT_REST.includes(state) && reason === null;
 }
 
 export async function spawnInstance(call: Call<unknown, SpawnBody>): Promise<SpawnAnswer> {
@@ -187,7 +182,7 @@ function describe(
     service: view.ref.service,
     instance: view.ref.id,
     state: view.state,
-    reason: view.reason,
+    ...describeFailure(view),
     warnings: view.warnings,
     socket: view.endpoint === null ? null : renderEndpoint(view.endpoint),
     pid: view.pid,
@@ -202,11 +197,17 @@ function describe(
   };
 }
 
+function describeFailure({ failure }: InstanceView): Pick<InstanceAnswer, "reason" | "hint"> {
+  if (failure === null) return { reason: null };
+  const { hint, reason } = failure;
+  return hint === null ? { reason } : { reason, hint };
+}
+
 function describeStory({ view, lastWake, lastExit, ...story }: InstanceStory): StoryAnswer {
   return {
     instance: formatRef(view.ref),
     state: view.state,
-    reason: view.reason,
+    ...describeFailure(view),
     warnings: view.warnings,
     uptime_secs: toSeconds(view.uptimeMs),
     idle_secs: toSeconds(view.idleMs),

@@ -1,7 +1,7 @@
 // Deploys, routes and rollouts on the wire.
 import { z } from "zod";
 import { health } from "./instances.ts";
-import { count, label, range, refName, weight } from "./wire.ts";
+import { count, hint, label, range, refName, weight } from "./wire.ts";
 
 const TIMEOUT_SECS_MAX = 3600;
 /** As many processes as are started at once by default: more would only wait for each other. */
@@ -73,6 +73,7 @@ export const rolloutEvent = z.discriminatedUnion("kind", [
     kind: z.literal("failed"),
     instance: refName,
     error: z.string(),
+    hint,
     log: z.array(z.string()),
   }),
   z.strictObject({

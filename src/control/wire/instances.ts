@@ -1,7 +1,18 @@
 // Instances on the wire: what is told of them, what is asked of them.
 import { z } from "zod";
 import { HEALTHS, REPORTED_STATES } from "../../core/life/report.ts";
-import { amount, count, envName, envValue, label, moment, refName, truth, weight } from "./wire.ts";
+import {
+  amount,
+  count,
+  envName,
+  envValue,
+  hint,
+  label,
+  moment,
+  refName,
+  truth,
+  weight,
+} from "./wire.ts";
 
 // Null: there is none at present.
 
@@ -22,6 +33,7 @@ export const instanceAnswer = z
     instance: label,
     state,
     reason: z.string().nullable().describe("Why it is not running, where that is known"),
+    hint,
     warnings,
     url: z.string().describe("Its public address"),
     socket: z.string().nullable().describe("Where it listens"),
@@ -108,6 +120,7 @@ export const storyAnswer = z
     instance: refName,
     state,
     reason: z.string().nullable(),
+    hint,
     warnings,
     uptime_secs: count.nullable(),
     idle_secs: count.nullable(),

@@ -1,6 +1,6 @@
 // A reload of the configuration on the wire.
 import { z } from "zod";
-import { label, refName, truth } from "./wire.ts";
+import { hint, label, refName, truth } from "./wire.ts";
 
 export const reloadQuery = z.strictObject({
   dry_run: truth.optional().meta({ description: "Only tells what a reload would do now" }),
@@ -30,7 +30,7 @@ export const reloadAnswer = z
     needs_restart: keys.describe("Keys of [settings] that only a new server takes"),
     replaced: z.array(refName).describe("Instances that have a new process now"),
     failed: z
-      .array(z.strictObject({ subject: z.string(), reason: z.string() }))
+      .array(z.strictObject({ subject: z.string(), reason: z.string(), hint }))
       .describe("What could not be done; the configuration is in effect all the same"),
   })
   .meta({ id: "Reload" });

@@ -69,11 +69,13 @@ export const nothing = z.strictObject({}, "expected no fields");
 /** A query that nobody looks at. */
 export const anything = z.looseObject({});
 
+export const hint = z.string().exactOptional().describe("What can be done about it");
+
 export const errorAnswer = z
   .strictObject({
     error: z.string().meta({ examples: ['Cannot find "notes:bob": it is not registered'] }),
     code: z.enum(ERROR_CODES).meta({ id: "ErrorCode" }),
-    hint: z.string().exactOptional().describe("What can be done about it"),
+    hint,
     log: z
       .array(z.string())
       .exactOptional()

@@ -1,5 +1,6 @@
 // What an instance begins with when an earlier server has left processes of it.
 import type { Endpoint } from "../endpoint.ts";
+import { type Failure, startFailure } from "../failure.ts";
 import type { ChildRef, Facts, Instance, InstanceState, Step } from "./instance.ts";
 import { endOther } from "./replacement.ts";
 import { restoreState, type Wanted } from "./report.ts";
@@ -10,7 +11,7 @@ export const ADOPTED = { child: 1, other: 2 } as const;
 
 export interface Found {
   readonly wanted: Wanted;
-  readonly reason: string | null;
+  readonly failure: Failure | null;
   /** The process that served, or was to; `endpoint` is null if it never got ready. */
   readonly child: { readonly ref: ChildRef; readonly endpoint: Endpoint | null } | null;
   /** The one that was on its way up or out beside it. */
@@ -50,19 +51,18 @@ export interface InstanceMemory {
   readonly restarts: number;
   /** Since each of the crashes that still count, oldest first. */
   readonly crashAgesMs: readonly number[];
-  /** Null: it does not back off. */
-  readonly backOff: {
-    readonly leftMs: number;
-    readonly reason: string;
-    readonly ready: boolean;
-  } | null;
+  /** Null: it does not back off. An earlier version knows no more of the failure than its reason. */
+  readonly backOff:
+    | (Pick<Failure, "reason"> &
+        Partial<Failure> & { readonly leftMs: number; readonly ready: boolean })
+    | null;
 }
 
 export function memoryOf({ state, restarts, crashes }: Instance, now: number): InstanceMemory {
   const { kind } = state;
   const backOff =
     kind === "waiting"
-      ? { leftMs: state.deadline - now, reason: state.reason, ready: state.ready }
+      ? { leftMs: state.deadline - now, ready: state.ready, ...state.failure }
       : null;
   return { restarts, crashAgesMs: crashes.map((at) => now - at), backOff };
 }
@@ -76,6 +76,7 @@ export function restoreMemory(
   const crashes = crashAgesMs.map((ageMs) => now - ageMs);
   const remembered = { ...instance, restarts, crashes };
   if (backOff === null || instance.state.kind !== "asleep") return remembered;
-  const { leftMs, reason, ready } = backOff;
-  return { ...remembered, state: { kind: "waiting", deadline: now + leftMs, reason, ready } };
+  const { leftMs, ready, reason, hint, code } = backOff;
+  const failure = { ...startFailure(reason, hint), ...(code !== undefined && { code }) };
+  return { ...remembered, state: { kind: "waiting", deadline: now + leftMs, failure, ready } };
 }

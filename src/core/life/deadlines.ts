@@ -1,5 +1,6 @@
 // Time in the life of an instance: when something is due, and what is done then.
 import { unreachable } from "../assert.ts";
+import { unavailable } from "../failure.ts";
 import type { Cause, Facts, Instance, StateOf, Step } from "./instance.ts";
 import {
   afterNeverReady,
@@ -70,10 +71,7 @@ export function onTick(instance: Instance, facts: Facts): Step {
 }
 
 function onQueuedTooLong(instance: Instance, cause: Cause, facts: Facts): Step {
-  const refused = refusal(
-    "INSTANCE_UNAVAILABLE",
-    "the server is running as many instances as it may",
-  );
+  const refused = refusal(unavailable("the server is running as many instances as it may"));
   const next =
     cause === "request" && facts.service.idleTimeoutMs > 0
       ? move(instance, { kind: "asleep" })
@@ -84,13 +82,10 @@ function onQueuedTooLong(instance: Instance, cause: Cause, facts: Facts): Step {
 function onStartingTick(instance: Instance, state: StateOf<"starting">, facts: Facts): Step {
   const { now } = facts;
   if (now >= state.deadline) {
-    const reason = neverReady(state, facts);
-    const ended = stopping(
-      instance,
-      { child: state.child, after: afterNeverReady(reason, facts) },
-      facts,
-    );
-    return withEffect(ended, refusal("START_FAILED", reason));
+    const failure = neverReady(state, facts);
+    const after = afterNeverReady(failure, facts);
+    const ended = stopping(instance, { child: state.child, after }, facts);
+    return withEffect(ended, refusal(failure));
   }
   return now < state.probeAt
     ? stay(instance)
@@ -124,7 +119,7 @@ function kill(instance: Instance, state: StateOf<"stopping">, { now }: Facts): S
   const next = move(instance, killed(state, now), signal);
   // A process stuck in the kernel may never go: whoever waits for its end is told.
   if (state.kills + 1 < KILLS_PATIENCE) return next;
-  return withEffect(next, refusal("INSTANCE_UNAVAILABLE", "its old process does not end"));
+  return withEffect(next, refusal(unavailable("its old process does not end")));
 }
 
 /** A process that has been sent SIGKILL, and will be again while it does not go. */

@@ -1,6 +1,6 @@
 // The vocabulary of an instance's life: its states, what can happen to it, and what it asks of the world.
 import type { Endpoint } from "../endpoint.ts";
-import type { ErrorCode } from "../errors.ts";
+import type { Failure } from "../failure.ts";
 import type { InstanceRef } from "../ref.ts";
 import type { Service, StopSignal } from "../service.ts";
 
@@ -68,15 +68,15 @@ export type InstanceState =
   | {
       readonly kind: "waiting";
       readonly deadline: number;
-      readonly reason: string;
+      readonly failure: Failure;
       readonly ready: boolean;
     }
   /** By an operator, whom alone it obeys. */
   | { readonly kind: "stopped"; readonly disabled: boolean }
   /** By the server itself, over a quota say; an operator starts it again. */
-  | { readonly kind: "halted"; readonly reason: string }
+  | { readonly kind: "halted"; readonly failure: Failure }
   /** Gave up. */
-  | { readonly kind: "failed"; readonly reason: string };
+  | { readonly kind: "failed"; readonly failure: Failure };
 
 /**
  * A second process of a running instance: its successor, still starting, or its predecessor, draining and stopping.
@@ -92,10 +92,10 @@ export type StateOf<Kind extends InstanceState["kind"]> = Extract<InstanceState,
 export type After =
   | { readonly kind: "asleep" }
   | { readonly kind: "stopped"; readonly disabled: boolean }
-  | { readonly kind: "halted"; readonly reason: string }
+  | { readonly kind: "halted"; readonly failure: Failure }
   | { readonly kind: "start"; readonly cause: Cause }
-  | { readonly kind: "crashed"; readonly reason: string; readonly ready: boolean }
-  | { readonly kind: "failed"; readonly reason: string };
+  | { readonly kind: "crashed"; readonly failure: Failure; readonly ready: boolean }
+  | { readonly kind: "failed"; readonly failure: Failure };
 
 /** Failed health checks in a row that make an instance unhealthy. */
 export const MISSED_MAX = 3;
@@ -119,7 +119,7 @@ export type Event =
   /** The start queue lets it go ahead. */
   | { readonly kind: "turn" }
   | { readonly kind: "launched"; readonly launch: number; readonly child: ChildRef }
-  | { readonly kind: "launchFailed"; readonly launch: number; readonly reason: string }
+  | { readonly kind: "launchFailed"; readonly launch: number; readonly failure: Failure }
   | { readonly kind: "probed"; readonly launch: number; readonly answer: ProbeAnswer }
   /** The main process ended; others it started may still live. */
   | { readonly kind: "exited"; readonly launch: number; readonly exit: Exit }
@@ -131,7 +131,7 @@ export type Event =
   /** An operator wants a new process in the place of the running one, without a gap. */
   | { readonly kind: "replace" }
   /** The server can't let it go on. */
-  | { readonly kind: "halt"; readonly reason: string }
+  | { readonly kind: "halt"; readonly failure: Failure }
   /** A deadline has come, or the traffic has changed. */
   | { readonly kind: "tick" };
 
@@ -155,13 +155,12 @@ export type Effect =
   /** A successor serves, and its predecessor is leaving. */
   | { readonly kind: "replaced" }
   /** No successor serves; what ran before still does, if anything. */
-  | { readonly kind: "unreplaced"; readonly reason: string }
+  | { readonly kind: "unreplaced"; readonly failure: Failure }
   /** Answers the waiting requests. */
   | ({ readonly kind: "refuse" } & Refusal);
 
 export interface Refusal {
-  readonly code: ErrorCode;
-  readonly reason: string;
+  readonly failure: Failure;
   readonly retryAfterMs: number | null;
 }
 
@@ -197,13 +196,21 @@ export function newInstance(ref: InstanceRef, state: InstanceState = { kind: "as
 /** A state without a process, and without one to come by itself. */
 export type RestState = StateOf<"asleep" | "stopped" | "halted" | "failed">;
 
-const AT_REST: ReadonlySet<string> = new Set<RestState["kind"]>([
-  "asleep",
-  "stopped",
-  "halted",
-  "failed",
-]);
+export const isAtRest = among("asleep", "stopped", "halted", "failed");
 
-export function isAtRest(state: InstanceState): state is RestState {
-  return AT_REST.has(state.kind);
+/** Has a process, or is about to have one. */
+export const hasProcess = among("starting", "running", "draining", "stopping");
+
+/** Its process is on its way out. */
+export const isEnding = among("draining", "stopping");
+
+/** Runs, or will without any further order. */
+export const isUp = among("queued", "starting", "running", "waiting");
+
+/** Starts on an operator's order alone. */
+export const needsOperator = among("stopped", "halted", "failed");
+
+function among<Kind extends InstanceState["kind"]>(...kinds: readonly Kind[]) {
+  const set: ReadonlySet<string> = new Set(kinds);
+  return (state: InstanceState): state is StateOf<Kind> => set.has(state.kind);
 }

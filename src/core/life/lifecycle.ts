@@ -1,6 +1,7 @@
 // The life of an instance: given a state, an event and the facts, the next state and what to do.
 // Everything else in the program feeds `step` and obeys its effects.
 import { unreachable } from "../assert.ts";
+import { type Failure, startFailure } from "../failure.ts";
 import { onTick, stateDeadline } from "./deadlines.ts";
 import {
   type After,
@@ -61,7 +62,7 @@ function onEvent(instance: Instance, event: Event, facts: Facts): Step {
     case "launched":
       return onLaunched(instance, event.child, facts);
     case "launchFailed":
-      return onLaunchFailed(instance, event.reason, facts);
+      return onLaunchFailed(instance, event.failure, facts);
     case "probed":
       return onProbed(instance, event.answer, facts);
     case "exited":
@@ -75,7 +76,7 @@ function onEvent(instance: Instance, event: Event, facts: Facts): Step {
     case "replace":
       return onReplace(instance, facts);
     case "halt":
-      return onHalt(instance, event.reason, facts);
+      return onHalt(instance, event.failure, facts);
     case "tick":
       return onOtherTick(onTick(instance, facts), facts);
     default:
@@ -99,11 +100,11 @@ function onLaunched(instance: Instance, child: ChildRef, facts: Facts): Step {
   return move(instance, launched(state, child, facts));
 }
 
-function onLaunchFailed(instance: Instance, reason: string, facts: Facts): Step {
+function onLaunchFailed(instance: Instance, failure: Failure, facts: Facts): Step {
   const { state } = instance;
   if (state.kind === "stopping") return settle(instance, state.after, facts);
   if (state.kind !== "starting") return stay(instance);
-  return settle(instance, afterNeverReady(reason, facts), facts);
+  return settle(instance, afterNeverReady(failure, facts), facts);
 }
 
 function onProbed(instance: Instance, answer: ProbeAnswer, facts: Facts): Step {
@@ -135,19 +136,22 @@ function onExited(instance: Instance, exit: Exit, facts: Facts): Step {
   const ready = state.kind === "running";
   const after = afterExit(exit, ready, facts);
   const ended = stopping(instance, { child: state.child, after }, facts);
-  return ready ? ended : withEffect(ended, refusal("START_FAILED", describeExit(exit)));
+  return ready ? ended : withEffect(ended, refusal(startFailure(describeExit(exit))));
 }
 
 function afterExit(exit: Exit, ready: boolean, { service }: Facts): After {
   const reason = describeExit(exit);
-  if (restartsAfter(service.restart.policy, exit)) return { kind: "crashed", reason, ready };
-  return ready ? { kind: "asleep" } : { kind: "failed", reason: `${reason} before it was ready` };
+  if (restartsAfter(service.restart.policy, exit)) {
+    return { kind: "crashed", failure: startFailure(reason), ready };
+  }
+  if (ready) return { kind: "asleep" };
+  return { kind: "failed", failure: startFailure(`${reason} before it was ready`) };
 }
 
 function afterUnhealthy(answer: ProbeAnswer, { service }: Facts): After {
   if (service.restart.policy === "never") return { kind: "asleep" };
   const why = answer.kind === "unready" ? answer.reason : "no answer";
-  return { kind: "crashed", reason: `unhealthy: ${why}`, ready: true };
+  return { kind: "crashed", failure: startFailure(`unhealthy: ${why}`), ready: true };
 }
 
 function onGone(instance: Instance, facts: Facts): Step {

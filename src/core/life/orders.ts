@@ -1,5 +1,6 @@
 // What requests and operators ask of an instance: to run, to rest, to begin anew.
 import { unreachable } from "../assert.ts";
+import { type Failure, startFailure, unavailable } from "../failure.ts";
 import type {
   After,
   Cause,
@@ -10,6 +11,7 @@ import type {
   StateOf,
   Step,
 } from "./instance.ts";
+import { reportFailure } from "./report.ts";
 import {
   backingOff,
   drain,
@@ -24,6 +26,8 @@ import {
   stopping,
   withEffect,
 } from "./transitions.ts";
+
+const ATTEMPT_FAILED = startFailure("an operator's attempt to start it failed");
 
 /** A request, an operator or the server itself wants the instance to run. */
 export function onWake(instance: Instance, cause: Cause, facts: Facts): Step {
@@ -47,10 +51,10 @@ export function onWake(instance: Instance, cause: Cause, facts: Facts): Step {
       return enqueue(forgiven(instance), cause, facts);
     case "halted":
       if (cause === "operator") return enqueue(forgiven(instance), cause, facts);
-      return stay(instance, refusal("INSTANCE_UNAVAILABLE", state.reason));
+      return stay(instance, refusal(state.failure));
     case "failed":
       if (cause === "operator") return enqueue(forgiven(instance), cause, facts);
-      return stay(instance, refusal("INSTANCE_UNAVAILABLE", "it has failed"));
+      return stay(instance, refusal(unavailable("it has failed")));
     default:
       return unreachable(state);
   }
@@ -64,14 +68,12 @@ function wakeWhileEnding(
   const { after } = state;
   if (cause === "request") {
     if (after.kind === "stopped") return stay(instance, resting(after.disabled));
-    if (after.kind === "halted") {
-      return stay(instance, refusal("INSTANCE_UNAVAILABLE", after.reason));
-    }
+    if (after.kind === "halted") return stay(instance, refusal(after.failure));
     if (after.kind === "failed") {
-      return stay(instance, refusal("INSTANCE_UNAVAILABLE", "it has failed"));
+      return stay(instance, refusal(unavailable("it has failed")));
     }
     if (after.kind === "crashed" && !after.ready) {
-      return stay(instance, refusal("START_FAILED", after.reason));
+      return stay(instance, refusal(after.failure));
     }
     if (after.kind !== "asleep") return stay(instance);
   }
@@ -83,7 +85,7 @@ function wakeWhileEnding(
 /** An operator, or the need for room, wants the instance to rest or to begin anew. */
 export function onRest(instance: Instance, to: RestGoal, facts: Facts): Step {
   const { state } = instance;
-  const after = afterRest(to);
+  const after = afterRest(to, state);
   // Only enabling or starting it ends the disabling of an instance.
   if (to === "stopped" && isDisabled(state)) return stay(instance);
   switch (state.kind) {
@@ -113,11 +115,11 @@ export function canHalt(state: InstanceState): boolean {
 }
 
 /** It may not go on, and requests don't wake it. */
-export function onHalt(instance: Instance, reason: string, facts: Facts): Step {
+export function onHalt(instance: Instance, failure: Failure, facts: Facts): Step {
   const { state } = instance;
   if (!canHalt(state)) return stay(instance);
-  const after = { kind: "halted", reason } as const;
-  const refused = refusal("INSTANCE_UNAVAILABLE", reason);
+  const after = { kind: "halted", failure } as const;
+  const refused = refusal(failure);
   switch (state.kind) {
     case "starting":
       return withEffect(stopping(instance, { child: state.child, after }, facts), refused);
@@ -138,7 +140,7 @@ export function onHalt(instance: Instance, reason: string, facts: Facts): Step {
   }
 }
 
-function afterRest(to: RestGoal): After {
+function afterRest(to: RestGoal, state: InstanceState): After {
   switch (to) {
     case "asleep":
       return { kind: "asleep" };
@@ -146,7 +148,7 @@ function afterRest(to: RestGoal): After {
     case "disabled":
       return { kind: "stopped", disabled: to === "disabled" };
     case "failed":
-      return { kind: "failed", reason: "an operator's attempt to start it failed" };
+      return { kind: "failed", failure: reportFailure(state) ?? ATTEMPT_FAILED };
     case "restart":
       return { kind: "start", cause: "operator" };
     default:

@@ -2,6 +2,7 @@
 // over without a gap, and then the predecessor on its way out.
 import { assert, unreachable } from "../assert.ts";
 import type { Endpoint } from "../endpoint.ts";
+import { type Failure, startFailure } from "../failure.ts";
 import { killed } from "./deadlines.ts";
 import type {
   After,
@@ -34,9 +35,12 @@ type LaunchEvent = Extract<Event, { launch: number }>;
 /** The successor of a running process starts beside it. Who asks while one starts shares its fate. */
 export function onReplace(instance: Instance, { now }: Facts): Step {
   const { state, other } = instance;
-  if (state.kind !== "running") return stay(instance, unreplaced("it is not running"));
+  if (state.kind !== "running")
+    return stay(instance, unreplaced(startFailure("it is not running")));
   if (other?.kind === "starting") return stay(instance);
-  if (other !== null) return stay(instance, unreplaced("its former process is still ending"));
+  if (other !== null) {
+    return stay(instance, unreplaced(startFailure("its former process is still ending")));
+  }
   const launch = instance.launches + 1;
   const successor = { launch, ...launching(now) };
   return accompany({ ...instance, launches: launch }, successor, { kind: "launch", launch });
@@ -59,7 +63,7 @@ function onOtherEvent(
       return onLaunched(instance, { other, child: event.child }, facts);
     case "launchFailed":
       return other.kind === "starting"
-        ? accompany(instance, null, unreplaced(event.reason))
+        ? accompany(instance, null, unreplaced(event.failure))
         : accompany(instance, null);
     case "probed":
       return onProbed(instance, { other, answer: event.answer }, facts);
@@ -125,7 +129,8 @@ function onExited(
   if (other.kind === "stopping") return stay(instance);
   const ended = endOther(instance, other, facts);
   if (other.kind !== "starting") return ended;
-  return withEffect(ended, unreplaced(`${describeExit(exit)} before it was ready`));
+  const failure = startFailure(`${describeExit(exit)} before it was ready`);
+  return withEffect(ended, unreplaced(failure));
 }
 
 /** When the second process next needs a `tick`. */
@@ -176,7 +181,7 @@ export function endUnlessRunning(next: Step, facts: Facts): Step {
   const { state, other } = next.instance;
   if (state.kind === "running" || other?.kind !== "starting") return next;
   const ended = endOther(next.instance, other, facts);
-  const why = unreplaced("it stopped running meanwhile");
+  const why = unreplaced(startFailure("it stopped running meanwhile"));
   return { ...ended, effects: [...next.effects, ...ended.effects, why] };
 }
 
@@ -200,6 +205,6 @@ function accompany(instance: Instance, other: Other | null, ...effects: readonly
   return stay({ ...instance, other }, ...effects);
 }
 
-function unreplaced(reason: string): Effect {
-  return { kind: "unreplaced", reason };
+function unreplaced(failure: Failure): Effect {
+  return { kind: "unreplaced", failure };
 }

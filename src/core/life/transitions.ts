@@ -1,6 +1,7 @@
 // The moves that many events share: into the queue, into draining and stopping, and on from there.
 import { unreachable } from "../assert.ts";
 import type { Endpoint } from "../endpoint.ts";
+import { type Failure, startFailure, unavailable } from "../failure.ts";
 import type {
   After,
   Cause,
@@ -9,7 +10,6 @@ import type {
   Facts,
   Instance,
   InstanceState,
-  Refusal,
   StateOf,
   Step,
 } from "./instance.ts";
@@ -37,24 +37,22 @@ export function settle(instance: Instance, after: After, facts: Facts): Step {
     case "crashed":
       return backOff(instance, after, facts);
     case "failed":
-      return move(instance, after, refusal("START_FAILED", after.reason));
+      return move(instance, after, refusal(after.failure));
     default:
       return unreachable(after);
   }
 }
 
 function backOff(instance: Instance, after: Crashed, facts: Facts): Step {
-  const { reason, ready } = after;
+  const { failure, ready } = after;
   const retry = decideRetry(facts.service.restart, { ...facts, crashes: instance.crashes });
   const crashed = { ...instance, crashes: retry.crashes };
   if (retry.kind === "giveUp") {
-    const state = {
-      kind: "failed",
-      reason: `${reason}; gave up after ${retry.crashes.length - 1} restarts`,
-    } as const;
-    return move(crashed, state, refusal("START_FAILED", state.reason));
+    const reason = `${failure.reason}; gave up after ${retry.crashes.length - 1} restarts`;
+    const final = { ...failure, reason };
+    return move(crashed, { kind: "failed", failure: final }, refusal(final));
   }
-  const state = { kind: "waiting", deadline: retry.at, reason, ready } as const;
+  const state = { kind: "waiting", deadline: retry.at, failure, ready } as const;
   return holdsThrough(state, facts)
     ? move(crashed, state)
     : move(crashed, state, backingOff(state, facts));
@@ -142,9 +140,9 @@ function probeDelay(waitedMs: number): number {
 }
 
 /** It has had its time. */
-export function neverReady({ finding }: StateOf<"starting">, { service }: Facts): string {
+export function neverReady({ finding }: StateOf<"starting">, { service }: Facts): Failure {
   const found = finding === null ? "" : `: ${finding}`;
-  return `not ready within ${service.startupTimeoutMs / 1000} s${found}`;
+  return startFailure(`not ready within ${service.startupTimeoutMs / 1000} s${found}`);
 }
 
 /** It answers. */
@@ -162,24 +160,20 @@ export function forgiven(instance: Instance): Instance {
   return { ...instance, crashes: [] };
 }
 
-export function refusal(
-  code: Refusal["code"],
-  reason: string,
-  retryAfterMs: number | null = null,
-): Effect {
-  return { kind: "refuse", code, reason, retryAfterMs };
+export function refusal(failure: Failure, retryAfterMs: number | null = null): Effect {
+  return { kind: "refuse", failure, retryAfterMs };
 }
 
 export function resting(disabled: boolean): Effect {
-  return refusal("INSTANCE_UNAVAILABLE", disabled ? "it is disabled" : "it is stopped");
+  return refusal(unavailable(disabled ? "it is disabled" : "it is stopped"));
 }
 
-export function backingOff(state: StateOf<"waiting">, { now }: Facts): Effect {
-  return refusal(
-    state.ready ? "INSTANCE_UNAVAILABLE" : "START_FAILED",
-    state.reason,
-    state.deadline - now,
-  );
+export function backingOff(
+  { deadline, failure, ready }: StateOf<"waiting">,
+  { now }: Facts,
+): Effect {
+  const { reason, hint } = failure;
+  return refusal(ready ? unavailable(reason, hint) : failure, deadline - now);
 }
 
 export function stay(instance: Instance, ...effects: readonly Effect[]): Step {
@@ -198,7 +192,7 @@ export function withEffect({ instance, effects }: Step, effect: Effect): Step {
   return { instance, effects: [...effects, effect] };
 }
 
-export function afterNeverReady(reason: string, { service }: Facts): After {
-  if (service.restart.policy === "never") return { kind: "failed", reason };
-  return { kind: "crashed", reason, ready: false };
+export function afterNeverReady(failure: Failure, { service }: Facts): After {
+  if (service.restart.policy === "never") return { kind: "failed", failure };
+  return { kind: "crashed", failure, ready: false };
 }

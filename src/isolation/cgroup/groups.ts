@@ -4,7 +4,8 @@
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, realpathSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { messageOf, TenError } from "../../core/errors.ts";
+import { messageOf } from "../../core/errors.ts";
+import { FailureError, type Gap, hintOf } from "../../core/failure.ts";
 import { type SlotRef, slotName } from "../../core/ref.ts";
 import type { Service } from "../../core/service.ts";
 import type { Placement } from "../level.ts";
@@ -14,6 +15,11 @@ import { findHierarchies, type Hierarchies, type Hierarchy } from "./hierarchies
 
 /** Why a limit was not applied; null: it was. */
 type Outcomes = Map<Limit["key"], string | null>;
+
+/** Configured limits that this host can't apply. */
+interface LimitGap extends Gap {
+  readonly keys: readonly Limit["key"][];
+}
 
 export class ControlGroups {
   readonly #dataDir: string;
@@ -34,6 +40,13 @@ export class ControlGroups {
    * Throws LEVEL_MISSING when a configured limit can't be applied; the default one is applied where it can be.
    */
   open(launch: Placement, helpers: number): ControlGroup {
+    const made = this.attempt(launch, helpers);
+    if (made instanceof ControlGroup) return made;
+    throw refusal(launch.service, made);
+  }
+
+  /** The same, where a limit that can't be applied is told. */
+  attempt(launch: Placement, helpers: number): ControlGroup | LimitGap {
     const { service } = launch;
     const outcomes: Outcomes = new Map();
     const directories = this.#known.found.flatMap((hierarchy) => {
@@ -47,12 +60,12 @@ export class ControlGroups {
     });
     const group = new ControlGroup(directories);
     this.#opened.set(nameOf(launch), group);
-    const missing = configuredLimits(service).filter((key) => outcomes.get(key) !== null);
-    if (missing.length === 0) return group;
+    const keys = configuredLimits(service).filter((key) => outcomes.get(key) !== null);
+    if (keys.length === 0) return group;
     group.remove();
     const { lacks } = this.#known;
-    const [reason = lacks.reason] = missing.flatMap((key) => outcomes.get(key) ?? []);
-    throw refusal(service, missing, { ...lacks, reason });
+    const [reason = lacks.reason] = keys.flatMap((key) => outcomes.get(key) ?? []);
+    return { ...lacks, reason, keys };
   }
 
   /** The groups of a launch by an earlier server. */
@@ -116,12 +129,9 @@ export class ControlGroups {
 }
 
 /** Throws LEVEL_MISSING when a service has a limit, where nothing can limit. */
-export function refuseLimits(
-  service: Service,
-  lacks: { readonly reason: string; readonly remedy: string },
-): void {
-  const missing = configuredLimits(service);
-  if (missing.length > 0) throw refusal(service, missing, lacks);
+export function refuseLimits(service: Service, gap: Gap): void {
+  const keys = configuredLimits(service);
+  if (keys.length > 0) throw refusal(service, { ...gap, keys });
 }
 
 function configuredLimits(service: Service): Limit["key"][] {
@@ -129,14 +139,12 @@ function configuredLimits(service: Service): Limit["key"][] {
   return limits.filter(({ isConfigured }) => isConfigured).map(({ key }) => key);
 }
 
-function refusal(
-  { name }: Service,
-  missing: readonly Limit["key"][],
-  { reason, remedy }: Hierarchies["lacks"],
-): TenError {
-  const keys = missing.join(", ");
-  return new TenError("LEVEL_MISSING", `Cannot apply ${keys} to "${name}": ${reason}`, {
-    hint: `Remove ${keys} from [service.${name}], or ${remedy}`,
+function refusal({ name }: Service, gap: LimitGap): FailureError {
+  const keys = gap.keys.join(", ");
+  return new FailureError({
+    code: "LEVEL_MISSING",
+    reason: `${keys} can't be applied: ${gap.reason}`,
+    hint: `Remove ${keys} from [service.${name}], or ${hintOf(gap)}`,
   });
 }
 

@@ -3,6 +3,7 @@
 // this program may make its own.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Gap } from "../../core/failure.ts";
 import type { CgroupVersion, Controller } from "./cgroup-limits.ts";
 
 export interface Hierarchy {
@@ -18,7 +19,7 @@ export interface Hierarchy {
 /** `lacks`: why there is no more than this, and what to do about it. */
 export interface Hierarchies {
   readonly found: readonly Hierarchy[];
-  readonly lacks: { readonly reason: string; readonly remedy: string };
+  readonly lacks: Gap;
 }
 
 export interface HierarchyFacts {

@@ -1,6 +1,7 @@
 // The firewall between tenants, in the kernel: a table of nftables of this server's own, kept in step with its
 // launches.
 import { realpathSync } from "node:fs";
+import type { Gap } from "../../core/failure.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { SYSTEM_PATH } from "../../platform/host.ts";
 import { isRoot } from "../../platform/owner.ts";
@@ -12,18 +13,13 @@ export interface Firewall {
   claim(claim: Claim): void;
   release(port: number): void;
   /** Why it does not stand; null: it does. */
-  readonly gap: FirewallGap | null;
+  readonly gap: Gap | null;
 }
 
-const NO_NETLINK: FirewallGap = {
+const NO_NETLINK: Gap = {
   reason: "the kernel's netfilter can't be reached",
   remedy: "Run ten on a kernel with nf_tables",
 };
-
-export interface FirewallGap {
-  readonly reason: string;
-  readonly remedy: string;
-}
 
 /** Another program that reloads its own rules may flush all of them: for so long at most ours are gone. */
 const CHECK_INTERVAL_MS = 5000;
@@ -37,7 +33,7 @@ export function tableName(dataDir: string): string {
 }
 
 /** Applies a script; null, or why it can't. With `check` nothing changes. */
-export function runNft(script: string, { check = false } = {}): FirewallGap | null {
+export function runNft(script: string, { check = false } = {}): Gap | null {
   const nft = Bun.which("nft", { PATH: `${process.env["PATH"] ?? ""}:${SYSTEM_PATH}` });
   if (nft === null) {
     return { reason: "nft is not installed", remedy: "apt-get install nftables" };
@@ -76,7 +72,7 @@ export class NftFirewall implements Firewall, Disposable {
   /** Ports of an earlier server's launches that have not been taken over yet. */
   readonly #inherited: Set<number>;
   #socket: NetfilterSocket | null;
-  #gap: FirewallGap | null = null;
+  #gap: Gap | null = null;
   #cancelCheck: () => void = () => undefined;
 
   private constructor(parts: FirewallParts) {
@@ -95,7 +91,7 @@ export class NftFirewall implements Firewall, Disposable {
     return new NftFirewall(parts);
   }
 
-  get gap(): FirewallGap | null {
+  get gap(): Gap | null {
     return this.#gap;
   }
 

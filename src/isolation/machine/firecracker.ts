@@ -8,19 +8,12 @@ import type { ChildRef } from "../../core/life/instance.ts";
 import type { Service } from "../../core/service.ts";
 import { KVM_DEVICE } from "../../platform/kernel/kvm.ts";
 import { makeOwnDirectory } from "../../platform/owner.ts";
-import type { Enclosure, Level, Placement } from "../level.ts";
+import { type Enclosure, type Level, levelMissing, type Placement } from "../level.ts";
 import { linkSocket } from "../walls/namespace.ts";
 import { followMachine, readAgentStatus } from "./agent-status.ts";
 import { DISKS, renderFirecracker } from "./firecracker-config.ts";
 import { checkReadable, cleanEnv, orderFor, outerPlan, writeInitrd } from "./machine-launch.ts";
-import {
-  lacking,
-  type MachineParts,
-  needImage,
-  needKernel,
-  needKvm,
-  needProgram,
-} from "./machine-needs.ts";
+import { type MachineParts, needImage, needKernel, needKvm, needProgram } from "./machine-needs.ts";
 import { sendLine } from "./vsock.ts";
 
 export interface FirecrackerParts extends MachineParts {
@@ -140,8 +133,8 @@ export class FirecrackerLevel implements Level {
     const { host } = this.#parts;
     const { kernel, rootfs } = service.guest;
     if (kernel === null || rootfs === null) {
-      const remedy = "set kernel and rootfs";
-      throw lacking(service, { reason: "it has no kernel or no image of its own", remedy });
+      const remedy = `set kernel and rootfs in [service.${service.name}]`;
+      throw levelMissing(service, { reason: "no kernel or no image is set", remedy });
     }
     const program = needProgram(service, { host, program: "firecracker", remedy: WHERE_TO_GET_IT });
     const otherwise = 'set isolation = "qemu" and qemu_accel = "tcg" to emulate the processor';

@@ -2,9 +2,8 @@
 // the
 // server talk. Those that the hypervisor uses belong to the instance's user; none can be put in another's place by it.
 import { chownSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { TenError } from "../../core/errors.ts";
+import { FailureError, startFailure } from "../../core/failure.ts";
 import type { LaunchPlan } from "../../core/launch-plan.ts";
-import { formatRef } from "../../core/ref.ts";
 import { hasOwnRoot, PIDS_LIMIT_DEFAULT, type Service } from "../../core/service.ts";
 import { makePipes } from "../../platform/process/output-pipes.ts";
 import type { Placement } from "../level.ts";
@@ -93,13 +92,13 @@ export function cleanEnv({ mark }: LaunchPlan): readonly string[] {
 }
 
 /** Throws START_FAILED when the instance's user could not read an image or a kernel of the operator's. */
-export function checkReadable(path: string, { ref }: Placement): void {
+export function checkReadable(path: string, { service }: Placement): void {
   const facts = statSync(path, { throwIfNoEntry: false });
   const state = facts === undefined ? "is not there" : "can be read by its owner alone";
   if (facts !== undefined && (facts.mode & 0o004) !== 0) return;
-  throw new TenError("START_FAILED", `Cannot start "${formatRef(ref)}": ${path} ${state}`, {
-    hint: facts === undefined ? "Correct its path in tenement.toml" : `chmod o+r ${path}`,
-  });
+  const hint =
+    facts === undefined ? `Correct its path in [service.${service.name}]` : `chmod o+r ${path}`;
+  throw new FailureError(startFailure(`${path} ${state}`, hint));
 }
 
 function parentOf(path: string): string {

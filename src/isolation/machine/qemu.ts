@@ -7,7 +7,7 @@ import type { ChildRef } from "../../core/life/instance.ts";
 import { hasOwnRoot, type Service } from "../../core/service.ts";
 import type { GuestKernel } from "../../platform/kernel/guest-kernel.ts";
 import { KVM_DEVICE } from "../../platform/kernel/kvm.ts";
-import type { Enclosure, Level, Placement } from "../level.ts";
+import { type Enclosure, type Level, levelMissing, type Placement } from "../level.ts";
 import { linkSocket, type Site } from "../walls/namespace.ts";
 import { type AgentRoot, planExports, type RootListing } from "./agent-order.ts";
 import { followMachine, orderByPipe, readAgentStatus } from "./agent-status.ts";
@@ -21,14 +21,7 @@ import {
   orderFor,
   outerPlan,
 } from "./machine-launch.ts";
-import {
-  lacking,
-  type MachineParts,
-  needImage,
-  needKernel,
-  needKvm,
-  needProgram,
-} from "./machine-needs.ts";
+import { type MachineParts, needImage, needKernel, needKvm, needProgram } from "./machine-needs.ts";
 import { type MachineArchitecture, QEMU, renderQemu } from "./qemu-command.ts";
 
 /** Drivers of the machine's devices, and of the files that the host exports. */
@@ -129,7 +122,7 @@ export class QemuLevel implements Level {
   #findKernel(service: Service): GuestKernel {
     const path = service.guest.kernel ?? this.#findHostKernel();
     if (path !== null) return needKernel(service, path);
-    throw lacking(service, {
+    throw levelMissing(service, {
       reason: "/boot has no kernel with drivers for 9p file systems",
       remedy: "apt-get install linux-image-amd64 (those for clouds lack them), or set kernel",
     });

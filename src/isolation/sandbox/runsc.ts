@@ -1,5 +1,6 @@
 // gVisor's `runsc` on this host: where it is, and whether it is new enough.
 import { unreachable } from "../../core/assert.ts";
+import type { Gap } from "../../core/failure.ts";
 import { SYSTEM_PATH } from "../../platform/host.ts";
 import { RUNSC_VERSION_MIN, readRunscVersion } from "./bundle.ts";
 
@@ -16,7 +17,7 @@ export type RunscFinding =
   | { readonly kind: "broken"; readonly reason: string };
 
 /** Distributions' own packages are too old, where there are any. */
-export const RUNSC_REMEDY =
+const REMEDY =
   "Install runsc from gVisor's own packages: https://gvisor.dev/docs/user_guide/install/";
 
 /** Looks for it in PATH and where administrators' programs are. Runs it: some 40 ms. */
@@ -34,8 +35,11 @@ export function findRunsc(path = process.env["PATH"] ?? ""): RunscFinding {
   return { kind: "ready", version, runsc: { program, hasGoferNetwork } };
 }
 
-/** What stands in the way, for people. */
-export function describeLack(found: Exclude<RunscFinding, { kind: "ready" }>): string {
+export function runscGap(found: Exclude<RunscFinding, { kind: "ready" }>): Gap {
+  return { reason: describe(found), remedy: REMEDY };
+}
+
+function describe(found: Exclude<RunscFinding, { kind: "ready" }>): string {
   switch (found.kind) {
     case "absent":
       return "runsc is not installed";

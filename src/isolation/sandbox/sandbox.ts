@@ -11,18 +11,17 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname } from "node:path";
-import { TenError } from "../../core/errors.ts";
+import { FailureError } from "../../core/failure.ts";
 import type { LaunchPlan } from "../../core/launch-plan.ts";
 import type { ChildRef } from "../../core/life/instance.ts";
-import { formatRef } from "../../core/ref.ts";
 import { type Network, networkOf, PIDS_LIMIT_DEFAULT, type Service } from "../../core/service.ts";
 import { HIDDEN, isUnder, type Walls } from "../../core/walls.ts";
 import { isRoot, makeOwnDirectory } from "../../platform/owner.ts";
 import type { LaunchPaths } from "../launcher/launcher-directory.ts";
-import type { Enclosure, Level, Placement } from "../level.ts";
+import { type Enclosure, type Level, levelMissing, type Placement } from "../level.ts";
 import { linkSocket, type NamespaceLevel, NOTHING_MORE, type Site } from "../walls/namespace.ts";
 import { type Bundle, type RunscPlace, renderBundle, renderRun, renderSignal } from "./bundle.ts";
-import { describeLack, findRunsc, RUNSC_REMEDY, type Runsc } from "./runsc.ts";
+import { findRunsc, type Runsc, runscGap } from "./runsc.ts";
 import { followSandbox } from "./sandbox-follower.ts";
 import { planView, type SystemListing, type View } from "./sandbox-view.ts";
 
@@ -71,7 +70,7 @@ export class SandboxLevel implements Level {
       ],
     });
     makeOwnDirectory(files.wayInDir, site.owner);
-    makeView(placement, view);
+    makeView(view);
     for (const path of [files.bundleDir, files.stateDir]) mkdirSync(path, { mode: 0o700 });
     const network = networkOf(service);
     return {
@@ -126,11 +125,7 @@ export class SandboxLevel implements Level {
     const found = this.#find();
     if (found.kind === "ready") this.#runsc = found.runsc;
     if (found.kind === "ready") return found.runsc;
-    throw new TenError(
-      "LEVEL_MISSING",
-      `Cannot isolate "${service.name}" at level "sandbox": ${describeLack(found)}`,
-      { hint: RUNSC_REMEDY },
-    );
+    throw levelMissing(service, runscGap(found));
   }
 }
 
@@ -179,13 +174,13 @@ function helpersOf({ pidsLimit }: Service): number {
 }
 
 /** Mounting into what the tenant can change would follow the links in it. */
-function checkSocketPath({ ref, service }: Placement, { socketDir, write }: Walls): void {
+function checkSocketPath({ service }: Placement, { socketDir, write }: Walls): void {
   if (socketDir === null || !write.some((path) => isUnder(socketDir.inside, path))) return;
-  throw new TenError(
-    "LEVEL_MISSING",
-    `Cannot start "${formatRef(ref)}": its socket lies in ${socketDir.inside}, deep in a directory that it may write; ` +
-      `set socket in [service.${service.name}] to a path below /tmp`,
-  );
+  throw new FailureError({
+    code: "LEVEL_MISSING",
+    reason: `its socket lies in ${socketDir.inside}, deep in a directory that it may write`,
+    hint: `Set socket in [service.${service.name}] to a path below /tmp`,
+  });
 }
 
 /** Those that are empty, or that an ordinary user may not open, are left out. */
@@ -213,16 +208,16 @@ function isShowable(path: string): boolean {
   }
 }
 
-function makeView({ ref }: Placement, { assumed, links, points }: View): void {
+function makeView({ assumed, links, points }: View): void {
   for (const { like, path } of points) makePoint(path, like);
   for (const [path, target] of Object.entries(links)) symlinkSync(target, path);
   const absent = assumed.find((path) => !existsSync(path));
   if (absent === undefined) return;
-  throw new TenError(
-    "LEVEL_MISSING",
-    `Cannot start "${formatRef(ref)}": ${absent} does not exist, and a sandbox makes nothing there`,
-    { hint: "Make that directory, or name one below /tmp" },
-  );
+  throw new FailureError({
+    code: "LEVEL_MISSING",
+    reason: `${absent} does not exist, and a sandbox makes nothing there`,
+    hint: "Make that directory, or name one below /tmp",
+  });
 }
 
 function makePoint(path: string, like: string | null): void {

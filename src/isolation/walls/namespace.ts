@@ -102,7 +102,7 @@ export class NamespaceLevel implements Level {
     const paths = this.#viewOf(placement, plan);
     checkVisible(placement, { program: plan.argv[0] ?? "", paths });
     const { dataDir } = paths;
-    if (owner !== null) checkReachable(ref, { cwd: realpathSync(plan.cwd), user: owner, dataDir });
+    if (owner !== null) checkReachable({ cwd: realpathSync(plan.cwd), user: owner, dataDir });
     const group = this.#parts.groups.open(placement, HELPERS[networkOf(service)] + helpers);
     this.#makeDirectory(placement, { plan, owner });
     return { group, launcher, owner, paths, placement, plan };

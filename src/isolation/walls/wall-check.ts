@@ -1,8 +1,9 @@
 // Whether this host lets the launcher build walls: tried once, and where it does not, what to do about it.
 import { readFileSync } from "node:fs";
-import { TenError } from "../../core/errors.ts";
+import type { Gap } from "../../core/failure.ts";
 import type { Service } from "../../core/service.ts";
 import { isRoot } from "../../platform/owner.ts";
+import { levelMissing } from "../level.ts";
 
 /** What the launcher answers when the walls stand, but there is no such program behind them. */
 const NO_PROGRAM = 127;
@@ -17,39 +18,30 @@ const SETTINGS = [
   { name: "user.max_user_namespaces", closed: "0", open: "15000" },
 ] as const;
 
+const NO_LINUX: Gap = { reason: "it needs Linux", remedy: "run ten on Linux" };
+const NO_LAUNCHER: Gap = {
+  reason: "ten was built without a C compiler, so without its launcher",
+  remedy: "build it where there is one: apt-get install gcc libc6-dev",
+};
+const WITHOUT_WALLS = 'set isolation = "process" for code that you trust';
+
 /** The launcher's path, once it has built walls here. Throws LEVEL_MISSING with what is in the way. */
 export function checkWalls(service: Service, installLauncher: () => string | null): string {
-  if (process.platform !== "linux") throw missing(service, "it needs Linux");
+  if (process.platform !== "linux") throw levelMissing(service, NO_LINUX, WITHOUT_WALLS);
   const launcher = installLauncher();
-  if (launcher === null) {
-    throw missing(service, "ten was built without a C compiler, so without its launcher");
-  }
+  if (launcher === null) throw levelMissing(service, NO_LAUNCHER, WITHOUT_WALLS);
   const gap = attemptWalls(launcher);
-  if (gap !== null) throw missing(service, `${gap.reason}; ${gap.remedies.join(", or: ")}`);
+  if (gap !== null) throw levelMissing(service, gap, WITHOUT_WALLS);
   return launcher;
-}
-
-function missing({ isolation, name }: Service, reason: string): TenError {
-  return new TenError(
-    "LEVEL_MISSING",
-    `Cannot isolate "${name}" at level "${isolation}": ${reason}`,
-    { hint: 'Remedy that, or set isolation = "process" for code that you trust' },
-  );
-}
-
-export interface WallGap {
-  readonly reason: string;
-  /** Any of them helps. */
-  readonly remedies: readonly string[];
 }
 
 /**
  * What keeps a launcher from building walls; null when they stand.
  * @param path where the server has its launcher, if that is another
  */
-export function attemptWalls(launcher: string, path = launcher): WallGap | null {
+export function attemptWalls(launcher: string, path = launcher): Gap | null {
   const reason = tryWalls(launcher);
-  return reason === null ? null : { reason, remedies: remediesFor(path) };
+  return reason === null ? null : { reason, remedy: remediesFor(path).join("\n") };
 }
 
 /** Null when they stand. */

@@ -1,5 +1,6 @@
 // Whether this host can run virtual machines without emulating them: a device alone does not mean that it works.
 import { accessSync, constants, readFileSync, statSync } from "node:fs";
+import type { Gap } from "../../core/failure.ts";
 import { isRoot } from "../owner.ts";
 
 export const KVM_DEVICE = "/dev/kvm";
@@ -17,13 +18,8 @@ export interface VirtualizationFacts {
   readonly mayOpen: boolean;
 }
 
-export interface KvmObstacle {
-  readonly reason: string;
-  readonly remedy: string;
-}
-
 /** Why it does not work, and what to do about it; null: it does. */
-export function findKvmObstacle(facts: VirtualizationFacts): KvmObstacle | null {
+export function findKvmObstacle(facts: VirtualizationFacts): Gap | null {
   const { architecture, device, isRoot, mayOpen, processor } = facts;
   // Some hosts offer the device without hardware behind it: machines are made, but never get far.
   const lacksHardware = architecture === "x64" && !/^flags\s*:.*\b(vmx|svm)\b/m.test(processor);

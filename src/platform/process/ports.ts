@@ -1,6 +1,6 @@
 // Hands out TCP ports that nothing listens on, and takes them back.
 import { existsSync, readFileSync } from "node:fs";
-import { TenError } from "../../core/errors.ts";
+import { FailureError } from "../../core/failure.ts";
 
 export const PORT_FIRST = 30_000;
 export const PORT_LAST = 40_000;
@@ -45,13 +45,11 @@ export class Ports {
       this.#taken.add(port);
       return port;
     }
-    throw new TenError(
-      "PORTS_EXHAUSTED",
-      `Cannot find a port: ${PORT_FIRST} to ${PORT_LAST} are all in use`,
-      {
-        hint: "Let instances sleep with idle_timeout, or set max_running",
-      },
-    );
+    throw new FailureError({
+      code: "PORTS_EXHAUSTED",
+      reason: `the ports ${PORT_FIRST} to ${PORT_LAST} are all in use`,
+      hint: "Let instances sleep with idle_timeout, or set max_running",
+    });
   }
 
   /** Marks the port of a process that was taken over. */

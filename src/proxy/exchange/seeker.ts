@@ -5,6 +5,7 @@ import { TenError } from "../../core/errors.ts";
 import { formatRef, type InstanceRef, type RefKey } from "../../core/ref.ts";
 import type { Target } from "../../core/routing.ts";
 import type { Lease } from "../../supervisor/gateway.ts";
+import { refusalOf } from "../http/refusal.ts";
 import type { RequestHead } from "../http/request-head.ts";
 import type { Destination } from "../upstream/pool.ts";
 import type { ProxyContext } from "./proxy-context.ts";
@@ -126,7 +127,8 @@ export class Seeker {
   #instead(ref: InstanceRef, error: unknown): InstanceRef | null {
     const { target, context } = this.#options;
     if (target.kind !== "service" || !(error instanceof TenError)) return null;
-    if (error.code !== "START_FAILED" && error.code !== "INSTANCE_UNAVAILABLE") return null;
+    const { code } = refusalOf(error);
+    if (code !== "START_FAILED" && code !== "INSTANCE_UNAVAILABLE") return null;
     this.#passedOver.add(formatRef(ref));
     return context.gateway.pick(target.service, this.#passedOver);
   }

@@ -54,10 +54,15 @@ const PUBLIC_MESSAGES: ReadonlyMap<string, string> = new Map([
   ["QUEUE_FULL", "Too many requests are waiting for this application"],
 ]);
 
+/** Why a start failed is for operators: to strangers each of these is a start that failed. */
+const FAILED_STARTS: ReadonlySet<string> = new Set(["LEVEL_MISSING", "PORTS_EXHAUSTED"]);
+
 /** Tells strangers of an error that the supervisor threw; the cause is for operators. */
 export function refusalOf(thrown: unknown): Refusal {
   if (!(thrown instanceof TenError)) return BROKEN;
-  const { status, code } = thrown;
+  const isFailedStart = FAILED_STARTS.has(thrown.code);
+  const status = isFailedStart ? 503 : thrown.status;
+  const code = isFailedStart ? "START_FAILED" : thrown.code;
   return {
     status,
     code,

@@ -2,7 +2,7 @@
 import type { ServerIdentity, ServerRestart } from "../../control/control-world.ts";
 import type { Endpoint } from "../../core/endpoint.ts";
 import { TenError } from "../../core/errors.ts";
-import type { AuditTable } from "../../database/audit.ts";
+import { type AuditTable, outcomeOf } from "../../database/audit.ts";
 import { systemClock } from "../../platform/clock.ts";
 import { monotonicMicroseconds, type Notify } from "../../platform/systemd.ts";
 import type { Proxy as PublicProxy } from "../../proxy/listener.ts";
@@ -106,7 +106,7 @@ export class ServerHandover {
   async #startNextServer({ descriptors }: PublicProxy, record: RecordOutcome): Promise<NextServer> {
     const { dataDir } = this.#options;
     const next = await startNextServer({ descriptors, dataDir }).catch((error) => {
-      record(codeOf(error));
+      record(outcomeOf(error));
       throw error;
     });
     try {
@@ -143,9 +143,5 @@ export function cannotRestart(present: string): TenError {
 
 function recordFailure(audit: AuditTable, error: unknown): void {
   const entry = { actor: "server", action: "restart-server", subject: "server" };
-  audit.record({ ...entry, at: systemClock.wall(), outcome: codeOf(error) });
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof TenError ? error.code : "FAILED";
+  audit.record({ ...entry, at: systemClock.wall(), outcome: outcomeOf(error) });
 }

@@ -1,14 +1,17 @@
 // The processes of one instance, mostly one and never more than two: launched or taken over, probed, remembered for the
 // next server, buried.
 import { type Endpoint, renderEndpoint } from "../../core/endpoint.ts";
-import { messageOf } from "../../core/errors.ts";
+import { failureOf, InstanceError } from "../../core/failure.ts";
 import type { Event, Instance, ProbeAnswer } from "../../core/life/instance.ts";
 import { describeExit } from "../../core/life/restart-policy.ts";
 import type { InstanceRef } from "../../core/ref.ts";
 import type { Service } from "../../core/service.ts";
 import type { ChildRecord } from "../../database/instances.ts";
 import type { LogHub } from "../../logs/hub.ts";
-import type { Launched, Launches } from "../launch/launches.ts";
+import { NOTE_PREFIX } from "../../logs/line.ts";
+import type { InstanceHome } from "../launch/home.ts";
+import type { Launched } from "../launch/launched.ts";
+import type { Launches } from "../launch/launches.ts";
 import type { Prober } from "./probe.ts";
 import type { InstanceRecord } from "./record.ts";
 import { shapeOf } from "./shape.ts";
@@ -16,6 +19,7 @@ import type { StoryRecorder } from "./story.ts";
 
 export interface ProcessWorld {
   readonly launches: Launches;
+  readonly home: InstanceHome;
   readonly prober: Prober;
   readonly logs: LogHub;
   /** The public host of an instance, as its health checks name it. */
@@ -69,9 +73,9 @@ export class InstanceProcesses {
 
   /** Synchronous where it can be, because a waiting request pays for every turn. */
   launch(launch: number, storedEnv: Readonly<Record<string, string>>): void {
-    const { launches, ref, service } = this.#parts;
+    const { home, ref, service } = this.#parts;
     const isAlone = this.#processes.size === 0;
-    const prepared = launches.prepare({ ref, service: service(), isAlone });
+    const prepared = home.prepare({ ref, service: service(), isAlone });
     if (prepared === null) this.#start(launch, storedEnv);
     else {
       prepared.then(
@@ -97,8 +101,10 @@ export class InstanceProcesses {
 
   #fail(launch: number, error: unknown): void {
     const { logs, ref, send } = this.#parts;
-    logs.note(ref, `ten: ${messageOf(error)}`);
-    send({ kind: "launchFailed", launch, reason: messageOf(error) });
+    const failure = failureOf(error);
+    const { message } = new InstanceError(ref, { verb: "start", failure });
+    logs.note(ref, `${NOTE_PREFIX}${message}`);
+    send({ kind: "launchFailed", launch, failure });
   }
 
   /** Tells the owner of the end of a process: its exit, and when nothing of it is left. */
@@ -115,8 +121,9 @@ export class InstanceProcesses {
       story.exited(describeExit(exit));
       send({ kind: "exited", launch, exit });
       const isExpected = leaves || restsNext(instance());
-      if (!isExpected || exit.kind === "outOfMemory")
-        logs.note(ref, `ten: the process ${describeExit(exit)}`);
+      if (!isExpected || exit.kind === "outOfMemory") {
+        logs.note(ref, `${NOTE_PREFIX}the process ${describeExit(exit)}`);
+      }
     });
     void child.gone.then(() => this.#cleanUp(launched, launch));
   }
@@ -165,11 +172,11 @@ export class InstanceProcesses {
 
   async #cleanUp(launched: Launched, launch: number): Promise<void> {
     if (this.of(launch) !== launched) return;
-    const { instance, launches, ref, report, send, service } = this.#parts;
+    const { home, instance, launches, ref, report, send, service } = this.#parts;
     launches.retire(launched);
     this.#processes.delete(launch);
     const wipes = !service().storagePersist && this.#processes.size === 0 && restsNext(instance());
-    if (wipes) await launches.wipe(ref).catch(report);
+    if (wipes) await home.wipe(ref).catch(report);
     this.#remember();
     send({ kind: "gone", launch });
   }

@@ -39,7 +39,7 @@ export function viewOf(name: string, changes: Partial<InstanceView> = {}): Insta
     ref: parseRef(name),
     state: "asleep",
     health: "asleep",
-    reason: null,
+    failure: null,
     warnings: [],
     weight: 100,
     endpoint: null,

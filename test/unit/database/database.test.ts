@@ -3,6 +3,7 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { startFailure, unavailable } from "../../../src/core/failure.ts";
 import { checkDatabaseVersion, openTenementDatabase } from "../../../src/database/database.ts";
 
 const root = mkdtempSync(join(tmpdir(), "ten-database-"));
@@ -16,6 +17,7 @@ const row = { ref, wanted: "asleep", weight: 100, env: { KEY: "1" } } as const;
 describe("openTenementDatabase()", () => {
   test("keeps instances with all their columns across a reopening", () => {
     const directory = newDirectory();
+    const failure = { code: "LEVEL_MISSING", reason: "it broke", hint: "Mend it" } as const;
     const child = {
       child: { pid: 7, startTime: 70 },
       slot: 1,
@@ -28,16 +30,32 @@ describe("openTenementDatabase()", () => {
       using database = openTenementDatabase(directory);
       database.instances.insert(row);
       database.instances.setChildren(ref, { child, other: null });
-      database.instances.setWanted(ref, { wanted: "failed", reason: "it broke" });
+      database.instances.setWanted(ref, { wanted: "failed", failure });
       database.instances.setWeight(ref, 5);
       database.instances.setEnv(ref, { KEY: "2" });
     }
     using database = openTenementDatabase(directory);
-    const kept = { ref, wanted: "failed", reason: "it broke", weight: 5, env: { KEY: "2" }, child };
+    const kept = { ref, wanted: "failed", failure, weight: 5, env: { KEY: "2" }, child };
     const other = null;
     expect(database.instances.list() as unknown).toEqual([{ ...kept, other }]);
     database.instances.delete(ref);
     expect(database.instances.list()).toEqual([]);
+  });
+
+  test("reads a failure of an earlier version, without code and hint", () => {
+    const directory = newDirectory();
+    using database = openTenementDatabase(directory);
+    const reasons = { failed: "it broke", stopped: "storage is full" };
+    for (const [id, reason] of Object.entries(reasons)) {
+      database.instances.insert({ ...row, ref: { ...ref, id } });
+      const raw = new Database(`${directory}/tenement.db`);
+      raw.run("UPDATE instances SET wanted = ?, reason = ? WHERE id = ?", [id, reason, id]);
+      raw.close();
+    }
+    expect(database.instances.list().map(({ failure }) => failure)).toEqual([
+      startFailure("it broke"),
+      unavailable("storage is full"),
+    ]);
   });
 
   test("refuses a second instance with the same ref", () => {
@@ -106,4 +124,11 @@ test("lists the audit trail newest first", () => {
   database.audit.record({ ...entry, at: 2 });
   expect(database.audit.list(10).map(({ at }) => at)).toEqual([2, 1]);
   expect(database.audit.list(1)).toHaveLength(1);
+});
+
+test("a failure to write the audit trail names the change that it was about", () => {
+  const database = openTenementDatabase(newDirectory());
+  database[Symbol.dispose]();
+  const entry = { at: 1, actor: "socket", action: "stop", subject: "notes:alice", outcome: "done" };
+  expect(() => database.audit.record(entry)).toThrow('Cannot record "stop" of "notes:alice"');
 });

@@ -1,5 +1,11 @@
 import { describe, expect, test } from "bun:test";
-import { type Finding, findGaps, fine, needsOf, renderNeed } from "../../../src/doctor/finding.ts";
+import {
+  type Finding,
+  findUnmetNeeds,
+  fine,
+  needsOf,
+  renderNeed,
+} from "../../../src/doctor/finding.ts";
 import { serviceWith } from "../../support/service.ts";
 
 const RUNSC = { id: "sandbox.runsc", group: "sandbox", title: "gVisor" } as const;
@@ -18,15 +24,15 @@ describe("unmet needs", () => {
       serviceWith({ name: "open" }),
       serviceWith({ name: "closed", isolation: "sandbox" }),
     ];
-    expect(findGaps(services, [noRunsc])).toEqual([
+    expect(findUnmetNeeds(services, [noRunsc])).toEqual([
       { service: "closed", need: "isolation=sandbox", finding: noRunsc },
     ]);
   });
 
   test("do not come from findings that are ok or warnings", () => {
     const sandboxed = [serviceWith({ isolation: "sandbox" })];
-    expect(findGaps(sandboxed, [fine({ ...RUNSC, found: "20250101" })])).toEqual([]);
-    expect(findGaps(sandboxed, [{ ...noRunsc, state: "warning" }])).toEqual([]);
+    expect(findUnmetNeeds(sandboxed, [fine({ ...RUNSC, found: "20250101" })])).toEqual([]);
+    expect(findUnmetNeeds(sandboxed, [{ ...noRunsc, state: "warning" }])).toEqual([]);
   });
 });
 

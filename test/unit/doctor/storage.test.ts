@@ -95,7 +95,8 @@ describe("hard quotas", () => {
   });
 
   test("are blocked where mounting fails, with the reason", async () => {
-    const [finding] = await examineVolumes(host, async () => "mount: permission denied");
-    expect(finding).toMatchObject({ state: "missing", found: "mount: permission denied" });
+    const gap = { reason: "mount: permission denied", remedy: "get the right to mount" };
+    const [finding] = await examineVolumes(host, async () => gap);
+    expect(finding).toMatchObject({ state: "missing", found: gap.reason, remedy: gap.remedy });
   });
 });

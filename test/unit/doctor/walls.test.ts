@@ -12,14 +12,14 @@ test("reports walls that work, as root or as an ordinary user", () => {
 });
 
 test("walls that can't be built block their needs, and every remedy is listed", () => {
-  const remedies = ["run ten as root", "sysctl -w kernel.unprivileged_userns_clone=1"];
-  const fails = () => ({ gap: { reason: "make namespaces: not permitted", remedies } });
+  const remedy = "run ten as root\nsysctl -w kernel.unprivileged_userns_clone=1";
+  const fails = () => ({ gap: { reason: "make namespaces: not permitted", remedy } });
   const [launcher, walls] = examineWalls(new FakeHost({}, { isRoot: false }), fails);
   expect(launcher?.state).toBe("ok");
   expect(walls).toMatchObject({
     state: "missing",
     found: "make namespaces: not permitted",
-    remedy: remedies.join("\n"),
+    remedy,
   });
   expect(walls?.blocks).toContain("isolation=namespace");
 });

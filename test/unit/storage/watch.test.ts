@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from "bun:test";
+import { unavailable } from "../../../src/core/failure.ts";
 import type { Service } from "../../../src/core/service.ts";
 import { type FakeWorld, openFakeWorld } from "../../support/fake-world.ts";
 
@@ -101,11 +102,15 @@ describe("a quota", () => {
 
 describe('storage_enforce = "stop"', () => {
   const over = "storage is over its quota: 120.0 of 100.0 MiB (120 %)";
+  const failure = unavailable(
+    over,
+    "Delete some of its files, or raise storage_quota_mb in [service.notes]",
+  );
 
   test("stops the instance, says why, and puts it on record", async () => {
     await running({ storageEnforce: "stop" });
     await store(120 * MIB);
-    expect(world.operator.view(ALICE)).toMatchObject({ state: "stopped", reason: over });
+    expect(world.operator.view(ALICE)).toMatchObject({ state: "stopped", failure });
     expect(notes()).toEqual([`ten: ${over}; it is stopped`]);
     expect(world.store.audit.list(10)).toMatchObject([
       { actor: "server", action: "stop", subject: "notes:alice", outcome: over },
@@ -126,8 +131,8 @@ describe('storage_enforce = "stop"', () => {
     });
     world.sizes.set("alice", 99 * MIB);
     await start();
-    expect(world.operator.view(ALICE)).toMatchObject({ state: "running", reason: null });
-    expect(world.store.instances.list()[0]).toMatchObject({ wanted: "running", reason: null });
+    expect(world.operator.view(ALICE)).toMatchObject({ state: "running", failure: null });
+    expect(world.store.instances.list()[0]).toMatchObject({ wanted: "running", failure: null });
   });
 
   test("keeps one from waking that has gone to sleep over its quota", async () => {
@@ -135,14 +140,14 @@ describe('storage_enforce = "stop"', () => {
     world.sizes.set("alice", 120 * MIB);
     await world.operator.sleep(ALICE);
     await world.settle();
-    expect(world.operator.view(ALICE)).toMatchObject({ state: "stopped", reason: over });
+    expect(world.operator.view(ALICE)).toMatchObject({ state: "stopped", failure });
   });
 
   test("is remembered by the next server, with the reason", async () => {
     await running({ storageEnforce: "stop" });
     await store(120 * MIB);
-    expect(world.store.instances.list()[0]).toMatchObject({ wanted: "stopped", reason: over });
+    expect(world.store.instances.list()[0]).toMatchObject({ wanted: "stopped", failure });
     await world.operator.stop(ALICE);
-    expect(world.store.instances.list()[0]).toMatchObject({ wanted: "stopped", reason: null });
+    expect(world.store.instances.list()[0]).toMatchObject({ wanted: "stopped", failure: null });
   });
 });

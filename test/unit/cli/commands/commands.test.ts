@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { TenError } from "../../../../src/core/errors.ts";
+import { startFailure, unavailable } from "../../../../src/core/failure.ts";
 import { openTenementDatabase } from "../../../../src/database/database.ts";
 import { until } from "../../../support/until.ts";
 import { ControlWorld, lineOf } from "../../control/fakes.ts";
@@ -39,22 +40,6 @@ describe("spawn", () => {
     const { out } = await ten("spawn", "notes:carol", "--no-start");
     expect(out).toContain("notes:carol is registered and asleep");
     expect(world.administration.orders).toEqual(["register notes:carol"]);
-  });
-
-  test("a start that fails prints the last log lines and ends with 1; the others still start", async () => {
-    const start = world.administration.start.bind(world.administration);
-    world.administration.start = async (ref) => {
-      if (ref.id !== "carol") return start(ref);
-      throw new TenError("START_FAILED", 'Cannot start "notes:carol": it exited with code 1');
-    };
-    world.logs.write(lineOf("notes:carol", "no such table\x1b[2J"));
-    expect(await ten("spawn", "notes:carol", "notes:dan")).toEqual({
-      exit: 1,
-      out: "notes:dan is ready at http://dan.notes.localhost:8080 (127.0.0.1:30001)\n",
-      err:
-        'error: Cannot start "notes:carol": it exited with code 1\n  no such table\\x1b[2J\n' +
-        "hint: See what the server does about it with ten why notes:carol, and its output with ten logs notes:carol\n",
-    });
   });
 
   test("one bad name, and nothing is done", async () => {
@@ -124,7 +109,7 @@ describe("ps", () => {
     world.administration.add("notes:dan", {
       state: "failed",
       health: "failed",
-      reason: "out of memory",
+      failure: startFailure("out of memory", "Raise memory_limit_mb"),
       restarts: 4,
     });
   });
@@ -136,6 +121,7 @@ describe("ps", () => {
         "notes:alice  127.0.0.1:30001  running    1m5s    1s  healthy     100  12.3 MiB         0",
         "notes:dan    -                failed        -     -  failed      100         -         4  out of memory",
         "and 1 asleep, 1 stopped (ten ps -a)",
+        "hint for notes:dan: Raise memory_limit_mb",
         "",
       ].join("\n"),
     );
@@ -153,7 +139,11 @@ describe("ps", () => {
 
   test("shows what the server itself has stopped, and what is wrong with what runs", async () => {
     const reason = "storage is over its quota";
-    world.administration.add("notes:eve", { state: "stopped", health: "stopped", reason });
+    world.administration.add("notes:eve", {
+      state: "stopped",
+      health: "stopped",
+      failure: unavailable(reason),
+    });
     world.administration.addRunning("notes:alice", { warnings: ["nearly full"] });
     const lines = (await ten("ps")).out.split("\n");
     expect(lines.find((line) => line.startsWith("notes:eve"))).toEndWith(`  ${reason}`);
@@ -466,12 +456,12 @@ describe("reload", () => {
   });
 
   test("what did not succeed is told, and ends with 1", async () => {
-    const failed = [{ subject: "notes:alice", reason: "it exited with code 1" }];
+    const failed = [{ subject: "notes:alice", reason: "no such program", hint: "Install it" }];
     world.reloader.outcome = { ...world.reloader.outcome, failed };
     const { exit, out, err } = await ten("reload");
     expect({ exit, out }).toEqual({
       exit: 1,
-      out: "failed notes:alice: it exited with code 1\n",
+      out: "failed notes:alice: no such program\nhint: Install it\n",
     });
     expect(err).toContain("Cannot apply all of it: 1 did not succeed");
   });

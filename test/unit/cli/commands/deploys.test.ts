@@ -66,7 +66,7 @@ test("rollout prints a line for each instance", async () => {
 });
 
 test("a rollout that fails shows why, which remain, and ends with 1", async () => {
-  const error = new TenError("START_FAILED", 'Cannot replace "notes:v1": no');
+  const error = new TenError("START_FAILED", 'Cannot replace "notes:v1": no', { hint: "Say yes" });
   world.logs.write(lineOf("notes:v1", "no such table"));
   world.deploys.outcome = {
     replaced: [],
@@ -77,7 +77,7 @@ test("a rollout that fails shows why, which remain, and ends with 1", async () =
   expect(await ten("rollout", "notes")).toMatchObject({
     exit: 1,
     err:
-      'error: Cannot replace "notes:v1": no\n  no such table\n' +
+      'error: Cannot replace "notes:v1": no\n  no such table\nhint: Say yes\n' +
       'error: Cannot roll out "notes": 2 of its instances have no new process: notes:v1, notes:v2\n' +
       "hint: Mend what failed, then run ten rollout notes again\n",
   });

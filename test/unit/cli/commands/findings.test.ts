@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { renderFindings, renderSummary } from "../../../../src/cli/commands/findings.ts";
 import { paint } from "../../../../src/cli/output.ts";
-import type { Finding, Gap } from "../../../../src/doctor/finding.ts";
+import type { Finding, UnmetNeed } from "../../../../src/doctor/finding.ts";
 
 const finding: Finding = {
   id: "ports",
@@ -40,7 +40,7 @@ test("the summary says whether the configuration gets what it asks for", () => {
   const gap = { service: "notes", need: "cpu_limit", finding: missing } as const;
   const findings = [finding, missing];
   const counts = "0 ok, 1 warning, 1 missing; ";
-  const summary = (gaps: readonly Gap[], hasConfig = true) =>
+  const summary = (gaps: readonly UnmetNeed[], hasConfig = true) =>
     renderSummary({ findings, gaps, hasConfig });
   expect(summary([], false)).toBe(`${counts}no configuration to compare them with\n`);
   expect(summary([])).toBe(`${counts}the configuration gets all that it asks for\n`);

@@ -96,8 +96,10 @@ describe("a rollout", () => {
   });
 
   test("that fails tells why, with what the instance wrote, and which remain", async () => {
-    const failed = { ref: V1, error: NO_START };
+    const error = new TenError("START_FAILED", NO_START.message, { hint: "Make the table" });
+    const failed = { ref: V1, error };
     world.logs.write(lineOf("notes:v1", "no such table"));
+    world.logs.write(lineOf("notes:v1", "ten: the process exited with code 1"));
     world.deploys.outcome = {
       replaced: [],
       skipped: [],
@@ -109,6 +111,7 @@ describe("a rollout", () => {
         kind: "failed",
         instance: "notes:v1",
         error: NO_START.message,
+        hint: "Make the table",
         log: ["no such table"],
       },
       {

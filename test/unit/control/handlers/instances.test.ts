@@ -113,6 +113,7 @@ describe("spawn", () => {
     );
     for (let line = 1; line <= 30; line++) world.logs.write(lineOf("notes:carol", `line ${line}`));
     world.logs.write(lineOf("notes:alice", "not this"));
+    world.logs.write(lineOf("notes:carol", "ten: the process exited with code 1"));
     const failure = await failureOf(
       await send("POST", "/api/instances/spawn", { process: "notes", id: "carol" }),
     );
@@ -121,7 +122,7 @@ describe("spawn", () => {
       error: 'Cannot start "notes:carol": it exited with code 1',
       code: "START_FAILED",
       hint: "Read its log",
-      log: Array.from({ length: 20 }, (_, index) => `line ${index + 11}`),
+      log: Array.from({ length: 19 }, (_, index) => `line ${index + 12}`),
     });
     expect(world.trail).toEqual(["socket spawn notes:carol START_FAILED"]);
   });

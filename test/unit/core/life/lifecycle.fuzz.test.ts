@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { startFailure, unavailable } from "../../../../src/core/failure.ts";
 import {
   type Effect,
   type Event,
@@ -159,7 +160,7 @@ class FuzzWorld {
       () => this.serve(),
     ];
     if (!this.isCalm && random.below(8) === 0)
-      moves.push(() => this.send({ kind: "halt", reason: "full" }));
+      moves.push(() => this.send({ kind: "halt", failure: unavailable("full") }));
     if (random.below(8) === 0) moves.push(() => this.send({ kind: "wake", cause: "operator" }));
     if (random.below(8) === 0) moves.push(() => this.send({ kind: "reconfigured" }));
     for (let i = 0; i < 4; i++) moves.push(() => this.progress());
@@ -215,7 +216,7 @@ class FuzzWorld {
     const { launch } = process;
     if (fails) {
       this.processes.delete(launch);
-      this.send({ kind: "launchFailed", launch, reason: "no" });
+      this.send({ kind: "launchFailed", launch, failure: startFailure("no") });
       return;
     }
     process.kind = "alive";

@@ -1,8 +1,9 @@
 import { describe, expect, test } from "bun:test";
+import { startFailure, unavailable } from "../../../../src/core/failure.ts";
 import { nextDeadline } from "../../../../src/core/life/lifecycle.ts";
 import {
+  reportFailure,
   reportHealth,
-  reportReason,
   reportState,
   reportWanted,
   restoreState,
@@ -43,7 +44,9 @@ describe("waking", () => {
     play.now += 10_000;
     play.send({ kind: "tick" });
     expect(play.last).toContainEqual(
-      expect.objectContaining({ reason: "not ready within 10 s: status 500" }),
+      expect.objectContaining({
+        failure: startFailure("not ready within 10 s: status 500"),
+      }),
     );
   });
 
@@ -135,14 +138,10 @@ describe("ending", () => {
 });
 
 describe("halting", () => {
-  const FULL = { kind: "halt", reason: "storage is full" } as const;
-  const REFUSED = {
-    kind: "refuse",
-    code: "INSTANCE_UNAVAILABLE",
-    reason: "storage is full",
-    retryAfterMs: null,
-  } as const;
-  const HALTED = { kind: "halted", reason: "storage is full" } as const;
+  const failure = unavailable("storage is full", "Delete some files");
+  const FULL = { kind: "halt", failure } as const;
+  const REFUSED = { kind: "refuse", failure, retryAfterMs: null } as const;
+  const HALTED = { kind: "halted", failure } as const;
 
   test("lets open requests end, then the process, and keeps the reason", () => {
     const play = new Play().run();
@@ -175,7 +174,7 @@ describe("halting", () => {
     for (const state of [
       { kind: "stopped", disabled: false },
       { kind: "stopped", disabled: true },
-      { kind: "failed", reason: "crashed" },
+      { kind: "failed", failure: startFailure("crashed") },
     ] as const) {
       expect(new Play({}, state).send(FULL).instance.state).toEqual(state);
     }
@@ -186,10 +185,10 @@ describe("halting", () => {
   test("is told as stopped, with the reason, and outlives the server", () => {
     expect(reportState(HALTED)).toBe("stopped");
     expect(reportHealth(HALTED)).toBe("stopped");
-    expect(reportReason(HALTED)).toBe("storage is full");
-    const row = { wanted: reportWanted(HALTED), reason: reportReason(HALTED) };
+    expect(reportFailure(HALTED)).toEqual(failure);
+    const row = { wanted: reportWanted(HALTED), failure: reportFailure(HALTED) };
     expect(restoreState(row)).toEqual(HALTED);
-    expect(restoreState({ wanted: "stopped", reason: null }).kind).toBe("stopped");
+    expect(restoreState({ wanted: "stopped", failure: null }).kind).toBe("stopped");
   });
 });
 
@@ -209,7 +208,7 @@ describe("crashing", () => {
     expect(play.send({ kind: "wake", cause: "request" }).effects()).toEqual(["refuse"]);
     play.gone();
     expect(play.send({ kind: "wake", cause: "request" }).last).toEqual([
-      { kind: "refuse", code: "START_FAILED", reason: "exited with code 1", retryAfterMs: 1000 },
+      { kind: "refuse", failure: startFailure("exited with code 1"), retryAfterMs: 1000 },
     ]);
     expect(play.kind).toBe("waiting");
   });
@@ -219,7 +218,7 @@ describe("crashing", () => {
     for (let crash = 2; crash <= 4; crash++) play.tick().run().exit(EXIT_1).gone();
     expect(play.instance.state).toEqual({
       kind: "failed",
-      reason: "exited with code 1; gave up after 3 restarts",
+      failure: startFailure("exited with code 1; gave up after 3 restarts"),
     });
     expect(play.send({ kind: "wake", cause: "request" }).effects()).toEqual(["refuse"]);
     expect(play.send({ kind: "wake", cause: "operator" }).instance.crashes).toEqual([]);
@@ -242,7 +241,9 @@ describe("crashing", () => {
     expect(play.kind).toBe("running");
     play.tick().answer(false).tick().answer(false);
     expect(play.effects()).toEqual(["SIGTERM"]);
-    expect(play.gone().instance.state).toMatchObject({ reason: "unhealthy: status 500" });
+    expect(play.gone().instance.state).toMatchObject({
+      failure: startFailure("unhealthy: status 500"),
+    });
   });
 
   const exits = [

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { startFailure } from "../../../../src/core/failure.ts";
 import { nextDeadline, step } from "../../../../src/core/life/lifecycle.ts";
 import type { Service } from "../../../../src/core/service.ts";
 import { EXIT_1, Play } from "../../../support/play.ts";
@@ -42,7 +43,7 @@ test("one that has failed, or backs off, gets another chance, with no crash held
   expect(play.kind).toBe("waiting");
   reconfigure(play, {});
   expect(play.instance).toMatchObject({ state: { kind: "queued", cause: "reload" }, crashes: [] });
-  const failed = new Play({}, { kind: "failed", reason: "gave up" }).send(CHANGED);
+  const failed = new Play({}, { kind: "failed", failure: startFailure("gave up") }).send(CHANGED);
   expect(failed.kind).toBe("queued");
 });
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { startFailure } from "../../../../src/core/failure.ts";
 import { adopt, type Found } from "../../../../src/core/life/adoption.ts";
 import { nextDeadline } from "../../../../src/core/life/lifecycle.ts";
 import { CHILD, ENDPOINT, EXIT_1, NEXT_ENDPOINT, Play, SUCCESSOR } from "../../../support/play.ts";
@@ -67,7 +68,7 @@ describe("a successor", () => {
     expect(play.send({ kind: "replace" }).last).toEqual([]);
     play.successor(true);
     expect(play.send({ kind: "replace" }).last).toEqual([
-      { kind: "unreplaced", reason: "its former process is still ending" },
+      { kind: "unreplaced", failure: startFailure("its former process is still ending") },
     ]);
   });
 
@@ -77,21 +78,24 @@ describe("a successor", () => {
 });
 
 describe("a successor that fails", () => {
-  const reasonOf = ({ last }: Play) => last.find(({ kind }) => kind === "unreplaced");
+  const failureOf = ({ last }: Play) => last.find(({ kind }) => kind === "unreplaced");
 
   test("by exiting leaves the running process as it was", () => {
     const play = new Play().run();
     const before = play.instance.state;
     play.replace().send({ kind: "exited", launch: 2, exit: EXIT_1 });
-    expect(reasonOf(play)).toMatchObject({ reason: "exited with code 1 before it was ready" });
+    expect(failureOf(play)).toMatchObject({
+      failure: startFailure("exited with code 1 before it was ready"),
+    });
     play.send({ kind: "gone", launch: 2 });
     expect(play.instance).toMatchObject({ launch: 1, state: before, other: null, crashes: [] });
   });
 
   test("by not being launched is told with the reason", () => {
     const play = new Play().run().send({ kind: "replace" });
-    play.send({ kind: "launchFailed", launch: 2, reason: "no such program" });
-    expect(reasonOf(play)).toMatchObject({ reason: "no such program" });
+    const failure = startFailure("no such program", "Install it");
+    play.send({ kind: "launchFailed", launch: 2, failure });
+    expect(failureOf(play)).toMatchObject({ failure });
     expect(play.instance.other).toBeNull();
   });
 
@@ -100,7 +104,9 @@ describe("a successor that fails", () => {
     play.now += 3000;
     play.send({ kind: "tick" });
     expect(play.effects()).toContain("SIGTERM");
-    expect(reasonOf(play)).toMatchObject({ reason: "not ready within 3 s: status 500" });
+    expect(failureOf(play)).toMatchObject({
+      failure: startFailure("not ready within 3 s: status 500"),
+    });
     expect(play.kind).toBe("running");
   });
 
@@ -142,7 +148,7 @@ describe("when the serving process ends", () => {
 describe("processes of an earlier server", () => {
   const found = (changes: Partial<Found>): Found => ({
     wanted: "running",
-    reason: null,
+    failure: null,
     child: { ref: CHILD, endpoint: ENDPOINT },
     other: SUCCESSOR,
     ...changes,
@@ -167,7 +173,7 @@ describe("processes of an earlier server", () => {
   test.each(["asleep", "stopped", "disabled", "failed"] as const)(
     "of an instance that was to be %s both are ended",
     (wanted) => {
-      const { instance, effects } = adopted({ wanted, reason: "it broke" });
+      const { instance, effects } = adopted({ wanted, failure: startFailure("it broke") });
       expect(instance.state.kind).toBe("stopping");
       expect(effects).toHaveLength(2);
     },

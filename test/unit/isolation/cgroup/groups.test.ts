@@ -11,7 +11,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import type { TenError } from "../../../../src/core/errors.ts";
+import type { FailureError } from "../../../../src/core/failure.ts";
 import type { Service } from "../../../../src/core/service.ts";
 import type { Controller } from "../../../../src/isolation/cgroup/cgroup-limits.ts";
 import { ControlGroups } from "../../../../src/isolation/cgroup/groups.ts";
@@ -129,16 +129,14 @@ describe("a limit that can't be applied", () => {
       groupsOf(controllers).open(placed(service), 1);
       return null;
     } catch (error) {
-      return error as TenError;
+      return (error as FailureError).failure;
     }
   };
 
   test("for want of a controller refuses the start, with all that are missing and the remedy", () => {
     const error = refusalOf(["cpu"], { memoryLimitBytes: 1, pidsLimit: 5 });
     expect(error?.code).toBe("LEVEL_MISSING");
-    expect(error?.message).toBe(
-      'Cannot apply memory_limit_mb, pids_limit to "notes": this host lacks it',
-    );
+    expect(error?.reason).toBe("memory_limit_mb, pids_limit can't be applied: this host lacks it");
     expect(error?.hint).toBe(
       "Remove memory_limit_mb, pids_limit from [service.notes], or buy another",
     );
@@ -146,7 +144,7 @@ describe("a limit that can't be applied", () => {
 
   test("for want of a file names it, and leaves no group", () => {
     const error = refusalOf(["cpu"], { cpuShares: 5 });
-    expect(error?.message).toMatch(/: \S+\/notes:alice\/cpu.weight can not be set \(ENOENT\)$/);
+    expect(error?.reason).toMatch(/: \S+\/notes:alice\/cpu.weight can not be set \(ENOENT\)$/);
     expect(
       readdirSync(join(root, "ten")).flatMap((server) => readdirSync(join(root, "ten", server))),
     ).toEqual([]);
@@ -159,7 +157,7 @@ describe("a limit that can't be applied", () => {
 
   test("is no limit of one whose parent can't be made", () => {
     writeFileSync(join(root, "ten"), "in the way");
-    expect(refusalOf(["pids"], { pidsLimit: 7 })?.message).toContain("ten/");
+    expect(refusalOf(["pids"], { pidsLimit: 7 })?.reason).toContain("ten/");
     expect(groupsOf(["pids"]).open(placed({ pidsLimit: null }), 1).launcherOptions).toEqual([]);
   });
 });

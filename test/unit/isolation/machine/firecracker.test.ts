@@ -124,7 +124,7 @@ describe.skipIf(isUnable() || isMissing(PYTHON) || isMissing(MKE2FS))(
         "without hardware for it",
         {},
         { findKvmObstacle: () => ({ reason: "no device", remedy: "load it" }) },
-        /level "firecracker": no device/,
+        /isolation = "firecracker" is not available: no device/,
       ],
     ])("is refused %s", (_, { guest = {} }: { guest?: object }, host, message) => {
       using world = new MachineWorld(programs.launcher);

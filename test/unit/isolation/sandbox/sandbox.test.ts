@@ -34,8 +34,10 @@ test.each([
   ],
 ])("a host without gVisor that will do is refused, with what to install: %j", (found, reason) => {
   expect(start(found)).toMatchObject({
-    code: "LEVEL_MISSING",
-    message: `Cannot isolate "notes" at level "sandbox": ${reason}`,
-    hint: expect.stringContaining("Install runsc"),
+    failure: {
+      code: "LEVEL_MISSING",
+      reason: `isolation = "sandbox" is not available: ${reason}`,
+      hint: expect.stringContaining("Install runsc"),
+    },
   });
 });

@@ -5,7 +5,8 @@ test("hands out each port once until it is given back", () => {
   const ports = new Ports(PORT_FIRST, { isFree: () => true });
   const taken = Array.from({ length: PORT_LAST - PORT_FIRST + 1 }, () => ports.take());
   expect(new Set(taken).size).toBe(taken.length);
-  expect(() => ports.take()).toThrow(expect.objectContaining({ code: "PORTS_EXHAUSTED" }));
+  const failure = expect.objectContaining({ code: "PORTS_EXHAUSTED" });
+  expect(() => ports.take()).toThrow(expect.objectContaining({ failure }));
   ports.give(31_234);
   expect(ports.take()).toBe(31_234);
 });

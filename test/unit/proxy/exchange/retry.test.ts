@@ -79,19 +79,22 @@ test("is a bad gateway when every pick refuses, and unavailable when there is no
   expect(await client.take("}\n")).toContain("INSTANCE_UNAVAILABLE");
 });
 
-test("asks another instance of a service when one cannot start", async () => {
-  await using world = await World.open();
-  world.gateway.target = { kind: "service", service: "notes" };
-  world.gateway.candidates = ["notes:bob", "notes:alice"];
-  const client = await world.client();
-  client.send(GET);
-  await world.gateway.until(() => world.gateway.waiters.length === 1);
-  world.gateway.refuse(new TenError("START_FAILED", "Cannot start"));
-  const tenant = await world.tenant.connection();
-  await tenant.head();
-  tenant.send(OK);
-  expect(await client.take("hi")).toStartWith("HTTP/1.1 200 OK");
-});
+test.each(["START_FAILED", "LEVEL_MISSING", "PORTS_EXHAUSTED"] as const)(
+  "asks another instance of a service when one cannot start: %s",
+  async (code) => {
+    await using world = await World.open();
+    world.gateway.target = { kind: "service", service: "notes" };
+    world.gateway.candidates = ["notes:bob", "notes:alice"];
+    const client = await world.client();
+    client.send(GET);
+    await world.gateway.until(() => world.gateway.waiters.length === 1);
+    world.gateway.refuse(new TenError(code, "Cannot start"));
+    const tenant = await world.tenant.connection();
+    await tenant.head();
+    tenant.send(OK);
+    expect(await client.take("hi")).toStartWith("HTTP/1.1 200 OK");
+  },
+);
 
 test("repeats a request whose kept connection had ended", async () => {
   await using world = await World.open();

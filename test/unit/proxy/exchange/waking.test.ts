@@ -92,27 +92,33 @@ test("lets go of a lease that comes after the client left", async () => {
 });
 
 test.each([
-  ["START_FAILED", 503, "3"],
-  ["QUEUE_FULL", 503, "3"],
-  ["INSTANCE_UNAVAILABLE", 503, "3"],
-  ["INSTANCE_UNKNOWN", 404, null],
-] as const)("answers everyone at once when waking ends in %s", async (code, status, retryAfter) => {
-  await using world = await World.open({ asleep: true });
-  const clients = [await world.client(), await world.client()];
-  for (const client of clients) client.send(GET);
-  await world.gateway.until(() => world.gateway.waiters.length === 2);
-  const secret = 'Cannot start "notes:alice": /srv/app exited, port 30001';
-  world.gateway.refuse(new TenError(code, secret, { retryAfterMs: 2100 }));
-  for (const client of clients) {
-    const head = await client.head();
-    expect(head).toStartWith(`HTTP/1.1 ${status} `);
-    expect(/Retry-After: (.*)\r\n/.exec(head)?.[1] ?? null).toBe(retryAfter);
-    const body = await client.take("}\n");
-    expect(JSON.parse(body)).toMatchObject({ code });
-    expect(body).not.toMatch(/srv|30001|alice/);
-  }
-  expect(world.records[0]?.cause).toMatchObject({ message: secret });
-});
+  ["START_FAILED", 503, "3", "START_FAILED"],
+  ["LEVEL_MISSING", 503, "3", "START_FAILED"],
+  ["PORTS_EXHAUSTED", 503, "3", "START_FAILED"],
+  ["QUEUE_FULL", 503, "3", "QUEUE_FULL"],
+  ["INSTANCE_UNAVAILABLE", 503, "3", "INSTANCE_UNAVAILABLE"],
+  ["INSTANCE_UNKNOWN", 404, null, "INSTANCE_UNKNOWN"],
+] as const)(
+  "answers everyone at once when waking ends in %s",
+  async (code, status, retryAfter, told) => {
+    await using world = await World.open({ asleep: true });
+    const clients = [await world.client(), await world.client()];
+    for (const client of clients) client.send(GET);
+    await world.gateway.until(() => world.gateway.waiters.length === 2);
+    const secret = 'Cannot start "notes:alice": /srv/app exited, port 30001';
+    const hint = "Correct command in /srv/tenement.toml, or chmod o+x /srv";
+    world.gateway.refuse(new TenError(code, secret, { retryAfterMs: 2100, hint }));
+    for (const client of clients) {
+      const head = await client.head();
+      expect(head).toStartWith(`HTTP/1.1 ${status} `);
+      expect(/Retry-After: (.*)\r\n/.exec(head)?.[1] ?? null).toBe(retryAfter);
+      const body = await client.take("}\n");
+      expect(JSON.parse(body)).toMatchObject({ code: told });
+      expect(head + body).not.toMatch(/srv|30001|alice|chmod/);
+    }
+    expect(world.records[0]?.cause).toMatchObject({ message: secret });
+  },
+);
 
 test("says no more than 500 of an error it does not know", async () => {
   await using world = await World.open({ asleep: true });
