@@ -118,7 +118,7 @@ export const HOUSE: readonly Folder[] = [
   { name: "database", about: "a file per table", imports: ["core"], order: ["*.ts"] },
   {
     name: "platform",
-    about: "the machine, behind small interfaces",
+    about: "the operating system, behind small interfaces",
     imports: ["core"],
     order: ["{host,systemd}.ts", "process/*.ts", "kernel/*.ts", "*.ts"],
   },

@@ -4,6 +4,7 @@ import { type ParsedArgs, parseArgs } from "citty";
 import { locateDataDir } from "../config/locate.ts";
 import { Client, type ServerAddress } from "../control/client/client.ts";
 import { TenError } from "../core/errors.ts";
+import { codeOf } from "../platform/files.ts";
 import { GLOBAL_ARGS } from "./args.ts";
 import { type Colour, paint } from "./output.ts";
 import { usage } from "./parse.ts";
@@ -109,7 +110,7 @@ function readToken(file: string): string | null {
   try {
     return nonEmpty(readFileSync(file, "utf8").trim()) ?? null;
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return null;
+    if (codeOf(cause) === "ENOENT") return null;
     throw new TenError("FORBIDDEN", `Cannot read the token in "${file}"`, { cause });
   }
 }

@@ -188,7 +188,7 @@ function toService(table: ServiceTable, { name, dir, settings }: ServiceContext)
     network: table.network ?? null,
     allowMetadata: table.allow_metadata,
     rollout: table.rollout,
-    guest: toMachine(table, dir),
+    machine: toMachine(table, dir),
   };
 }
 

@@ -94,14 +94,14 @@ function serviceTable(service: Service): Table {
     network: service.network,
     allow_metadata: service.allowMetadata,
     rollout: service.rollout,
-    ...machineTable(service.guest),
+    ...machineTable(service.machine),
     env: Object.fromEntries(
       Object.entries(service.env).map(([name, value]) => [name, maskValue(name, value)]),
     ),
   });
 }
 
-function machineTable({ accel, kernel, rootfs, memoryBytes, vcpus }: Service["guest"]) {
+function machineTable({ accel, kernel, rootfs, memoryBytes, vcpus }: Service["machine"]) {
   return {
     qemu_accel: accel,
     kernel,

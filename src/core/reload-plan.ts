@@ -44,7 +44,7 @@ type Keys<Of, Except extends keyof Of = never> = {
   readonly [Field in Exclude<keyof Of, Except>]: readonly [key: string, reach: Reach];
 };
 
-const SERVICE_KEYS: Keys<Service, "name" | "restart" | "guest" | "healthIntervalMs"> = {
+const SERVICE_KEYS: Keys<Service, "name" | "restart" | "machine" | "healthIntervalMs"> = {
   argv: ["command", "launch"],
   workdir: ["workdir", "launch"],
   health: ["health", "now"],
@@ -166,7 +166,7 @@ export function effectiveConfig(before: Config, after: Config): Config {
  */
 export function launchShape(service: Service): string {
   const isMachine = service.isolation === "qemu" || service.isolation === "firecracker";
-  const shaping = { ...pickLaunch(service, SERVICE_KEYS), ...(isMachine && service.guest) };
+  const shaping = { ...pickLaunch(service, SERVICE_KEYS), ...(isMachine && service.machine) };
   return JSON.stringify(sorted(shaping));
 }
 
@@ -208,7 +208,7 @@ function compareServices({ before, after }: Pair): ServiceChange {
   const changes = [
     ...diff(before, after, hasVolume ? VOLUME_KEYS : SERVICE_KEYS),
     ...diff(before.restart, after.restart, RESTART_KEYS),
-    ...diff(before.guest, after.guest, MACHINE_KEYS),
+    ...diff(before.machine, after.machine, MACHINE_KEYS),
   ];
   return {
     service: after.name,

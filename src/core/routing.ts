@@ -1,4 +1,5 @@
 // Routing: the target of a request by hostname and path, and the weighted pick among instances.
+import { isUnder } from "./paths.ts";
 import { type InstanceRef, isLabel, parseRef } from "./ref.ts";
 import type { NamedTarget, RoutingOverrides } from "./service.ts";
 
@@ -83,10 +84,6 @@ function decideRoot(path: string, table: RoutingTable): Target {
   const byPath = table.overrides.path.find(({ prefix }) => isUnder(path, prefix));
   const target = byPath?.target ?? table.overrides.default;
   return target === null ? { kind: "control" } : resolve(target, table);
-}
-
-function isUnder(path: string, prefix: string): boolean {
-  return path === prefix || path.startsWith(prefix.endsWith("/") ? prefix : `${prefix}/`);
 }
 
 function resolve({ service, id }: NamedTarget, table: RoutingTable): Target {

@@ -85,7 +85,7 @@ export interface Service {
   /** Whether an instance may reach the metadata service of a cloud. */
   readonly allowMetadata: boolean;
   readonly rollout: Rollout;
-  readonly guest: MachineSettings;
+  readonly machine: MachineSettings;
 }
 
 /** The virtual machine of each instance. */
@@ -117,8 +117,8 @@ export function overlaps({ isolation, rollout }: Service): boolean {
 }
 
 /** Whether the application's root file system is an image instead of the host's files. */
-export function hasOwnRoot({ guest, isolation }: Service): boolean {
-  return guest.rootfs !== null && isMachine(isolation);
+export function hasOwnRoot({ machine, isolation }: Service): boolean {
+  return machine.rootfs !== null && isMachine(isolation);
 }
 
 export interface RestartSettings {

@@ -1,4 +1,6 @@
 // The walls of one instance: hidden and visible paths, and the launcher's arguments. Paths are absolute.
+import { HIDDEN } from "./hidden-paths.ts";
+import { depthOf, isUnder } from "./paths.ts";
 import { networkOf, type Service } from "./service.ts";
 
 /** The user ids of walled instances: systemd's range for dynamic users, which no account has. */
@@ -56,10 +58,6 @@ export function findWallGaps(service: Service, { landlock, firewall }: WallHost)
   return gaps;
 }
 
-/** Where every walled process has files of its own instead of the host's. */
-export const PRIVATE_TMP = ["/tmp", "/var/tmp"] as const;
-export const HIDDEN = ["/root", "/home", "/run", "/var/run", ...PRIVATE_TMP] as const;
-
 /** The arguments of the launcher that make it start `argv` behind the walls. */
 export function renderWalls(walls: Walls, argv: readonly string[]): readonly string[] {
   const { identity, socketDir } = walls;
@@ -100,11 +98,6 @@ export function isVisible(
   return innermost([...read, ...write]) >= innermost([...HIDDEN, dataDir]);
 }
 
-/** Whether a path lies in what no walled tenant sees, unless it is shown. */
-export function isHidden(path: string): boolean {
-  return HIDDEN.some((each) => isUnder(path, each));
-}
-
 /** The directory for `read_paths` that makes a program visible together with its libraries. */
 export function installationOf(program: string): string {
   const directory = parentOf(program);
@@ -116,15 +109,6 @@ export function installationOf(program: string): string {
 /** A home directory, or a directory of those: more than a program needs. */
 function isHome(path: string): boolean {
   return (HIDDEN as readonly string[]).includes(path) || parentOf(path) === "/home";
-}
-
-/** True for the directory itself, too. */
-export function isUnder(path: string, directory: string): boolean {
-  return directory === "/" || path === directory || path.startsWith(`${directory}/`);
-}
-
-function depthOf(path: string): number {
-  return path.split("/").filter((name) => name !== "").length;
 }
 
 function parentOf(path: string): string {

@@ -31,7 +31,7 @@ export interface InstanceRow {
   /** The process that serves, or is to serve. */
   readonly child: ChildRecord | null;
   /** A second process beside it, which is starting or ending. */
-  readonly other: ChildRecord | null;
+  readonly second: ChildRecord | null;
 }
 
 interface Raw {
@@ -65,7 +65,7 @@ export class InstanceTable {
       .map(readRow);
   }
 
-  insert({ ref, wanted, weight, env }: Omit<InstanceRow, "child" | "other" | "failure">): void {
+  insert({ ref, wanted, weight, env }: Omit<InstanceRow, "child" | "second" | "failure">): void {
     this.#database.run(
       "INSERT INTO instances (service, id, wanted, weight, env) VALUES (?, ?, ?, ?, ?)",
       [ref.service, ref.id, wanted, weight, JSON.stringify(env)],
@@ -86,8 +86,8 @@ export class InstanceTable {
   }
 
   /** Sets both at once, so that after a crash of the server it is known which process serves. */
-  setChildren(ref: InstanceRef, { child, other }: Pick<InstanceRow, "child" | "other">): void {
-    this.#update(ref, "child = ?, other = ?", writeChild(child), writeChild(other));
+  setChildren(ref: InstanceRef, { child, second }: Pick<InstanceRow, "child" | "second">): void {
+    this.#update(ref, "child = ?, other = ?", writeChild(child), writeChild(second));
   }
 
   /** Makes all changes of `write`, to any table of the database, or none. */
@@ -116,7 +116,7 @@ function readRow({ service, id, wanted, weight, env, child, other, ...rest }: Ra
     weight,
     env: JSON.parse(env) as Record<string, string>,
     child: readChild(child),
-    other: readChild(other),
+    second: readChild(other),
   };
 }
 

@@ -1,6 +1,7 @@
 // Examines the data directory: its permissions, its file system, and the free space.
 import { accessSync, constants, existsSync, statfsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
+import { isUnder } from "../core/paths.ts";
 import type { Host } from "../platform/host.ts";
 import { type Mount, parseMounts } from "../platform/mounts.ts";
 import { type Finding, fine } from "./finding.ts";
@@ -128,9 +129,8 @@ function describeSpace({ nearest, space }: DirectoryFacts): readonly Finding[] {
 
 /** The mount of the file system that contains a path. */
 function mountOf(path: string, mounts: readonly Mount[]): Mount | null {
-  const holds = (mount: Mount) => mount.path === "/" || `${path}/`.startsWith(`${mount.path}/`);
   return mounts
-    .filter(holds)
+    .filter((mount) => isUnder(path, mount.path))
     .reduce<Mount | null>(
       (deepest, mount) => (mount.path.length >= (deepest?.path.length ?? 0) ? mount : deepest),
       null,

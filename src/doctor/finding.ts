@@ -61,7 +61,7 @@ export function fine(finding: Pick<Finding, "id" | "group" | "title" | "found">)
 
 /** The needs of a service, by its configuration. */
 export function needsOf(service: Service): readonly Need[] {
-  const { guest, isolation, pidsLimit } = service;
+  const { machine, isolation, pidsLimit } = service;
   const needs: readonly (readonly [Need, boolean])[] = [
     [`isolation=${isolation}`, true],
     ["memory_limit_mb", service.memoryLimitBytes !== null],
@@ -71,7 +71,7 @@ export function needsOf(service: Service): readonly Need[] {
     ["pids_limit", pidsLimit !== null && pidsLimit > 0],
     ["storage_enforce=hard", service.storageEnforce === "hard"],
     ["network=private", service.network === "private"],
-    ["qemu_accel=kvm", isolation === "qemu" && guest.accel === "kvm"],
+    ["qemu_accel=kvm", isolation === "qemu" && machine.accel === "kvm"],
   ];
   return needs.filter(([, isWanted]) => isWanted).map(([need]) => need);
 }

@@ -53,8 +53,8 @@ export interface Instances {
 /** Nothing runs yet. */
 export function openInstances(options: InstancesOptions, { database, logs }: Records): Instances {
   const { dataDir } = options.config.settings;
-  const inherited = claimsOf(database, options);
-  const firewall = openFirewall({ dataDir, clock: systemClock, inherited });
+  const recorded = claimsOf(database, options);
+  const firewall = openFirewall({ dataDir, clock: systemClock, recorded });
   const isolation = openIsolation(dataDir, database);
   const volumes = new Volumes(dataDir);
   const parts = { database, logs, isolation, volumes, firewall: firewall ?? NO_FIREWALL };
@@ -89,9 +89,9 @@ function claimsOf(
   { instances, userIds }: TenementDatabase,
   { config }: InstancesOptions,
 ): readonly Claim[] {
-  return instances.list().flatMap(({ child, other, ref }) => {
+  return instances.list().flatMap(({ child, second, ref }) => {
     const { allowMetadata = false } = config.services.get(ref.service) ?? {};
-    const ports = [child, other].flatMap((record) => record?.port ?? []);
+    const ports = [child, second].flatMap((record) => record?.port ?? []);
     return ports.map((port) => ({ port, owner: userIds.find(ref), allowMetadata }));
   });
 }

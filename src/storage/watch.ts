@@ -1,5 +1,4 @@
-// Watches the storage of instances that have a quota: measures those that run, tells when they fill up, and halts
-// those that may not go on.
+// Watches instances that have a storage quota: measures running ones, warns, and halts those over their quota.
 import { type Failure, InstanceError, unavailable } from "../core/failure.ts";
 import { type Event, type InstanceState, isAtRest, isEnding } from "../core/life/instance.ts";
 import { canHalt } from "../core/life/orders.ts";
@@ -19,10 +18,10 @@ import {
   renderUse,
 } from "./quota.ts";
 
-/** Looks at the same time: each keeps a thread of the file system busy, and tenants want the disk, too. */
+/** Looks at the same time: each keeps a thread of the file system busy, and tenants need the disk, too. */
 const LOOKS_MAX = 2;
 
-/** An instance, as far as its storage is concerned. */
+/** The part of an instance that concerns its storage. */
 export interface Storing {
   readonly ref: InstanceRef;
   readonly service: Service;
@@ -35,16 +34,16 @@ export interface StorageWatchParts {
   readonly gauge: StorageGauge;
   readonly logs: Pick<LogHub, "note">;
   readonly audit: Pick<AuditTable, "record">;
-  /** Worth knowing for whoever runs the server. */
+  /** Reports an event to the operator. */
   readonly report: (event: unknown) => void;
 }
 
 interface Track {
   readonly instance: Storing;
   fullness: Fullness;
-  /** As of the latest measurement, whoever asked for it; null before the first. */
+  /** Of the latest measurement, whoever asked for it; null before the first. */
   usedBytes: number | null;
-  /** The latest look of the watch's own, and how long the next one waits. */
+  /** The watch's own latest look, and the delay before the next one. */
   last: { readonly usedBytes: number; readonly delayMs: number } | null;
   isUp: boolean;
   cancel: () => void;
@@ -52,7 +51,7 @@ interface Track {
 
 export class StorageWatch {
   readonly #parts: StorageWatchParts;
-  /** Of instances with a quota that have been up. */
+  /** Of instances with a quota that have run. */
   readonly #tracks = new Map<RefKey, Track>();
   /** Looks that are due, the longest waiting first. */
   readonly #due = new Set<Track>();
@@ -62,7 +61,7 @@ export class StorageWatch {
     this.#parts = parts;
   }
 
-  /** Keeps an eye on an instance while it runs, and looks once more when it has come to rest. */
+  /** Watches an instance while it runs, and looks once more when it has come to rest. */
   follow(instance: Storing, state: InstanceState): void {
     if (isAtRest(state)) this.#parts.gauge.expire(instance.ref);
     if (instance.service.storageQuotaBytes === null) {
@@ -73,7 +72,7 @@ export class StorageWatch {
     else if (!isEnding(state)) this.#down(instance.ref);
   }
 
-  /** Measures now, with all that follows from the result. */
+  /** Measures now, then warns or halts as the result demands. */
   async measure(instance: Storing): Promise<number> {
     const usedBytes = await this.#parts.gauge.measure(instance.ref);
     const { storageQuotaBytes: quotaBytes } = instance.service;
@@ -94,7 +93,7 @@ export class StorageWatch {
     throw new InstanceError(ref, { verb: "start", failure });
   }
 
-  /** The last known sizes in bytes; null: not measured yet. */
+  /** The last known size in bytes; null before the first measurement. */
   known(ref: InstanceRef): number | null {
     return this.#parts.gauge.known(ref);
   }
@@ -106,7 +105,7 @@ export class StorageWatch {
     return this.#parts.gauge.estimate(refs, isResting);
   }
 
-  /** That its storage fills up or is full, as of the latest look; null while there is room. */
+  /** The warning that its storage fills up or is full, by the latest look; null while there is room. */
   warningOf(ref: InstanceRef): string | null {
     const track = this.#tracks.get(formatRef(ref));
     const quotaBytes = track?.instance.service.storageQuotaBytes ?? null;

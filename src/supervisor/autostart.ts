@@ -10,7 +10,7 @@ import type { Supervisor } from "./supervisor.ts";
 export function loadAndStart(supervisor: Supervisor, row: InstanceRow): void {
   const actor = supervisor.load(row, supervisor.service(row.ref.service));
   // Its processes ended when its service was removed from the configuration.
-  supervisor.world.table.setChildren(row.ref, { child: null, other: null });
+  supervisor.world.table.setChildren(row.ref, { child: null, second: null });
   startAgain(actor, row.wanted);
 }
 

@@ -119,7 +119,7 @@ export class Supervisor implements Gateway {
   ): InstanceActor {
     const service = this.service(ref.service);
     const { weight = WEIGHT_DEFAULT, env = {} } = given;
-    const fresh = { wanted: "asleep", failure: null, child: null, other: null } as const;
+    const fresh = { wanted: "asleep", failure: null, child: null, second: null } as const;
     const row: InstanceRow = { ref, ...fresh, weight, env };
     persist(() => this.world.table.insert(row));
     return this.load(row, service);

@@ -150,7 +150,7 @@ describe.skipIf(isUnable)("tenants in sandboxes", () => {
       await ten.get(ALICE, "/daemon");
       await ten.get(ALICE, "/stay");
       await ten.must("stop", "port:alice");
-      expect(await ten.must("why", "port:alice")).toContain("was ended by SIGKILL");
+      expect(await ten.must("why", "port:alice")).toContain("was terminated by SIGKILL");
       expectNothingLeft(ten);
     }));
 

@@ -40,7 +40,7 @@ export function serviceWith(changes: Partial<Service> = {}): Service {
     network: null,
     allowMetadata: false,
     rollout: "overlap",
-    guest: { accel: "kvm", kernel: null, rootfs: null, memoryBytes: 256 * 1024 ** 2, vcpus: 1 },
+    machine: { accel: "kvm", kernel: null, rootfs: null, memoryBytes: 256 * 1024 ** 2, vcpus: 1 },
     ...changes,
   };
 }

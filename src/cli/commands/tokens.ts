@@ -1,8 +1,8 @@
 // ten token-gen, ten token ls, ten token revoke: by the server while it runs, in its database while it does not.
-import { renameSync, rmSync, writeFileSync } from "node:fs";
 import type { NewTokenAnswer, TokenAnswer, TokenBody } from "../../control/wire/tokens.ts";
 import { messageOf, TenError } from "../../core/errors.ts";
 import { isLabel, LABEL_RULE } from "../../core/ref.ts";
+import { replaceFile } from "../../platform/files.ts";
 import { OPERAND } from "../args.ts";
 import { defineCommand } from "../command.ts";
 import type { Context } from "../command-context.ts";
@@ -103,13 +103,10 @@ async function withTokens<Result>(
 function writeToken(token: string, context: Context): string | null {
   if (context.target.kind === "http") return null;
   const file = `${context.dataDir}/api_token`;
-  const draft = `${file}.${process.pid}`;
   try {
-    writeFileSync(draft, `${token}\n`, { mode: 0o600, flag: "wx" });
-    renameSync(draft, file);
+    replaceFile(file, `${token}\n`, 0o600);
     return file;
   } catch (cause) {
-    rmSync(draft, { force: true });
     context.note(`warning: Cannot write "${file}": ${messageOf(cause)}`);
     return null;
   }

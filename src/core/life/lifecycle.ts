@@ -1,5 +1,5 @@
-// The life of an instance: given a state, an event and the facts, the next state and what to do.
-// Everything else in the program feeds `step` and obeys its effects.
+// The step of an instance: from a state, an event and the facts to the next state and the effects to perform.
+// Everything else in the program feeds `step` and performs its effects.
 import { unreachable } from "../assert.ts";
 import { type Failure, startFailure } from "../failure.ts";
 import { onTick, stateDeadline } from "./deadlines.ts";
@@ -19,11 +19,11 @@ import { onHalt, onRest, onWake } from "./orders.ts";
 import { onReconfigured } from "./reconfiguration.ts";
 import {
   endUnlessRunning,
-  onOther,
-  onOtherTick,
   onReplace,
-  otherDeadline,
-  takePlace,
+  onSecond,
+  onSecondTick,
+  promoteSecond,
+  secondDeadline,
 } from "./replacement.ts";
 import { describeExit, restartsAfter } from "./restart-policy.ts";
 import {
@@ -41,16 +41,16 @@ import {
   withEffect,
 } from "./transitions.ts";
 
-/** Moves one instance one step. Events that no longer matter leave it as it is. */
+/** Moves one instance one step. An event that no longer applies changes nothing. */
 export function step(instance: Instance, event: Event, facts: Facts): Step {
   const isOwn = !("launch" in event) || event.launch === instance.launch;
-  const next = isOwn ? onEvent(instance, event, facts) : onOther(instance, event, facts);
+  const next = isOwn ? onEvent(instance, event, facts) : onSecond(instance, event, facts);
   return endUnlessRunning(next, facts);
 }
 
-/** The moment at which the instance next needs a `tick`; Infinity while only events can move it. */
+/** The moment at which the instance next needs a `tick`; Infinity while only events can change it. */
 export function nextDeadline(instance: Instance, facts: Facts): number {
-  return Math.min(stateDeadline(instance, facts), otherDeadline(instance));
+  return Math.min(stateDeadline(instance, facts), secondDeadline(instance));
 }
 
 function onEvent(instance: Instance, event: Event, facts: Facts): Step {
@@ -78,7 +78,7 @@ function onEvent(instance: Instance, event: Event, facts: Facts): Step {
     case "halt":
       return onHalt(instance, event.failure, facts);
     case "tick":
-      return onOtherTick(onTick(instance, facts), facts);
+      return onSecondTick(onTick(instance, facts), facts);
     default:
       return unreachable(event);
   }
@@ -155,9 +155,9 @@ function afterUnhealthy(answer: ProbeAnswer, { service }: Facts): After {
 }
 
 function onGone(instance: Instance, facts: Facts): Step {
-  const { state, other } = instance;
+  const { state, second } = instance;
   if (state.kind !== "stopping") return stay(instance);
-  return other === null
+  return second === null
     ? settle(instance, state.after, facts)
-    : takePlace(instance, other, state.after);
+    : promoteSecond(instance, second, state.after);
 }

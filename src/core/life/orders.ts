@@ -1,4 +1,4 @@
-// What requests and operators ask of an instance: to run, to rest, to begin anew.
+// Orders to an instance: to run, to rest, to start again, to halt.
 import { unreachable } from "../assert.ts";
 import { type Failure, startFailure, unavailable } from "../failure.ts";
 import type {
@@ -16,7 +16,6 @@ import {
   backingOff,
   drain,
   enqueue,
-  forgiven,
   holdsThrough,
   move,
   refusal,
@@ -25,8 +24,10 @@ import {
   stay,
   stopping,
   withEffect,
+  withoutCrashes,
 } from "./transitions.ts";
 
+const HAS_FAILED = unavailable("it has failed");
 const ATTEMPT_FAILED = startFailure("an operator's attempt to start it failed");
 
 /** A request, an operator or the server itself wants the instance to run. */
@@ -44,17 +45,17 @@ export function onWake(instance: Instance, cause: Cause, facts: Facts): Step {
     case "stopping":
       return wakeWhileEnding(instance, state, cause);
     case "waiting":
-      if (cause === "operator") return enqueue(forgiven(instance), cause, facts);
+      if (cause === "operator") return enqueue(withoutCrashes(instance), cause, facts);
       return holdsThrough(state, facts) ? stay(instance) : stay(instance, backingOff(state, facts));
     case "stopped":
       if (cause !== "operator" || state.disabled) return stay(instance, resting(state.disabled));
-      return enqueue(forgiven(instance), cause, facts);
+      return enqueue(withoutCrashes(instance), cause, facts);
     case "halted":
-      if (cause === "operator") return enqueue(forgiven(instance), cause, facts);
+      if (cause === "operator") return enqueue(withoutCrashes(instance), cause, facts);
       return stay(instance, refusal(state.failure));
     case "failed":
-      if (cause === "operator") return enqueue(forgiven(instance), cause, facts);
-      return stay(instance, refusal(unavailable("it has failed")));
+      if (cause === "operator") return enqueue(withoutCrashes(instance), cause, facts);
+      return stay(instance, refusal(HAS_FAILED));
     default:
       return unreachable(state);
   }
@@ -69,24 +70,20 @@ function wakeWhileEnding(
   if (cause === "request") {
     if (after.kind === "stopped") return stay(instance, resting(after.disabled));
     if (after.kind === "halted") return stay(instance, refusal(after.failure));
-    if (after.kind === "failed") {
-      return stay(instance, refusal(unavailable("it has failed")));
-    }
-    if (after.kind === "crashed" && !after.ready) {
-      return stay(instance, refusal(after.failure));
-    }
+    if (after.kind === "failed") return stay(instance, refusal(HAS_FAILED));
+    if (after.kind === "crashed" && !after.ready) return stay(instance, refusal(after.failure));
     if (after.kind !== "asleep") return stay(instance);
   }
   if (after.kind === "stopped" && after.disabled) return stay(instance, resting(true));
-  const forgives = cause === "operator" ? forgiven(instance) : instance;
-  return move(forgives, { ...state, after: { kind: "start", cause } });
+  const next = cause === "operator" ? withoutCrashes(instance) : instance;
+  return move(next, { ...state, after: { kind: "start", cause } });
 }
 
-/** An operator, or the need for room, wants the instance to rest or to begin anew. */
+/** An operator, or the limit of running instances, wants the instance to rest or to start again. */
 export function onRest(instance: Instance, to: RestGoal, facts: Facts): Step {
   const { state } = instance;
   const after = afterRest(to, state);
-  // Only enabling or starting it ends the disabling of an instance.
+  // Only `ten enable` ends the disabling of an instance.
   if (to === "stopped" && isDisabled(state)) return stay(instance);
   switch (state.kind) {
     case "starting":
@@ -102,19 +99,19 @@ export function onRest(instance: Instance, to: RestGoal, facts: Facts): Step {
     case "stopped":
     case "halted":
     case "failed":
-      return refuseUnlessStarting(settle(forgiven(instance), after, facts), after);
+      return refuseUnlessStarting(settle(withoutCrashes(instance), after, facts), after);
     default:
       return unreachable(state);
   }
 }
 
-/** Whether `halt` would change anything: what an operator put to rest, or what gave up, stays as it is. */
+/** Whether `halt` would change anything: an instance that was stopped or has failed stays as it is. */
 export function canHalt(state: InstanceState): boolean {
   const { kind } = "after" in state ? state.after : state;
   return kind !== "stopped" && kind !== "halted" && kind !== "failed";
 }
 
-/** It may not go on, and requests don't wake it. */
+/** Stops the instance; requests don't wake it. */
 export function onHalt(instance: Instance, failure: Failure, facts: Facts): Step {
   const { state } = instance;
   if (!canHalt(state)) return stay(instance);

@@ -1,4 +1,4 @@
-// What people and the store are told of an instance's state.
+// An instance's state as the API, the command line and the database report it.
 import { unreachable } from "../assert.ts";
 import { type Failure, startFailure } from "../failure.ts";
 import { type InstanceState, MISSED_MAX, type RestState } from "./instance.ts";
@@ -28,7 +28,7 @@ export const HEALTHS = [
 ] as const;
 export type Health = (typeof HEALTHS)[number];
 
-/** What the server wants of an instance, kept across its own restarts. */
+/** The state in which an instance is to be, kept across restarts of the server. */
 export type Wanted = "running" | "asleep" | "stopped" | "disabled" | "failed";
 
 export function reportState(state: InstanceState): ReportedState {
@@ -86,7 +86,7 @@ export function reportWanted(state: InstanceState): Wanted {
   }
 }
 
-/** The state in which an instance begins when the server starts; what is to run is woken afterwards. */
+/** The state of an instance when the server starts; an instance that is to run is woken afterwards. */
 export function restoreState({
   wanted,
   failure,
@@ -109,7 +109,7 @@ export function restoreState({
   }
 }
 
-/** Why an instance is not running, where the state knows. */
+/** Why an instance does not run; null where its state has no failure. */
 export function reportFailure(state: InstanceState): Failure | null {
   const bound = "after" in state ? state.after : state;
   return "failure" in bound ? bound.failure : null;

@@ -1,4 +1,4 @@
-// What a host must have before it can run a virtual machine, refused with the remedy where it is not there.
+// The needs of a level that runs machines: each is found on the host, or refused with the remedy.
 import { existsSync } from "node:fs";
 import type { Service } from "../../core/service.ts";
 import type { Host } from "../../platform/host.ts";
@@ -7,13 +7,13 @@ import { levelMissing } from "../level.ts";
 import type { NamespaceLevel } from "../walls/namespace.ts";
 import { type MachineImage, prepareImage } from "./machine-image.ts";
 
-/** What levels that run machines are made with. */
+/** The parts of a level that runs machines. */
 export interface MachineParts {
   readonly dataDir: string;
   /** The walls around the hypervisor. */
   readonly walls: NamespaceLevel;
   readonly host: Pick<Host, "which" | "findKvmObstacle" | "findGuestKernel">;
-  /** The first process of every machine; null where this build has none. */
+  /** The program of every machine's first process; null where this build has none. */
   readonly readAgent: () => Uint8Array | null;
 }
 
@@ -27,7 +27,7 @@ export function needProgram(
   throw levelMissing(service, { reason: `${program} is not installed`, remedy });
 }
 
-/** Throws LEVEL_MISSING where machines would have to be emulated; `otherwise` says what else can be done. */
+/** Throws LEVEL_MISSING where machines would have to be emulated; `otherwise` names an alternative. */
 export function needKvm(
   service: Service,
   { host, otherwise }: Pick<MachineParts, "host"> & { otherwise: string },
@@ -37,14 +37,14 @@ export function needKvm(
   throw levelMissing(service, obstacle, otherwise);
 }
 
-/** A kernel by its path. Throws LEVEL_MISSING where there is none. */
+/** Describes the kernel at a path. Throws LEVEL_MISSING where there is none. */
 export function needKernel(service: Service, path: string): GuestKernel {
   if (existsSync(path)) return describeKernel(path);
   const remedy = `Correct kernel in [service.${service.name}]`;
   throw levelMissing(service, { reason: `there is no kernel at ${path}`, remedy });
 }
 
-/** What a machine starts from. Throws LEVEL_MISSING where this build has no agent. */
+/** The image that a machine starts from. Throws LEVEL_MISSING where this build has no agent. */
 export function needImage(
   service: Service,
   { dataDir, kernel, modules, readAgent }: ImageNeeds,

@@ -1,8 +1,10 @@
-// Whether what a walled application needs is there for it: its program in view, its directories open to its user.
+// Checks before a walled launch: the program is visible, the directories are open to the instance's user.
 import { realpathSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { FailureError, startFailure } from "../../core/failure.ts";
-import { installationOf, isHidden, isVisible, type Walls } from "../../core/walls.ts";
+import { isHidden } from "../../core/hidden-paths.ts";
+import { isUnder } from "../../core/paths.ts";
+import { installationOf, isVisible, type Walls } from "../../core/walls.ts";
 import type { Placement } from "../level.ts";
 
 /** Throws LEVEL_MISSING for a program that the walls hide, with the configuration that shows it. */
@@ -19,10 +21,7 @@ export function checkVisible(
   });
 }
 
-/**
- * An application starts in its working directory and has its files in the data directory, as a user of its own.
- * Throws START_FAILED for what is closed to that user.
- */
+/** Throws START_FAILED when the instance's user may not enter the working directory or the data directory. */
 export function checkReachable({
   cwd,
   user,
@@ -32,8 +31,8 @@ export function checkReachable({
   user: number;
   dataDir: string;
 }): void {
-  // What lies in the data directory is covered, or its own.
-  const isInside = cwd.startsWith(`${dataDir}/`);
+  // In the data directory everything is hidden, or belongs to the instance's user.
+  const isInside = cwd !== dataDir && isUnder(cwd, dataDir);
   const ways = [...waysTo(dataDir), ...(isInside ? [] : [cwd, ...waysTo(cwd)])];
   const barrier = ways.find((path) => !mayEnter(path, user));
   if (barrier === undefined) return;
@@ -41,7 +40,7 @@ export function checkReachable({
   throw new FailureError(startFailure(reason, `chmod o+x ${barrier}`));
 }
 
-/** The directories above one, but for those that the launcher makes anew since they are hidden. */
+/** The directories above one, without hidden ones, which the launcher makes anew. */
 function waysTo(path: string): readonly string[] {
   const above = dirname(path);
   return above === path || isHidden(above) ? [] : [above, ...waysTo(above)];

@@ -1,17 +1,15 @@
-// Whether this host lets the launcher build walls: tried once, and where it does not, what to do about it.
+// Whether the host lets the launcher build walls: tried once, with the remedies for a refusal.
 import { readFileSync } from "node:fs";
 import type { Gap } from "../../core/failure.ts";
 import type { Service } from "../../core/service.ts";
 import { isRoot } from "../../platform/owner.ts";
 import { levelMissing } from "../level.ts";
 
-/** What the launcher answers when the walls stand, but there is no such program behind them. */
+/** The launcher's exit code when the walls stand, but the program does not exist behind them. */
 const NO_PROGRAM = 127;
 const NOBODY = "65534";
 
-/**
- * Settings that keep ordinary users from making namespaces, with the value at which they do, and the one at which not.
- */
+/** Settings that keep ordinary users from making namespaces, by their values. */
 const SETTINGS = [
   { name: "kernel.apparmor_restrict_unprivileged_userns", closed: "1", open: "0" },
   { name: "kernel.unprivileged_userns_clone", closed: "0", open: "1" },
@@ -25,7 +23,7 @@ const NO_LAUNCHER: Gap = {
 };
 const WITHOUT_WALLS = 'set isolation = "process" for code that you trust';
 
-/** The launcher's path, once it has built walls here. Throws LEVEL_MISSING with what is in the way. */
+/** The launcher's path, once it has built walls here. Throws LEVEL_MISSING with the reason of a refusal. */
 export function checkWalls(service: Service, installLauncher: () => string | null): string {
   if (process.platform !== "linux") throw levelMissing(service, NO_LINUX, WITHOUT_WALLS);
   const launcher = installLauncher();
@@ -36,7 +34,7 @@ export function checkWalls(service: Service, installLauncher: () => string | nul
 }
 
 /**
- * What keeps a launcher from building walls; null when they stand.
+ * Why the launcher can't build walls; null when they stand.
  * @param path where the server has its launcher, if that is another
  */
 export function attemptWalls(launcher: string, path = launcher): Gap | null {
@@ -44,7 +42,7 @@ export function attemptWalls(launcher: string, path = launcher): Gap | null {
   return reason === null ? null : { reason, remedy: remediesFor(path).join("\n") };
 }
 
-/** Null when they stand. */
+/** Null when the walls stand. */
 function tryWalls(launcher: string): string | null {
   const identity = isRoot() ? ["--uid", NOBODY, "--gid", NOBODY] : ["--rootless"];
   const { exitCode, stderr } = Bun.spawnSync(
@@ -67,7 +65,7 @@ function remediesFor(launcher: string): readonly string[] {
   return ["run ten as root", `sysctl -w ${closed.name}=${closed.open}`, ...profile];
 }
 
-/** The command that gives the launcher, and nothing else, a profile of AppArmor that lets it make user namespaces. */
+/** The command that gives the launcher alone an AppArmor profile under which it may make user namespaces. */
 function renderProfile(launcher: string): string {
   const profile = `abi <abi/4.0>,\\nprofile ten-launcher ${launcher} flags=(unconfined) { userns, }\\n`;
   const file = "/etc/apparmor.d/ten-launcher";

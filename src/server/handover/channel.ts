@@ -1,6 +1,6 @@
 // A channel of JSON lines between two processes, over a pair of sockets of which the other process inherits one.
-import { dlopen, ptr } from "bun:ffi";
-import { libcPath } from "../../platform/kernel/libc.ts";
+import { ptr } from "bun:ffi";
+import { posixCalls } from "../../platform/kernel/libc.ts";
 
 const AF_UNIX = 1;
 const SOCK_STREAM = 1;
@@ -13,10 +13,7 @@ export interface SocketPair {
 /** Two connected Unix sockets (socketpair(2)), as descriptors. Throws an Error when no descriptor is free. */
 export function openSocketPair(): SocketPair {
   const descriptors = new Int32Array(2);
-  const { socketpair } = dlopen(libcPath() ?? "libc.so", {
-    socketpair: { args: ["i32", "i32", "i32", "ptr"], returns: "i32" },
-  }).symbols;
-  const failed = socketpair(AF_UNIX, SOCK_STREAM, 0, ptr(descriptors)) !== 0;
+  const failed = posixCalls()?.socketpair(AF_UNIX, SOCK_STREAM, 0, ptr(descriptors)) !== 0;
   const [own, other] = descriptors;
   if (failed || own === undefined || other === undefined) throw new Error("no descriptor is free");
   return { own, other };

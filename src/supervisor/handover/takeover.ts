@@ -47,10 +47,10 @@ async function resume(
   const found = adopted(row.child);
   // The previous server has used the process until now; a busy one with a full backlog would seem not to listen.
   const child = received.has(row.ref) ? found : await ifListening(supervisor, row, found);
-  const other = adopted(row.other);
-  if (child !== null || other !== null) actor.adopt({ row, child, other });
-  else if (row.child !== null || row.other !== null) {
-    table.setChildren(row.ref, { child: null, other: null });
+  const second = adopted(row.second);
+  if (child !== null || second !== null) actor.adopt({ row, child, second });
+  else if (row.child !== null || row.second !== null) {
+    table.setChildren(row.ref, { child: null, second: null });
   }
   received.apply(actor);
   return { actor, row };

@@ -134,7 +134,7 @@ export class InstanceActor implements Startable {
     const replaced = this.#watchers.replacement();
     this.send({ kind: "replace" });
     await replaced;
-    await this.until(({ other }) => other === null);
+    await this.until(({ second }) => second === null);
   }
 
   /** Resolves when its processes have ended, or when a later order made it run again. */
@@ -148,15 +148,15 @@ export class InstanceActor implements Startable {
     if (!predicate(this.#instance)) await this.#watchers.until(predicate);
   }
 
-  adopt({ row, child, other }: Adoption): void {
+  adopt({ row, child, second }: Adoption): void {
     const { endpoint = null, shape = null } = row.child ?? {};
     if (child !== null) this.#processes.follow(child, { launch: ADOPTED.child, endpoint, shape });
-    const second = { launch: ADOPTED.other, endpoint: null, shape: row.other?.shape ?? null };
-    if (other !== null) this.#processes.follow(other, second);
+    const process = { launch: ADOPTED.second, endpoint: null, shape: row.second?.shape ?? null };
+    if (second !== null) this.#processes.follow(second, process);
     const found = {
       ...row,
       child: child && { ref: child.child.ref, endpoint },
-      other: other?.child.ref ?? null,
+      second: second?.child.ref ?? null,
     };
     this.#obey(adopt(this.#instance, found, this.facts));
     this.#rearm();
@@ -204,8 +204,8 @@ export class InstanceActor implements Startable {
 
   idleSince(): number | null {
     const { traffic, service } = this.facts;
-    const { state, other } = this.#instance;
-    const sleeps = state.kind === "running" && other === null && service.idleTimeoutMs > 0;
+    const { state, second } = this.#instance;
+    const sleeps = state.kind === "running" && second === null && service.idleTimeoutMs > 0;
     return sleeps && traffic.open === 0 ? traffic.lastActiveAt : null;
   }
 
@@ -280,9 +280,9 @@ export class InstanceActor implements Startable {
 
   /** A lease has ended, or become a tunnel. */
   #onTraffic(): void {
-    const { state, other } = this.#instance;
+    const { state, second } = this.#instance;
     if (this.#ownership.kind === "abandoned") this.#ownership.onTraffic();
-    else if (state.kind === "draining" || other?.kind === "draining") this.send({ kind: "tick" });
+    else if (state.kind === "draining" || second?.kind === "draining") this.send({ kind: "tick" });
     else if (state.kind === "running" && this.traffic.open === 0) {
       this.#rearm();
       this.#world.queue.advance();

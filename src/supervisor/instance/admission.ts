@@ -36,15 +36,15 @@ export class Admission {
 
   get traffic(): Traffic {
     const { open, lastActiveAt } = this.#meter;
-    const { launch, other } = this.#parts.instance();
-    const otherBusy = other === null ? 0 : this.#meter.busy(other.launch);
-    return { open, busy: this.#meter.busy(launch), otherBusy, lastActiveAt };
+    const { launch, second } = this.#parts.instance();
+    const secondBusy = second === null ? 0 : this.#meter.busy(second.launch);
+    return { open, busy: this.#meter.busy(launch), secondBusy, lastActiveAt };
   }
 
   /** Of every process of the instance. */
   get leaseCounts(): LeaseCounts {
-    const { open, busy, otherBusy } = this.traffic;
-    const requests = busy + otherBusy;
+    const { open, busy, secondBusy } = this.traffic;
+    const requests = busy + secondBusy;
     return { requests, tunnels: open - requests };
   }
 

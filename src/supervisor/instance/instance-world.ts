@@ -22,5 +22,5 @@ export interface InstanceWorld extends ProcessWorld {
 export interface Adoption {
   readonly row: InstanceRow;
   readonly child: Launched | null;
-  readonly other: Launched | null;
+  readonly second: Launched | null;
 }

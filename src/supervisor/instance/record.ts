@@ -39,7 +39,7 @@ export class InstanceRecord {
     this.#failure = failure;
   }
 
-  children(children: { child: ChildRecord | null; other: ChildRecord | null }): void {
+  children(children: { child: ChildRecord | null; second: ChildRecord | null }): void {
     this.#try(() => this.#table.setChildren(this.#ref, children));
   }
 

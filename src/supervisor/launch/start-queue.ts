@@ -41,12 +41,12 @@ export class StartQueue {
    * Has to be called at every change of state, so that no instance keeps a place that it no longer needs. A second
    * process counts as a start, but does not wait for a turn: rollouts bound their number.
    */
-  follow(instance: Startable, { state, other }: Pick<Instance, "state" | "other">): void {
+  follow(instance: Startable, { state, second }: Pick<Instance, "state" | "second">): void {
     const { kind } = state;
     const urgent = kind === "queued" && URGENT.has(state.cause);
     place(this.#urgent, instance, urgent);
     place(this.#patient, instance, kind === "queued" && !urgent);
-    place(this.#starting, instance, kind === "starting" || other?.kind === "starting");
+    place(this.#starting, instance, kind === "starting" || second?.kind === "starting");
     place(this.#ending, instance, isEnding(state));
     place(this.#alive, instance, hasProcess(state));
     this.advance();

@@ -101,6 +101,6 @@ async function startAnew(actor: InstanceActor): Promise<void> {
 }
 
 /** Not between two states: a start under way may have begun before the rollout. */
-function isSettled({ state, other }: Instance): boolean {
-  return state.kind === "running" ? other === null : !hasProcess(state);
+function isSettled({ state, second }: Instance): boolean {
+  return state.kind === "running" ? second === null : !hasProcess(state);
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { isHidden } from "../../../src/core/walls.ts";
+import { isHidden } from "../../../src/core/hidden-paths.ts";
 import { FakeShell, runWith } from "./fakes.ts";
 
 describe("usage", () => {

@@ -84,7 +84,7 @@ test("a service needs only a command", () => {
     network: null,
     allowMetadata: false,
     rollout: "overlap",
-    guest: { accel: "kvm", kernel: null, rootfs: null, memoryBytes: 256 * 1024 ** 2, vcpus: 1 },
+    machine: { accel: "kvm", kernel: null, rootfs: null, memoryBytes: 256 * 1024 ** 2, vcpus: 1 },
   });
 });
 
@@ -222,7 +222,7 @@ test("converts every key, to milliseconds, bytes and absolute paths", () => {
     network: "private",
     allowMetadata: true,
     rollout: "replace",
-    guest: {
+    machine: {
       accel: "tcg",
       kernel: "/etc/ten/vmlinuz",
       rootfs: "/srv/root.img",

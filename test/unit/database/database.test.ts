@@ -29,15 +29,15 @@ describe("openTenementDatabase()", () => {
     {
       using database = openTenementDatabase(directory);
       database.instances.insert(row);
-      database.instances.setChildren(ref, { child, other: null });
+      database.instances.setChildren(ref, { child, second: null });
       database.instances.setWanted(ref, { wanted: "failed", failure });
       database.instances.setWeight(ref, 5);
       database.instances.setEnv(ref, { KEY: "2" });
     }
     using database = openTenementDatabase(directory);
     const kept = { ref, wanted: "failed", failure, weight: 5, env: { KEY: "2" }, child };
-    const other = null;
-    expect(database.instances.list() as unknown).toEqual([{ ...kept, other }]);
+    const second = null;
+    expect(database.instances.list() as unknown).toEqual([{ ...kept, second }]);
     database.instances.delete(ref);
     expect(database.instances.list()).toEqual([]);
   });
@@ -48,9 +48,9 @@ describe("openTenementDatabase()", () => {
     const reasons = { failed: "it broke", stopped: "storage is full" };
     for (const [id, reason] of Object.entries(reasons)) {
       database.instances.insert({ ...row, ref: { ...ref, id } });
-      const raw = new Database(`${directory}/tenement.db`);
-      raw.run("UPDATE instances SET wanted = ?, reason = ? WHERE id = ?", [id, reason, id]);
-      raw.close();
+      const file = new Database(`${directory}/tenement.db`);
+      file.run("UPDATE instances SET wanted = ?, reason = ? WHERE id = ?", [id, reason, id]);
+      file.close();
     }
     expect(database.instances.list().map(({ failure }) => failure)).toEqual([
       startFailure("it broke"),

@@ -67,9 +67,9 @@ describe("needs", () => {
   });
 
   test("include KVM only for a virtual machine that uses it", () => {
-    const { guest } = serviceWith();
+    const { machine } = serviceWith();
     expect(needsOf(serviceWith({ isolation: "qemu" }))).toContain("qemu_accel=kvm");
-    const slow = serviceWith({ isolation: "qemu", guest: { ...guest, accel: "tcg" } });
+    const slow = serviceWith({ isolation: "qemu", machine: { ...machine, accel: "tcg" } });
     expect(needsOf(slow)).toEqual(["isolation=qemu"]);
   });
 

@@ -94,7 +94,7 @@ describe("hard quotas", () => {
     });
   });
 
-  test("are blocked where mounting fails, with the reason", async () => {
+  test("are blocked where mounting fails, with the reason and the remedy", async () => {
     const gap = { reason: "mount: permission denied", remedy: "get the right to mount" };
     const [finding] = await examineVolumes(host, async () => gap);
     expect(finding).toMatchObject({ state: "missing", found: gap.reason, remedy: gap.remedy });

@@ -32,7 +32,7 @@ test("without a launcher a configured limit is refused, and the default one is n
 });
 
 test.skipIf(process.platform !== "linux")(
-  "without a launcher nothing is started in its stead",
+  'without a launcher the level "namespace" is refused',
   () => {
     const service = serviceWith({ isolation: "namespace" });
     const ref = { service: "notes", id: "a" };

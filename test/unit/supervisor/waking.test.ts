@@ -64,5 +64,5 @@ test("the story names the request that woke the instance, and its last exit", as
   const { lastWake, lastExit } = world.operator.story(ALICE);
   expect(lastWake?.by).toBe("request from 203.0.113.7");
   expect(lastWake?.readyMs).toBe(1);
-  expect(lastExit?.reason).toBe("was ended by SIGTERM");
+  expect(lastExit?.reason).toBe("was terminated by SIGTERM");
 });

@@ -53,7 +53,7 @@ describe("a replacement", () => {
     const replaced = alice.replace();
     await world.ready();
     const next = world.supervisor.lease(ALICE);
-    expect(alice.traffic).toMatchObject({ open: 3, busy: 1, otherBusy: 1 });
+    expect(alice.traffic).toMatchObject({ open: 3, busy: 1, secondBusy: 1 });
     old?.release();
     await replaced;
     for (const lease of [next, tunnel]) lease?.release();
@@ -112,7 +112,7 @@ describe("a server that takes over after a crash during a replacement", () => {
     expect(next.operator.view(ALICE)).toMatchObject({ state: "running", pid: 100 });
     expect(processesOf(next)).toHaveLength(1);
     expect(childOf(world, 1).signals).toContain("SIGTERM");
-    expect(next.store.instances.list()[0]?.other).toBeNull();
+    expect(next.store.instances.list()[0]?.second).toBeNull();
   });
 
   test("adopts the new process when it was ready, and ends the old one", async () => {

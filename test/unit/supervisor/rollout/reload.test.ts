@@ -303,7 +303,7 @@ describe("a process that an earlier server launched", () => {
     const alice = await earlier.run("alice");
     const [row] = earlier.store.instances.list();
     const { shape: _, ...child } = row?.child ?? {};
-    earlier.store.instances.setChildren(alice.ref, { child: child as ChildRecord, other: null });
+    earlier.store.instances.setChildren(alice.ref, { child: child as ChildRecord, second: null });
     const server = open({ dataDir: earlier.dataDir, services: [{ env: { COLOR: "blue" } }] });
     for (const each of earlier.spawned) server.spawner.living.set(each.ref.pid, each);
     await takeOver(server.supervisor, server);

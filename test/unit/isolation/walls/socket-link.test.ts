@@ -10,7 +10,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { linkSocket } from "../../../../src/isolation/walls/namespace.ts";
+import { linkSocket } from "../../../../src/isolation/walls/socket-link.ts";
 
 let directory: string;
 let source: string;
@@ -33,7 +33,7 @@ async function ask(path: string): Promise<string> {
 }
 
 describe("a tenant's socket", () => {
-  test("is reached by the server's own name for it, also when it is made anew", async () => {
+  test("is reached at the server's path, also after the tenant made it anew", async () => {
     linkSocket(source, target);
     expect(existsSync(target)).toBe(false);
     const first = listen(source, "first");
@@ -47,7 +47,7 @@ describe("a tenant's socket", () => {
     await second.stop(true);
   });
 
-  test("that becomes a link to another is not followed", async () => {
+  test("that becomes a link to another socket is not followed", async () => {
     const other = listen(join(directory, "other"), "other");
     const own = listen(source, "own");
     linkSocket(source, target);
@@ -58,7 +58,7 @@ describe("a tenant's socket", () => {
     await Promise.all([other.stop(true), own.stop(true)]);
   });
 
-  test("that is a link or a file from the start is none", () => {
+  test("that is a link or a file from the start is ignored", () => {
     const other = listen(join(directory, "other"), "other");
     symlinkSync(join(directory, "other"), source);
     linkSocket(source, target);
