@@ -13,7 +13,7 @@ export function spawnOwnProgram(
   try {
     return Bun.spawn(argv, { env, stdio: ["ignore", "inherit", "inherit", ...descriptors] });
   } catch (error) {
-    throw cannotStart(messageOf(error), `Look whether ${argv[0]} is there and can be executed`);
+    throw cannotStart(messageOf(error), `Check that ${argv[0]} exists and is executable`);
   }
 }
 
