@@ -65,13 +65,17 @@ export function orDash<Value>(value: Value | null, render: (value: Value) => str
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the control characters to escape
 const CONTROL = /\x1b\[([0-9;]*)m|[\0-\x08\x0a-\x1f\x7f-\x9f]/g;
 
-/** One style of SGR (ECMA-48, 8.3.117): a colour, bold, italic, underlined or the end of one; not concealed, not blinking. */
+/**
+ * One style of SGR (ECMA-48, 8.3.117): a colour, bold, italic, underlined or the end of one; not concealed, not
+ * blinking.
+ */
 const STYLE = String.raw`(?:[34]8;(?:5;\d+|2;\d+;\d+;\d+)|[0-4]|2[2-4]|[34][0-7]|[34]9|9[0-7]|10[0-7])?`;
 const STYLES = new RegExp(`^${STYLE}(?:;${STYLE})*$`);
 const RESET = "\x1b[0m";
 
 /**
- * Escapes control characters that would move the cursor, hide text or retitle the window. Colours stay, and end with the
+ * Escapes control characters that would move the cursor, hide text or retitle the window. Colours stay, and end with
+ * the
  * text.
  * @param allowed control characters that stay as well
  */
