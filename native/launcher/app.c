@@ -34,7 +34,7 @@ void run_application(const struct options *options) {
   if (options->walls) restrict_process(options);
   enter_directory(options);
   // Last, since it refuses calls that the steps above need.
-  if (options->walls && wall(WALL_SECCOMP)) filter_system_calls();
+  if (options->walls && wall(WALL_SECCOMP)) filter_system_calls(options->permissive_calls);
   execvp(options->command[0], options->command);
   fail_with(exit_code_of_error(errno), options->command[0], strerror(errno));
 }

@@ -31,6 +31,7 @@ struct options {
   unsigned processes;    // of the user, threads included; 0: no limit
   const char *directory; // NULL: "/" behind walls, unchanged without
   const char *hostname;
+  bool permissive_calls; // allow system calls that the filter does not list
   bool private_net;
   const char *forward_socket; // NULL: none
   int forward_port;

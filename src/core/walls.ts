@@ -1,5 +1,5 @@
 // The walls of one instance: what is hidden, what is shown, and how the launcher is told. Paths are absolute.
-import { networkOf, type Service } from "./service.ts";
+import { networkOf, type Service, type SystemCallFilter } from "./service.ts";
 
 /** The user ids of walled instances: systemd's range for users that exist while a service runs, given to no person. */
 export const USER_ID_MIN = 61_184;
@@ -24,6 +24,7 @@ export interface Walls {
   readonly port: number;
   /** With a private network, the socket that leads to the port; null: it has the host's network. */
   readonly entry: string | null;
+  readonly seccomp: SystemCallFilter;
   readonly hostname: string;
   readonly cwd: string;
 }
@@ -74,6 +75,7 @@ export function renderWalls(walls: Walls, argv: readonly string[]): readonly str
     ...(socketDir === null ? [] : ["--socket-dir", `${socketDir.outside}:${socketDir.inside}`]),
     ...["--tmp", walls.tmpDir, "--bind-port", String(walls.port)],
     ...(walls.entry === null ? [] : ["--private-net", "--forward", `${walls.entry}:${walls.port}`]),
+    ...["--seccomp", walls.seccomp],
     ...["--hostname", walls.hostname, "--chdir", walls.cwd, "--", ...argv],
   ];
 }

@@ -122,6 +122,7 @@ export class NamespaceLevel implements Level {
       entry: networkOf(placement.service) === "private" ? entry : null,
       identity: owner === null ? { kind: "rootless" } : { kind: "user", id: owner },
       socketDir: isMounted ? { outside: socketsDir, inside } : null,
+      seccomp: placement.service.seccomp,
       hostname: placement.ref.id,
       cwd: realpathSync(plan.cwd),
     };

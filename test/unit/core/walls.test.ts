@@ -19,6 +19,7 @@ const walls: Walls = {
   tmpDir: "/data/.walls/notes/alice/tmp",
   port: 30_000,
   entry: null,
+  seccomp: "default",
   hostname: "alice",
   cwd: "/srv/app",
 };
@@ -33,7 +34,8 @@ describe("the launcher's command line", () => {
       "--status /data/.walls/notes/alice/status --walls --uid 61184 --gid 61184 --hide /data " +
         "--read /srv/app --read /opt/python --write /data/notes/alice --write /srv/shared " +
         "--socket-dir /data/.walls/notes/alice/sockets:/tmp/tenement " +
-        "--tmp /data/.walls/notes/alice/tmp --bind-port 30000 --hostname alice --chdir /srv/app " +
+        "--tmp /data/.walls/notes/alice/tmp --bind-port 30000 --seccomp default " +
+        "--hostname alice --chdir /srv/app " +
         "-- /usr/bin/python3 --read /x",
     );
   });
@@ -48,6 +50,11 @@ describe("the launcher's command line", () => {
     const argv = renderWalls({ ...walls, identity: { kind: "rootless" } }, ["app"]);
     expect(argv).toContain("--rootless");
     expect(argv).not.toContain("--uid");
+  });
+
+  test("allows unlisted system calls where the service says so", () => {
+    const argv = renderWalls({ ...walls, seccomp: "permissive" }, ["app"]);
+    expect(valuesOf(argv, "--seccomp")).toEqual(["permissive"]);
   });
 
   test("leaves the socket's directory out where another one holds it", () => {
