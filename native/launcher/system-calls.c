@@ -47,10 +47,10 @@ static const short ALLOWED[] = {
   SYS_preadv2, SYS_write, SYS_writev, SYS_pwrite64, SYS_pwritev, SYS_pwritev2, SYS_lseek, SYS_sendfile, SYS_splice,
   SYS_tee, SYS_vmsplice, SYS_copy_file_range, SYS_dup, SYS_dup3, SYS_fcntl, SYS_flock, SYS_fstat, SYS_newfstatat,
   SYS_statx, SYS_statfs, SYS_fstatfs, SYS_getdents64, SYS_faccessat, SYSCALL_FACCESSAT2, SYS_readlinkat, SYS_linkat,
-  SYS_symlinkat, SYS_unlinkat, SYS_mkdirat, SYS_mknodat, SYS_renameat, SYS_renameat2, SYS_truncate, SYS_ftruncate, SYS_fallocate,
-  SYS_utimensat, SYS_fchmod, SYS_fchmodat, SYSCALL_FCHMODAT2, SYS_fchown, SYS_fchownat, SYS_chdir, SYS_fchdir,
-  SYS_getcwd, SYS_umask, SYS_setxattr, SYS_lsetxattr, SYS_fsetxattr, SYSCALL_SETXATTRAT, SYS_getxattr, SYS_lgetxattr,
-  SYS_fgetxattr, SYSCALL_GETXATTRAT, SYS_listxattr, SYS_llistxattr, SYS_flistxattr, SYSCALL_LISTXATTRAT,
+  SYS_symlinkat, SYS_unlinkat, SYS_mkdirat, SYS_mknodat, SYS_renameat, SYS_renameat2, SYS_truncate, SYS_ftruncate,
+  SYS_fallocate, SYS_utimensat, SYS_fchmod, SYS_fchmodat, SYSCALL_FCHMODAT2, SYS_fchown, SYS_fchownat, SYS_chdir,
+  SYS_fchdir, SYS_getcwd, SYS_umask, SYS_setxattr, SYS_lsetxattr, SYS_fsetxattr, SYSCALL_SETXATTRAT, SYS_getxattr,
+  SYS_lgetxattr, SYS_fgetxattr, SYSCALL_GETXATTRAT, SYS_listxattr, SYS_llistxattr, SYS_flistxattr, SYSCALL_LISTXATTRAT,
   SYS_removexattr, SYS_lremovexattr, SYS_fremovexattr, SYSCALL_REMOVEXATTRAT, SYS_fsync, SYS_fdatasync, SYS_sync,
   SYS_syncfs, SYS_sync_file_range, SYS_fadvise64, SYS_readahead, SYSCALL_CACHESTAT, SYS_name_to_handle_at,
   SYS_memfd_create, SYS_inotify_init1, SYS_inotify_add_watch, SYS_inotify_rm_watch,
@@ -97,8 +97,6 @@ static const short ALLOWED[] = {
   SYS_mq_getsetattr,
   // further restrictions of a tenant's own
   SYS_seccomp, SYSCALL_LANDLOCK_CREATE_RULESET, SYSCALL_LANDLOCK_ADD_RULE, SYSCALL_LANDLOCK_RESTRICT_SELF,
-  // other
-  SYS_getrandom,
 #if defined(__x86_64__)
   // older forms of calls above, which arm64 never had
   SYS_open, SYS_creat, SYS_stat, SYS_lstat, SYS_access, SYS_readlink, SYS_link, SYS_symlink, SYS_unlink, SYS_mkdir,
@@ -110,7 +108,8 @@ static const short ALLOWED[] = {
   // a program that the host traces with uprobes calls these; its own calls are fatal to it alone
   SYSCALL_URETPROBE, SYSCALL_UPROBE,
 #endif
-};
+  // other
+  SYS_getrandom};
 
 static const short REFUSED[] = {
   // mounts
@@ -133,8 +132,7 @@ static const short REFUSED[] = {
   // disks, quotas, accounting; file_setattr and its ioctl would let a tenant leave its project quota
   SYS_quotactl, SYSCALL_QUOTACTL_FD, SYSCALL_FILE_SETATTR, SYS_swapon, SYS_swapoff, SYS_acct, SYS_open_by_handle_at,
   // the clock
-  SYS_settimeofday, SYS_clock_settime, SYS_adjtimex, SYS_clock_adjtime,
-};
+  SYS_settimeofday, SYS_clock_settime, SYS_adjtimex, SYS_clock_adjtime};
 
 const struct call_list ALLOWED_CALLS = {ALLOWED, sizeof ALLOWED / sizeof *ALLOWED};
 const struct call_list REFUSED_CALLS = {REFUSED, sizeof REFUSED / sizeof *REFUSED};
