@@ -4,6 +4,7 @@
 #include "../shared/process.h"
 #include "failure.h"
 #include "landlock.h"
+#include "limits.h"
 #include "privileges.h"
 #include "seccomp.h"
 #include "walls.h"
@@ -31,6 +32,7 @@ static void enter_directory(const struct options *options) {
 void run_application(const struct options *options) {
   setsid();
   if (wall(WALL_SIGNALS)) reset_signals();
+  limit_files();
   if (options->walls) restrict_process(options);
   enter_directory(options);
   // Last, since it refuses calls that the steps above need.

@@ -5,6 +5,7 @@
 #include "app.h"
 #include "failure.h"
 #include "forward.h"
+#include "limits.h"
 #include "namespaces.h"
 #include "options.h"
 #include "privileges.h"
@@ -184,6 +185,7 @@ int main(int argc, char **argv) {
   parse_options(argc, copy_arguments(argc, argv), &options);
   if (options.status != NULL && !open_status(options.status)) fail(options.status);
   for (int i = 0; i < options.cgroups.count; i++) join_group(options.cgroups.items[i]);
+  yield_memory_to_server();
   open_null_input();
   block_signals();
   note_process("launcher", getpid());
