@@ -150,8 +150,8 @@ static bool has_wall_options(const struct options *o) {
 static void check(const struct options *o) {
   if (o->command[0] == NULL) refuse("usage", "ten-launcher [OPTIONS] -- COMMAND [ARGUMENTS]");
   if (!o->walls && has_wall_options(o)) refuse("--walls", "needed by the other options");
-  // The kernel counts processes per user.
-  if (o->processes != 0 && o->uid == 0) refuse("--processes", "needs --uid");
+  // The kernel counts processes per user and user namespace.
+  if (o->processes != 0 && o->uid == 0 && !o->rootless) refuse("--processes", "needs --uid or --rootless");
   // As the first process of a sandbox the launcher has a network of its own already.
   if (o->forward_socket != NULL && !o->private_net && getpid() != 1) refuse("--forward", "needs --private-net");
   if (o->vsock != NULL && o->forward_socket == NULL) refuse("--vsock", "needs --forward");

@@ -35,6 +35,8 @@ export interface WallHost {
   readonly landlock: number | null;
   /** Why there is no firewall between tenants; null: there is one. */
   readonly firewall: string | null;
+  /** Whether the default limit of processes holds. */
+  readonly processLimit: boolean;
 }
 
 /** Versions of Landlock that fence ports, and abstract sockets and signals. */
@@ -42,8 +44,16 @@ export const LANDLOCK_PORTS = 4;
 export const LANDLOCK_SCOPES = 6;
 
 /** What the level of a service keeps from its tenants on a better host than this one, a sentence for each. */
-export function findWallGaps(service: Service, { landlock, firewall }: WallHost): string[] {
-  if (service.isolation === "process" || networkOf(service) === "private") return [];
+export function findWallGaps(service: Service, host: WallHost): string[] {
+  if (service.isolation === "process") return [];
+  const gaps = networkOf(service) === "private" ? [] : findNetworkGaps(service, host);
+  if (service.isolation === "namespace" && service.pidsLimit === null && !host.processLimit) {
+    gaps.push("they can start any number of processes: the kernel is too old");
+  }
+  return gaps;
+}
+
+function findNetworkGaps(service: Service, { landlock, firewall }: WallHost): string[] {
   const gaps: string[] = [];
   if (firewall !== null) {
     gaps.push(`they reach other tenants' ports and a cloud's metadata service: ${firewall}`);

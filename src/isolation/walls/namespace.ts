@@ -8,8 +8,10 @@ import {
   renameSync,
   rmSync,
 } from "node:fs";
+import { release } from "node:os";
 import { basename, dirname, join } from "node:path";
 import type { Endpoint } from "../../core/endpoint.ts";
+import { isKernelAtLeast, PROCESSES_PER_NAMESPACE } from "../../core/kernel-release.ts";
 import { type LaunchPlan, socketPathOf } from "../../core/launch-plan.ts";
 import type { ChildRef } from "../../core/life/instance.ts";
 import type { InstanceRef } from "../../core/ref.ts";
@@ -252,11 +254,17 @@ function unixAt(path: string): Endpoint {
   return { kind: "unix", path };
 }
 
+/** Whether the kernel counts the processes in a rootless tenant's user namespace apart from all others of the user. */
+export function limitsByNamespace(): boolean {
+  return isKernelAtLeast(release(), PROCESSES_PER_NAMESPACE);
+}
+
 /**
- * The default limit, by the user that an instance has of its own: it costs nothing, where joining a control group of
- * version 1 does.
+ * The default limit, by the user or the user namespace that an instance has of its own: it costs nothing, where
+ * joining a control group of version 1 does.
  */
 function processLimit({ owner, placement }: Site): readonly string[] {
-  if (owner === null || placement.service.pidsLimit !== null) return [];
+  if (placement.service.pidsLimit !== null) return [];
+  if (owner === null && !limitsByNamespace()) return [];
   return ["--processes", String(PIDS_LIMIT_DEFAULT)];
 }

@@ -139,7 +139,8 @@ export class Launches {
   /** What this host leaves open that the service's level would close. */
   gaps(service: Service): readonly string[] {
     const firewall = this.#parts.firewall.gap?.reason ?? null;
-    return findWallGaps(service, { landlock: this.#landlock, firewall });
+    const { limitsProcesses: processLimit } = this.#parts.isolation;
+    return findWallGaps(service, { landlock: this.#landlock, firewall, processLimit });
   }
 
   instanceDirectory(ref: InstanceRef): string {

@@ -125,21 +125,33 @@ describe("what a host lacks", () => {
   const walled = serviceWith({ isolation: "namespace" });
 
   test("is nothing on a present one", () => {
-    expect(findWallGaps(walled, { landlock: 6, firewall: null })).toEqual([]);
+    expect(findWallGaps(walled, { landlock: 6, firewall: null, processLimit: true })).toEqual([]);
   });
 
   test("is told by what tenants can do without", () => {
     const [ports, sockets] = findWallGaps(walled, {
       landlock: 3,
       firewall: "nft is not installed",
+      processLimit: true,
     });
     expect(ports).toContain("nft is not installed");
     expect(sockets).toContain("bind free ports");
-    expect(findWallGaps(walled, { landlock: 5, firewall: null })[0]).not.toContain("bind");
+    const newer = { landlock: 5, firewall: null, processLimit: true };
+    expect(findWallGaps(walled, newer)[0]).not.toContain("bind");
+  });
+
+  test("is a limit of processes, unless the service has its own or wants none", () => {
+    const old = { landlock: 6, firewall: null, processLimit: false };
+    expect(findWallGaps(walled, old)).toEqual([
+      "they can start any number of processes: the kernel is too old",
+    ]);
+    expect(findWallGaps({ ...walled, network: "private" }, old)).toHaveLength(1);
+    expect(findWallGaps({ ...walled, pidsLimit: 0 }, old)).toEqual([]);
+    expect(findWallGaps(serviceWith({ isolation: "process" }), old)).toEqual([]);
   });
 
   test("is not missed by a tenant that has no walls, or a network of its own", () => {
-    const bare = { landlock: null, firewall: "no" };
+    const bare = { landlock: null, firewall: "no", processLimit: true };
     expect(findWallGaps(serviceWith({ isolation: "process" }), bare)).toEqual([]);
     expect(findWallGaps({ ...walled, network: "private" }, bare)).toEqual([]);
     expect(findWallGaps(serviceWith({ isolation: "sandbox" }), bare)).toEqual([]);
