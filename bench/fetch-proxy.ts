@@ -1,4 +1,4 @@
-// The design that was not chosen, kept as a baseline: `Bun.serve` in front, `fetch` behind. Run by bench/proxy.ts.
+// A baseline for bench/proxy.ts, and a rejected design: a proxy of `Bun.serve` and `fetch`.
 const [port, upstream] = process.argv.slice(2);
 
 Bun.serve({

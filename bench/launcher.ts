@@ -1,5 +1,5 @@
-// What the launcher costs: starting /bin/true through it against starting it directly, in turns, and the memory that
-// it holds while a tenant runs. Needs root, and `bun scripts/build-native.ts`.
+// The cost of the launcher: the start of /bin/true through it and directly, in turns, and its memory while a tenant
+// runs. Needs root, and `bun scripts/build-native.ts`.
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { median } from "./support.ts";
@@ -19,7 +19,7 @@ const user = String(USER);
 const common = ["--walls", "--hide", root, "--write", own, "--chdir", own, "--bind-port", "30000"];
 const asUser = ["setpriv", "--reuid", user, "--regid", user, "--clear-groups"];
 
-/** Name → what comes before the command. */
+/** Name → prefix of the command. */
 const WAYS: Readonly<Record<string, readonly string[]>> = {
   directly: [],
   "level process": [launcher, "--status", join(root, "status"), "--"],

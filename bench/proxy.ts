@@ -1,5 +1,5 @@
-// Requests a second through `ten`, against nginx with one worker, against `Bun.serve` with `fetch`, and against
-// the tenant alone. All four in turn, in rounds of one run: the ratios count. Needs nginx, wrk and dist/ten.
+// Requests a second through `ten`, through nginx with one worker, through `Bun.serve` with `fetch`, and directly to the
+// tenant. The four take turns in each round of one run; only their ratios matter. Needs nginx, wrk and dist/ten.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

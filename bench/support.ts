@@ -1,4 +1,4 @@
-// What the benchmarks share: a server of our own, waiting for a port, medians.
+// Shared by the benchmarks: a server, free ports, waiting for a port, medians.
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,10 +11,10 @@ export interface Server extends AsyncDisposable {
   ten(...args: string[]): Promise<string>;
 }
 
-/** Serves `config` with the compiled binary on a free port of 127.0.0.1. */
+/** Starts the compiled server with `config` on a free port of 127.0.0.1. */
 export async function serve(config: string): Promise<Server> {
   const directory = mkdtempSync(join(tmpdir(), "ten-bench-"));
-  // Walled tenants have other users, and start here.
+  // Walled tenants run here as other users.
   chmodSync(directory, 0o755);
   writeFileSync(join(directory, "tenement.toml"), config);
   const port = freePort();

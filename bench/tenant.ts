@@ -1,4 +1,4 @@
-// The tenant of the benchmarks: answers every request with a dozen bytes.
+// The tenant of the benchmarks: answers every request with twelve bytes.
 Bun.serve({
   hostname: "127.0.0.1",
   port: Number(process.env["PORT"]),

@@ -1,5 +1,5 @@
-// What waking adds: a request that wakes a sleeping instance, against starting the same application by hand and
-// polling it every millisecond. In turn, in one run; the difference of the medians is the server's own. Needs dist/ten.
+// The cost of a wake: a request that wakes an instance, and a start of the same application by hand, polled every
+// millisecond, in turns of one run. The difference of the medians is the server's share. Needs dist/ten.
 import { wallSettings } from "../test/support/walls.ts";
 import { freePort, median, serve } from "./support.ts";
 
@@ -29,7 +29,7 @@ const services = Object.entries(APPLICATIONS).flatMap(([name, command]) =>
 await using server = await serve(services.join("\n"));
 
 console.log(`medians of ${ROUNDS} rounds, milliseconds`);
-console.log("application         by hand      woken   the server's own   ratio");
+console.log("application         by hand      woken     server's share   ratio");
 const runs = Object.entries(APPLICATIONS).flatMap(([name, command]) =>
   LEVELS.map((level) => [`${name}-${level}`, command] as const),
 );

@@ -2,7 +2,7 @@
 import {
   type Content,
   type OpenApiDocument,
-  type Operation,
+  type OperationObject,
   planOpenApi,
 } from "../src/control/routes/openapi.ts";
 import type { Route } from "../src/control/routes/route.ts";
@@ -15,29 +15,29 @@ export const API_DOCS = "docs/api.md";
 
 const INTRODUCTION = `# Control API
 
-JSON over HTTP. The command line uses it, and so can you. It listens at two places:
+JSON over HTTP, used by the command line and open to other programs. It listens in two places:
 
-- on the Unix socket \`tenement.sock\` in the data directory, where no token is needed: whoever may open it is the administrator;
-- on the server's public port, for the root domain unless \`[routing]\` leads it elsewhere, for addresses and for \`localhost\`. There a request
-  needs a token, which \`ten token-gen\` makes. Only \`/\` and \`/health\` are public.
+- on the Unix socket \`tenement.sock\` in the data directory, where no token is needed: every user who may open it is the administrator;
+- on the server's public port, for the root domain unless \`[routing]\` leads it elsewhere, for IP addresses and for \`localhost\`. There a
+  request needs a token, which \`ten token-gen\` creates. Only \`/\` and \`/health\` are public.
 
 \`\`\`console
 $ curl --unix-socket tenement-data/tenement.sock http://localhost/api/instances
 $ curl -H "Authorization: Bearer $TOKEN" http://localhost:8080/api/instances
 \`\`\`
 
-\`GET /api/openapi.json\` describes all of it in [OpenAPI](https://spec.openapis.org/oas/v3.1.1) 3.1, for programs that make clients or
-forms of it. What the data of an event is in a stream stands there under \`x-event-data\`. This page is made from the same document.
+\`GET /api/openapi.json\` describes the whole API in [OpenAPI](https://spec.openapis.org/oas/v3.1.1) 3.1, for programs that generate clients
+or forms. The data of an event in a stream is described there under \`x-event-data\`. This page is generated from the same document.
 
-A token is an administrator's, which permits everything, or a tenant's (\`ten token-gen --tenant alice\`), which permits what is marked so
-below, for instances whose id is \`alice\`, of whatever service. It sees no other: lists and logs leave them out, and whether another
-instance is there or not, the answer is 403. After ten wrong tokens within a minute an address has to wait.
+A token is an administrator's, which permits everything, or a tenant's (\`ten token-gen --tenant alice\`), which permits the operations that
+are marked below, for instances whose id is \`alice\`, of any service. Lists and logs omit other instances, and a request for another
+instance is answered with 403 whether it exists or not. After ten wrong tokens within a minute an address has to wait.
 
-Times are seconds where the name says so, moments are ISO 8601 in UTC, sizes are bytes. \`null\` says that there is none at present. A body is
-at most 64 KiB of JSON, with \`Content-Type: application/json\`. Unknown fields are refused, and so are fields of a query that are given twice.
-Nothing may be cached. Changes that a page of another site asks for are refused.
+Durations are in seconds where the name says so, times are ISO 8601 in UTC, sizes are in bytes. \`null\` means that there is no value at
+present. A body is at most 64 KiB of JSON, with \`Content-Type: application/json\`. Unknown fields and repeated query parameters are refused.
+No answer may be cached. Changes that a page of another site requests are refused.
 
-Every change is in the audit trail: when, who, what, and how it ended.
+Every change is in the audit trail, with time, actor, action, subject and outcome.
 
 ## Errors
 
@@ -49,24 +49,24 @@ Every change is in the audit trail: when, who, what, and how it ended.
 }
 \`\`\`
 
-\`hint\` is there where something can be done. Where a start failed, \`log\` holds the last lines that the instance wrote. With 429 and some 503
-the header \`Retry-After\` says in how many seconds to try again, with 405 \`Allow\` which methods there are.
+\`hint\` is present where there is a remedy. If a start failed, \`log\` contains the last lines that the instance wrote. With 429 and some 503
+the header \`Retry-After\` contains the seconds to wait before a retry, with 405 \`Allow\` lists the methods.
 
-| Status | Says                                                                             |
-| ------ | -------------------------------------------------------------------------------- |
-| 400    | the body is not JSON                                                             |
-| 401    | no token, or one that opens nothing                                              |
-| 403    | the token does not permit it, or another site asks for it                        |
-| 404    | no such path, instance, service, token or host name                              |
-| 405    | the path does not take this method                                               |
-| 409    | the present state does not allow it                                              |
-| 413    | the body is over 64 KiB                                                          |
-| 415    | the body is not declared as JSON                                                 |
-| 422    | a field, the query or a name is not what it must be, or the configuration is not |
-| 429    | too many wrong tokens, or too many open streams                                  |
-| 431    | path, query and headers are over 16 KiB, or too many; this answer may be empty   |
-| 500    | a fault in the server, which its output tells of                                 |
-| 503    | it did not start, the disk is full, or something else that may be better later   |
+| Status | Meaning                                                                        |
+| ------ | ------------------------------------------------------------------------------ |
+| 400    | the body is not JSON                                                           |
+| 401    | no token, or an unknown one                                                    |
+| 403    | the token does not permit it, or another site requested it                     |
+| 404    | no such path, instance, service, token or host name                            |
+| 405    | the path does not have this method                                             |
+| 409    | the present state does not allow it                                            |
+| 413    | the body is over 64 KiB                                                        |
+| 415    | the body is not declared as JSON                                               |
+| 422    | a field, the query, a name or the configuration is invalid                     |
+| 429    | too many wrong tokens, or too many open streams                                |
+| 431    | path, query and headers are over 16 KiB, or too many; this answer may be empty |
+| 500    | a fault in the server, which its output describes                              |
+| 503    | it did not start, the disk is full, or another cause that may pass             |
 `;
 
 interface Schema {
@@ -96,17 +96,14 @@ function renderOperation(
   route: Route,
   { document, shown }: { document: OpenApiDocument; shown: Set<string> },
 ): string {
-  const { method, path } = route;
-  const name = `${method} ${path}`;
+  const { name, method, path } = route;
   const operation = document.paths[path]?.[method.toLowerCase()];
+  if (operation === undefined) throw new Error(`The document lacks ${name}`);
   const example = API_EXAMPLES[name];
-  if (operation === undefined || example === undefined) {
-    throw new Error(`${name} has no example in api-examples.ts`);
-  }
   const body = operation.requestBody?.content["application/json"]?.schema as Schema | undefined;
   const shape = body?.$ref === undefined ? body : componentOf(body.$ref, document);
   const parts = [
-    `### ${name}`,
+    `### ${method} ${path}`,
     `${operation.summary}. ${renderRight(route)}`.trimEnd(),
     renderFields("Query", queryOf(operation)),
     renderFields("Body", fieldsOf(shape ?? {})),
@@ -133,7 +130,7 @@ interface Field {
   readonly schema: Schema;
 }
 
-function queryOf({ parameters }: Operation): readonly Field[] {
+function queryOf({ parameters }: OperationObject): readonly Field[] {
   return parameters
     .filter((parameter) => parameter.in === "query")
     .map(({ name, required, schema, description }) => ({
@@ -166,7 +163,7 @@ function renderRequest(method: string, { path, body }: ApiExample): string {
 }
 
 function renderAnswer(
-  { responses }: Operation,
+  { responses }: OperationObject,
   { example: { answer }, shown }: { example: ApiExample; shown: Set<string> },
 ): string {
   if (answer === undefined) return "Answers 204, without a body.";

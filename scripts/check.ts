@@ -19,7 +19,7 @@ const CHECKS: readonly Step[] = [
 const TESTS: Step = {
   name: "tests",
   argv: [
-    ...["bun", "test", "--timeout", "60000", `--parallel=${LANES}`],
+    ...["bun", "test", "--timeout", "120000", `--parallel=${LANES}`],
     // The files that take longest start first.
     "--timings=test/timings.json",
   ],

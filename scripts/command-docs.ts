@@ -8,16 +8,16 @@ export const COMMAND_DOCS = "docs/command-line.md";
 const INTRODUCTION = `# Command line
 
 \`ten serve\` is the server; every other command talks to it, on the same machine through a Unix socket in the data directory,
-\`tenement.sock\`, which needs no token: whoever may open it is the administrator. So commands find the server by the data
-directory: \`--data-dir\`, then \`TENEMENT_DATA_DIR\`, then what \`tenement.toml\` says, which is looked for as
-[configuration.md](configuration.md) tells.
+\`tenement.sock\`, which needs no token: every user who may open it is the administrator. So commands find the server by the data
+directory: \`--data-dir\`, then \`TENEMENT_DATA_DIR\`, then \`data_dir\` of \`tenement.toml\`, which is located as described in
+[configuration.md](configuration.md).
 
-To talk to a server elsewhere, name it with \`--server https://example.com\` or \`TENEMENT_SERVER\`. Over HTTP a token is needed:
+To use a server on another machine, name it with \`--server https://example.com\` or \`TENEMENT_SERVER\`. Over HTTP a token is required:
 \`--token\`, then \`TENEMENT_TOKEN\`, then the file \`api_token\` in the data directory, which \`ten token-gen\` writes on the server.
 
-An instance is named by a ref, \`SERVICE:ID\`, such as \`notes:alice\`. Global flags may stand before or after the command.
+An instance is named by a ref, \`SERVICE:ID\`, such as \`notes:alice\`. Global flags may precede or follow the command.
 
-Errors go to standard error as \`error: …\`, followed by \`hint: …\` where there is something to do.
+Errors go to standard error as \`error: …\`, followed by \`hint: …\` where there is a remedy.
 
 | Exit code | Meaning                     |
 | --------- | --------------------------- |

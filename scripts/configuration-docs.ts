@@ -7,9 +7,9 @@ import { keysThatReach, type Reach } from "../src/core/reload-plan.ts";
 const INTRODUCTION = `# Configuration
 
 \`ten\` reads \`tenement.toml\`: the file named by \`--config\`, else by \`TENEMENT_CONFIG\`, else the nearest one from
-the current directory upwards. A flag goes before the environment, the environment before the file, the file before
-the default. \`ten init\` writes a file to start from, \`ten config check\` finds everything that is wrong with one, and
-\`ten config\` prints what is in effect, secrets masked.
+the current directory upwards. A flag takes precedence over the environment, the environment over the file, the file over
+the default. \`ten init\` writes a first file, \`ten config check\` reports every problem of a file, and \`ten config\` prints the
+effective configuration with secrets masked.
 
 All times are in seconds, with fractions allowed, unless the name of the key ends in \`_ms\`. A megabyte is 1024 × 1024
 bytes. Relative paths start at the directory of the configuration file; a path that starts with \`~\` is refused.
@@ -29,13 +29,13 @@ notes = ["alice", "bob"]
 `;
 
 const SERVICE = `A service is a template: each tenant gets an instance of it. Names of services and ids are ${LABEL_RULE};
-${RESERVED_SERVICE_NAMES.map((name) => `\`${name}\``).join(" and ")} are taken by the server's own files.
+${RESERVED_SERVICE_NAMES.map((name) => `\`${name}\``).join(" and ")} are reserved for the server's own files.
 `;
 
 const COMMANDS = `### Commands
 
 \`command\` is split into a program and its arguments as a shell would: quotes and backslashes work. No shell runs, so
-\`&&\`, \`|\`, \`>\`, \`*\`, \`$HOME\`, \`~\` and the like are refused instead of being passed on. To use a shell, say so:
+\`&&\`, \`|\`, \`>\`, \`*\`, \`$HOME\`, \`~\` and the like are refused instead of being passed on. To use a shell, name it:
 
 \`\`\`toml
 command = "sh"
@@ -46,21 +46,21 @@ With \`args\` nothing is split: \`command\` is the program, each element one arg
 
 ### Placeholders
 
-\`{name}\` (the service), \`{id}\` (the instance), \`{data_dir}\` (of \`[settings]\`), \`{port}\` and \`{socket}\` are filled in in
+\`{name}\` (the service), \`{id}\` (the instance), \`{data_dir}\` (of \`[settings]\`), \`{port}\` and \`{socket}\` are filled in
 \`command\`, \`args\`, \`env\`, \`workdir\` and \`socket\` (there without \`{socket}\` itself). They are filled in after splitting, once: a
 value is never split, and braces inside a value stay. A placeholder is a name in braces; \`{"a":1}\` and \`{}\` are text. An
 unknown name in braces is an error; \`{{name}}\` is the text \`{name}\`.
 
 ### Environment
 
-An instance does not inherit the server's environment. What it gets, the later winning over the earlier:
+An instance does not inherit the server's environment. It gets these variables; a later entry of the list overrides an earlier one:
 
 1. \`PATH\`, \`HOME\`, \`LANG\` and \`TZ\` of the server (\`HOME\` is the instance's own directory behind walls)
 2. \`env\` of the service
 3. \`env_file\`
-4. what \`ten env set\` stored for the instance
+4. the variables that \`ten env set\` stored for the instance
 5. \`PORT\`, \`SOCKET_PATH\`, \`TENEMENT_SERVICE\`, \`TENEMENT_INSTANCE\` (the id) and \`TENEMENT_DATA_DIR\` (the instance's own
-   directory), which nothing overrides
+   directory), which can't be overridden
 
 An \`env_file\` holds lines of \`KEY=VALUE\`, with or without \`export\`. Lines that start with \`#\` are comments, and so is what follows
 \` #\` behind a value without quotes. Single quotes keep everything as it is; double quotes know \`\\n\`, \`\\r\`, \`\\t\`, \`\\"\`, \`\\\\\` and
@@ -93,25 +93,25 @@ const keys = (reach: Reach) =>
     .map((key) => `\`${key}\``)
     .join(", ");
 
-const CHANGES = `\`ten reload\`, or SIGHUP to the server, reads the file anew. With a mistake in it nothing changes, and every mistake is named. Otherwise:
+const CHANGES = `\`ten reload\`, or SIGHUP to the server, reads the file again. If it has problems, nothing changes, and every problem is reported. Otherwise:
 
-- Services that have not changed are left alone: their processes, their connections and their counters.
-- At once, also for what runs: ${keys("now")}, and \`[routing]\`.
-- With a new process of each running instance: ${keys("launch")}. It takes over when it is
-  ready, and no request fails; where one does not get ready, the old one goes on serving, and the reload says so. With
-  \`rollout = "replace"\` the old one ends first. Sleeping instances have it when they start.
-- With \`storage_enforce = "hard"\`, that and \`storage_quota_mb\` hold for an instance that starts when it did not run.
-- With a new server only: ${keys("server")}. The reload names them. \`ten restart-server\` brings one without a failed request; only for
-  another \`data_dir\` the server has to be stopped and started.
-- An instance of a changed service that had failed is tried again.
-- Instances of a service that is gone are stopped. What is registered and their data stay: when the service returns, so do they.
-- What is newly listed in \`[instances]\` is registered and started. What is no longer listed goes on.
+- Unchanged services keep their processes, connections and counters.
+- These take effect at once, also for running instances: ${keys("now")}, and \`[routing]\`.
+- These take effect with a new process of each running instance: ${keys("launch")}. The new process takes over when it is
+  ready, and no request fails; if it does not become ready, the old process goes on serving, and the reload reports that. With
+  \`rollout = "replace"\` the old process ends first. Sleeping instances use the new values when they start.
+- With \`storage_enforce = "hard"\`, a change of that key or of \`storage_quota_mb\` takes effect when an instance next starts from rest.
+- These take effect with a new server only: ${keys("server")}. The reload lists them. \`ten restart-server\` starts a new server without a failed request; only
+  a change of \`data_dir\` requires that the server is stopped and started.
+- A failed instance of a changed service is started again.
+- Instances of a removed service are stopped. Their registration and data stay, so they return with the service.
+- Instances that are newly listed in \`[instances]\` are registered and started. Instances that are no longer listed go on.
 
-A server that follows another, or finds its processes after a crash, leaves them as they are, also those that were launched for another
-configuration than it has: \`ten ps\` and \`ten why\` say so, and the next reload gives them new processes.
+A server that replaces another, or adopts its processes after a crash, leaves the processes as they are, also those that were launched with
+another configuration: \`ten ps\` and \`ten why\` show that, and the next reload replaces them.
 
-\`ten reload --dry-run\` only tells what would be done. What stands in an \`env_file\` is no part of the configuration: it is read at each start of
-an instance, so after a change of it \`ten rollout notes\`.
+\`ten reload --dry-run\` only reports the changes that it would make. The contents of an \`env_file\` are not part of the configuration: the file is read
+at each start of an instance, so run \`ten rollout notes\` after a change of it.
 `;
 
 /** Writes the reference of every key. */

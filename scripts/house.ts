@@ -40,7 +40,7 @@ export const HOUSE: readonly Folder[] = [
       "platform",
       "core",
     ],
-    order: ["*.ts", "handover/*.ts"],
+    order: ["server.ts", "handover/*.ts", "*.ts"],
   },
   {
     name: "proxy",
@@ -92,7 +92,7 @@ export const HOUSE: readonly Folder[] = [
     name: "logs",
     about: "output of tenants: read, kept, searched, followed",
     imports: ["platform", "core"],
-    order: ["{hub,worker,log-engine}.ts", "archive/*.ts", "intake/*.ts", "*.ts"],
+    order: ["{hub,worker,log-pipeline}.ts", "archive/*.ts", "intake/*.ts", "*.ts"],
   },
   {
     name: "isolation",
@@ -118,7 +118,7 @@ export const HOUSE: readonly Folder[] = [
   { name: "database", about: "a file per table", imports: ["core"], order: ["*.ts"] },
   {
     name: "platform",
-    about: "the machine, behind small interfaces",
+    about: "the operating system, behind small interfaces",
     imports: ["core"],
     order: ["{host,systemd}.ts", "process/*.ts", "kernel/*.ts", "*.ts"],
   },
@@ -138,7 +138,7 @@ export const PURE: readonly string[] = [
   "isolation/firewall/rules.ts",
   "isolation/machine/{agent-order,cpio,firecracker-config,qemu-command}.ts",
   "isolation/sandbox/{bundle,sandbox-view}.ts",
-  "logs/{flood-gate,query}.ts",
+  "logs/{flood-gate,search-query}.ts",
   "logs/intake/{journal-format,lines}.ts",
   "storage/quota.ts",
 ];

@@ -1,4 +1,4 @@
-// Keys and values of one tenant, in SQLite, and a WebSocket that echoes. Listens on a Unix socket.
+// A key-value store for one tenant, in SQLite, and a WebSocket that echoes. Listens on a Unix socket.
 import { Database } from "bun:sqlite";
 
 const tenant = process.env["TENEMENT_INSTANCE"] ?? "nobody";
@@ -52,7 +52,7 @@ const server = Bun.serve({
 });
 console.log(`store of ${tenant} is ready`);
 
-// The signal comes when every request is answered; what is still open are WebSockets.
+// The signal arrives when every request is answered; only WebSockets are still open.
 process.on("SIGTERM", async () => {
   await server.stop(true);
   database.close();

@@ -1,4 +1,4 @@
-// A counter for one tenant, kept in a file of its own.
+// A counter for one tenant, kept in a file.
 package main
 
 import (
@@ -42,7 +42,7 @@ func (c *counter) read() int {
 	return c.value
 }
 
-// Writes beside the file and renames, so that a crash leaves the old value or the new one.
+// Writes another file and renames it, so that a crash leaves the old value or the new one.
 func (c *counter) increment() (int, error) {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Serves the tenant's own directory: a greeting, and a list of the moments it was started.
+# Serves the tenant's data directory: a greeting, and the times of its starts.
 set -eu
 
 site="$TENEMENT_DATA_DIR/site"
@@ -11,5 +11,5 @@ fi
 date -u +%Y-%m-%dT%H:%M:%SZ >>"$site/starts.txt"
 
 echo "serving $site on port $PORT"
-# exec: the server takes the place of the shell, so that it is what receives the stop signal.
+# exec replaces the shell by the server, which thus receives the stop signal.
 exec python3 -m http.server --bind 127.0.0.1 --directory "$site" "$PORT"

@@ -1,4 +1,4 @@
-// A message board for one tenant: messages in a file, and a stream of server-sent events with the new ones.
+// A message board for one tenant: messages in a file, and a stream of server-sent events with new messages.
 import { appendFile, readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { join } from "node:path";
@@ -7,7 +7,7 @@ const { PORT, TENEMENT_DATA_DIR: directory = ".", TENEMENT_INSTANCE: tenant } = 
 const file = join(directory, "messages.jsonl");
 const BODY_BYTES_MAX = 64 * 1024;
 
-/** Answers that stay open: one for each follower. */
+/** The open responses of the followers. */
 const followers = new Set();
 
 const server = createServer(async (request, response) => {

@@ -1,4 +1,4 @@
-"""Notes for one tenant, in SQLite, with nothing but the standard library."""
+"""Notes for one tenant, in SQLite, with the standard library alone."""
 
 import json
 import os
@@ -23,7 +23,7 @@ create table if not exists notes (
 
 
 def connect():
-    # The default isolation commits nothing by itself; None makes each statement its own transaction.
+    # None: each statement is its own transaction; the default isolation level never commits by itself.
     connection = sqlite3.connect(DATABASE_PATH, timeout=5, isolation_level=None)
     connection.row_factory = sqlite3.Row
     return connection
@@ -100,7 +100,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Server(ThreadingHTTPServer):
-    daemon_threads = False  # closing waits for the requests that are being answered
+    daemon_threads = False  # closing waits for open requests
 
 
 def main():
@@ -108,7 +108,7 @@ def main():
         database.execute("pragma journal_mode = wal")
         database.execute(SCHEMA)
     with Server(("127.0.0.1", int(os.environ["PORT"])), Handler) as server:
-        # shutdown() waits for serve_forever(), which this very thread is running.
+        # shutdown() waits for serve_forever(), which runs in this thread.
         signal.signal(
             signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start()
         )

@@ -1,14 +1,16 @@
-// What a command works with: global flags, its surroundings, the server, and where it prints.
+// The context of a command: global flags, environment, server, and output.
 import { readFileSync } from "node:fs";
 import { type ParsedArgs, parseArgs } from "citty";
 import { locateDataDir } from "../config/locate.ts";
-import { Client, type ServerAddress } from "../control/client/client.ts";
+import { Client } from "../control/client/client.ts";
+import type { ServerAddress } from "../control/client/transport.ts";
 import { TenError } from "../core/errors.ts";
+import { codeOf } from "../platform/files.ts";
 import { GLOBAL_ARGS } from "./args.ts";
 import { type Colour, paint } from "./output.ts";
 import { usage } from "./parse.ts";
 
-/** The shell that the program runs in. */
+/** The environment that the program runs in. */
 export interface Shell {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Absolute. */
@@ -20,7 +22,7 @@ export interface Shell {
   complain(text: string): void;
   /** Calls back for each SIGINT or SIGTERM, in place of ending the program. */
   onSignal(callback: () => void): void;
-  /** Calls back for each SIGHUP that somebody sends; that of a terminal which closes is a SIGTERM. */
+  /** Calls back for each SIGHUP, but for that of a closing terminal, which counts as SIGTERM. */
   onHangup(callback: () => void): void;
 }
 
@@ -28,7 +30,7 @@ export class Context {
   readonly globals: ParsedArgs<typeof GLOBAL_ARGS>;
   readonly shell: Shell;
 
-  /** @param rawArgs as `readLine` has them; flags that are not global are no matter */
+  /** @param rawArgs as `readLine` returns them; flags that are not global are ignored */
   constructor(rawArgs: string[], shell: Shell) {
     this.globals = parseArgs(rawArgs, GLOBAL_ARGS);
     this.shell = shell;
@@ -38,14 +40,20 @@ export class Context {
     return this.globals.json ?? false;
   }
 
-  /** Prints data: as JSON on demand, otherwise as people read it. */
+  /** Prints data: as JSON on demand, otherwise rendered for people. */
   show(data: unknown, render: () => string): void {
     this.shell.print(this.json ? `${JSON.stringify(data, null, 2)}\n` : render());
   }
 
-  /** Prints what is no data, such as a confirmation; not under `--quiet`, and never amid JSON. */
+  /** Prints a confirmation; not under `--quiet` or `--json`. */
   say(text: string): void {
     if (!this.globals.quiet && !this.json) this.shell.print(`${text}\n`);
+  }
+
+  /** Prints the result of a change: as JSON on demand, otherwise a confirmation. */
+  showResult(data: unknown, confirmation: string): void {
+    if (this.json) this.show(data, () => "");
+    else this.say(confirmation);
   }
 
   /** Prints a remark to standard error; not under `--quiet`. */
@@ -66,7 +74,7 @@ export class Context {
     return locateDataDir({ flag, env, cwd, configFlag });
   }
 
-  /** Where the server is; throws USAGE_INVALID for an address that can't be one. */
+  /** The server's address; throws USAGE_INVALID for a malformed one. */
   get target(): ServerAddress {
     const server = this.globals.server ?? nonEmpty(this.shell.env["TENEMENT_SERVER"]);
     if (server === undefined) return { kind: "unix", path: `${this.dataDir}/tenement.sock` };
@@ -109,7 +117,7 @@ function readToken(file: string): string | null {
   try {
     return nonEmpty(readFileSync(file, "utf8").trim()) ?? null;
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return null;
+    if (codeOf(cause) === "ENOENT") return null;
     throw new TenError("FORBIDDEN", `Cannot read the token in "${file}"`, { cause });
   }
 }

@@ -1,4 +1,4 @@
-// What people read: tables, durations, sizes, and text that may come from strangers.
+// Renders output for people: tables, durations, sizes, and text that is not trusted.
 
 export interface Column<Row> {
   readonly title: string;
@@ -57,17 +57,16 @@ export function renderBytes(bytes: number): string {
   return `${power === 0 ? amount : amount.toFixed(1)} ${BYTE_UNITS[power]}`;
 }
 
-/** What a table shows where there is nothing. */
+/** A dash for a missing value in a table. */
 export function orDash<Value>(value: Value | null, render: (value: Value) => string): string {
   return value === null ? "-" : render(value);
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the control characters to escape
 const UNSAFE = /\x1b(?!\[[0-9;]*m)|[\0-\x08\x0a-\x1a\x1c-\x1f\x7f-\x9f]/g;
 
 /**
- * Text as a terminal may show it: colours stay, whatever else would move the cursor or retitle the window is
- * spelt out.
+ * Escapes control characters that would move the cursor or retitle the window; colours stay.
  * @param allowed control characters that stay as well
  */
 export function renderSafe(text: string, allowed = ""): string {

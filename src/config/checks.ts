@@ -1,22 +1,18 @@
-// What a schema can't say: keys that must agree with each other, templates, paths, names of services.
-// Works on the document as written, so that these problems are reported together with those of the schema.
-import {
-  checkPlaceholders,
-  PLACEHOLDERS,
-  type Placeholder,
-  splitCommand,
-} from "../core/launch-plan.ts";
+// Checks beyond the schema: keys that must agree with each other, templates, paths, references to services.
+// They read the document as written, so that their problems are reported together with those of the schema.
+import { splitCommandLine } from "../core/command-line.ts";
 import { isLabel, LABEL_RULE } from "../core/ref.ts";
 import { defaultIsolation } from "../core/service.ts";
 import { renderSuggestion } from "../core/suggest.ts";
+import { checkPlaceholders, PLACEHOLDERS, type Placeholder } from "../core/template.ts";
 import { type KeyPath, renderFound, tildeProblem, valueAt } from "./document.ts";
 import { checkMachine } from "./machine-checks.ts";
 import type { Problem } from "./problems.ts";
 
-/** Names of the server's own files in `data_dir`, beside which each service has its directory. */
+/** Names of the server's own files in `data_dir`, where each service has its directory. */
 export const RESERVED_SERVICE_NAMES = ["acme", "api_token"] as const;
 
-/** Finds the problems of a document that concern more than one value. */
+/** The problems of a document that the schema can't find. */
 export function checkDocument(document: unknown): Problem[] {
   const services = tableAt(document, ["service"]);
   return [
@@ -30,7 +26,7 @@ export function checkDocument(document: unknown): Problem[] {
   ];
 }
 
-/** The schema passes over `__proto__` in silence, which no other key may be met with. */
+/** The schema silently ignores a key `__proto__`, while it reports every other unknown key. */
 function checkKeys(document: unknown, path: KeyPath): Problem[] {
   return Object.keys(tableAt(document, path)).flatMap((key) => {
     const inner = [...path, key];
@@ -62,14 +58,15 @@ function checkSettings(document: unknown): Problem[] {
 
 function checkService(document: unknown, name: string): Problem[] {
   const path = ["service", name];
-  const unbounded =
+  const withoutCap =
     valueAt(document, [...path, "auto_create"]) === true &&
     (valueAt(document, [...path, "max_instances"]) ?? 0) === 0;
   const enforce = valueAt(document, [...path, "storage_enforce"]) ?? "warn";
-  const unmeasured =
+  const withoutQuota =
     enforce !== "warn" && valueAt(document, [...path, "storage_quota_mb"]) === undefined;
   const isolation = valueAt(document, [...path, "isolation"]) ?? defaultIsolation(process.platform);
-  const unwalled = isolation === "process" && valueAt(document, [...path, "network"]) === "private";
+  const withoutWalls =
+    isolation === "process" && valueAt(document, [...path, "network"]) === "private";
   return [
     ...problemIf((RESERVED_SERVICE_NAMES as readonly string[]).includes(name), {
       path,
@@ -77,16 +74,16 @@ function checkService(document: unknown, name: string): Problem[] {
     }),
     ...checkCommand(document, path),
     ...checkTemplates(document, path),
-    ...problemIf(unwalled, {
+    ...problemIf(withoutWalls, {
       path: [...path, "network"],
       text: 'expected isolation = "namespace" with it, since a process without walls has the host\'s network, got "private" alone',
     }),
     ...checkMachine(document, path),
-    ...problemIf(unmeasured, {
+    ...problemIf(withoutQuota, {
       path: [...path, "storage_enforce"],
       text: `expected storage_quota_mb with it, got ${renderFound(enforce)} alone`,
     }),
-    ...problemIf(unbounded, {
+    ...problemIf(withoutCap, {
       path: [...path, "max_instances"],
       text: "expected at least 1, since auto_create lets any request add an instance, got 0",
     }),
@@ -100,14 +97,14 @@ function checkCommand(document: unknown, service: KeyPath): Problem[] {
   if (valueAt(document, [...service, "args"]) !== undefined) {
     return checkPath(document, { path, allowed: TEMPLATE });
   }
-  const split = splitCommand(command);
+  const split = splitCommandLine(command);
   const texts =
     split.kind === "argv" ? split.argv.flatMap((word) => checkPlaceholders(word)) : split.problems;
   return texts.map((text) => ({ path, text }));
 }
 
 const TEMPLATE = PLACEHOLDERS;
-/** The path of the socket cannot be made of itself. */
+/** The socket's path can't contain itself. */
 const SOCKET_TEMPLATE = PLACEHOLDERS.filter((name) => name !== "socket");
 
 function checkTemplates(document: unknown, service: KeyPath): Problem[] {
@@ -213,7 +210,7 @@ function checkPrefix(
   ];
 }
 
-/** A path prefix as it is compared: `/api/` is `/api`; the root stays `/`. */
+/** A path prefix as it is compared: `/api/` becomes `/api`; the root stays `/`. */
 export function trimPrefix(prefix: string): string {
   return prefix.replace(/\/+$/, "") || "/";
 }

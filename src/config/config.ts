@@ -1,9 +1,9 @@
-// From the text of `tenement.toml` to a checked Config, or to all that is wrong with it.
+// Reads `tenement.toml` into a checked Config, or reports every problem of it.
 import { readFile } from "node:fs/promises";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import { parse, TomlError } from "smol-toml";
+import { splitCommandLine } from "../core/command-line.ts";
 import { messageOf, TenError } from "../core/errors.ts";
-import { escapeTemplate, fillTemplate, splitCommand } from "../core/launch-plan.ts";
 import { parseTarget } from "../core/routing.ts";
 import {
   type Config,
@@ -13,13 +13,14 @@ import {
   type Service,
   type Settings,
 } from "../core/service.ts";
+import { escapeTemplate, fillTemplate } from "../core/template.ts";
 import { checkDocument, trimPrefix } from "./checks.ts";
 import { tildeProblem } from "./document.ts";
 import { type Problem, problemsOf, renderProblem } from "./problems.ts";
 import { type ConfigFile, configSchema, type ServiceTable, type SettingsTable } from "./schema.ts";
 import { BYTES_PER_MEGABYTE, MS_PER_DAY } from "./schema-values.ts";
 
-/** What flags and environment say instead of the file. */
+/** Values of flags and environment variables, which override those of the file. */
 export interface ConfigOverrides {
   readonly dataDir?: string | undefined;
 }
@@ -52,7 +53,7 @@ function decode(bytes: Uint8Array, file: string): string {
 
 /**
  * Checks the text of a configuration file; throws CONFIG_INVALID with every problem of it.
- * @param options.file where the text is from: relative paths in it start at its directory
+ * @param options.file of the text: relative paths in it start at the file's directory
  */
 export function parseConfig(
   text: string,
@@ -188,16 +189,16 @@ function toService(table: ServiceTable, { name, dir, settings }: ServiceContext)
     seccomp: table.seccomp,
     allowMetadata: table.allow_metadata,
     rollout: table.rollout,
-    guest: toGuest(table, dir),
+    machine: toMachine(table, dir),
   };
 }
 
-/** Seconds. An emulated machine takes several to start, and all others are emulated beside it. */
+/** In seconds. An emulated machine takes several to start, more when others start beside it. */
 function defaultStartupTimeout({ isolation, qemu_accel }: ServiceTable): number {
   return isolation === "qemu" && qemu_accel === "tcg" ? 60 : 10;
 }
 
-function toGuest(table: ServiceTable, dir: string): MachineSettings {
+function toMachine(table: ServiceTable, dir: string): MachineSettings {
   return {
     accel: table.qemu_accel,
     kernel: table.kernel === undefined ? null : resolve(dir, table.kernel),
@@ -209,11 +210,11 @@ function toGuest(table: ServiceTable, dir: string): MachineSettings {
 
 function toArgv({ command, args }: ServiceTable): readonly string[] {
   if (args !== undefined) return [command, ...args];
-  const split = splitCommand(command);
+  const split = splitCommandLine(command);
   return split.kind === "argv" ? split.argv : [];
 }
 
-/** A path template, absolute once it is filled; braces in the directory's own name stay text. */
+/** A path template that is absolute once filled; braces in the directory's own name are escaped. */
 function resolveTemplate(dir: string, template: string): string {
   const absolute = isAbsolute(template) || /^\{(data_dir|socket)\}/.test(template);
   return absolute ? template : join(escapeTemplate(dir), template);
@@ -233,7 +234,7 @@ function toRouting(table: ConfigFile["routing"]): RoutingOverrides {
   };
 }
 
-/** Whole milliseconds, and never 0 for a time that is more than none. */
+/** Whole milliseconds; a positive time never becomes 0. */
 function toMs(seconds: number): number {
   return Math.ceil(seconds * 1000);
 }

@@ -1,5 +1,4 @@
-// A parsed TOML document: its values by path, and how a message shows both. Loads nothing, for the sake of quick
-// commands.
+// Values of a parsed TOML document by their paths, and both as text for messages. Imports nothing, so it loads fast.
 
 export type KeyPath = readonly PropertyKey[];
 
@@ -15,10 +14,10 @@ export function renderPath(path: KeyPath): string {
     .replace(/^\./, "");
 }
 
-/** The longest part of a value that a message repeats. */
+/** A longer value is cut in a message. */
 const FOUND_CHARS_MAX = 60;
 
-/** A value as a message shows it. */
+/** A value as text for a message. */
 export function renderFound(value: unknown): string {
   if (Array.isArray(value)) return "a list";
   if (value instanceof Date) return "a date";
@@ -44,7 +43,7 @@ export function valueAt(document: unknown, path: KeyPath): unknown {
   return value;
 }
 
-/** Why a path is refused: nothing expands a tilde here. */
+/** The problem of a path with a tilde, which no shell expands. */
 export function tildeProblem(found: unknown): string {
   return `expected a path without "~", which is not expanded, got ${renderFound(found)}`;
 }

@@ -1,4 +1,4 @@
-// The JSON Schema of `tenement.toml`, as editors take it (draft-07).
+// The JSON Schema of `tenement.toml` for editors (draft-07).
 import { z } from "zod";
 import { configSchema } from "./schema.ts";
 
@@ -17,13 +17,13 @@ export interface JsonSchema {
   readonly required?: readonly string[];
 }
 
-/** Describes what the file may hold; generated from the definition that checks it. */
+/** Generated from the schema that checks the file. */
 export function planJsonSchema(): JsonSchema {
   const schema = z.toJSONSchema(configSchema, {
     target: "draft-7",
     io: "input",
     override: ({ jsonSchema }) => {
-      // The bounds of exact whole numbers say nothing to a reader.
+      // The largest exact integer is no useful bound for a reader.
       if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
     },
   });

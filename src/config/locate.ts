@@ -1,4 +1,4 @@
-// Where the configuration and the data directory are: flag over environment over file over default.
+// Locates the configuration file and the data directory: by flag, environment variable, file, default.
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { parse } from "smol-toml";
@@ -10,7 +10,7 @@ const DEFAULT_DATA_DIR = "./tenement-data";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-export interface Surroundings {
+export interface LocateInput {
   /** The value of `--config` or `--data-dir`. */
   readonly flag: string | undefined;
   readonly env: Environment;
@@ -22,7 +22,7 @@ export interface Surroundings {
  * The configuration file to read, absolute: `--config`, then TENEMENT_CONFIG, then the nearest tenement.toml
  * from the current directory upwards. Throws CONFIG_INVALID when there is none; a named file may be missing.
  */
-export function locateConfig({ flag, env, cwd }: Surroundings): string {
+export function locateConfig({ flag, env, cwd }: LocateInput): string {
   const found = given(flag, env["TENEMENT_CONFIG"]);
   if (found !== undefined) return resolve(cwd, found);
   const nearest = findUpwards(cwd);
@@ -34,8 +34,8 @@ export function locateConfig({ flag, env, cwd }: Surroundings): string {
   );
 }
 
-/** The data directory that flag or environment ask for, absolute; undefined leaves it to the file. */
-export function overrideDataDir({ flag, env, cwd }: Surroundings): string | undefined {
+/** The data directory of the flag or the environment, absolute; undefined: the file decides. */
+export function overrideDataDir({ flag, env, cwd }: LocateInput): string | undefined {
   const dataDir = given(flag, env["TENEMENT_DATA_DIR"]);
   if (dataDir === undefined) return undefined;
   if (dataDir.startsWith("~"))
@@ -44,15 +44,15 @@ export function overrideDataDir({ flag, env, cwd }: Surroundings): string | unde
 }
 
 /**
- * The data directory for a client, absolute. The file need not be valid, nor exist: a client must reach its
- * server also while somebody edits the configuration.
+ * The data directory for a client, absolute. The file may be invalid or missing: a client must reach its server also
+ * while the configuration is being edited.
  * @param configFlag the value of `--config`
  */
 export function locateDataDir(
-  surroundings: Surroundings & { readonly configFlag?: string | undefined },
+  input: LocateInput & { readonly configFlag?: string | undefined },
 ): string {
-  const { env, cwd, configFlag } = surroundings;
-  const asked = overrideDataDir(surroundings);
+  const { env, cwd, configFlag } = input;
+  const asked = overrideDataDir(input);
   if (asked !== undefined) return asked;
   const named = given(configFlag, env["TENEMENT_CONFIG"]);
   const file = named === undefined ? findUpwards(cwd) : resolve(cwd, named);
@@ -80,7 +80,7 @@ function readDataDir(file: string): string | null {
     const dataDir = valueAt(parse(text), ["settings", "data_dir"]);
     return typeof dataDir === "string" ? dataDir : null;
   } catch {
-    // A slip elsewhere in the file does not move the data.
+    // An error elsewhere in the file does not change the data directory.
     return /^\s*data_dir\s*=\s*["']([^"'\n]+)["']/m.exec(text)?.[1] ?? null;
   }
 }

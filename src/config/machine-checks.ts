@@ -1,16 +1,13 @@
-// The keys of virtual machines that must agree: what a machine takes must fit into what its instance may have.
+// Checks of the keys of virtual machines: level, network, memory, socket and files must agree.
 import { type KeyPath, renderFound, valueAt } from "./document.ts";
 import type { Problem } from "./problems.ts";
 
-/**
- * What a hypervisor takes beside its guest's memory, in megabytes. Emulating takes more: translated code, and the
- * structures that stand for the hardware.
- */
+/** Memory of the hypervisor beside that of its machine. Emulation takes more, for translated code and devices. */
 const OVERHEAD_MB = { kvm: 64, tcg: 128 } as const;
 /** As in the schema. */
 const MEMORY_MB_DEFAULT = 256;
 
-/** Finds the problems of a service that asks for a virtual machine. */
+/** The problems of a service in a virtual machine. */
 export function checkMachine(document: unknown, service: KeyPath): Problem[] {
   const level = valueAt(document, [...service, "isolation"]);
   if (level !== "qemu" && level !== "firecracker") return [];
@@ -43,7 +40,7 @@ function checkMemory(document: unknown, service: KeyPath): Problem[] {
   return [{ path, text }];
 }
 
-/** The host's directories come into a machine of QEMU by 9p, which has no sockets. */
+/** QEMU shares the host's directories by 9p, which has no sockets. */
 function checkSocket(document: unknown, service: KeyPath): Problem[] {
   const path = [...service, "socket"];
   const socket = valueAt(document, path);

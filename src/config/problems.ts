@@ -1,4 +1,4 @@
-// What is wrong with a configuration, each with its path: turns what the schema found into sentences.
+// The problems of a configuration, each with its path: describes the issues of the schema.
 import type { z } from "zod";
 import { renderSuggestion, suggest } from "../core/suggest.ts";
 import { type KeyPath, renderFound, renderPath, valueAt } from "./document.ts";
@@ -21,7 +21,7 @@ export function problemsOf(error: z.ZodError, document: unknown): Problem[] {
   return error.issues
     .flatMap((issue) => describeIssue(issue, document))
     .filter((problem) => {
-      // A text that breaks two rules of its kind is still one problem.
+      // A text that breaks two rules of its schema is one problem.
       const line = renderProblem(problem);
       return seen.size !== seen.add(line).size;
     });

@@ -1,16 +1,16 @@
-// The effective configuration, as people and programs read it: every value, secrets masked.
+// Renders the effective configuration as TOML or as a table, with secrets masked.
 import { stringify } from "smol-toml";
 import { formatTarget } from "../core/routing.ts";
 import { maskValue } from "../core/secrets.ts";
 import type { Config, Service, Settings } from "../core/service.ts";
 import { BYTES_PER_MEGABYTE, MS_PER_DAY } from "./schema-values.ts";
 
-/** A table of the file; keys without a value are not in it. */
+/** A table of the file; it omits keys without a value. */
 export type Table = {
   readonly [key: string]: string | number | boolean | readonly string[] | Table;
 };
 
-/** The effective configuration as TOML; reads back as the same configuration, masked secrets aside. */
+/** The effective configuration as TOML; parses to the same configuration, except for masked secrets. */
 export function renderConfig(config: Config): string {
   return stringify(planConfigTable(config));
 }
@@ -34,7 +34,7 @@ export function planConfigTable({ settings, services, instances, routing }: Conf
   };
 }
 
-/** @param first any service: all of them hold the same values of these settings */
+/** @param first any service: all services carry the same values of these settings */
 function settingsTable(settings: Settings, first: Service | undefined): Table {
   const { tls } = settings;
   return present({
@@ -95,14 +95,14 @@ function serviceTable(service: Service): Table {
     seccomp: service.seccomp,
     allow_metadata: service.allowMetadata,
     rollout: service.rollout,
-    ...guestTable(service.guest),
+    ...machineTable(service.machine),
     env: Object.fromEntries(
       Object.entries(service.env).map(([name, value]) => [name, maskValue(name, value)]),
     ),
   });
 }
 
-function guestTable({ accel, kernel, rootfs, memoryBytes, vcpus }: Service["guest"]) {
+function machineTable({ accel, kernel, rootfs, memoryBytes, vcpus }: Service["machine"]) {
   return {
     qemu_accel: accel,
     kernel,

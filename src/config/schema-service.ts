@@ -1,4 +1,4 @@
-// Every key of `[service.NAME]`: its type, range, default and meaning.
+// The schema of `[service.NAME]`: type, range, default and meaning of every key.
 import { z } from "zod";
 import { ENV_NAME_RULE, isEnvName } from "../core/env-file.ts";
 import {
@@ -25,7 +25,7 @@ import {
   whole,
 } from "./schema-values.ts";
 
-/** More than any machine has: a larger number is a slip. */
+/** More than any host has: a larger number is a mistake. */
 const PROCESSORS_MAX = 4096;
 
 export const service = z.strictObject(
@@ -43,12 +43,12 @@ export const service = z.strictObject(
     health: text('a path that starts with "/"', /^\/[!-~]*$/)
       .optional()
       .describe(
-        "Path that answers 200 to 299 when the instance is well. Not set: well means that it accepts connections.",
+        "Path that answers 200 to 299 when the instance is healthy. Not set: an instance that accepts connections is healthy.",
       ),
     isolation: choice(ISOLATION_LEVELS)
       .optional()
       .describe(
-        "How high the walls between tenants are: `process`, none but the process group; `namespace`, on Linux, files, processes and users of their own; `sandbox`, on Linux with gVisor, a kernel in user space; `qemu` and `firecracker`, on Linux, a virtual machine with a kernel of its own. Not set: `namespace` on Linux, `process` elsewhere.",
+        "How tenants are isolated from each other: `process`, by the process group alone; `namespace`, on Linux, by separate files, processes and users; `sandbox`, on Linux with gVisor, by a kernel in user space; `qemu` and `firecracker`, on Linux, by a virtual machine with its own kernel. Not set: `namespace` on Linux, `process` elsewhere.",
       ),
     idle_timeout: seconds({ min: 0 })
       .default(300)
@@ -90,7 +90,7 @@ export const service = z.strictObject(
     socket: path()
       .default("/tmp/tenement/{name}-{id}.sock")
       .describe(
-        "Path of the Unix socket that the application may listen on, handed over as `SOCKET_PATH`.",
+        "Path of the Unix socket that the application may listen on, passed as `SOCKET_PATH`.",
       ),
     env_file: path()
       .optional()
@@ -100,7 +100,7 @@ export const service = z.strictObject(
       .describe("Show browsers a page that reloads itself while an instance takes long to wake."),
     memory_limit_mb: whole({ min: 1, max: MEGABYTES_MAX, unit: "megabytes" })
       .optional()
-      .describe("Memory that the instance and all it starts may use. Not set: no limit."),
+      .describe("Memory that all processes of the instance may use together. Not set: no limit."),
     cpu_shares: whole({ min: 1, max: 10_000 })
       .optional()
       .describe(
@@ -125,18 +125,20 @@ export const service = z.strictObject(
     storage_enforce: choice(STORAGE_ENFORCEMENTS)
       .default("warn")
       .describe(
-        "What happens at `storage_quota_mb`: `warn` tells, `stop` stops the instance until an operator starts it, `hard` gives it a file system of that size.",
+        "What happens at `storage_quota_mb`: `warn` reports it, `stop` stops the instance until an operator starts it, `hard` gives it a file system of that size.",
       ),
     read_paths: list(path(), "a list of paths")
       .default([])
-      .describe("Directories that a walled tenant may read although they lie under a hidden one."),
+      .describe(
+        "Directories that a walled tenant may read although a hidden directory contains them.",
+      ),
     write_paths: list(path(), "a list of paths")
       .default([])
       .describe("Directories that a walled tenant may also write."),
     network: choice(NETWORKS)
       .optional()
       .describe(
-        "`host`: the network of the host. `private`: one of its own, reached by the server alone. Not set: `host`; for sandboxes and virtual machines `private`.",
+        "`host`: the network of the host. `private`: a separate network that only the server can reach. Not set: `host`; for sandboxes and virtual machines `private`.",
       ),
     seccomp: choice(SYSTEM_CALL_FILTERS)
       .default("default")

@@ -1,4 +1,4 @@
-// The kinds of values that `tenement.toml` holds, each with the words for what it must be.
+// The value types of `tenement.toml`, each with the error message for other values.
 import { z } from "zod";
 import { LABEL_RULE } from "../core/ref.ts";
 
@@ -8,16 +8,16 @@ export const MS_PER_DAY = 24 * 60 * 60 * 1000;
 /** Timers count milliseconds in 31 bits; a longer one would fire at once. */
 export const TIMER_MS_MAX = 2_147_483_647;
 const TIMER_SECONDS_MAX = Math.floor(TIMER_MS_MAX / 1000);
-/** Beyond it a size in bytes is no longer exact. */
+/** Beyond this a size in bytes is no longer exact. */
 export const MEGABYTES_MAX = Math.floor(Number.MAX_SAFE_INTEGER / BYTES_PER_MEGABYTE);
-/** A hundred years: a date beyond it is a slip, not a wish. */
+/** A hundred years: more is a mistake. */
 export const DAYS_MAX = 36_500;
 
 const LABEL_PATTERN = /^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: a NUL ends a string in system calls
 export const NO_NUL = /^[^\u0000]*$/;
 
-/** What a value must be, in the words of an error message. Every issue of the value says the same. */
+/** Every issue of a value has the same message, which says what is expected. */
 export const number = (unit: string, { min, max }: { min: number; max: number }) =>
   z
     .number({ error: `expected ${unit}, at least ${min}` })

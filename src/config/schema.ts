@@ -1,5 +1,4 @@
-// Every key of `tenement.toml`: its type, range, default and meaning. Checks, documentation and JSON Schema come from
-// here.
+// The schema of `tenement.toml`: type, range, default and meaning of every key, for checks and documentation.
 import { isIP } from "node:net";
 import { z } from "zod";
 import { service } from "./schema-service.ts";

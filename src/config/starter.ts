@@ -1,47 +1,46 @@
-// The `tenement.toml` that `ten init` writes: what kind of project this is, and how such a project is run.
+// Writes the `tenement.toml` of `ten init`: detects the kind of project and its start command.
 import { parse, stringify } from "smol-toml";
+import { splitCommandLine } from "../core/command-line.ts";
 import { TenError } from "../core/errors.ts";
-import { checkPlaceholders, escapeTemplate, splitCommand } from "../core/launch-plan.ts";
 import { isLabel, LABEL_RULE } from "../core/ref.ts";
+import { checkPlaceholders, escapeTemplate } from "../core/template.ts";
 import { RESERVED_SERVICE_NAMES } from "./checks.ts";
 import { valueAt } from "./document.ts";
 
 /** Where `ten init` puts the JSON Schema, beside `tenement.toml`, which names it in its first line. */
 export const SCHEMA_FILE = ".tenement.schema.json";
 
-/** The directory that `ten init` looks at. */
+/** The directory in which `ten init` runs. */
 export interface Project {
-  /** Its name, without what is above it; the service is called after it. */
+  /** Its base name, which becomes the name of the service. */
   readonly directory: string;
-  /** Names of what is in it. */
+  /** Names of the files in it. */
   readonly files: readonly string[];
   /** The text of one of its files; null when it can't be read. */
   read(file: string): string | null;
-  /**
-   * Where a program is installed, if walled tenants would not see it there; null where they would, and where
-   * there is no such program.
-   */
+  /** The directory of a program that is hidden from walled tenants; null: it is visible, or not installed. */
   hiddenInstallation(program: string): string | null;
 }
 
-export interface StarterWishes {
+export interface StarterOptions {
   readonly name?: string | undefined;
   readonly command?: string | undefined;
 }
 
 /** Writes the configuration of a project; throws USAGE_INVALID for a name or command that can't be used. */
-export function planStarter(project: Project, wishes: StarterWishes = {}): string {
-  const name = wishes.name === undefined ? serviceName(project.directory) : checkName(wishes.name);
+export function planStarter(project: Project, options: StarterOptions = {}): string {
+  const name =
+    options.name === undefined ? serviceName(project.directory) : checkName(options.name);
   const { command, note } =
-    wishes.command === undefined ? detectCommand(project) : checkCommand(wishes.command);
-  const split = splitCommand(command);
+    options.command === undefined ? detectCommand(project) : checkCommand(options.command);
+  const split = splitCommandLine(command);
   const [program] = split.kind === "argv" ? split.argv : [];
   const hidden = program === undefined ? null : project.hiddenInstallation(program);
   return renderStarter({ name, command, note, hidden });
 }
 
 interface Detected {
-  /** As it stands in the file: a command line whose braces are placeholders. */
+  /** As written in the file: a command line whose braces are placeholders. */
   readonly command: string;
   readonly note: string;
 }
@@ -60,7 +59,7 @@ const UNKNOWN: Detected = {
   note: "No known kind of project was found here: write the command that starts yours.",
 };
 
-/** How to start a project: Deno, Bun, Node, Python (with uv or without), Go or Rust. */
+/** The start command of a project: Deno, Bun, Node, Python (with uv or without), Go or Rust. */
 export function detectCommand(project: Project): Detected {
   for (const detect of DETECTORS) {
     const detected = detect(project);
@@ -100,7 +99,7 @@ function detectBun(project: Project): Detected | null {
 function detectNode(project: Project): Detected | null {
   if (!project.files.includes("package.json")) return null;
   const start = startScript(project);
-  // Started without npm in between, an application gets its signals itself and wakes sooner.
+  // Without npm in between, the application receives signals itself and wakes sooner.
   if (start !== null) return { command: direct(start, "node") ?? "npm start", note: "Node" };
   const entry = mainFile(project) ?? firstOf(project, ["server.js", "index.js", "app.js"]);
   return entry === null ? null : { command: `node ${quote(entry)}`, note: "Node" };
@@ -129,7 +128,7 @@ function detectGo(project: Project): Detected | null {
     ? /^module\s+(\S+)/m.exec(project.read("go.mod") ?? "")?.[1]
     : undefined;
   if (module === undefined) return null;
-  // A major version at the end of a module's path is no part of the program's name.
+  // A major version at the end of the module's path is not part of the program's name.
   const program =
     module
       .replace(/\/v\d+$/, "")
@@ -157,9 +156,9 @@ function mainFile(project: Project): string | null {
   return typeof main === "string" && main !== "" ? main : null;
 }
 
-/** The script itself, when it is one plain command of the runtime. */
+/** The script itself if it is a single command of the runtime. */
 function direct(script: string, runtime: string): string | null {
-  const split = splitCommand(script);
+  const split = splitCommandLine(script);
   const plain = split.kind === "argv" && split.argv[0] === runtime;
   return plain ? escapeTemplate(script) : null;
 }
@@ -179,7 +178,7 @@ interface Place {
 }
 
 function jsonAt(project: Project, { file, path }: Place): unknown {
-  // Comments on lines of their own are what deno.jsonc has most.
+  // Most comments in deno.jsonc are on separate lines.
   const text = (project.read(file) ?? "").replace(/^\s*\/\/.*$/gm, "");
   try {
     return valueAt(JSON.parse(text), path);
@@ -220,7 +219,7 @@ function checkName(name: string): string {
 }
 
 function checkCommand(command: string): Detected {
-  const split = splitCommand(command);
+  const split = splitCommandLine(command);
   const problems =
     split.kind === "argv" ? split.argv.flatMap((word) => checkPlaceholders(word)) : split.problems;
   if (problems.length === 0) return { command, note: "As given." };
@@ -229,7 +228,7 @@ function checkCommand(command: string): Detected {
 
 interface Starter extends Detected {
   readonly name: string;
-  /** What has to be named so that tenants see the program. */
+  /** The directory for `read_paths` that makes the program visible to tenants. */
   readonly hidden: string | null;
 }
 

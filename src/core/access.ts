@@ -1,14 +1,14 @@
-// Who may do what through the control API.
+// Access rules of the control API: which caller may take which action on which instance.
 import type { InstanceRef } from "./ref.ts";
 
-/** Whoever sent a request. The name is what the audit trail shows: "socket", "token 3". */
+/** The sender of a request. The audit trail shows its name: "socket", "token 3". */
 export type Caller =
   | { readonly kind: "admin"; readonly name: string }
-  /** Limited to the instances with this id, of whatever service. */
+  /** Limited to the instances with this id, of any service. */
   | { readonly kind: "tenant"; readonly name: string; readonly id: string }
   | { readonly kind: "stranger" };
 
-/** True: a tenant may do it to its own instances. */
+/** True: a tenant may take the action on its own instances. */
 const TENANT_MAY = {
   list: true,
   health: true,
@@ -51,7 +51,7 @@ export type Access =
 
 /**
  * Decides whether the caller may take an action on an instance.
- * @param ref null: the action names none. A tenant that lists or reads logs sees only what `maySee` lets through
+ * @param ref null: the action names no instance. The lists and logs that a tenant gets are filtered by `maySee`
  */
 export function decideAccess(caller: Caller, action: Action, ref: InstanceRef | null): Access {
   if (caller.kind === "stranger") return { kind: "unauthenticated" };
@@ -59,7 +59,7 @@ export function decideAccess(caller: Caller, action: Action, ref: InstanceRef | 
   if (!TENANT_MAY[action]) {
     return { kind: "forbidden", reason: "the token of a tenant does not permit it" };
   }
-  // Decided before anybody looks whether the instance exists, so the answer tells nothing about others.
+  // Decided before the instance is looked up, so that the answer does not reveal whether it exists.
   if (ref !== null && !maySee(caller, ref)) {
     return { kind: "forbidden", reason: `the token is limited to instances named "${caller.id}"` };
   }

@@ -1,4 +1,4 @@
-// Checks that hold unless there is a bug; a failed one is never caught on purpose.
+// Assertions: a failed one is a bug, and is never caught on purpose.
 
 export function assert(condition: unknown, message: string): asserts condition {
   if (!condition) throw new Error(`Assertion failed: ${message}`);

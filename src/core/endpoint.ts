@@ -1,4 +1,4 @@
-// Where a tenant's process listens.
+// The endpoint of a tenant's process: a TCP address or a Unix socket.
 
 export type Endpoint =
   | { readonly kind: "tcp"; readonly host: string; readonly port: number }

@@ -1,4 +1,4 @@
-// The `.env` format: KEY=VALUE lines, quotes, comments; nothing is ever expanded.
+// Parses `.env` files: KEY=VALUE lines, quotes, comments; nothing is expanded.
 
 export type EnvFile =
   | { readonly kind: "env"; readonly env: Readonly<Record<string, string>> }

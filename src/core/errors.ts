@@ -1,4 +1,4 @@
-// The one error class that users meet, and the table of what each code means on the wire and in the shell.
+// TenError, the one error class that users see, and its codes with their HTTP statuses and exit codes.
 
 const CODES = {
   CONFIG_INVALID: { status: 422, exit: 2 },
@@ -31,7 +31,7 @@ export type ErrorCode = keyof typeof CODES;
 export const ERROR_CODES = Object.keys(CODES) as ErrorCode[];
 
 export interface ErrorDetails {
-  /** What the reader can do about it. */
+  /** What the user can do about it. */
   readonly hint?: string;
   /** How long to wait before trying again, in milliseconds. */
   readonly retryAfterMs?: number;
@@ -40,7 +40,7 @@ export interface ErrorDetails {
   readonly cause?: unknown;
 }
 
-/** Says "Cannot", what, and why; carries its HTTP status and its exit code by its code. */
+/** The message is "Cannot", a verb, the quoted subject, a colon and the reason. The code determines status and exit. */
 export class TenError extends Error {
   readonly code: ErrorCode;
   readonly hint: string | undefined;

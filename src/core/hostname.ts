@@ -1,32 +1,35 @@
-// Host names as operators write them: checked, and brought into the form in which browsers send them.
+// Hostnames of operators: checked, and normalized to the form in which browsers send them.
 import { TenError } from "./errors.ts";
 
-const HOST_RULE = "a name like shop.example.com, without scheme, port and path";
+const HOSTNAME_RULE = "a name like shop.example.com, without scheme, port and path";
 const LABEL = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/;
 /** RFC 1035, 2.3.4: 255 octets on the wire. */
-const HOST_CHARS_MAX = 253;
+const HOSTNAME_CHARS_MAX = 253;
 const ADDRESS = /^\d+(?:\.\d+){3}$/;
-/** What would be more than a name in a URL; a letter of any script is none of them. */
-const BEYOND_NAME = /[\s/\\:@?#%[\]]/;
+/** Characters that would end the name in a URL; a letter of any script does not. */
+const URL_SYNTAX = /[\s/\\:@?#%[\]]/;
 
-/** The name in ASCII: lower case, without a trailing dot, Unicode as IDNA (UTS 46) has it. Throws REQUEST_INVALID. */
-export function parseHost(text: string): string {
-  const host = toAscii(text)?.replace(/\.$/, "") ?? "";
-  if (ADDRESS.test(host) || text.startsWith("[")) throw refused(text, "it is an address");
-  if (host.length > HOST_CHARS_MAX || !host.split(".").every((label) => LABEL.test(label))) {
-    throw refused(text, "it is not a host name");
+/** The name in ASCII: lower case, without a trailing dot, Unicode by IDNA (UTS 46). Throws REQUEST_INVALID. */
+export function parseHostname(text: string): string {
+  const hostname = toAscii(text)?.replace(/\.$/, "") ?? "";
+  if (ADDRESS.test(hostname) || text.startsWith("[")) throw refused(text, "it is an address");
+  if (
+    hostname.length > HOSTNAME_CHARS_MAX ||
+    !hostname.split(".").every((label) => LABEL.test(label))
+  ) {
+    throw refused(text, "it is not a valid host name");
   }
-  return host;
+  return hostname;
 }
 
-/** Null: no host name, whatever it is. */
+/** Null: a URL can't have this host. */
 function toAscii(text: string): string | null {
-  if (text === "" || BEYOND_NAME.test(text) || !URL.canParse(`http://${text}/`)) return null;
+  if (text === "" || URL_SYNTAX.test(text) || !URL.canParse(`http://${text}/`)) return null;
   return new URL(`http://${text}/`).hostname;
 }
 
 function refused(text: string, reason: string): TenError {
-  return new TenError("REQUEST_INVALID", `Cannot use "${text}" as a host: ${reason}`, {
-    hint: `Write ${HOST_RULE}`,
+  return new TenError("REQUEST_INVALID", `Cannot use "${text}" as a host name: ${reason}`, {
+    hint: `Write ${HOSTNAME_RULE}`,
   });
 }

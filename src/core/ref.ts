@@ -1,4 +1,4 @@
-// The name of an instance: "notes:alice" as text, { service, id } inside.
+// The ref that names an instance: "notes:alice" as text, { service, id } as a value.
 import { TenError } from "./errors.ts";
 
 export interface InstanceRef {
@@ -40,7 +40,7 @@ export function formatRef(ref: InstanceRef): RefKey {
   return `${ref.service}:${ref.id}`;
 }
 
-/** A place for a process of an instance. It has two, so that one process can follow another without a gap. */
+/** One of the two places of an instance for a process, so that a replacement can start beside the running process. */
 export type Slot = 0 | 1;
 export const SLOTS = [0, 1] as const;
 
@@ -49,9 +49,7 @@ export interface SlotRef {
   readonly slot: Slot;
 }
 
-/**
- * The name of what belongs to one slot, among those of the same service: "alice", and "alice.1", which no id can be.
- */
+/** Names the files of one slot, unique within the service: "alice", or "alice.1", which is no valid id. */
 export function slotName({ ref, slot }: SlotRef): string {
   return slot === 0 ? ref.id : `${ref.id}.${slot}`;
 }

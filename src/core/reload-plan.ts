@@ -1,5 +1,4 @@
-// What a changed configuration asks of a running server: which services came, changed or went, and which keys only a
-// new server takes.
+// The plan of a reload: services added, changed or removed, and when each changed key takes effect.
 import { formatRef, type InstanceRef } from "./ref.ts";
 import type {
   Config,
@@ -12,9 +11,8 @@ import type {
 } from "./service.ts";
 
 /**
- * When a changed key takes effect: at once for what runs, with the next launch of each instance, also beside a running
- * one, when an
- * instance next starts from rest, or with the next server.
+ * When a changed key takes effect: at once; with the next launch of each instance, which a rollout makes beside the
+ * running process; with the next start of an instance at rest; or with the next server.
  */
 export type Reach = "now" | "launch" | "start" | "server";
 
@@ -24,7 +22,7 @@ export interface ServiceChange {
   readonly now: readonly string[];
   /** Keys that shape the process: running instances need a new launch. */
   readonly launch: readonly string[];
-  /** Keys that take effect only when an instance starts that did not run. */
+  /** Keys that take effect when an instance starts from rest. */
   readonly start: readonly string[];
 }
 
@@ -38,7 +36,7 @@ export interface ReloadPlan {
   readonly settings: readonly string[];
   /** Keys of `[routing]`. */
   readonly routing: readonly string[];
-  /** Keys of `[settings]` that only a new server takes. */
+  /** Keys of `[settings]` that take effect with the next server. */
   readonly server: readonly string[];
 }
 
@@ -46,7 +44,7 @@ type Keys<Of, Except extends keyof Of = never> = {
   readonly [Field in Exclude<keyof Of, Except>]: readonly [key: string, reach: Reach];
 };
 
-const SERVICE_KEYS: Keys<Service, "name" | "restart" | "guest" | "healthIntervalMs"> = {
+const SERVICE_KEYS: Keys<Service, "name" | "restart" | "machine" | "healthIntervalMs"> = {
   argv: ["command", "launch"],
   workdir: ["workdir", "launch"],
   health: ["health", "now"],
@@ -84,7 +82,7 @@ const VOLUME_KEYS: typeof SERVICE_KEYS = {
   storageEnforce: ["storage_enforce", "start"],
 };
 
-const GUEST_KEYS: Keys<MachineSettings> = {
+const MACHINE_KEYS: Keys<MachineSettings> = {
   accel: ["qemu_accel", "launch"],
   kernel: ["kernel", "launch"],
   rootfs: ["rootfs", "launch"],
@@ -125,15 +123,15 @@ const TLS_KEYS: Keys<TlsSettings> = {
   dnsProvider: ["tls.dns_provider", "server"],
 };
 
-/** The keys of `tenement.toml` that take effect so, as they are in `[service]`, then in `[settings]`. */
+/** The keys of `tenement.toml` with this reach: those of `[service]`, then those of `[settings]`. */
 export function keysThatReach(wanted: Reach): readonly string[] {
-  const service = [SERVICE_KEYS, RESTART_KEYS, GUEST_KEYS];
+  const service = [SERVICE_KEYS, RESTART_KEYS, MACHINE_KEYS];
   const settings = [SETTINGS_KEYS, SHARED_KEYS, SHARED_RESTART_KEYS, TLS_KEYS];
   const changes = [...service, ...settings].flatMap((keys) => Object.values<Change>(keys));
   return keysOf(changes, wanted);
 }
 
-/** Compares the configuration in effect with the one that is to be. */
+/** Compares the configuration in effect with the new one. */
 export function planReload(before: Config, after: Config): ReloadPlan {
   const both = [...after.services.values()].flatMap((service) => {
     const present = before.services.get(service.name);
@@ -157,20 +155,19 @@ export function planReload(before: Config, after: Config): ReloadPlan {
   };
 }
 
-/** The configuration to go on with: what only a new server takes stays as it was. */
+/** The new configuration, without the keys that take effect with the next server. */
 export function effectiveConfig(before: Config, after: Config): Config {
   const { dataDir, tls } = before.settings;
   return { ...after, settings: { ...after.settings, dataDir, tls } };
 }
 
 /**
- * What of a service its processes keep for life, as text: equal for two that are launched alike. What is not set is
- * left
- * out, so that a version which knows more keys finds what an earlier one has launched to be the same.
+ * The part of a service that a process keeps until it ends, as text: equal for equal launches. Keys that are not set
+ * are left out, so that a later version with more keys still recognizes the processes of an earlier one.
  */
 export function launchShape(service: Service): string {
   const isMachine = service.isolation === "qemu" || service.isolation === "firecracker";
-  const shaping = { ...pickLaunch(service, SERVICE_KEYS), ...(isMachine && service.guest) };
+  const shaping = { ...pickLaunch(service, SERVICE_KEYS), ...(isMachine && service.machine) };
   return JSON.stringify(sorted(shaping));
 }
 
@@ -207,12 +204,12 @@ interface Pair {
 }
 
 function compareServices({ before, after }: Pair): ServiceChange {
-  // A volume changes only while nobody is in it.
+  // A volume changes only while it is unmounted.
   const hasVolume = [before, after].some(({ storageEnforce }) => storageEnforce === "hard");
   const changes = [
     ...diff(before, after, hasVolume ? VOLUME_KEYS : SERVICE_KEYS),
     ...diff(before.restart, after.restart, RESTART_KEYS),
-    ...diff(before.guest, after.guest, GUEST_KEYS),
+    ...diff(before.machine, after.machine, MACHINE_KEYS),
   ];
   return {
     service: after.name,
@@ -268,7 +265,7 @@ function newlyListed(
   return after.filter((ref) => !known.has(formatRef(ref)));
 }
 
-/** Whether two values of a configuration say the same; the order of keys says nothing. */
+/** Whether two values of a configuration are equal, regardless of the order of keys. */
 function isEqual(a: unknown, b: unknown): boolean {
   if (a instanceof Map && b instanceof Map) {
     return isEqual(Object.fromEntries(a), Object.fromEntries(b));

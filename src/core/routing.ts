@@ -1,4 +1,5 @@
-// Which tenant a request is for: host and path to target, and the weighted pick among instances.
+// Routing: the target of a request by hostname and path, and the weighted pick among instances.
+import { isUnder } from "./paths.ts";
 import { type InstanceRef, isLabel, parseRef } from "./ref.ts";
 import type { NamedTarget, RoutingOverrides } from "./service.ts";
 
@@ -8,22 +9,22 @@ export type Target =
   | { readonly kind: "service"; readonly service: string }
   /** The dashboard and the API. */
   | { readonly kind: "control" }
-  /** Under the server's domain, but nobody's: 404. */
+  /** Under the server's domain, without a service or instance: 404. */
   | { readonly kind: "unknown" };
 
 export interface RoutingTable {
   /** Lower case, no port, no trailing dot. */
   readonly domain: string;
   readonly overrides: RoutingOverrides;
-  /** The target of a custom host name. */
-  customHost(host: string): NamedTarget | null;
+  /** The target of a custom hostname. */
+  customHostname(hostname: string): NamedTarget | null;
   hasService(service: string): boolean;
   /** True also for an unknown id of a service that creates instances on request. */
   hasInstance(ref: InstanceRef): boolean;
 }
 
-/** The host of a Host header in the form that hosts are compared in: lower case, no port, no trailing dot. */
-export function normalizeHost(header: string): string {
+/** The hostname of a Host header: lower case, no port, no trailing dot. */
+export function normalizeHostname(header: string): string {
   const host = header.startsWith("[")
     ? header.slice(0, header.indexOf("]") + 1)
     : (header.split(":")[0] ?? "");
@@ -32,7 +33,7 @@ export function normalizeHost(header: string): string {
 
 /**
  * Decides the target of a request.
- * @param host as `normalizeHost` returns it
+ * @param host as `normalizeHostname` returns it
  * @param path the raw request path, query excluded
  */
 export function decideTarget(
@@ -42,22 +43,22 @@ export function decideTarget(
   // The API stays reachable on localhost whatever the overrides say.
   if (host === "localhost") return { kind: "control" };
   if (host === table.domain) return decideRoot(path, table);
-  const target = ownerOf(host, table) ?? table.customHost(host);
+  const target = ownerOf(host, table) ?? table.customHostname(host);
   if (target !== null) return resolve(target, table);
   return { kind: isUnderDomain(host, table) ? "unknown" : "control" };
 }
 
 /**
- * To whom a host under the server's domain belongs by its name, registered or not; no custom host takes it away. Null:
- * to nobody.
- * @param host as `normalizeHost` returns it
+ * The service or instance that a hostname under the server's domain names, registered or not. A custom hostname can't
+ * claim such a name. Null: it names none.
+ * @param hostname as `normalizeHostname` returns it
  */
 export function ownerOf(
-  host: string,
+  hostname: string,
   table: Pick<RoutingTable, "domain" | "overrides" | "hasService">,
 ): NamedTarget | null {
-  if (!isUnderDomain(host, table)) return null;
-  const labels = host.slice(0, -table.domain.length - 1);
+  if (!isUnderDomain(hostname, table)) return null;
+  const labels = hostname.slice(0, -table.domain.length - 1);
   const override = table.overrides.subdomain.get(labels);
   if (override !== undefined) return override;
   const [first = "", second, ...rest] = labels.split(".");
@@ -66,8 +67,8 @@ export function ownerOf(
   return { service, id: second === undefined ? null : first };
 }
 
-function isUnderDomain(host: string, { domain }: Pick<RoutingTable, "domain">): boolean {
-  return host.endsWith(`.${domain}`);
+function isUnderDomain(hostname: string, { domain }: Pick<RoutingTable, "domain">): boolean {
+  return hostname.endsWith(`.${domain}`);
 }
 
 /** Reads `notes:alice`, or `notes` for all instances by weight; throws REF_INVALID. */
@@ -85,10 +86,6 @@ function decideRoot(path: string, table: RoutingTable): Target {
   return target === null ? { kind: "control" } : resolve(target, table);
 }
 
-function isUnder(path: string, prefix: string): boolean {
-  return path === prefix || path.startsWith(prefix.endsWith("/") ? prefix : `${prefix}/`);
-}
-
 function resolve({ service, id }: NamedTarget, table: RoutingTable): Target {
   if (!table.hasService(service)) return { kind: "unknown" };
   if (id === null) return { kind: "service", service };
@@ -103,7 +100,7 @@ export interface Candidate {
 }
 
 /**
- * Picks one candidate with a probability of its weight over the sum; null when nobody has weight.
+ * Picks one candidate with a probability of its weight over the sum; null when no candidate has weight.
  * @param random at least 0, below 1
  */
 export function pickByWeight(candidates: readonly Candidate[], random: number): InstanceRef | null {

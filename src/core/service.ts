@@ -1,11 +1,11 @@
-// What a configuration says once it is checked: services, settings and routing overrides.
+// The checked configuration: services, settings and routing overrides.
 // Every duration is in milliseconds, every size in bytes, every path absolute.
 import type { InstanceRef } from "./ref.ts";
 
 export const ISOLATION_LEVELS = ["process", "namespace", "sandbox", "qemu", "firecracker"] as const;
 export type IsolationLevel = (typeof ISOLATION_LEVELS)[number];
 
-/** Of a service that names none. @param platform as Node names it */
+/** The level of a service that does not set one. @param platform as Node names it */
 export function defaultIsolation(platform: string): IsolationLevel {
   return platform === "linux" ? "namespace" : "process";
 }
@@ -38,7 +38,7 @@ export type Rollout = (typeof ROLLOUTS)[number];
 export const ACCELERATORS = ["kvm", "tcg"] as const;
 export type Accelerator = (typeof ACCELERATORS)[number];
 
-/** Processes and threads of an instance whose service names no limit. */
+/** Processes and threads of an instance whose service sets no limit. */
 export const PIDS_LIMIT_DEFAULT = 512;
 
 /** A template of instances, `[service.NAME]`. Strings called a template hold placeholders such as `{id}`. */
@@ -65,7 +65,7 @@ export interface Service {
   readonly autoCreate: boolean;
   /** 0: no cap. */
   readonly maxInstances: number;
-  /** Template of the path handed over as SOCKET_PATH. */
+  /** Template of the path in SOCKET_PATH. */
   readonly socket: string;
   readonly envFile: string | null;
   /** Values are templates. */
@@ -83,17 +83,17 @@ export interface Service {
   readonly storageEnforce: StorageEnforcement;
   readonly readPaths: readonly string[];
   readonly writePaths: readonly string[];
-  /** Null: as the level of isolation has it. */
+  /** Null: the default of the level of isolation. */
   readonly network: Network | null;
   /** `permissive`: system calls that the filter does not list are allowed. */
   readonly seccomp: SystemCallFilter;
-  /** Whether it may reach the metadata service of a cloud. */
+  /** Whether an instance may reach the metadata service of a cloud. */
   readonly allowMetadata: boolean;
   readonly rollout: Rollout;
-  readonly guest: MachineSettings;
+  readonly machine: MachineSettings;
 }
 
-/** What a virtual machine is made of. */
+/** The virtual machine of each instance. */
 export interface MachineSettings {
   readonly accel: Accelerator;
   readonly kernel: string | null;
@@ -102,29 +102,28 @@ export interface MachineSettings {
   readonly vcpus: number;
 }
 
-/** A machine has a network of its own always, a sandbox unless it is to have the host's. */
+/** A machine always has a private network, a sandbox unless it is configured otherwise. */
 export function networkOf({ isolation, network }: Service): Network {
   if (isMachine(isolation)) return "private";
   return network ?? (isolation === "sandbox" ? "private" : "host");
 }
 
-/** Levels that run a kernel of their own. */
+/** Whether the level runs a guest kernel. */
 export function isMachine(isolation: IsolationLevel): boolean {
   return isolation === "qemu" || isolation === "firecracker";
 }
 
 /**
- * Whether a new process may run beside the old one. A kernel of its own knows nothing of the locks on files that
- * another
- * has, and two that write to one database without would ruin it.
+ * Whether a replacement may run beside the old process. A separate kernel does not see the other's file locks, and two
+ * processes that write to one database without locks would corrupt it.
  */
 export function overlaps({ isolation, rollout }: Service): boolean {
   return rollout === "overlap" && (isolation === "process" || isolation === "namespace");
 }
 
-/** Whether the application's files are those of an image, and not the host's. */
-export function hasOwnRoot({ guest, isolation }: Service): boolean {
-  return guest.rootfs !== null && isMachine(isolation);
+/** Whether the application's root file system is an image instead of the host's files. */
+export function hasOwnRoot({ machine, isolation }: Service): boolean {
+  return machine.rootfs !== null && isMachine(isolation);
 }
 
 export interface RestartSettings {
@@ -159,7 +158,7 @@ export interface TlsSettings {
   readonly dnsProvider: string | null;
 }
 
-/** Where a name of `[routing]` leads: a service by weight, or one instance of it. */
+/** The target of an entry of `[routing]` or a custom hostname: a service, by weight, or one instance. */
 export interface NamedTarget {
   readonly service: string;
   readonly id: string | null;

@@ -1,12 +1,12 @@
-// "Did you mean": the known word nearest to a misspelt one.
+// Suggestions for misspelt words: "did you mean …?", by edit distance.
 
-/** How far a word may be from what was typed: one slip in three letters, and never more than three. */
-const slipsMax = (word: string): number => Math.min(3, Math.max(1, Math.floor(word.length / 3)));
+/** The largest edit distance of a suggestion: one error in three letters, at most three. */
+const distanceMax = (word: string): number => Math.min(3, Math.max(1, Math.floor(word.length / 3)));
 
-/** The nearest candidate, or null when none is near enough to be what was meant. */
+/** The nearest candidate, or null when none is near enough. */
 export function suggest(typed: string, candidates: Iterable<string>): string | null {
   let best: string | null = null;
-  let bestDistance = slipsMax(typed) + 1;
+  let bestDistance = distanceMax(typed) + 1;
   for (const candidate of candidates) {
     const distance = editDistance(typed.toLowerCase(), candidate.toLowerCase());
     if (distance < bestDistance) {
@@ -23,7 +23,7 @@ export function renderSuggestion(typed: string, candidates: Iterable<string>): s
   return found === null ? "" : `, did you mean "${found}"?`;
 }
 
-/** Insertions, deletions, substitutions and swaps of neighbours that turn `a` into `b`. */
+/** Insertions, deletions, substitutions and transpositions that turn `a` into `b` (Damerau-Levenshtein). */
 function editDistance(a: string, b: string): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, column) => column);

@@ -1,28 +1,30 @@
-// The walls of one instance: what is hidden, what is shown, and how the launcher is told. Paths are absolute.
+// The walls of one instance: hidden and visible paths, and the launcher's arguments. Paths are absolute.
+import { HIDDEN } from "./hidden-paths.ts";
+import { depthOf, isUnder } from "./paths.ts";
 import { networkOf, type Service, type SystemCallFilter } from "./service.ts";
 
-/** The user ids of walled instances: systemd's range for users that exist while a service runs, given to no person. */
+/** The user ids of walled instances: systemd's range for dynamic users, which no account has. */
 export const USER_ID_MIN = 61_184;
 export const USER_ID_MAX = 65_519;
 
-/** The instance's own user and group, or, where the server is no root, the server's user in a namespace. */
+/** The instance's own user and group; without root, the server's user in a user namespace. */
 export type Identity =
   { readonly kind: "user"; readonly id: number } | { readonly kind: "rootless" };
 
 export interface Walls {
-  /** Where the launcher notes how the application ends. */
+  /** The launcher writes the application's exit status there. */
   readonly statusFile: string;
   readonly identity: Identity;
   readonly dataDir: string;
   readonly read: readonly string[];
   readonly write: readonly string[];
-  /** The directory of the instance's socket, outside and inside; null where it lies in another writable one. */
+  /** The directory of the instance's socket, outside and inside; null where it lies in another writable directory. */
   readonly socketDir: { readonly outside: string; readonly inside: string } | null;
-  /** What the application sees as /tmp and /var/tmp. */
+  /** Mounted as /tmp and /var/tmp. */
   readonly tmpDir: string;
   /** The only port that may be bound. */
   readonly port: number;
-  /** With a private network, the socket that leads to the port; null: it has the host's network. */
+  /** With a private network, the socket that is forwarded to the port; null: it has the host's network. */
   readonly entry: string | null;
   readonly seccomp: SystemCallFilter;
   readonly hostname: string;
@@ -39,11 +41,11 @@ export interface WallHost {
   readonly processLimit: boolean;
 }
 
-/** Versions of Landlock that fence ports, and abstract sockets and signals. */
+/** Versions of Landlock that restrict ports, and abstract sockets and signals. */
 export const LANDLOCK_PORTS = 4;
 export const LANDLOCK_SCOPES = 6;
 
-/** What the level of a service keeps from its tenants on a better host than this one, a sentence for each. */
+/** What tenants can do on this host although the level of isolation is to prevent it, a sentence for each. */
 export function findWallGaps(service: Service, host: WallHost): string[] {
   if (service.isolation === "process") return [];
   const gaps = networkOf(service) === "private" ? [] : findNetworkGaps(service, host);
@@ -67,10 +69,6 @@ function findNetworkGaps(service: Service, { landlock, firewall }: WallHost): st
   return gaps;
 }
 
-/** Where every walled process has files of its own instead of the host's. */
-export const PRIVATE_TMP = ["/tmp", "/var/tmp"] as const;
-export const HIDDEN = ["/root", "/home", "/run", "/var/run", ...PRIVATE_TMP] as const;
-
 /** The arguments of the launcher that make it start `argv` behind the walls. */
 export function renderWalls(walls: Walls, argv: readonly string[]): readonly string[] {
   const { identity, socketDir } = walls;
@@ -90,10 +88,7 @@ export function renderWalls(walls: Walls, argv: readonly string[]): readonly str
   ];
 }
 
-/**
- * What the application may read beside the system. Its working directory is left out where it would show the
- * data of other instances.
- */
+/** The application may read these and the system. A working directory that contains other instances is left out. */
 export function readablePaths(parts: {
   readonly cwd: string;
   readonly readPaths: readonly string[];
@@ -105,7 +100,7 @@ export function readablePaths(parts: {
   return showsOthers ? readPaths : [cwd, ...readPaths];
 }
 
-/** Whether a path can be seen from inside; of several directories that hold it the innermost has the last word. */
+/** Whether a path is visible from inside: of the listed directories that contain it, the innermost decides. */
 export function isVisible(
   path: string,
   { dataDir, read, write }: Pick<Walls, "dataDir" | "read" | "write">,
@@ -115,12 +110,7 @@ export function isVisible(
   return innermost([...read, ...write]) >= innermost([...HIDDEN, dataDir]);
 }
 
-/** Whether a path lies in what no walled tenant sees, unless it is shown. */
-export function isHidden(path: string): boolean {
-  return HIDDEN.some((each) => isUnder(path, each));
-}
-
-/** What to name in `read_paths` so that a program is seen: where it is installed, its libraries beside it. */
+/** The directory for `read_paths` that makes a program visible together with its libraries. */
 export function installationOf(program: string): string {
   const directory = parentOf(program);
   const isPart = /\/(?:s?bin|shims)$/.test(directory);
@@ -128,18 +118,9 @@ export function installationOf(program: string): string {
   return isPart && !isHome(whole) ? whole : directory;
 }
 
-/** Of a person, or what holds those: more than a program needs. */
+/** A home directory, or a directory of those: more than a program needs. */
 function isHome(path: string): boolean {
   return (HIDDEN as readonly string[]).includes(path) || parentOf(path) === "/home";
-}
-
-/** True for the directory itself, too. */
-export function isUnder(path: string, directory: string): boolean {
-  return directory === "/" || path === directory || path.startsWith(`${directory}/`);
-}
-
-function depthOf(path: string): number {
-  return path.split("/").filter((name) => name !== "").length;
 }
 
 function parentOf(path: string): string {

@@ -1,5 +1,6 @@
-// The audit trail: every change, when, by whom, on what, and how it ended.
+// The audit trail: time, actor, action, subject and outcome of every change.
 import type { Database } from "bun:sqlite";
+import { messageOf, TenError } from "../core/errors.ts";
 
 /** Rows kept: years of an operator's work, a few megabytes. */
 const ROWS_MAX = 100_000;
@@ -7,7 +8,7 @@ const ROWS_MAX = 100_000;
 export interface AuditEntry {
   /** Milliseconds since the epoch. */
   readonly at: number;
-  /** "socket" for whoever may open the Unix socket, "token 3", "server". */
+  /** "socket" for a caller on the Unix socket, "token 3", "server". */
   readonly actor: string;
   readonly action: string;
   readonly subject: string;
@@ -22,12 +23,15 @@ export class AuditTable {
     this.#database = database;
   }
 
-  record({ at, actor, action, subject, outcome }: AuditEntry): void {
-    const { lastInsertRowid } = this.#database.run(
-      "INSERT INTO audit (at, actor, action, subject, outcome) VALUES (?, ?, ?, ?, ?)",
-      [at, actor, action, subject, outcome],
-    );
-    this.#database.run("DELETE FROM audit WHERE id <= ?", [Number(lastInsertRowid) - ROWS_MAX]);
+  /** Throws STORAGE_FAILED. */
+  record(entry: AuditEntry): void {
+    try {
+      this.#insert(entry);
+    } catch (cause) {
+      const { action, subject } = entry;
+      const message = `Cannot record "${action}" of "${subject}": ${messageOf(cause)}`;
+      throw new TenError("STORAGE_FAILED", message, { cause });
+    }
   }
 
   /** Newest first. */
@@ -38,4 +42,17 @@ export class AuditTable {
       )
       .all(limit);
   }
+
+  #insert({ at, actor, action, subject, outcome }: AuditEntry): void {
+    const { lastInsertRowid } = this.#database.run(
+      "INSERT INTO audit (at, actor, action, subject, outcome) VALUES (?, ?, ?, ?, ?)",
+      [at, actor, action, subject, outcome],
+    );
+    this.#database.run("DELETE FROM audit WHERE id <= ?", [Number(lastInsertRowid) - ROWS_MAX]);
+  }
+}
+
+/** The outcome of a change that failed. */
+export function outcomeOf(thrown: unknown): string {
+  return thrown instanceof TenError ? thrown.code : "FAILED";
 }

@@ -1,4 +1,4 @@
-// tenement.db: opened, brought up to date, and its tables handed out.
+// tenement.db: opens the database, migrates its schema, and provides its tables.
 import { Database } from "bun:sqlite";
 import { chmodSync, existsSync, mkdirSync } from "node:fs";
 import { messageOf, TenError } from "../core/errors.ts";
@@ -9,10 +9,10 @@ import { MIGRATIONS } from "./migrations.ts";
 import { TokenTable } from "./tokens.ts";
 import { UserIdTable } from "./user-ids.ts";
 
-/** How long a statement waits for another process, such as `ten token-gen`, to finish its own. */
+/** A statement waits this long for another process, such as `ten token-gen`, to finish its own. */
 const BUSY_TIMEOUT_MS = 250;
 
-export interface Store extends Disposable {
+export interface TenementDatabase extends Disposable {
   readonly instances: InstanceTable;
   readonly tokens: TokenTable;
   readonly audit: AuditTable;
@@ -20,8 +20,8 @@ export interface Store extends Disposable {
   readonly domains: DomainTable;
 }
 
-/** Opens `{dataDir}/tenement.db`, making the directory (0700) and the tables where they are missing. */
-export function openStore(dataDir: string): Store {
+/** Opens `{dataDir}/tenement.db`; creates the directory (0700) and the tables where they are missing. */
+export function openTenementDatabase(dataDir: string): TenementDatabase {
   const database = openDatabase(dataDir);
   return {
     instances: new InstanceTable(database),
@@ -33,15 +33,15 @@ export function openStore(dataDir: string): Store {
   };
 }
 
-/** Throws STORAGE_FAILED for a database that a newer version has written; changes nothing, whoever has it open. */
-export function checkStore(dataDir: string): void {
+/** Throws STORAGE_FAILED for the database of a newer version. Reads only, so another server may have it open. */
+export function checkDatabaseVersion(dataDir: string): void {
   const file = `${dataDir}/tenement.db`;
   if (!existsSync(file)) return;
   try {
     using database = new Database(file, { readonly: true });
     checkVersion(versionOf(database));
   } catch (error) {
-    throw unopened(file, error);
+    throw cannotOpen(file, error);
   }
 }
 
@@ -57,11 +57,11 @@ function openDatabase(dataDir: string): Database {
     migrate(database);
     return database;
   } catch (error) {
-    throw unopened(file, error);
+    throw cannotOpen(file, error);
   }
 }
 
-function unopened(file: string, cause: unknown): TenError {
+function cannotOpen(file: string, cause: unknown): TenError {
   return new TenError("STORAGE_FAILED", `Cannot open "${file}": ${messageOf(cause)}`, {
     cause,
     hint: "Check that the directory is writable and its disk has space",

@@ -1,9 +1,9 @@
-// The table of custom host names: each leads to one instance, or to a service.
+// The table of custom hostnames: each leads to one instance, or to a service.
 import type { Database } from "bun:sqlite";
 import type { NamedTarget } from "../core/service.ts";
 
 export interface DomainRow {
-  /** As `parseHost` returns it. */
+  /** As `parseHostname` returns it. */
   readonly host: string;
   readonly target: NamedTarget;
 }
@@ -19,7 +19,7 @@ export class DomainTable {
     this.#database = database;
   }
 
-  /** By host. */
+  /** Ordered by host. */
   list(): readonly DomainRow[] {
     return this.#database
       .query<Raw, []>("SELECT host, service, id FROM domains ORDER BY host")
@@ -39,7 +39,7 @@ export class DomainTable {
     this.#database.run("DELETE FROM domains WHERE host = ?", [host]);
   }
 
-  /** Those of one target. */
+  /** Deletes the hostnames of one target. */
   deleteOf({ service, id }: NamedTarget): void {
     this.#database.run("DELETE FROM domains WHERE service = ? AND id IS ?", [service, id]);
   }

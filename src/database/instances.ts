@@ -1,6 +1,8 @@
-// The table of registered instances: what is wanted of each, and the process it last had.
+// The table of registered instances: the wanted state of each, and the process that it last had.
 import type { Database } from "bun:sqlite";
 import type { Endpoint } from "../core/endpoint.ts";
+import { type ErrorCode, isErrorCode } from "../core/errors.ts";
+import type { Failure } from "../core/failure.ts";
 import type { ChildRef } from "../core/life/instance.ts";
 import type { Wanted } from "../core/life/report.ts";
 import type { InstanceRef, Slot } from "../core/ref.ts";
@@ -15,7 +17,7 @@ export interface ChildRecord {
   readonly endpoint: Endpoint | null;
   /** Milliseconds since the epoch. */
   readonly startedAt: number;
-  /** What of the configuration it keeps for life, as a hash; an earlier version did not note it. */
+  /** Hash of the configuration that the process keeps until it ends; an earlier version did not record it. */
   readonly shape?: string | null;
 }
 
@@ -23,13 +25,13 @@ export interface InstanceRow {
   readonly ref: InstanceRef;
   readonly wanted: Wanted;
   /** Why it failed, or why the server stopped it. */
-  readonly reason: string | null;
+  readonly failure: Failure | null;
   readonly weight: number;
   readonly env: Readonly<Record<string, string>>;
-  /** The one that serves, or is to. */
+  /** The process that serves, or is to serve. */
   readonly child: ChildRecord | null;
-  /** A second one beside it, on its way up or out. */
-  readonly other: ChildRecord | null;
+  /** A second process beside it, which is starting or ending. */
+  readonly second: ChildRecord | null;
 }
 
 interface Raw {
@@ -37,6 +39,8 @@ interface Raw {
   id: string;
   wanted: Wanted;
   reason: string | null;
+  hint: string | null;
+  code: string | null;
   weight: number;
   env: string;
   child: string | null;
@@ -55,21 +59,22 @@ export class InstanceTable {
   list(): readonly InstanceRow[] {
     return this.#database
       .query<Raw, []>(
-        "SELECT service, id, wanted, reason, weight, env, child, other FROM instances ORDER BY service, id",
+        "SELECT service, id, wanted, reason, hint, code, weight, env, child, other FROM instances ORDER BY service, id",
       )
       .all()
       .map(readRow);
   }
 
-  insert({ ref, wanted, weight, env }: Omit<InstanceRow, "child" | "other" | "reason">): void {
+  insert({ ref, wanted, weight, env }: Omit<InstanceRow, "child" | "second" | "failure">): void {
     this.#database.run(
       "INSERT INTO instances (service, id, wanted, weight, env) VALUES (?, ?, ?, ?, ?)",
       [ref.service, ref.id, wanted, weight, JSON.stringify(env)],
     );
   }
 
-  setWanted(ref: InstanceRef, { wanted, reason }: Pick<InstanceRow, "wanted" | "reason">): void {
-    this.#update(ref, "wanted = ?, reason = ?", wanted, reason);
+  setWanted(ref: InstanceRef, { wanted, failure }: Pick<InstanceRow, "wanted" | "failure">): void {
+    const { reason = null, hint = null, code = null } = failure ?? {};
+    this.#update(ref, "wanted = ?, reason = ?, hint = ?, code = ?", wanted, reason, hint, code);
   }
 
   setWeight(ref: InstanceRef, weight: number): void {
@@ -80,12 +85,12 @@ export class InstanceTable {
     this.#update(ref, "env = ?", JSON.stringify(env));
   }
 
-  /** Both at once: whenever the server is killed, one of them is known to be the one that serves. */
-  setChildren(ref: InstanceRef, { child, other }: Pick<InstanceRow, "child" | "other">): void {
-    this.#update(ref, "child = ?, other = ?", writeChild(child), writeChild(other));
+  /** Sets both at once, so that after a crash of the server it is known which process serves. */
+  setChildren(ref: InstanceRef, { child, second }: Pick<InstanceRow, "child" | "second">): void {
+    this.#update(ref, "child = ?, other = ?", writeChild(child), writeChild(second));
   }
 
-  /** Makes all the changes of `write`, to whatever tables of the store, or none of them. */
+  /** Makes all changes of `write`, to any table of the database, or none. */
   together(write: () => void): void {
     this.#database.transaction(write).immediate();
   }
@@ -103,14 +108,28 @@ export class InstanceTable {
   }
 }
 
-function readRow({ service, id, env, child, other, ...rest }: Raw): InstanceRow {
+function readRow({ service, id, wanted, weight, env, child, other, ...rest }: Raw): InstanceRow {
   return {
-    ...rest,
     ref: { service, id },
+    wanted,
+    failure: readFailure({ wanted, ...rest }),
+    weight,
     env: JSON.parse(env) as Record<string, string>,
     child: readChild(child),
-    other: readChild(other),
+    second: readChild(other),
   };
+}
+
+/** An earlier version kept the reason alone, a later one may know other codes. */
+function readFailure({
+  wanted,
+  reason,
+  hint,
+  code,
+}: Pick<Raw, "wanted" | "reason" | "hint" | "code">): Failure | null {
+  if (reason === null) return null;
+  const usual: ErrorCode = wanted === "failed" ? "START_FAILED" : "INSTANCE_UNAVAILABLE";
+  return { code: code !== null && isErrorCode(code) ? code : usual, reason, hint };
 }
 
 function readChild(text: string | null): ChildRecord | null {

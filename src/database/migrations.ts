@@ -1,4 +1,4 @@
-// The schema of tenement.db, step by step. Append only: a released step never changes.
+// The migrations of tenement.db's schema. Append only: a released migration never changes.
 
 export const MIGRATIONS: readonly string[] = [
   `CREATE TABLE instances (
@@ -39,4 +39,6 @@ export const MIGRATIONS: readonly string[] = [
      id TEXT
    ) STRICT, WITHOUT ROWID;`,
   `ALTER TABLE instances ADD COLUMN other TEXT;`,
+  `ALTER TABLE instances ADD COLUMN hint TEXT;
+   ALTER TABLE instances ADD COLUMN code TEXT;`,
 ];

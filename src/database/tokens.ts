@@ -1,10 +1,10 @@
-// API tokens: shown once, kept as SHA-256.
+// The table of API tokens: each is shown once and stored as SHA-256.
 import type { Database } from "bun:sqlite";
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 
 const TOKEN_BYTES = 32;
 
-/** Null: an administrator's; otherwise the id whose instances it may touch. */
+/** Null: an administrator's; otherwise the id of the tenant whose instances it may manage. */
 export type TokenScope = string | null;
 
 export interface TokenRow {
@@ -29,7 +29,7 @@ export class TokenTable {
     this.#database = database;
   }
 
-  /** Makes a token and returns its text, which is stored nowhere. */
+  /** Creates a token and returns its text, which is stored nowhere. */
   create({ tenant, description }: NewToken, now: number): { token: string; row: TokenRow } {
     const token = randomBytes(TOKEN_BYTES).toString("base64url");
     const row = this.#database
@@ -50,7 +50,7 @@ export class TokenTable {
     return this.#database.run("DELETE FROM tokens WHERE id = ?", [id]).changes > 0;
   }
 
-  /** Whose token this is; null when it is nobody's. Every stored hash is compared, each in constant time. */
+  /** The row of a token's text; null for an unknown token. Every stored hash is compared, each in constant time. */
   verify(token: string): TokenRow | null {
     const given = hash(token);
     const rows = this.#database

@@ -1,7 +1,7 @@
-// The table of user ids: as root each walled instance has one of its own, and keeps it as long as its data.
+// The table of user ids: as root each walled instance has its own, and keeps it as long as its data.
 import type { Database } from "bun:sqlite";
-import { TenError } from "../core/errors.ts";
-import { formatRef, type InstanceRef } from "../core/ref.ts";
+import { FailureError } from "../core/failure.ts";
+import type { InstanceRef } from "../core/ref.ts";
 import { USER_ID_MAX, USER_ID_MIN } from "../core/walls.ts";
 
 const LOWEST_FREE = `
@@ -22,7 +22,7 @@ export class UserIdTable {
     return this.find({ service, id }) ?? this.#add({ service, id });
   }
 
-  /** Gives an id back, once nothing on disk belongs to it. */
+  /** Releases the id of an instance, once no file on disk belongs to it. */
   release({ service, id }: InstanceRef): void {
     this.#database.run("DELETE FROM user_ids WHERE service = ? AND id = ?", [service, id]);
   }
@@ -43,10 +43,10 @@ export class UserIdTable {
     const uid = added?.uid ?? USER_ID_MAX + 1;
     if (uid <= USER_ID_MAX) return uid;
     this.release(ref);
-    throw new TenError(
-      "LEVEL_MISSING",
-      `Cannot isolate "${formatRef(ref)}": all ${USER_ID_MAX - USER_ID_MIN + 1} user ids are taken`,
-      { hint: "Remove instances that are no longer needed with: ten rm --purge" },
-    );
+    throw new FailureError({
+      code: "LEVEL_MISSING",
+      reason: `all ${USER_ID_MAX - USER_ID_MIN + 1} user ids are taken`,
+      hint: "Remove instances that are no longer needed with: ten rm --purge",
+    });
   }
 }

@@ -1,15 +1,15 @@
-// The clock: certificates, tokens, logs and restarts go by it.
+// Examines the clock: whether it is set, and synchronised.
 import type { Host } from "../platform/host.ts";
 import { isClockSynchronised } from "../platform/kernel/time-sync.ts";
 import { type Finding, fine } from "./finding.ts";
 
-/** Before this the program did not exist: a clock that says so has never been set. */
+/** The program is newer than this year: an earlier clock was never set. */
 const EARLIEST_YEAR = 2024;
 
 interface ClockFacts {
   /** Milliseconds since the epoch. */
   readonly now: number;
-  /** Null: not known. */
+  /** Null: unknown. */
   readonly isSynchronised: boolean | null;
 }
 

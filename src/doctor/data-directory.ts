@@ -1,6 +1,7 @@
-// The data directory: whose it is, what kind of file system it is on, and how much room there is.
+// Examines the data directory: its permissions, its file system, and the free space.
 import { accessSync, constants, existsSync, statfsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
+import { isUnder } from "../core/paths.ts";
 import type { Host } from "../platform/host.ts";
 import { type Mount, parseMounts } from "../platform/mounts.ts";
 import { type Finding, fine } from "./finding.ts";
@@ -10,21 +11,21 @@ const GROUP = "storage";
 const FREE_BYTES_MIN = 2 * 1024 ** 3;
 const FREE_SHARE_MIN = 0.05;
 
-/** Everything in them is gone after a restart of the host. */
+/** Lose their contents when the host restarts. */
 const IN_MEMORY: ReadonlySet<string> = new Set(["tmpfs", "ramfs"]);
-/** SQLite and Unix sockets need locks and files that other hosts don't touch. */
+/** SQLite and Unix sockets need locks and files of the local host. */
 const REMOTE = /^(nfs|nfs4|cifs|smb3|9p|fuse\..*|ceph|afs|glusterfs)$/;
 
 export interface Space {
   readonly freeBytes: number;
   readonly bytes: number;
-  /** 0: this file system does not count them. */
+  /** 0: the file system does not count inodes. */
   readonly inodes: number;
   readonly freeInodes: number;
 }
 
 export interface DirectoryFacts {
-  /** The data directory, or the nearest directory above it that is there. */
+  /** The data directory, or the nearest existing directory above it. */
   readonly nearest: string;
   readonly isWritable: boolean;
   /** Permissions; null while it does not exist. */
@@ -126,11 +127,10 @@ function describeSpace({ nearest, space }: DirectoryFacts): readonly Finding[] {
   ];
 }
 
-/** The file system that a path is on. */
+/** The mount of the file system that contains a path. */
 function mountOf(path: string, mounts: readonly Mount[]): Mount | null {
-  const holds = (mount: Mount) => mount.path === "/" || `${path}/`.startsWith(`${mount.path}/`);
   return mounts
-    .filter(holds)
+    .filter((mount) => isUnder(path, mount.path))
     .reduce<Mount | null>(
       (deepest, mount) => (mount.path.length >= (deepest?.path.length ?? 0) ? mount : deepest),
       null,

@@ -1,4 +1,4 @@
-// All that the host is examined for. What is examined elsewhere beside what it is about is only listed here.
+// Runs every examination of the host.
 import type { Host } from "../platform/host.ts";
 import { examineClock } from "./clock.ts";
 import { examineDataDirectory } from "./data-directory.ts";
@@ -16,7 +16,7 @@ import { examineWalls } from "./walls.ts";
 
 type Examination = (host: Host) => readonly Finding[] | Promise<readonly Finding[]>;
 
-/** Findings of one group follow each other in this order. */
+/** In the order of the findings within a group. */
 const EXAMINATIONS: readonly Examination[] = [
   (host) => examineKernel(host),
   (host) => examineUser(host),
@@ -32,7 +32,7 @@ const EXAMINATIONS: readonly Examination[] = [
   (host) => examineResources(host),
 ];
 
-/** Everything that is found, group by group at the reader's leave; changes nothing on the host. */
+/** The findings of all examinations; the host is left unchanged. */
 export async function examineHost(host: Host): Promise<readonly Finding[]> {
   const found = await Promise.all(EXAMINATIONS.map((examine) => examine(host)));
   return found.flat();

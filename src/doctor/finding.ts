@@ -1,4 +1,4 @@
-// What an examination of the host finds, and which services go without because of it.
+// A finding about the host, and the needs of services that it leaves unmet.
 import type { IsolationLevel, Service } from "../core/service.ts";
 
 /** The sections of a report, in its order. */
@@ -15,13 +15,10 @@ export const FINDING_GROUPS = [
 ] as const;
 export type FindingGroup = (typeof FINDING_GROUPS)[number];
 
-/**
- * "warning": it works, with something to know. "missing": what `blocks` names can't be provided; where that is empty,
- * nothing depends on it.
- */
+/** "warning": it works, with a restriction. "missing": the needs in `blocks`, if any, can't be met. */
 export type FindingState = "ok" | "warning" | "missing";
 
-/** What a service may ask of the host: a level of isolation, or a key of its configuration. */
+/** A requirement of a service: a level of isolation, or a key of its configuration. */
 export type Need =
   | `isolation=${IsolationLevel}`
   | "memory_limit_mb"
@@ -40,33 +37,31 @@ export interface Finding {
   /** For people, in a few words: "Landlock". */
   readonly title: string;
   readonly state: FindingState;
-  /** What there is: "ABI 7", "not installed". */
+  /** The present state: "ABI 7", "not installed". */
   readonly found: string;
-  /** What follows from it for whoever runs the server; null where all is well. */
+  /** The consequence for the operator; null when the state is "ok". */
   readonly meaning: string | null;
-  /**
-   * The command, or what else mends it; of several lines each is a way of its own. Null where nothing is to be done.
-   */
+  /** A command or an instruction; several lines are alternatives. Null: there is nothing to do. */
   readonly remedy: string | null;
-  /** What can't be had because of it, while the state is "missing". */
+  /** The needs that can't be met while the state is "missing". */
   readonly blocks: readonly Need[];
 }
 
 /** What a service asks for and does not get. */
-export interface Gap {
+export interface UnmetNeed {
   readonly service: string;
   readonly need: Need;
   readonly finding: Finding;
 }
 
-/** A finding that leaves nothing to say. */
+/** A finding without a restriction. */
 export function fine(finding: Pick<Finding, "id" | "group" | "title" | "found">): Finding {
   return { ...finding, state: "ok", meaning: null, remedy: null, blocks: [] };
 }
 
-/** What the configuration of a service asks of the host, beyond running a process. */
+/** The needs of a service, by its configuration. */
 export function needsOf(service: Service): readonly Need[] {
-  const { guest, isolation, pidsLimit } = service;
+  const { machine, isolation, pidsLimit } = service;
   const needs: readonly (readonly [Need, boolean])[] = [
     [`isolation=${isolation}`, true],
     ["memory_limit_mb", service.memoryLimitBytes !== null],
@@ -76,13 +71,16 @@ export function needsOf(service: Service): readonly Need[] {
     ["pids_limit", pidsLimit !== null && pidsLimit > 0],
     ["storage_enforce=hard", service.storageEnforce === "hard"],
     ["network=private", service.network === "private"],
-    ["qemu_accel=kvm", isolation === "qemu" && guest.accel === "kvm"],
+    ["qemu_accel=kvm", isolation === "qemu" && machine.accel === "kvm"],
   ];
   return needs.filter(([, isWanted]) => isWanted).map(([need]) => need);
 }
 
 /** What the services ask for and the findings rule out, in the order of the services. */
-export function findGaps(services: Iterable<Service>, findings: readonly Finding[]): Gap[] {
+export function findUnmetNeeds(
+  services: Iterable<Service>,
+  findings: readonly Finding[],
+): UnmetNeed[] {
   const missing = findings.filter(({ state }) => state === "missing");
   return [...services].flatMap((service) =>
     needsOf(service).flatMap((need) =>

@@ -1,10 +1,11 @@
-// The firewall between tenants: whether this server may have a table of nftables.
-import { type FirewallGap, NO_FIREWALL, runNft } from "../isolation/firewall/firewall.ts";
+// Examines the firewall between tenants: whether this server may create a table of nftables.
+import type { Gap } from "../core/failure.ts";
+import { NO_FIREWALL, runNft } from "../isolation/firewall/firewall.ts";
 import { renderTable } from "../isolation/firewall/rules.ts";
 import type { Host } from "../platform/host.ts";
 import { type Finding, fine } from "./finding.ts";
 
-/** @param attempt tells why a table can't be had, without making one */
+/** @param attempt returns the obstacle to a table, without creating one */
 export function examineFirewall(host: Host, attempt = attemptTable): readonly Finding[] {
   if (host.platform !== "linux") return [];
   const finding = { id: "firewall", group: "network", title: "firewall between tenants" } as const;
@@ -23,7 +24,7 @@ export function examineFirewall(host: Host, attempt = attemptTable): readonly Fi
   ];
 }
 
-function attemptTable(): FirewallGap | null {
+function attemptTable(): Gap | null {
   const script = renderTable({ name: "tenement_check", comment: "a check", claims: [] });
   return runNft(script, { check: true });
 }

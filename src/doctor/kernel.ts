@@ -1,13 +1,13 @@
-// The kernel: its version, and Landlock, which fences ports, abstract sockets and signals.
+// Examines the kernel: its version, and Landlock, which restricts ports, abstract sockets and signals.
 import { isKernelAtLeast, PROCESSES_PER_NAMESPACE } from "../core/kernel-release.ts";
 import { PIDS_LIMIT_DEFAULT } from "../core/service.ts";
 import { LANDLOCK_PORTS, LANDLOCK_SCOPES } from "../core/walls.ts";
 import type { Host } from "../platform/host.ts";
 import { type Finding, fine } from "./finding.ts";
 
-/** The oldest kernel that the launcher builds its walls on. */
+/** The oldest kernel on which the launcher can build walls. */
 const KERNEL_MIN = [5, 12] as const;
-/** Versions of Landlock, and of Linux, that bring rules for ports, and for abstract sockets and signals. */
+/** The versions of Landlock and Linux that restrict ports, and abstract sockets and signals. */
 const PORTS = { landlock: LANDLOCK_PORTS, linux: "6.7" } as const;
 const SCOPES = { landlock: LANDLOCK_SCOPES, linux: "6.12" } as const;
 

@@ -1,10 +1,11 @@
-// The limits of control groups: each is tried, in a group of its own that is removed again.
+// Examines the limits of control groups: tries each in a temporary group.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { TenError } from "../core/errors.ts";
+import type { Gap } from "../core/failure.ts";
 import type { Service } from "../core/service.ts";
 import type { Limit } from "../isolation/cgroup/cgroup-limits.ts";
+import { ControlGroup } from "../isolation/cgroup/group.ts";
 import { ControlGroups } from "../isolation/cgroup/groups.ts";
 import { findHierarchies } from "../isolation/cgroup/hierarchies.ts";
 import type { Host } from "../platform/host.ts";
@@ -14,11 +15,11 @@ interface Trial {
   readonly key: Limit["key"] & Need;
   readonly title: string;
   readonly configured: Partial<Service>;
-  /** What a tenant can do without it. */
+  /** What a tenant can do without the limit. */
   readonly meaning: string;
 }
 
-/** Amounts that any host has. */
+/** With values that any host can provide. */
 const TRIALS: readonly Trial[] = [
   {
     key: "memory_limit_mb",
@@ -42,7 +43,7 @@ const TRIALS: readonly Trial[] = [
     key: "pids_limit",
     title: "processes",
     configured: { pidsLimit: 64 },
-    meaning: "A tenant can start processes until nobody else can",
+    meaning: "A tenant can start processes until no other process can start",
   },
   {
     key: "io_weight",
@@ -52,12 +53,7 @@ const TRIALS: readonly Trial[] = [
   },
 ];
 
-export interface LimitGap {
-  readonly reason: string;
-  readonly remedy: string;
-}
-
-type Attempt = (trial: Trial) => LimitGap | null;
+type Attempt = (trial: Trial) => Gap | null;
 
 export function examineLimits(host: Host, attempt: Attempt = attemptLimit): readonly Finding[] {
   if (host.platform !== "linux") return [];
@@ -65,7 +61,7 @@ export function examineLimits(host: Host, attempt: Attempt = attemptLimit): read
   return [describeGroups(host), ...tried, ...describeSwap(host)];
 }
 
-/** Which hierarchies there are, and what each can limit; whether it does is what the trials tell. */
+/** The hierarchies and the controllers of each; the trials show whether they work. */
 function describeGroups(host: Host): Finding {
   const finding = { id: "limits.groups", group: "limits", title: "control groups" } as const;
   const uid = host.isRoot ? null : (process.geteuid?.() ?? 0);
@@ -86,33 +82,25 @@ function describeGroups(host: Host): Finding {
   };
 }
 
-function describeTrial({ key, meaning, title }: Trial, gap: LimitGap | null): Finding {
+function describeTrial({ key, meaning, title }: Trial, gap: Gap | null): Finding {
   const finding = { id: `limits.${key}`, group: "limits", title } as const;
   if (gap === null) return fine({ ...finding, found: `tried: ${key} holds` });
   const { reason, remedy } = gap;
   return { ...finding, state: "missing", found: reason, meaning, remedy, blocks: [key] };
 }
 
-function attemptLimit({ configured }: Trial): LimitGap | null {
+function attemptLimit({ configured }: Trial): Gap | null {
   const dataDir = mkdtempSync(join(tmpdir(), "ten-doctor-"));
   const groups = new ControlGroups({ dataDir });
   try {
-    groups.open(launchOf(configured), 0).remove();
+    const made = groups.attempt(launchOf(configured), 0);
+    if (!(made instanceof ControlGroup)) return made;
+    made.remove();
     return null;
-  } catch (error) {
-    if (!(error instanceof TenError)) throw error;
-    return readGap(error);
   } finally {
     groups.close();
     rmSync(dataDir, { recursive: true });
   }
-}
-
-/** `Cannot apply KEYS to "doctor": REASON`, with the hint `Remove … from [service.doctor], or REMEDY`. */
-function readGap({ hint = "", message }: TenError): LimitGap {
-  const [, reason = message] = /": (.*)$/s.exec(message) ?? [];
-  const [, remedy = hint] = /\], or (.*)$/s.exec(hint) ?? [];
-  return { reason, remedy };
 }
 
 function launchOf(configured: Partial<Service>) {
@@ -126,11 +114,11 @@ function launchOf(configured: Partial<Service>) {
     ...configured,
   };
   const ref = { service: "doctor", id: "check" };
-  // Groups look at nothing but the limits of a service.
+  // Groups read only the limits of a service.
   return { service: unlimited as Service, ref, slot: 0, port: 0 } as const;
 }
 
-/** Without it a tenant that is over its memory fills the swap space of all. */
+/** If swap space does not count as memory, a tenant over its memory limit fills the swap space of all. */
 function describeSwap(host: Host): readonly Finding[] {
   const finding = { id: "limits.swap", group: "limits", title: "swap space" } as const;
   const hasSwap = (host.read("/proc/swaps") ?? "").split("\n").length > 1;

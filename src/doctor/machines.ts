@@ -1,4 +1,4 @@
-// Virtual machines: hardware that runs them, the programs that make them, a kernel for them.
+// Examines the requirements of virtual machines: KVM, QEMU, Firecracker, and a kernel for the guest.
 import { QEMU } from "../isolation/machine/qemu-command.ts";
 import type { Host } from "../platform/host.ts";
 import { type Finding, fine } from "./finding.ts";
@@ -50,7 +50,7 @@ function describeGuestKernel(host: Host): Finding {
   if (found !== null) return fine({ ...finding, found });
   return {
     ...finding,
-    // A service may bring one.
+    // A service may have its own kernel.
     state: "warning",
     found: "none in /boot that can mount the host's files",
     meaning: "A service in a virtual machine has to name a kernel of its own",

@@ -1,4 +1,4 @@
-// The ports that instances get, against those that the system gives to outgoing connections.
+// Examines whether the ports of instances overlap with those of outgoing connections.
 import type { Host } from "../platform/host.ts";
 import { PORT_FIRST, PORT_LAST } from "../platform/process/ports.ts";
 import { type Finding, fine } from "./finding.ts";
@@ -29,7 +29,7 @@ export function examinePortRange(host: Host): readonly Finding[] {
       state: "warning",
       found: `${own}; outgoing connections use ${ephemeral.first} to ${ephemeral.last}`,
       meaning:
-        "An outgoing connection may hold a port just when an instance is to listen on it; then the start fails and is tried again",
+        "An outgoing connection may hold the port of an instance that starts; then the start fails and is tried again",
       remedy: `sysctl -w net.ipv4.ip_local_reserved_ports=${others.join("")}${PORT_FIRST}-${PORT_LAST}`,
       blocks: [],
     },

@@ -1,14 +1,14 @@
-// What the kernel lets a server and its tenants have together: descriptors, processes, watched files.
+// Examines the kernel's limits for the server and all tenants together: descriptors, processes, watched files.
 import type { Host } from "../platform/host.ts";
 import { type Finding, fine } from "./finding.ts";
 
-/** A setting of the kernel, and how much of it a server with a few hundred tenants needs. */
-interface Need {
+/** A setting of the kernel, and the value that a server with a few hundred tenants needs. */
+interface KernelSetting {
   readonly id: string;
   readonly title: string;
   readonly path: string;
   readonly atLeast: number;
-  /** What is set instead. */
+  /** The recommended value. */
   readonly advice: number;
   readonly meaning: string;
 }
@@ -16,7 +16,7 @@ interface Need {
 const DESCRIPTORS_MIN = 10_000;
 const DESCRIPTORS_ADVICE = 65_536;
 
-const NEEDS: readonly Need[] = [
+const SETTINGS: readonly KernelSetting[] = [
   {
     id: "resources.pids",
     title: "process numbers",
@@ -40,7 +40,7 @@ const NEEDS: readonly Need[] = [
     path: "/proc/sys/fs/inotify/max_user_instances",
     atLeast: 128,
     advice: 1024,
-    meaning: "Tenants that watch files share these, unless each has a user of its own",
+    meaning: "Tenants that watch files share these, unless each has its own user",
   },
   {
     id: "resources.inotify-watches",
@@ -48,14 +48,14 @@ const NEEDS: readonly Need[] = [
     path: "/proc/sys/fs/inotify/max_user_watches",
     atLeast: 8192,
     advice: 524_288,
-    meaning: "Tenants that watch files share these, unless each has a user of its own",
+    meaning: "Tenants that watch files share these, unless each has its own user",
   },
 ];
 
 export function examineResources(host: Host): readonly Finding[] {
   if (host.platform !== "linux") return [];
   const descriptors = describeDescriptors(host.read("/proc/self/limits") ?? "");
-  const settings = NEEDS.flatMap((need) => describeNeed(need, host.read(need.path)) ?? []);
+  const settings = SETTINGS.flatMap((each) => describeSetting(each, host.read(each.path)) ?? []);
   return [...(descriptors === null ? [] : [descriptors]), ...settings];
 }
 
@@ -79,12 +79,12 @@ function describeDescriptors(limits: string): Finding | null {
   };
 }
 
-function describeNeed(need: Need, text: string | null): Finding | null {
-  const { advice, atLeast, id, meaning, path, title } = need;
+function describeSetting(setting: KernelSetting, text: string | null): Finding | null {
+  const { advice, atLeast, id, meaning, path, title } = setting;
   if (text === null) return null;
   const finding = { id, group: "resources", title, found: text } as const;
   if (Number(text) >= atLeast) return fine(finding);
-  const setting = path.slice("/proc/sys/".length).replaceAll("/", ".");
-  const remedy = `sysctl -w ${setting}=${advice}`;
+  const key = path.slice("/proc/sys/".length).replaceAll("/", ".");
+  const remedy = `sysctl -w ${key}=${advice}`;
   return { ...finding, state: "warning", meaning, remedy, blocks: [] };
 }

@@ -1,5 +1,5 @@
-// gVisor, which the level "sandbox" runs applications on.
-import { describeLack, findRunsc, RUNSC_REMEDY } from "../isolation/sandbox/runsc.ts";
+// Examines gVisor, on which the level "sandbox" runs applications.
+import { findRunsc, runscGap } from "../isolation/sandbox/runsc.ts";
 import type { Host } from "../platform/host.ts";
 import { type Finding, fine } from "./finding.ts";
 
@@ -8,13 +8,14 @@ export function examineSandbox({ platform }: Host, find = findRunsc): readonly F
   const finding = { id: "sandbox.runsc", group: "sandbox", title: "gVisor" } as const;
   const found = find();
   if (found.kind === "ready") return [fine({ ...finding, found: `runsc ${found.version}` })];
+  const { reason, remedy } = runscGap(found);
   return [
     {
       ...finding,
       state: "missing",
-      found: describeLack(found),
+      found: reason,
       meaning: "Tenants can't be given a kernel of their own in user space",
-      remedy: RUNSC_REMEDY,
+      remedy,
       blocks: ["isolation=sandbox"],
     },
   ];

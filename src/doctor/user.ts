@@ -1,4 +1,4 @@
-// Who runs this: what only root can have, and what an ordinary user goes without.
+// Examines the user of the server: which walls, limits and quotas need root.
 import type { Host } from "../platform/host.ts";
 import { type Finding, fine } from "./finding.ts";
 
@@ -13,7 +13,7 @@ export function examineUser({ isRoot, platform }: Host): readonly Finding[] {
       state: "warning",
       found: "not root",
       meaning:
-        "Walls stand without root, but all instances have this user's rights; there is no firewall between them and there are no hard quotas",
+        "Walls work without root, but all instances have this user's rights; there is no firewall between them and there are no hard quotas",
       remedy: "run ten doctor as the user of the server; run the server as root to have them",
       blocks: [],
     },

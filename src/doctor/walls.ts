@@ -1,9 +1,10 @@
-// The walls around tenants: the launcher that builds them, and whether it may.
+// Examines the walls between tenants: whether there is a launcher, and whether it may build them.
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Gap } from "../core/failure.ts";
 import { installLauncher } from "../isolation/launcher/launcher-program.ts";
-import { attemptWalls, type WallGap } from "../isolation/walls/wall-check.ts";
+import { attemptWalls } from "../isolation/walls/wall-check.ts";
 import type { Host } from "../platform/host.ts";
 import { type Finding, fine, type Need } from "./finding.ts";
 
@@ -16,7 +17,7 @@ const BLOCKS: readonly Need[] = [
 ];
 
 /** Null: this build has no launcher. */
-type Attempt = (host: Host) => { readonly gap: WallGap | null } | null;
+type Attempt = (host: Host) => { readonly gap: Gap | null } | null;
 
 export function examineWalls(host: Host, attempt: Attempt = attemptHere): readonly Finding[] {
   if (host.platform !== "linux") return [];
@@ -41,14 +42,13 @@ export function examineWalls(host: Host, attempt: Attempt = attemptHere): readon
   const { gap } = tried;
   const present = fine({ ...launcher, found: "in this build" });
   if (gap === null) return [present, fine({ ...walls, found: `tried: ${who}` })];
-  const { reason, remedies } = gap;
+  const { reason, remedy } = gap;
   const meaning = "Nothing can be started behind walls";
-  const remedy = remedies.join("\n");
   return [present, { ...walls, state: "missing", found: reason, meaning, remedy, blocks: BLOCKS }];
 }
 
-/** With the server's own launcher where there is one: a profile of AppArmor is for its path. */
-function attemptHere({ dataDir }: Host): { readonly gap: WallGap | null } | null {
+/** Uses the installed launcher if there is one: a profile of AppArmor applies to its path. */
+function attemptHere({ dataDir }: Host): { readonly gap: Gap | null } | null {
   if (existsSync(`${dataDir}/.launcher/ten-launcher`)) return attemptIn(dataDir, dataDir);
   const directory = mkdtempSync(join(tmpdir(), "ten-doctor-"));
   try {
@@ -58,7 +58,7 @@ function attemptHere({ dataDir }: Host): { readonly gap: WallGap | null } | null
   }
 }
 
-function attemptIn(directory: string, dataDir: string): { readonly gap: WallGap | null } | null {
+function attemptIn(directory: string, dataDir: string): { readonly gap: Gap | null } | null {
   const launcher = installLauncher(directory);
   return launcher === null
     ? null

@@ -1,4 +1,4 @@
-// The levels of isolation: what a host can provide, and how an instance is enclosed.
+// The levels of isolation: one object for each, and the parts that they share.
 import { unreachable } from "../core/assert.ts";
 import { type InstanceRef, SLOTS, type SlotRef } from "../core/ref.ts";
 import type { Service } from "../core/service.ts";
@@ -8,17 +8,17 @@ import { ControlGroups } from "./cgroup/groups.ts";
 import { LaunchDirectories } from "./launcher/launcher-directory.ts";
 import { readAgent } from "./launcher/launcher-program.ts";
 import type { Level } from "./level.ts";
-import { FirecrackerLevel } from "./machine/firecracker.ts";
-import { QemuLevel } from "./machine/qemu.ts";
+import { firecrackerLevel } from "./machine/firecracker.ts";
+import { qemuLevel } from "./machine/qemu.ts";
 import { ProcessLevel } from "./process-level.ts";
 import { SandboxLevel } from "./sandbox/sandbox.ts";
 import { limitsByNamespace, NamespaceLevel } from "./walls/namespace.ts";
 
 export interface IsolationParts {
   readonly dataDir: string;
-  /** As root, each walled instance's own. */
+  /** The instance's own user, where the server is root. */
   readonly userIdOf: (ref: InstanceRef) => number;
-  /** Puts the launcher in its place; null where this build has none. */
+  /** Installs the launcher; null where this build has none. */
   readonly installLauncher: () => string | null;
 }
 
@@ -40,8 +40,8 @@ export class Isolation implements Disposable {
     this.#process = new ProcessLevel(shared);
     const { dataDir } = parts;
     const machine = { dataDir, walls, host: openHost({ dataDir }), readAgent: readAgent };
-    this.#qemu = new QemuLevel(machine);
-    this.#firecracker = new FirecrackerLevel(machine);
+    this.#qemu = qemuLevel(machine);
+    this.#firecracker = firecrackerLevel(machine);
     this.#sandbox = new SandboxLevel(walls);
   }
 
@@ -50,7 +50,7 @@ export class Isolation implements Disposable {
     return isRoot() || limitsByNamespace() || this.#groups.canLimitByDefault("pids");
   }
 
-  /** The level of a service, whatever this host can provide of it: nothing falls back to a weaker one. */
+  /** The level of a service. No level falls back to a weaker one, whatever the host lacks. */
   level({ isolation }: Service): Level {
     switch (isolation) {
       case "process":
@@ -68,20 +68,18 @@ export class Isolation implements Disposable {
     }
   }
 
-  /**
-   * Ends what runs in the control groups of other launches than those that the server goes on with, and removes them.
-   */
+  /** Ends all processes in control groups of launches that are not kept, and removes the groups. */
   async sweep(kept: readonly SlotRef[]): Promise<void> {
     this.#launches.clean();
     await this.#groups.sweep(kept);
   }
 
-  /** Removes what the launches of an instance have left around it. */
+  /** Removes the files of an instance's launches. */
   forget(ref: InstanceRef): void {
     for (const slot of SLOTS) this.#launches.remove({ ref, slot });
   }
 
-  /** Nothing of any launch is left. */
+  /** Removes the control groups; only after all launches have ended. */
   [Symbol.dispose](): void {
     this.#groups.close();
   }

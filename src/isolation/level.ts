@@ -1,51 +1,67 @@
-// What a level of isolation is to the rest: something that encloses a launch, and knows its processes again.
+// The interface of a level of isolation: encloses a launch, and recovers the enclosure of a running process.
 import type { Endpoint } from "../core/endpoint.ts";
+import { FailureError, type Gap, hintOf } from "../core/failure.ts";
 import type { LaunchPlan } from "../core/launch-plan.ts";
 import type { ChildRef } from "../core/life/instance.ts";
 import type { InstanceRef, Slot } from "../core/ref.ts";
 import type { Service } from "../core/service.ts";
 import type { Child } from "../platform/process/spawner.ts";
 
-/** Of which instance a launch is, and the port it has. */
+/** The instance of a launch, its slot and its port. */
 export interface Placement {
   readonly service: Service;
   readonly ref: InstanceRef;
-  /** Of the instance's two: what belongs to this launch alone is named by it. */
+  /** Names the files of this launch, one of at most two of the instance. */
   readonly slot: Slot;
   readonly port: number;
 }
 
-/** What is around one launch. */
+/** The isolation around one launch. */
 export interface Enclosure {
-  /** Where the server reaches the application's socket. */
+  /** The server reaches the application's socket there. */
   readonly socketPath: string;
-  /** Where the application may listen, as the server reaches it; whichever accepts first is used. */
+  /** Addresses at which the application may listen, as the server reaches them; the first that accepts is used. */
   readonly endpoints: readonly Endpoint[];
-  /** The user that the application runs as; null: the server's. */
+  /** The application's user; null: the server's. */
   readonly owner: number | null;
-  /** The control group that the command is started in; null: the server's own. */
+  /** The control group that the command starts in; null: the server's own. */
   readonly cgroup: string | null;
-  /** The command that runs `argv` inside. */
+  /** The command that runs `argv` inside the enclosure. */
   wrap(argv: readonly string[]): readonly string[];
-  /** Follows what that command has started. */
+  /** Follows the application through the process of that command. */
   follow(child: Child): Child;
-  /** Brings `socketPath` up to date with the socket that the application listens on, if it does. */
+  /** Brings `socketPath` up to date once the application listens on a socket. */
   exposeSocket(): void;
-  /** Nothing of the launch is left. */
+  /** Removes the launch's files once all of its processes have ended. */
   clear(): void;
 }
 
 export interface Level {
   /**
-   * Makes what a launch needs on disk; the plan's program is resolved. Throws LEVEL_MISSING when it would not be seen
-   * inside.
+   * Makes the files of a launch; the plan's program is an absolute path. Throws LEVEL_MISSING when the host lacks
+   * the level, or the program would be hidden inside.
    */
   enclose(placement: Placement, plan: LaunchPlan): Enclosure;
-  /** What is around a process of an earlier server; null when that was not started at this level. */
+  /** The enclosure of a process of an earlier server; null when the process was not started at this level. */
   recover(placement: Placement, child: ChildRef): Enclosure | null;
 }
 
-/** On the host's network applications listen on the port, on IPv4 or IPv6, or on the socket. */
+/** The refusal of a level that the host can't provide; `otherwise` is one more remedy. */
+export function levelMissing(
+  { isolation }: Service,
+  gap: Gap,
+  ...otherwise: readonly string[]
+): FailureError {
+  const reason = `isolation = "${isolation}" is not available: ${gap.reason}`;
+  return new FailureError({ code: "LEVEL_MISSING", reason, hint: hintOf(gap, ...otherwise) });
+}
+
+/** The beginning of a command that runs without the application's environment, except for its mark. */
+export function cleanEnvironment({ mark }: Pick<LaunchPlan, "mark">): readonly string[] {
+  return ["/usr/bin/env", "-i", `TENEMENT_MARK=${mark}`];
+}
+
+/** On the host's network the application listens on the port, on IPv4 or IPv6, or on the socket. */
 export function hostEndpoints(port: number, socketPath: string): readonly Endpoint[] {
   return [
     { kind: "tcp", host: "127.0.0.1", port },

@@ -1,8 +1,9 @@
-// The level "process": nothing is hidden. The launcher keeps a process's limits, and knows all that it starts and how
-// it ended.
+// The level "process": hides nothing; the launcher applies limits, finds descendants and reports the exit.
 import { lchownSync, lstatSync, mkdirSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
-import { type LaunchPlan, socketPathOf } from "../core/launch-plan.ts";
+import type { Gap } from "../core/failure.ts";
+import { socketPathOf } from "../core/instance-paths.ts";
+import type { LaunchPlan } from "../core/launch-plan.ts";
 import type { ChildRef } from "../core/life/instance.ts";
 import { USER_ID_MAX, USER_ID_MIN } from "../core/walls.ts";
 import { isRoot } from "../platform/owner.ts";
@@ -16,18 +17,18 @@ export interface ProcessParts {
   readonly dataDir: string;
   readonly groups: ControlGroups;
   readonly launches: LaunchDirectories;
-  /** Puts the launcher in its place; null where this build has none. */
+  /** Installs the launcher; null where this build has none. */
   readonly installLauncher: () => string | null;
 }
 
 /** The launcher's own process. */
 const HELPERS = 1;
-/** What the launcher answers when there is no such program. */
+/** The launcher's exit code when the program does not exist. */
 const NO_PROGRAM = 127;
 
 export class ProcessLevel implements Level {
   readonly #parts: ProcessParts;
-  /** Undefined: not looked for yet; null: this host can't run one. */
+  /** Undefined: not tried yet; null: this host can't run the launcher. */
   #launcher: string | null | undefined;
 
   constructor(parts: ProcessParts) {
@@ -37,38 +38,38 @@ export class ProcessLevel implements Level {
   enclose(placement: Placement, { instanceDir, socketPath }: LaunchPlan): Enclosure {
     takeBack(instanceDir);
     mkdirSync(dirname(socketPath), { recursive: true, mode: 0o700 });
-    // Left by an earlier launch, it would keep the application from listening.
+    // A socket of an earlier launch would keep the application from listening.
     rmSync(socketPath, { force: true });
     if (this.#launcher === undefined) this.#launcher = findLauncher(this.#parts.installLauncher);
-    if (this.#launcher !== null) return this.#launched(placement, this.#launcher);
+    if (this.#launcher !== null) return this.#withLauncher(placement, this.#launcher);
     refuseLimits(placement.service, lacksOf(process.platform));
-    return openly(placement.port, socketPath);
+    return unwalled(placement.port, socketPath);
   }
 
   recover(placement: Placement, child: ChildRef): Enclosure | null {
     const { dataDir, groups, launches } = this.#parts;
     const socketPath = socketPathOf({ ...placement, dataDir });
     const level = launches.levelOf(placement, child);
-    if (level === null) return openly(placement.port, socketPath);
-    return level === "process" ? this.#followed(placement, groups.find(placement)) : null;
+    if (level === null) return unwalled(placement.port, socketPath);
+    return level === "process" ? this.#behindLauncher(placement, groups.find(placement)) : null;
   }
 
-  #launched(placement: Placement, launcher: string): Enclosure {
+  #withLauncher(placement: Placement, launcher: string): Enclosure {
     const { groups, launches } = this.#parts;
     const group = groups.open(placement, HELPERS);
     const { statusFile } = launches.make(placement, "process");
     const options = ["--status", statusFile, ...group.launcherOptions];
     return {
-      ...this.#followed(placement, group),
+      ...this.#behindLauncher(placement, group),
       cgroup: group.birthplace,
       wrap: (argv) => [launcher, ...options, "--", ...argv],
     };
   }
 
-  #followed(placement: Placement, group: ControlGroup): Enclosure {
+  #behindLauncher(placement: Placement, group: ControlGroup): Enclosure {
     const { dataDir, launches } = this.#parts;
     const { statusFile } = launches.paths(placement);
-    const open = openly(placement.port, socketPathOf({ ...placement, dataDir }));
+    const open = unwalled(placement.port, socketPathOf({ ...placement, dataDir }));
     return {
       ...open,
       follow: (child) => followLauncher(child, { statusFile, group }),
@@ -80,8 +81,8 @@ export class ProcessLevel implements Level {
   }
 }
 
-/** The application itself, as it is; all that is known of it is its group and its mark. */
-function openly(port: number, socketPath: string): Enclosure {
+/** Without a launcher: only the process group and the mark are known. */
+function unwalled(port: number, socketPath: string): Enclosure {
   return {
     socketPath,
     endpoints: hostEndpoints(port, socketPath),
@@ -94,7 +95,7 @@ function openly(port: number, socketPath: string): Enclosure {
   };
 }
 
-/** Null also where the data directory lies on a file system whose programs can not be run. */
+/** Null also where the data directory's file system forbids execution. */
 function findLauncher(install: () => string | null): string | null {
   const launcher = install();
   return launcher !== null && runs(launcher) ? launcher : null;
@@ -110,7 +111,7 @@ function runs(launcher: string): boolean {
   }
 }
 
-function lacksOf(platform: NodeJS.Platform): { reason: string; remedy: string } {
+function lacksOf(platform: NodeJS.Platform): Gap {
   if (platform !== "linux") return { reason: "limits need Linux", remedy: "run it there" };
   return {
     reason: "the launcher, which applies limits, is missing or can not be run",
@@ -118,7 +119,10 @@ function lacksOf(platform: NodeJS.Platform): { reason: string; remedy: string } 
   };
 }
 
-/** A directory of a walled user: later files in it will be the server's, which a change back to walls has to notice. */
+/**
+ * Takes the directory back from the user of a walled launch. Later files in it will be the server's, so the next
+ * walled launch has to give the directory to its user again.
+ */
 function takeBack(instanceDir: string): void {
   const { uid } = lstatSync(instanceDir);
   if (isRoot() && uid >= USER_ID_MIN && uid <= USER_ID_MAX) lchownSync(instanceDir, 0, 0);

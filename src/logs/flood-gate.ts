@@ -1,18 +1,18 @@
-// How much of a flood is kept: without a limit, one tenant's would take the processor and push all others' lines out.
+// Limits the log rate of each instance (token bucket): a flood must not displace the lines of other tenants.
 import { formatRef, type InstanceRef } from "../core/ref.ts";
 
-/** Kept for good of one instance: some 20 000 lines a second, a tenth of what the archive can take. */
+/** The steady rate of one instance: some 20 000 lines a second, a tenth of the archive's capacity. */
 const BYTES_PER_S = 2 * 1024 * 1024;
-/** A burst is kept whole up to this size: some 300 000 lines. */
+/** The largest burst that is kept completely: some 300 000 lines. */
 const BURST_BYTES = 32 * 1024 * 1024;
-/** An instance that has been quiet for so long has its whole burst again, so nothing need be known of it. */
+/** After so long a silence the bucket is full again, and needs no entry. */
 const FULL_AFTER_MS = (BURST_BYTES / BYTES_PER_S) * 1000;
 
 export class FloodGate {
   readonly #levels = new Map<string, { bytes: number; at: number }>();
 
   /**
-   * Whether so many bytes more of an instance are to be kept.
+   * Whether these bytes of an instance are to be kept.
    * @param now milliseconds
    */
   admits(ref: InstanceRef, { bytes, now }: { bytes: number; now: number }): boolean {
@@ -25,7 +25,7 @@ export class FloodGate {
     return admitted;
   }
 
-  /** Lets go of those that have been quiet. */
+  /** Removes the entries of instances that have been silent. */
   sweep(now: number): void {
     for (const [key, { at }] of this.#levels) {
       if (now - at > FULL_AFTER_MS) this.#levels.delete(key);

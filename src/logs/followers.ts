@@ -1,17 +1,15 @@
-// Who watches lines arrive, and how many lines a second a watcher is given.
-import type { LogFilter, LogLine } from "./line.ts";
-import { type LogQuery, matchesLogQuery, parseLogQuery } from "./query.ts";
+// Follows the logs: passes new lines to each follower, by its filter and at a limited rate.
+import { type LogFilter, type LogLine, NOTE_PREFIX } from "./line.ts";
+import { type LogQuery, matchesLogQuery, parseLogQuery } from "./search-query.ts";
 
-/**
- * Passes on at most so many lines a second to one follower: more than anybody reads, little work for the main thread.
- */
+/** For each follower: more than a person reads, little work for the main thread. */
 const FOLLOW_LINES_PER_S = 5000;
 
 interface Follower {
   readonly filter: LogFilter;
   readonly query: LogQuery;
   readonly matched: LogLine[];
-  /** Lines that it may still be given in the second that began at `since`. */
+  /** Lines that it may still get in the second that began at `since`. */
   allowance: number;
   since: number;
   skipped: number;
@@ -58,7 +56,7 @@ export class Followers {
     }
   }
 
-  /** Hands out what has been matched since the last time, and says what was left out. */
+  /** Sends the lines matched since the last call, and reports the lines that were skipped. */
   deliver(send: (id: number, lines: readonly LogLine[]) => void): void {
     const now = this.#now();
     for (const [id, follower] of this.#followers) {
@@ -68,8 +66,8 @@ export class Followers {
     }
   }
 
-  /** Whether somebody has yet to be told of lines left out. */
-  get isBehind(): boolean {
+  /** Whether a follower has yet to get the report of skipped lines. */
+  get hasUnreported(): boolean {
     return [...this.#followers.values()].some(({ skipped }) => skipped > 0);
   }
 
@@ -78,7 +76,7 @@ export class Followers {
     follower.allowance = FOLLOW_LINES_PER_S;
     if (follower.lastSkipped === null) return;
     const { at, ref } = follower.lastSkipped;
-    const text = `ten: skipped ${follower.skipped} lines here`;
+    const text = `${NOTE_PREFIX}skipped ${follower.skipped} lines here`;
     follower.matched.push({ at, ref, stream: "stderr", text });
     follower.skipped = 0;
     follower.lastSkipped = null;

@@ -1,4 +1,4 @@
-// The main thread's handle on the logs; reading, storing and searching happen in a worker thread.
+// The main thread's interface to the logs: attaches output pipes, searches and follows, through the log worker.
 import { closeSync, constants, openSync } from "node:fs";
 import { unreachable } from "../core/assert.ts";
 import { messageOf, TenError } from "../core/errors.ts";
@@ -13,7 +13,7 @@ import {
   type LogRequest,
 } from "./log-messages.ts";
 
-/** Named pipes that a tenant writes to; they outlive the server. */
+/** The named pipes that a tenant writes to; they outlive the server. */
 export type OutputPipes = OutputPaths;
 
 export interface LogCounters {
@@ -35,23 +35,23 @@ export interface LogHub extends AsyncDisposable {
    */
   query(filter: LogFilter, limit: number): Promise<readonly LogLine[]>;
   /**
-   * Calls `onLines` for matching lines from now on; the returned function ends it. It is in place, at the latest, when
-   * a query made after it is answered.
+   * Calls `onLines` for matching lines from now on; the returned function ends it. Following has begun, at the latest,
+   * when a later query is answered.
    */
   follow(filter: LogFilter, onLines: (lines: readonly LogLine[]) => void): () => void;
-  /** Keeps more or less than before. */
+  /** Changes how much is kept. */
   limit(limits: LogLimits): void;
-  /** Deletes what is stored of an instance. */
+  /** Deletes the stored lines of an instance. */
   forget(ref: InstanceRef): void;
   counters(): LogCounters;
 }
 
-/** More lines at once than anybody reads; a larger limit is lowered to it. */
+/** More lines at once than a person reads; a larger limit is lowered to this one. */
 const QUERY_LINES_MAX = 10_000;
 
 /**
  * Opens the logs in `file` and starts their worker. Only one server at a time may have them open.
- * @param onNotice receives what the console should say, such as that a damaged database was set aside
+ * @param onNotice receives messages for the console, such as that a damaged database was set aside
  */
 export async function openLogHub(
   options: LogOptions & { readonly onNotice?: (text: string) => void },
@@ -62,7 +62,7 @@ export async function openLogHub(
   return hub;
 }
 
-/** Where the worker's code is: beside this file, or where the build has put it in the executable. */
+/** The worker's code: beside this file, or at the place of the build within the executable. */
 function workerUrl(): URL {
   const isCompiled = import.meta.url.includes("/$bunfs/");
   return new URL(isCompiled ? "./logs/worker.ts" : "./worker.ts", import.meta.url);
@@ -86,12 +86,12 @@ class WorkerLogHub implements LogHub {
   }
 
   async open(options: LogOptions): Promise<void> {
-    this.#tell({ kind: "open", options, counters: this.#counters });
+    this.#send({ kind: "open", options, counters: this.#counters });
     await this.#opened.promise;
   }
 
   attach(slot: SlotRef, pipes: OutputPipes): void {
-    // What is written from now on waits in the pipes for the next server.
+    // Output from now on waits in the pipes for the next server.
     if (this.#state === "closing") return;
     const opened: number[] = [];
     try {
@@ -104,11 +104,11 @@ class WorkerLogHub implements LogHub {
       throw new TenError("STORAGE_FAILED", message, { cause: thrown });
     }
     const [stdout = -1, stderr = -1] = opened;
-    this.#tell({ kind: "attach", slot, fds: { stdout, stderr } });
+    this.#send({ kind: "attach", slot, fds: { stdout, stderr } });
   }
 
   note(ref: InstanceRef, text: string): void {
-    this.#tell({ kind: "note", ref, text });
+    this.#send({ kind: "note", ref, text });
   }
 
   query(filter: LogFilter, limit: number): Promise<readonly LogLine[]> {
@@ -116,25 +116,25 @@ class WorkerLogHub implements LogHub {
     const id = this.#nextId++;
     const answer = Promise.withResolvers<readonly LogLine[]>();
     this.#queries.set(id, answer);
-    this.#tell({ kind: "query", id, filter, limit: Math.min(limit, QUERY_LINES_MAX) });
+    this.#send({ kind: "query", id, filter, limit: Math.min(limit, QUERY_LINES_MAX) });
     return answer.promise;
   }
 
   follow(filter: LogFilter, onLines: (lines: readonly LogLine[]) => void): () => void {
     const id = this.#nextId++;
     this.#followers.set(id, onLines);
-    this.#tell({ kind: "follow", id, filter });
+    this.#send({ kind: "follow", id, filter });
     return () => {
-      if (this.#followers.delete(id)) this.#tell({ kind: "unfollow", id });
+      if (this.#followers.delete(id)) this.#send({ kind: "unfollow", id });
     };
   }
 
   limit(limits: LogLimits): void {
-    this.#tell({ kind: "limit", limits });
+    this.#send({ kind: "limit", limits });
   }
 
   forget(ref: InstanceRef): void {
-    this.#tell({ kind: "forget", ref });
+    this.#send({ kind: "forget", ref });
   }
 
   counters(): LogCounters {
@@ -142,14 +142,14 @@ class WorkerLogHub implements LogHub {
     return { stored: counts[COUNTERS.stored] ?? 0, dropped: counts[COUNTERS.dropped] ?? 0 };
   }
 
-  /** Reads what is in the pipes, stores everything and ends the worker. */
+  /** Reads the pipes empty, stores all lines and ends the worker. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#state !== "closing") this.#tell({ kind: "close" });
+    if (this.#state !== "closing") this.#send({ kind: "close" });
     this.#state = "closing";
     await this.#closed.promise;
   }
 
-  #tell(request: LogRequest): void {
+  #send(request: LogRequest): void {
     if (this.#state !== "closing") this.#worker.postMessage(request);
   }
 
@@ -184,7 +184,7 @@ class WorkerLogHub implements LogHub {
     }
   }
 
-  /** A worker that can't open is reported to who opens it; one that fails later has met a bug. */
+  /** A failure while opening rejects `open`; a later one is a bug. */
   #fail(message: string): void {
     if (this.#state !== "opening") throw new Error(`The log worker failed: ${message}`);
     this.#opened.reject(new TenError("STORAGE_FAILED", `Cannot open the logs: ${message}`));

@@ -1,4 +1,4 @@
-// One line that a tenant wrote, and the filter that selects lines.
+// A log line, and the filter that selects lines.
 import type { InstanceRef } from "../core/ref.ts";
 
 export const LOG_STREAMS = ["stdout", "stderr"] as const;
@@ -12,11 +12,18 @@ export interface LogLine {
   readonly text: string;
 }
 
+/** The prefix of the server's own lines in the log of an instance. */
+export const NOTE_PREFIX = "ten: ";
+
+export function isNote({ text }: LogLine): boolean {
+  return text.startsWith(NOTE_PREFIX);
+}
+
 export interface LogFilter {
   readonly service?: string;
   readonly id?: string;
   readonly stream?: LogStream;
-  /** Words that a line must hold, all of them, in any order. */
+  /** Words that a line must contain, all of them, in any order. */
   readonly search?: string;
   /** Milliseconds since the epoch. */
   readonly since?: number;

@@ -1,16 +1,16 @@
-// What the main thread and the log worker tell each other.
+// The messages between the main thread and the log worker.
 import type { InstanceRef, SlotRef } from "../core/ref.ts";
 import type { LogFilter, LogLine, LogStream } from "./line.ts";
 
-/** What is kept. */
+/** How much of the logs is kept. */
 export interface LogLimits {
   readonly retentionMs: number;
-  /** Of everything together, on disk. */
+  /** Of all files together, on disk. */
   readonly maxBytes: number;
 }
 
 export interface LogOptions extends LogLimits {
-  /** The database; a journal and SQLite's own files lie beside it. */
+  /** The database; the journal and SQLite's own files are beside it. */
   readonly file: string;
 }
 
@@ -43,6 +43,6 @@ export type LogReply =
   | { readonly kind: "found"; readonly id: number; readonly lines: readonly LogLine[] }
   | { readonly kind: "followed"; readonly id: number; readonly lines: readonly LogLine[] }
   | { readonly kind: "failed"; readonly id: number; readonly reason: string }
-  /** Something for the console. */
+  /** A message for the console. */
   | { readonly kind: "notice"; readonly text: string }
   | { readonly kind: "closed" };

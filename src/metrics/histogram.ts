@@ -1,12 +1,12 @@
-// Counts of durations by size, cheap enough for every request: an addition and a search among a dozen bounds.
+// Histogram of durations, cheap enough for every request: an addition and a search among a dozen bounds.
 
-/** Upper bounds in milliseconds: a request is forwarded in fractions of one, woken in tens, streamed for minutes. */
+/** Upper bounds in milliseconds: forwarding takes fractions of one, a wake tens, a streamed response minutes. */
 export const BOUNDS_MS: readonly number[] = [
   1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000,
 ];
 
 export class DurationHistogram {
-  /** Per bound, not cumulative; the last is for what is beyond all. */
+  /** Per bound, not cumulative; the last counts durations beyond every bound. */
   readonly counts: number[] = new Array(BOUNDS_MS.length + 1).fill(0);
   count = 0;
   sumMs = 0;
@@ -28,23 +28,24 @@ export class DurationHistogram {
   }
 
   /**
-   * The duration that a share of all stayed below, in milliseconds, straight between the bounds around it, as
-   * Prometheus' `histogram_quantile` has it; null while there is nothing to tell.
+   * The quantile in milliseconds, interpolated linearly between bounds as by Prometheus' `histogram_quantile`; null
+   * without samples.
+   * @param share from 0 to 1
    */
   quantile(share: number): number | null {
     if (this.count === 0) return null;
     let left = share * this.count;
     for (const [slot, count] of this.counts.entries()) {
-      if (count > 0 && left <= count) return between(slot, left / count);
+      if (count > 0 && left <= count) return interpolate(slot, left / count);
       left -= count;
     }
     return BOUNDS_MS.at(-1) ?? null;
   }
 }
 
-function between(slot: number, share: number): number {
+function interpolate(slot: number, share: number): number {
   const lower = BOUNDS_MS[slot - 1] ?? 0;
-  // Beyond the last bound nothing is known but that it was exceeded.
+  // Beyond the last bound the duration is unknown.
   const upper = BOUNDS_MS[slot] ?? lower;
   return lower + (upper - lower) * share;
 }

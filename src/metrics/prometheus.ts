@@ -1,4 +1,4 @@
-// The metrics in Prometheus' text format, each defined once; counted elsewhere, gathered at each scrape.
+// The metrics in Prometheus' text format: each is defined here once, and collected at each scrape.
 import { Registry } from "prom-client";
 import { REPORTED_STATES, type ReportedState } from "../core/life/report.ts";
 import type { LogCounters } from "../logs/hub.ts";
@@ -10,7 +10,7 @@ export interface MetricSources {
   readonly states: ReadonlyMap<ReportedState, number>;
   /** Resident bytes by instance key. */
   readonly memory: ReadonlyMap<string, number>;
-  /** Bytes stored by instance key, as far as they are known; and how many it may store, where that is limited. */
+  /** Bytes stored by instance key, as far as measured; and the quotas of the instances that have one. */
   readonly storage: ReadonlyMap<string, number>;
   readonly quotas: ReadonlyMap<string, number>;
   readonly logs: LogCounters;
@@ -21,11 +21,11 @@ type Labels = Readonly<Record<string, string | number>>;
 interface Value {
   readonly value: number;
   readonly labels: Labels;
-  /** Where it is not the metric's own name. */
+  /** Set where it differs from the metric's own name. */
   readonly metricName?: string;
 }
 
-/** As the registry renders it. */
+/** In the form that the registry renders. */
 interface Metric {
   readonly name: string;
   readonly help: string;
@@ -37,7 +37,7 @@ interface Metric {
 export async function renderMetrics(sources: MetricSources): Promise<string> {
   const registry = new Registry();
   for (const metric of planMetrics(sources)) {
-    // The registry's types ask for more than it uses.
+    // The registry's types require more than it uses.
     registry.registerMetric({ name: metric.name, get: async () => metric } as never);
   }
   return registry.metrics();
@@ -101,7 +101,7 @@ function planMetrics(sources: MetricSources): Metric[] {
   ];
 }
 
-/** Of the server itself, by the names that Prometheus' client libraries use. */
+/** Metrics of the server's process, by the names of Prometheus' client libraries. */
 function planProcessMetrics(): Metric[] {
   const { user, system } = process.cpuUsage();
   return [

@@ -1,4 +1,4 @@
-// What has happened since the server started: requests by instance, wakes by phase, restarts.
+// Counters since the start of the server: requests by instance, wakes by phase, restarts.
 import { formatRef, type InstanceRef, type RefKey } from "../core/ref.ts";
 import { DurationHistogram } from "./histogram.ts";
 
@@ -24,7 +24,7 @@ export class InstanceTraffic {
   }
 }
 
-/** Grows with the registered instances and no further: an instance that is forgotten takes its counts along. */
+/** Bounded by the number of registered instances: `forget` removes the counts of an instance. */
 export class Statistics {
   readonly traffic = new Map<RefKey, InstanceTraffic>();
   readonly wakes: Readonly<Record<WakePhase, DurationHistogram>> = {
@@ -33,10 +33,10 @@ export class Statistics {
     ready: new DurationHistogram(),
   };
   restarts = 0;
-  /** Requests that no instance was found for. */
+  /** Requests without an instance. */
   unrouted = 0;
 
-  request(
+  recordRequest(
     ref: InstanceRef | null,
     { status, durationMs }: { status: number; durationMs: number },
   ): void {
@@ -49,14 +49,14 @@ export class Statistics {
     traffic.durations.add(durationMs);
   }
 
-  woken(phases: Readonly<Record<WakePhase, number | null>>): void {
+  recordWake(phases: Readonly<Record<WakePhase, number | null>>): void {
     for (const phase of WAKE_PHASES) {
       const durationMs = phases[phase];
       if (durationMs !== null) this.wakes[phase].add(durationMs);
     }
   }
 
-  restarted(): void {
+  recordRestart(): void {
     this.restarts++;
   }
 
@@ -74,7 +74,7 @@ export class Statistics {
   }
 }
 
-/** What is no HTTP status class counts as a server error. */
+/** A status outside the classes of HTTP counts as a server error. */
 function classOf(status: number): StatusClass {
   return STATUS_CLASSES[Math.floor(status / 100) - 1] ?? "5xx";
 }

@@ -1,9 +1,9 @@
-// Time as a thing that is passed in, so that tests can own it.
+// The clock: monotonic time, dates and timers, as an interface that tests replace.
 
 export interface Clock {
   /** Monotonic milliseconds with fractions; never a date. */
   now(): number;
-  /** Milliseconds since the epoch, for what people read and what outlives the server. */
+  /** Milliseconds since the epoch, for dates that people read and that outlive the server. */
   wall(): number;
   /** Runs `task` once after `delayMs`; the returned function cancels it. */
   after(delayMs: number, task: () => void): () => void;

@@ -1,32 +1,34 @@
-// The host as an examination sees it: files that the kernel answers from, and installed programs.
-import { existsSync, readFileSync } from "node:fs";
+// The host as examinations see it: kernel interfaces, files, installed programs.
+import { existsSync } from "node:fs";
+import type { Gap } from "../core/failure.ts";
+import { readText } from "./files.ts";
 import { findHostKernel } from "./kernel/guest-kernel.ts";
-import { findKvmObstacle, type KvmObstacle, readVirtualization } from "./kernel/kvm.ts";
+import { findKvmObstacle, readVirtualization } from "./kernel/kvm.ts";
 import { landlockVersion } from "./kernel/landlock.ts";
 import { isRoot } from "./owner.ts";
 
-/** Where administrators' programs are, which the PATH of ordinary users often lacks. */
+/** Directories of administrators' programs, which an ordinary user's PATH often lacks. */
 export const SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 export interface Host {
   readonly platform: NodeJS.Platform;
   readonly isRoot: boolean;
-  /** Version of the kernel's Landlock interface; null where it has none. */
+  /** The version of the kernel's Landlock interface; null where it has none. */
   readonly landlock: number | null;
   /** The server's; it need not exist. */
   readonly dataDir: string;
-  /** The text of a file, without white space around it; null when it can't be read. */
+  /** A file's text, trimmed; null when it can't be read. */
   read(path: string): string | null;
   exists(path: string): boolean;
-  /** What keeps virtual machines from running at speed; null: nothing. */
-  findKvmObstacle(): KvmObstacle | null;
-  /** The kernel that virtual machines start with; null where there is none for them. */
+  /** Why machines would have to be emulated; null: they need not. */
+  findKvmObstacle(): Gap | null;
+  /** The newest kernel of the host that machines can start with; null where there is none. */
   findGuestKernel(): string | null;
   /** The full path of a program; null when it is not installed. */
   which(program: string): string | null;
 }
 
-/** @param root what stands for `/` as far as files are concerned */
+/** @param root a directory in place of `/`, for files */
 export function openHost({
   dataDir,
   root = "",
@@ -41,18 +43,10 @@ export function openHost({
     isRoot: isRoot(),
     landlock: landlockVersion(),
     dataDir,
-    read: (file) => readText(root + file),
+    read: (file) => readText(root + file)?.trim() ?? null,
     exists: (file) => existsSync(root + file),
     findKvmObstacle: () => findKvmObstacle(readVirtualization()),
     findGuestKernel: () => findHostKernel()?.path ?? null,
     which: (program) => Bun.which(program, { PATH: `${path}:${SYSTEM_PATH}` }),
   };
-}
-
-function readText(path: string): string | null {
-  try {
-    return readFileSync(path, "utf8").trim();
-  } catch {
-    return null;
-  }
 }

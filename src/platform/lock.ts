@@ -1,9 +1,10 @@
-// One server a data directory. SQLite's lock on a file of its own ends with the process, however it ends.
+// The lock on the data directory, for one server: SQLite's lock on a file, which ends with the process.
 import { Database } from "bun:sqlite";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { messageOf, TenError } from "../core/errors.ts";
+import { codeOf } from "./files.ts";
 
-/** Takes the data directory for this process. Throws SERVER_RUNNING naming the pid of the one that has it. */
+/** Locks the data directory for this process. Throws SERVER_RUNNING with the pid of the server that has the lock. */
 export function lockDirectory(dataDir: string): Disposable {
   const pidFile = `${dataDir}/tenement.pid`;
   const lock = openLock(dataDir);
@@ -28,7 +29,7 @@ function openLock(dataDir: string): Database {
 }
 
 function lockError(dataDir: string, pidFile: string | null, error: unknown): TenError {
-  const isTaken = pidFile !== null && (error as { code?: unknown }).code === "SQLITE_BUSY";
+  const isTaken = pidFile !== null && codeOf(error) === "SQLITE_BUSY";
   if (!isTaken) {
     return new TenError("STORAGE_FAILED", `Cannot lock "${dataDir}": ${messageOf(error)}`, {
       cause: error,

@@ -1,4 +1,4 @@
-// Whose files are: given to the user of an instance, which only root can.
+// The owners of files: root gives them to the users of instances.
 import { lchownSync, lstatSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 
@@ -6,16 +6,20 @@ export function isRoot(): boolean {
   return process.geteuid?.() === 0;
 }
 
-/** Makes a directory of a user's own; null: of the server's. */
+/** Makes a directory that belongs to a user; null: to the server. */
 export function makeOwnDirectory(path: string, owner: number | null): void {
   mkdirSync(path, { recursive: true, mode: 0o700 });
   if (owner !== null) lchownSync(path, owner, owner);
 }
 
+/** Gives a file to a user; null: it stays the server's. */
+export function giveFile(path: string, owner: number | null): void {
+  if (owner !== null) lchownSync(path, owner, owner);
+}
+
 /**
- * Gives a directory with all that is in it to a user, unless the directory is that user's already. Links are not
- * followed.
- * The directory itself comes last, so that what was interrupted is done again.
+ * Gives a directory and its content to a user, unless the directory belongs to that user already. Does not follow
+ * links. The directory itself comes last, so that an interrupted call is repeated.
  */
 export function giveTree(path: string, owner: number): void {
   if (lstatSync(path).uid === owner) return;

@@ -1,28 +1,27 @@
-// systemd: notifications by sd_notify(3), listening sockets by sd_listen_fds(3)
-import { dlopen, ptr } from "bun:ffi";
-import { libcPath } from "./kernel/libc.ts";
+// systemd's protocols: notifications by sd_notify(3), listening sockets by sd_listen_fds(3).
+import { ptr } from "bun:ffi";
+import { linuxCalls } from "./kernel/libc.ts";
 
 const AF_UNIX = 1;
 const CLOCK_MONOTONIC = 1;
 const SOCK_DGRAM_CLOEXEC = 2 | 0o2000000;
-/** Of `struct sockaddr_un`, whose path follows two bytes of family. */
+/** In `struct sockaddr_un`, after two bytes of family. */
 const PATH_BYTES_MAX = 108;
 
-/** Follows standard input, output and error. */
+/** The first one after standard input, output and error. */
 const FIRST_DESCRIPTOR = 3;
 
 export type Notify = (state: Readonly<Record<string, string>>) => void;
 
 /**
- * Sends `READY=1` and the like as a datagram to the Unix socket in NOTIFY_SOCKET, which Bun has no call for; does
- * nothing
- * where no manager listens. A failure is ignored: the manager would only learn of the state late.
+ * Sends `READY=1` and the like as datagrams to the socket in NOTIFY_SOCKET, for which Bun has no call; does nothing
+ * without a service manager. Ignores a failure: the manager would only learn of the state late.
  */
 export function openNotify(env: Readonly<Record<string, string | undefined>>): Notify {
   const path = env["NOTIFY_SOCKET"] ?? "";
   const address = renderAddress(path);
   if (address === null) return () => undefined;
-  const libc = openLibc();
+  const libc = linuxCalls();
   if (libc === null) return () => undefined;
   return (state) => {
     const lines = Object.entries(state).map(([name, value]) => `${name}=${value}`);
@@ -34,10 +33,10 @@ export function openNotify(env: Readonly<Record<string, string | undefined>>): N
   };
 }
 
-/** Of CLOCK_MONOTONIC, which is not where Bun's own clock begins; in microseconds, as RELOADING=1 wants it. */
+/** CLOCK_MONOTONIC in microseconds, as RELOADING=1 needs it; Bun's own clock has another origin. */
 export function monotonicMicroseconds(): string {
   const time = new BigInt64Array(2);
-  openLibc()?.clock_gettime(CLOCK_MONOTONIC, ptr(time));
+  linuxCalls()?.clock_gettime(CLOCK_MONOTONIC, ptr(time));
   const [seconds = 0n, nanoseconds = 0n] = time;
   return String(seconds * 1_000_000n + nanoseconds / 1000n);
 }
@@ -48,12 +47,12 @@ export function activatedDescriptors(
   pid: number,
 ): readonly number[] | null {
   const { LISTEN_PID: owner, LISTEN_FDS: count } = env;
-  // Variables that an ancestor was given are nobody else's business.
+  // A process also inherits the variables that were meant for an ancestor.
   if (owner !== String(pid) || count === undefined || !/^[1-9]\d{0,3}$/.test(count)) return null;
   return Array.from({ length: Number(count) }, (_, index) => FIRST_DESCRIPTOR + index);
 }
 
-/** Null: none, or not one for Unix sockets. An abstract name begins with @, and with NUL on the wire. */
+/** Null for anything but the address of a Unix socket. An abstract name begins with @, in the address with NUL. */
 function renderAddress(path: string): Buffer | null {
   if (process.platform !== "linux" || !/^[/@]./.test(path)) return null;
   const name = Buffer.from(path);
@@ -63,19 +62,4 @@ function renderAddress(path: string): Buffer | null {
   address.writeUInt16LE(AF_UNIX, 0);
   name.copy(address, 2);
   return address;
-}
-
-function openLibc() {
-  const path = libcPath();
-  if (path === null) return null;
-  try {
-    return dlopen(path, {
-      socket: { args: ["i32", "i32", "i32"], returns: "i32" },
-      sendto: { args: ["i32", "ptr", "u64", "i32", "ptr", "u32"], returns: "i64" },
-      clock_gettime: { args: ["i32", "ptr"], returns: "i32" },
-      close: { args: ["i32"], returns: "i32" },
-    }).symbols;
-  } catch {
-    return null;
-  }
 }

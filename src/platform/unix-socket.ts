@@ -1,12 +1,12 @@
-// Where this server's Unix sockets are bound: for their owner alone, and in place of an earlier server's without a gap.
+// Binds Unix sockets for their owner only, in place of a previous server's without a gap.
 import { renameSync, rmSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { messageOf, TenError } from "../core/errors.ts";
 
-/** What fits into `sun_path` before its final NUL. */
+/** The length of `sun_path` without its final NUL. */
 const PATH_BYTES_MAX = process.platform === "darwin" ? 103 : 107;
 
-/** Owner only. The mask is the whole process's, but binding is synchronous: nothing else runs under it. */
+/** Owner only. The mask applies to the whole process, but binding is synchronous: nothing else runs under it. */
 const OWNER_ONLY_MASK = 0o177;
 
 export interface Bound<Listener> {
@@ -16,9 +16,9 @@ export interface Bound<Listener> {
 }
 
 /**
- * Binds a socket and gives it its path, taking that from a server that had it before. Whoever connects meets one of the
- * two; a socket that lost its path serves the connections that it has. One server a directory: see `lockDirectory`.
- * @param bind synchronous; is given a path in the same directory. Throws LISTEN_FAILED
+ * Binds a socket and moves it to its path, in place of a previous server's. A client reaches one of the two; the
+ * socket without a path keeps its connections. One server a directory: see `lockDirectory`.
+ * @param bind synchronous; gets a path in the same directory. Throws LISTEN_FAILED
  */
 export function bindInPlace<Listener>(
   path: string,

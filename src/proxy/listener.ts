@@ -1,5 +1,4 @@
-// Sockets in: plain, on addresses or on inherited descriptors. Owns every client connection and the one timer they
-// share.
+// The public listeners, on addresses or inherited descriptors; owns the client connections and their common timer.
 import { createServer, type Server, type Socket } from "node:net";
 import type { Endpoint } from "../core/endpoint.ts";
 import { messageOf, TenError } from "../core/errors.ts";
@@ -10,8 +9,8 @@ import { Connection } from "./client/connection.ts";
 import type { ExchangeRecord } from "./exchange/outcome.ts";
 import type { ProxyContext } from "./exchange/proxy-context.ts";
 import {
-  EARLIER_SERVER,
   type Peer,
+  PREVIOUS_SERVER,
   parseTrustedProxies,
   plainAddress,
   type TrustCheck,
@@ -21,12 +20,12 @@ import { UpstreamPool } from "./upstream/pool.ts";
 export type Listen =
   /** All hosts on the same port; 0 chooses one. */
   | { readonly kind: "address"; readonly hosts: readonly string[]; readonly port: number }
-  /** Listening sockets that somebody else opened. */
+  /** Listening sockets that another program opened. */
   | { readonly kind: "descriptors"; readonly fds: readonly number[] };
 
 export interface ProxyOptions {
   readonly gateway: Gateway;
-  /** Where the API and the dashboard listen; the proxy forwards to it as to a tenant. */
+  /** Where the API and the dashboard listen. */
   readonly control: Endpoint;
   readonly clock: Clock;
   /** Addresses or CIDR blocks. */
@@ -37,36 +36,30 @@ export interface ProxyOptions {
 
 export interface Proxy {
   readonly port: number;
-  /** Of the listening sockets, for a server that takes over. */
+  /** Of the listening sockets, for the next server. */
   readonly descriptors: readonly number[];
-  /** Accepts on a Unix socket what earlier servers pass on. Throws LISTEN_FAILED. */
+  /** Accepts on a Unix socket the requests that previous servers relay. Throws LISTEN_FAILED. */
   openRelay(path: string): void;
-  /**
-   * From now on every request goes to another server, as soon as it serves; what waits for a tenant goes there as
-   * well.
-   */
+  /** From now on every request goes to another server once that one serves, those that wait for a tenant as well. */
   forwardTo(nextServer: Promise<Endpoint>): void;
-  /** Requests go to tenants, as they do from the beginning. */
+  /** Requests go to tenants, as from the beginning. */
   serve(gateway: Gateway): void;
-  /**
-   * Accepts no more. Every connection may have one more answer, which says that it is the last. Resolves when none is
-   * left.
-   */
+  /** Accepts no more, and ends each connection with its next answer. Resolves when none is left. */
   retire(): Promise<void>;
-  /** Believes other addresses from the next connection on. */
+  /** Replaces the trusted addresses, from the next connection on. */
   trust(trustedProxies: readonly string[]): void;
   /** Serves a connection that was accepted elsewhere, such as one with TLS. */
-  adopt(socket: Socket, protocol: "http" | "https"): void;
+  accept(socket: Socket, protocol: "http" | "https"): void;
   /** Accepts no more, ends idle connections at once, and resolves when the open exchanges are done. */
   close(): Promise<void>;
-  /** Cuts what is left. */
+  /** Cuts all connections. */
   abort(): void;
 }
 
-/** One timer for all connections, since one each would cost more than the limits they watch are worth. */
+/** One timer for all connections: one each would cost more than its precision is worth. */
 const SWEEP_MS = 250;
 
-/** After that much silence the system asks whether the client's machine is still there. */
+/** After that much silence the system probes whether the client's machine is still there. */
 const KEEP_ALIVE_PROBE_MS = 60_000;
 
 const ACCEPTING = { allowHalfOpen: true, noDelay: true };
@@ -113,7 +106,7 @@ class ListeningProxy implements Proxy {
   }
 
   openRelay(path: string): void {
-    const relay = createServer(ACCEPTING, (socket) => this.#take(socket, EARLIER_SERVER));
+    const relay = createServer(ACCEPTING, (socket) => this.#serve(socket, PREVIOUS_SERVER));
     this.#relay = bindInPlace(path, (aside) => relay.listen(aside));
   }
 
@@ -127,27 +120,27 @@ class ListeningProxy implements Proxy {
   }
 
   retire(): Promise<void> {
-    return this.#end("last");
+    return this.#end("one");
   }
 
   trust(trustedProxies: readonly string[]): void {
     this.#isTrusted = parseTrustedProxies(trustedProxies);
   }
 
-  adopt(socket: Socket, protocol: "http" | "https"): void {
+  accept(socket: Socket, protocol: "http" | "https"): void {
     const address = plainAddress(socket.remoteAddress ?? "");
     socket.setKeepAlive(true, KEEP_ALIVE_PROBE_MS);
-    this.#take(socket, { address, protocol, trusted: this.#isTrusted(address), relays: false });
+    this.#serve(socket, { address, protocol, trusted: this.#isTrusted(address), relays: false });
   }
 
-  #take(socket: Socket, peer: Peer): void {
+  #serve(socket: Socket, peer: Peer): void {
     const onClose = (connection: Connection) => this.#forget(connection);
     this.#connections.add(new Connection({ socket, peer, context: this.#context, onClose }));
     this.#scheduleSweep();
   }
 
   close(): Promise<void> {
-    return this.#end("over");
+    return this.#end("none");
   }
 
   abort(): void {
@@ -155,21 +148,21 @@ class ListeningProxy implements Proxy {
     for (const connection of this.#connections) connection.destroy();
   }
 
-  #end(tenure: "last" | "over"): Promise<void> {
+  #end(left: "one" | "none"): Promise<void> {
     this.#closing ??= Promise.withResolvers();
     this.#stopListening();
-    // Until the last connection has gone: what is on its way to the relay would be lost with it.
-    if (tenure === "over") {
+    // Before that, a connection may still bring requests that wait for the relay.
+    if (left === "none") {
       this.#closeRelay();
       this.#context.pool.close();
     }
-    for (const connection of this.#connections) connection.curtail(tenure);
+    for (const connection of this.#connections) connection.limitRequests(left);
     this.#settle();
     return this.#closing.promise;
   }
 
   async #listenOn(where: { host: string; port: number } | { fd: number }): Promise<void> {
-    const server = createServer(ACCEPTING, (socket) => this.adopt(socket, "http"));
+    const server = createServer(ACCEPTING, (socket) => this.accept(socket, "http"));
     this.#servers.push(server);
     const listening = Promise.withResolvers<void>();
     server.once("error", (error) => listening.reject(listenFailed(where, error)));
@@ -214,7 +207,7 @@ class ListeningProxy implements Proxy {
   }
 }
 
-/** Node's types leave it out, and it is what a process that is started can be given. */
+/** Node's types omit it; a process can be started with it. */
 function descriptorOf(server: Server): number {
   return (server as unknown as { readonly _handle: { readonly fd: number } })._handle.fd;
 }

@@ -1,7 +1,7 @@
-// All that stands around the instances: the supervisor, and the walls, volumes and firewall that its launches live in.
+// Assembles what runs instances: the supervisor, and the isolation, volumes and firewall that its launches use.
 import type { InstanceRef } from "../core/ref.ts";
 import type { Config } from "../core/service.ts";
-import type { Store } from "../database/database.ts";
+import type { TenementDatabase } from "../database/database.ts";
 import {
   type Firewall,
   type NftFirewall,
@@ -20,8 +20,10 @@ import { StorageGauge } from "../storage/gauge.ts";
 import { Volumes } from "../storage/volumes.ts";
 import { StorageWatch } from "../storage/watch.ts";
 import { type HandoverState, handOver } from "../supervisor/handover/handover-state.ts";
+import { Leftovers } from "../supervisor/handover/leftovers.ts";
 import type { InstanceWorld } from "../supervisor/instance/instance-world.ts";
 import { socketProber } from "../supervisor/instance/probe.ts";
+import { InstanceHome } from "../supervisor/launch/home.ts";
 import { Launches } from "../supervisor/launch/launches.ts";
 import { StartQueue } from "../supervisor/launch/start-queue.ts";
 import { Supervisor } from "../supervisor/supervisor.ts";
@@ -30,12 +32,13 @@ export interface InstancesOptions {
   readonly config: Config;
   /** Lower case, without a trailing dot. */
   readonly domain: string;
-  /** Something went wrong, or is worth knowing, that no caller waits for. */
+  /** Receives errors and notices that no caller waits for. */
   readonly report: (event: unknown) => void;
 }
 
-export interface Base {
-  readonly store: Store;
+/** What the data directory records: only one server at a time may have it open. */
+export interface Records {
+  readonly database: TenementDatabase;
   readonly logs: LogHub;
 }
 
@@ -44,21 +47,23 @@ export interface Instances {
   readonly firewall: NftFirewall | null;
   readonly isolation: Isolation;
   readonly volumes: Volumes;
+  readonly leftovers: Leftovers;
 }
 
-/** Opens all of it; nothing runs yet. */
-export function openInstances(options: InstancesOptions, { store, logs }: Base): Instances {
+/** Nothing runs yet. */
+export function openInstances(options: InstancesOptions, { database, logs }: Records): Instances {
   const { dataDir } = options.config.settings;
-  const inherited = claimsOf(store, options);
-  const firewall = openFirewall({ dataDir, clock: systemClock, inherited });
-  const isolation = openIsolation(dataDir, store);
+  const recorded = claimsOf(database, options);
+  const firewall = openFirewall({ dataDir, clock: systemClock, recorded });
+  const isolation = openIsolation(dataDir, database);
   const volumes = new Volumes(dataDir);
-  const parts = { store, logs, isolation, volumes, firewall: firewall ?? NO_FIREWALL };
-  return { firewall, isolation, volumes, supervisor: openSupervisor(options, parts) };
+  const parts = { database, logs, isolation, volumes, firewall: firewall ?? NO_FIREWALL };
+  const leftovers = new Leftovers({ dataDir, spawner: bunSpawner, isolation, volumes });
+  return { firewall, isolation, volumes, leftovers, supervisor: openSupervisor(options, parts) };
 }
 
-/** Nothing of any instance is left. */
-export async function stopAll({
+/** Stops every instance, then unmounts and removes what its launches used. */
+export async function stopInstances({
   supervisor,
   firewall,
   isolation,
@@ -70,8 +75,8 @@ export async function stopAll({
   firewall?.[Symbol.dispose]();
 }
 
-/** For another server: whatever stands around the processes stays. */
-export function leaveAll(
+/** Leaves the processes, their volumes and firewall rules to the next server. */
+export function handOverInstances(
   { supervisor, firewall }: Instances,
   onTraffic: () => void,
 ): HandoverState {
@@ -79,16 +84,19 @@ export function leaveAll(
   return handOver(supervisor, onTraffic);
 }
 
-/** What the launches of an earlier server claim of the firewall. */
-function claimsOf({ instances, userIds }: Store, { config }: InstancesOptions): readonly Claim[] {
-  return instances.list().flatMap(({ child, other, ref }) => {
+/** The ports that processes of a previous server hold, so that the firewall protects them from the start. */
+function claimsOf(
+  { instances, userIds }: TenementDatabase,
+  { config }: InstancesOptions,
+): readonly Claim[] {
+  return instances.list().flatMap(({ child, second, ref }) => {
     const { allowMetadata = false } = config.services.get(ref.service) ?? {};
-    const ports = [child, other].flatMap((record) => record?.port ?? []);
+    const ports = [child, second].flatMap((record) => record?.port ?? []);
     return ports.map((port) => ({ port, owner: userIds.find(ref), allowMetadata }));
   });
 }
 
-function openIsolation(dataDir: string, { userIds }: Store): Isolation {
+function openIsolation(dataDir: string, { userIds }: TenementDatabase): Isolation {
   return new Isolation({
     dataDir,
     userIdOf: (ref) => userIds.take(ref),
@@ -96,7 +104,7 @@ function openIsolation(dataDir: string, { userIds }: Store): Isolation {
   });
 }
 
-interface Resources extends Base {
+interface LaunchResources extends Records {
   readonly isolation: Isolation;
   readonly volumes: Volumes;
   readonly firewall: Firewall;
@@ -104,33 +112,34 @@ interface Resources extends Base {
 
 function openSupervisor(
   { config, domain, report }: InstancesOptions,
-  { store, logs, isolation, volumes, firewall }: Resources,
+  { database, logs, isolation, volumes, firewall }: LaunchResources,
 ): Supervisor {
   const { dataDir, maxRunning, maxStarting } = config.settings;
   const launches = new Launches({
     dataDir,
     spawner: bunSpawner,
     isolation,
-    releaseUserId: (ref) => store.userIds.release(ref),
     ports: Ports.startingAnywhere(),
     firewall,
-    volumes,
     logs,
     serverEnv: process.env,
   });
+  const releaseUserId = (ref: InstanceRef) => database.userIds.release(ref);
+  const home = new InstanceHome({ dataDir, volumes, isolation, releaseUserId });
   const clock = systemClock;
-  const measure = (ref: InstanceRef) => launches.measureStorage(ref);
+  const measure = (ref: InstanceRef) => home.measure(ref);
   const gauge = new StorageGauge({ clock, measure });
   const world: InstanceWorld = {
     clock,
     random: Math.random,
     launches,
+    home,
     prober: socketProber,
     queue: new StartQueue({ maxRunning, maxStarting }),
-    table: store.instances,
-    domains: store.domains,
+    table: database.instances,
+    domains: database.domains,
     statistics: new Statistics(),
-    storage: new StorageWatch({ clock, gauge, logs, audit: store.audit, report }),
+    storage: new StorageWatch({ clock, gauge, logs, audit: database.audit, report }),
     logs,
     hostOf: ({ service, id }) => `${id}.${service}.${domain}`,
     report,

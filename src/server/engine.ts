@@ -1,15 +1,12 @@
-// Everything of the server behind its public listener: data directory, store, logs, supervisor, control API. Opened in
-// order,
-// closed in reverse, or handed over to the server that follows.
+// The server behind its public listener: data directory, database, logs, instances, control API; opened and closed.
 import { type ControlApi, openControlApi } from "../control/api.ts";
 import type { ServerRestart } from "../control/control-world.ts";
 import type { Config } from "../core/service.ts";
 import type { AuditTable } from "../database/audit.ts";
-import { openStore } from "../database/database.ts";
+import { openTenementDatabase } from "../database/database.ts";
 import { type LogHub, openLogHub } from "../logs/hub.ts";
 import { systemClock } from "../platform/clock.ts";
 import { lockDirectory } from "../platform/lock.ts";
-import { bunSpawner } from "../platform/process/spawner.ts";
 import { type HandoverState, ReceivedHandover } from "../supervisor/handover/handover-state.ts";
 import { LeaseLedger } from "../supervisor/handover/lease-ledger.ts";
 import { LeaseReport } from "../supervisor/handover/lease-report.ts";
@@ -19,12 +16,12 @@ import { Deployer } from "../supervisor/rollout/deploys.ts";
 import { Reloader } from "../supervisor/rollout/reloader.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";
 import {
-  type Base,
+  handOverInstances,
   type Instances,
   type InstancesOptions,
-  leaveAll,
   openInstances,
-  stopAll,
+  type Records,
+  stopInstances,
 } from "./assembly.ts";
 
 export interface EngineOptions extends InstancesOptions {
@@ -33,26 +30,26 @@ export interface EngineOptions extends InstancesOptions {
   readonly version: string;
 }
 
-export interface EngineSurroundings {
-  /** What an earlier server that lives has handed over; null: there is none. */
+export interface EngineContext {
+  /** From the previous server, which still runs; null: there is none. */
   readonly handoverState: unknown;
-  /** The port that the public reaches. */
+  /** Of the public listener. */
   readonly port: () => number;
   readonly restart: ServerRestart;
 }
 
 /**
- * An earlier server that lives tells of its leases as soon as this one serves. One that has died since must not keep
- * instances awake.
+ * A previous server reports its leases as soon as this one serves. After this time it counts as dead, and its leases no
+ * longer keep instances awake.
  */
 const LEASE_REPORT_GRACE_MS = 10_000;
 
-/** For what of an earlier server's leases is told, in the data directory. */
+/** In the data directory: where previous servers report the leases that they still hold. */
 const LEASES_SOCKET = ".leases.sock";
 
-export interface Handover {
+export interface EngineHandover {
   readonly handoverState: HandoverState;
-  /** To be begun once the server that follows serves. */
+  /** Begins once the next server serves. */
   readonly leases: LeaseReport;
 }
 
@@ -61,51 +58,48 @@ export interface Engine extends AsyncDisposable {
   readonly reloader: Reloader;
   readonly control: ControlApi;
   readonly audit: AuditTable;
-  /**
-   * Lets go of every instance, and then of the data directory. What is left is the control API, as long as it passes
-   * on.
-   */
-  handOver(): Promise<Handover>;
+  /** Releases every instance, and then the data directory. The control API goes on and forwards to the next server. */
+  handOver(): Promise<EngineHandover>;
 }
 
 /**
- * Resolves when what an earlier server left has been taken over. When it fails, no tenant is left without a server:
- * they are
- * stopped, or stay as they are where the earlier server lives and goes on with them.
+ * Resolves when the instances of a previous server have been taken over. When it fails, every tenant still has a
+ * server: the instances are stopped, or stay as they are where the previous server still runs and goes on with them.
  */
-export async function openEngine(
-  options: EngineOptions,
-  surroundings: EngineSurroundings,
-): Promise<Engine> {
+export async function openEngine(options: EngineOptions, context: EngineContext): Promise<Engine> {
   const { dataDir } = options.config.settings;
-  await using held = new AsyncDisposableStack();
-  held.use(lockDirectory(dataDir));
-  const store = held.use(openStore(dataDir));
-  const logs = held.use(await openLogs(options));
-  const instances = openInstances(options, { store, logs });
-  await using failing = new AsyncDisposableStack();
-  const isAlone = surroundings.handoverState === null;
-  failing.defer(() => (isAlone ? stopAll(instances) : void leaveAll(instances, () => undefined)));
-  await using own = new AsyncDisposableStack();
-  const { supervisor, firewall } = instances;
-  const received = new ReceivedHandover(surroundings.handoverState);
-  await takeOver(supervisor, { spawner: bunSpawner, received });
+  await using exclusive = new AsyncDisposableStack();
+  exclusive.use(lockDirectory(dataDir));
+  const database = exclusive.use(openTenementDatabase(dataDir));
+  const logs = exclusive.use(await openLogs(options));
+  const instances = openInstances(options, { database, logs });
+  await using onFailure = new AsyncDisposableStack();
+  onFailure.defer(async () => {
+    if (context.handoverState === null) await stopInstances(instances);
+    else handOverInstances(instances, () => undefined);
+  });
+  await using services = new AsyncDisposableStack();
+  const { firewall, leftovers, supervisor } = instances;
+  const received = new ReceivedHandover(context.handoverState);
+  await takeOver(supervisor, { leftovers, received });
   firewall?.dropAdopted();
-  const path = `${dataDir}/${LEASES_SOCKET}`;
-  own.use(new LeaseLedger({ path, supervisor, onTold: () => received.release() }));
-  own.defer(systemClock.after(LEASE_REPORT_GRACE_MS, () => received.release()));
+  const leasesPath = `${dataDir}/${LEASES_SOCKET}`;
+  services.use(
+    new LeaseLedger({ path: leasesPath, supervisor, onReport: () => received.releaseLeases() }),
+  );
+  services.defer(systemClock.after(LEASE_REPORT_GRACE_MS, () => received.releaseLeases()));
   const reloader = openReloader(options, { supervisor, logs });
-  const control = openApi(options, { ...surroundings, supervisor, reloader, store, logs });
-  own.defer(() => control.close());
-  failing.move();
+  const control = openApi(options, { ...context, supervisor, reloader, database, logs });
+  services.defer(() => control.close());
+  onFailure.move();
   return new OpenEngine({
     instances,
     reloader,
     control,
-    audit: store.audit,
-    path,
-    held: held.move(),
-    own: own.move(),
+    audit: database.audit,
+    leasesPath,
+    exclusive: exclusive.move(),
+    services: services.move(),
   });
 }
 
@@ -114,11 +108,11 @@ interface EngineParts {
   readonly reloader: Reloader;
   readonly control: ControlApi;
   readonly audit: AuditTable;
-  /** For leases. */
-  readonly path: string;
-  /** What only one server can have. */
-  readonly held: AsyncDisposableStack;
-  readonly own: AsyncDisposableStack;
+  readonly leasesPath: string;
+  /** The lock of the data directory, the database and the logs: released for the next server. */
+  readonly exclusive: AsyncDisposableStack;
+  /** The control API and the ledger of leases: closed with this server. */
+  readonly services: AsyncDisposableStack;
 }
 
 class OpenEngine implements Engine {
@@ -145,22 +139,22 @@ class OpenEngine implements Engine {
     return this.#parts.control;
   }
 
-  async handOver(): Promise<Handover> {
-    const { held, instances, path } = this.#parts;
+  async handOver(): Promise<EngineHandover> {
+    const { exclusive, instances, leasesPath: path } = this.#parts;
     this.#state = "handedOver";
     const actors = this.supervisor.actors();
     const leases = new LeaseReport({ path, clock: systemClock, actors });
-    const handoverState = leaveAll(instances, () => leases.changed());
-    await held.disposeAsync();
+    const handoverState = handOverInstances(instances, () => leases.changed());
+    await exclusive.disposeAsync();
     return { handoverState, leases };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const { control, held, instances, own } = this.#parts;
+    const { control, exclusive, instances, services } = this.#parts;
     if (this.#state === "handedOver") return control.close();
-    await own.disposeAsync();
-    await stopAll(instances);
-    await held.disposeAsync();
+    await services.disposeAsync();
+    await stopInstances(instances);
+    await exclusive.disposeAsync();
   }
 }
 
@@ -177,9 +171,9 @@ function openReloader(
 
 function openApi(
   { config, domain, report, version }: EngineOptions,
-  office: EngineSurroundings & Base & { supervisor: Supervisor; reloader: Reloader },
+  parts: EngineContext & Records & { supervisor: Supervisor; reloader: Reloader },
 ): ControlApi {
-  const { supervisor, reloader, store, logs, port, restart } = office;
+  const { supervisor, reloader, database, logs, port, restart } = parts;
   const operator = new Operator(supervisor);
   return openControlApi({
     administration: operator,
@@ -188,8 +182,8 @@ function openApi(
     reloader,
     restart,
     logs,
-    tokens: store.tokens,
-    audit: store.audit,
+    tokens: database.tokens,
+    audit: database.audit,
     statistics: supervisor.world.statistics,
     report,
     clock: systemClock,

@@ -1,14 +1,15 @@
-// How much the instances store: measured when asked, remembered for lists.
+// The storage that instances use: measured when asked for, remembered for lists.
 import { formatRef, type InstanceRef, type RefKey } from "../core/ref.ts";
 import type { Clock } from "../platform/clock.ts";
 
 /**
- * How old a remembered size may be before a list has it measured again. What rests changes only by an operator's hand.
+ * The age at which a list has a size measured again. The files of an instance at rest change only by an operator's
+ * hand.
  */
 const FRESH_MS = { up: 60_000, resting: 15 * 60_000 };
 
-/** How long a list waits for sizes that it does not know: small directories are measured in less. */
-const PATIENCE_MS = 20;
+/** How long a list waits for unknown sizes: a small directory is measured in less. */
+const WAIT_MS = 20;
 
 /** Sizes remembered: more instances than one server holds. */
 const KNOWN_MAX = 20_000;
@@ -31,7 +32,7 @@ export class StorageGauge {
     this.#measure = measure;
   }
 
-  /** The present size in bytes; those who ask for one instance at the same time share the work. */
+  /** The present size in bytes; concurrent calls for one instance share a measurement. */
   measure(ref: InstanceRef): Promise<number> {
     const key = formatRef(ref);
     const running = this.#running.get(key);
@@ -43,7 +44,7 @@ export class StorageGauge {
     return started;
   }
 
-  /** The last known sizes, without waiting long; old ones are measured again, one after the other. */
+  /** The last known sizes, after a short wait; old ones are measured again, one after the other. */
   async estimate(
     refs: readonly InstanceRef[],
     isResting: (ref: InstanceRef) => boolean,
@@ -68,7 +69,7 @@ export class StorageGauge {
     return this.#known.get(formatRef(ref))?.bytes ?? null;
   }
 
-  /** A remembered size is out of date: the next list has it measured again, and shows it until then. */
+  /** Marks a size as out of date: the next list has it measured again, and shows it until then. */
   expire(ref: InstanceRef): void {
     const bytes = this.known(ref);
     if (bytes !== null) this.#known.set(formatRef(ref), { bytes, at: Number.NEGATIVE_INFINITY });
@@ -91,7 +92,7 @@ export class StorageGauge {
 
   async #waitFor(sweep: Promise<void>): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    const cancel = this.#clock.after(PATIENCE_MS, resolve);
+    const cancel = this.#clock.after(WAIT_MS, resolve);
     await Promise.race([sweep, promise]);
     cancel();
   }

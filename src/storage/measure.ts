@@ -1,33 +1,33 @@
-// How much of the disk a directory takes.
+// The disk space that a directory takes.
 import type { Stats } from "node:fs";
 import { lstat, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 
-/** POSIX counts allocation in these, whatever the file system's own blocks are. */
+/** POSIX counts allocation in blocks of this size, whatever the file system's own. */
 const BLOCK_BYTES = 512;
 
-/** Entries looked at together: enough to keep the disk busy, few enough that the event loop turns in between. */
+/** Entries examined together: enough to keep the disk busy, few enough that the event loop turns in between. */
 const SLICE_ENTRIES = 64;
 
 /**
- * What is measured here. A tenant may have a directory with millions of entries, as many linked files, or paths that
- * are longer than
- * a system call takes: that is left to a process of its own, whose memory and time are not the server's.
+ * The limits of measuring in this process. A tenant may have a directory with millions of entries, as many linked
+ * files, or paths longer than a system call takes: a process of its own measures those, with its own memory and
+ * time.
  */
 const BOUNDS = {
   entries: 100_000,
-  /** As a directory's own size tells, before its entries are read: some 50 000 short names. */
+  /** A directory's own size, known before its entries are read: some 50 000 short names. */
   directoryBytes: 2 * 1024 ** 2,
   linked: 50_000,
-  /** Below what a system call takes, 4096, with the longest name added. */
+  /** A system call takes 4096, less the longest name that may follow. */
   pathChars: 3500,
 };
 export type MeasureBounds = typeof BOUNDS;
 
 interface Tally {
   readonly bounds: MeasureBounds;
-  /** Only this file system is measured, as `du -x` does. */
+  /** Only this file system is measured, as by `du -x`. */
   readonly device: number;
   /** Inodes with several names, each counted once. */
   readonly linked: Set<number>;
@@ -41,8 +41,8 @@ class TooLarge extends Error {}
 
 /**
  * Allocated bytes of a directory and everything below it, as `du` counts: holes take nothing, hard links count
- * once, symbolic links are not followed. 0 when there is no such directory; what vanishes or can't be read
- * meanwhile is left out.
+ * once, symbolic links are not followed. 0 when there is no such directory. Leaves out files that vanish meanwhile
+ * or can't be read.
  */
 export async function measureDirectory(directory: string, bounds = BOUNDS): Promise<number> {
   const root = await statusOf(directory);
@@ -68,7 +68,10 @@ async function measureHere(
   return tally.bytes;
 }
 
-/** By du(1), in POSIX' form: `KIBIBYTES<tab>PATH`. It measures what it can read, and complains of the rest. */
+/**
+ * By du(1), in the form of POSIX: `KIBIBYTES<tab>PATH`. It measures all that it can read, and reports errors for
+ * the rest.
+ */
 async function measureByTool(directory: string): Promise<number> {
   const child = Bun.spawn(["nice", "du", "-s", "-x", "-k", directory], {
     stdio: ["ignore", "pipe", "ignore"],

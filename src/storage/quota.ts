@@ -1,17 +1,17 @@
-// How full the storage of an instance is: when to warn, what follows, and when to look again.
+// The quota on an instance's storage: when to warn, what to say, when to look again.
 import { unreachable } from "../core/assert.ts";
 import type { Service } from "../core/service.ts";
 
-/** "near": from 80 % of the quota on; "full": nothing more is to be stored. */
+/** "near": from 80 % of the quota on; "full": nothing more should be stored. */
 export type Fullness = "roomy" | "near" | "full";
 
 const NEAR_SHARE = 0.8;
-/** A file system refuses to write a little before it is full: it keeps some blocks for itself. */
+/** A file system refuses writes a little before it is full: it reserves some blocks. */
 const HARD_FULL_SHARE = 0.98;
-/** What of the quota has to be free again before the same threshold is told of once more. */
+/** The share of the quota that has to become free before the same threshold is reported again. */
 const HYSTERESIS_SHARE = 0.05;
 
-/** While the size changes, and while it stays as it was: each look waits twice as long as the one before. */
+/** While the size changes, and while it stays the same: then each look waits twice as long as the one before. */
 const LOOK_AGAIN_MIN_MS = 15_000;
 const LOOK_AGAIN_MAX_MS = 60_000;
 /** Measuring takes at most this share of the time, however many files there are. */
@@ -22,7 +22,7 @@ export interface StorageUse {
   readonly quotaBytes: number;
 }
 
-/** Rises at a threshold, and falls only well below it: a size that sways around it is told of once. */
+/** Rises at a threshold, and falls only well below it: a size that oscillates around it is reported once. */
 export function decideFullness(
   before: Fullness,
   { use, service }: { use: StorageUse; service: Pick<Service, "storageEnforce"> },
@@ -47,7 +47,7 @@ export function renderUse({ usedBytes, quotaBytes }: StorageUse): string {
   return `${mebibytes(usedBytes)} of ${mebibytes(quotaBytes)} MiB (${percent} %)`;
 }
 
-/** What is told of an instance whose storage fills up; null while there is room. */
+/** The message about an instance whose storage fills up; null while there is room. */
 export function describeFullness(
   fullness: Fullness,
   { use, service }: { use: StorageUse; service: Pick<Service, "storageEnforce"> },

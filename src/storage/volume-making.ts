@@ -1,26 +1,25 @@
-// How a volume comes to be: the files that an instance has move into an image, and none of them is ever in danger.
+// Makes a volume: moves the files of an instance into an image, safe from a crash at any moment.
 import { existsSync, realpathSync } from "node:fs";
 import { chmod, mkdir, rename, rm, rmdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import { listMounts } from "../platform/mounts.ts";
 import { copyTree, flush, makeImage, mountImage, unmount } from "./volume-image.ts";
 
-/** Where what belongs to a volume is. */
+/** The paths of a volume. */
 export interface VolumeLayout {
-  /** Where it is mounted. */
+  /** The instance's directory, where the volume is mounted. */
   readonly directory: string;
   readonly image: string;
-  /** An image that is not complete yet, and where it is mounted meanwhile. */
+  /** An incomplete image, and the directory where it is mounted meanwhile. */
   readonly draft: string;
   readonly draftDirectory: string;
-  /** What the instance's directory held before it had an image. */
+  /** The instance's directory from before it had an image. */
   readonly former: string;
 }
 
 /**
- * The image first has another name, and so have the files that it takes the place of: whatever moment the power fails
- * at, either
- * the directory is whole, or the image is.
+ * Moves the image and the replaced files by renaming: whenever the power fails, either the directory is whole or
+ * the image is.
  */
 export async function makeVolume(
   layout: VolumeLayout,
@@ -58,12 +57,12 @@ async function makeDraft(
 
 async function fill(target: string, source: string): Promise<void> {
   await rmdir(`${target}/lost+found`);
-  // Also the directory's own mode and owner.
+  // Copies the directory's own mode and owner, too.
   if (existsSync(source)) await copyTree(source, target);
   else await chmod(target, 0o700);
 }
 
-/** What an interrupted attempt has left. */
+/** Removes the files of an interrupted attempt. */
 export async function discardDraft({ draft, draftDirectory }: VolumeLayout): Promise<void> {
   if (existsSync(draftDirectory)) {
     const path = realpathSync(draftDirectory);
@@ -73,10 +72,10 @@ export async function discardDraft({ draft, draftDirectory }: VolumeLayout): Pro
   await rm(draft, { force: true });
 }
 
-/** There is no image, so the files are still what counts. */
+/** Moves the files back: without an image they are the valid ones. */
 async function restoreFormer({ directory, former }: VolumeLayout): Promise<void> {
   if (!existsSync(former)) return;
-  // Somebody may have made it anew meanwhile; if there is anything in it, this fails.
+  // The directory may have been made anew meanwhile; removing it fails unless it is empty.
   if (existsSync(directory)) await rmdir(directory);
   await rename(former, directory);
 }

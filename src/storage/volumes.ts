@@ -1,10 +1,9 @@
-// A file system for each instance that has a hard limit on its storage: an image in the server's own directory, mounted
-// at
-// the instance's while that is up.
+// The volumes of instances with a hard limit on storage: file systems in images, mounted while an instance is up.
 import { existsSync, realpathSync } from "node:fs";
 import { mkdir, readdir, rm, stat, statfs } from "node:fs/promises";
 import { setTimeout as pause } from "node:timers/promises";
-import { messageOf, TenError } from "../core/errors.ts";
+import { messageOf } from "../core/errors.ts";
+import { FailureError, hintOf, startFailure } from "../core/failure.ts";
 import { formatRef, type InstanceRef, isLabel, type RefKey } from "../core/ref.ts";
 import type { Service } from "../core/service.ts";
 import { openHost } from "../platform/host.ts";
@@ -20,27 +19,27 @@ import {
 } from "./volume-image.ts";
 import { discardDraft, makeVolume, type VolumeLayout } from "./volume-making.ts";
 
-/** The kernel lets go of an image a moment after the last process that had it mounted. */
+/** The kernel releases an image a moment after the last process that had it mounted has ended. */
 const RELEASE_LOOKS_MAX = 40;
 const RELEASE_LOOK_MS = 50;
 const BLOCK_BYTES = 512;
-/** At the end of an image mkfs leaves out what is too little for a group of blocks of its own. */
+/** At the end of an image mkfs leaves out a rest that is too small for a group of blocks. */
 const UNFILLED_MAX_BYTES = 16 * 1024 ** 2;
 
 export interface VolumeOrder {
   readonly ref: InstanceRef;
   readonly service: Service;
-  /** Whether nothing of the instance runs: only then can its files be moved, or its volume grow. */
+  /** Whether no process of the instance runs: only then can its files be moved, or its volume grow. */
   readonly isAlone: boolean;
 }
 
 export class Volumes implements AsyncDisposable {
   readonly #dataDir: string;
-  /** What is being done to the volume of an instance: one thing after the other. */
+  /** The work on each instance's volume, one task after the other. */
   readonly #turns = new Map<RefKey, Promise<unknown>>();
   /** Volumes that may be mounted. */
   readonly #open = new Set<RefKey>();
-  /** What an instance used when its volume was unmounted, in bytes. */
+  /** The bytes that an instance used when its volume was unmounted. */
   readonly #used = new Map<RefKey, number>();
   #isPossible = false;
 
@@ -49,8 +48,8 @@ export class Volumes implements AsyncDisposable {
   }
 
   /**
-   * Mounts the volume of an instance, which it gets if it is to have one; grows it, where its quota has grown. Null: it
-   * has none, and nothing is to be waited for. Rejects with LEVEL_MISSING, or START_FAILED.
+   * Mounts an instance's volume; makes it where the service demands one, and grows it to a larger quota. Null: the
+   * instance needs none, and nothing is to be waited for. Rejects with LEVEL_MISSING or START_FAILED.
    */
   open(order: VolumeOrder): Promise<void> | null {
     const { ref, service } = order;
@@ -58,23 +57,18 @@ export class Volumes implements AsyncDisposable {
     if (service.storageEnforce !== "hard" && !existsSync(layout.image)) return null;
     this.#open.add(formatRef(ref));
     return this.#inTurn(ref, async () => {
-      this.#refuseImpossible(ref);
+      this.#refuseImpossible();
       try {
         await this.#mount(order, layout);
       } catch (error) {
-        throw new TenError(
-          "START_FAILED",
-          `Cannot mount the volume of "${formatRef(ref)}": ${messageOf(error)}`,
-          { cause: error },
-        );
+        if (error instanceof FailureError) throw error;
+        const failure = startFailure(`its volume can't be mounted: ${messageOf(error)}`);
+        throw new FailureError(failure, error);
       }
     });
   }
 
-  /**
-   * Unmounts the volume of an instance of which nothing runs. One that somebody else is in stays, and is found there
-   * again.
-   */
+  /** Unmounts the volume of an instance at rest. A busy volume stays mounted, and the next start uses it. */
   close(ref: InstanceRef): Promise<void> | null {
     if (!this.#open.delete(formatRef(ref))) return null;
     return this.#inTurn(ref, async () => {
@@ -89,7 +83,7 @@ export class Volumes implements AsyncDisposable {
     });
   }
 
-  /** Deletes the volume of an instance with all that is in it. */
+  /** Deletes the volume of an instance with all of its files. */
   async remove(ref: InstanceRef): Promise<void> {
     await this.#inTurn(ref, async () => {
       const layout = this.#layout(ref);
@@ -103,7 +97,7 @@ export class Volumes implements AsyncDisposable {
     });
   }
 
-  /** How much an instance uses, in bytes, what the file system itself needs included; null: it has no volume. */
+  /** The bytes that an instance uses, with those of the file system itself; null: it has no volume. */
   measure(ref: InstanceRef): Promise<number> | null {
     const layout = this.#layout(ref);
     if (!existsSync(layout.image)) return null;
@@ -113,7 +107,7 @@ export class Volumes implements AsyncDisposable {
     });
   }
 
-  /** Unmounts what an earlier server has left mounted, except for those instances that go on. */
+  /** Unmounts the volumes that an earlier server left mounted, except those of instances that are kept. */
   async sweep(kept: readonly InstanceRef[]): Promise<void> {
     const keys = new Set(kept.map(formatRef));
     const left = existsSync(this.#directory) ? this.#listMounted() : [];
@@ -121,12 +115,12 @@ export class Volumes implements AsyncDisposable {
     await Promise.all(left.map((ref) => (keys.has(formatRef(ref)) ? null : this.close(ref))));
   }
 
-  /** Waits for what is under way; mounted volumes stay. */
+  /** Waits for the work that has begun; mounted volumes stay. */
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.allSettled(this.#turns.values());
   }
 
-  /** A name that no service can have. */
+  /** Below the data directory; no service can have this name. */
   get #directory(): string {
     return `${this.#dataDir}/.volumes`;
   }
@@ -162,15 +156,15 @@ export class Volumes implements AsyncDisposable {
     return turn;
   }
 
-  #refuseImpossible(ref: InstanceRef): void {
+  #refuseImpossible(): void {
     if (this.#isPossible) return;
     const gap = findImageGap(openHost({ dataDir: this.#dataDir }));
     if (gap !== null) {
-      throw new TenError(
-        "LEVEL_MISSING",
-        `Cannot give "${formatRef(ref)}" a volume of its own: ${gap.reason}; ${gap.remedy}`,
-        { hint: 'Remedy that, or set storage_enforce = "stop" or "warn"' },
-      );
+      throw new FailureError({
+        code: "LEVEL_MISSING",
+        reason: `it can't have a volume of its own: ${gap.reason}`,
+        hint: hintOf(gap, 'set storage_enforce = "stop" or "warn"'),
+      });
     }
     this.#isPossible = true;
   }
@@ -187,9 +181,10 @@ export class Volumes implements AsyncDisposable {
     if (await isToGrow(image, quotaBytes)) await growReleased(image, quotaBytes);
     await mkdir(directory, { recursive: true, mode: 0o700 });
     if ((await readdir(directory)).length > 0) {
-      throw new Error(`the files in ${directory} would be covered by it: move them elsewhere`);
+      const reason = `the files in ${directory} would be covered by its volume`;
+      throw new FailureError(startFailure(reason, "Move them elsewhere"));
     }
-    await mendReleased(image);
+    await repairReleased(image);
     await mountImage(image, directory);
   }
 }
@@ -201,13 +196,13 @@ function isMounted({ directory, image }: VolumeLayout): boolean {
   return top !== undefined && backingFileOf(top.source) === realpathSync(image);
 }
 
-/** What can't be written any more counts as used: so a file system without room is a full one. */
+/** The size less the space that can still be written, so that a file system without room is full. */
 async function usedOf({ directory, image }: VolumeLayout): Promise<number> {
   const [{ bavail, bsize }, { size }] = await Promise.all([statfs(directory), stat(image)]);
   return Math.max(0, size - bavail * bsize);
 }
 
-/** Also when an earlier attempt has grown the image, but not the file system in it. */
+/** Also true when an earlier attempt has grown the image, but not its file system. */
 async function isToGrow(image: string, quotaBytes: number): Promise<boolean> {
   const [{ size }, { bytes }] = await Promise.all([stat(image), readImage(image)]);
   return size < quotaBytes || bytes < size - UNFILLED_MAX_BYTES;
@@ -215,15 +210,15 @@ async function isToGrow(image: string, quotaBytes: number): Promise<boolean> {
 
 async function growReleased(image: string, bytes: number): Promise<void> {
   for (let look = 0; isAttached(image); look++) {
-    // Then it grows at a later start.
+    // It grows at a later start.
     if (look === RELEASE_LOOKS_MAX) return;
     await pause(RELEASE_LOOK_MS);
   }
   await growImage(image, bytes);
 }
 
-/** One that is still attached somewhere is not clean because it is mounted there. */
-async function mendReleased(image: string): Promise<void> {
+/** Repairs an image that is not mounted. A mounted one is not clean, but needs no repair. */
+async function repairReleased(image: string): Promise<void> {
   const { isClean } = await readImage(image);
   if (!isClean && !isAttached(image)) await checkImage(image);
 }

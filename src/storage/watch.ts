@@ -1,12 +1,12 @@
-// Watches the storage of instances that have a quota: measures those that run, tells when they fill up, and halts
-// those that may not go on.
-import { messageOf, TenError } from "../core/errors.ts";
-import { type Event, type InstanceState, isAtRest } from "../core/life/instance.ts";
+// Watches instances that have a storage quota: measures running ones, warns, and halts those over their quota.
+import { type Failure, InstanceError, unavailable } from "../core/failure.ts";
+import { type Event, type InstanceState, isAtRest, isEnding } from "../core/life/instance.ts";
 import { canHalt } from "../core/life/orders.ts";
 import { formatRef, type InstanceRef, type RefKey } from "../core/ref.ts";
 import type { Service } from "../core/service.ts";
 import type { AuditTable } from "../database/audit.ts";
 import type { LogHub } from "../logs/hub.ts";
+import { NOTE_PREFIX } from "../logs/line.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { StorageGauge } from "./gauge.ts";
 import {
@@ -18,10 +18,10 @@ import {
   renderUse,
 } from "./quota.ts";
 
-/** Looks at the same time: each keeps a thread of the file system busy, and tenants want the disk, too. */
+/** Looks at the same time: each keeps a thread of the file system busy, and tenants need the disk, too. */
 const LOOKS_MAX = 2;
 
-/** An instance, as far as its storage is concerned. */
+/** The part of an instance that concerns its storage. */
 export interface Storing {
   readonly ref: InstanceRef;
   readonly service: Service;
@@ -34,16 +34,16 @@ export interface StorageWatchParts {
   readonly gauge: StorageGauge;
   readonly logs: Pick<LogHub, "note">;
   readonly audit: Pick<AuditTable, "record">;
-  /** Worth knowing for whoever runs the server. */
+  /** Reports an event to the operator. */
   readonly report: (event: unknown) => void;
 }
 
 interface Track {
   readonly instance: Storing;
   fullness: Fullness;
-  /** As of the latest measurement, whoever asked for it; null before the first. */
+  /** Of the latest measurement, whoever asked for it; null before the first. */
   usedBytes: number | null;
-  /** The latest look of the watch's own, and how long the next one waits. */
+  /** The watch's own latest look, and the delay before the next one. */
   last: { readonly usedBytes: number; readonly delayMs: number } | null;
   isUp: boolean;
   cancel: () => void;
@@ -51,7 +51,7 @@ interface Track {
 
 export class StorageWatch {
   readonly #parts: StorageWatchParts;
-  /** Of instances with a quota that have been up. */
+  /** Of instances with a quota that have run. */
   readonly #tracks = new Map<RefKey, Track>();
   /** Looks that are due, the longest waiting first. */
   readonly #due = new Set<Track>();
@@ -61,19 +61,18 @@ export class StorageWatch {
     this.#parts = parts;
   }
 
-  /** Keeps an eye on an instance while it runs, and looks once more when it has come to rest. */
+  /** Watches an instance while it runs, and looks once more when it has come to rest. */
   follow(instance: Storing, state: InstanceState): void {
-    const { kind } = state;
     if (isAtRest(state)) this.#parts.gauge.expire(instance.ref);
     if (instance.service.storageQuotaBytes === null) {
       this.#drop(instance.ref);
       return;
     }
-    if (kind === "running") this.#up(this.#trackOf(instance));
-    else if (kind !== "draining" && kind !== "stopping") this.#down(instance.ref);
+    if (state.kind === "running") this.#up(this.#trackOf(instance));
+    else if (!isEnding(state)) this.#down(instance.ref);
   }
 
-  /** Measures now, with all that follows from the result. */
+  /** Measures now, then warns or halts as the result demands. */
   async measure(instance: Storing): Promise<number> {
     const usedBytes = await this.#parts.gauge.measure(instance.ref);
     const { storageQuotaBytes: quotaBytes } = instance.service;
@@ -89,13 +88,12 @@ export class StorageWatch {
     const usedBytes = await this.measure(instance);
     if (usedBytes < quotaBytes) return;
     const use = renderUse({ usedBytes, quotaBytes });
-    const message = `Cannot start "${formatRef(ref)}": its storage is over its quota: ${use}`;
-    throw new TenError("CONFLICT", message, {
-      hint: `Delete some of its files, or raise storage_quota_mb in [service.${service.name}]`,
-    });
+    const reason = `its storage is over its quota: ${use}`;
+    const failure = { code: "CONFLICT", reason, hint: makeRoom(service) } as const;
+    throw new InstanceError(ref, { verb: "start", failure });
   }
 
-  /** The last known sizes in bytes; null: not measured yet. */
+  /** The last known size in bytes; null before the first measurement. */
   known(ref: InstanceRef): number | null {
     return this.#parts.gauge.known(ref);
   }
@@ -107,7 +105,7 @@ export class StorageWatch {
     return this.#parts.gauge.estimate(refs, isResting);
   }
 
-  /** That its storage fills up or is full, as of the latest look; null while there is room. */
+  /** The warning that its storage fills up or is full, by the latest look; null while there is room. */
   warningOf(ref: InstanceRef): string | null {
     const track = this.#tracks.get(formatRef(ref));
     const quotaBytes = track?.instance.service.storageQuotaBytes ?? null;
@@ -208,24 +206,30 @@ export class StorageWatch {
     track.usedBytes = use.usedBytes;
     const text = describeFullness(track.fullness, { use, service });
     const overQuota = use.usedBytes >= use.quotaBytes && service.storageEnforce === "stop";
-    if (text !== null && overQuota && canHalt(instance.instance.state)) this.#halt(instance, text);
-    else if (text !== null && isFuller(track.fullness, before)) this.#tell(instance.ref, text);
+    if (text !== null && overQuota && canHalt(instance.instance.state)) {
+      this.#halt(instance, unavailable(text, makeRoom(service)));
+    } else if (text !== null && isFuller(track.fullness, before)) this.#tell(instance.ref, text);
   }
 
-  #halt(instance: Storing, reason: string): void {
+  #halt(instance: Storing, failure: Failure): void {
     const { audit, clock, report } = this.#parts;
+    const { reason } = failure;
     const subject = formatRef(instance.ref);
     this.#tell(instance.ref, `${reason}; it is stopped`);
     try {
       audit.record({ at: clock.wall(), actor: "server", action: "stop", subject, outcome: reason });
     } catch (error) {
-      report(`Cannot record the stop of "${subject}": ${messageOf(error)}`);
+      report(error);
     }
-    instance.send({ kind: "halt", reason });
+    instance.send({ kind: "halt", failure });
   }
 
   #tell(ref: InstanceRef, text: string): void {
-    this.#parts.logs.note(ref, `ten: ${text}`);
+    this.#parts.logs.note(ref, `${NOTE_PREFIX}${text}`);
     this.#parts.report(`${formatRef(ref)}: ${text}`);
   }
+}
+
+function makeRoom({ name }: Service): string {
+  return `Delete some of its files, or raise storage_quota_mb in [service.${name}]`;
 }

@@ -1,5 +1,6 @@
-// What the control API may ask of the supervisor, and what it gets to see.
+// The interface of the supervisor to the control API: orders about instances, and views of them.
 import type { Endpoint } from "../core/endpoint.ts";
+import type { Failure } from "../core/failure.ts";
 import type { Health, ReportedState } from "../core/life/report.ts";
 import type { InstanceRef } from "../core/ref.ts";
 import type { Service } from "../core/service.ts";
@@ -10,8 +11,8 @@ export interface InstanceView {
   readonly state: ReportedState;
   readonly health: Health;
   /** Why it is not running, where that is known. */
-  readonly reason: string | null;
-  /** What is wrong with it although it may run: its storage fills up. */
+  readonly failure: Failure | null;
+  /** Problems that do not keep it from running, such as storage that fills up. */
   readonly warnings: readonly string[];
   readonly weight: number;
   /** Null while nothing listens. */
@@ -23,16 +24,16 @@ export interface InstanceView {
   readonly idleMs: number | null;
   readonly restarts: number;
   readonly storageQuotaBytes: number | null;
-  /** What its level of isolation promises and this host can't keep; empty while it has no process. */
+  /** The walls of its level of isolation that this host can't build; empty while it has no process. */
   readonly gaps: readonly string[];
 }
 
-/** The story behind an instance's present state. Moments are milliseconds since the epoch. */
+/** How an instance came to its present state. Moments are milliseconds since the epoch. */
 export interface InstanceStory {
   readonly view: InstanceView;
   readonly openRequests: number;
   readonly openTunnels: number;
-  /** When it goes to sleep if nobody calls; null: not while things stay as they are. */
+  /** When it goes to sleep if no request comes; null: it does not sleep, or a lease is open. */
   readonly sleepsAt: number | null;
   /** The next automatic restart. */
   readonly retriesAt: number | null;
@@ -40,7 +41,7 @@ export interface InstanceStory {
   readonly lastExit: { readonly at: number; readonly reason: string } | null;
 }
 
-/** How the latest start went; a phase that has not ended is null. */
+/** The phases of the latest start; one that has not ended is null. */
 export interface WakeRecord {
   readonly at: number;
   /** "request from 203.0.113.7", "operator", "server start", "restart after a crash". */
@@ -56,35 +57,35 @@ export interface Registration {
 }
 
 /**
- * All operations throw INSTANCE_UNKNOWN or SERVICE_UNKNOWN for what is not there. Those that change state
- * resolve when the change is complete: stopped means that nothing of the process is left.
+ * All operations throw INSTANCE_UNKNOWN or SERVICE_UNKNOWN for an unknown instance or service. Those that change a
+ * state resolve when the change is complete: an instance is stopped when all its processes have ended.
  */
 export interface Administration {
   services(): ReadonlyMap<string, Service>;
   list(): readonly InstanceView[];
   view(ref: InstanceRef): InstanceView;
   story(ref: InstanceRef): InstanceStory;
-  /** Resident memory of everything the instance runs, in bytes; null while it has no process. */
+  /** Resident memory of all processes of each instance, in bytes, by instance key; none while it has no process. */
   memory(refs: readonly InstanceRef[]): Promise<ReadonlyMap<string, number>>;
-  /** How much it stores at this moment, in bytes; what follows from a quota follows. */
+  /** Measures its storage now, in bytes; over its quota, it is warned about or halted. */
   measureStorage(ref: InstanceRef): Promise<number>;
-  /** The last known sizes by instance key, without waiting long; those not known yet are left out. */
+  /** The last known sizes by instance key, without a long wait; unknown sizes are left out. */
   storage(refs: readonly InstanceRef[]): Promise<ReadonlyMap<string, number>>;
-  /** The instance's own files. */
+  /** The directory of the instance's own files. */
   dataDirectory(ref: InstanceRef): string;
 
-  /** Adds an instance, asleep; one that exists keeps its data and takes the given weight and environment over. */
+  /** Adds an instance, asleep; a present one keeps its data, and gets the given weight and environment. */
   register(ref: InstanceRef, registration: Registration): void;
   /**
-   * Starts it unless it runs. Rejects with START_FAILED and the reason when it is not ready in time; CONFLICT when
-   * disabled.
+   * Starts it unless it runs. Rejects with START_FAILED and the reason when it is not ready in time, with CONFLICT
+   * when it is disabled.
    */
   start(ref: InstanceRef): Promise<InstanceView>;
   stop(ref: InstanceRef): Promise<InstanceView>;
   sleep(ref: InstanceRef): Promise<InstanceView>;
   restart(ref: InstanceRef): Promise<InstanceView>;
   disable(ref: InstanceRef): Promise<InstanceView>;
-  /** Ends the disabling: asleep, or started if its service never sleeps. */
+  /** Makes it asleep again, or starts it if its service never sleeps. */
   enable(ref: InstanceRef): Promise<InstanceView>;
   /** Stops and unregisters it; `purge` also deletes its data directory and logs. */
   remove(ref: InstanceRef, options: { purge: boolean }): Promise<void>;

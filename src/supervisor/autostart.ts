@@ -1,28 +1,26 @@
-// Starts without a request: the instances of `[instances]`, and those that ran when the server ended and never sleep
+// Starts without a request: the instances of `[instances]`, and those that never sleep and ran before.
+import { isUp } from "../core/life/instance.ts";
 import type { Wanted } from "../core/life/report.ts";
 import type { InstanceRef } from "../core/ref.ts";
 import type { InstanceRow } from "../database/instances.ts";
 import type { InstanceActor } from "./instance/actor.ts";
 import type { Supervisor } from "./supervisor.ts";
 
-const UNDER_WAY: ReadonlySet<string> = new Set(["running", "starting", "waiting"]);
-
-/** Registers an instance again whose service is configured again. */
-export function readmit(supervisor: Supervisor, row: InstanceRow): void {
-  const actor = supervisor.admit(row, supervisor.service(row.ref.service));
-  // What it may have had was ended when its service was gone.
-  supervisor.world.table.setChildren(row.ref, { child: null, other: null });
+/** Loads an instance whose service is configured again, and starts it if it ran before. */
+export function loadAndStart(supervisor: Supervisor, row: InstanceRow): void {
+  const actor = supervisor.load(row, supervisor.service(row.ref.service));
+  // Its processes ended when its service was removed from the configuration.
+  supervisor.world.table.setChildren(row.ref, { child: null, second: null });
   startAgain(actor, row.wanted);
 }
 
-/** Starts an instance that was running and never sleeps. */
+/** Starts an instance that ran before, if its service never sleeps. */
 export function startAgain(actor: InstanceActor, wanted: Wanted): void {
-  const { kind } = actor.instance.state;
-  if (wanted !== "running" || UNDER_WAY.has(kind)) return;
+  if (wanted !== "running" || isUp(actor.instance.state)) return;
   if (actor.service.idleTimeoutMs === 0) actor.send({ kind: "wake", cause: "boot" });
 }
 
-/** Registers an instance of `[instances]` if it is missing, and starts it unless an operator stopped it. */
+/** Starts an instance of `[instances]` unless an operator has stopped it; creates it if it is missing. */
 export function startListed(supervisor: Supervisor, ref: InstanceRef): void {
   const actor = supervisor.find(ref) ?? supervisor.create(ref, {});
   if (actor.instance.state.kind === "asleep") actor.send({ kind: "wake", cause: "boot" });

@@ -1,6 +1,6 @@
-// Custom host names: who may have which, and where each leads.
+// Custom hostnames: the target of each, and the rules for adding and removing them.
 import { TenError } from "../core/errors.ts";
-import { parseHost } from "../core/hostname.ts";
+import { parseHostname } from "../core/hostname.ts";
 import type { InstanceRef } from "../core/ref.ts";
 import { formatTarget } from "../core/routing.ts";
 import type { NamedTarget } from "../core/service.ts";
@@ -10,9 +10,9 @@ export interface DomainParts {
   readonly table: DomainTable;
   /** The server's own domain, lower case, without a trailing dot. */
   readonly rootDomain: string;
-  /** To whom a host belongs by its name. */
+  /** The target that a hostname belongs to by its own form, such as `alice.notes.example.com`. */
   readonly ownerOf: (host: string) => NamedTarget | null;
-  /** Throws SERVICE_UNKNOWN or INSTANCE_UNKNOWN for what nothing can lead to. */
+  /** Throws SERVICE_UNKNOWN or INSTANCE_UNKNOWN for a target that does not exist. */
   readonly checkTarget: (target: NamedTarget) => void;
 }
 
@@ -25,12 +25,12 @@ export class Domains {
     this.#targets = new Map(parts.table.list().map(({ host, target }) => [host, target]));
   }
 
-  /** @param host as `normalizeHost` returns it */
+  /** @param host as `normalizeHostname` returns it */
   find(host: string): NamedTarget | null {
     return this.#targets.get(host) ?? null;
   }
 
-  /** By host; those of one target on demand. */
+  /** Sorted by hostname; null: of every target. */
   list(target: NamedTarget | null): readonly DomainRow[] {
     return [...this.#targets]
       .map(([host, leadsTo]) => ({ host, target: leadsTo }))
@@ -39,18 +39,18 @@ export class Domains {
   }
 
   /**
-   * Gives a host to a target; again is as once. Throws REQUEST_INVALID for what is no host, CONFLICT for one that is
-   * somebody else's, SERVICE_UNKNOWN and INSTANCE_UNKNOWN.
+   * Leads a hostname to a target; idempotent. Throws REQUEST_INVALID for text that is no hostname, CONFLICT for a
+   * hostname that leads or belongs to another target, SERVICE_UNKNOWN and INSTANCE_UNKNOWN.
    */
   add(text: string, target: NamedTarget): DomainRow {
-    const host = parseHost(text);
+    const host = parseHostname(text);
     this.#parts.checkTarget(target);
     this.#refuseOwned(host, target);
     const present = this.find(host);
     if (present !== null && !isSame(present, target)) {
       const other = formatTarget(present);
       throw new TenError("CONFLICT", `Cannot add "${host}": it leads to ${other}`, {
-        hint: `Take it away first with: ten domain rm ${other} ${host}`,
+        hint: `Remove it first with: ten domain rm ${other} ${host}`,
       });
     }
     if (present === null) this.#parts.table.insert({ host, target });
@@ -58,9 +58,9 @@ export class Domains {
     return { host, target };
   }
 
-  /** Throws NOT_FOUND for a host that does not lead there; a null target takes it from whoever has it. */
+  /** Throws NOT_FOUND for a hostname that does not lead to the target; null: to any target. */
   remove(text: string, target: NamedTarget | null): DomainRow {
-    const host = parseHost(text);
+    const host = parseHostname(text);
     const present = this.find(host);
     if (present === null || (target !== null && !isSame(present, target))) {
       const state = present === null ? "it was not added" : `it leads to ${formatTarget(present)}`;
@@ -73,7 +73,7 @@ export class Domains {
     return { host, target: present };
   }
 
-  /** An instance is no longer registered. */
+  /** Removes the hostnames of an instance that is no longer registered. */
   forget(ref: InstanceRef): void {
     this.#parts.table.deleteOf(ref);
     for (const { host } of this.list(ref)) this.#targets.delete(host);

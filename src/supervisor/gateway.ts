@@ -1,30 +1,30 @@
-// What the proxy may ask of the supervisor, and nothing more.
+// The interface of the supervisor to the proxy: routing, leases, wakes.
 import type { Endpoint } from "../core/endpoint.ts";
 import type { InstanceRef } from "../core/ref.ts";
 import type { Target } from "../core/routing.ts";
 import type { Service } from "../core/service.ts";
 
-/** Permission for one exchange to use a running process. While one is open the idle clock stands still. */
+/** Permission for one exchange to use a running process. While a lease is open, the idle time does not run. */
 export interface Lease {
   readonly ref: InstanceRef;
   readonly endpoint: Endpoint;
-  /** Names the process behind the endpoint: no connection to one launch serves another. */
+  /** The launch behind the endpoint: a connection to one launch must not be used for another. */
   readonly launch: number;
   /** The exchange has become a tunnel: draining no longer waits for it. */
   tunnel(): void;
-  /** Ends the lease; later calls do nothing, since end and abort can both arrive. */
+  /** Ends the lease; later calls do nothing, since an exchange can both end and be aborted. */
   release(): void;
 }
 
 export interface Patience {
-  /** Aborted when the client leaves: the waiter leaves the queue. */
+  /** Aborted when the client disconnects: the request leaves the queue. */
   readonly signal: AbortSignal;
-  /** Who asks, for `ten why`: "request from 203.0.113.7". */
+  /** For `ten why`: "request from 203.0.113.7". */
   readonly by: string;
 }
 
 export interface Gateway {
-  /** Where a request goes; `host` as `normalizeHost` returns it, `path` raw and without its query. */
+  /** The target of a request; `host` as `normalizeHostname` returns it, `path` raw and without its query. */
   decide(request: { host: string; path: string }): Target;
   /** The service of a target that `decide` named. */
   service(name: string): Service;

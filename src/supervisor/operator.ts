@@ -1,8 +1,8 @@
-// What operators do to instances: the control API's door to the supervisor.
+// Carries out the control API's orders about instances: register, start, stop, restart, disable, remove.
 import { TenError } from "../core/errors.ts";
 import { isAtRest, type RestGoal } from "../core/life/instance.ts";
 import { nextDeadline } from "../core/life/lifecycle.ts";
-import { reportHealth, reportReason, reportState } from "../core/life/report.ts";
+import { reportFailure, reportHealth, reportState } from "../core/life/report.ts";
 import { formatRef, type InstanceRef } from "../core/ref.ts";
 import type { Service } from "../core/service.ts";
 import { listProcesses } from "../platform/process/processes.ts";
@@ -13,7 +13,8 @@ import type {
   Registration,
 } from "./administration.ts";
 import type { InstanceActor } from "./instance/actor.ts";
-import { type Supervisor, stored } from "./supervisor.ts";
+import { persist } from "./persist.ts";
+import type { Supervisor } from "./supervisor.ts";
 
 export class Operator implements Administration {
   readonly #supervisor: Supervisor;
@@ -38,15 +39,14 @@ export class Operator implements Administration {
 
   story(ref: InstanceRef): InstanceStory {
     const actor = this.#supervisor.get(ref);
-    const { traffic, facts, story, instance } = actor;
+    const { facts, instance, leaseCounts, story } = actor;
     const { kind } = instance.state;
-    const asleepAt = actor.sleepsAt();
-    const busy = traffic.busy + traffic.otherBusy;
+    const sleepsAt = actor.sleepsAt();
     return {
       view: this.#view(actor),
-      openRequests: busy,
-      openTunnels: traffic.open - busy,
-      sleepsAt: asleepAt === null ? null : this.#wallOf(asleepAt),
+      openRequests: leaseCounts.requests,
+      openTunnels: leaseCounts.tunnels,
+      sleepsAt: sleepsAt === null ? null : this.#wallOf(sleepsAt),
       retriesAt: kind === "waiting" ? this.#wallOf(nextDeadline(instance, facts)) : null,
       lastWake: story.lastWake,
       lastExit: story.lastExit,
@@ -57,10 +57,10 @@ export class Operator implements Administration {
     const groups = new Map<number, string>();
     const marks = new Map<string, string>();
     for (const ref of refs) {
-      for (const { child, slot } of this.#supervisor.find(ref)?.processes ?? []) {
-        // What changes its environment still is in the group, what leaves the group still has the mark.
+      for (const { child, mark } of this.#supervisor.find(ref)?.processes ?? []) {
+        // A process that changes its environment is found by its group, one that leaves the group by its mark.
         for (const pid of [child.ref.pid, child.app]) groups.set(pid, formatRef(ref));
-        marks.set(this.#supervisor.world.launches.mark(ref, slot), formatRef(ref));
+        marks.set(mark, formatRef(ref));
       }
     }
     const bytes = new Map<string, number>();
@@ -84,7 +84,7 @@ export class Operator implements Administration {
   }
 
   dataDirectory(ref: InstanceRef): string {
-    return this.#supervisor.world.launches.instanceDirectory(this.#supervisor.get(ref).ref);
+    return this.#supervisor.world.home.directory(this.#supervisor.get(ref).ref);
   }
 
   register(ref: InstanceRef, { env, weight }: Registration): void {
@@ -138,16 +138,16 @@ export class Operator implements Administration {
   async remove(ref: InstanceRef, { purge }: { purge: boolean }): Promise<void> {
     const actor = this.#supervisor.get(ref);
     await this.#rest(ref, "disabled");
-    this.#supervisor.dismiss(actor);
+    this.#supervisor.unregister(actor);
     if (!purge) return;
-    const { launches, logs } = this.#supervisor.world;
-    await launches.purge(ref);
+    const { home, logs } = this.#supervisor.world;
+    await home.purge(ref);
     logs.forget(ref);
   }
 
   setWeight(ref: InstanceRef, weight: number): InstanceView {
     const actor = this.#supervisor.get(ref);
-    stored(() => this.#supervisor.world.table.setWeight(ref, weight));
+    persist(() => this.#supervisor.world.table.setWeight(ref, weight));
     actor.weight = weight;
     return this.#view(actor);
   }
@@ -162,7 +162,7 @@ export class Operator implements Administration {
     const env = Object.fromEntries(
       merged.filter((entry): entry is [string, string] => entry[1] !== null),
     );
-    stored(() => this.#supervisor.world.table.setEnv(ref, env));
+    persist(() => this.#supervisor.world.table.setEnv(ref, env));
     actor.env = env;
   }
 
@@ -178,19 +178,19 @@ export class Operator implements Administration {
     const { clock, storage } = this.#supervisor.world;
     const outdated = actor.isOutdated ? "its configuration has changed since it started" : null;
     const warnings = [outdated, storage.warningOf(ref)];
-    const running = state.kind === "running";
+    const isRunning = state.kind === "running";
     return {
       ref,
       weight,
       state: reportState(state),
       health: reportHealth(state),
-      reason: reportReason(state),
+      failure: reportFailure(state),
       warnings: warnings.filter((warning) => warning !== null),
-      endpoint: running ? state.endpoint : null,
+      endpoint: isRunning ? state.endpoint : null,
       pid: launched?.child.app ?? null,
       port: launched?.port ?? null,
       uptimeMs: launched === null ? null : Math.max(0, clock.wall() - launched.startedAt),
-      idleMs: running ? idleMs(traffic, clock.now()) : null,
+      idleMs: isRunning ? idleMs(traffic, clock.now()) : null,
       restarts: instance.restarts,
       storageQuotaBytes: service.storageQuotaBytes,
       gaps: launched === null ? [] : this.#supervisor.world.launches.gaps(service),

@@ -1,6 +1,6 @@
-// The registry of instances: finds one, picks one, wakes one; opens with what an earlier server left.
+// The registry of instances: finds, picks, wakes, creates and removes them.
 import { TenError } from "../core/errors.ts";
-import { isAtRest } from "../core/life/instance.ts";
+import { isAtRest, needsOperator } from "../core/life/instance.ts";
 import { formatRef, type InstanceRef, isLabel, type RefKey } from "../core/ref.ts";
 import {
   decideTarget,
@@ -15,6 +15,7 @@ import { Domains } from "./domains.ts";
 import type { Gateway, Lease, Patience } from "./gateway.ts";
 import { InstanceActor } from "./instance/actor.ts";
 import type { InstanceWorld } from "./instance/instance-world.ts";
+import { persist } from "./persist.ts";
 
 export const WEIGHT_DEFAULT = 100;
 
@@ -23,7 +24,7 @@ export class Supervisor implements Gateway {
   readonly domains: Domains;
   readonly #actors = new Map<RefKey, InstanceActor>();
   readonly #byService = new Map<string, Set<InstanceActor>>();
-  /** Instances whose service is gone, until nothing of them is left. */
+  /** Instances whose service is no longer configured, while they stop. */
   readonly #leaving = new Set<InstanceActor>();
   readonly #routes: RoutingTable;
   #config: Config;
@@ -37,7 +38,7 @@ export class Supervisor implements Gateway {
       get overrides() {
         return routing();
       },
-      customHost: (host) => this.domains.find(host),
+      customHostname: (host) => this.domains.find(host),
       hasService: (service) => this.#config.services.has(service),
       hasInstance: (ref) => this.#actors.has(formatRef(ref)) || this.#createsOnRequest(ref),
     };
@@ -54,7 +55,7 @@ export class Supervisor implements Gateway {
     return this.#config;
   }
 
-  /** Another configuration is in effect: for routing at once, for instances as they are told of it. */
+  /** Routing uses the new configuration at once; each instance has to be reconfigured. */
   reconfigure(config: Config): void {
     this.#config = config;
   }
@@ -69,16 +70,15 @@ export class Supervisor implements Gateway {
     throw new TenError(
       "SERVICE_UNKNOWN",
       `Cannot find service "${name}": it is not in the configuration`,
-      {
-        hint: `Add [service.${name}] to tenement.toml`,
-      },
+      { hint: `Add [service.${name}] to tenement.toml` },
     );
   }
 
+  /** A sleeping instance keeps its share, and the request wakes it. */
   pick(service: string, passedOver: ReadonlySet<string>): InstanceRef | null {
     const candidates = [...(this.#byService.get(service) ?? [])].filter(
       ({ ref, instance, isHeld }) =>
-        !isHeld && !passedOver.has(formatRef(ref)) && serves(instance.state.kind),
+        !isHeld && !passedOver.has(formatRef(ref)) && !needsOperator(instance.state),
     );
     return pickByWeight(candidates, this.world.random());
   }
@@ -101,35 +101,32 @@ export class Supervisor implements Gateway {
     return this.#actors.get(formatRef(ref)) ?? null;
   }
 
-  /** Throws INSTANCE_UNKNOWN, or SERVICE_UNKNOWN where not even the service is known. */
+  /** Throws INSTANCE_UNKNOWN, or SERVICE_UNKNOWN where the service is not configured. */
   get(ref: InstanceRef): InstanceActor {
     const actor = this.find(ref);
     if (actor !== null) return actor;
     this.service(ref.service);
-    throw new TenError(
-      "INSTANCE_UNKNOWN",
-      `Cannot find "${formatRef(ref)}": it is not registered`,
-      {
-        hint: `Register it with: ten spawn ${formatRef(ref)}`,
-      },
-    );
+    const name = formatRef(ref);
+    throw new TenError("INSTANCE_UNKNOWN", `Cannot find "${name}": it is not registered`, {
+      hint: `Register it with: ten spawn ${name}`,
+    });
   }
 
-  /** Adds an instance, asleep, to the store and to the registry. Throws STORAGE_FAILED. */
+  /** Adds an instance, asleep, to the database and to the registry. Throws STORAGE_FAILED. */
   create(
     ref: InstanceRef,
     given: { weight?: number; env?: Readonly<Record<string, string>> },
   ): InstanceActor {
     const service = this.service(ref.service);
     const { weight = WEIGHT_DEFAULT, env = {} } = given;
-    const fresh = { wanted: "asleep", reason: null, child: null, other: null } as const;
+    const fresh = { wanted: "asleep", failure: null, child: null, second: null } as const;
     const row: InstanceRow = { ref, ...fresh, weight, env };
-    stored(() => this.world.table.insert(row));
-    return this.admit(row, service);
+    persist(() => this.world.table.insert(row));
+    return this.load(row, service);
   }
 
-  /** Takes a stored instance into the registry. */
-  admit(row: InstanceRow, service: Service): InstanceActor {
+  /** Adds an instance of the database to the registry. */
+  load(row: InstanceRow, service: Service): InstanceActor {
     const actor = new InstanceActor(row, service, this.world);
     this.#actors.set(formatRef(row.ref), actor);
     const siblings = this.#byService.get(service.name) ?? new Set();
@@ -137,9 +134,9 @@ export class Supervisor implements Gateway {
     return actor;
   }
 
-  /** Forgets an instance that is at rest. */
-  dismiss(actor: InstanceActor): void {
-    stored(() => {
+  /** Deletes an instance at rest from the database and from the registry. Throws STORAGE_FAILED. */
+  unregister(actor: InstanceActor): void {
+    persist(() => {
       this.domains.forget(actor.ref);
       this.world.table.delete(actor.ref);
     });
@@ -147,7 +144,7 @@ export class Supervisor implements Gateway {
     this.#forget(actor.ref);
   }
 
-  /** Leaves every instance to the next server: see `handOver`. */
+  /** Leaves every instance to the next server; see `handOver`. */
   abandon(onTraffic: (actor: InstanceActor) => void): void {
     for (const actor of this.actors()) {
       this.world.storage.forget(actor.ref);
@@ -155,20 +152,18 @@ export class Supervisor implements Gateway {
     }
   }
 
-  /**
-   * Stops an instance whose service is gone. It is registered no more, but its row and its data stay for another day.
-   */
-  async release(actor: InstanceActor): Promise<void> {
+  /** Stops an instance whose service is no longer configured. Its row and its data stay: the service may return. */
+  async unload(actor: InstanceActor): Promise<void> {
     this.#unlist(actor);
     this.#leaving.add(actor);
-    await retireAll(() => [actor]);
+    await shutDownAll(() => [actor]);
     this.#leaving.delete(actor);
     this.#forget(actor.ref);
   }
 
-  /** Stops every instance; resolves when nothing of them is left. */
+  /** Stops every instance; resolves when all processes have ended. */
   async close(): Promise<void> {
-    await retireAll(() => [...this.#actors.values(), ...this.#leaving]);
+    await shutDownAll(() => [...this.#actors.values(), ...this.#leaving]);
   }
 
   #unlist(actor: InstanceActor): void {
@@ -176,9 +171,9 @@ export class Supervisor implements Gateway {
     this.#byService.get(actor.ref.service)?.delete(actor);
   }
 
-  /** Lets go of what the server itself has of an instance that is no longer registered. */
+  /** Frees the resources of an instance that is no longer in the registry. */
   #forget(ref: InstanceRef): void {
-    this.world.launches.forget(ref);
+    this.world.home.forget(ref);
     this.world.statistics.forget(ref);
     this.world.storage.forget(ref);
   }
@@ -206,29 +201,9 @@ export class Supervisor implements Gateway {
   }
 }
 
-async function retireAll(actors: () => readonly InstanceActor[]): Promise<void> {
+async function shutDownAll(actors: () => readonly InstanceActor[]): Promise<void> {
   do {
-    await Promise.all(actors().map((actor) => actor.retire()));
-    // What an order that was under way has started meanwhile ends as well.
+    await Promise.all(actors().map((actor) => actor.shutDown()));
+    // An order that was under way may have started one meanwhile.
   } while (actors().some(({ instance }) => !isAtRest(instance.state)));
-}
-
-/**
- * A failed or stopped instance is passed over, whoever stopped it; a sleeping one keeps its share and is woken by
- * being picked.
- */
-function serves(kind: InstanceActor["instance"]["state"]["kind"]): boolean {
-  return kind !== "failed" && kind !== "stopped" && kind !== "halted";
-}
-
-/** Names the store where a write to it fails. */
-export function stored(write: () => void): void {
-  try {
-    write();
-  } catch (error) {
-    throw new TenError("STORAGE_FAILED", `Cannot store the change: ${(error as Error).message}`, {
-      cause: error,
-      hint: "Check the free space of the data directory's disk",
-    });
-  }
 }

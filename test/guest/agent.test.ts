@@ -8,7 +8,7 @@ import type { AgentOrder } from "../../src/isolation/machine/agent-order.ts";
 import { readAgentStatus } from "../../src/isolation/machine/agent-status.ts";
 import { DISKS } from "../../src/isolation/machine/firecracker-config.ts";
 import { prepareImage } from "../../src/isolation/machine/machine-image.ts";
-import { writeInitrd } from "../../src/isolation/machine/machine-launch.ts";
+import { writeInitrd } from "../../src/isolation/machine/machine-initrd.ts";
 import { QEMU } from "../../src/isolation/machine/qemu-command.ts";
 import { describeKernel } from "../../src/platform/kernel/guest-kernel.ts";
 import { lacksMachines, machineKernel } from "../support/machines.ts";

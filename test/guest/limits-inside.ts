@@ -65,7 +65,7 @@ class Server {
   configure(names: readonly string[]): void {
     const services = names.map(
       (name) =>
-        `[service.${name}]\ncommand = "/srv/ten/hungry"\nisolation = "process"\nsocket = "${SOCKET}"\n${SERVICES[name]}`,
+        `[service.${name}]\ncommand = "/srv/ten/hungry"\nisolation = "process"\nstartup_timeout = 120\nsocket = "${SOCKET}"\n${SERVICES[name]}`,
     );
     const text = `[settings]\nmax_restarts = 0\n${services.join("\n")}\n`;
     writeFileSync(`${this.#place.directory}/tenement.toml`, text);

@@ -25,8 +25,8 @@ chown -R 1000 $group/app.slice
 chown 1000 $group $group/cgroup.procs $group/cgroup.subtree_control
 mkdir -p /srv/root /srv/user
 chown 1000 /srv/user
-export NO_COLOR=1
-bun test --timeout 120000 ./test/guest/limits-inside.ts 2>&1 | sed -e 's/^(pass) /ok - /' -e 's/^(fail) /not ok - /'
+export NO_COLOR=1 TEN_TEST_PATIENCE_SECONDS=240
+bun test --timeout 300000 ./test/guest/limits-inside.ts 2>&1 | sed -e 's/^(pass) /ok - /' -e 's/^(fail) /not ok - /'
 `;
 
 async function fillRoot(root: AgentRoot): Promise<void> {

@@ -19,7 +19,7 @@ data_dir = "/var/lib/tenement"
 command = "/usr/local/bin/bun ${REPOSITORY}/test/support/tenants/app.ts"
 isolation = "namespace"
 idle_timeout = 0
-startup_timeout = 60
+startup_timeout = 120
 memory_limit_mb = 400
 cpu_shares = 200
 pids_limit = 100
@@ -49,9 +49,9 @@ Wants=ten.service
 After=ten.service
 [Service]
 Type=oneshot
-${CONSOLE}Environment=PATH=/usr/local/bin:/usr/bin:/bin HOME=/root
+${CONSOLE}Environment=PATH=/usr/local/bin:/usr/bin:/bin HOME=/root TEN_TEST_PATIENCE_SECONDS=240
 WorkingDirectory=${REPOSITORY}
-ExecStart=/bin/sh -c "bun test --timeout 120000 ./test/guest/systemd-inside.ts 2>&1 | sed -e 's/^(pass) /ok - /' -e 's/^(fail) /not ok - /'"
+ExecStart=/bin/sh -c "bun test --timeout 300000 ./test/guest/systemd-inside.ts 2>&1 | sed -e 's/^(pass) /ok - /' -e 's/^(fail) /not ok - /'"
 ExecStopPost=/bin/systemctl poweroff --force --force
 `;
 

@@ -56,6 +56,8 @@ int main(void) {
   printf("user %d in %s\n", getuid(), getenv("HOME"));
   fflush(stdout);
   if (fork() == 0) {
+    // The stop signal goes to all processes; only the main one answers it.
+    signal(SIGTERM, SIG_IGN);
     play_host((unsigned)port);
     return 0;
   }

@@ -4,7 +4,7 @@ import type { Kind } from "./attack-report.ts";
 import { compilePrograms, isUnable, type Programs } from "./programs.ts";
 import { openTwoTenants } from "./two-tenants.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(120_000);
 
 const KINDS: readonly Kind[] = ["root", "rootless"];
 /** Not closed by these walls; docs/isolation.md says what closes them. */

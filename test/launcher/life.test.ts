@@ -6,7 +6,7 @@ import { KILL_ALL } from "./launch.ts";
 import { LEVELS, openTenant, WALLED } from "./one-tenant.ts";
 import { compilePrograms, isUnable, type Programs } from "./programs.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(120_000);
 
 /** Prints "up" and stays. */
 const STAYING = ["sh", "-c", "echo up; exec sleep 100000"];

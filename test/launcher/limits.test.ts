@@ -6,7 +6,7 @@ import { until } from "../support/until.ts";
 import { LEVELS, type Level, openTenant, WALLED } from "./one-tenant.ts";
 import { compilePrograms, isUnable, type Programs } from "./programs.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(120_000);
 
 const MEBIBYTE = 1024 * 1024;
 const HIERARCHIES = "/sys/fs/cgroup";

@@ -7,7 +7,7 @@ import { until } from "../support/until.ts";
 import { openTenant, WALLED } from "./one-tenant.ts";
 import { compilePrograms, isUnable, type Programs } from "./programs.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(120_000);
 
 /** Unused on the host, so that an answer there could only be the tenant's. */
 const PORT = freePort();

@@ -16,7 +16,7 @@ import { run } from "./launch.ts";
 import { openTenant, WALLED } from "./one-tenant.ts";
 import { compilePrograms, isUnable, type Programs } from "./programs.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(120_000);
 
 describe.skipIf(isUnable())("behind walls", () => {
   let programs: Programs;

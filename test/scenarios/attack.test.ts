@@ -9,7 +9,7 @@ import { withTen } from "../support/ten.ts";
 import { isMissing, NFTABLES } from "../support/tool.ts";
 import { configureTenants, lineUp, listTargets, type TenantPlan } from "./attack-tenants.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(120_000);
 
 /** An ordinary user who runs the server. */
 const USER = 29_611;

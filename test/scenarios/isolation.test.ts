@@ -218,7 +218,8 @@ describe.skipIf(!isRoot || isMissing(GCC))("tenants behind walls", () => {
       chmodSync(closed, 0o700);
       const { exitCode, stderr } = await ten.ten("spawn", "port:alice");
       expect(exitCode).toBe(1);
-      expect(stderr).toContain(`may not enter ${closed}; chmod o+x ${closed}`);
+      expect(stderr).toMatch(new RegExp(`^error: .* may not enter ${closed}$`, "m"));
+      expect(stderr).toContain(`hint: chmod o+x ${closed}\n`);
     }));
 
   test("whose program is hidden are refused with the path to add to read_paths", () =>
@@ -228,7 +229,7 @@ describe.skipIf(!isRoot || isMissing(GCC))("tenants behind walls", () => {
         using _ = hiddenProgram("/run/ten-shy/bin");
         const { exitCode, stderr } = await ten.ten("spawn", "shy:a");
         expect(exitCode).toBe(1);
-        expect(stderr).toContain('add read_paths = ["/run/ten-shy"] to [service.shy]');
+        expect(stderr).toContain('hint: Add read_paths = ["/run/ten-shy"] to [service.shy]\n');
       },
     ));
 

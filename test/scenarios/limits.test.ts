@@ -9,7 +9,7 @@ import { HUNGRY_COMMAND } from "../support/tenants/command.ts";
 import { GCC, isMissing } from "../support/tool.ts";
 import { until } from "../support/until.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(120_000);
 
 /** No one else's. */
 const ORDINARY_USER = 61_217;

@@ -6,7 +6,7 @@ import { isMissing, RUNSC } from "../support/tool.ts";
 import { until } from "../support/until.ts";
 import { type Attacker, factsFor, layOutData, startVictim } from "./attack-victim.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(120_000);
 
 const CHECKS_MIN = 180;
 /** Attempts that would end the sandbox, whose first process is the tenant's. */

@@ -9,7 +9,7 @@ import { GCC, isMissing, RUNSC } from "../support/tool.ts";
 import { until } from "../support/until.ts";
 import { shownIn } from "../support/walls.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(120_000);
 
 const isRoot = process.platform === "linux" && process.getuid?.() === 0;
 const isUnable = !isRoot || isMissing(GCC) || isMissing(RUNSC);
@@ -150,7 +150,7 @@ describe.skipIf(isUnable)("tenants in sandboxes", () => {
       await ten.get(ALICE, "/daemon");
       await ten.get(ALICE, "/stay");
       await ten.must("stop", "port:alice");
-      expect(await ten.must("why", "port:alice")).toContain("was ended by SIGKILL");
+      expect(await ten.must("why", "port:alice")).toContain("was terminated by SIGKILL");
       expectNothingLeft(ten);
     }));
 

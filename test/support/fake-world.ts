@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { ChildRef, Exit, ProbeAnswer } from "../../src/core/life/instance.ts";
 import type { InstanceRef } from "../../src/core/ref.ts";
 import type { Config, Service } from "../../src/core/service.ts";
-import { openStore } from "../../src/database/database.ts";
+import { openTenementDatabase } from "../../src/database/database.ts";
 import { NO_FIREWALL } from "../../src/isolation/firewall/firewall.ts";
 import { Isolation } from "../../src/isolation/isolation.ts";
 import type { LogHub } from "../../src/logs/hub.ts";
@@ -16,8 +16,10 @@ import { StorageGauge } from "../../src/storage/gauge.ts";
 import { Volumes } from "../../src/storage/volumes.ts";
 import { StorageWatch } from "../../src/storage/watch.ts";
 import { ReceivedHandover } from "../../src/supervisor/handover/handover-state.ts";
+import { Leftovers } from "../../src/supervisor/handover/leftovers.ts";
 import type { InstanceActor } from "../../src/supervisor/instance/actor.ts";
 import type { ProbeRequest } from "../../src/supervisor/instance/probe.ts";
+import { InstanceHome } from "../../src/supervisor/launch/home.ts";
 import { Launches } from "../../src/supervisor/launch/launches.ts";
 import { StartQueue } from "../../src/supervisor/launch/start-queue.ts";
 import { Operator } from "../../src/supervisor/operator.ts";
@@ -155,7 +157,7 @@ export function openFakeWorld({
   const spawner = new FakeSpawner();
   const logs = new FakeLogs();
   const directory = dataDir ?? mkdtempSync(join(tmpdir(), "ten-"));
-  const store = openStore(directory);
+  const store = openTenementDatabase(directory);
   const reports: unknown[] = [];
   /** Bytes stored, by id. */
   const sizes = new Map<string, number>();
@@ -168,20 +170,26 @@ export function openFakeWorld({
   };
   const probes = { answer: readyOnPort as (request: ProbeRequest) => ProbeAnswer, asked: 0 };
   const config = fakeConfig({ services, settings: { ...settings, dataDir: directory }, instances });
+  const isolation = new Isolation({
+    dataDir: directory,
+    userIdOf: (ref) => store.userIds.take(ref),
+    installLauncher: () => null,
+  });
+  const volumes = new Volumes(directory);
   const launches = new Launches({
     dataDir: directory,
     spawner,
-    isolation: new Isolation({
-      dataDir: directory,
-      userIdOf: (ref) => store.userIds.take(ref),
-      installLauncher: () => null,
-    }),
-    releaseUserId: (ref) => store.userIds.release(ref),
+    isolation,
     ports: new Ports(PORT_FIRST, { isFree: () => true }),
     firewall: NO_FIREWALL,
-    volumes: new Volumes(directory),
     logs,
     serverEnv: { PATH: "/usr/bin:/bin" },
+  });
+  const home = new InstanceHome({
+    dataDir: directory,
+    volumes,
+    isolation,
+    releaseUserId: (ref) => store.userIds.release(ref),
   });
   const storage = new StorageWatch({
     clock,
@@ -194,6 +202,7 @@ export function openFakeWorld({
     clock,
     random: () => 0,
     launches,
+    home,
     prober: async (request: ProbeRequest) => {
       probes.asked++;
       return probes.answer(request);
@@ -212,6 +221,7 @@ export function openFakeWorld({
   return {
     clock,
     spawner,
+    leftovers: new Leftovers({ dataDir: directory, spawner, isolation, volumes }),
     received: new ReceivedHandover(handoverState),
     logs,
     store,

@@ -15,14 +15,14 @@ import { serviceWith } from "./service.ts";
 const REF = { service: "notes", id: "alice" };
 export const CHILD = { pid: 7, startTime: 70 };
 export const ENDPOINT = { kind: "tcp", host: "127.0.0.1", port: 30_000 } as const;
-export const SUCCESSOR = { pid: 8, startTime: 80 };
+export const REPLACEMENT = { pid: 8, startTime: 80 };
 export const NEXT_ENDPOINT = { kind: "tcp", host: "127.0.0.1", port: 30_001 } as const;
 export const EXIT_1 = { kind: "code", code: 1 } as const;
 
 export class Play {
   instance: Instance;
   now = 1000;
-  traffic = { open: 0, busy: 0, otherBusy: 0, lastActiveAt: 0 };
+  traffic = { open: 0, busy: 0, secondBusy: 0, lastActiveAt: 0 };
   last: Step["effects"] = [];
   readonly service: Service;
 
@@ -81,14 +81,14 @@ export class Play {
     return this.send({ kind: "gone", launch: this.instance.launch });
   }
 
-  /** A successor starts beside the running process. */
+  /** A replacement starts beside the running process. */
   replace(): this {
     this.send({ kind: "replace" });
-    return this.send({ kind: "launched", launch: this.instance.launches, child: SUCCESSOR });
+    return this.send({ kind: "launched", launch: this.instance.launches, child: REPLACEMENT });
   }
 
   /** Answers the probe of the latest launch. */
-  successor(ready: boolean): this {
+  answerReplacement(ready: boolean): this {
     const answer = ready
       ? ({ kind: "ready", endpoint: NEXT_ENDPOINT } as const)
       : ({ kind: "unready", reason: "status 500" } as const);

@@ -41,7 +41,7 @@ export function serviceWith(changes: Partial<Service> = {}): Service {
     seccomp: "default",
     allowMetadata: false,
     rollout: "overlap",
-    guest: { accel: "kvm", kernel: null, rootfs: null, memoryBytes: 256 * 1024 ** 2, vcpus: 1 },
+    machine: { accel: "kvm", kernel: null, rootfs: null, memoryBytes: 256 * 1024 ** 2, vcpus: 1 },
     ...changes,
   };
 }

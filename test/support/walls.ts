@@ -1,8 +1,9 @@
 // Settings of services under test that run behind walls, the default: the paths of the programs that they run.
 import { realpathSync } from "node:fs";
 import { findCompiler, type LauncherArch } from "../../scripts/build-native.ts";
+import { isHidden } from "../../src/core/hidden-paths.ts";
 import { defaultIsolation } from "../../src/core/service.ts";
-import { installationOf, isHidden } from "../../src/core/walls.ts";
+import { installationOf } from "../../src/core/walls.ts";
 import { ROOT } from "./executable.ts";
 
 /** The programs of tenants, besides those in this project. */

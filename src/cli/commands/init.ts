@@ -1,12 +1,15 @@
 // ten init: writes the first tenement.toml of a project.
-import { readdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
+import { readdirSync, realpathSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { renderJsonSchema } from "../../config/json-schema.ts";
 import { CONFIG_FILE } from "../../config/locate.ts";
 import { type Project, planStarter, SCHEMA_FILE } from "../../config/starter.ts";
 import { messageOf, TenError } from "../../core/errors.ts";
+import { isHidden } from "../../core/hidden-paths.ts";
+import { isUnder } from "../../core/paths.ts";
 import { defaultIsolation } from "../../core/service.ts";
-import { installationOf, isHidden } from "../../core/walls.ts";
+import { installationOf } from "../../core/walls.ts";
+import { codeOf, readText } from "../../platform/files.ts";
 import { defineCommand } from "../command.ts";
 
 export const init = defineCommand({
@@ -48,27 +51,21 @@ function readProject(cwd: string, path: string | undefined): Project {
       if (defaultIsolation(process.platform) === "process") return null;
       const found = Bun.which(program, { PATH: path ?? "", cwd });
       const hidden = found === null ? [] : [found, realpathSync(found)].filter(isHidden);
-      // What lies in the project itself is seen.
-      const first = hidden.find((each) => !each.startsWith(`${realpathSync(cwd)}/`));
+      // The project itself is visible to the instance.
+      const first = hidden.find((each) => !isUnder(each, realpathSync(cwd)));
       return first === undefined ? null : installationOf(first);
     },
-    read(file) {
-      try {
-        return readFileSync(join(cwd, file), "utf8");
-      } catch {
-        return null;
-      }
-    },
+    read: (file) => readText(join(cwd, file)),
   };
 }
 
-/** False: there is such a file already, and it stays as it is. */
+/** False: the file exists, and stays unchanged. */
 function writeNew(file: string, text: string): boolean {
   try {
     writeFileSync(file, text, { flag: "wx" });
     return true;
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === "EEXIST") return false;
+    if (codeOf(cause) === "EEXIST") return false;
     throw new TenError("FAILED", `Cannot write "${file}": ${messageOf(cause)}`, { cause });
   }
 }

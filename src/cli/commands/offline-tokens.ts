@@ -1,18 +1,18 @@
-// Tokens without a server: its database, with the same audit trail.
+// Creates, lists and revokes tokens in the database while no server runs, with the same audit trail.
 import type { NewTokenAnswer, TokenAnswer, TokenBody } from "../../control/wire/tokens.ts";
 import { TenError } from "../../core/errors.ts";
-import type { Store } from "../../database/database.ts";
+import type { TenementDatabase } from "../../database/database.ts";
 import type { TokenRow } from "../../database/tokens.ts";
 
 export class OfflineTokens {
-  readonly #store: Store;
+  readonly #database: TenementDatabase;
 
-  constructor(store: Store) {
-    this.#store = store;
+  constructor(database: TenementDatabase) {
+    this.#database = database;
   }
 
-  async createToken({ tenant = null, description = "" }: TokenBody): Promise<NewTokenAnswer> {
-    const { token, row } = this.#store.tokens.create({ tenant, description }, Date.now());
+  async create({ tenant = null, description = "" }: TokenBody): Promise<NewTokenAnswer> {
+    const { token, row } = this.#database.tokens.create({ tenant, description }, Date.now());
     this.#record("create-token", {
       subject: tenant === null ? "admin" : `tenant ${tenant}`,
       outcome: "done",
@@ -20,12 +20,12 @@ export class OfflineTokens {
     return { ...describeToken(row), token };
   }
 
-  async tokens(): Promise<readonly TokenAnswer[]> {
-    return this.#store.tokens.list().map(describeToken);
+  async list(): Promise<readonly TokenAnswer[]> {
+    return this.#database.tokens.list().map(describeToken);
   }
 
-  async revokeToken(id: number): Promise<void> {
-    const isRevoked = this.#store.tokens.revoke(id);
+  async revoke(id: number): Promise<void> {
+    const isRevoked = this.#database.tokens.revoke(id);
     this.#record("revoke-token", {
       subject: `token ${id}`,
       outcome: isRevoked ? "done" : "NOT_FOUND",
@@ -37,7 +37,7 @@ export class OfflineTokens {
   }
 
   #record(action: string, { subject, outcome }: { subject: string; outcome: string }): void {
-    this.#store.audit.record({ at: Date.now(), actor: "shell", action, subject, outcome });
+    this.#database.audit.record({ at: Date.now(), actor: "shell", action, subject, outcome });
   }
 }
 

@@ -1,7 +1,7 @@
-// ten ps: the instances in a table.
+// ten ps: lists instances in a table.
 import { setTimeout as pause } from "node:timers/promises";
 import type { InstanceAnswer } from "../../control/wire/instances.ts";
-import type { ReportedState } from "../../core/life/report.ts";
+import { isQuiet, QUIET_STATES, type ReportedState } from "../../core/life/report.ts";
 import { defineCommand } from "../command.ts";
 import type { Context } from "../command-context.ts";
 import {
@@ -14,21 +14,18 @@ import {
   renderTable,
 } from "../output.ts";
 
-/** How often `--watch` looks. */
+/** The interval of `--watch`. */
 const WATCH_MS = 1000;
-
-/** States that are only counted, unless all are asked for; in this order. */
-const AT_REST = ["asleep", "stopped", "disabled"] as const satisfies readonly ReportedState[];
 
 export const ps = defineCommand({
   meta: {
     description:
-      "Lists the instances that are up, on their way or failed, and says how many more there are.\nIDLE is the time since the last request ended.",
+      "Lists the instances that run, start, stop or have failed, and counts the others.\nIDLE is the time since the last request ended.",
     examples: ["ps", "ps -a --json", "ps --watch"],
   },
   args: {
     all: { type: "boolean", alias: "a", description: "Also those asleep, stopped or disabled" },
-    watch: { type: "boolean", alias: "w", description: "Show it anew every second, until Ctrl-C" },
+    watch: { type: "boolean", alias: "w", description: "Refresh every second, until Ctrl-C" },
   },
   async run({ args: { all = false, watch }, data: context }) {
     if (!watch) {
@@ -38,7 +35,7 @@ export const ps = defineCommand({
     const stopped = context.interruption();
     while (!stopped.aborted) {
       const text = await renderPs(context, all);
-      // Home, then clear what is below: the screen does not flicker, and what was above it stays.
+      // Moves home and clears below: the screen does not flicker, and the scrollback stays.
       context.shell.print(context.shell.isTerminal ? `\x1b[H\x1b[J${text}` : `${text}\n`);
       await pause(WATCH_MS, undefined, { signal: stopped }).catch(() => undefined);
     }
@@ -46,13 +43,13 @@ export const ps = defineCommand({
 });
 
 async function renderPs(context: Context, all: boolean): Promise<string> {
-  const instances = await context.client().list({ all: true });
+  const instances = await context.client().call("listInstances", { query: { all: "true" } });
   const shown = all ? instances : instances.filter((instance) => !isQuiet(instance));
   if (context.json) return `${JSON.stringify(shown, null, 2)}\n`;
   const table = renderTable(columnsOf(context), shown);
   if (context.globals.quiet) return table;
   const rest = all ? "" : renderRest(instances);
-  return [table, rest, renderGaps(instances)].filter((part) => part !== "").join("");
+  return [table, rest, renderHints(shown), renderGaps(instances)].join("");
 }
 
 /** `walls missing around 2 instances: they … (ten doctor)`, a line for each gap. */
@@ -69,18 +66,25 @@ function renderGaps(instances: readonly InstanceAnswer[]): string {
     .join("");
 }
 
-/** At rest, and not for a reason that somebody should know. */
-function isQuiet({ reason, state }: InstanceAnswer): boolean {
-  return isAtRest(state) && reason === null;
+/** `hint for notes:alice, notes:bob: …`, a line for each hint. */
+function renderHints(instances: readonly InstanceAnswer[]): string {
+  const hinted = instances.filter(({ hint }) => hint !== undefined);
+  return [...Map.groupBy(hinted, ({ hint = "" }) => hint)]
+    .map(([hint, all]) => `hint for ${namesOf(all)}: ${renderSafe(hint)}\n`)
+    .join("");
 }
 
-function isAtRest(state: ReportedState): boolean {
-  return (AT_REST as readonly ReportedState[]).includes(state);
+/** The instances that a hint names; of more it tells how many. */
+const NAMES_MAX = 3;
+
+function namesOf(instances: readonly InstanceAnswer[]): string {
+  const names = instances.map(({ id }) => id);
+  return names.length > NAMES_MAX ? `${names.length} instances` : names.join(", ");
 }
 
 /** `and 12 asleep, 1 stopped (ten ps -a)`, or nothing. */
 function renderRest(instances: readonly InstanceAnswer[]): string {
-  const counts = AT_REST.flatMap((state) => {
+  const counts = QUIET_STATES.flatMap((state) => {
     const count = instances.filter((one) => one.state === state && isQuiet(one)).length;
     return count === 0 ? [] : [`${count} ${state}`];
   });
@@ -106,7 +110,7 @@ function columnsOf(context: Context): readonly Column<InstanceAnswer>[] {
   ];
 }
 
-/** The longest reason that a table has room for; ten why tells all of it. */
+/** The longest reason in the table; ten why shows all of it. */
 const REASON_CHARS_MAX = 60;
 
 function renderState({ state }: InstanceAnswer, context: Context): string {
@@ -126,5 +130,5 @@ function cut(text: string): string {
 function colourOf(state: ReportedState): Colour | null {
   if (state === "running") return "green";
   if (state === "failed") return "red";
-  return isAtRest(state) ? null : "yellow";
+  return isQuiet({ state, reason: null }) ? null : "yellow";
 }

@@ -1,4 +1,4 @@
-// ten serve: runs the server until it is told to stop.
+// ten serve: runs the server until a signal stops it.
 import { createServer } from "node:net";
 import { VERSION } from "../../build-info.ts";
 import { Client } from "../../control/client/client.ts";
@@ -6,7 +6,7 @@ import { messageOf, TenError } from "../../core/errors.ts";
 import { isLabel } from "../../core/ref.ts";
 import type { Config } from "../../core/service.ts";
 import { activatedDescriptors, openNotify } from "../../platform/systemd.ts";
-import { findPreviousServer, type PreviousServer } from "../../server/handover/handover.ts";
+import { findPreviousServer, type PreviousServer } from "../../server/handover/previous-server.ts";
 import type { Server, ServerOptions } from "../../server/server.ts";
 import { defineCommand } from "../command.ts";
 import type { Context } from "../command-context.ts";
@@ -53,7 +53,7 @@ export const serve = defineCommand({
       const server = await startServer({ ...plan, previous }, context);
       await untilClosed(server, context);
     } catch (thrown) {
-      await previous?.fails(thrown);
+      await previous?.reportFailure(thrown);
       throw thrown;
     }
   },
@@ -75,7 +75,7 @@ interface Plan {
   readonly listen: ServerOptions["listen"];
 }
 
-/** Everything that can be seen to be wrong before anything is touched. */
+/** Finds every mistake before the server touches anything. */
 async function planServer({ previous, ...args }: ServeArgs, context: Context): Promise<Plan> {
   const port = parseInteger(args.port, { name: "a port", min: 0, max: 65_535 });
   const domain = parseDomain(args.domain);
@@ -106,10 +106,10 @@ function refuseTls(): Error {
 function parseDomain(text: string): string {
   const domain = text.toLowerCase().replace(/\.$/, "");
   if (domain.length <= 253 && domain.split(".").every(isLabel)) return domain;
-  throw usage(`Cannot use "${text}" as a domain: not a host name`);
+  throw usage(`Cannot use "${text}" as a domain: not a hostname`);
 }
 
-/** Loopback for a domain that only this machine resolves, otherwise every address; IPv6 where there is any. */
+/** Loopback addresses for localhost, otherwise all addresses; with IPv6 where it exists. */
 async function planHosts(domain: string): Promise<readonly string[]> {
   if (domain !== "localhost") return (await canListen("::")) ? ["::"] : ["0.0.0.0"];
   return (await canListen("::1")) ? ["127.0.0.1", "::1"] : ["127.0.0.1"];
@@ -132,7 +132,7 @@ async function startServer(
   const loadConfig = () => loadConfigOf(context);
   const notify = openNotify(context.shell.env);
   const server = await startServer({ ...plan, loadConfig, version: VERSION, report, notify });
-  // Before anybody is told that it runs: without a handler the signal would end it.
+  // Installed before the server is announced: without a handler the signal would end it.
   context.shell.onHangup(() => void reloadItself(server, context));
   context.say(renderWelcome(plan.domain, server));
   return server;
@@ -141,7 +141,7 @@ async function startServer(
 /** Server log lines go to standard error. */
 async function openReport(): Promise<(event: unknown) => void> {
   const { createConsola, LogLevels } = await import("consola");
-  // Its own choice of a level depends on the environment, that of the build included.
+  // consola would choose a level by the environment, also by that of the build.
   const level = LogLevels.info;
   const log = createConsola({ level, stdout: process.stderr, stderr: process.stderr });
   return (event) => (event instanceof Error ? log.error(event) : log.info(event));
@@ -156,11 +156,11 @@ function renderWelcome(domain: string, { port, socketPath }: Server): string {
   ].join("\n");
 }
 
-/** Does what `ten reload` does, and says here what came of it. */
+/** Does the same as `ten reload`, and prints the result here. */
 async function reloadItself({ socketPath }: Server, context: Context): Promise<void> {
   const { renderReload } = await import("./reload.ts");
   try {
-    const answer = await new Client({ kind: "unix", path: socketPath }).reload({ dryRun: false });
+    const answer = await new Client({ kind: "unix", path: socketPath }).call("reload");
     context.note(`Reloaded the configuration\n${renderReload(answer).trimEnd()}`);
   } catch (thrown) {
     context.note(`error: ${messageOf(thrown)}\nThe configuration in effect has not changed`);
@@ -168,13 +168,13 @@ async function reloadItself({ socketPath }: Server, context: Context): Promise<v
 }
 
 /**
- * The first signal lets open requests end; from the second on nothing waits for them. Ends also when another server
- * has followed.
+ * The first signal lets open requests end; from the second on nothing waits for them. Also ends after a handover to
+ * another server.
  */
 async function untilClosed(server: Server, context: Context): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   let drain = true;
-  server.followed.then(resolve, reject);
+  server.replaced.then(resolve, reject);
   context.shell.onSignal(() => {
     context.note(drain ? "Stopping: open requests may end" : "Stopping now");
     server.close({ drain }).then(resolve, reject);

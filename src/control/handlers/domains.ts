@@ -1,5 +1,5 @@
-// Handlers about custom host names.
-import { parseHost } from "../../core/hostname.ts";
+// Handlers for custom hostnames.
+import { parseHostname } from "../../core/hostname.ts";
 import { formatTarget, parseTarget } from "../../core/routing.ts";
 import type { DomainRow } from "../../database/domains.ts";
 import type { Call } from "../call.ts";
@@ -19,11 +19,11 @@ export async function addDomain(call: Call<unknown, DomainBody>): Promise<Domain
 
 export async function removeDomain(call: Call<DomainQuery>): Promise<void> {
   const { target } = call.query;
-  const host = parseHost(decode(call.params["host"] ?? ""));
+  const host = parseHostname(decode(call.params["host"] ?? ""));
   await call.change(host, () => call.world.domains.remove(host, toTarget(target)));
 }
 
-/** What is no percent-encoding is no host either. */
+/** An invalid percent-encoding is refused as a hostname. */
 function decode(segment: string): string {
   try {
     return decodeURIComponent(segment);

@@ -1,19 +1,33 @@
 // The error of a failed start, with the last lines that the instance wrote.
 import { TenError } from "../../core/errors.ts";
 import type { InstanceRef } from "../../core/ref.ts";
+import { isNote } from "../../logs/line.ts";
 import type { ControlWorld } from "../control-world.ts";
+
+interface Excerpt {
+  readonly ref: InstanceRef;
+  readonly limit: number;
+}
 
 /** Performs what may start an instance; when that fails, the error holds its last lines. */
 export async function withLastLines<T>(
-  { logs }: Pick<ControlWorld, "logs">,
-  { ref, limit }: { ref: InstanceRef; limit: number },
+  world: Pick<ControlWorld, "logs">,
+  excerpt: Excerpt,
   perform: () => Promise<T>,
 ): Promise<T> {
   try {
     return await perform();
   } catch (thrown) {
     if (!(thrown instanceof TenError) || thrown.code !== "START_FAILED") throw thrown;
-    const lines = await logs.query(ref, limit).catch(() => []);
-    throw thrown.withLog(lines.map(({ text }) => text));
+    throw thrown.withLog(await lastLines(world, excerpt));
   }
+}
+
+/** Without the server's own lines, which say what the error says. */
+export async function lastLines(
+  { logs }: Pick<ControlWorld, "logs">,
+  { ref, limit }: Excerpt,
+): Promise<string[]> {
+  const lines = await logs.query(ref, limit).catch(() => []);
+  return lines.filter((line) => !isNote(line)).map(({ text }) => text);
 }

@@ -1,5 +1,6 @@
-// Time in the life of an instance: when something is due, and what is done then.
+// The deadlines of an instance's states, and what happens when one has passed.
 import { unreachable } from "../assert.ts";
+import { unavailable } from "../failure.ts";
 import type { Cause, Facts, Instance, StateOf, Step } from "./instance.ts";
 import {
   afterNeverReady,
@@ -17,7 +18,7 @@ import {
 const KILL_INTERVAL_MS = 1000;
 const KILLS_PATIENCE = 3;
 
-/** When the state next needs a `tick`; Infinity while only events can move it. */
+/** The moment at which the state next needs a `tick`; Infinity while only events can change it. */
 export function stateDeadline(instance: Instance, facts: Facts): number {
   const { state } = instance;
   switch (state.kind) {
@@ -70,10 +71,7 @@ export function onTick(instance: Instance, facts: Facts): Step {
 }
 
 function onQueuedTooLong(instance: Instance, cause: Cause, facts: Facts): Step {
-  const refused = refusal(
-    "INSTANCE_UNAVAILABLE",
-    "the server is running as many instances as it may",
-  );
+  const refused = refusal(unavailable("the server is running as many instances as it may"));
   const next =
     cause === "request" && facts.service.idleTimeoutMs > 0
       ? move(instance, { kind: "asleep" })
@@ -84,13 +82,10 @@ function onQueuedTooLong(instance: Instance, cause: Cause, facts: Facts): Step {
 function onStartingTick(instance: Instance, state: StateOf<"starting">, facts: Facts): Step {
   const { now } = facts;
   if (now >= state.deadline) {
-    const reason = neverReady(state, facts);
-    const ended = stopping(
-      instance,
-      { child: state.child, after: afterNeverReady(reason, facts) },
-      facts,
-    );
-    return withEffect(ended, refusal("START_FAILED", reason));
+    const failure = neverReady(state, facts);
+    const after = afterNeverReady(failure, facts);
+    const ended = stopping(instance, { child: state.child, after }, facts);
+    return withEffect(ended, refusal(failure));
   }
   return now < state.probeAt
     ? stay(instance)
@@ -106,14 +101,14 @@ function onRunningTick(instance: Instance, state: StateOf<"running">, facts: Fac
     : probe(instance, { ...state, probeAt: Number.POSITIVE_INFINITY });
 }
 
-/** When an instance has been idle for long enough to sleep; Infinity while a lease is open or a successor starts. */
-export function idleAt({ state, other }: Instance, { traffic, service }: Facts): number {
-  const isIdle = state.kind === "running" && other?.kind !== "starting" && traffic.open === 0;
+/** The moment at which an idle instance goes to sleep; Infinity while a lease is open or a replacement starts. */
+export function idleAt({ state, second }: Instance, { traffic, service }: Facts): number {
+  const isIdle = state.kind === "running" && second?.kind !== "starting" && traffic.open === 0;
   if (!isIdle || service.idleTimeoutMs === 0) return Number.POSITIVE_INFINITY;
   return Math.max(state.since, traffic.lastActiveAt) + service.idleTimeoutMs;
 }
 
-/** One probe at a time: the next is due when this one has answered. */
+/** One probe at a time: the next one is scheduled when this one has answered. */
 function probe(instance: Instance, state: StateOf<"starting" | "running">): Step {
   const endpoint = state.kind === "running" ? state.endpoint : null;
   return move(instance, state, { kind: "probe", launch: instance.launch, endpoint });
@@ -122,12 +117,12 @@ function probe(instance: Instance, state: StateOf<"starting" | "running">): Step
 function kill(instance: Instance, state: StateOf<"stopping">, { now }: Facts): Step {
   const signal = { kind: "signal", launch: instance.launch, signal: "SIGKILL" } as const;
   const next = move(instance, killed(state, now), signal);
-  // A process stuck in the kernel may never go: whoever waits for its end is told.
+  // A process stuck in the kernel may never end, so waiting requests are answered.
   if (state.kills + 1 < KILLS_PATIENCE) return next;
-  return withEffect(next, refusal("INSTANCE_UNAVAILABLE", "its old process does not end"));
+  return withEffect(next, refusal(unavailable("its former process does not end")));
 }
 
-/** A process that has been sent SIGKILL, and will be again while it does not go. */
+/** The state of a process after another SIGKILL; the next one follows until the process is gone. */
 export function killed<Stopping extends { readonly kills: number; readonly deadline: number }>(
   dying: Stopping,
   now: number,

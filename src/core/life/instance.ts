@@ -1,18 +1,19 @@
-// The vocabulary of an instance's life: its states, what can happen to it, and what it asks of the world.
+// The states of an instance, the events that change them, and the effects that they ask for.
 import type { Endpoint } from "../endpoint.ts";
-import type { ErrorCode } from "../errors.ts";
+import type { Failure } from "../failure.ts";
 import type { InstanceRef } from "../ref.ts";
 import type { Service, StopSignal } from "../service.ts";
 
-/** An operating-system process; the start time tells it from a later one with the same number. */
+/** An operating-system process; its start time tells it from a later process with the same pid. */
 export interface ChildRef {
   readonly pid: number;
   readonly startTime: number;
 }
 
 /**
- * How a process ended. "outOfMemory": it reached its limit, or where that is null, the host's. "unstarted": its walls
- * could not be built, so the application never ran. "unknown": it was taken over, and only its parent is told.
+ * How a process ended. "outOfMemory": it reached its memory limit, or the host's where `limitBytes` is null.
+ * "unstarted": its walls could not be built, so the application never ran. "unknown": an earlier server was its parent,
+ * and the kernel reports an exit to the parent alone.
  */
 export type Exit =
   | { readonly kind: "code"; readonly code: number }
@@ -21,13 +22,13 @@ export type Exit =
   | { readonly kind: "unstarted"; readonly reason: string }
   | { readonly kind: "unknown" };
 
-/** Why an instance is to start. Requests and operators go before the server's own starts. */
+/** Why an instance is to start. Requests and operators take precedence over starts by the server itself. */
 export type Cause = "request" | "operator" | "boot" | "retry" | "reload";
 
 export type InstanceState =
   /** No process; a request wakes it. */
   | { readonly kind: "asleep" }
-  /** Waits for its turn among the concurrent starts. */
+  /** Waits for its turn: only so many instances start at the same time. */
   | { readonly kind: "queued"; readonly cause: Cause; readonly deadline: number }
   /** `child` is null until the launch has succeeded. */
   | {
@@ -36,10 +37,10 @@ export type InstanceState =
       readonly since: number;
       readonly probeAt: number;
       readonly deadline: number;
-      /** What the latest probe found; null before the first. */
+      /** Why the latest probe failed; null before the first. */
       readonly finding: string | null;
     }
-  /** `missed` counts health checks failed in a row; null before the first. */
+  /** `missed` counts health checks failed in a row; null before the first check. */
   | {
       readonly kind: "running";
       readonly child: ChildRef;
@@ -48,14 +49,14 @@ export type InstanceState =
       readonly missed: number | null;
       readonly probeAt: number;
     }
-  /** Open requests may finish; new ones wait or are refused, as `after` says. */
+  /** Open requests may finish; new ones wait or are refused, depending on `after`. */
   | {
       readonly kind: "draining";
       readonly child: ChildRef;
       readonly deadline: number;
       readonly after: After;
     }
-  /** Signalled, until nothing of it is left. `child` is null while its launch is still under way. */
+  /** The process was told to end and has not gone yet. `child` is null while its launch is still under way. */
   | {
       readonly kind: "stopping";
       readonly child: ChildRef | null;
@@ -64,38 +65,38 @@ export type InstanceState =
       readonly kills: number;
       readonly after: After;
     }
-  /** Backing off after a crash. `ready`: it had been serving. */
+  /** Backs off after a crash. `ready`: the process had been serving. */
   | {
       readonly kind: "waiting";
       readonly deadline: number;
-      readonly reason: string;
+      readonly failure: Failure;
       readonly ready: boolean;
     }
-  /** By an operator, whom alone it obeys. */
+  /** Stopped by an operator; only an operator starts it again. */
   | { readonly kind: "stopped"; readonly disabled: boolean }
-  /** By the server itself, over a quota say; an operator starts it again. */
-  | { readonly kind: "halted"; readonly reason: string }
-  /** Gave up. */
-  | { readonly kind: "failed"; readonly reason: string };
+  /** Stopped by the server itself, over a quota for example; an operator starts it again. */
+  | { readonly kind: "halted"; readonly failure: Failure }
+  /** Given up after too many crashes, or because its service is never restarted. */
+  | { readonly kind: "failed"; readonly failure: Failure };
 
 /**
- * A second process of a running instance: its successor, still starting, or its predecessor, draining and stopping.
- * What the names of the states say of the first process they say of this one.
+ * The second process of an instance: the replacement of the running process while it starts, or the former process
+ * while it drains and stops. The states mean the same as those of the first process.
  */
-export type Other = { readonly launch: number } & (
+export type SecondProcess = { readonly launch: number } & (
   StateOf<"starting"> | Omit<StateOf<"draining">, "after"> | Omit<StateOf<"stopping">, "after">
 );
 
 export type StateOf<Kind extends InstanceState["kind"]> = Extract<InstanceState, { kind: Kind }>;
 
-/** Where an instance goes when its process is gone. */
+/** The state that an instance enters when its process is gone; "start" and "crashed" lead to another start. */
 export type After =
   | { readonly kind: "asleep" }
   | { readonly kind: "stopped"; readonly disabled: boolean }
-  | { readonly kind: "halted"; readonly reason: string }
+  | { readonly kind: "halted"; readonly failure: Failure }
   | { readonly kind: "start"; readonly cause: Cause }
-  | { readonly kind: "crashed"; readonly reason: string; readonly ready: boolean }
-  | { readonly kind: "failed"; readonly reason: string };
+  | { readonly kind: "crashed"; readonly failure: Failure; readonly ready: boolean }
+  | { readonly kind: "failed"; readonly failure: Failure };
 
 /** Failed health checks in a row that make an instance unhealthy. */
 export const MISSED_MAX = 3;
@@ -103,11 +104,11 @@ export const MISSED_MAX = 3;
 export interface Instance {
   readonly ref: InstanceRef;
   readonly state: InstanceState;
-  /** Numbers the launch that the state is about, or the latest; answers about any other are ignored. */
+  /** The number of the launch that the state is about, or of the latest; events about other launches are ignored. */
   readonly launch: number;
-  /** Launches so far. */
+  /** The number of launches so far. */
   readonly launches: number;
-  readonly other: Other | null;
+  readonly second: SecondProcess | null;
   /** Moments of the crashes that still count, oldest first. */
   readonly crashes: readonly number[];
   /** Restarts after crashes since the server started. */
@@ -116,22 +117,22 @@ export interface Instance {
 
 export type Event =
   | { readonly kind: "wake"; readonly cause: Cause }
-  /** The start queue lets it go ahead. */
+  /** The start queue lets the instance start. */
   | { readonly kind: "turn" }
   | { readonly kind: "launched"; readonly launch: number; readonly child: ChildRef }
-  | { readonly kind: "launchFailed"; readonly launch: number; readonly reason: string }
+  | { readonly kind: "launchFailed"; readonly launch: number; readonly failure: Failure }
   | { readonly kind: "probed"; readonly launch: number; readonly answer: ProbeAnswer }
-  /** The main process ended; others it started may still live. */
+  /** The main process ended; its descendants may still live. */
   | { readonly kind: "exited"; readonly launch: number; readonly exit: Exit }
-  /** Nothing that the launch started is left. */
+  /** No process of the launch is left. */
   | { readonly kind: "gone"; readonly launch: number }
   | { readonly kind: "rest"; readonly to: RestGoal }
-  /** The service is configured otherwise from now on. */
+  /** The service has another configuration. */
   | { readonly kind: "reconfigured" }
-  /** An operator wants a new process in the place of the running one, without a gap. */
+  /** An operator wants a new process in place of the running one, without downtime. */
   | { readonly kind: "replace" }
-  /** The server can't let it go on. */
-  | { readonly kind: "halt"; readonly reason: string }
+  /** The server stops the instance. */
+  | { readonly kind: "halt"; readonly failure: Failure }
   /** A deadline has come, or the traffic has changed. */
   | { readonly kind: "tick" };
 
@@ -143,7 +144,7 @@ export type ProbeAnswer =
 
 export type Effect =
   | { readonly kind: "launch"; readonly launch: number }
-  /** Null: whichever of the port and the socket it listens on. */
+  /** Null: wherever the process listens, on its port or on its socket. */
   | { readonly kind: "probe"; readonly launch: number; readonly endpoint: Endpoint | null }
   | {
       readonly kind: "signal";
@@ -152,16 +153,15 @@ export type Effect =
     }
   /** Lets the waiting requests through. */
   | { readonly kind: "admit"; readonly endpoint: Endpoint }
-  /** A successor serves, and its predecessor is leaving. */
+  /** The replacement serves, and the former process is ending. */
   | { readonly kind: "replaced" }
-  /** No successor serves; what ran before still does, if anything. */
-  | { readonly kind: "unreplaced"; readonly reason: string }
+  /** The replacement has failed; the running process goes on, if there is one. */
+  | { readonly kind: "unreplaced"; readonly failure: Failure }
   /** Answers the waiting requests. */
   | ({ readonly kind: "refuse" } & Refusal);
 
 export interface Refusal {
-  readonly code: ErrorCode;
-  readonly reason: string;
+  readonly failure: Failure;
   readonly retryAfterMs: number | null;
 }
 
@@ -175,12 +175,12 @@ export interface Facts {
 }
 
 export interface Traffic {
-  /** Open leases of every kind: while there is one, the idle clock stands still. */
+  /** Open leases of every kind; an instance with an open lease is not idle. */
   readonly open: number;
-  /** Open leases that draining waits for, of the launch that the state is about: requests, not tunnels. */
+  /** Open requests of the launch that the state is about, without tunnels: draining waits for them. */
   readonly busy: number;
-  /** The same of the other process. */
-  readonly otherBusy: number;
+  /** Open requests of the second process. */
+  readonly secondBusy: number;
   readonly lastActiveAt: number;
 }
 
@@ -191,19 +191,27 @@ export interface Step {
 
 /** An instance without a process. */
 export function newInstance(ref: InstanceRef, state: InstanceState = { kind: "asleep" }): Instance {
-  return { ref, state, launch: 0, launches: 0, other: null, crashes: [], restarts: 0 };
+  return { ref, state, launch: 0, launches: 0, second: null, crashes: [], restarts: 0 };
 }
 
-/** A state without a process, and without one to come by itself. */
+/** A state without a process, in which none will start by itself. */
 export type RestState = StateOf<"asleep" | "stopped" | "halted" | "failed">;
 
-const AT_REST: ReadonlySet<string> = new Set<RestState["kind"]>([
-  "asleep",
-  "stopped",
-  "halted",
-  "failed",
-]);
+export const isAtRest = among("asleep", "stopped", "halted", "failed");
 
-export function isAtRest(state: InstanceState): state is RestState {
-  return AT_REST.has(state.kind);
+/** Has a process, or is about to have one. */
+export const hasProcess = among("starting", "running", "draining", "stopping");
+
+/** Its process is on its way out. */
+export const isEnding = among("draining", "stopping");
+
+/** Runs, or will without any further order. */
+export const isUp = among("queued", "starting", "running", "waiting");
+
+/** Starts on an operator's order alone. */
+export const needsOperator = among("stopped", "halted", "failed");
+
+function among<Kind extends InstanceState["kind"]>(...kinds: readonly Kind[]) {
+  const set: ReadonlySet<string> = new Set(kinds);
+  return (state: InstanceState): state is StateOf<Kind> => set.has(state.kind);
 }

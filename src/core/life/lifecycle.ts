@@ -1,6 +1,7 @@
-// The life of an instance: given a state, an event and the facts, the next state and what to do.
-// Everything else in the program feeds `step` and obeys its effects.
+// The step of an instance: from a state, an event and the facts to the next state and the effects to perform.
+// Everything else in the program feeds `step` and performs its effects.
 import { unreachable } from "../assert.ts";
+import { type Failure, startFailure } from "../failure.ts";
 import { onTick, stateDeadline } from "./deadlines.ts";
 import {
   type After,
@@ -18,11 +19,11 @@ import { onHalt, onRest, onWake } from "./orders.ts";
 import { onReconfigured } from "./reconfiguration.ts";
 import {
   endUnlessRunning,
-  onOther,
-  onOtherTick,
   onReplace,
-  otherDeadline,
-  takePlace,
+  onSecond,
+  onSecondTick,
+  promoteSecond,
+  secondDeadline,
 } from "./replacement.ts";
 import { describeExit, restartsAfter } from "./restart-policy.ts";
 import {
@@ -40,16 +41,16 @@ import {
   withEffect,
 } from "./transitions.ts";
 
-/** Moves one instance one step. Events that no longer matter leave it as it is. */
+/** Moves one instance one step. An event that no longer applies changes nothing. */
 export function step(instance: Instance, event: Event, facts: Facts): Step {
   const isOwn = !("launch" in event) || event.launch === instance.launch;
-  const next = isOwn ? onEvent(instance, event, facts) : onOther(instance, event, facts);
+  const next = isOwn ? onEvent(instance, event, facts) : onSecond(instance, event, facts);
   return endUnlessRunning(next, facts);
 }
 
-/** The moment at which the instance next needs a `tick`; Infinity while only events can move it. */
+/** The moment at which the instance next needs a `tick`; Infinity while only events can change it. */
 export function nextDeadline(instance: Instance, facts: Facts): number {
-  return Math.min(stateDeadline(instance, facts), otherDeadline(instance));
+  return Math.min(stateDeadline(instance, facts), secondDeadline(instance));
 }
 
 function onEvent(instance: Instance, event: Event, facts: Facts): Step {
@@ -61,7 +62,7 @@ function onEvent(instance: Instance, event: Event, facts: Facts): Step {
     case "launched":
       return onLaunched(instance, event.child, facts);
     case "launchFailed":
-      return onLaunchFailed(instance, event.reason, facts);
+      return onLaunchFailed(instance, event.failure, facts);
     case "probed":
       return onProbed(instance, event.answer, facts);
     case "exited":
@@ -75,9 +76,9 @@ function onEvent(instance: Instance, event: Event, facts: Facts): Step {
     case "replace":
       return onReplace(instance, facts);
     case "halt":
-      return onHalt(instance, event.reason, facts);
+      return onHalt(instance, event.failure, facts);
     case "tick":
-      return onOtherTick(onTick(instance, facts), facts);
+      return onSecondTick(onTick(instance, facts), facts);
     default:
       return unreachable(event);
   }
@@ -99,11 +100,11 @@ function onLaunched(instance: Instance, child: ChildRef, facts: Facts): Step {
   return move(instance, launched(state, child, facts));
 }
 
-function onLaunchFailed(instance: Instance, reason: string, facts: Facts): Step {
+function onLaunchFailed(instance: Instance, failure: Failure, facts: Facts): Step {
   const { state } = instance;
   if (state.kind === "stopping") return settle(instance, state.after, facts);
   if (state.kind !== "starting") return stay(instance);
-  return settle(instance, afterNeverReady(reason, facts), facts);
+  return settle(instance, afterNeverReady(failure, facts), facts);
 }
 
 function onProbed(instance: Instance, answer: ProbeAnswer, facts: Facts): Step {
@@ -135,25 +136,28 @@ function onExited(instance: Instance, exit: Exit, facts: Facts): Step {
   const ready = state.kind === "running";
   const after = afterExit(exit, ready, facts);
   const ended = stopping(instance, { child: state.child, after }, facts);
-  return ready ? ended : withEffect(ended, refusal("START_FAILED", describeExit(exit)));
+  return ready ? ended : withEffect(ended, refusal(startFailure(describeExit(exit))));
 }
 
 function afterExit(exit: Exit, ready: boolean, { service }: Facts): After {
   const reason = describeExit(exit);
-  if (restartsAfter(service.restart.policy, exit)) return { kind: "crashed", reason, ready };
-  return ready ? { kind: "asleep" } : { kind: "failed", reason: `${reason} before it was ready` };
+  if (restartsAfter(service.restart.policy, exit)) {
+    return { kind: "crashed", failure: startFailure(reason), ready };
+  }
+  if (ready) return { kind: "asleep" };
+  return { kind: "failed", failure: startFailure(`${reason} before it was ready`) };
 }
 
 function afterUnhealthy(answer: ProbeAnswer, { service }: Facts): After {
   if (service.restart.policy === "never") return { kind: "asleep" };
   const why = answer.kind === "unready" ? answer.reason : "no answer";
-  return { kind: "crashed", reason: `unhealthy: ${why}`, ready: true };
+  return { kind: "crashed", failure: startFailure(`unhealthy: ${why}`), ready: true };
 }
 
 function onGone(instance: Instance, facts: Facts): Step {
-  const { state, other } = instance;
+  const { state, second } = instance;
   if (state.kind !== "stopping") return stay(instance);
-  return other === null
+  return second === null
     ? settle(instance, state.after, facts)
-    : takePlace(instance, other, state.after);
+    : promoteSecond(instance, second, state.after);
 }

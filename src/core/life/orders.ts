@@ -1,5 +1,6 @@
-// What requests and operators ask of an instance: to run, to rest, to begin anew.
+// Orders to an instance: to run, to rest, to start again, to halt.
 import { unreachable } from "../assert.ts";
+import { type Failure, startFailure, unavailable } from "../failure.ts";
 import type {
   After,
   Cause,
@@ -10,11 +11,11 @@ import type {
   StateOf,
   Step,
 } from "./instance.ts";
+import { reportFailure } from "./report.ts";
 import {
   backingOff,
   drain,
   enqueue,
-  forgiven,
   holdsThrough,
   move,
   refusal,
@@ -23,7 +24,11 @@ import {
   stay,
   stopping,
   withEffect,
+  withoutCrashes,
 } from "./transitions.ts";
+
+const HAS_FAILED = unavailable("it has failed");
+const ATTEMPT_FAILED = startFailure("an operator's attempt to start it failed");
 
 /** A request, an operator or the server itself wants the instance to run. */
 export function onWake(instance: Instance, cause: Cause, facts: Facts): Step {
@@ -40,17 +45,17 @@ export function onWake(instance: Instance, cause: Cause, facts: Facts): Step {
     case "stopping":
       return wakeWhileEnding(instance, state, cause);
     case "waiting":
-      if (cause === "operator") return enqueue(forgiven(instance), cause, facts);
+      if (cause === "operator") return enqueue(withoutCrashes(instance), cause, facts);
       return holdsThrough(state, facts) ? stay(instance) : stay(instance, backingOff(state, facts));
     case "stopped":
       if (cause !== "operator" || state.disabled) return stay(instance, resting(state.disabled));
-      return enqueue(forgiven(instance), cause, facts);
+      return enqueue(withoutCrashes(instance), cause, facts);
     case "halted":
-      if (cause === "operator") return enqueue(forgiven(instance), cause, facts);
-      return stay(instance, refusal("INSTANCE_UNAVAILABLE", state.reason));
+      if (cause === "operator") return enqueue(withoutCrashes(instance), cause, facts);
+      return stay(instance, refusal(state.failure));
     case "failed":
-      if (cause === "operator") return enqueue(forgiven(instance), cause, facts);
-      return stay(instance, refusal("INSTANCE_UNAVAILABLE", "it has failed"));
+      if (cause === "operator") return enqueue(withoutCrashes(instance), cause, facts);
+      return stay(instance, refusal(HAS_FAILED));
     default:
       return unreachable(state);
   }
@@ -64,27 +69,21 @@ function wakeWhileEnding(
   const { after } = state;
   if (cause === "request") {
     if (after.kind === "stopped") return stay(instance, resting(after.disabled));
-    if (after.kind === "halted") {
-      return stay(instance, refusal("INSTANCE_UNAVAILABLE", after.reason));
-    }
-    if (after.kind === "failed") {
-      return stay(instance, refusal("INSTANCE_UNAVAILABLE", "it has failed"));
-    }
-    if (after.kind === "crashed" && !after.ready) {
-      return stay(instance, refusal("START_FAILED", after.reason));
-    }
+    if (after.kind === "halted") return stay(instance, refusal(after.failure));
+    if (after.kind === "failed") return stay(instance, refusal(HAS_FAILED));
+    if (after.kind === "crashed" && !after.ready) return stay(instance, refusal(after.failure));
     if (after.kind !== "asleep") return stay(instance);
   }
   if (after.kind === "stopped" && after.disabled) return stay(instance, resting(true));
-  const forgives = cause === "operator" ? forgiven(instance) : instance;
-  return move(forgives, { ...state, after: { kind: "start", cause } });
+  const next = cause === "operator" ? withoutCrashes(instance) : instance;
+  return move(next, { ...state, after: { kind: "start", cause } });
 }
 
-/** An operator, or the need for room, wants the instance to rest or to begin anew. */
+/** An operator, or the limit of running instances, wants the instance to rest or to start again. */
 export function onRest(instance: Instance, to: RestGoal, facts: Facts): Step {
   const { state } = instance;
-  const after = afterRest(to);
-  // Only enabling or starting it ends the disabling of an instance.
+  const after = afterRest(to, state);
+  // Only `ten enable` ends the disabling of an instance.
   if (to === "stopped" && isDisabled(state)) return stay(instance);
   switch (state.kind) {
     case "starting":
@@ -100,24 +99,24 @@ export function onRest(instance: Instance, to: RestGoal, facts: Facts): Step {
     case "stopped":
     case "halted":
     case "failed":
-      return refuseUnlessStarting(settle(forgiven(instance), after, facts), after);
+      return refuseUnlessStarting(settle(withoutCrashes(instance), after, facts), after);
     default:
       return unreachable(state);
   }
 }
 
-/** Whether `halt` would change anything: what an operator put to rest, or what gave up, stays as it is. */
+/** Whether `halt` would change anything: an instance that was stopped or has failed stays as it is. */
 export function canHalt(state: InstanceState): boolean {
   const { kind } = "after" in state ? state.after : state;
   return kind !== "stopped" && kind !== "halted" && kind !== "failed";
 }
 
-/** It may not go on, and requests don't wake it. */
-export function onHalt(instance: Instance, reason: string, facts: Facts): Step {
+/** Stops the instance; requests don't wake it. */
+export function onHalt(instance: Instance, failure: Failure, facts: Facts): Step {
   const { state } = instance;
   if (!canHalt(state)) return stay(instance);
-  const after = { kind: "halted", reason } as const;
-  const refused = refusal("INSTANCE_UNAVAILABLE", reason);
+  const after = { kind: "halted", failure } as const;
+  const refused = refusal(failure);
   switch (state.kind) {
     case "starting":
       return withEffect(stopping(instance, { child: state.child, after }, facts), refused);
@@ -138,7 +137,7 @@ export function onHalt(instance: Instance, reason: string, facts: Facts): Step {
   }
 }
 
-function afterRest(to: RestGoal): After {
+function afterRest(to: RestGoal, state: InstanceState): After {
   switch (to) {
     case "asleep":
       return { kind: "asleep" };
@@ -146,7 +145,7 @@ function afterRest(to: RestGoal): After {
     case "disabled":
       return { kind: "stopped", disabled: to === "disabled" };
     case "failed":
-      return { kind: "failed", reason: "an operator's attempt to start it failed" };
+      return { kind: "failed", failure: reportFailure(state) ?? ATTEMPT_FAILED };
     case "restart":
       return { kind: "start", cause: "operator" };
     default:

@@ -1,14 +1,14 @@
-// What an instance does when its service has another configuration than before.
+// What a changed configuration of its service does to an instance.
 import type { After, Facts, Instance, Step } from "./instance.ts";
-import { enqueue, forgiven, move, stay } from "./transitions.ts";
+import { enqueue, move, stay, withoutCrashes } from "./transitions.ts";
 
-/** Deadlines follow the new durations; whoever has failed gets another chance. */
+/** Adapts the deadlines to the new durations, and starts an instance that has failed. */
 export function onReconfigured(instance: Instance, facts: Facts): Step {
   const { state } = instance;
   const { now, service } = facts;
   switch (state.kind) {
     case "running": {
-      // While a check is under way it is not due.
+      // A check that is under way has no deadline.
       const isChecked = state.probeAt === Number.POSITIVE_INFINITY;
       const probeAt = isChecked
         ? state.probeAt
@@ -20,10 +20,10 @@ export function onReconfigured(instance: Instance, facts: Facts): Step {
       return move(instance, { ...state, deadline: state.since + service.startupTimeoutMs });
     case "waiting":
     case "failed":
-      return enqueue(forgiven(instance), "reload", facts);
+      return enqueue(withoutCrashes(instance), "reload", facts);
     case "draining":
     case "stopping":
-      return move(forgiven(instance), { ...state, after: afterReload(state.after) });
+      return move(withoutCrashes(instance), { ...state, after: afterReload(state.after) });
     default:
       return stay(instance);
   }

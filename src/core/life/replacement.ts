@@ -1,7 +1,8 @@
-// The second process of an instance, beside the one that its state is about: a successor that is to take
-// over without a gap, and then the predecessor on its way out.
+// The replacement of a running process without downtime: the second process of an instance, first the replacement while
+// it starts, then the former process while it ends.
 import { assert, unreachable } from "../assert.ts";
 import type { Endpoint } from "../endpoint.ts";
+import { type Failure, startFailure } from "../failure.ts";
 import { killed } from "./deadlines.ts";
 import type {
   After,
@@ -11,8 +12,8 @@ import type {
   Exit,
   Facts,
   Instance,
-  Other,
   ProbeAnswer,
+  SecondProcess,
   Step,
 } from "./instance.ts";
 import { describeExit } from "./restart-policy.ts";
@@ -28,45 +29,48 @@ import {
   withEffect,
 } from "./transitions.ts";
 
-type OtherOf<Kind extends Other["kind"]> = Extract<Other, { kind: Kind }>;
+type SecondOf<Kind extends SecondProcess["kind"]> = Extract<SecondProcess, { kind: Kind }>;
 type LaunchEvent = Extract<Event, { launch: number }>;
 
-/** The successor of a running process starts beside it. Who asks while one starts shares its fate. */
+/** Starts a replacement beside the running process; an order that comes while one starts shares its outcome. */
 export function onReplace(instance: Instance, { now }: Facts): Step {
-  const { state, other } = instance;
-  if (state.kind !== "running") return stay(instance, unreplaced("it is not running"));
-  if (other?.kind === "starting") return stay(instance);
-  if (other !== null) return stay(instance, unreplaced("its former process is still ending"));
+  const { state, second } = instance;
+  if (state.kind !== "running")
+    return stay(instance, unreplaced(startFailure("it is not running")));
+  if (second?.kind === "starting") return stay(instance);
+  if (second !== null) {
+    return stay(instance, unreplaced(startFailure("its former process is still ending")));
+  }
   const launch = instance.launches + 1;
-  const successor = { launch, ...launching(now) };
-  return accompany({ ...instance, launches: launch }, successor, { kind: "launch", launch });
+  const replacement = { launch, ...launching(now) };
+  return withSecond({ ...instance, launches: launch }, replacement, { kind: "launch", launch });
 }
 
-/** An event about the second process, or about one that is long gone. */
-export function onOther(instance: Instance, event: Event, facts: Facts): Step {
-  const { other } = instance;
-  if (!("launch" in event) || event.launch !== other?.launch) return stay(instance);
-  return onOtherEvent(instance, { other, event }, facts);
+/** Handles an event about the second process; one about a process that is gone changes nothing. */
+export function onSecond(instance: Instance, event: Event, facts: Facts): Step {
+  const { second } = instance;
+  if (!("launch" in event) || event.launch !== second?.launch) return stay(instance);
+  return onSecondEvent(instance, { second, event }, facts);
 }
 
-function onOtherEvent(
+function onSecondEvent(
   instance: Instance,
-  { other, event }: { other: Other; event: LaunchEvent },
+  { second, event }: { second: SecondProcess; event: LaunchEvent },
   facts: Facts,
 ): Step {
   switch (event.kind) {
     case "launched":
-      return onLaunched(instance, { other, child: event.child }, facts);
+      return onLaunched(instance, { second, child: event.child }, facts);
     case "launchFailed":
-      return other.kind === "starting"
-        ? accompany(instance, null, unreplaced(event.reason))
-        : accompany(instance, null);
+      return second.kind === "starting"
+        ? withSecond(instance, null, unreplaced(event.failure))
+        : withSecond(instance, null);
     case "probed":
-      return onProbed(instance, { other, answer: event.answer }, facts);
+      return onProbed(instance, { second, answer: event.answer }, facts);
     case "exited":
-      return onExited(instance, { other, exit: event.exit }, facts);
+      return onExited(instance, { second, exit: event.exit }, facts);
     case "gone":
-      return other.kind === "stopping" ? accompany(instance, null) : stay(instance);
+      return second.kind === "stopping" ? withSecond(instance, null) : stay(instance);
     default:
       return unreachable(event);
   }
@@ -74,28 +78,28 @@ function onOtherEvent(
 
 function onLaunched(
   instance: Instance,
-  { other, child }: { other: Other; child: ChildRef },
+  { second, child }: { second: SecondProcess; child: ChildRef },
   facts: Facts,
 ): Step {
-  if (other.kind === "stopping") return endOther(instance, { ...other, child }, facts);
-  if (other.kind !== "starting") return stay(instance);
-  return accompany(instance, { ...other, ...launched(other, child, facts) });
+  if (second.kind === "stopping") return endSecond(instance, { ...second, child }, facts);
+  if (second.kind !== "starting") return stay(instance);
+  return withSecond(instance, { ...second, ...launched(second, child, facts) });
 }
 
 function onProbed(
   instance: Instance,
-  { other, answer }: { other: Other; answer: ProbeAnswer },
+  { second, answer }: { second: SecondProcess; answer: ProbeAnswer },
   facts: Facts,
 ): Step {
-  if (other.kind !== "starting" || other.child === null) return stay(instance);
+  if (second.kind !== "starting" || second.child === null) return stay(instance);
   if (answer.kind === "unready") {
-    return accompany(instance, { ...other, ...unready(other, answer.reason, facts) });
+    return withSecond(instance, { ...second, ...unready(second, answer.reason, facts) });
   }
-  return succeed(instance, { ...other, child: other.child, endpoint: answer.endpoint }, facts);
+  return takeOver(instance, { ...second, child: second.child, endpoint: answer.endpoint }, facts);
 }
 
-/** The successor serves from now on. Its predecessor finishes the requests it has, and then ends. */
-function succeed(
+/** The replacement serves from now on. The former process finishes its requests, and then ends. */
+function takeOver(
   instance: Instance,
   { launch, child, endpoint }: { launch: number; child: ChildRef; endpoint: Endpoint },
   facts: Facts,
@@ -109,97 +113,106 @@ function succeed(
     child: state.child,
     deadline,
   } as const;
-  const next = { ...instance, launch, state: serving(child, endpoint, facts), other: former };
+  const next = { ...instance, launch, state: serving(child, endpoint, facts), second: former };
   const effects = [{ kind: "admit", endpoint }, { kind: "replaced" }] as const;
   if (facts.traffic.busy > 0) return stay(next, ...effects);
-  const ended = endOther(next, former, facts);
-  // The signal comes last: the successor is on record before anything happens to its predecessor.
+  const ended = endSecond(next, former, facts);
+  // The signal comes last: the database names the replacement before the former process is told to end.
   return { ...ended, effects: [...effects, ...ended.effects] };
 }
 
 function onExited(
   instance: Instance,
-  { other, exit }: { other: Other; exit: Exit },
+  { second, exit }: { second: SecondProcess; exit: Exit },
   facts: Facts,
 ): Step {
-  if (other.kind === "stopping") return stay(instance);
-  const ended = endOther(instance, other, facts);
-  if (other.kind !== "starting") return ended;
-  return withEffect(ended, unreplaced(`${describeExit(exit)} before it was ready`));
+  if (second.kind === "stopping") return stay(instance);
+  const ended = endSecond(instance, second, facts);
+  if (second.kind !== "starting") return ended;
+  const failure = startFailure(`${describeExit(exit)} before it was ready`);
+  return withEffect(ended, unreplaced(failure));
 }
 
-/** When the second process next needs a `tick`. */
-export function otherDeadline({ other }: Instance): number {
-  if (other === null) return Number.POSITIVE_INFINITY;
-  return other.kind === "starting" ? Math.min(other.probeAt, other.deadline) : other.deadline;
+/** The moment at which the second process next needs a `tick`. */
+export function secondDeadline({ second }: Instance): number {
+  if (second === null) return Number.POSITIVE_INFINITY;
+  return second.kind === "starting" ? Math.min(second.probeAt, second.deadline) : second.deadline;
 }
 
-/** Does what is due for the second process, after what was for the first. */
-export function onOtherTick({ instance, effects }: Step, facts: Facts): Step {
-  const next = whatIsDue(instance, facts);
+/** Does what is due for the second process, after the step of the first. */
+export function onSecondTick({ instance, effects }: Step, facts: Facts): Step {
+  const next = tickSecond(instance, facts);
   return { ...next, effects: [...effects, ...next.effects] };
 }
 
-function whatIsDue(instance: Instance, facts: Facts): Step {
-  const { other } = instance;
-  if (other === null) return stay(instance);
-  const isDue = facts.now >= other.deadline;
-  switch (other.kind) {
+function tickSecond(instance: Instance, facts: Facts): Step {
+  const { second } = instance;
+  if (second === null) return stay(instance);
+  const isDue = facts.now >= second.deadline;
+  switch (second.kind) {
     case "starting":
       return isDue
-        ? withEffect(endOther(instance, other, facts), unreplaced(neverReady(other, facts)))
-        : probe(instance, other, facts);
+        ? withEffect(endSecond(instance, second, facts), unreplaced(neverReady(second, facts)))
+        : probe(instance, second, facts);
     case "draining":
-      return isDue || facts.traffic.otherBusy === 0
-        ? endOther(instance, other, facts)
+      return isDue || facts.traffic.secondBusy === 0
+        ? endSecond(instance, second, facts)
         : stay(instance);
     case "stopping":
-      return isDue ? kill(instance, other, facts) : stay(instance);
+      return isDue ? kill(instance, second, facts) : stay(instance);
     default:
-      return unreachable(other);
+      return unreachable(second);
   }
 }
 
-function probe(instance: Instance, other: OtherOf<"starting">, { now }: Facts): Step {
-  if (now < other.probeAt) return stay(instance);
-  const asked = { ...other, probeAt: Number.POSITIVE_INFINITY };
-  return accompany(instance, asked, { kind: "probe", launch: other.launch, endpoint: null });
+function probe(instance: Instance, second: SecondOf<"starting">, { now }: Facts): Step {
+  if (now < second.probeAt) return stay(instance);
+  const asked = { ...second, probeAt: Number.POSITIVE_INFINITY };
+  return withSecond(instance, asked, { kind: "probe", launch: second.launch, endpoint: null });
 }
 
-function kill(instance: Instance, other: OtherOf<"stopping">, { now }: Facts): Step {
-  const signal = { kind: "signal", launch: other.launch, signal: "SIGKILL" } as const;
-  return accompany(instance, killed(other, now), signal);
+function kill(instance: Instance, second: SecondOf<"stopping">, { now }: Facts): Step {
+  const signal = { kind: "signal", launch: second.launch, signal: "SIGKILL" } as const;
+  return withSecond(instance, killed(second, now), signal);
 }
 
-/** Beside an instance that no longer runs, a successor has nothing to take over. */
+/** Ends the replacement of a process that no longer runs: it has nothing to take over. */
 export function endUnlessRunning(next: Step, facts: Facts): Step {
-  const { state, other } = next.instance;
-  if (state.kind === "running" || other?.kind !== "starting") return next;
-  const ended = endOther(next.instance, other, facts);
-  const why = unreplaced("it stopped running meanwhile");
-  return { ...ended, effects: [...next.effects, ...ended.effects, why] };
+  const { state, second } = next.instance;
+  if (state.kind === "running" || second?.kind !== "starting") return next;
+  const ended = endSecond(next.instance, second, facts);
+  const effect = unreplaced(startFailure("it stopped running meanwhile"));
+  return { ...ended, effects: [...next.effects, ...ended.effects, effect] };
 }
 
-/** The first process is gone and the second is not: the state goes on about that one, bound for the same end. */
-export function takePlace(instance: Instance, { launch, ...left }: Other, after: After): Step {
-  assert(left.kind !== "starting", "a successor starts beside an instance that does not run");
-  return move({ ...instance, launch, other: null }, { ...left, after });
-}
-
-/** It ends, gently at first. */
-export function endOther(
+/** The first process is gone and the second is not: the state is about the second process from now on. */
+export function promoteSecond(
   instance: Instance,
-  { launch, child }: Pick<Other, "launch" | "child">,
+  { launch, ...rest }: SecondProcess,
+  after: After,
+): Step {
+  assert(rest.kind !== "starting", "a replacement starts beside an instance that does not run");
+  return move({ ...instance, launch, second: null }, { ...rest, after });
+}
+
+/** Begins to end the second process, with its stop signal at first. */
+export function endSecond(
+  instance: Instance,
+  { launch, child }: Pick<SecondProcess, "launch" | "child">,
   facts: Facts,
 ): Step {
   const { ending, effects } = endProcess({ launch, child }, facts);
-  return accompany(instance, { launch, ...ending }, ...effects);
+  return withSecond(instance, { launch, ...ending }, ...effects);
 }
 
-function accompany(instance: Instance, other: Other | null, ...effects: readonly Effect[]): Step {
-  return stay({ ...instance, other }, ...effects);
+function withSecond(
+  instance: Instance,
+  second: SecondProcess | null,
+  ...effects: readonly Effect[]
+): Step {
+  return stay({ ...instance, second }, ...effects);
 }
 
-function unreplaced(reason: string): Effect {
-  return { kind: "unreplaced", reason };
+function unreplaced(failure: Failure): Effect {
+  return { kind: "unreplaced", failure };
 }

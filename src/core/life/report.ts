@@ -1,5 +1,6 @@
-// What people and the store are told of an instance's state.
+// An instance's state as the API, the command line and the database report it.
 import { unreachable } from "../assert.ts";
+import { type Failure, startFailure } from "../failure.ts";
 import { type InstanceState, MISSED_MAX, type RestState } from "./instance.ts";
 
 export const REPORTED_STATES = [
@@ -27,7 +28,7 @@ export const HEALTHS = [
 ] as const;
 export type Health = (typeof HEALTHS)[number];
 
-/** What the server wants of an instance, kept across its own restarts. */
+/** The state in which an instance is to be, kept across restarts of the server. */
 export type Wanted = "running" | "asleep" | "stopped" | "disabled" | "failed";
 
 export function reportState(state: InstanceState): ReportedState {
@@ -85,31 +86,46 @@ export function reportWanted(state: InstanceState): Wanted {
   }
 }
 
-/** The state in which an instance begins when the server starts; what is to run is woken afterwards. */
+/** The state of an instance when the server starts; an instance that is to run is woken afterwards. */
 export function restoreState({
   wanted,
-  reason,
+  failure,
 }: {
   readonly wanted: Wanted;
-  readonly reason: string | null;
+  readonly failure: Failure | null;
 }): RestState {
   switch (wanted) {
     case "running":
     case "asleep":
       return { kind: "asleep" };
     case "stopped":
-      return reason === null ? { kind: "stopped", disabled: false } : { kind: "halted", reason };
+      return failure === null ? { kind: "stopped", disabled: false } : { kind: "halted", failure };
     case "disabled":
       return { kind: "stopped", disabled: true };
     case "failed":
-      return { kind: "failed", reason: reason ?? "unknown" };
+      return { kind: "failed", failure: failure ?? startFailure("unknown") };
     default:
       return unreachable(wanted);
   }
 }
 
-/** Why an instance is not running, where the state knows. */
-export function reportReason(state: InstanceState): string | null {
+/** Why an instance does not run; null where its state has no failure. */
+export function reportFailure(state: InstanceState): Failure | null {
   const bound = "after" in state ? state.after : state;
-  return "reason" in bound ? bound.reason : null;
+  return "failure" in bound ? bound.failure : null;
+}
+
+/** States that a list leaves out unless all are asked for, in the order in which they are counted. */
+export const QUIET_STATES = [
+  "asleep",
+  "stopped",
+  "disabled",
+] as const satisfies readonly ReportedState[];
+
+/** At rest, and not for a reason that an operator should know. */
+export function isQuiet(view: {
+  readonly state: ReportedState;
+  readonly reason: string | null;
+}): boolean {
+  return (QUIET_STATES as readonly ReportedState[]).includes(view.state) && view.reason === null;
 }

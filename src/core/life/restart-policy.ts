@@ -1,4 +1,4 @@
-// After a process ended: restart it, and when; or leave it; or give up.
+// The restart policy: whether and when a process that has ended is restarted, and when to give up.
 import { unreachable } from "../assert.ts";
 import type { RestartPolicy, RestartSettings } from "../service.ts";
 import type { Exit } from "./instance.ts";
@@ -16,8 +16,8 @@ export type Retry =
   | { readonly kind: "giveUp"; readonly crashes: readonly number[] };
 
 /**
- * Decides on the next start after a crash at `now`: base * 2^(n-1), at most the maximum, with jitter
- * so that instances which fell together do not rise together.
+ * Decides on the next start after a crash at `now`: base * 2^(n-1), at most the maximum, with jitter so that instances
+ * which crash together do not start together.
  * @param crashes moments of the earlier crashes
  * @param random at least 0, below 1
  */
@@ -39,13 +39,13 @@ export function describeExit(exit: Exit): string {
     case "code":
       return `exited with code ${exit.code}`;
     case "signal":
-      return `was ended by ${exit.signal}`;
+      return `was terminated by ${exit.signal}`;
     case "outOfMemory":
       return `was killed: out of memory (${describeLimit(exit.limitBytes)})`;
     case "unstarted":
       return `did not run: ${exit.reason}`;
     case "unknown":
-      return "ended while another server watched it";
+      return "ended under another server, its exit code is unknown";
     default:
       return unreachable(exit);
   }

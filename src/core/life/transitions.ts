@@ -1,6 +1,7 @@
-// The moves that many events share: into the queue, into draining and stopping, and on from there.
+// Transitions that many events share: into the queue, into draining and stopping, and on from there.
 import { unreachable } from "../assert.ts";
 import type { Endpoint } from "../endpoint.ts";
+import { type Failure, startFailure, unavailable } from "../failure.ts";
 import type {
   After,
   Cause,
@@ -9,13 +10,12 @@ import type {
   Facts,
   Instance,
   InstanceState,
-  Refusal,
   StateOf,
   Step,
 } from "./instance.ts";
 import { decideRetry } from "./restart-policy.ts";
 
-/** A place among the concurrent starts is waited for this long at most; then the requests are answered. */
+/** The longest wait for a turn to start; then the waiting requests are answered. */
 export const QUEUE_WAIT_MAX_MS = 60_000;
 
 const PROBE_DELAY_MIN_MS = 1;
@@ -23,7 +23,7 @@ const PROBE_DELAY_MAX_MS = 50;
 
 type Crashed = Extract<After, { kind: "crashed" }>;
 
-/** Nothing of the process is left: the instance goes where it was bound. */
+/** The process is gone: the instance enters the state that was to follow. */
 export function settle(instance: Instance, after: After, facts: Facts): Step {
   switch (after.kind) {
     case "asleep":
@@ -37,30 +37,28 @@ export function settle(instance: Instance, after: After, facts: Facts): Step {
     case "crashed":
       return backOff(instance, after, facts);
     case "failed":
-      return move(instance, after, refusal("START_FAILED", after.reason));
+      return move(instance, after, refusal(after.failure));
     default:
       return unreachable(after);
   }
 }
 
 function backOff(instance: Instance, after: Crashed, facts: Facts): Step {
-  const { reason, ready } = after;
+  const { failure, ready } = after;
   const retry = decideRetry(facts.service.restart, { ...facts, crashes: instance.crashes });
   const crashed = { ...instance, crashes: retry.crashes };
   if (retry.kind === "giveUp") {
-    const state = {
-      kind: "failed",
-      reason: `${reason}; gave up after ${retry.crashes.length - 1} restarts`,
-    } as const;
-    return move(crashed, state, refusal("START_FAILED", state.reason));
+    const reason = `${failure.reason}; gave up after ${retry.crashes.length - 1} restarts`;
+    const final = { ...failure, reason };
+    return move(crashed, { kind: "failed", failure: final }, refusal(final));
   }
-  const state = { kind: "waiting", deadline: retry.at, reason, ready } as const;
+  const state = { kind: "waiting", deadline: retry.at, failure, ready } as const;
   return holdsThrough(state, facts)
     ? move(crashed, state)
     : move(crashed, state, backingOff(state, facts));
 }
 
-/** Requests wait for the restart of what had been serving, if that is near; a start that failed answers at once. */
+/** Whether requests wait for the restart: the process had been serving, and the restart is near. */
 export function holdsThrough(state: StateOf<"waiting">, { now, service }: Facts): boolean {
   return state.ready && state.deadline - now <= service.startupTimeoutMs;
 }
@@ -91,7 +89,7 @@ export function stopping(
   return move(instance, { ...ending, after }, ...effects);
 }
 
-/** The end of a process begins, with the signal that it expects; while its launch is under way it has to wait. */
+/** Begins to end a process with its stop signal; a process whose launch is under way gets the signal afterwards. */
 export function endProcess(
   { launch, child }: { launch: number; child: ChildRef | null },
   { now, service }: Pick<Facts, "now" | "service">,
@@ -104,7 +102,7 @@ export function endProcess(
   return { ending: { ...ending, deadline: now + service.stopTimeoutMs }, effects: [signal] };
 }
 
-/** A process is about to be launched. */
+/** The state of a process that is about to be launched. */
 export function launching(now: number): StateOf<"starting"> {
   const never = Number.POSITIVE_INFINITY;
   return {
@@ -117,7 +115,7 @@ export function launching(now: number): StateOf<"starting"> {
   };
 }
 
-/** It has been: from now on its start-up time counts. */
+/** The state once the process is launched; its start-up time begins now. */
 export function launched(
   state: StateOf<"starting">,
   child: ChildRef,
@@ -127,7 +125,7 @@ export function launched(
   return { ...state, child, since: now, probeAt, deadline: now + service.startupTimeoutMs };
 }
 
-/** It can't answer yet, and is asked again. */
+/** The state after a failed probe; another one follows. */
 export function unready(
   state: StateOf<"starting">,
   finding: string,
@@ -136,18 +134,18 @@ export function unready(
   return { ...state, finding, probeAt: now + probeDelay(now - state.since) };
 }
 
-/** Dense at first, then half a percent of the time waited: what probing adds to a start stays small. */
+/** The delay to the next probe grows to half a percent of the time waited, so probing adds little to a start. */
 function probeDelay(waitedMs: number): number {
   return Math.min(Math.max(waitedMs / 200, PROBE_DELAY_MIN_MS), PROBE_DELAY_MAX_MS);
 }
 
-/** It has had its time. */
-export function neverReady({ finding }: StateOf<"starting">, { service }: Facts): string {
+/** The failure of a process that has used up its start-up time. */
+export function neverReady({ finding }: StateOf<"starting">, { service }: Facts): Failure {
   const found = finding === null ? "" : `: ${finding}`;
-  return `not ready within ${service.startupTimeoutMs / 1000} s${found}`;
+  return startFailure(`not ready within ${service.startupTimeoutMs / 1000} s${found}`);
 }
 
-/** It answers. */
+/** The state of a process that is ready. */
 export function serving(
   child: ChildRef,
   endpoint: Endpoint,
@@ -157,29 +155,25 @@ export function serving(
   return { kind: "running", child, endpoint, since: now, missed: 0, probeAt };
 }
 
-/** An operator's word wipes the slate. */
-export function forgiven(instance: Instance): Instance {
+/** The instance without its crashes: an order or a changed configuration starts the count again. */
+export function withoutCrashes(instance: Instance): Instance {
   return { ...instance, crashes: [] };
 }
 
-export function refusal(
-  code: Refusal["code"],
-  reason: string,
-  retryAfterMs: number | null = null,
-): Effect {
-  return { kind: "refuse", code, reason, retryAfterMs };
+export function refusal(failure: Failure, retryAfterMs: number | null = null): Effect {
+  return { kind: "refuse", failure, retryAfterMs };
 }
 
 export function resting(disabled: boolean): Effect {
-  return refusal("INSTANCE_UNAVAILABLE", disabled ? "it is disabled" : "it is stopped");
+  return refusal(unavailable(disabled ? "it is disabled" : "it is stopped"));
 }
 
-export function backingOff(state: StateOf<"waiting">, { now }: Facts): Effect {
-  return refusal(
-    state.ready ? "INSTANCE_UNAVAILABLE" : "START_FAILED",
-    state.reason,
-    state.deadline - now,
-  );
+export function backingOff(
+  { deadline, failure, ready }: StateOf<"waiting">,
+  { now }: Facts,
+): Effect {
+  const { reason, hint } = failure;
+  return refusal(ready ? unavailable(reason, hint) : failure, deadline - now);
 }
 
 export function stay(instance: Instance, ...effects: readonly Effect[]): Step {
@@ -198,7 +192,7 @@ export function withEffect({ instance, effects }: Step, effect: Effect): Step {
   return { instance, effects: [...effects, effect] };
 }
 
-export function afterNeverReady(reason: string, { service }: Facts): After {
-  if (service.restart.policy === "never") return { kind: "failed", reason };
-  return { kind: "crashed", reason, ready: false };
+export function afterNeverReady(failure: Failure, { service }: Facts): After {
+  if (service.restart.policy === "never") return { kind: "failed", failure };
+  return { kind: "crashed", failure, ready: false };
 }

@@ -1,4 +1,4 @@
-// The limits of an instance, and how control groups spell them: version 2, and version 1 where a host still has that.
+// The limits of an instance as files of control groups, of version 2 and of version 1.
 import { PIDS_LIMIT_DEFAULT, type Service } from "../../core/service.ts";
 
 export type Controller = "memory" | "cpu" | "pids" | "io";
@@ -10,7 +10,7 @@ export interface Limit {
   readonly controller: Controller;
   /** False: a default, which is applied where it can be. */
   readonly isConfigured: boolean;
-  /** In the order in which they are written: every one that is required has to be there, and at least one. */
+  /** In the order of writing. Each required file must exist, and at least one file. */
   readonly files: readonly LimitFile[];
 }
 
@@ -22,7 +22,7 @@ export interface LimitFile {
 
 /** In microseconds; the kernel's own default. */
 const CPU_PERIOD_US = 100_000;
-/** What version 1 gives whoever asks for nothing: 1024 shares; version 2: a weight of 100. */
+/** Defaults of the kernel: 1024 shares in version 1, a weight of 100 in version 2. */
 const SHARES_PER_WEIGHT = 1024 / 100;
 const SHARES_MIN = 2;
 
@@ -32,12 +32,12 @@ type Spellings = Readonly<Record<Limit["key"], Spelling>>;
 /** https://docs.kernel.org/admin-guide/cgroup-v2.html */
 const VERSION_2: Spellings = {
   memory_limit_mb: (bytes) => [
-    // No memory.high below it: a tenant without caches to give back crawls from there. At 90 % of 160 MB one that went
-    // on
-    // was not killed within 100 s, at 98 % within 10 s, without within 1 s; caches are given back at the limit as well.
+    // No memory.high below it: a tenant without reclaimable caches slows to a crawl there. Measured at 160 MB: with
+    // memory.high at 90 % it was not killed within 100 s, at 98 % within 10 s, without it within 1 s. The limit itself
+    // makes the kernel reclaim caches as well.
     required("memory.max", bytes),
     optional("memory.swap.max", 0),
-    // Half an application is worse than none: it ends as a whole, and is restarted as a whole.
+    // Kills the whole application, which is restarted as a whole, instead of one of its processes.
     optional("memory.oom.group", 1),
   ],
   cpu_shares: (weight) => [required("cpu.weight", weight)],
@@ -76,8 +76,8 @@ const CONTROLLERS: Readonly<Record<Limit["key"], Controller>> = {
 };
 
 /**
- * What is to be written into the groups of an instance. `helpers`: processes of the launcher that share its groups and
- * are not to count against it.
+ * The limits to write into the groups of an instance. `helpers`: processes of the launcher in the same groups,
+ * which do not count against the instance.
  */
 export function planLimits(
   service: Service,
@@ -103,7 +103,7 @@ function quotaOf(processors: number): number {
   return Math.round(processors * CPU_PERIOD_US);
 }
 
-/** BFQ knows weights from 1 to 1000; as everywhere, 100 is what whoever asks for nothing has. */
+/** BFQ has weights from 1 to 1000; the default is 100, as everywhere. */
 function bfqWeightOf(weight: number): number {
   return weight <= 100 ? weight : Math.round(100 + ((weight - 100) * 900) / 9900);
 }

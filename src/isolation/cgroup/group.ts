@@ -1,19 +1,17 @@
-// The control groups of one launch, one in each hierarchy: joined by its launcher, asked who was killed for lack of
-// memory,
-// emptied and removed when it is over.
+// The control groups of one launch, one in each hierarchy: joined, asked for out-of-memory kills, removed.
 import {
   closeSync,
   constants,
   existsSync,
   mkdirSync,
   openSync,
-  readFileSync,
   rmdirSync,
   statSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { codeOf, readText } from "../../platform/files.ts";
 import type { Limit } from "./cgroup-limits.ts";
 
 const RETRY_MIN_MS = 1;
@@ -27,23 +25,21 @@ export class ControlGroup {
     this.#directories = directories.map((path) => ({ path, inode: statSync(path).ino }));
   }
 
-  /** The one of version 2, which a process can be born into; null: there is none. */
+  /** The group of version 2, which a process can be born into; null: there is none. */
   get birthplace(): string | null {
     return this.#directories.find(({ path }) => isOfVersion2(path))?.path ?? null;
   }
 
   /**
-   * Tells the launcher to join the others before anything else: moving a process between groups takes the kernel some
-   * 10 ms, since it waits until nobody else forks.
+   * Orders the launcher to join the groups of version 1 before anything else: to move a process between groups, the
+   * kernel waits until no other process forks, which takes some 10 ms.
    */
   get launcherOptions(): readonly string[] {
     const others = this.#directories.filter(({ path }) => !isOfVersion2(path));
     return others.flatMap(({ path }) => ["--cgroup", path]);
   }
 
-  /**
-   * Null: nothing in it was killed for lack of memory. `limitBytes` is null where it was the host that had none left.
-   */
+  /** Null: no process was killed for lack of memory. `limitBytes` is null where the host's memory was exhausted. */
   outOfMemory(): { readonly limitBytes: number | null } | null {
     const kills = (directory: string, file: string) =>
       Number(/^oom_kill (\d+)$/m.exec(read(join(directory, file)))?.[1] ?? 0);
@@ -58,7 +54,7 @@ export class ControlGroup {
     return { limitBytes: Number.isSafeInteger(bytes) ? bytes : null };
   }
 
-  /** Kills all that is in it, whatever that has done to hide. */
+  /** Kills every process in the groups, whatever it has done to hide. */
   kill(): void {
     for (const directory of this.#present) {
       if (existsSync(join(directory, "cgroup.kill"))) write(join(directory, "cgroup.kill"), "1");
@@ -66,7 +62,7 @@ export class ControlGroup {
     }
   }
 
-  /** Kills what is still in it and removes it; resolves when it is gone. */
+  /** Kills the remaining processes and removes the groups; resolves when they are removed. */
   async dissolve(): Promise<void> {
     for (
       let pauseMs = RETRY_MIN_MS;
@@ -78,12 +74,12 @@ export class ControlGroup {
     }
   }
 
-  /** False: something is still in it. */
+  /** False: a process is still in one of the groups. */
   remove(): boolean {
     return this.#present.map(removeDirectory).every((isGone) => isGone);
   }
 
-  /** Of its directories those that it still has: a later launch may have made groups of the same names. */
+  /** The directories that still belong to this launch: a later one may have made groups of the same names. */
   get #present(): readonly string[] {
     return this.#directories
       .filter(({ path, inode }) => statSync(path, { throwIfNoEntry: false })?.ino === inode)
@@ -91,17 +87,17 @@ export class ControlGroup {
   }
 }
 
-/** Makes a group, empty and without a past. Throws where that can't be done. */
 function isOfVersion2(directory: string): boolean {
   return existsSync(join(directory, "cgroup.controllers"));
 }
 
+/** Makes a group without the counters of an earlier one. Throws where it can't be made. */
 export function makeGroup(directory: string): void {
   if (existsSync(directory)) rmdirSync(directory);
   mkdirSync(directory);
 }
 
-/** Sets a limit of a group; null, or what is in the way. */
+/** Sets a limit of a group; null, or the reason why it can't be set. */
 export function applyLimit(directory: string, { files }: Limit): string | null {
   const outcomes = files.map(({ isRequired, name, value }) => {
     const code = write(join(directory, name), value);
@@ -112,7 +108,7 @@ export function applyLimit(directory: string, { files }: Limit): string | null {
   return failed?.failure ?? (isApplied ? null : (outcomes[0]?.failure ?? null));
 }
 
-/** Null, or the code of what went wrong; never makes a file. Some, such as cgroup.kill, may be written but not read. */
+/** Null, or the error's code. Never makes a file. Some files, such as cgroup.kill, can be written but not read. */
 export function write(path: string, value: string): string | null {
   let file: number | null = null;
   try {
@@ -120,13 +116,13 @@ export function write(path: string, value: string): string | null {
     writeFileSync(file, value);
     return null;
   } catch (error) {
-    return codeOf(error);
+    return codeOf(error) ?? String(error);
   } finally {
     if (file !== null) closeSync(file);
   }
 }
 
-/** True when it is gone; false while something is in it. */
+/** True when the directory is removed; false while a process is in the group. */
 export function removeDirectory(directory: string): boolean {
   try {
     rmdirSync(directory);
@@ -148,15 +144,7 @@ function killProcess(pid: number): void {
   }
 }
 
-/** Empty: there is no such file. */
+/** A file's text, trimmed; empty when it can't be read. */
 export function read(path: string): string {
-  try {
-    return readFileSync(path, "utf8").trim();
-  } catch {
-    return "";
-  }
-}
-
-function codeOf(error: unknown): string {
-  return (error as NodeJS.ErrnoException).code ?? String(error);
+  return readText(path)?.trim() ?? "";
 }

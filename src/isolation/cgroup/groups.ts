@@ -1,10 +1,10 @@
-// Where control groups of launches are: `ten/SERVER/SERVICE:ID` in each hierarchy, outside the server's own group, so
-// that
-// tenants and their limits outlive the server. Made with their limits before anything runs in them.
+// The control groups of all launches: `ten/SERVER/SERVICE:ID` in each hierarchy, made with limits before a launch.
+// They lie outside the server's own group, so that tenants and their limits outlive the server.
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, realpathSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { messageOf, TenError } from "../../core/errors.ts";
+import { messageOf } from "../../core/errors.ts";
+import { FailureError, type Gap, hintOf } from "../../core/failure.ts";
 import { type SlotRef, slotName } from "../../core/ref.ts";
 import type { Service } from "../../core/service.ts";
 import type { Placement } from "../level.ts";
@@ -15,10 +15,15 @@ import { findHierarchies, type Hierarchies, type Hierarchy } from "./hierarchies
 /** Why a limit was not applied; null: it was. */
 type Outcomes = Map<Limit["key"], string | null>;
 
+/** Configured limits that this host can't apply. */
+interface LimitGap extends Gap {
+  readonly keys: readonly Limit["key"][];
+}
+
 export class ControlGroups {
   readonly #dataDir: string;
   readonly #find: () => Hierarchies;
-  /** The latest of each slot. A start that is given up leaves its groups, until another begins or the server ends. */
+  /** The latest of each slot. An abandoned start leaves its groups until the next start, or the end of the server. */
   readonly #opened = new Map<string, ControlGroup>();
   #hierarchies: Hierarchies | null = null;
   #server: string | null = null;
@@ -29,30 +34,37 @@ export class ControlGroups {
   }
 
   /**
-   * Makes the groups of a launch, with the limits of its service. `helpers`: how many processes of the launcher will
-   * be in them.
-   * Throws LEVEL_MISSING when a configured limit can't be applied; the default one is applied where it can be.
+   * Makes the groups of a launch, with the limits of its service. Throws LEVEL_MISSING when a configured limit
+   * can't be applied; the default one is applied where it can be.
+   * @param helpers processes of the launcher that will be in the groups
    */
   open(launch: Placement, helpers: number): ControlGroup {
+    const made = this.attempt(launch, helpers);
+    if (made instanceof ControlGroup) return made;
+    throw refusal(launch.service, made);
+  }
+
+  /** Makes the groups as `open` does, but returns the limits that can't be applied. */
+  attempt(launch: Placement, helpers: number): ControlGroup | LimitGap {
     const { service } = launch;
     const outcomes: Outcomes = new Map();
     const directories = this.#known.found.flatMap((hierarchy) => {
       const limits = planLimits(service, { ...hierarchy, helpers })
         .filter(({ controller }) => hierarchy.controllers.includes(controller))
-        // To join a group of version 1 costs every start some 10 ms, which nobody has asked for.
+        // Joining a group of version 1 costs every start some 10 ms, too much for a default.
         .filter(({ isConfigured }) => isConfigured || hierarchy.version === 2);
-      // Version 2 is always joined: it can kill everything in a group.
+      // A group of version 2 always has a use: all of its processes can be killed at once.
       if (limits.length === 0 && hierarchy.version === 1) return [];
       return this.#make({ hierarchy, launch, limits }, outcomes) ?? [];
     });
     const group = new ControlGroup(directories);
     this.#opened.set(nameOf(launch), group);
-    const missing = configuredLimits(service).filter((key) => outcomes.get(key) !== null);
-    if (missing.length === 0) return group;
+    const keys = configuredLimits(service).filter((key) => outcomes.get(key) !== null);
+    if (keys.length === 0) return group;
     group.remove();
     const { lacks } = this.#known;
-    const [reason = lacks.reason] = missing.flatMap((key) => outcomes.get(key) ?? []);
-    throw refusal(service, missing, { ...lacks, reason });
+    const [reason = lacks.reason] = keys.flatMap((key) => outcomes.get(key) ?? []);
+    return { ...lacks, reason, keys };
   }
 
   /** Whether a limit that a service does not set is applied, too. */
@@ -68,7 +80,7 @@ export class ControlGroups {
     return new ControlGroup(directories.filter((directory) => existsSync(directory)));
   }
 
-  /** Kills and removes all groups of this server but those of the launches that it goes on with. */
+  /** Kills and removes all groups of this server but those of the launches that are kept. */
   async sweep(kept: readonly SlotRef[]): Promise<void> {
     const names = new Set(kept.map(nameOf));
     const bases = this.#known.found.map((hierarchy) => this.#base(hierarchy));
@@ -80,7 +92,7 @@ export class ControlGroups {
     await Promise.all(strays.map((group) => group.dissolve()));
   }
 
-  /** Removes what the server itself needed, and groups that nothing was started in. */
+  /** Removes the groups above those of launches, and groups in which nothing was started. */
   close(): void {
     for (const group of this.#opened.values()) group.remove();
     for (const hierarchy of this.#known.found) {
@@ -89,7 +101,7 @@ export class ControlGroups {
     }
   }
 
-  /** The directory of the group in one hierarchy; null where none can be made. */
+  /** Makes the group of a launch in one hierarchy; null where it can't be made. */
   #make(
     part: { hierarchy: Hierarchy; launch: SlotRef; limits: readonly Limit[] },
     outcomes: Outcomes,
@@ -122,13 +134,10 @@ export class ControlGroups {
   }
 }
 
-/** Throws LEVEL_MISSING when a service has a limit, where nothing can limit. */
-export function refuseLimits(
-  service: Service,
-  lacks: { readonly reason: string; readonly remedy: string },
-): void {
-  const missing = configuredLimits(service);
-  if (missing.length > 0) throw refusal(service, missing, lacks);
+/** Throws LEVEL_MISSING when a service has a limit, on a host that can't apply any. */
+export function refuseLimits(service: Service, gap: Gap): void {
+  const keys = configuredLimits(service);
+  if (keys.length > 0) throw refusal(service, { ...gap, keys });
 }
 
 function configuredLimits(service: Service): Limit["key"][] {
@@ -136,14 +145,12 @@ function configuredLimits(service: Service): Limit["key"][] {
   return limits.filter(({ isConfigured }) => isConfigured).map(({ key }) => key);
 }
 
-function refusal(
-  { name }: Service,
-  missing: readonly Limit["key"][],
-  { reason, remedy }: Hierarchies["lacks"],
-): TenError {
-  const keys = missing.join(", ");
-  return new TenError("LEVEL_MISSING", `Cannot apply ${keys} to "${name}": ${reason}`, {
-    hint: `Remove ${keys} from [service.${name}], or ${remedy}`,
+function refusal({ name }: Service, gap: LimitGap): FailureError {
+  const keys = gap.keys.join(", ");
+  return new FailureError({
+    code: "LEVEL_MISSING",
+    reason: `${keys} can't be applied: ${gap.reason}`,
+    hint: `Remove ${keys} from [service.${name}], or ${hintOf(gap)}`,
   });
 }
 
@@ -151,12 +158,12 @@ function topOf({ parent }: Hierarchy): string {
   return join(parent, "ten");
 }
 
-/** No file of a control group has a colon in its name, as "memory.max" could be that of an instance. */
+/** The name of a launch's group. Its colon keeps it apart from the files of a control group, such as memory.max. */
 function nameOf(launch: SlotRef): string {
   return `${launch.ref.service}:${slotName(launch)}`;
 }
 
-/** Two servers on one host must not meet, not even when each believes its directory to be /data. */
+/** A name for this server, also where two containers of one host both have their data in /data. */
 function identify(dataDir: string): string {
   const { dev, ino } = statSync(dataDir);
   const identity = `${realpathSync(dataDir)}\n${dev}:${ino}`;
@@ -170,9 +177,8 @@ function groupsIn(base: string): string[] {
 }
 
 /**
- * Makes the groups above those of launches. In version 2 a controller has to be handed down from group to group, one
- * by one:
- * of several in one go, one that is not there spoils all. Another program may have taken them back meanwhile.
+ * Makes the groups above those of launches. In version 2 a controller is enabled from group to group, one by one:
+ * with several in one write, an absent one makes all fail. Another program may have disabled them meanwhile.
  */
 function prepare(hierarchy: Hierarchy, base: string): void {
   mkdirSync(base, { recursive: true });

@@ -1,24 +1,25 @@
-// The hierarchies of control groups on this host: where they are mounted, which controllers each has, and below which
-// group
-// this program may make its own.
-import { readFileSync } from "node:fs";
+// The hierarchies of control groups on this host: their paths, their controllers, the group for this server's own.
 import { join } from "node:path";
+import type { Gap } from "../../core/failure.ts";
+import { readText } from "../../platform/files.ts";
+import { type Mount, parseMounts } from "../../platform/mounts.ts";
 import type { CgroupVersion, Controller } from "./cgroup-limits.ts";
 
 export interface Hierarchy {
   readonly version: CgroupVersion;
-  /** The group in which groups may be made: the top of the hierarchy, or what the system has delegated. */
+  /** The group in which groups may be made: the top of the hierarchy, or one that the system has delegated. */
   readonly parent: string;
   /**
-   * Those that limits need. Version 2 may have none beside version 1; it still finds and kills everything in a group.
+   * The controllers that limits need. Version 2 may have none beside version 1; its groups still find and kill
+   * processes.
    */
   readonly controllers: readonly Controller[];
 }
 
-/** `lacks`: why there is no more than this, and what to do about it. */
+/** `lacks`: why there are no further controllers, with the remedy. */
 export interface Hierarchies {
   readonly found: readonly Hierarchy[];
-  readonly lacks: { readonly reason: string; readonly remedy: string };
+  readonly lacks: Gap;
 }
 
 export interface HierarchyFacts {
@@ -28,7 +29,7 @@ export interface HierarchyFacts {
   readonly read: (path: string) => string | null;
 }
 
-/** The names of the controllers in version 1; in version 2 they are those of the type itself. */
+/** Names of version 1; version 2 uses those of the type. */
 const NAMES: Readonly<Record<string, Controller>> = {
   memory: "memory",
   cpu: "cpu",
@@ -39,19 +40,16 @@ const NAMES: Readonly<Record<string, Controller>> = {
 const AS_ROOT = "run ten as root";
 const AS_USER_SERVICE = "run ten as root, or as a service of systemd's user manager";
 
-interface Mount {
-  readonly path: string;
-  /** Which group of the hierarchy is mounted there. */
-  readonly root: string;
+/** A hierarchy; its root is the group that is mounted at its path. */
+interface CgroupMount extends Pick<Mount, "path" | "root" | "superOptions"> {
   readonly version: CgroupVersion;
-  readonly options: readonly string[];
 }
 
-/** What this process may use. */
+/** The hierarchies that this process may use. */
 export function findHierarchies(
   facts: HierarchyFacts = { uid: uidUnlessRoot(), read: readText },
 ): Hierarchies {
-  const mounts = parseMounts(facts.read("/proc/self/mountinfo") ?? "");
+  const mounts = cgroupMounts(facts.read("/proc/self/mountinfo") ?? "");
   if (mounts.length === 0) {
     const reason = "no control groups are mounted";
     return {
@@ -62,10 +60,10 @@ export function findHierarchies(
   const unified = mounts.find(({ version }) => version === 2);
   if (facts.uid !== null) return findDelegated(unified, facts.uid, facts.read);
   const remedy = "boot a kernel that does; in a container, give it the control groups of the host";
-  const found = mounts.map(({ path, version, options }) => ({
-    version,
-    parent: path,
-    controllers: controllersOf({ version, options }, path, facts.read),
+  const found = mounts.map((mount) => ({
+    version: mount.version,
+    parent: mount.path,
+    controllers: controllersOf(mount, mount.path, facts.read),
   }));
   return {
     found: found.filter(({ version, controllers }) => version === 2 || controllers.length > 0),
@@ -73,9 +71,9 @@ export function findHierarchies(
   };
 }
 
-/** systemd's user manager may do with its own group as it likes, and so may its services. */
+/** systemd's user manager controls its own group, and shares it with its services. */
 function findDelegated(
-  unified: Mount | undefined,
+  unified: CgroupMount | undefined,
   uid: number,
   read: HierarchyFacts["read"],
 ): Hierarchies {
@@ -103,35 +101,22 @@ function findDelegated(
 }
 
 function controllersOf(
-  { version, options }: Pick<Mount, "version" | "options">,
+  { superOptions, version }: Pick<CgroupMount, "superOptions" | "version">,
   group: string,
   read: HierarchyFacts["read"],
 ): Controller[] {
   const names =
-    version === 1 ? options : (read(`${group}/cgroup.controllers`) ?? "").trim().split(" ");
+    version === 1 ? superOptions : (read(`${group}/cgroup.controllers`) ?? "").trim().split(" ");
   return names.flatMap((name) => NAMES[name] ?? []);
 }
 
-/** Lines of proc_pid_mountinfo(5): ID PARENT DEVICE ROOT PATH OPTIONS [TAGS…] - TYPE SOURCE SUPER-OPTIONS. */
-function parseMounts(text: string): Mount[] {
-  return text.split("\n").flatMap((line) => {
-    const [before = "", after = ""] = line.split(" - ");
-    const [, , , root = "", path = ""] = before.split(" ");
-    const [type, , options = ""] = after.split(" ");
+function cgroupMounts(text: string): readonly CgroupMount[] {
+  return parseMounts(text).flatMap(({ path, root, superOptions, type }) => {
     if (type !== "cgroup" && type !== "cgroup2") return [];
-    const version = type === "cgroup" ? 1 : 2;
-    return [{ path, root, version, options: options.split(",") }];
+    return [{ path, root, superOptions, version: type === "cgroup" ? 1 : 2 }];
   });
 }
 
 function uidUnlessRoot(): number | null {
   return process.geteuid?.() || null;
-}
-
-function readText(path: string): string | null {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return null;
-  }
 }

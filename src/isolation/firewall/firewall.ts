@@ -1,6 +1,6 @@
-// The firewall between tenants, in the kernel: a table of nftables of this server's own, kept in step with its
-// launches.
+// The firewall between tenants: a table of nftables for this server, kept in step with its launches.
 import { realpathSync } from "node:fs";
+import type { Gap } from "../../core/failure.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { SYSTEM_PATH } from "../../platform/host.ts";
 import { isRoot } from "../../platform/owner.ts";
@@ -8,36 +8,31 @@ import { CHANGES_MAX, NetfilterSocket, type SetChange } from "./nftables.ts";
 import { type Claim, type Element, elementsOf, renderTable } from "./rules.ts";
 
 export interface Firewall {
-  /** Whose a port is, before anything listens there. Throws nothing: what can't be had is told as `gap`. */
+  /** Claims a port before anything listens there. Never throws: a failure becomes the `gap`. */
   claim(claim: Claim): void;
   release(port: number): void;
-  /** Why it does not stand; null: it does. */
-  readonly gap: FirewallGap | null;
+  /** Why the firewall does not work; null: it does. */
+  readonly gap: Gap | null;
 }
 
-const NO_NETLINK: FirewallGap = {
+const NO_NETLINK: Gap = {
   reason: "the kernel's netfilter can't be reached",
   remedy: "Run ten on a kernel with nf_tables",
 };
 
-export interface FirewallGap {
-  readonly reason: string;
-  readonly remedy: string;
-}
-
-/** Another program that reloads its own rules may flush all of them: for so long at most ours are gone. */
+/** Another program that reloads its rules may flush all tables: ours is missing for at most this long. */
 const CHECK_INTERVAL_MS = 5000;
-/** What keeps the table from being made is seldom mended, and each attempt takes some milliseconds. */
+/** The cause of a failure seldom goes away, and each attempt takes some milliseconds. */
 const RETRY_INTERVAL_MS = 60_000;
 
-/** The name of the table for a data directory, which needs to exist. */
+/** The name of the table for a data directory, which must exist. */
 export function tableName(dataDir: string): string {
   const digest = new Bun.CryptoHasher("sha256").update(realpathSync(dataDir)).digest("hex");
   return `tenement_${digest.slice(0, 12)}`;
 }
 
-/** Applies a script; null, or why it can't. With `check` nothing changes. */
-export function runNft(script: string, { check = false } = {}): FirewallGap | null {
+/** Applies a script; null, or the reason why it can't be applied. With `check` nothing changes. */
+export function runNft(script: string, { check = false } = {}): Gap | null {
   const nft = Bun.which("nft", { PATH: `${process.env["PATH"] ?? ""}:${SYSTEM_PATH}` });
   if (nft === null) {
     return { reason: "nft is not installed", remedy: "apt-get install nftables" };
@@ -54,12 +49,12 @@ export function runNft(script: string, { check = false } = {}): FirewallGap | nu
   };
 }
 
-/** Takes away what a server that was killed left, once its instances are gone. */
+/** Removes the table of a killed server, once its instances have ended. */
 export function removeFirewall(dataDir: string): void {
   if (process.platform === "linux" && isRoot()) runNft(`delete table inet ${tableName(dataDir)}`);
 }
 
-/** Where the server is no root, whose instances all have one user. */
+/** For a server that is not root, whose instances all have one user. */
 export const NO_FIREWALL: Firewall = {
   claim: () => undefined,
   release: () => undefined,
@@ -73,35 +68,35 @@ export class NftFirewall implements Firewall, Disposable {
   readonly #parts: FirewallParts;
   readonly #table: string;
   readonly #claims = new Map<number, Claim>();
-  /** Ports of an earlier server's launches that have not been taken over yet. */
-  readonly #inherited: Set<number>;
+  /** Ports of an earlier server's launches that have not been adopted yet. */
+  readonly #unadopted: Set<number>;
   #socket: NetfilterSocket | null;
-  #gap: FirewallGap | null = null;
+  #gap: Gap | null = null;
   #cancelCheck: () => void = () => undefined;
 
   private constructor(parts: FirewallParts) {
     this.#parts = parts;
     this.#table = tableName(parts.dataDir);
-    for (const claim of parts.inherited) this.#claims.set(claim.port, claim);
-    this.#inherited = new Set(this.#claims.keys());
+    for (const claim of parts.recorded) this.#claims.set(claim.port, claim);
+    this.#unadopted = new Set(this.#claims.keys());
     this.#socket = NetfilterSocket.open();
     if (this.#socket === null) this.#gap = NO_NETLINK;
     else this.#build();
     this.#scheduleCheck();
   }
 
-  /** With what an earlier server's launches claimed, so that no moment passes without it. */
+  /** Opens with the claims of an earlier server's launches, so that they are protected without a gap. */
   static open(parts: FirewallParts): NftFirewall {
     return new NftFirewall(parts);
   }
 
-  get gap(): FirewallGap | null {
+  get gap(): Gap | null {
     return this.#gap;
   }
 
   claim(claim: Claim): void {
     const former = this.#claims.get(claim.port);
-    this.#inherited.delete(claim.port);
+    this.#unadopted.delete(claim.port);
     if (former !== undefined && Bun.deepEquals(former, claim)) return;
     this.release(claim.port);
     this.#claims.set(claim.port, claim);
@@ -112,7 +107,7 @@ export class NftFirewall implements Firewall, Disposable {
     const claim = this.#claims.get(port);
     if (claim === undefined) return;
     this.#claims.delete(port);
-    this.#inherited.delete(port);
+    this.#unadopted.delete(port);
     const kept = new Set([...this.#claims.values()].flatMap(elementsOf).map(keyOf));
     this.#commit(
       "delete",
@@ -120,19 +115,19 @@ export class NftFirewall implements Firewall, Disposable {
     );
   }
 
-  /** Gives up what an earlier server's launches claimed, except for those that were taken over. */
+  /** Releases the claims of an earlier server's launches that were not adopted. */
   dropAdopted(): void {
-    for (const port of this.#inherited) this.release(port);
+    for (const port of this.#unadopted) this.release(port);
   }
 
-  /** Leaves the table to the server that follows; what is claimed or released from now on is that one's. */
+  /** Leaves the table to the next server, which claims and releases from now on. */
   abandon(): void {
     this.#cancelCheck();
-    this.#socket?.close();
+    this.#socket?.[Symbol.dispose]();
     this.#socket = null;
   }
 
-  /** Takes the table away; only for the end of all instances. */
+  /** Removes the table; only after all instances have ended. */
   [Symbol.dispose](): void {
     this.abandon();
     if (this.#gap === null) removeFirewall(this.#parts.dataDir);
@@ -149,14 +144,14 @@ export class NftFirewall implements Firewall, Disposable {
     }
   }
 
-  /** All of it anew, from what is claimed. */
+  /** Makes the whole table anew from the claims. */
   #build(): void {
     const claims = [...this.#claims.values()];
     const table = { name: this.#table, comment: this.#parts.dataDir, claims };
     this.#gap = runNft(renderTable(table));
   }
 
-  /** What is there already may be added again, which fails where the table is gone. */
+  /** Adds all elements again: no change where they exist, and an error where the table is missing. */
   #scheduleCheck(): void {
     const delayMs = this.#gap === null ? CHECK_INTERVAL_MS : RETRY_INTERVAL_MS;
     this.#cancelCheck = this.#parts.clock.after(delayMs, () => {
@@ -170,10 +165,11 @@ export class NftFirewall implements Firewall, Disposable {
 export interface FirewallParts {
   readonly dataDir: string;
   readonly clock: Clock;
-  readonly inherited: readonly Claim[];
+  /** Of an earlier server's launches. */
+  readonly recorded: readonly Claim[];
 }
 
-/** The strongest one that this server can have. */
+/** Opens the firewall; null where this server can't have one. */
 export function openFirewall(parts: FirewallParts): NftFirewall | null {
   return process.platform === "linux" && isRoot() ? NftFirewall.open(parts) : null;
 }
@@ -182,7 +178,7 @@ function keyOf({ set, port, user }: Element): string {
   return `${set} ${port} ${user}`;
 }
 
-/** A port in network order, then a user in the host's, each padded to four bytes. */
+/** A port in network byte order, then a user in the host's, each padded to four bytes. */
 function encode({ port, user }: Element): Buffer {
   const parts: Buffer[] = [];
   if (port !== null) {

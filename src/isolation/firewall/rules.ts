@@ -1,17 +1,16 @@
-// The firewall between tenants, as rules of nftables: which ports are whose, and who may not ask the cloud for its
-// secrets.
+// The rules of the firewall between tenants: ports of other tenants, and a cloud's metadata service.
 // Needed because every process of a host reaches every port of 127.0.0.1.
 import { USER_ID_MAX, USER_ID_MIN } from "../../core/walls.ts";
 
-/** One launch, as far as the firewall is concerned. */
+/** The port of one launch, and its protection. */
 export interface Claim {
   readonly port: number;
-  /** The instance's own user, who alone of all instances' users may connect; null: it has none, so none of them may. */
+  /** The instance's user, the only one of all instances' users that may connect; null: none of them may. */
   readonly owner: number | null;
   readonly allowMetadata: boolean;
 }
 
-/** The sets that claims are kept in. */
+/** The sets of nftables that hold the claims. */
 export const FIREWALL_SETS = ["ports", "owners", "no_metadata"] as const;
 export type FirewallSet = (typeof FIREWALL_SETS)[number];
 
@@ -23,8 +22,8 @@ export interface Element {
 }
 
 /**
- * Where clouds hand a machine its credentials. Amazon, Google, Azure, DigitalOcean and most others have the first;
- * then Amazon's containers, Oracle, Alibaba, Azure's agent; then Amazon and Google over IPv6.
+ * Addresses at which clouds hand credentials to a machine. Amazon, Google, Azure, DigitalOcean and most others have
+ * the first; then Amazon's containers, Oracle, Alibaba, Azure's agent; then Amazon and Google over IPv6.
  */
 export const METADATA_ADDRESSES = {
   ip: [
@@ -47,9 +46,9 @@ export function elementsOf({ port, owner, allowMetadata }: Claim): readonly Elem
 }
 
 /**
- * A script for `nft -f`: the table with these claims, in place of an older one of that name, in a single step.
- * It judges only connections to ports that it holds, and only those of instances' users: another server's
- * instances, the host's other services and whoever else runs here are left alone.
+ * A script for `nft -f`: replaces the table by one with these claims, in a single step. The rules judge only
+ * connections to ports in the table, and only those of instances' users; other instances, services and users are
+ * left alone.
  */
 export function renderTable({
   name,
@@ -57,12 +56,13 @@ export function renderTable({
   claims,
 }: {
   readonly name: string;
-  /** Whose table it is, for people; on a rule, since older versions of nft know none on tables. */
+  /** The server's data directory, for people; on a rule, since older versions of nft have no comments on tables. */
   readonly comment: string;
   readonly claims: readonly Claim[];
 }): string {
   const elements = claims.flatMap(elementsOf);
-  // `table` alone makes one, so that there is one to delete. Port 53: in some clouds the same address resolves names.
+  // The first line makes the table if it is missing, since a missing one can't be deleted. Port 53: in some clouds the
+  // metadata address resolves names as well.
   return `
 table inet ${name}
 delete table inet ${name}
@@ -87,7 +87,7 @@ table inet ${name} {
 `;
 }
 
-/** Of nft, less what surrounds it. */
+/** The maximum of nft, less the surrounding text. */
 const COMMENT_LENGTH_MAX = 120;
 
 function renderElements(elements: readonly Element[], set: FirewallSet): string {

@@ -1,5 +1,4 @@
-// The directory of one launch, the server's own: the launcher's status file, and what a level of isolation keeps beside
-// it.
+// The directory of a launch, the server's own: the launcher's status file, and files of the level.
 import {
   existsSync,
   mkdirSync,
@@ -11,8 +10,10 @@ import {
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { ChildRef } from "../../core/life/instance.ts";
+import { isUnder } from "../../core/paths.ts";
 import { type SlotRef, slotName } from "../../core/ref.ts";
 import type { IsolationLevel } from "../../core/service.ts";
+import { listMounts } from "../../platform/mounts.ts";
 import { readLaunchStatus } from "./launcher-status.ts";
 
 export interface LaunchPaths {
@@ -20,14 +21,14 @@ export interface LaunchPaths {
   readonly statusFile: string;
   readonly tmpDir: string;
   readonly socketsDir: string;
-  /** The application's socket, once the server has seen that it is one. */
+  /** The application's socket, once the server has checked its type. */
   readonly socket: string;
-  /** The launcher's socket, where it forwards into a private network. */
+  /** The launcher's socket, from which it forwards into a private network. */
   readonly entry: string;
 }
 
 export class LaunchDirectories {
-  /** Under the data directory, with a name that no service can have. */
+  /** Below the data directory; no service can have this name. */
   readonly #directory: string;
   readonly #trash: string;
 
@@ -48,18 +49,18 @@ export class LaunchDirectories {
     };
   }
 
-  /** Makes the directory of a launch at a level, without what an earlier launch has left. */
+  /** Makes the directory of a launch at a level, without files of an earlier launch. */
   make(launch: SlotRef, level: IsolationLevel): LaunchPaths {
     this.remove(launch);
     const paths = this.paths(launch);
     mkdirSync(paths.top, { recursive: true, mode: 0o700 });
     writeFileSync(join(paths.top, "level"), level);
-    // It is there from the start, so that it can be watched.
+    // It exists from the start, so that it can be watched.
     writeFileSync(paths.statusFile, "", { mode: 0o600 });
     return paths;
   }
 
-  /** At which level a process of an earlier server was started by the launcher; null: it was not. */
+  /** The level of a process that an earlier server started with the launcher; null: it was started without. */
   levelOf(launch: SlotRef, child: ChildRef): string | null {
     const { statusFile, top } = this.paths(launch);
     const { launcher } = readLaunchStatus(statusFile);
@@ -67,34 +68,33 @@ export class LaunchDirectories {
     return readFileSync(join(top, "level"), "utf8");
   }
 
-  /** Removes what a launch has left; synchronous as far as the next launch minds. */
+  /**
+   * Removes a launch's files: moved away at once, so that the next launch can begin, and deleted in the background.
+   */
   remove(launch: SlotRef): void {
     const { top } = this.paths(launch);
     if (!existsSync(top)) return;
     mkdirSync(this.#trash, { recursive: true, mode: 0o700 });
-    const doomed = join(this.#trash, crypto.randomUUID());
-    renameSync(top, doomed);
-    discard(doomed);
+    const discarded = join(this.#trash, crypto.randomUUID());
+    renameSync(top, discarded);
+    discard(discarded);
   }
 
-  /** Removes what an earlier server did not get to remove. */
+  /** Removes what an earlier server moved away without deleting it. */
   clean(): void {
     if (!existsSync(this.#trash)) return;
     for (const name of readdirSync(this.#trash)) discard(join(this.#trash, name));
   }
 }
 
-/** Deletes in the background; what a failure leaves is tried again by the next server. */
+/** Deletes in the background; the next server deletes what is left after a failure. */
 function discard(path: string): void {
   if (hasMounts(path)) return;
   void rm(path, { recursive: true, force: true }).catch(() => undefined);
 }
 
-/**
- * Mounts of a launch are in a namespace that ends with it. Should one ever be found here, its files are the host's
- * own.
- */
+/** A launch's mounts are in a namespace that ends with it. A mount found here would lead to the host's own files. */
 function hasMounts(path: string): boolean {
   if (process.platform !== "linux") return false;
-  return readFileSync("/proc/self/mounts", "utf8").includes(` ${path}/`);
+  return listMounts().some((mount) => isUnder(mount.path, path));
 }

@@ -1,16 +1,16 @@
-// A launcher's process as that of its application: how that ended, also when nobody was its parent; how to end all of
-// it.
+// Follows an application through its launcher: reports the exit, sends signals, kills all descendants.
 import { type FSWatcher, watch } from "node:fs";
 import type { Exit } from "../../core/life/instance.ts";
+import { codeOf } from "../../platform/files.ts";
 import { hasSocket, listeningSockets } from "../../platform/kernel/sock-diag.ts";
 import { startTimeOf } from "../../platform/process/processes.ts";
 import type { Child } from "../../platform/process/spawner.ts";
 import type { ControlGroup } from "../cgroup/group.ts";
 import { readLaunchStatus } from "./launcher-status.ts";
 
-/** The launcher's order to kill everything that it started. */
+/** The signal that orders the launcher to kill all of its descendants. */
 const KILL_ALL = 64;
-/** What shells end with when their last command was killed. */
+/** A shell's exit code when its last command was killed. */
 const CODE_OF_KILLED = 137;
 
 interface Launch {
@@ -18,7 +18,7 @@ interface Launch {
   readonly group: ControlGroup;
 }
 
-/** Follows the application of a launcher, which may stay for what the application leaves behind. */
+/** Follows the application of a launcher, which may outlive it to wait for its descendants. */
 export function followLauncher(child: Child, { statusFile, group }: Launch): Child {
   const exited = untilEnd(child, statusFile).then((exit) => explain(exit, group));
   let app: number | null = null;
@@ -30,7 +30,7 @@ export function followLauncher(child: Child, { statusFile, group }: Launch): Chi
   return {
     ref: child.ref,
     exited,
-    // The status and the groups have been read when this resolves, and may go.
+    // When this resolves, the status and the groups have been read and may be removed.
     gone: exited.then(() => child.gone).then(() => group.dissolve()),
     get app() {
       return findApp() ?? child.app;
@@ -43,7 +43,7 @@ export function followLauncher(child: Child, { statusFile, group }: Launch): Chi
     },
     signal(signal) {
       if (signal !== "SIGKILL") child.signal(signal);
-      // The first time it gets to record how the application ended.
+      // The first time the launcher stays, to record how the application ended.
       else if (!killed) killed = orderKill(child);
       else {
         child.signal(signal);
@@ -53,7 +53,7 @@ export function followLauncher(child: Child, { statusFile, group }: Launch): Chi
   };
 }
 
-/** The end that the status file tells, as soon as it does; else that of the launcher. */
+/** The end in the status file, as soon as it is there; otherwise that of the launcher. */
 function untilEnd(child: Child, statusFile: string): Promise<Exit> {
   const { promise, resolve } = Promise.withResolvers<Exit>();
   const look = () => {
@@ -61,13 +61,13 @@ function untilEnd(child: Child, statusFile: string): Promise<Exit> {
     if (end !== null) resolve(end);
   };
   const watcher = watchFile(statusFile, look);
-  // What was written before it was watched.
+  // For what was written before the watch began.
   look();
   void child.exited.then((exit) => resolve(readLaunchStatus(statusFile).end ?? exit));
   return promise.finally(() => watcher?.close());
 }
 
-/** Null where the system has no watches left: then the end of the launcher has to do. */
+/** Null where the system has no watches left: then the launcher's end is waited for. */
 function watchFile(path: string, onChange: () => void): FSWatcher | null {
   try {
     return watch(path, { persistent: false }, onChange).on("error", () => undefined);
@@ -76,22 +76,25 @@ function watchFile(path: string, onChange: () => void): FSWatcher | null {
   }
 }
 
-/** What is killed for lack of memory gets a signal like any other: only its group knows why. */
+/**
+ * A process that is killed for lack of memory gets a signal like any other; only the control group knows the
+ * reason.
+ */
 function explain(exit: Exit, group: ControlGroup): Exit {
   const isKill = exit.kind === "signal" && exit.signal === "SIGKILL";
-  const isShellsWord = exit.kind === "code" && exit.code === CODE_OF_KILLED;
-  if (!isKill && !isShellsWord && exit.kind !== "unknown") return exit;
+  const isShellCode = exit.kind === "code" && exit.code === CODE_OF_KILLED;
+  if (!isKill && !isShellCode && exit.kind !== "unknown") return exit;
   const found = group.outOfMemory();
   return found === null ? exit : { kind: "outOfMemory", ...found };
 }
 
-/** True, whether or not it still was there. */
+/** True, whether or not the launcher still ran. */
 function orderKill({ ref }: Child): true {
   if (startTimeOf(ref.pid) !== ref.startTime) return true;
   try {
     process.kill(ref.pid, KILL_ALL);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+    if (codeOf(error) !== "ESRCH") throw error;
   }
   return true;
 }

@@ -1,16 +1,15 @@
-// The programs that the executable carries: the launcher, put where the system can execute it, and the agent of virtual
-// machines.
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+// The C programs that the executable carries: installs the launcher, reads the machines' agent.
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { replaceFile } from "../../platform/files.ts";
 
-/** Where it is put, under the data directory: a name that no service can have. */
+/** Below the data directory; no service can have this name. */
 const DIRECTORY = ".launcher";
 const EMBEDDED = "/$bunfs/root/";
 
 /**
- * Puts the launcher of this build at `{dataDir}/.launcher/ten-launcher`, unless it is there already, and returns that
- * path;
- * null where the build has none.
+ * Installs this build's launcher at `{dataDir}/.launcher/ten-launcher`, and returns that path; null where the build
+ * has none.
  */
 export function installLauncher(dataDir: string): string | null {
   const content = readCarried("launcher");
@@ -21,19 +20,17 @@ function install(content: Buffer, directory: string): string {
   const file = `${directory}/ten-launcher`;
   if (existsSync(file) && readFileSync(file).equals(content)) return file;
   mkdirSync(directory, { recursive: true, mode: 0o700 });
-  // Renamed into place: what runs can't be written to, and what runs half written can't be trusted.
-  writeFileSync(`${file}.new`, content);
-  chmodSync(`${file}.new`, 0o755);
-  renameSync(`${file}.new`, file);
+  // A program that runs can't be written to, so the file is replaced.
+  replaceFile(file, content, 0o755);
   return file;
 }
 
-/** The agent that is the first process of a virtual machine; null where the build has none. */
+/** The agent, the first process of a machine; null where the build has none. */
 export function readAgent(): Buffer | null {
   return readCarried("guest");
 }
 
-/** From the executable, or from where the build leaves it when this program runs from its sources. */
+/** From the executable, or from the build's output when this program runs from its sources. */
 function readCarried(name: "launcher" | "guest"): Buffer | null {
   const pattern = new RegExp(`^ten-${name}-\\w+\\.bin$`);
   const files = Bun.embeddedFiles as readonly (Blob & { name: string })[];

@@ -1,17 +1,18 @@
-// The status file of the launcher: which process is which, how the application ended, or why it never ran.
+// The launcher's status file: its process, the application's, how that ended or why it never ran.
 import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 import type { ChildRef, Exit } from "../../core/life/instance.ts";
+import { codeOf } from "../../platform/files.ts";
 
 export interface LaunchStatus {
   readonly launcher: ChildRef | null;
   /** The application's main process. */
   readonly app: number | null;
-  /** Null: it has not ended, or nobody lived to tell. */
+  /** Null: it has not ended, or the launcher was killed before it could report the end. */
   readonly end: Exit | null;
 }
 
-/** What a status file says so far; a file that is not there says nothing. */
+/** The facts in a status file so far; a file that does not exist holds none. */
 export function readLaunchStatus(file: string): LaunchStatus {
   const lines = readLines(file).map((line) => line.split(" "));
   const last = (...words: string[]) => lines.findLast(([word = ""]) => words.includes(word));
@@ -41,7 +42,7 @@ function readLines(file: string): readonly string[] {
   try {
     return readFileSync(file, "utf8").split("\n");
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    if (codeOf(error) === "ENOENT") return [];
     throw error;
   }
 }

@@ -1,16 +1,17 @@
-// The order to the agent in a virtual machine: what it runs, as whom, and what of the host's files it sees. Pure text;
-// native/guest/order.c reads it.
+// The order to the agent in a machine: the program, its user and the host's files, as native/guest/order.c reads them.
+import { isHidden } from "../../core/hidden-paths.ts";
+import type { RootListing } from "../walls/root-listing.ts";
 
-/** A directory of the host, as the machine knows it by a tag. */
+/** A directory of the host, which the machine mounts by a tag. */
 export interface Export {
   readonly tag: string;
-  /** The same outside and inside. */
+  /** The same on the host and in the machine. */
   readonly path: string;
-  /** "system": a directory in the root; "read" and "write": wherever a service has one. */
+  /** "system": a directory in the root; "read" and "write": anywhere, as a service has configured. */
   readonly kind: "system" | "read" | "write";
 }
 
-/** What the application's root directory is made of. */
+/** The content of the application's root directory. */
 export type AgentRoot =
   | {
       readonly kind: "host";
@@ -21,19 +22,19 @@ export type AgentRoot =
   | { readonly kind: "image"; readonly device: string; readonly exports: readonly Export[] };
 
 export interface AgentOrder {
-  /** "ports": four serial ports; "vsock": a socket family of its own, and a disk for the status. */
+  /** "ports": four serial ports; "vsock": sockets of a family of their own, and a disk for the status. */
   readonly channel: "ports" | "vsock";
   /** User and group of the application; never 0. */
   readonly userId: number;
   readonly hostname: string;
   readonly cwd: string;
-  /** Where the application may listen. */
+  /** The application may listen there. */
   readonly port: number;
   readonly socketPath: string;
-  /** Processes and threads that may exist at once; 0: any number. */
+  /** How many processes and threads may exist at once; 0: any number. */
   readonly processesMax: number;
   readonly root: AgentRoot;
-  /** A file system of the instance's own; null: its directory is among the exports. */
+  /** The disk of the instance's own file system; null: the instance's directory is among the exports. */
   readonly data: { readonly device: string; readonly path: string } | null;
   readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string>>;
@@ -61,40 +62,30 @@ export function renderOrder(order: AgentOrder): string {
   return records.map(([name, value]) => `${name}=${value}\0`).join("");
 }
 
-/** Directories in the root that a machine has of its own, or that hold nothing for an application. */
+/** Directories that a machine has of its own, or that hold nothing for an application. */
 const OWN = ["proc", "sys", "dev", "tmp", "run", "boot", "lost+found"];
-/** Hidden behind the walls; what is shown of them is exported by itself. */
-const HIDDEN = ["/root", "/home", "/run", "/var/run", "/tmp", "/var/tmp"];
 
-/** What is in the root directory of the host: names of directories, and links with their targets. */
-export interface RootListing {
-  readonly directories: readonly string[];
-  readonly links: Readonly<Record<string, string>>;
-}
-
-/** The host's files for a machine: what walls would show of them, read-only, and what may be written. */
+/** The host's files for a machine: those that walls would show, read-only, and the writable ones. */
 export function planExports(
   listing: RootListing,
   { read, write }: { readonly read: readonly string[]; readonly write: readonly string[] },
 ): AgentRoot & { readonly kind: "host" } {
   const systems = listing.directories.filter(
-    (name) => !OWN.includes(name) && !HIDDEN.includes(`/${name}`),
+    (name) => !OWN.includes(name) && !isHidden(`/${name}`),
   );
-  const shown = read.filter((path) => HIDDEN.some((hidden) => isUnder(path, hidden)));
+  const shown = read.filter(isHidden);
   const planned: readonly Omit<Export, "tag">[] = [
     ...systems.map((name) => ({ path: `/${name}`, kind: "system" }) as const),
-    // Outer ones first, or they would cover those within.
+    // Outer directories first: mounted later, they would cover the inner ones.
     ...shown.toSorted(byLength).map((path) => ({ path, kind: "read" }) as const),
     ...write.toSorted(byLength).map((path) => ({ path, kind: "write" }) as const),
   ];
   const exports = planned.map((each, index) => ({ ...each, tag: `ten${index}` }));
-  return { kind: "host", exports, links: listing.links };
+  // In an order a colon ends the name of a link.
+  const links = Object.entries(listing.links).filter(([name]) => !name.includes(":"));
+  return { kind: "host", exports, links: Object.fromEntries(links) };
 }
 
 function byLength(a: string, b: string): number {
   return a.length - b.length;
-}
-
-function isUnder(path: string, directory: string): boolean {
-  return path === directory || path.startsWith(`${directory}/`);
 }

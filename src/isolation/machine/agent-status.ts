@@ -1,11 +1,11 @@
-// What the agent in a virtual machine says, and what is said to it: the lines of its status, and signals.
+// The agent of a machine, as the server talks to it: reads its status, orders signals, reports the exit.
 import { closeSync, constants, fstatSync, openSync, readSync, writeSync } from "node:fs";
 import { constants as system } from "node:os";
 import type { Exit } from "../../core/life/instance.ts";
 import type { Child } from "../../platform/process/spawner.ts";
 import { signalName } from "../launcher/launcher-status.ts";
 
-/** What a machine may have written, which is a tenant's word, is read no further. */
+/** A tenant controls what the machine writes, so the server reads no more than this. */
 const STATUS_BYTES_MAX = 64 * 1024;
 const CONSOLE_BYTES_MAX = 1024 * 1024;
 
@@ -14,7 +14,7 @@ export interface AgentStatus {
   readonly started: boolean;
   /** Whether the application accepts connections. */
   readonly listening: boolean;
-  /** Null: it has not ended, or the machine ended before it could say so. */
+  /** Null: it has not ended, or the machine ended before the agent could report the end. */
   readonly end: Exit | null;
 }
 
@@ -33,16 +33,16 @@ function readEnd(line: string): Exit {
   if (word === "error") return { kind: "unstarted", reason: rest.join(" ") };
   const number = Number(rest[0]);
   if (!Number.isSafeInteger(number)) return { kind: "unknown" };
-  // What a machine has for its processes is a little less than its memory.
+  // The processes of a machine have a little less than its memory, so the agent reports the limit.
   if (word === "memory") return { kind: "outOfMemory", limitBytes: number };
   if (word === "exit") return { kind: "code", code: number & 0xff };
   return { kind: "signal", signal: signalName(number) };
 }
 
-/** How a machine is told of a signal; false: nobody is there to be told. */
+/** Sends a signal's number to the agent; false: no agent receives it. */
 export type SignalOrder = (signal: number) => boolean | Promise<boolean>;
 
-/** By the named pipe that a machine reads its orders from. */
+/** Through the named pipe from which a machine reads its orders. */
 export function orderByPipe(pipe: string): SignalOrder {
   return (signal) => {
     try {
@@ -53,21 +53,25 @@ export function orderByPipe(pipe: string): SignalOrder {
         closeSync(fd);
       }
     } catch {
-      // No machine has it open yet or any more, or it is full of orders that were not taken.
+      // No machine has it open, or it is full of orders that the machine has not read.
       return false;
     }
   };
 }
 
-interface Followed {
+/** How the server talks to the agent of one machine. */
+export interface AgentConnection {
   readonly order: SignalOrder;
   readonly readStatus: () => AgentStatus;
-  /** Where the kernel of the machine spoke; null: in the application's log. */
+  /** The console file of the machine's kernel; null: the kernel writes to the application's log. */
   readonly consoleFile: string | null;
 }
 
-/** The process of a hypervisor as that of the application in its machine. */
-export function followMachine(child: Child, { consoleFile, order, readStatus }: Followed): Child {
+/** Follows the application in a machine through the process of its hypervisor. */
+export function followMachine(
+  child: Child,
+  { consoleFile, order, readStatus }: AgentConnection,
+): Child {
   let ended: NodeJS.Signals | null = null;
   const exited = child.exited.then((exit) => {
     const end = readStatus().end;
@@ -86,26 +90,28 @@ export function followMachine(child: Child, { consoleFile, order, readStatus }: 
       return child.app;
     },
     exited,
-    // The status has been read when this resolves, and may go.
+    // When this resolves, the status has been read and may be removed.
     gone: exited.then(() => child.gone),
-    // Its only way in is a socket of the server's.
+    // A machine has no port of the host: its only entry is a Unix socket.
     listensOn: () => Promise.resolve(false),
     signal(signal) {
-      // A hypervisor that gets a signal ends, and its machine with it: right where no application runs in that yet.
-      const heard = signal !== "SIGKILL" && readStatus().started && order(system.signals[signal]);
-      if (heard === false) endMachine(signal);
-      else if (heard !== true) void heard.then((isHeard) => isHeard || endMachine(signal));
+      // The hypervisor ends at a signal, and its machine with it: right only while no application runs in it.
+      const isReceived =
+        signal !== "SIGKILL" && readStatus().started && order(system.signals[signal]);
+      if (isReceived === false) endMachine(signal);
+      else if (isReceived !== true)
+        void isReceived.then((received) => received || endMachine(signal));
     },
   };
 }
 
-/** A machine that ends without a word has crashed, however well its hypervisor ended. */
+/** A machine that ends without a status has crashed, whatever the hypervisor's exit code. */
 function explain({ code }: { readonly code: number }, consoleFile: string | null): Exit {
   const text = consoleFile === null ? "" : readSome(consoleFile, CONSOLE_BYTES_MAX);
   const lines = text.split("\n");
-  const said = lines.map(plain).filter((line) => /\S/.test(line) && !line.includes("reboot: "));
-  // A panic is followed by a long account of where it happened.
-  const last = said.find((line) => line.includes("Kernel panic")) ?? said.at(-1);
+  const messages = lines.map(plain).filter((line) => /\S/.test(line) && !line.includes("reboot: "));
+  // After a panic the kernel prints a long trace.
+  const last = messages.find((line) => line.includes("Kernel panic")) ?? messages.at(-1);
   const how =
     code === 0 ? "the virtual machine ended by itself" : `the hypervisor ended with ${code}`;
   return { kind: "unstarted", reason: last === undefined ? how : `${how}: ${last}` };
@@ -115,12 +121,12 @@ function explain({ code }: { readonly code: number }, consoleFile: string | null
 const CONTROLS = /\u001b\[[0-9;?]*[a-zA-Z]|[\u0000-\u001f]/g;
 const TIME_SINCE_START = /^\[\s*[\d.]+\] /;
 
-/** Without what would move a reader's cursor. */
+/** Without control characters, which would move a reader's cursor. */
 function plain(line: string): string {
   return line.replace(CONTROLS, "").replace(TIME_SINCE_START, "");
 }
 
-/** A file's beginning; a file that can't be read says nothing. */
+/** The beginning of a file; empty when it can't be read. */
 function readSome(file: string, bytesMax: number): string {
   let fd: number | null = null;
   try {

@@ -1,5 +1,4 @@
-// The archive that a kernel unpacks as its first file system: cpio in the form "newc" (cpio(5), initramfs buffer
-// format).
+// The archive for a kernel's first file system: cpio in the form "newc" (cpio(5), initramfs buffer format).
 
 export interface ArchiveEntry {
   /** Without a leading slash. */

@@ -1,27 +1,22 @@
-// The configuration of Firecracker for one virtual machine, as its `--config-file` reads it (docs/getting-started.md
-// and
-// docs/vsock.md of Firecracker 1.x).
+// Firecracker's configuration of one machine, as `--config-file` reads it (getting-started.md, vsock.md of 1.x).
 
 export interface MicroMachine {
   readonly memoryBytes: number;
   readonly vcpus: number;
   readonly kernel: string;
   readonly initrd: string;
-  /**
-   * In this order the machine knows them as /dev/vda, vdb and vdc: the root file system, the instance's own, the
-   * status.
-   */
+  /** In the machine, in this order, /dev/vda, vdb and vdc: root file system, the instance's own, status. */
   readonly disks: { readonly root: string; readonly data: string; readonly status: string };
-  /** Where Firecracker listens for connections to the machine. */
+  /** Firecracker listens there for connections to the machine. */
   readonly vsock: string;
 }
 
-/** The disks as the machine knows them. */
+/** The names of the disks in the machine. */
 export const DISKS = { root: "/dev/vda", data: "/dev/vdb" } as const;
 
-/** Every machine has a socket of its own, so all can have the first number that is free for guests. */
+/** The lowest number that vsock leaves to machines. Each machine has a socket of its own, so all can have it. */
 const GUEST_CID = 3;
-/** The console carries what the application says, so the kernel keeps silent until it panics. */
+/** The console carries the application's output, so the kernel is silent until it panics. */
 const BOOT_ARGS = "console=ttyS0 reboot=k panic=-1 pci=off quiet loglevel=0";
 const BYTES_PER_MEBIBYTE = 1024 ** 2;
 
@@ -33,7 +28,7 @@ export function renderFirecracker(machine: MicroMachine): string {
       initrd_path: machine.initrd,
       boot_args: BOOT_ARGS,
     },
-    // None is a root device: the agent in the first file system mounts them.
+    // None is the root device: the agent mounts them from the first file system.
     drives: [
       renderDisk("root", { path: disks.root, isReadOnly: true }),
       renderDisk("data", { path: disks.data, isReadOnly: false }),

@@ -1,33 +1,32 @@
-// The level "firecracker": a virtual machine with a kernel and an image of the operator's, run by Firecracker as the
-// instance's
-// user behind the walls of the level "namespace". The only way in is the machine's vsock; its data are an image, too.
-import { chownSync, existsSync, renameSync, writeFileSync } from "node:fs";
-import { instanceDirOf, type LaunchPlan } from "../../core/launch-plan.ts";
-import type { ChildRef } from "../../core/life/instance.ts";
+// The level "firecracker": machines with a kernel and an image of the operator's, whose only way in is a vsock.
+import { existsSync, renameSync, writeFileSync } from "node:fs";
+import { instanceDirOf } from "../../core/instance-paths.ts";
 import type { Service } from "../../core/service.ts";
 import { KVM_DEVICE } from "../../platform/kernel/kvm.ts";
-import { makeOwnDirectory } from "../../platform/owner.ts";
-import type { Enclosure, Level, Placement } from "../level.ts";
-import { linkSocket } from "../walls/namespace.ts";
-import { followMachine, readAgentStatus } from "./agent-status.ts";
+import { giveFile, makeOwnDirectory } from "../../platform/owner.ts";
+import type { LaunchPaths } from "../launcher/launcher-directory.ts";
+import { type Level, levelMissing, type Placement } from "../level.ts";
+import { linkSocket } from "../walls/socket-link.ts";
+import { readAgentStatus } from "./agent-status.ts";
 import { DISKS, renderFirecracker } from "./firecracker-config.ts";
-import { checkReadable, cleanEnv, orderFor, outerPlan, writeInitrd } from "./machine-launch.ts";
+import type { MachineImage } from "./machine-image.ts";
+import { orderFor, writeInitrd } from "./machine-initrd.ts";
 import {
-  lacking,
-  type MachineParts,
-  needImage,
-  needKernel,
-  needKvm,
-  needProgram,
-} from "./machine-needs.ts";
+  type Hypervisor,
+  type MachineConnection,
+  type MachineLaunch,
+  MachineLevel,
+  type PreparedMachine,
+} from "./machine-level.ts";
+import { type MachineParts, needImage, needKernel, needKvm, needProgram } from "./machine-needs.ts";
 import { sendLine } from "./vsock.ts";
 
 export interface FirecrackerParts extends MachineParts {
-  /** What Firecracker is shown to run machines with. */
+  /** The device for running machines. */
   readonly device?: string;
 }
 
-/** For a kernel that has them as modules; most that are made for Firecracker have all built in. */
+/** For a kernel with these drivers as modules; most kernels for Firecracker have all built in. */
 const MODULES = [
   "virtio_mmio",
   "virtio_blk",
@@ -37,31 +36,38 @@ const MODULES = [
   "squashfs",
   "overlay",
 ] as const;
-/** Of Firecracker beside one for each processor. */
+/** Of Firecracker itself, beside one for each processor. */
 const THREADS = 4;
-/** Of a vsock: where the agent takes orders (native/guest/channel.h). */
+/** The vsock port at which the agent takes orders (native/guest/channel.h). */
 const ORDER_PORT = 2;
 /** A disk has whole sectors; the agent's line fits into the first. */
 const STATUS_BYTES = 4096;
-/** Of the instance's own file system where no quota says how large it is; it takes only what is written. */
+/** The size of the instance's own file system without a quota; only written blocks take space. */
 const DATA_BYTES_DEFAULT = 1024 ** 3;
 const WHERE_TO_GET_IT =
   "install it from https://github.com/firecracker-microvm/firecracker/releases";
+
+interface Materials extends MachineImage {
+  readonly program: string;
+  readonly makeFileSystem: string;
+  readonly rootfs: string;
+}
 
 /** Files of one launch. */
 interface Files {
   readonly config: string;
   readonly initrd: string;
-  /** The disk of one line. */
+  /** A disk for the agent's line. */
   readonly status: string;
-  /** Of the instance's user: Firecracker makes its socket there. */
+  /** A directory of the instance's user, in which Firecracker makes its socket. */
   readonly directory: string;
   readonly vsock: string;
-  /** The same socket, once the server has seen that it is one. */
+  /** The same socket, once the server has checked its type. */
   readonly orders: string;
 }
 
-function filesIn(top: string): Files {
+/** The next version of the server finds a running machine by these names. */
+function filesIn({ top }: LaunchPaths): Files {
   return {
     config: `${top}/machine.json`,
     initrd: `${top}/initrd`,
@@ -72,75 +78,24 @@ function filesIn(top: string): Files {
   };
 }
 
-export class FirecrackerLevel implements Level {
+export function firecrackerLevel(parts: FirecrackerParts): Level {
+  return new MachineLevel(parts.walls, new Firecracker(parts));
+}
+
+class Firecracker implements Hypervisor<Materials> {
+  readonly threads = THREADS;
   readonly #parts: FirecrackerParts;
 
   constructor(parts: FirecrackerParts) {
     this.#parts = parts;
   }
 
-  enclose(placement: Placement, plan: LaunchPlan): Enclosure {
-    const { walls } = this.#parts;
-    const { service } = placement;
-    const { drivers, kernel, makeFileSystem, program, rootfs } = this.#collect(service);
-    checkReadable(rootfs, placement);
-    const outer = outerPlan(service, { plan, program });
-    const site = walls.prepare(placement, outer, THREADS + service.guest.vcpus);
-    const files = filesIn(walls.pathsOf(placement).top);
-    const { owner } = site;
-    const root = { kind: "image", device: DISKS.root, exports: [] } as const;
-    const data = { device: DISKS.data, path: plan.instanceDir };
-    const order = orderFor(site, { channel: "vsock", root, data, plan });
-    writeInitrd(files.initrd, { drivers, order, owner });
-    const disk = this.#openData(placement, { owner, makeFileSystem });
-    const disks = { root: rootfs, data: disk, status: files.status };
-    const { initrd, vsock } = files;
-    makeFiles(files, {
-      owner,
-      config: renderFirecracker({ ...service.guest, kernel, initrd, disks, vsock }),
-    });
-    const walled = walls.surround(site, {
-      read: [kernel, files.initrd, files.config, rootfs],
-      write: [files.status, files.directory],
-      options: ["--vsock", files.vsock, "--device", this.#parts.device ?? KVM_DEVICE],
-    });
-    const command = [program, "--no-api", "--level", "Error", "--config-file", files.config];
-    return {
-      ...this.#machine(placement, walled),
-      wrap: () => walled.wrap([...cleanEnv(plan), ...command]),
-    };
-  }
-
-  recover(placement: Placement, child: ChildRef): Enclosure | null {
-    const walled = this.#parts.walls.recover(placement, child);
-    return walled === null ? null : this.#machine(placement, walled);
-  }
-
-  /** A launch behind walls as one of a machine. The launcher's socket listens once the application does. */
-  #machine(placement: Placement, walled: Enclosure): Enclosure {
-    const { entry, top } = this.#parts.walls.pathsOf(placement);
-    const files = filesIn(top);
-    const order = (signal: number) => {
-      linkSocket(files.vsock, files.orders);
-      return sendLine(files.orders, { port: ORDER_PORT, line: `signal ${signal}` });
-    };
-    const readStatus = () => readAgentStatus(files.status);
-    return {
-      ...walled,
-      socketPath: entry,
-      endpoints: [{ kind: "unix", path: entry }],
-      follow: (child) =>
-        followMachine(walled.follow(child), { order, readStatus, consoleFile: null }),
-      exposeSocket: () => undefined,
-    };
-  }
-
-  #collect(service: Service) {
+  collect(service: Service): Materials {
     const { host } = this.#parts;
-    const { kernel, rootfs } = service.guest;
+    const { kernel, rootfs } = service.machine;
     if (kernel === null || rootfs === null) {
-      const remedy = "set kernel and rootfs";
-      throw lacking(service, { reason: "it has no kernel or no image of its own", remedy });
+      const remedy = `set kernel and rootfs in [service.${service.name}]`;
+      throw levelMissing(service, { reason: "no kernel or no image is set", remedy });
     }
     const program = needProgram(service, { host, program: "firecracker", remedy: WHERE_TO_GET_IT });
     const otherwise = 'set isolation = "qemu" and qemu_accel = "tcg" to emulate the processor';
@@ -152,7 +107,46 @@ export class FirecrackerLevel implements Level {
     return { program, makeFileSystem, rootfs, ...image };
   }
 
-  /** The disk of the instance's own files, made at its first start. */
+  prepare({ materials, paths, plan, site }: MachineLaunch<Materials>): PreparedMachine {
+    const { drivers, kernel, makeFileSystem, program, rootfs } = materials;
+    const { owner, placement } = site;
+    const files = filesIn(paths);
+    const { config, directory, initrd, status, vsock } = files;
+    const root = { kind: "image", device: DISKS.root, exports: [] } as const;
+    const data = { device: DISKS.data, path: plan.instanceDir };
+    const order = orderFor(site, { channel: "vsock", root, data, plan });
+    writeInitrd(initrd, { drivers, order, owner });
+    const disk = this.#openData(placement, { owner, makeFileSystem });
+    const disks = { root: rootfs, data: disk, status };
+    const { machine } = placement.service;
+    const content = renderFirecracker({ ...machine, kernel, initrd, disks, vsock });
+    makeFiles(files, { owner, config: content });
+    return {
+      command: [program, "--no-api", "--level", "Error", "--config-file", config],
+      openings: {
+        read: [kernel, initrd, config, rootfs],
+        write: [status, directory],
+        options: ["--vsock", vsock, "--device", this.#parts.device ?? KVM_DEVICE],
+      },
+    };
+  }
+
+  connect(paths: LaunchPaths): MachineConnection {
+    const { orders, status, vsock } = filesIn(paths);
+    return {
+      consoleFile: null,
+      order(signal) {
+        linkSocket(vsock, orders);
+        return sendLine(orders, { port: ORDER_PORT, line: `signal ${signal}` });
+      },
+      readStatus: () => readAgentStatus(status),
+      // The launcher listens there once the application does.
+      socketPath: paths.entry,
+      exposeSocket: () => undefined,
+    };
+  }
+
+  /** The disk of the instance's own files, made at the first start. */
   #openData(
     { ref, service }: Placement,
     { owner, makeFileSystem }: { owner: number | null; makeFileSystem: string },
@@ -166,7 +160,7 @@ export class FirecrackerLevel implements Level {
       { stdin: "ignore", stdout: "ignore" },
     );
     if (exitCode !== 0) throw new Error(`mke2fs can't make ${disk}: ${stderr.toString().trim()}`);
-    if (owner !== null) chownSync(made, owner, owner);
+    giveFile(made, owner);
     renameSync(made, disk);
     return disk;
   }
@@ -179,5 +173,5 @@ function makeFiles(
   makeOwnDirectory(directory, owner);
   writeFileSync(status, new Uint8Array(STATUS_BYTES), { mode: 0o600 });
   writeFileSync(path, config, { mode: 0o600 });
-  if (owner !== null) for (const file of [status, path]) chownSync(file, owner, owner);
+  for (const file of [status, path]) giveFile(file, owner);
 }

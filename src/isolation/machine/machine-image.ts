@@ -1,6 +1,5 @@
-// What virtual machines start from: the kernel where every instance's user can read it, and a first file system with
-// our
-// agent and the kernel's drivers. Made once for each kernel, and kept below the data directory.
+// Images that machines start from: a kernel, and a first file system with the agent and the kernel's drivers.
+// Made once for each kernel, below the data directory, where every instance's user can read them.
 import {
   chmodSync,
   copyFileSync,
@@ -18,18 +17,18 @@ import { type ArchiveEntry, renderArchive } from "./cpio.ts";
 
 export interface MachineImage {
   readonly kernel: string;
-  /** The first file system, but for the order, which is to come before it. */
+  /** The archive of the first file system, without the order, which comes before it. */
   readonly drivers: string;
 }
 
-/** A name that no service can have. */
+/** Below the data directory; no service can have this name. Older servers use the same one. */
 const DIRECTORY = ".guest";
-/** Thirty days. Each takes some ten megabytes. */
+/** Thirty days. Each image takes some ten megabytes. */
 const UNUSED_MS_MAX = 30 * 24 * 60 * 60 * 1000;
 
 /**
- * Prepares a kernel with the modules that a machine needs, unless that has been done.
- * @param agent the program that becomes the machine's first process
+ * Makes the image of a kernel with the modules that a machine needs, or finds it.
+ * @param agent the program of the machine's first process
  */
 export function prepareImage(
   dataDir: string,
@@ -51,7 +50,7 @@ export function prepareImage(
   const made = `${directory}.new`;
   rmSync(made, { recursive: true, force: true });
   mkdirSync(made, { recursive: true, mode: 0o700 });
-  // Some systems keep their kernels to root, who has nothing to hide in them.
+  // On some systems only root can read the kernels, though they hold no secrets.
   copyFileSync(parts.kernel.path, `${made}/kernel`);
   writeFileSync(`${made}/drivers`, renderArchive(entriesOf(parts)));
   for (const name of ["kernel", "drivers"]) chmodSync(`${made}/${name}`, 0o444);
@@ -59,7 +58,7 @@ export function prepareImage(
   return image;
 }
 
-/** Those of kernels and agents that were replaced long ago; what may just be starting is never among them. */
+/** Removes images of kernels and agents that were replaced long ago, never one that a machine may just start from. */
 function removeUnused(top: string): void {
   if (!existsSync(top)) return;
   for (const name of readdirSync(top)) {
@@ -74,7 +73,7 @@ interface Parts {
   readonly agent: Uint8Array;
 }
 
-/** Another for another version of anything that is in it. */
+/** Differs when any part of the image differs. */
 function digest({ agent, kernel, modules }: Parts): string {
   const { mtimeMs, size } = statSync(kernel.path);
   const facts = [kernel.path, mtimeMs, size, kernel.modules, ...modules, Bun.hash(agent)];

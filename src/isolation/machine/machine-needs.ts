@@ -1,33 +1,20 @@
-// What a host must have before it can run a virtual machine, refused with the remedy where it is not there.
+// The needs of a level that runs machines: each is found on the host, or refused with the remedy.
 import { existsSync } from "node:fs";
-import { TenError } from "../../core/errors.ts";
 import type { Service } from "../../core/service.ts";
 import type { Host } from "../../platform/host.ts";
 import { describeKernel, type GuestKernel } from "../../platform/kernel/guest-kernel.ts";
+import { levelMissing } from "../level.ts";
 import type { NamespaceLevel } from "../walls/namespace.ts";
 import { type MachineImage, prepareImage } from "./machine-image.ts";
 
-/** What levels that run machines are made with. */
+/** The parts of a level that runs machines. */
 export interface MachineParts {
   readonly dataDir: string;
   /** The walls around the hypervisor. */
   readonly walls: NamespaceLevel;
   readonly host: Pick<Host, "which" | "findKvmObstacle" | "findGuestKernel">;
-  /** The first process of every machine; null where this build has none. */
+  /** The program of every machine's first process; null where this build has none. */
   readonly readAgent: () => Uint8Array | null;
-}
-
-export interface Lack {
-  readonly reason: string;
-  readonly remedy: string;
-}
-
-export function lacking({ isolation, name }: Service, { reason, remedy }: Lack): TenError {
-  return new TenError(
-    "LEVEL_MISSING",
-    `Cannot isolate "${name}" at level "${isolation}": ${reason}`,
-    { hint: remedy },
-  );
 }
 
 /** The path of a program. Throws LEVEL_MISSING where it is not installed. */
@@ -37,34 +24,34 @@ export function needProgram(
 ): string {
   const found = host.which(program);
   if (found !== null) return found;
-  throw lacking(service, { reason: `${program} is not installed`, remedy });
+  throw levelMissing(service, { reason: `${program} is not installed`, remedy });
 }
 
-/** Throws LEVEL_MISSING where machines would have to be emulated; `otherwise` says what else can be done. */
+/** Throws LEVEL_MISSING where machines would have to be emulated; `otherwise` names an alternative. */
 export function needKvm(
   service: Service,
   { host, otherwise }: Pick<MachineParts, "host"> & { otherwise: string },
 ): void {
   const obstacle = host.findKvmObstacle();
   if (obstacle === null) return;
-  throw lacking(service, { ...obstacle, remedy: `${obstacle.remedy}; or ${otherwise}` });
+  throw levelMissing(service, obstacle, otherwise);
 }
 
-/** A kernel by its path. Throws LEVEL_MISSING where there is none. */
+/** Describes the kernel at a path. Throws LEVEL_MISSING where there is none. */
 export function needKernel(service: Service, path: string): GuestKernel {
   if (existsSync(path)) return describeKernel(path);
   const remedy = `Correct kernel in [service.${service.name}]`;
-  throw lacking(service, { reason: `there is no kernel at ${path}`, remedy });
+  throw levelMissing(service, { reason: `there is no kernel at ${path}`, remedy });
 }
 
-/** What a machine starts from. Throws LEVEL_MISSING where this build has no agent. */
+/** The image that a machine starts from. Throws LEVEL_MISSING where this build has no agent. */
 export function needImage(
   service: Service,
   { dataDir, kernel, modules, readAgent }: ImageNeeds,
 ): MachineImage {
   const agent = readAgent();
   if (agent !== null) return prepareImage(dataDir, { kernel, modules, agent });
-  throw lacking(service, {
+  throw levelMissing(service, {
     reason: "ten was built without a C compiler, so without the agent for machines",
     remedy: "build it where there is one: apt-get install gcc libc6-dev",
   });

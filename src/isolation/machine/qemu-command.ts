@@ -1,5 +1,4 @@
-// The command line of QEMU for one virtual machine: no devices but those it needs, no way out but one to the relay in
-// it.
+// QEMU's command line for one machine: only the devices that it needs, and no network but the entry.
 import type { Accelerator } from "../../core/service.ts";
 import type { Export } from "./agent-order.ts";
 
@@ -13,13 +12,13 @@ export interface Machine {
   /** A raw image of the root file system; null: none. */
   readonly image: string | null;
   readonly exports: readonly Export[];
-  /** On its loopback interface, where connections for the relay in the machine arrive. */
+  /** A port of the loopback interface behind the walls, which leads to the relay in the machine. */
   readonly port: number;
-  /** Named pipe that orders come by. */
+  /** The named pipe from which the agent reads orders. */
   readonly ordersPipe: string;
-  /** File that the agent's lines are appended to. */
+  /** A file that the agent appends its lines to. */
   readonly statusFile: string;
-  /** File for what the kernel says. */
+  /** A file for the kernel's messages. */
   readonly consoleFile: string;
 }
 
@@ -45,11 +44,13 @@ export const QEMU: Readonly<
   },
 };
 
-/** The relay in the machine listens there (native/guest/entry.h), which leaves all other ports to the application. */
+/** The relay in the machine listens there (native/guest/entry.h), so all other ports are the application's. */
 const RELAY_PORT = 1;
-/** What a guest is called in a user-mode network that has only one. */
-const GUEST_ADDRESS = "10.0.2.15";
-/** Of translated code. More would cost every emulated machine more memory than it saves time. */
+/** The address of the only machine in QEMU's user-mode network. */
+const MACHINE_ADDRESS = "10.0.2.15";
+/**
+ * Of translated code. A larger cache would cost each emulated machine more memory than the time it saves is worth.
+ */
 const TRANSLATION_CACHE_MB = 32;
 const BYTES_PER_MEGABYTE = 1024 ** 2;
 
@@ -99,16 +100,16 @@ interface Backend {
   readonly options: string;
 }
 
-/** "restrict" keeps the guest from everything else: the host, its networks, the internet. */
+/** "restrict" keeps the machine from everything else: the host, its networks, the internet. */
 function renderNetwork(port: number): readonly string[] {
-  const way = `hostfwd=tcp:127.0.0.1:${port}-${GUEST_ADDRESS}:${RELAY_PORT}`;
+  const way = `hostfwd=tcp:127.0.0.1:${port}-${MACHINE_ADDRESS}:${RELAY_PORT}`;
   return [
     ...["-netdev", `user,id=net,restrict=on,${way}`],
     ...["-device", "virtio-net-pci,netdev=net,romfile="],
   ];
 }
 
-/** What is on another file system of the host gets numbers of its own, lest two files look the same. */
+/** Files on different file systems of the host get new inode numbers, so that no two have the same. */
 function renderExport({ kind, path, tag }: Export): readonly string[] {
   const access = kind === "write" ? "" : ",readonly=on";
   return [

@@ -1,25 +1,25 @@
-// Connections to a virtual machine by the socket of its hypervisor: "CONNECT PORT", answered with "OK" and a number.
+// Connections to a machine through its hypervisor's socket: "CONNECT PORT", answered by "OK" and a number.
 
-/** The machine may be too busy to answer, or never answer again. */
-const PATIENCE_MS = 2000;
+/** A busy machine answers late, a crashed one never. */
+const ANSWER_TIMEOUT_MS = 2000;
 
-/** Sends a line to a port of a machine; false: nobody listens there. Never rejects. */
+/** Sends a line to a port of a machine; false: no answer, or nothing listens there. Never rejects. */
 export function sendLine(
   socketPath: string,
   { line, port }: { readonly line: string; readonly port: number },
 ): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>();
-  const timer = setTimeout(() => resolve(false), PATIENCE_MS);
+  const timer = setTimeout(() => resolve(false), ANSWER_TIMEOUT_MS);
   let answer = "";
   const socket: Bun.SocketHandler = {
     open: (opened) => void opened.write(`CONNECT ${port}\n`),
     data(opened, chunk) {
       answer += chunk.toString("latin1");
       if (!answer.includes("\n")) return;
-      const isHeard = answer.startsWith("OK ");
-      if (isHeard) opened.write(`${line}\n`);
-      // First: its end is told before `end` returns.
-      resolve(isHeard);
+      const isAccepted = answer.startsWith("OK ");
+      if (isAccepted) opened.write(`${line}\n`);
+      // First: `close` is called before `end` returns.
+      resolve(isAccepted);
       opened.end();
     },
     close: () => resolve(false),

@@ -1,9 +1,9 @@
-// What gVisor's `runsc` is told of a sandbox: the `config.json` of an OCI bundle, and its options.
+// The input of gVisor's `runsc` for a sandbox: the `config.json` of an OCI bundle, and command lines.
 import type { Network } from "../../core/service.ts";
 import type { Binding } from "./sandbox-view.ts";
 
 export interface Bundle {
-  /** What the sandbox has as `/`. */
+  /** The directory that the sandbox has as `/`. */
   readonly root: string;
   readonly mounts: readonly Binding[];
   readonly argv: readonly string[];
@@ -16,10 +16,10 @@ export interface Bundle {
   readonly userId: number;
 }
 
-/** One sandbox has a state directory to itself, so its name need not tell it from others. */
+/** The same for every sandbox, since each has a state directory of its own. */
 export const SANDBOX_NAME = "tenant";
 
-/** Descriptors; what servers that hold many connections are commonly given. */
+/** Descriptors: a common limit for servers that hold many connections. */
 const OPEN_FILES_MAX = 65_536;
 const UMASK = 0o077;
 const NO_CAPABILITIES = {
@@ -50,7 +50,7 @@ export function renderBundle(bundle: Bundle): string {
   );
 }
 
-/** What runs inside, as whom. */
+/** The application's process. */
 function application({ argv, cwd, env, userId }: Bundle) {
   return {
     terminal: false,
@@ -79,13 +79,11 @@ export interface RunscPlace {
   readonly logFile: string;
   /** Not root. */
   readonly isRootless: boolean;
-  /**
-   * Whether this version has processes of its own in a network namespace, and by default a mount that outlives them.
-   */
+  /** Whether this version puts its helper processes into a network namespace by themselves. */
   readonly hasGoferNetwork: boolean;
 }
 
-/** Runs the sandbox of a bundle in the foreground: its exit code is that of the first process inside. */
+/** Runs the sandbox of a bundle in the foreground; exits with the code of the first process inside. */
 export function renderRun(
   place: RunscPlace,
   { bundleDir, network }: { bundleDir: string; network: Network },
@@ -93,11 +91,11 @@ export function renderRun(
   return [
     ...renderCommon(place),
     `--network=${network === "private" ? "none" : "host"}`,
-    // Sockets may be made for the server to connect to; those of the host can't be connected to.
+    // The application may make sockets that the server connects to, but not connect to the host's.
     "--host-uds=create",
     // The launcher has joined them.
     "--ignore-cgroups",
-    // What is written goes where the directory is, and nowhere else.
+    // Writes go to the directories themselves, not to a layer over them.
     "--overlay2=none",
     ...(place.hasGoferNetwork ? ["--gofer-network-namespace=new"] : []),
     ...["run", "--bundle", bundleDir, SANDBOX_NAME],
@@ -114,19 +112,16 @@ function renderCommon({ isRootless, logFile, program, stateDir }: RunscPlace): r
   return [program, ...options, ...(isRootless ? ["--rootless"] : [])];
 }
 
-/** The oldest that was tried, as its releases are numbered: the day. */
+/** The oldest release that was tested. Releases are numbered by their day. */
 export const RUNSC_VERSION_MIN = 20_250_503;
 
-/**
- * The day of a release, 20260905, out of what `runsc --version` says; null for one that somebody built without a
- * number.
- */
+/** Parses the day of a release, 20260905, from the output of `runsc --version`; null for a build without a number. */
 export function readRunscVersion(text: string): number | null {
   const [, day] = /(?:release-|\b0\.0~)(20\d{6})/.exec(text) ?? [];
   return day === undefined ? null : Number(day);
 }
 
-/** Why a sandbox never ran, out of the log of `runsc`; null: it does not say. */
+/** Parses from the log of `runsc` why a sandbox never ran; null: the log has no error. */
 export function readRunscFailure(log: string): string | null {
   const errors = log.matchAll(/\{"msg":("(?:\\.|[^"\\])*"),"level":"error"/g);
   const [, message] = [...errors].at(-1) ?? [];

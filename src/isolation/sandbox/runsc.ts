@@ -1,5 +1,6 @@
-// gVisor's `runsc` on this host: where it is, and whether it is new enough.
+// gVisor's `runsc` on this host: its path, its version, its features.
 import { unreachable } from "../../core/assert.ts";
+import type { Gap } from "../../core/failure.ts";
 import { SYSTEM_PATH } from "../../platform/host.ts";
 import { RUNSC_VERSION_MIN, readRunscVersion } from "./bundle.ts";
 
@@ -11,15 +12,15 @@ export interface Runsc {
 export type RunscFinding =
   | { readonly kind: "ready"; readonly runsc: Runsc; readonly version: string }
   | { readonly kind: "absent" }
-  /** `found` as it calls itself. */
+  /** `found`: the version as `runsc` prints it. */
   | { readonly kind: "old"; readonly found: string }
   | { readonly kind: "broken"; readonly reason: string };
 
-/** Distributions' own packages are too old, where there are any. */
-export const RUNSC_REMEDY =
+/** Packages of distributions, where they exist, are too old. */
+const REMEDY =
   "Install runsc from gVisor's own packages: https://gvisor.dev/docs/user_guide/install/";
 
-/** Looks for it in PATH and where administrators' programs are. Runs it: some 40 ms. */
+/** Searches PATH and the directories of administrators' programs. Runs the program, which takes some 40 ms. */
 export function findRunsc(path = process.env["PATH"] ?? ""): RunscFinding {
   const program = Bun.which("runsc", { PATH: `${path}:${SYSTEM_PATH}` });
   if (program === null) return { kind: "absent" };
@@ -34,8 +35,11 @@ export function findRunsc(path = process.env["PATH"] ?? ""): RunscFinding {
   return { kind: "ready", version, runsc: { program, hasGoferNetwork } };
 }
 
-/** What stands in the way, for people. */
-export function describeLack(found: Exclude<RunscFinding, { kind: "ready" }>): string {
+export function runscGap(found: Exclude<RunscFinding, { kind: "ready" }>): Gap {
+  return { reason: describe(found), remedy: REMEDY };
+}
+
+function describe(found: Exclude<RunscFinding, { kind: "ready" }>): string {
   switch (found.kind) {
     case "absent":
       return "runsc is not installed";

@@ -1,23 +1,23 @@
-// A launcher's process as that of the application in a sandbox: signals go through `runsc`, which they would end
-// otherwise.
-import { readdirSync, readFileSync } from "node:fs";
+// Follows an application in a sandbox through its launcher; sends signals by `runsc`, which a signal would end.
+import { readdirSync } from "node:fs";
 import type { Exit } from "../../core/life/instance.ts";
+import { readText } from "../../platform/files.ts";
 import { hasSocket, listeningSockets } from "../../platform/kernel/sock-diag.ts";
 import type { Child } from "../../platform/process/spawner.ts";
 import { readRunscFailure } from "./bundle.ts";
 
-/** What `runsc run` ends with when there was no sandbox. */
+/** The exit code of `runsc run` when there was no sandbox. */
 const CODE_OF_FAILURE = 128;
-/** How the process that is the sandbox calls itself. */
+/** The name of the sandbox's process. */
 const SANDBOX = "runsc-sandbox";
 
 export interface SandboxLaunch {
   readonly logFile: string;
-  /** The command that sends a signal inside; null: there is no `runsc` any more. */
+  /** The command that sends a signal inside; null: `runsc` is no longer installed. */
   readonly renderSignal: (signal: string) => readonly string[] | null;
 }
 
-/** @param child that follows the launcher: its application is `runsc` */
+/** @param child follows the launcher: its application is `runsc` */
 export function followSandbox(child: Child, { logFile, renderSignal }: SandboxLaunch): Child {
   let hasEnded = false;
   const exited = child.exited.then((exit) => {
@@ -33,8 +33,7 @@ export function followSandbox(child: Child, { logFile, renderSignal }: SandboxLa
   return {
     ref: child.ref,
     exited,
-    // What explains the end has been read when this resolves, nothing is on its way inside any more, and all of it may
-    // go.
+    // When this resolves, the log has been read, no signal is on its way, and all files may be removed.
     gone: exited.then(() => child.gone).then(() => deliveries.then(() => undefined)),
     get app() {
       return findSandbox() ?? child.app;
@@ -57,7 +56,7 @@ export function followSandbox(child: Child, { logFile, renderSignal }: SandboxLa
   };
 }
 
-/** Rejects where nobody is inside who could be told: not yet, or no longer. */
+/** Rejects where the sandbox does not run: not yet, or no longer. */
 async function deliver(command: readonly string[]): Promise<void> {
   const stdio = ["ignore", "ignore", "ignore"] as const;
   const { exited } = Bun.spawn([...command], { env: {}, stdio: [...stdio] });
@@ -66,7 +65,7 @@ async function deliver(command: readonly string[]): Promise<void> {
 
 function explain(exit: Exit, logFile: string): Exit {
   if (exit.kind !== "code" || exit.code !== CODE_OF_FAILURE) return exit;
-  const reason = readRunscFailure(readText(logFile));
+  const reason = readRunscFailure(readText(logFile) ?? "");
   return reason === null ? exit : { kind: "unstarted", reason: `gVisor: ${reason}` };
 }
 
@@ -74,24 +73,18 @@ function childrenOf(pid: number): readonly number[] {
   try {
     const threads = readdirSync(`/proc/${pid}/task`);
     return threads.flatMap((thread) =>
-      readText(`/proc/${pid}/task/${thread}/children`).split(" ").filter(Boolean).map(Number),
+      (readText(`/proc/${pid}/task/${thread}/children`) ?? "")
+        .split(" ")
+        .filter(Boolean)
+        .map(Number),
     );
   } catch {
-    // It has gone.
+    // The process has ended.
     return [];
   }
 }
 
-/** What a process calls itself. */
+/** The first word of a process's command line. */
 function nameOf(pid: number): string {
-  return readText(`/proc/${pid}/cmdline`).split("\0")[0] ?? "";
-}
-
-/** Empty: there is no such file. */
-function readText(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return "";
-  }
+  return readText(`/proc/${pid}/cmdline`)?.split("\0")[0] ?? "";
 }

@@ -1,24 +1,23 @@
-// What a sandbox shows of the host's files: a tree of directories of its own, and what is mounted into it. Paths are
-// absolute.
-import { HIDDEN, isUnder, PRIVATE_TMP, type Walls } from "../../core/walls.ts";
+// A sandbox's view of the host's files: directories of its own, and mounts into them. Paths are absolute.
+import { COVERED, HIDDEN, PRIVATE_TMP } from "../../core/hidden-paths.ts";
+import { depthOf, isUnder } from "../../core/paths.ts";
+import type { Walls } from "../../core/walls.ts";
+import type { RootListing } from "../walls/root-listing.ts";
 
 export interface ViewParts extends Pick<
   Walls,
   "dataDir" | "read" | "write" | "tmpDir" | "socketDir"
 > {
-  /** What lies in `/`. */
+  /** The content of the host's root directory. */
   readonly system: SystemListing;
-  /** The server's own and empty: the view is built in it. */
+  /** An empty directory of the server's, in which the view is made. */
   readonly scratch: string;
-  /** What the level itself needs inside. */
+  /** Files that the level itself needs inside. */
   readonly extras: readonly Binding[];
 }
 
-export interface SystemListing {
-  readonly directories: readonly string[];
-  /** Name to target. */
-  readonly links: Readonly<Record<string, string>>;
-  /** Those of the hidden directories below others that this host has, none of them a link. */
+export interface SystemListing extends RootListing {
+  /** The hidden directories below others that this host has, without links. */
   readonly hidden: readonly string[];
 }
 
@@ -30,41 +29,43 @@ export interface Binding {
 
 export interface MountPoint {
   readonly path: string;
-  /** What is mounted there, and is a file or a directory; null: a directory. */
+  /** The file or directory that is mounted there; null: a directory of the view's own. */
   readonly like: string | null;
 }
 
 export interface View {
-  /** What the sandbox has as `/`. */
+  /** The directory that the sandbox has as `/`. */
   readonly root: string;
-  /** To be made before anything is mounted, outermost first, lest they be made among the host's own files. */
+  /**
+   * To be made before anything is mounted, outermost first; made later, they would be made among the host's files.
+   */
   readonly points: readonly MountPoint[];
-  /** Path to target. */
+  /** Target by path. */
   readonly links: Readonly<Record<string, string>>;
   /** In the order in which they are mounted. */
   readonly mounts: readonly Binding[];
-  /** Where something is mounted into what is the host's: it has to be there already. */
+  /** Mount points among the host's files, which have to exist. */
   readonly assumed: readonly string[];
 }
 
-/** Directories that every sandbox has of its own kind, whatever the host has in them. */
+/** Directories that every sandbox has of its own, whatever the host's hold. */
 const SYNTHETIC = ["/proc", "/sys", "/dev"] as const;
 
 type Layer =
   { readonly kind: "hide"; readonly inside: string } | ({ readonly kind: "bind" } & Binding);
 
-/** A place that something can be mounted in. */
+/** A directory that something can be mounted in. */
 interface Place {
   readonly inside: string;
   readonly source: string;
   /**
-   * "own": made for this launch, so that mount points may be made in it. "tenant": what it has planted there is not to
-   * be followed.
+   * "own": made for this launch, so mount points may be made in it. "tenant": may hold links that the tenant has
+   * made, which must not be followed.
    */
   readonly owner: "own" | "host" | "tenant";
 }
 
-/** Of several paths that hold a file the innermost has the last word, as behind walls. */
+/** Of several paths that hold a file the innermost counts, as behind walls. */
 export function planView(parts: ViewParts): View {
   const root = `${parts.scratch}/root`;
   const places: Place[] = [{ inside: "/", source: root, owner: "own" }];
@@ -78,7 +79,7 @@ export function planView(parts: ViewParts): View {
     if (place.owner === "own")
       points.push({ path, like: layer.kind === "bind" ? layer.source : null });
     else assumed.push(path);
-    // An own directory is empty.
+    // A directory of the view's own is empty already.
     if (layer.kind === "hide" && place.owner === "own") continue;
     const binding = layer.kind === "bind" ? layer : coverOf(layer, parts.scratch, mounts.length);
     if (layer.kind === "hide") points.push({ path: binding.source, like: null });
@@ -103,7 +104,7 @@ function layersOf({ dataDir, extras, read, socketDir, system, tmpDir, write }: V
   const writable = { kind: "bind", access: "write" } as const;
   const layers: Layer[] = [
     ...topLevel(system).map(show("read")),
-    ...["/root", "/home", "/run", ...SYNTHETIC, ...nested, dataDir].map(hide),
+    ...[...COVERED, ...SYNTHETIC, ...nested, dataDir].map(hide),
     ...tmp.map((inside) => ({ ...writable, source: tmpDir, inside })),
     ...(socketDir === null
       ? []
@@ -112,7 +113,7 @@ function layersOf({ dataDir, extras, read, socketDir, system, tmpDir, write }: V
     ...read.map(show("read")),
     ...extras.map((extra) => ({ kind: "bind" as const, ...extra })),
   ];
-  // Of one depth the order stays: what is shown comes after what is hidden.
+  // The sort is stable: at one depth, directories that are shown come after hidden ones.
   return layers.sort((one, other) => depthOf(one.inside) - depthOf(other.inside));
 }
 
@@ -125,10 +126,7 @@ function topLevel({ directories }: SystemListing): string[] {
   return directories.map((name) => `/${name}`).filter((path) => !apart.includes(path));
 }
 
-/**
- * Nothing is mounted into what the tenant may change, where it could have planted a link; and what is seen needs no
- * mount.
- */
+/** Nothing is mounted into a tenant's directory, which could hold a link; and a visible file needs no mount. */
 function isNeedless(layer: Layer, place: Place): boolean {
   if (layer.kind === "hide") return false;
   if (place.owner === "tenant") return true;
@@ -153,8 +151,4 @@ function linksOf({ links }: SystemListing, root: string): Readonly<Record<string
 
 function relative(path: string, directory: string): string {
   return directory === "/" ? path : path.slice(directory.length);
-}
-
-function depthOf(path: string): number {
-  return path.split("/").filter(Boolean).length;
 }

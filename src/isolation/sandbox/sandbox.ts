@@ -1,50 +1,47 @@
-// The level "sandbox": the application runs on gVisor, a kernel of its own in user space, which sees what walls would
-// show.
-import {
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  readdirSync,
-  readlinkSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
-import { dirname } from "node:path";
-import { TenError } from "../../core/errors.ts";
+// The level "sandbox": the application runs on gVisor, a kernel in user space, and sees what walls would show.
+import { mkdirSync, writeFileSync } from "node:fs";
+import { FailureError } from "../../core/failure.ts";
 import type { LaunchPlan } from "../../core/launch-plan.ts";
 import type { ChildRef } from "../../core/life/instance.ts";
-import { formatRef } from "../../core/ref.ts";
+import { isUnder } from "../../core/paths.ts";
 import { type Network, networkOf, PIDS_LIMIT_DEFAULT, type Service } from "../../core/service.ts";
-import { HIDDEN, isUnder, type Walls } from "../../core/walls.ts";
+import type { Walls } from "../../core/walls.ts";
 import { isRoot, makeOwnDirectory } from "../../platform/owner.ts";
 import type { LaunchPaths } from "../launcher/launcher-directory.ts";
-import type { Enclosure, Level, Placement } from "../level.ts";
-import { linkSocket, type NamespaceLevel, NOTHING_MORE, type Site } from "../walls/namespace.ts";
+import {
+  cleanEnvironment,
+  type Enclosure,
+  type Level,
+  levelMissing,
+  type Placement,
+} from "../level.ts";
+import { type NamespaceLevel, NOTHING_MORE, type Site } from "../walls/namespace.ts";
+import { linkSocket } from "../walls/socket-link.ts";
 import { type Bundle, type RunscPlace, renderBundle, renderRun, renderSignal } from "./bundle.ts";
-import { describeLack, findRunsc, RUNSC_REMEDY, type Runsc } from "./runsc.ts";
+import { findRunsc, type Runsc, runscGap } from "./runsc.ts";
 import { followSandbox } from "./sandbox-follower.ts";
-import { planView, type SystemListing, type View } from "./sandbox-view.ts";
+import { planView, type View } from "./sandbox-view.ts";
+import { listSystem, makeView } from "./view-making.ts";
 
-/** gVisor's own threads: some 60 at rest, more with its load. */
+/** gVisor's own threads: some 60 at rest, more under load. */
 const THREADS = 128;
-/** Inside, beside what the host has: the launcher as the first process, and the way in. */
+/** Paths inside, beside the host's: the launcher as the first process, and the directory of the entry. */
 const INIT = "/.ten/init";
-const WAY_IN = "/.ten/way-in";
+const ENTRY_DIR = "/.ten/way-in";
 
 interface SandboxFiles {
   readonly bundleDir: string;
   readonly stateDir: string;
   readonly logFile: string;
   readonly viewDir: string;
-  /** Where the server reaches the way in, once it has seen that it is a socket. */
+  /** The server reaches the entry there, once it has checked that it is a socket. */
   readonly entry: string;
-  /** The tenant's; in it the socket by which its port is reached. */
-  readonly wayInDir: string;
+  /** A directory of the tenant's, with the socket that leads to its port. */
+  readonly entryDir: string;
 }
 
 export class SandboxLevel implements Level {
-  /** Knows what is visible, and makes the launch's directory; its walls are not built. */
+  /** Decides what is visible, and makes the launch's directory; its walls are not built. */
   readonly #walls: NamespaceLevel;
   readonly #find: typeof findRunsc;
   #runsc: Runsc | null = null;
@@ -67,11 +64,11 @@ export class SandboxLevel implements Level {
       scratch: files.viewDir,
       extras: [
         { source: site.launcher, inside: INIT, access: "read" },
-        { source: files.wayInDir, inside: WAY_IN, access: "write" },
+        { source: files.entryDir, inside: ENTRY_DIR, access: "write" },
       ],
     });
-    makeOwnDirectory(files.wayInDir, site.owner);
-    makeView(placement, view);
+    makeOwnDirectory(files.entryDir, site.owner);
+    makeView(view);
     for (const path of [files.bundleDir, files.stateDir]) mkdirSync(path, { mode: 0o700 });
     const network = networkOf(service);
     return {
@@ -81,9 +78,7 @@ export class SandboxLevel implements Level {
         writeFileSync(`${files.bundleDir}/config.json`, renderBundle(bundle), { mode: 0o600 });
         const run = renderRun(placeOf(runsc, files), { bundleDir: files.bundleDir, network });
         const options = ["--status", walls.statusFile, ...site.group.launcherOptions];
-        // The application's environment is not that of gVisor, but for the mark that it is found by.
-        const clean = ["/usr/bin/env", "-i", `TENEMENT_MARK=${plan.mark}`];
-        return [site.launcher, ...options, "--", ...clean, ...run];
+        return [site.launcher, ...options, "--", ...cleanEnvironment(plan), ...run];
       },
     };
   }
@@ -96,7 +91,7 @@ export class SandboxLevel implements Level {
 
   /** A launch behind walls as one in a sandbox. */
   #sandboxOf(walled: Enclosure, files: SandboxFiles): Enclosure {
-    const { entry, logFile, wayInDir } = files;
+    const { entry, logFile, entryDir } = files;
     return {
       ...walled,
       follow: (child) =>
@@ -105,13 +100,13 @@ export class SandboxLevel implements Level {
           renderSignal: (signal) => this.#renderSignal(files, signal),
         }),
       exposeSocket() {
-        linkSocket(`${wayInDir}/socket`, entry);
+        linkSocket(`${entryDir}/socket`, entry);
         walled.exposeSocket();
       },
     };
   }
 
-  /** Null: `runsc` has been taken from the host since. */
+  /** Null: `runsc` is no longer installed. */
   #renderSignal(files: SandboxFiles, signal: string): readonly string[] | null {
     if (this.#runsc === null) {
       const found = this.#find();
@@ -120,17 +115,13 @@ export class SandboxLevel implements Level {
     return this.#runsc === null ? null : renderSignal(placeOf(this.#runsc, files), signal);
   }
 
-  /** Throws LEVEL_MISSING with what this host lacks, and how to come by it. */
+  /** Throws LEVEL_MISSING with the reason and the remedy. */
   #require(service: Service): Runsc {
     if (this.#runsc !== null) return this.#runsc;
     const found = this.#find();
     if (found.kind === "ready") this.#runsc = found.runsc;
     if (found.kind === "ready") return found.runsc;
-    throw new TenError(
-      "LEVEL_MISSING",
-      `Cannot isolate "${service.name}" at level "sandbox": ${describeLack(found)}`,
-      { hint: RUNSC_REMEDY },
-    );
+    throw levelMissing(service, runscGap(found));
   }
 }
 
@@ -141,7 +132,7 @@ function filesIn({ entry, top }: LaunchPaths): SandboxFiles {
     stateDir: `${top}/state`,
     logFile: `${top}/runsc.log`,
     viewDir: `${top}/view`,
-    wayInDir: `${top}/way-in`,
+    entryDir: `${top}/way-in`,
   };
 }
 
@@ -160,11 +151,12 @@ function bundleOf(
   { owner, placement, plan }: Site,
   { argv, network, view, walls }: Contents,
 ): Bundle {
-  const wayIn = network === "private" ? ["--forward", `${WAY_IN}/socket:${placement.port}`] : [];
+  const forward =
+    network === "private" ? ["--forward", `${ENTRY_DIR}/socket:${placement.port}`] : [];
   return {
     root: view.root,
     mounts: view.mounts,
-    argv: [INIT, ...wayIn, "--", ...argv],
+    argv: [INIT, ...forward, "--", ...argv],
     env: plan.env,
     cwd: walls.cwd,
     hostname: walls.hostname,
@@ -173,60 +165,17 @@ function bundleOf(
   };
 }
 
-/** Of gVisor itself, and a second one on the host for each process inside. */
+/** gVisor's threads, and one on the host for each process inside. */
 function helpersOf({ pidsLimit }: Service): number {
   return THREADS + (pidsLimit ?? PIDS_LIMIT_DEFAULT);
 }
 
-/** Mounting into what the tenant can change would follow the links in it. */
-function checkSocketPath({ ref, service }: Placement, { socketDir, write }: Walls): void {
+/** A mount into a tenant's directory would follow the links in it. Throws LEVEL_MISSING. */
+function checkSocketPath({ service }: Placement, { socketDir, write }: Walls): void {
   if (socketDir === null || !write.some((path) => isUnder(socketDir.inside, path))) return;
-  throw new TenError(
-    "LEVEL_MISSING",
-    `Cannot start "${formatRef(ref)}": its socket lies in ${socketDir.inside}, deep in a directory that it may write; ` +
-      `set socket in [service.${service.name}] to a path below /tmp`,
-  );
-}
-
-/** Those that are empty, or that an ordinary user may not open, are left out. */
-function listSystem(): SystemListing {
-  const entries = readdirSync("/", { withFileTypes: true });
-  const isDirectory = (path: string) => lstatSync(path, { throwIfNoEntry: false })?.isDirectory();
-  return {
-    directories: entries
-      .filter((entry) => entry.isDirectory() && isShowable(`/${entry.name}`))
-      .map(({ name }) => name),
-    links: Object.fromEntries(
-      entries
-        .filter((entry) => entry.isSymbolicLink())
-        .map(({ name }) => [name, readlinkSync(`/${name}`)]),
-    ),
-    hidden: HIDDEN.filter((path) => dirname(path) !== "/" && isDirectory(path) === true),
-  };
-}
-
-function isShowable(path: string): boolean {
-  try {
-    return readdirSync(path).length > 0;
-  } catch {
-    return false;
-  }
-}
-
-function makeView({ ref }: Placement, { assumed, links, points }: View): void {
-  for (const { like, path } of points) makePoint(path, like);
-  for (const [path, target] of Object.entries(links)) symlinkSync(target, path);
-  const absent = assumed.find((path) => !existsSync(path));
-  if (absent === undefined) return;
-  throw new TenError(
-    "LEVEL_MISSING",
-    `Cannot start "${formatRef(ref)}": ${absent} does not exist, and a sandbox makes nothing there`,
-    { hint: "Make that directory, or name one below /tmp" },
-  );
-}
-
-function makePoint(path: string, like: string | null): void {
-  const isFile = like !== null && !statSync(like).isDirectory();
-  mkdirSync(isFile ? dirname(path) : path, { recursive: true, mode: 0o755 });
-  if (isFile && !existsSync(path)) writeFileSync(path, "");
+  throw new FailureError({
+    code: "LEVEL_MISSING",
+    reason: `its socket lies in ${socketDir.inside}, deep in a directory that it may write`,
+    hint: `Set socket in [service.${service.name}] to a path below /tmp`,
+  });
 }

@@ -1,29 +1,17 @@
-// The level "namespace": walls that the launcher builds, and the files around them that are the server's own.
-import {
-  existsSync,
-  linkSync,
-  lstatSync,
-  mkdirSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-} from "node:fs";
+// The level "namespace": the walls that the launcher builds, and the server's own files around them.
+import { existsSync, mkdirSync, realpathSync, rmSync } from "node:fs";
 import { release } from "node:os";
 import { basename, dirname, join } from "node:path";
 import type { Endpoint } from "../../core/endpoint.ts";
+import { isHidden, PRIVATE_TMP } from "../../core/hidden-paths.ts";
+import { socketPathOf } from "../../core/instance-paths.ts";
 import { isKernelAtLeast, PROCESSES_PER_NAMESPACE } from "../../core/kernel-release.ts";
-import { type LaunchPlan, socketPathOf } from "../../core/launch-plan.ts";
+import type { LaunchPlan } from "../../core/launch-plan.ts";
 import type { ChildRef } from "../../core/life/instance.ts";
+import { isUnder } from "../../core/paths.ts";
 import type { InstanceRef } from "../../core/ref.ts";
 import { networkOf, PIDS_LIMIT_DEFAULT, type Service } from "../../core/service.ts";
-import {
-  isHidden,
-  isUnder,
-  PRIVATE_TMP,
-  readablePaths,
-  renderWalls,
-  type Walls,
-} from "../../core/walls.ts";
+import { readablePaths, renderWalls, type Walls } from "../../core/walls.ts";
 import { giveTree, isRoot, makeOwnDirectory } from "../../platform/owner.ts";
 import type { ControlGroup } from "../cgroup/group.ts";
 import type { ControlGroups } from "../cgroup/groups.ts";
@@ -31,24 +19,25 @@ import type { LaunchDirectories, LaunchPaths } from "../launcher/launcher-direct
 import { followLauncher } from "../launcher/launcher-follower.ts";
 import { type Enclosure, hostEndpoints, type Level, type Placement } from "../level.ts";
 import { checkReachable, checkVisible } from "./reach.ts";
+import { linkSocket } from "./socket-link.ts";
 import { checkWalls } from "./wall-check.ts";
 
 export interface NamespaceParts {
   readonly dataDir: string;
   readonly groups: ControlGroups;
   readonly launches: LaunchDirectories;
-  /** As root, each instance's own. */
+  /** The instance's own user, where the server is root. */
   readonly userIdOf: (ref: InstanceRef) => number;
-  /** Puts the launcher in its place; null where this build has none. */
+  /** Installs the launcher; null where this build has none. */
   readonly installLauncher: () => string | null;
 }
 
-/** The launcher's own process, and the init of the namespaces; with a private network also the forwarder. */
+/** The launcher, and the init of the namespaces; in a private network also the forwarder. */
 const HELPERS = { host: 2, private: 3 } as const;
 
 type Paths = Pick<Walls, "dataDir" | "read" | "write">;
 
-/** A launch whose walls are about to stand. */
+/** A prepared launch, before its walls are built. */
 export interface Site {
   readonly group: ControlGroup;
   readonly launcher: string;
@@ -58,7 +47,7 @@ export interface Site {
   readonly plan: LaunchPlan;
 }
 
-/** What is shown, may be written, and is asked of the launcher beyond what a service says. */
+/** Further paths and launcher options that a level on top of the walls needs. */
 export interface Openings {
   readonly read: readonly string[];
   readonly write: readonly string[];
@@ -91,8 +80,8 @@ export class NamespaceLevel implements Level {
   }
 
   /**
-   * Makes what the walls of a launch need; a level that is built on them may put files of its own there before they
-   * stand.
+   * Makes the files that the walls of a launch need; a level on top of them may add its own before the walls are
+   * built.
    * @param helpers processes and threads beside the application's
    */
   prepare(placement: Placement, plan: LaunchPlan, helpers = 0): Site {
@@ -103,18 +92,18 @@ export class NamespaceLevel implements Level {
     const paths = this.#viewOf(placement, plan);
     checkVisible(placement, { program: plan.argv[0] ?? "", paths });
     const { dataDir } = paths;
-    if (owner !== null) checkReachable(ref, { cwd: realpathSync(plan.cwd), user: owner, dataDir });
+    if (owner !== null) checkReachable({ cwd: realpathSync(plan.cwd), user: owner, dataDir });
     const group = this.#parts.groups.open(placement, HELPERS[networkOf(service)] + helpers);
     this.#makeDirectory(placement, { plan, owner });
     return { group, launcher, owner, paths, placement, plan };
   }
 
-  /** The walls around what was prepared. */
+  /** The walls of a prepared launch. */
   describe({ owner, paths, placement, plan }: Site): Walls {
     const { entry, statusFile, socketsDir, tmpDir } = this.#parts.launches.paths(placement);
     const isMounted = this.#socketDir(placement) === socketsDir;
     const inside = dirname(plan.socketPath);
-    // Not where the tenant could lead it elsewhere.
+    // In a directory of the tenant's the path could lead through a link elsewhere.
     if (isMounted && !paths.write.some((path) => isUnder(inside, path))) makeMountPoint(inside);
     return {
       ...paths,
@@ -130,7 +119,7 @@ export class NamespaceLevel implements Level {
     };
   }
 
-  /** Those walls, with the openings that a level needs which is built on this one. */
+  /** Those walls, with the openings that a level on top of them needs. */
   surround(site: Site, more: Openings): Enclosure {
     const { group, launcher, owner, placement } = site;
     const walls = this.describe(site);
@@ -148,12 +137,12 @@ export class NamespaceLevel implements Level {
     };
   }
 
-  /** Files of a launch, the server's own. */
+  /** Paths of a launch's files, which belong to the server. */
   pathsOf(placement: Placement): LaunchPaths {
     return this.#parts.launches.paths(placement);
   }
 
-  /** The launcher's path. Throws LEVEL_MISSING where this host or this build can't provide the level. */
+  /** The launcher's path. Throws LEVEL_MISSING where the host or this build can't provide the level. */
   #findLauncher(service: Service): string {
     this.#launcher ??= checkWalls(service, this.#parts.installLauncher);
     return this.#launcher;
@@ -174,12 +163,12 @@ export class NamespaceLevel implements Level {
     const paths = this.#parts.launches.make(placement, placement.service.isolation);
     makeOwnDirectory(paths.tmpDir, owner);
     makeOwnDirectory(paths.socketsDir, owner);
-    // Left by an earlier launch, it would keep the application from listening.
+    // A socket of an earlier launch would keep the application from listening.
     rmSync(this.#socketSource(placement), { force: true });
     if (owner !== null) giveTree(plan.instanceDir, owner);
   }
 
-  /** The directory of the socket, as it is outside. */
+  /** The directory of the socket, by its path on the host. */
   #socketDir(placement: Placement): string {
     const { dataDir, launches } = this.#parts;
     const { ref, service } = placement;
@@ -190,7 +179,7 @@ export class NamespaceLevel implements Level {
     return writable.includes(inside) ? inside : socketsDir;
   }
 
-  /** The socket as the application makes it. */
+  /** The path on the host at which the application makes its socket. */
   #socketSource(placement: Placement): string {
     const path = socketPathOf({ ...placement, dataDir: this.#parts.dataDir });
     return join(this.#socketDir(placement), basename(path));
@@ -216,7 +205,7 @@ export class NamespaceLevel implements Level {
   }
 }
 
-/** In what is hidden the launcher makes it; what can't be made elsewhere is the launcher's to tell. */
+/** Below a hidden directory the launcher makes the mount point itself, and reports a failure anywhere else. */
 function makeMountPoint(path: string): void {
   if (isHidden(path) || existsSync(path)) return;
   try {
@@ -228,26 +217,9 @@ function makeMountPoint(path: string): void {
 
 function makeMissing(path: string, owner: number | null): void {
   if (existsSync(path)) return;
-  // The way there is everybody's, lest its owner can't reach it.
+  // The directories above are open to all users, so that the owner can reach it.
   mkdirSync(dirname(path), { recursive: true });
   makeOwnDirectory(path, owner);
-}
-
-/**
- * Links a socket out of a tenant's directory into one of the server's, if it is a socket. A tenant may put a symbolic
- * link
- * in its place, to the server's own socket say, and may change it at any time; a hard link stays what it was found to
- * be.
- */
-export function linkSocket(source: string, target: string): void {
-  const found = lstatSync(source, { throwIfNoEntry: false });
-  if (!found?.isSocket()) return;
-  if (lstatSync(target, { throwIfNoEntry: false })?.ino === found.ino) return;
-  const made = `${target}.new`;
-  rmSync(made, { force: true });
-  linkSync(source, made);
-  if (lstatSync(made).isSocket()) renameSync(made, target);
-  else rmSync(made);
 }
 
 function unixAt(path: string): Endpoint {
@@ -260,8 +232,8 @@ export function limitsByNamespace(): boolean {
 }
 
 /**
- * The default limit, by the user or the user namespace that an instance has of its own: it costs nothing, where
- * joining a control group of version 1 does.
+ * The default limit of processes, by the instance's own user or user namespace: unlike a control group of version 1, it
+ * costs nothing.
  */
 function processLimit({ owner, placement }: Site): readonly string[] {
   if (placement.service.pidsLimit !== null) return [];

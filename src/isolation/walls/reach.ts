@@ -1,45 +1,46 @@
-// Whether what a walled application needs is there for it: its program in view, its directories open to its user.
+// Checks before a walled launch: the program is visible, the directories are open to the instance's user.
 import { realpathSync, statSync } from "node:fs";
 import { dirname } from "node:path";
-import { TenError } from "../../core/errors.ts";
-import { formatRef, type InstanceRef } from "../../core/ref.ts";
-import { installationOf, isHidden, isVisible, type Walls } from "../../core/walls.ts";
+import { FailureError, startFailure } from "../../core/failure.ts";
+import { isHidden } from "../../core/hidden-paths.ts";
+import { isUnder } from "../../core/paths.ts";
+import { installationOf, isVisible, type Walls } from "../../core/walls.ts";
 import type { Placement } from "../level.ts";
 
 /** Throws LEVEL_MISSING for a program that the walls hide, with the configuration that shows it. */
 export function checkVisible(
-  { ref, service }: Placement,
+  { service }: Placement,
   { program, paths }: { program: string; paths: Pick<Walls, "dataDir" | "read" | "write"> },
 ): void {
   const hidden = [program, realpathSync(program)].find((path) => !isVisible(path, paths));
   if (hidden === undefined) return;
-  throw new TenError(
-    "LEVEL_MISSING",
-    `Cannot start "${formatRef(ref)}": ${hidden} is hidden behind the walls; ` +
-      `add read_paths = ["${installationOf(hidden)}"] to [service.${service.name}]`,
-  );
+  throw new FailureError({
+    code: "LEVEL_MISSING",
+    reason: `${hidden} is hidden behind the walls`,
+    hint: `Add read_paths = ["${installationOf(hidden)}"] to [service.${service.name}]`,
+  });
 }
 
-/**
- * An application starts in its working directory and has its files in the data directory, as a user of its own.
- * Throws START_FAILED for what is closed to that user.
- */
-export function checkReachable(
-  ref: InstanceRef,
-  { cwd, user, dataDir }: { cwd: string; user: number; dataDir: string },
-): void {
-  // What lies in the data directory is covered, or its own.
-  const isInside = cwd.startsWith(`${dataDir}/`);
+/** Throws START_FAILED when the instance's user may not enter the working directory or the data directory. */
+export function checkReachable({
+  cwd,
+  user,
+  dataDir,
+}: {
+  cwd: string;
+  user: number;
+  dataDir: string;
+}): void {
+  // In the data directory everything is hidden, or belongs to the instance's user.
+  const isInside = cwd !== dataDir && isUnder(cwd, dataDir);
   const ways = [...waysTo(dataDir), ...(isInside ? [] : [cwd, ...waysTo(cwd)])];
   const barrier = ways.find((path) => !mayEnter(path, user));
   if (barrier === undefined) return;
-  throw new TenError(
-    "START_FAILED",
-    `Cannot start "${formatRef(ref)}": its user ${user} may not enter ${barrier}; chmod o+x ${barrier}`,
-  );
+  const reason = `its user ${user} may not enter ${barrier}`;
+  throw new FailureError(startFailure(reason, `chmod o+x ${barrier}`));
 }
 
-/** The directories above one, but for those that the launcher makes anew since they are hidden. */
+/** The directories above one, without hidden ones, which the launcher makes anew. */
 function waysTo(path: string): readonly string[] {
   const above = dirname(path);
   return above === path || isHidden(above) ? [] : [above, ...waysTo(above)];

@@ -1,58 +1,48 @@
-// Whether this host lets the launcher build walls: tried once, and where it does not, what to do about it.
+// Whether the host lets the launcher build walls: tried once, with the remedies for a refusal.
 import { readFileSync } from "node:fs";
-import { TenError } from "../../core/errors.ts";
+import type { Gap } from "../../core/failure.ts";
 import type { Service } from "../../core/service.ts";
 import { isRoot } from "../../platform/owner.ts";
+import { levelMissing } from "../level.ts";
 
-/** What the launcher answers when the walls stand, but there is no such program behind them. */
+/** The launcher's exit code when the walls stand, but the program does not exist behind them. */
 const NO_PROGRAM = 127;
 const NOBODY = "65534";
 
-/**
- * Settings that keep ordinary users from making namespaces, with the value at which they do, and the one at which not.
- */
+/** Settings that keep ordinary users from making namespaces, by their values. */
 const SETTINGS = [
   { name: "kernel.apparmor_restrict_unprivileged_userns", closed: "1", open: "0" },
   { name: "kernel.unprivileged_userns_clone", closed: "0", open: "1" },
   { name: "user.max_user_namespaces", closed: "0", open: "15000" },
 ] as const;
 
-/** The launcher's path, once it has built walls here. Throws LEVEL_MISSING with what is in the way. */
+const NO_LINUX: Gap = { reason: "it needs Linux", remedy: "run ten on Linux" };
+const NO_LAUNCHER: Gap = {
+  reason: "ten was built without a C compiler, so without its launcher",
+  remedy: "build it where there is one: apt-get install gcc libc6-dev",
+};
+const WITHOUT_WALLS = 'set isolation = "process" for code that you trust';
+
+/** The launcher's path, once it has built walls here. Throws LEVEL_MISSING with the reason of a refusal. */
 export function checkWalls(service: Service, installLauncher: () => string | null): string {
-  if (process.platform !== "linux") throw missing(service, "it needs Linux");
+  if (process.platform !== "linux") throw levelMissing(service, NO_LINUX, WITHOUT_WALLS);
   const launcher = installLauncher();
-  if (launcher === null) {
-    throw missing(service, "ten was built without a C compiler, so without its launcher");
-  }
+  if (launcher === null) throw levelMissing(service, NO_LAUNCHER, WITHOUT_WALLS);
   const gap = attemptWalls(launcher);
-  if (gap !== null) throw missing(service, `${gap.reason}; ${gap.remedies.join(", or: ")}`);
+  if (gap !== null) throw levelMissing(service, gap, WITHOUT_WALLS);
   return launcher;
 }
 
-function missing({ isolation, name }: Service, reason: string): TenError {
-  return new TenError(
-    "LEVEL_MISSING",
-    `Cannot isolate "${name}" at level "${isolation}": ${reason}`,
-    { hint: 'Remedy that, or set isolation = "process" for code that you trust' },
-  );
-}
-
-export interface WallGap {
-  readonly reason: string;
-  /** Any of them helps. */
-  readonly remedies: readonly string[];
-}
-
 /**
- * What keeps a launcher from building walls; null when they stand.
+ * Why the launcher can't build walls; null when they stand.
  * @param path where the server has its launcher, if that is another
  */
-export function attemptWalls(launcher: string, path = launcher): WallGap | null {
+export function attemptWalls(launcher: string, path = launcher): Gap | null {
   const reason = tryWalls(launcher);
-  return reason === null ? null : { reason, remedies: remediesFor(path) };
+  return reason === null ? null : { reason, remedy: remediesFor(path).join("\n") };
 }
 
-/** Null when they stand. */
+/** Null when the walls stand. */
 function tryWalls(launcher: string): string | null {
   const identity = isRoot() ? ["--uid", NOBODY, "--gid", NOBODY] : ["--rootless"];
   const { exitCode, stderr } = Bun.spawnSync(
@@ -75,7 +65,7 @@ function remediesFor(launcher: string): readonly string[] {
   return ["run ten as root", `sysctl -w ${closed.name}=${closed.open}`, ...profile];
 }
 
-/** The command that gives the launcher, and nothing else, a profile of AppArmor that lets it make user namespaces. */
+/** The command that gives the launcher alone an AppArmor profile under which it may make user namespaces. */
 function renderProfile(launcher: string): string {
   const profile = `abi <abi/4.0>,\\nprofile ten-launcher ${launcher} flags=(unconfined) { userns, }\\n`;
   const file = "/etc/apparmor.d/ten-launcher";

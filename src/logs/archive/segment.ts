@@ -1,6 +1,6 @@
-// One segment of the archive: a table of lines, and the index of their words, which holds no text of its own.
+// One segment of the archive: a table of lines and the full-text index of their words.
 import type { Database } from "bun:sqlite";
-import type { LogQuery } from "../query.ts";
+import type { LogQuery } from "../search-query.ts";
 
 export interface LineRow {
   /** Grows with every line, over all segments. */
@@ -19,7 +19,7 @@ export interface SegmentSearch {
   readonly limit: number;
 }
 
-/** More sources than this are looked up line by line instead of in the index of words. */
+/** Up to this many sources are looked up in the index of words; more are compared line by line. */
 const ORIGINS_MAX = 32;
 
 export class LogSegment {
@@ -40,7 +40,7 @@ export class LogSegment {
       `CREATE TABLE ${this.#lines} (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, source INTEGER NOT NULL, text TEXT NOT NULL)`,
     );
     this.#db.run(`CREATE INDEX ${this.#lines}_source ON ${this.#lines} (source)`);
-    // `origin` names the source, so that words and source are looked up in one go.
+    // `origin` names the source, so that words and source are found in one lookup. The index stores no text.
     this.#db.run(`CREATE VIRTUAL TABLE ${this.#words} USING fts5(text, origin, content='')`);
   }
 
@@ -74,7 +74,7 @@ export class LogSegment {
     if (search.sources === null) return this.#scan(search);
     let found: LineRow[] = [];
     for (const source of search.sources) {
-      // Once enough is found, only what is newer than the oldest of it can still count.
+      // Once `limit` lines are found, only lines newer than the oldest of them can still be among the newest.
       const above = found.length < search.limit ? 0 : (found.at(-1)?.id ?? 0);
       const rows = this.#scan(search, { source, above });
       if (rows.length > 0)
@@ -88,7 +88,7 @@ export class LogSegment {
     using select = this.#db.prepare<LineRow, [number, number]>(
       `SELECT * FROM ${this.#lines} WHERE source = ? LIMIT ?`,
     );
-    // The index has to be told what it held.
+    // An index without text needs the old text to delete an entry.
     using unindex = this.#db.prepare(
       `INSERT INTO ${this.#words} (${this.#words}, rowid, text, origin) VALUES ('delete', ?, ?, ?)`,
     );
@@ -128,7 +128,7 @@ export class LogSegment {
   }
 }
 
-/** Parameter 2 holds the symbols. */
+/** Parameter 2: the symbols. */
 function hasSymbols(table: string): string {
   return `NOT EXISTS (SELECT 1 FROM json_each(?2) WHERE instr(${table}.text, value) = 0)`;
 }

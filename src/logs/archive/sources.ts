@@ -1,4 +1,4 @@
-// Whose lines the archive holds: a number for each stream of each instance.
+// The sources of the archive's lines: a number for each stream of each instance.
 import type { Database } from "bun:sqlite";
 import { formatRef, type InstanceRef } from "../../core/ref.ts";
 
@@ -54,7 +54,7 @@ export class LogSources {
     return this.#sources.get(number);
   }
 
-  /** The number of a source; a new one gets a number that none had before. */
+  /** The number of a source; a new source gets a number that was never used. */
   numberOf(source: LogSource): number {
     const known = this.#numbers.get(keyOf(source));
     if (known !== undefined) return known;
@@ -65,7 +65,7 @@ export class LogSources {
     return Number(lastInsertRowid);
   }
 
-  /** The numbers that a filter selects; null: all there are. */
+  /** The numbers of the sources that a filter selects; null: all. */
   matching({ service, id, stream }: ArchiveFilter): number[] | null {
     const isOpen = service === undefined && id === undefined && stream === undefined;
     if (isOpen && this.forgotten() === null) return null;
@@ -78,7 +78,7 @@ export class LogSources {
     });
   }
 
-  /** Unlists an instance; its lines have still to be deleted. */
+  /** Unlists the sources of an instance; their lines are deleted later. */
   forget({ service, id }: InstanceRef): void {
     for (const number of this.matching({ service, id }) ?? []) {
       this.#db.query("INSERT INTO forgotten (source) VALUES (?)").run(number);

@@ -1,7 +1,7 @@
-// How records lie in the journal file, and how they are read back after a crash cut the last one short.
+// The format of the journal: encodes records, and decodes them after a crash cut the last one short.
 
 export interface JournalRecord {
-  /** Grows from record to record for as long as the journal keeps its id. */
+  /** Grows from record to record as long as the journal keeps its id. */
   readonly seq: number;
   /** Milliseconds since the epoch. */
   readonly at: number;
@@ -12,11 +12,11 @@ export interface JournalRecord {
 
 export type JournalContent =
   | { readonly kind: "bytes"; readonly bytes: Uint8Array }
-  /** A whole line that came from no pipe. */
+  /** A complete line of the server's own. */
   | { readonly kind: "note"; readonly text: string }
   /** The stream has ended. */
   | { readonly kind: "end" }
-  /** Nothing but how far the numbers have come. */
+  /** Only keeps the sequence number. */
   | { readonly kind: "mark" };
 
 // One byte for the kind, one for the length of the source, four for that of the content, eight each for
@@ -29,10 +29,10 @@ const HEADER_BYTES = 22;
 
 /** Where in a record the length of its content is. */
 export const CONTENT_LENGTH_AT = 2;
-/** The length of a content that is being moved in: it reaches to the end of the file. */
+/** The length while the content is being moved in: it extends to the end of the file. */
 const LENGTH_OPEN = 0xffffffff;
 
-/** The beginning of a record up to its content, whose length is filled in afterwards. */
+/** The head of a record whose length is filled in after its content. */
 export function encodeOpenHead(record: Omit<JournalRecord, "content">): Buffer {
   return encodeHead(record, { kind: "bytes", length: LENGTH_OPEN });
 }
@@ -43,7 +43,7 @@ export function encodeRecord(record: JournalRecord): Buffer {
   return Buffer.concat([encodeHead(record, { kind, length: content.length }), content]);
 }
 
-/** The whole records from `position` on, and where the last one ends; what follows it was being written at a crash. */
+/** The complete records from `position` on, and the end of the last; a crash interrupted the bytes after it. */
 export function decodeRecords(
   file: Buffer,
   position: number,

@@ -1,5 +1,4 @@
-// What has been read from the pipes but is not in the database yet, in a file: the kernel keeps it when this
-// program is killed. Bytes go from a pipe to the file inside the kernel, so they are always in one or the other.
+// The journal, a file of output that is read but not yet archived: it survives a killed server.
 import { randomUUID } from "node:crypto";
 import {
   closeSync,
@@ -23,7 +22,7 @@ import { splice } from "./splice.ts";
 
 /** Read from one pipe in one turn, so that a flood in one keeps no other waiting; the size of an ordinary pipe. */
 export const CHUNK_BYTES = 64 * 1024;
-/** Past this size, reached only while nothing can be stored, what is read is in memory alone. */
+/** Beyond this size, reached only while nothing can be archived, output is kept in memory alone. */
 const JOURNAL_BYTES_MAX = 32 * 1024 * 1024;
 /** The file begins with the id of the journal, in its text form. */
 const ID_BYTES = 36;
@@ -38,6 +37,7 @@ interface Opened {
   readonly seq: number;
 }
 
+/** Bytes move from a pipe into the file inside the kernel, so that a crash finds them in one or the other. */
 export class Journal {
   /** Numbers of records compare only within one journal. */
   readonly id: string;
@@ -58,10 +58,10 @@ export class Journal {
   }
 
   /**
-   * Opens or makes the journal; `left` is what an earlier server left in it, oldest first.
+   * Opens or creates the journal; `recovered` are the records of a previous server, oldest first.
    * @param now milliseconds since the epoch
    */
-  static open(file: string, now: () => number): { journal: Journal; left: JournalRecord[] } {
+  static open(file: string, now: () => number): { journal: Journal; recovered: JournalRecord[] } {
     const fd = openSync(file, READ_WRITE, 0o600);
     const content = readFileSync(file);
     const fresh = content.length < ID_BYTES;
@@ -71,7 +71,7 @@ export class Journal {
     const opened = { file, now, fd, id, size: content.length, seq };
     const journal = new Journal(opened);
     journal.#closeOpenRecord(records);
-    return { journal, left: records.filter(({ content: { kind } }) => kind !== "mark") };
+    return { journal, recovered: records.filter(({ content: { kind } }) => kind !== "mark") };
   }
 
   get size(): number {
@@ -84,31 +84,31 @@ export class Journal {
   }
 
   /**
-   * Takes at most `CHUNK_BYTES` out of a pipe; null when it is empty for now.
-   * The bytes of the record hold until the next call.
+   * Reads at most `CHUNK_BYTES` from a pipe; null when it is empty for now.
+   * The bytes of the record are valid until the next call.
    */
-  take(source: string, pipe: number): JournalRecord | null {
+  readFrom(source: string, pipe: number): JournalRecord | null {
     const head = this.#nextHead(source);
-    const bytes = this.#move(head, pipe);
+    const bytes = this.#splice(head, pipe);
     const record =
       bytes === null
-        ? this.#read(head, pipe)
+        ? this.#copy(head, pipe)
         : { ...head, content: { kind: "bytes", bytes } as const };
     if (record !== null) this.#seq = record.seq;
     return record;
   }
 
-  /** Records what comes from no pipe. */
-  add(source: string, content: JournalContent): JournalRecord {
+  /** Adds a record that comes from no pipe. */
+  append(source: string, content: JournalContent): JournalRecord {
     const record = { ...this.#nextHead(source), content };
     this.#seq = record.seq;
-    this.#append(record);
+    this.#write(record);
     return record;
   }
 
   /**
-   * Starts over with nothing but beginnings of lines, by source.
-   * To be called when every line that is complete is stored. Throws when the disk is full; then nothing has changed.
+   * Keeps only the unfinished lines, by source.
+   * To be called when every complete line is archived. Throws when the disk is full; then nothing has changed.
    */
   compact(carries: ReadonlyMap<string, Uint8Array>): void {
     const head = { seq: this.#seq, at: this.#now() };
@@ -127,12 +127,12 @@ export class Journal {
     return { source, seq: this.#seq + 1, at: this.#now() };
   }
 
-  /** Moves bytes into the file inside the kernel; null when there are none, or there is no room or no way. */
-  #move(head: Omit<JournalRecord, "content">, pipe: number): Uint8Array | null {
+  /** Moves bytes into the file inside the kernel; null when the pipe is empty, the disk full or the kernel unable. */
+  #splice(head: Omit<JournalRecord, "content">, pipe: number): Uint8Array | null {
     if (this.#size >= JOURNAL_BYTES_MAX) return null;
     const header = encodeOpenHead(head);
     const position = this.#size + header.length;
-    if (!this.#write(header)) return null;
+    if (!this.#writeAtEnd(header)) return null;
     const length = splice({ pipe, file: this.#fd, position, length: CHUNK_BYTES });
     if (length <= 0) {
       ftruncateSync(this.#fd, this.#size);
@@ -145,16 +145,16 @@ export class Journal {
     return this.#buffer.subarray(0, readSync(this.#fd, this.#buffer, 0, length, position));
   }
 
-  /** Reads a pipe that can't be moved from: it is empty or has ended, or the kernel won't write the file. */
-  #read(head: Omit<JournalRecord, "content">, pipe: number): JournalRecord | null {
+  /** Reads a pipe that `#splice` could not: it is empty or has ended, or the kernel can't write the file. */
+  #copy(head: Omit<JournalRecord, "content">, pipe: number): JournalRecord | null {
     const content = readPipe(pipe, this.#buffer);
     if (content === null) return null;
     const record = { ...head, content };
-    this.#append(record);
+    this.#write(record);
     return record;
   }
 
-  /** Written anew, a record that a crash has left open has an end. */
+  /** Rewrites the file: a record that a crash left open gets its length. */
   #closeOpenRecord(records: readonly JournalRecord[]): void {
     try {
       this.#rewrite(records);
@@ -164,14 +164,14 @@ export class Journal {
     }
   }
 
-  #append(record: JournalRecord): void {
+  #write(record: JournalRecord): void {
     if (this.#size >= JOURNAL_BYTES_MAX) return;
     const encoded = encodeRecord(record);
-    if (this.#write(encoded)) this.#size += encoded.length;
+    if (this.#writeAtEnd(encoded)) this.#size += encoded.length;
   }
 
-  /** Writes at the end; false, leaving the file as it was, when the disk is full. */
-  #write(bytes: Buffer): boolean {
+  /** False, leaving the file as it was, when the disk is full. */
+  #writeAtEnd(bytes: Buffer): boolean {
     try {
       writeAll(this.#fd, { bytes, position: this.#size });
       return true;
@@ -181,7 +181,7 @@ export class Journal {
     }
   }
 
-  /** Replaces the file by another, whole or not at all. */
+  /** Replaces the file atomically. */
   #rewrite(records: readonly JournalRecord[]): void {
     const bytes = Buffer.concat([Buffer.from(this.id), ...records.map(encodeRecord)]);
     const draft = `${this.#file}.new`;

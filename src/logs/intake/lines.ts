@@ -1,10 +1,10 @@
-// Bytes in chunks of any size to lines of bounded length.
+// Splits bytes, in chunks of any size, into lines of bounded length.
 
-/** A longer line is cut here, measured in UTF-8: nobody reads on, and one line can't fill a queue. */
+/** Of UTF-8; a longer line is cut, so that one line can't fill a queue. */
 export const LINE_BYTES_MAX = 16 * 1024;
 export const LINE_CUT_MARK = " [cut]";
 
-/** Room for the whole of a line that is just short enough, its carriage return, and a character across the limit. */
+/** Room for a line of the longest length, its carriage return, and a character across the limit. */
 const CARRY_BYTES_MAX = LINE_BYTES_MAX + 8;
 const NEWLINE = 0x0a;
 const NOTHING = new Uint8Array(0);
@@ -14,7 +14,7 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 export class LineSplitter {
   #carry: Uint8Array = NOTHING;
 
-  /** The beginning of a line whose end has not come yet, cut to a little over the longest line. */
+  /** The unfinished line, cut to a little over the longest length. */
   get carry(): Uint8Array {
     return this.#carry;
   }
@@ -32,7 +32,7 @@ export class LineSplitter {
     return decoder.decode(whole).split("\n").map(tidy);
   }
 
-  /** What is left when the stream has ended: one line or none. */
+  /** The unfinished line when the stream has ended: one line or none. */
   end(): string[] {
     if (this.#carry.length === 0) return [];
     return this.push(Uint8Array.of(NEWLINE));
@@ -40,7 +40,7 @@ export class LineSplitter {
 
   #keep(bytes: Uint8Array): void {
     const room = CARRY_BYTES_MAX - this.#carry.length;
-    // Copied, since the chunk may be a buffer that is about to be filled again.
+    // Copied, since the caller may reuse the buffer of the chunk.
     if (room > 0 && bytes.length > 0) this.#carry = join(this.#carry, bytes.subarray(0, room));
   }
 }
@@ -54,14 +54,14 @@ function join(head: Uint8Array, tail: Uint8Array): Uint8Array {
 
 function tidy(raw: string): string {
   const line = raw.endsWith("\r") ? raw.slice(0, -1) : raw;
-  // A UTF-16 unit is at most three bytes, so most lines need no measuring.
+  // A UTF-16 unit takes at most three bytes, so most lines need no measuring.
   if (line.length * 3 <= LINE_BYTES_MAX || Buffer.byteLength(line) <= LINE_BYTES_MAX) return line;
   return cut(line);
 }
 
 function cut(line: string): string {
   const bytes = Buffer.from(line).subarray(0, LINE_BYTES_MAX);
-  // A streaming decoder holds back a character that the limit has split.
+  // A streaming decoder holds back the character that the limit split.
   return (
     new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes, { stream: true }) + LINE_CUT_MARK
   );

@@ -1,7 +1,7 @@
 // Reads named pipes by system calls that Bun has no name for: which of many pipes have something to
 // read, and moving it into a file inside the kernel, where no crash finds it half way.
-import { dlopen, ptr } from "bun:ffi";
-import { libcPath } from "../../platform/kernel/libc.ts";
+import { ptr } from "bun:ffi";
+import { linuxCalls, posixCalls } from "../../platform/kernel/libc.ts";
 
 const POLLIN = 1;
 const SPLICE_NONBLOCK = 2;
@@ -11,8 +11,6 @@ const SET_PIPE_SIZE = 1031;
  * server.
  */
 const PIPE_BYTES = 1 << 20;
-
-const libc = openLibc();
 
 /** Tells which of some pipes have bytes or have ended; never waits. */
 export class PipePoll {
@@ -32,6 +30,7 @@ export class PipePoll {
   ready(): number[] {
     const table = this.#table;
     const indices = [...this.#fds.keys()];
+    const libc = posixCalls();
     if (libc === null || indices.length === 0) return indices;
     for (const index of indices) table[index * 2 + 1] = POLLIN;
     const count = libc.poll(ptr(table), indices.length, 0);
@@ -50,36 +49,14 @@ export function splice(move: {
   position: number;
   length: number;
 }): number {
-  const call = libc?.splice ?? null;
-  if (call === null) return -1;
+  const libc = linuxCalls();
+  if (libc === null) return -1;
   const position = new BigInt64Array([BigInt(move.position)]);
   const { pipe, file, length } = move;
-  return Number(call(pipe, null, file, ptr(position), length, SPLICE_NONBLOCK));
+  return Number(libc.splice(pipe, null, file, ptr(position), length, SPLICE_NONBLOCK));
 }
 
 /** Makes a pipe hold a megabyte, where that costs nothing: only root is exempt from the limit on all pipes together. */
 export function growPipe(fd: number): void {
-  if (process.platform === "linux" && process.getuid?.() === 0) {
-    libc?.fcntl(fd, SET_PIPE_SIZE, PIPE_BYTES);
-  }
-}
-
-function openLibc() {
-  const path = libcPath();
-  if (path === null) return null;
-  try {
-    const { poll, fcntl } = dlopen(path, {
-      poll: { args: ["ptr", "u64", "i32"], returns: "i32" },
-      fcntl: { args: ["i32", "i32", "i32"], returns: "i32" },
-    }).symbols;
-    return { poll, fcntl, splice: process.platform === "linux" ? openSplice(path) : null };
-  } catch {
-    return null;
-  }
-}
-
-function openSplice(path: string) {
-  return dlopen(path, {
-    splice: { args: ["i32", "ptr", "i32", "ptr", "u64", "u32"], returns: "i64" },
-  }).symbols.splice;
+  if (process.getuid?.() === 0) linuxCalls()?.fcntl(fd, SET_PIPE_SIZE, PIPE_BYTES);
 }

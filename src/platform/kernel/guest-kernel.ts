@@ -1,4 +1,4 @@
-// The kernel of a virtual machine: found on the host, and the drivers that go with it.
+// The kernel of a machine: found on the host, with the drivers that belong to it.
 import {
   closeSync,
   existsSync,
@@ -13,7 +13,7 @@ import { gunzipSync, zstdDecompressSync } from "node:zlib";
 
 export interface GuestKernel {
   readonly path: string;
-  /** Where its modules are; null: it has all it needs built in. */
+  /** The directory of its modules; null: all drivers are built in. */
   readonly modules: string | null;
 }
 
@@ -25,15 +25,16 @@ export interface KernelModule {
 
 const BOOT_DIRECTORY = "/boot";
 /**
- * Where an x86 kernel has its magic number, and the place of its version less this (Documentation/arch/x86/boot.rst).
+ * Offsets in an x86 kernel (Documentation/arch/x86/boot.rst): of the magic number, and of a number that, plus
+ * VERSION_BASE, is the offset of the version.
  */
 const HEADER_MAGIC_AT = 0x202;
 const VERSION_AT = 0x20e;
 const VERSION_BASE = 0x200;
-/** The place is a number of 16 bits, and a version is no longer than a kibibyte. */
+/** That number has 16 bits, and a version is at most a kibibyte long. */
 const HEADER_BYTES_MAX = VERSION_BASE + 0x10000 + 1024;
 
-/** The newest kernel of the host that can export its files to a guest; null where there is none. */
+/** The newest kernel of the host with a driver for files that the host exports; null where there is none. */
 export function findHostKernel(boot = BOOT_DIRECTORY): GuestKernel | null {
   if (!existsSync(boot)) return null;
   const names = readdirSync(boot).filter((name) => name.startsWith("vmlinuz-"));
@@ -42,7 +43,7 @@ export function findHostKernel(boot = BOOT_DIRECTORY): GuestKernel | null {
   return kernels.find(({ modules }) => modules !== null && hasModule(modules, "9p")) ?? null;
 }
 
-/** A kernel by its path. Its modules are looked for in the system, and beside it as a package lays them out. */
+/** Describes the kernel at a path. Its modules are in the system, or beside the kernel as a package lays them out. */
 export function describeKernel(path: string): GuestKernel {
   const version = readVersion(path) ?? /^vmlinu[xz]-(.+)$/.exec(basename(realpathSync(path)))?.[1];
   if (version === undefined) return { path, modules: null };
@@ -55,8 +56,8 @@ export function describeKernel(path: string): GuestKernel {
 }
 
 /**
- * The wanted modules, each after those that it needs. What a kernel has no module for is built in, or missed when it
- * is used.
+ * The wanted modules, each after its dependencies. A module that does not exist is left out: the driver is built
+ * in, or its use will fail.
  */
 export function loadModules(directory: string, wanted: readonly string[]): KernelModule[] {
   const files = indexModules(directory);
@@ -101,7 +102,7 @@ function decompress(file: string): Uint8Array {
   return stdout;
 }
 
-/** From the text "depends=a,b" that every module holds between zero bytes. */
+/** Parses the text "depends=a,b", which every module has between zero bytes. */
 function dependenciesOf(content: Uint8Array): string[] {
   const bytes = Buffer.from(content.buffer, content.byteOffset, content.length);
   const at = bytes.indexOf("\0depends=");

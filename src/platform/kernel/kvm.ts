@@ -1,31 +1,28 @@
-// Whether this host can run virtual machines without emulating them: a device alone does not mean that it works.
-import { accessSync, constants, readFileSync, statSync } from "node:fs";
+// Whether the host can run machines with KVM, which its device alone does not prove.
+import { accessSync, constants, statSync } from "node:fs";
+import type { Gap } from "../../core/failure.ts";
+import { readText } from "../files.ts";
 import { isRoot } from "../owner.ts";
 
 export const KVM_DEVICE = "/dev/kvm";
 
-/** What of a host decides it. */
+/** The facts that decide it. */
 export interface VirtualizationFacts {
   readonly architecture: string;
-  /** Of the device; null: there is none. */
+  /** Null where the host has no such device. */
   readonly device: { readonly mode: number; readonly gid: number } | null;
   /** The text of /proc/cpuinfo. */
   readonly processor: string;
-  /** Whether the server is root, and so each instance a user of its own. */
+  /** Whether the server is root, so that each instance has a user of its own. */
   readonly isRoot: boolean;
   /** Whether the server itself may open the device. */
   readonly mayOpen: boolean;
 }
 
-export interface KvmObstacle {
-  readonly reason: string;
-  readonly remedy: string;
-}
-
-/** Why it does not work, and what to do about it; null: it does. */
-export function findKvmObstacle(facts: VirtualizationFacts): KvmObstacle | null {
+/** The reason why KVM does not work, and its remedy; null: it works. */
+export function findKvmObstacle(facts: VirtualizationFacts): Gap | null {
   const { architecture, device, isRoot, mayOpen, processor } = facts;
-  // Some hosts offer the device without hardware behind it: machines are made, but never get far.
+  // Some hosts have the device without the hardware: a machine can be made, but does not run.
   const lacksHardware = architecture === "x64" && !/^flags\s*:.*\b(vmx|svm)\b/m.test(processor);
   if (device === null) {
     const remedy = lacksHardware
@@ -55,24 +52,16 @@ export function findKvmObstacle(facts: VirtualizationFacts): KvmObstacle | null 
   return null;
 }
 
-/** What this host says. */
+/** The facts of this host. */
 export function readVirtualization(): VirtualizationFacts {
   const device = statSync(KVM_DEVICE, { throwIfNoEntry: false });
   return {
     architecture: process.arch,
     device: device === undefined ? null : { mode: device.mode, gid: device.gid },
-    processor: readProcessor(),
+    processor: readText("/proc/cpuinfo") ?? "",
     isRoot: isRoot(),
     mayOpen: mayOpen(KVM_DEVICE),
   };
-}
-
-function readProcessor(): string {
-  try {
-    return readFileSync("/proc/cpuinfo", "utf8");
-  } catch {
-    return "";
-  }
 }
 
 function mayOpen(path: string): boolean {

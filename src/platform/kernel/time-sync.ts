@@ -1,17 +1,13 @@
-// Asks the kernel whether something keeps its clock right.
-import { dlopen, ptr } from "bun:ffi";
-import { libcPath } from "./libc.ts";
+// Whether a time service keeps the kernel's clock synchronised.
+import { ptr } from "bun:ffi";
+import { linuxCalls } from "./libc.ts";
 
-/** More than `struct timex` has on any architecture; all zero, it asks and changes nothing. adjtimex(2). */
+/** More than `struct timex` has on any architecture; with all zeros adjtimex(2) reads and changes nothing. */
 const TIMEX_BYTES = 512;
 const TIME_ERROR = 5;
 
-/** Null where the system can't be asked. */
+/** Null where the system does not tell. */
 export function isClockSynchronised(): boolean | null {
-  const path = process.platform === "linux" ? libcPath() : null;
-  if (path === null) return null;
-  const library = dlopen(path, { adjtimex: { args: ["ptr"], returns: "i32" } });
-  const state = library.symbols.adjtimex(ptr(new Uint8Array(TIMEX_BYTES)));
-  library.close();
+  const state = linuxCalls()?.adjtimex(ptr(new Uint8Array(TIMEX_BYTES))) ?? -1;
   return state < 0 ? null : state !== TIME_ERROR;
 }

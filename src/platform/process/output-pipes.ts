@@ -1,5 +1,5 @@
-// The named pipes that an instance writes its output to. They outlive the server: what is written while
-// nobody reads waits in them, and the next server reads on.
+// The named pipes for the output of instances, which outlive the server.
+// Output that is written while no server runs waits in the pipe, and the next server reads it.
 import { closeSync, constants, lstatSync, mkdirSync, openSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { messageOf, TenError } from "../../core/errors.ts";
@@ -12,14 +12,14 @@ export interface OutputPaths {
 
 export interface Output {
   readonly pipes: OutputPaths;
-  /** Blocking descriptors, to hand to a child as its standard output and error. */
+  /** Blocking descriptors for a child's standard output and error. */
   readonly fds: { readonly stdout: number; readonly stderr: number };
-  /** Closes this program's descriptors; call it once the pipes are attached to the log and the child is spawned. */
+  /** Closes the server's descriptors, once the log reads the pipes and the child has been spawned. */
   close(): void;
 }
 
 /**
- * Where the pipes of a slot are: `DIRECTORY/SERVICE/ID.stdout` and `.stderr`, in slot 1 `ID.1.stdout` and `.stderr`.
+ * The paths of a slot's pipes: `DIRECTORY/SERVICE/ID.stdout` and `.stderr`; in slot 1 `ID.1.stdout` and `.stderr`.
  */
 export function outputPaths(directory: string, slot: SlotRef): OutputPaths {
   const stem = join(directory, slot.ref.service, slotName(slot));
@@ -27,9 +27,8 @@ export function outputPaths(directory: string, slot: SlotRef): OutputPaths {
 }
 
 /**
- * Opens the pipes of a slot, making those that are missing.
- * Each is open for reading and writing, so that no writer ever meets a pipe without a reader.
- * Throws STORAGE_FAILED.
+ * Opens the pipes of a slot, and makes missing ones. Each is opened for reading and writing, so that a writer never
+ * finds a pipe without a reader. Throws STORAGE_FAILED.
  */
 export function openOutput(directory: string, slot: SlotRef): Output {
   const pipes = outputPaths(directory, slot);
@@ -64,7 +63,7 @@ function isPipe(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false })?.isFIFO() ?? false;
 }
 
-/** Makes named pipes of the server's own; what is in their place goes. */
+/** Makes named pipes that belong to the server, in place of any other file. */
 export function makePipes(directory: string, paths: readonly string[]): void {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   for (const path of paths) rmSync(path, { recursive: true, force: true });
@@ -75,7 +74,7 @@ export function makePipes(directory: string, paths: readonly string[]): void {
   if (exitCode !== 0) throw new Error(stderr.toString().trim() || `mkfifo exited with ${exitCode}`);
 }
 
-/** Empties the list, so that closing twice never hits a descriptor that has since been given to another. */
+/** Empties the list: a descriptor that is closed twice may belong to another file by then. */
 function closeAll(fds: number[]): void {
   for (const fd of fds.splice(0)) closeSync(fd);
 }

@@ -1,6 +1,6 @@
-// Hands out TCP ports that nothing listens on, and takes them back.
-import { existsSync, readFileSync } from "node:fs";
-import { TenError } from "../../core/errors.ts";
+// Allocates TCP ports that nothing listens on, and takes them back.
+import { FailureError } from "../../core/failure.ts";
+import { codeOf, readText } from "../files.ts";
 
 export const PORT_FIRST = 30_000;
 export const PORT_LAST = 40_000;
@@ -12,7 +12,7 @@ export interface PortRange {
 
 export interface PortsOptions {
   readonly isFree?: (port: number) => boolean;
-  /** Of these the system takes ports for outgoing connections, at any moment: they are handed out last. */
+  /** The system takes ports for outgoing connections from this range, so they are allocated last. */
   readonly outgoing?: PortRange | null;
 }
 
@@ -21,8 +21,8 @@ export class Ports {
   readonly #isFree: (port: number) => boolean;
   readonly #rings: readonly Ring[];
 
-  /** @param start where in the range to begin: two servers of one host had better not ask for the same ports */
-  constructor(start: number, { isFree = nobodyListens, outgoing = null }: PortsOptions = {}) {
+  /** @param start the first port to try: with the same one, two servers of a host would try the same ports */
+  constructor(start: number, { isFree = isUnbound, outgoing = null }: PortsOptions = {}) {
     this.#isFree = isFree;
     const all = Array.from({ length: PORT_LAST - PORT_FIRST + 1 }, (_, at) => PORT_FIRST + at);
     const isShared = (port: number) =>
@@ -45,16 +45,14 @@ export class Ports {
       this.#taken.add(port);
       return port;
     }
-    throw new TenError(
-      "PORTS_EXHAUSTED",
-      `Cannot find a port: ${PORT_FIRST} to ${PORT_LAST} are all in use`,
-      {
-        hint: "Let instances sleep with idle_timeout, or set max_running",
-      },
-    );
+    throw new FailureError({
+      code: "PORTS_EXHAUSTED",
+      reason: `the ports ${PORT_FIRST} to ${PORT_LAST} are all in use`,
+      hint: "Let instances sleep with idle_timeout, or set max_running",
+    });
   }
 
-  /** Marks the port of a process that was taken over. */
+  /** Marks the port of an adopted process as taken. */
   reserve(port: number): void {
     this.#taken.add(port);
   }
@@ -64,7 +62,7 @@ export class Ports {
   }
 }
 
-/** Ports in a circle, so that one just given back rests. */
+/** Ports in a circle, so that a port is not reused soon after it was given back. */
 class Ring {
   readonly #ports: readonly number[];
   #next: number;
@@ -84,18 +82,18 @@ class Ring {
   }
 }
 
-/** Null: the system does not say (ip(7), ip_local_port_range). */
+/** Null where the system does not tell: ip_local_port_range in ip(7). */
 function readOutgoingRange(): PortRange | null {
-  const file = "/proc/sys/net/ipv4/ip_local_port_range";
-  if (!existsSync(file)) return null;
-  const [first = 0, last = 0] = readFileSync(file, "utf8").trim().split(/\s+/).map(Number);
+  const text = readText("/proc/sys/net/ipv4/ip_local_port_range");
+  if (text === null) return null;
+  const [first = 0, last = 0] = text.trim().split(/\s+/).map(Number);
   return { first, last };
 }
 
 const IGNORE_DATA: Bun.SocketHandler = { data: () => undefined };
 
-/** Binding the wildcard addresses fails if anyone listens on any address. */
-function nobodyListens(port: number): boolean {
+/** Binding a wildcard address fails while a process listens on the port, at any address. */
+function isUnbound(port: number): boolean {
   return canListen("::", port) && canListen("0.0.0.0", port);
 }
 
@@ -104,7 +102,7 @@ function canListen(hostname: string, port: number): boolean {
     Bun.listen({ hostname, port, socket: IGNORE_DATA }).stop(true);
     return true;
   } catch (error) {
-    // A host without IPv6 can't be in the way of anybody.
-    return (error as NodeJS.ErrnoException).code !== "EADDRINUSE";
+    // On a host without IPv6 binding fails for another reason, and the port is free.
+    return codeOf(error) !== "EADDRINUSE";
   }
 }

@@ -1,4 +1,4 @@
-// What the system knows of processes: start times, groups, memory, and the mark that descendants inherit.
+// The system's processes: start times, groups, memory, and the marks that descendants inherit.
 import { readdirSync, readFileSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";
 
@@ -8,13 +8,13 @@ export interface ProcessEntry {
   readonly startTime: number;
   readonly zombie: boolean;
   readonly memoryBytes: number;
-  /** The mark that it was started with, inherited by what it starts. */
+  /** Of the launch that the process belongs to; descendants inherit it. */
   readonly mark: string | null;
 }
 
-/** The environment variable whose value marks what belongs to one launch. */
+/** The environment variable that marks the processes of one launch. */
 const MARK = "TENEMENT_MARK=";
-/** Processes read before other work gets its turn: about a millisecond. */
+/** Processes read before the event loop turns: about a millisecond of work. */
 const SLICE = 40;
 
 /** The start time of a living process; null when there is none, or only its zombie. */
@@ -27,8 +27,8 @@ let current: Promise<readonly ProcessEntry[]> | null = null;
 let next: Promise<readonly ProcessEntry[]> | null = null;
 
 /**
- * All processes, as of a moment after the call. Callers that come while a listing is under way share the next
- * one: stopping 500 instances takes a few listings, not 500.
+ * All processes, at a moment after the call. Calls during a listing share the next one: stopping 500 instances
+ * takes a few listings, not 500.
  */
 export function listProcesses(): Promise<readonly ProcessEntry[]> {
   if (current === null) return begin();
@@ -78,13 +78,13 @@ function readMark(pid: number): string | null {
   const environment = readProc(`/proc/${pid}/environ`);
   if (environment === undefined) return null;
   const at = environment.indexOf(MARK);
-  // It stands at the start of a variable, not inside the value of another.
+  // A match inside the value of another variable does not count.
   if (at < 0 || (at > 0 && environment[at - 1] !== 0)) return null;
   const end = environment.indexOf(0, at);
   return environment.toString("utf8", at + MARK.length, end < 0 ? undefined : end);
 }
 
-/** Undefined: the process has gone, or is another user's. */
+/** Undefined when the process has ended or belongs to another user. */
 function readProc(path: string): Buffer | undefined {
   try {
     return readFileSync(path);
@@ -105,7 +105,7 @@ function pageBytes(): number {
   return knownPageBytes;
 }
 
-/** Where there is no /proc. Environments can't be read there, so only groups are known. */
+/** For systems without /proc. They do not show environments, so no mark is known. */
 function readPs(pids: readonly number[]): ProcessEntry[] {
   const which = pids.length > 0 ? ["-p", pids.join(",")] : ["-ax"];
   const { stdout } = Bun.spawnSync(["ps", ...which, "-o", "pid=,pgid=,stat=,rss=,lstart="]);

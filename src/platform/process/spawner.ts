@@ -1,6 +1,7 @@
-// Starts processes that outlive this program, and follows each until nothing that it started is left.
+// Starts and adopts processes that outlive the server, and watches each until its last descendant has ended.
 import { setTimeout as delay } from "node:timers/promises";
 import type { ChildRef, Exit } from "../../core/life/instance.ts";
+import { codeOf } from "../files.ts";
 import { hasSocket, listeningSockets } from "../kernel/sock-diag.ts";
 import { listProcesses, type ProcessEntry, startTimeOf } from "./processes.ts";
 
@@ -11,21 +12,21 @@ export interface SpawnCommand {
   /** Descriptors. */
   readonly stdout: number;
   readonly stderr: number;
-  /** A directory; null: that of this program. */
+  /** The directory of a control group; null: the server's own group. */
   readonly cgroup: string | null;
 }
 
 export interface Child {
   readonly ref: ChildRef;
-  /** The main process of the application: what runs in its process group belongs to it, too. */
+  /** The application's main process, whose process group belongs to it. */
   readonly app: number;
   /** How the main process ended. */
   readonly exited: Promise<Exit>;
-  /** Resolves when neither it nor anything it started is left. */
+  /** Resolves when the process and all of its descendants have ended. */
   readonly gone: Promise<void>;
-  /** Whether it, or something it started, listens on a TCP port; true where the system doesn't tell. */
+  /** Whether the process or a descendant listens on a TCP port; true where the system does not tell. */
   listensOn(port: number): Promise<boolean>;
-  /** To its process group; SIGKILL also to descendants that left the group. */
+  /** Signals the process group; SIGKILL also reaches descendants that left the group. */
   signal(signal: NodeJS.Signals): void;
 }
 
@@ -33,13 +34,13 @@ export interface Child {
 export interface Spawner {
   /** Throws when the program can't be executed. */
   spawn(command: SpawnCommand, mark: string): Child;
-  /** A process that an earlier server started; null when it no longer lives. */
+  /** Takes over a process of an earlier server; null when it has ended. */
   adopt(ref: ChildRef, mark: string): Child | null;
-  /** Kills everything whose mark is unwanted, and waits until it is gone. */
+  /** Kills every process whose mark is unwanted, and waits until all have ended. */
   sweep(isUnwanted: (mark: string) => boolean): Promise<void>;
 }
 
-/** Only a parent is told of an exit; for a process that was taken over the system is asked this often. */
+/** Only a parent is notified of an exit, so the server polls for that of an adopted process. */
 const ADOPTED_POLL_MS = 100;
 const REMAINS_POLL_MIN_MS = 2;
 const REMAINS_POLL_MAX_MS = 200;
@@ -79,7 +80,7 @@ function follow(ref: ChildRef, exited: Promise<Exit>, mark: string): Child {
     gone: exited.then(() => untilNone(isPart)),
     async listensOn(port) {
       const sockets = listeningSockets(port);
-      // Most applications listen in their main process: only for the others all are looked through.
+      // Most applications listen in their main process; only for the others are all processes searched.
       if (sockets === null || hasSocket(ref.pid, sockets)) return true;
       return (await survivors(isPart)).some(({ pid }) => hasSocket(pid, sockets));
     },
@@ -104,7 +105,7 @@ async function killStrays(isPart: (entry: ProcessEntry) => boolean): Promise<voi
   for (const entry of await survivors(isPart)) send(entry.pid, "SIGKILL");
 }
 
-/** Waits until no living process matches, giving each that does to `onFound`. */
+/** Waits until no living process matches; passes each match to `onFound`. */
 async function untilNone(
   isPart: (entry: ProcessEntry) => boolean,
   onFound?: (entry: ProcessEntry) => void,
@@ -126,11 +127,11 @@ async function survivors(
   return entries.filter((entry) => !entry.zombie && entry.pid !== process.pid && isPart(entry));
 }
 
-/** A process that has just gone is no error. */
+/** A process that has just ended is no error. */
 function send(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+    if (codeOf(error) !== "ESRCH") throw error;
   }
 }

@@ -1,33 +1,34 @@
-// A client that sends no more: it waits for its answer, or it is gone. TCP says the same of both, so it is asked.
-import type { Clock } from "../../platform/clock.ts";
-import type { ClientProbe } from "../exchange/client-connection.ts";
+// Probes a client that sends no more: it waits for its answer or is gone, which TCP reports alike.
 
-/** Most answers are out by then, and nobody need be asked. */
+/** Most answers are out by then, and need no probe. */
 const PROBE_AFTER_MS = 250;
 
-/** Where the client can't be asked: silence that long counts as gone. */
+/** Where the client can't be probed: silence that long counts as gone. */
 const SILENCE_MS_MAX = 5000;
 
 export class HalfClose {
   readonly #at: number;
+  readonly #probe: () => boolean;
   #lastWriteAt: number;
-  /** Whom it was asked through; each exchange may ask once. */
-  #asked: ClientProbe | null = null;
+  /** One probe is enough: a client that is gone answers it with a reset. */
+  #state: "unprobed" | "probed" = "unprobed";
 
-  constructor(clock: Clock) {
-    this.#at = clock.now();
-    this.#lastWriteAt = this.#at;
+  /** @param probe sends something that a client which is there ignores; false: it can't now */
+  constructor(now: number, probe: () => boolean) {
+    this.#at = now;
+    this.#lastWriteAt = now;
+    this.#probe = probe;
   }
 
-  wrote(clock: Clock): void {
-    this.#lastWriteAt = clock.now();
+  wrote(now: number): void {
+    this.#lastWriteAt = now;
   }
 
-  /** Asks when it is time; true for a client that could not be asked and has been silent too long. */
-  isGone(now: number, prober: ClientProbe): boolean {
-    if (this.#asked === prober || now - this.#at < PROBE_AFTER_MS) return false;
-    if (!prober.probe()) return now - this.#lastWriteAt >= SILENCE_MS_MAX;
-    this.#asked = prober;
+  /** Probes when it is time; true for a client that could not be probed and has been silent too long. */
+  isGone(now: number): boolean {
+    if (this.#state === "probed" || now - this.#at < PROBE_AFTER_MS) return false;
+    if (!this.#probe()) return now - this.#lastWriteAt >= SILENCE_MS_MAX;
+    this.#state = "probed";
     return false;
   }
 }

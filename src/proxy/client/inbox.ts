@@ -1,18 +1,27 @@
-// What a client has sent and nobody has taken yet: heads and bodies are read from it as far as they can go on.
-import type { BodyTaker } from "../exchange/client-connection.ts";
+// Buffers the bytes of a client until they can be taken, and reads requests from them.
 import { BodyReader } from "../http/body.ts";
 import type { Peer } from "../http/forwarded.ts";
+import type { Fields } from "../http/parser.ts";
 import { HeadParser } from "../http/parser.ts";
 import { type RequestHead, readRequestHead } from "../http/request-head.ts";
 
-/** With more than this the client is paused. Small requests fit, so that we hear when their clients leave. */
+/** With more the client is paused. Small requests fit, so that their clients are read from and seen to leave. */
 const BYTES_MAX = 16 * 1024;
+
+/** Takes the body of a request. */
+export interface BodyTaker {
+  /** False: not now. */
+  readonly takesBody: boolean;
+  onRequestBody(piece: Buffer): void;
+  onRequestEnd(trailers: Fields): void;
+}
 
 export class Inbox {
   readonly #heads = new HeadParser("request");
   readonly #body = new BodyReader();
   /** Never empty. */
   #bytes: Buffer | null = null;
+  #hasEnded = false;
 
   get isEmpty(): boolean {
     return this.#bytes === null;
@@ -27,9 +36,14 @@ export class Inbox {
     return this.#heads.midway;
   }
 
-  /** No more comes, and the current request is not whole. */
+  /** The client sends no more than what is here. */
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  /** The client sends no more, and the rest of the current body is not here. */
   get isCutShort(): boolean {
-    if (this.#body.done) return false;
+    if (!this.#hasEnded || this.#body.done) return false;
     return this.#bytes === null || !this.#body.mayEndWithin(this.#bytes.length);
   }
 
@@ -37,7 +51,11 @@ export class Inbox {
     this.#bytes = this.#bytes === null ? bytes : Buffer.concat([this.#bytes, bytes]);
   }
 
-  /** Everything, unread. */
+  end(): void {
+    this.#hasEnded = true;
+  }
+
+  /** Takes everything, unread. */
   drain(): Buffer | null {
     const bytes = this.#bytes;
     this.#bytes = null;
@@ -47,7 +65,7 @@ export class Inbox {
   /** The next head, once it is whole. Throws ParseFailure and RequestRefused. */
   readHead(peer: Peer): RequestHead | null {
     if (this.#bytes === null) return null;
-    this.#took(this.#bytes, this.#heads.feed(this.#bytes));
+    this.#consume(this.#bytes, this.#heads.feed(this.#bytes));
     const raw = this.#heads.take();
     if (raw === null) return null;
     const head = readRequestHead(raw, peer);
@@ -55,16 +73,16 @@ export class Inbox {
     return head;
   }
 
-  /** Hands over what is here of the body; false: nothing could be. Throws ParseFailure. */
+  /** Hands over the part of the body that is here; false: nothing can be taken. Throws ParseFailure. */
   readBody(taker: BodyTaker): boolean {
     if (this.#bytes === null || this.#body.done || !taker.takesBody) return false;
     const consumed = this.#body.read(this.#bytes, (piece) => taker.onRequestBody(piece));
-    this.#took(this.#bytes, consumed);
+    this.#consume(this.#bytes, consumed);
     if (this.#body.done) taker.onRequestEnd(this.#body.trailers);
     return true;
   }
 
-  #took(bytes: Buffer, consumed: number): void {
+  #consume(bytes: Buffer, consumed: number): void {
     this.#bytes = consumed === bytes.length ? null : bytes.subarray(consumed);
   }
 }

@@ -1,10 +1,11 @@
-// Two connections joined after an upgrade: bytes as they come, each side held back while the other is slow.
+// The state of a client connection after an upgrade: bytes pass as they come, and a slow side holds the other back.
 import type { Socket } from "node:net";
 import type { Lease } from "../../supervisor/gateway.ts";
 import type { Upstream } from "../upstream/upstream.ts";
-import type { RawUser } from "../upstream/upstream-user.ts";
+import type { TunnelUser } from "../upstream/upstream-user.ts";
+import type { ConnectionState } from "./connection-state.ts";
 
-export class Tunnel implements RawUser {
+export class Tunnel implements ConnectionState, TunnelUser {
   readonly #socket: Socket;
   readonly #upstream: Upstream;
   readonly #lease: Lease | null;
@@ -19,49 +20,49 @@ export class Tunnel implements RawUser {
     upstream.resume();
   }
 
-  onBytes(bytes: Buffer): void {
+  onTenantBytes(bytes: Buffer): void {
     if (!this.#socket.write(bytes) && this.#socket.writableLength > 0) this.#upstream.pause();
   }
 
-  onDrain(): void {
+  onTenantDrain(): void {
     this.#socket.resume();
   }
 
-  onEnd(): void {
+  onTenantEnd(): void {
     this.#socket.end();
     this.#countEnd();
   }
 
-  onClose(): void {
+  onTenantClose(): void {
     this.#lease?.release();
     this.#socket.destroySoon();
   }
 
-  onClientBytes(bytes: Buffer): void {
+  onData(bytes: Buffer): void {
     this.#upstream.bytes(bytes);
     this.#upstream.flush();
     if (this.#upstream.backlogged) this.#socket.pause();
   }
 
-  onClientDrain(): void {
+  onDrain(): void {
     this.#upstream.resume();
   }
 
-  onClientEnd(): void {
+  onEnd(): void {
     this.#upstream.shutdown();
     this.#countEnd();
   }
 
-  onClientClose(): void {
+  onClose(): void {
     this.#upstream.destroy();
     this.#lease?.release();
   }
 
-  /** Both sides have sent all they had. */
+  /** Ends the tunnel when both sides have sent all they had. */
   #countEnd(): void {
     this.#ends += 1;
     if (this.#ends < 2 || this.#upstream.backlogged) return;
     this.#upstream.destroy();
-    this.onClose();
+    this.onTenantClose();
   }
 }

@@ -1,18 +1,19 @@
-// A tenant's answer, written in the form that this client can take.
-import { type AnswerHead, renderAnswerHead, renderLastChunk } from "../http/answer-head.ts";
+// Writes a tenant's answer in the form that the client can take.
+import { type AnswerHead, renderAnswerHead } from "../http/answer-head.ts";
+import { writeChunk, writeLastChunk, writeLeadingZero } from "../http/chunked.ts";
 import type { Fields } from "../http/parser.ts";
 import type { RequestHead } from "../http/request-head.ts";
-import type { ClientConnection } from "./client-connection.ts";
+import type { ExchangeClient } from "./exchange-client.ts";
 
 export class AnswerWriter {
   readonly #request: RequestHead;
-  readonly #client: ClientConnection;
+  readonly #client: ExchangeClient;
   #chunked = false;
   /** The client can tell the end of the body from its bytes. */
   #delimited = true;
   #keeps = false;
 
-  constructor(request: RequestHead, client: ClientConnection) {
+  constructor(request: RequestHead, client: ExchangeClient) {
     this.#request = request;
     this.#client = client;
   }
@@ -27,7 +28,7 @@ export class AnswerWriter {
     return this.#delimited ? "close" : "reset";
   }
 
-  /** Passes on 100 to 199; HTTP/1.0 knows none. */
+  /** Writes an interim answer, which HTTP/1.0 does not know. */
   interim(head: AnswerHead): void {
     if (this.#request.versionMinor === 0) return;
     this.#client.text(renderAnswerHead(head, { connection: null, chunked: false }));
@@ -44,28 +45,30 @@ export class AnswerWriter {
   }
 
   body(piece: Buffer): void {
-    if (!this.#chunked) {
-      this.#client.bytes(piece);
-      return;
-    }
-    this.#client.text(`${piece.length.toString(16)}\r\n`);
-    this.#client.bytes(piece);
-    this.#client.text("\r\n");
+    if (this.#chunked) writeChunk(this.#client, piece);
+    else this.#client.bytes(piece);
   }
 
   end(trailers: Fields): void {
-    if (this.#chunked) this.#client.text(renderLastChunk(trailers));
+    if (this.#chunked) writeLastChunk(this.#client, trailers);
   }
 
-  /** Sends a zero that will lead the next chunk's size: a client that is gone answers with a reset. False: can't. */
-  probe(): boolean {
-    if (this.#chunked) this.#client.text("0");
+  /** Sends what a client ignores that is there. False: HTTP/1.0 knows no interim answers. */
+  probeBeforeHead(): boolean {
+    if (this.#request.versionMinor === 0) return false;
+    this.#client.text("HTTP/1.1 100 Continue\r\n\r\n");
+    return true;
+  }
+
+  /** The same within the body. False: only chunks have room for it. */
+  probeInBody(): boolean {
+    if (this.#chunked) writeLeadingZero(this.#client);
     return this.#chunked;
   }
 
   #decideKeeping(head: AnswerHead, requestDone: boolean): boolean {
     if (!this.#client.staysOpen || !this.#request.keepAlive || !this.#delimited) return false;
-    // A client that is refused, or was never told to go on, may send the body or not: its next bytes mean nothing.
+    // A client that was refused, or never told to go on, may leave the body out: its next bytes are ambiguous.
     return requestDone || (head.status < 400 && !this.#request.expectsContinue);
   }
 
@@ -75,7 +78,7 @@ export class AnswerWriter {
   }
 }
 
-/** What to say where the default of the client's version is not what happens. */
+/** The value of the Connection header; null: the connection does what the client's version implies. */
 export function connectionValue({ versionMinor }: RequestHead, keeps: boolean): string | null {
   if (!keeps) return "close";
   return versionMinor === 0 ? "keep-alive" : null;

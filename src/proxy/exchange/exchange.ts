@@ -1,161 +1,158 @@
-// One request and its answer: route, lease, forward, done. Owns its lease, which ends with the last byte of the answer.
-import type { Service } from "../../core/service.ts";
+// One request and its answer. Owns the lease, which ends with the last byte of the answer.
+import { unreachable } from "../../core/assert.ts";
 import { type AnswerHead, renderAnswerHead } from "../http/answer-head.ts";
 import type { Fields } from "../http/parser.ts";
 import * as refusals from "../http/refusal.ts";
 import { isNavigation, type RequestHead } from "../http/request-head.ts";
 import type { Upstream } from "../upstream/upstream.ts";
 import type { UpstreamFailure, UpstreamUser } from "../upstream/upstream-user.ts";
-import { AnswerWriter, connectionValue } from "./answer-writer.ts";
-import type { Aftermath, BodyTaker, ClientConnection, ClientProbe } from "./client-connection.ts";
+import { AnswerWriter } from "./answer-writer.ts";
+import type { Disposition, ExchangeClient } from "./exchange-client.ts";
 import { Outcome } from "./outcome.ts";
-import { type PageForm, renderRefusal, renderWaitingPage } from "./pages.ts";
+import { type OwnAnswer, refusalAnswer, WAITING_PAGE, writeOwnAnswer } from "./own-answer.ts";
 import type { ProxyContext } from "./proxy-context.ts";
 import { RequestBody } from "./request-body.ts";
-import { ELSEWHERE, type Grant, Seeker } from "./seeker.ts";
+import { type Grant, Seeker } from "./seeker.ts";
+import { Timeouts } from "./timeouts.ts";
 
 type Phase =
   /** No process yet; the body stays unread. */
-  | "seeking"
-  | "connecting"
-  /** The head is with the tenant, and the body follows as it comes. */
-  | "sent"
-  | "answering"
-  /** The answer is out, and the tenant still takes the body. */
-  | "uploading"
-  | "over";
+  { readonly kind: "seeking" } | Forwarding | { readonly kind: "over" };
 
-const WAITING_PAGE_AFTER_MS = 1000;
+interface Forwarding {
+  readonly kind:
+    | "connecting"
+    /** The head is with the tenant, and the body follows as it comes. */
+    | "sent"
+    | "answering"
+    /** The answer is out, and the tenant still takes the body. */
+    | "uploading";
+  readonly grant: Grant;
+  readonly upstream: Upstream;
+}
 
-export class Exchange implements UpstreamUser, BodyTaker, ClientProbe {
-  readonly #client: ClientConnection;
+const SEEKING: Phase = { kind: "seeking" };
+const OVER: Phase = { kind: "over" };
+
+export class Exchange implements UpstreamUser {
+  readonly #client: ExchangeClient;
   readonly #head: RequestHead;
   readonly #context: ProxyContext;
+  readonly #seeker: Seeker;
   readonly #outcome: Outcome;
+  readonly #timeouts: Timeouts;
   readonly #body: RequestBody;
   readonly #answer: AnswerWriter;
-  #phase: Phase = "seeking";
-  #seeker: Seeker | null = null;
-  #service: Service | null = null;
-  #grant: Grant | null = null;
-  #upstream: Upstream | null = null;
+  #phase: Phase = SEEKING;
 
-  constructor(head: RequestHead, client: ClientConnection, context: ProxyContext) {
+  constructor(head: RequestHead, client: ExchangeClient, context: ProxyContext) {
     this.#head = head;
     this.#client = client;
     this.#context = context;
-    this.#outcome = new Outcome(context.clock);
-    this.#body = new RequestBody(head.framing, this.#outcome.startedAt);
+    this.#seeker = new Seeker(head, context);
+    this.#outcome = new Outcome(context.clock, this.#seeker.ref);
+    this.#timeouts = new Timeouts(this.#outcome.startedAt, this.#seeker.service);
+    this.#body = new RequestBody(head.framing);
     this.#answer = new AnswerWriter(head, client);
   }
 
+  /** Forwards the request at once where a process runs; may end the exchange before it returns. */
   start(): void {
-    const { host, path } = this.#head;
-    const { gateway, nextServer } = this.#context;
-    const target = nextServer === null ? gateway.decide({ host, path }) : ELSEWHERE;
-    if (target.kind === "unknown") {
-      this.#refuse(refusals.NOBODY);
-      return;
-    }
-    if (target.kind === "service") this.#service = gateway.service(target.service);
-    if (target.kind === "instance") {
-      this.#service = gateway.service(target.ref.service);
-      this.#outcome.ref = target.ref;
-    }
-    this.#seeker = new Seeker({ target, context: this.#context, head: this.#head });
-    this.#seek(this.#seeker, null);
+    this.#seek(null);
   }
 
   /** The request's body may be handed over. */
   get takesBody(): boolean {
-    const isHeld = this.#phase === "seeking" || this.#phase === "connecting";
-    return !isHeld && this.#upstream?.backlogged === false;
+    const phase = this.#phase;
+    return "upstream" in phase && phase.kind !== "connecting" && !phase.upstream.backlogged;
   }
 
   onRequestBody(piece: Buffer): void {
-    if (this.#phase === "over" || this.#upstream === null) return;
-    this.#body.moved(this.#context.clock.now());
-    this.#body.forward(piece, this.#upstream);
+    if (!("upstream" in this.#phase)) return;
+    this.#timeouts.requestMoved(this.#context.clock.now());
+    this.#body.forward(piece, this.#phase.upstream);
   }
 
   onRequestEnd(trailers: Fields): void {
-    this.#body.end(trailers, this.#upstream);
-    if (this.#phase !== "uploading") return;
-    this.#upstream?.flush();
+    if (!("upstream" in this.#phase)) return;
+    const { kind, upstream } = this.#phase;
+    this.#body.end(trailers, upstream);
+    if (kind !== "uploading") return;
+    upstream.flush();
     this.#finish("keep");
   }
 
-  /** Everything that one read brought has been handed over. */
+  /** All of the request that is here has been handed over. */
   onRequestBatch(): void {
-    this.#upstream?.flush();
+    if ("upstream" in this.#phase) this.#phase.upstream.flush();
   }
 
+  /** The client takes more again. */
   onClientDrain(): void {
-    this.#upstream?.resume();
+    if ("upstream" in this.#phase) this.#phase.upstream.resume();
   }
 
   /** The client is gone. */
   abort(): void {
-    if (this.#phase !== "over") this.#end();
+    if (this.#phase.kind !== "over") this.#end("destroy");
   }
 
   /** The rest of the request is no HTTP. */
   reject(refusal: refusals.Refusal, cause: unknown): void {
+    const { kind } = this.#phase;
     this.#outcome.cause = cause;
-    if (this.#phase === "answering" || this.#phase === "uploading") this.#finish("reset");
-    else if (this.#phase !== "over") this.#refuse(refusal);
+    if (kind === "answering" || kind === "uploading") this.#finish("reset");
+    else if (kind !== "over") this.#refuse(refusal);
   }
 
+  /** Sends bytes that a client ignores if it is there, and answers with a reset if it is gone. False: can't now. */
   probe(): boolean {
-    switch (this.#phase) {
-      case "answering":
-        if (!this.#answer.probe()) return false;
-        break;
-      case "uploading":
-      case "over":
-        return false;
-      default:
-        if (this.#head.versionMinor === 0) return false;
-        this.#client.text("HTTP/1.1 100 Continue\r\n\r\n");
-    }
-    this.#client.flush();
-    return true;
+    const { kind } = this.#phase;
+    if (kind === "uploading" || kind === "over") return false;
+    const isSent =
+      kind === "answering" ? this.#answer.probeInBody() : this.#answer.probeBeforeHead();
+    if (isSent) this.#client.flush();
+    return isSent;
   }
 
   /** Ends what has taken too long. */
   sweep(now: number): void {
-    switch (this.#phase) {
+    const isStalled = !this.#body.done && this.#timeouts.isBodyStalled(now);
+    switch (this.#phase.kind) {
       case "seeking":
-        if (now - this.#outcome.startedAt < WAITING_PAGE_AFTER_MS) break;
-        if (this.#service?.waitingPage && isNavigation(this.#head))
-          this.#reply(503, renderWaitingPage);
+        if (this.#timeouts.isWaitingPageDue(now) && isNavigation(this.#head)) {
+          this.#answerItself(WAITING_PAGE);
+        }
         break;
       case "connecting":
       case "sent":
-        if (this.#body.isOverdue(now, this.#service?.requestTimeoutMs ?? 0)) {
-          this.#refuse(refusals.TENANT_TOO_SLOW);
-        } else if (this.takesBody && this.#body.stalls(now)) this.#refuse(refusals.TOO_SLOW);
+        if (this.#timeouts.isAnswerOverdue(now)) this.#refuse(refusals.TENANT_TOO_SLOW);
+        else if (isStalled && this.takesBody) this.#refuse(refusals.TOO_SLOW);
         break;
       case "answering":
-        if (this.takesBody && this.#body.stalls(now)) this.#finish("reset");
+        if (isStalled && this.takesBody) this.#finish("reset");
         break;
       case "uploading":
-        if (this.#body.stalls(now)) this.#finish("close");
+        if (isStalled) this.#finish("close");
         break;
       case "over":
         break;
+      default:
+        unreachable(this.#phase);
     }
   }
 
-  /** Goes on with a grant, at once where there is one. */
-  #seek(seeker: Seeker, failure: "refused" | "broken" | null): void {
+  /** @param failure of an earlier attempt */
+  #seek(failure: "refused" | "broken" | null): void {
     try {
-      const grant = failure === null ? seeker.seek() : seeker.seekAgain(this.#outcome.ref, failure);
-      if (grant === null) this.#refuse(refusals.BAD_GATEWAY);
-      else if (!(grant instanceof Promise)) this.#use(seeker, grant);
+      const grant =
+        failure === null ? this.#seeker.seek() : this.#seeker.seekAgain(this.#outcome.ref, failure);
+      if (grant === null)
+        this.#refuse(failure === null ? refusals.NOT_FOUND : refusals.BAD_GATEWAY);
+      else if (!(grant instanceof Promise)) this.#forward(grant);
       else {
         grant.then(
-          (later) => this.#use(seeker, later),
+          (later) => this.#forward(later),
           (error: unknown) => this.#giveUp(error),
         );
       }
@@ -165,44 +162,44 @@ export class Exchange implements UpstreamUser, BodyTaker, ClientProbe {
   }
 
   #giveUp(error: unknown): void {
-    if (this.#phase === "over") return;
+    if (this.#phase.kind === "over") return;
     this.#outcome.cause = error;
     this.#refuse(refusals.refusalOf(error));
   }
 
-  #use(seeker: Seeker, grant: Grant): void {
-    if (this.#phase === "over") {
+  #forward(grant: Grant): void {
+    if (this.#phase.kind === "over") {
       grant.lease?.release();
       return;
     }
-    this.#grant = grant;
     this.#outcome.ref = grant.lease?.ref ?? null;
-    // A server has limits of its own for its tenants.
-    if (grant.lease === null) this.#service = null;
-    this.#phase = "connecting";
-    this.#body.moved(this.#context.clock.now());
-    const { restMsMax } = seeker;
-    this.#upstream = this.#context.pool.acquire(grant.destination, { restMsMax, user: this });
-    if (this.#upstream.isOpen) this.#send();
+    if (grant.lease === null) this.#timeouts.leaveToOther();
+    this.#timeouts.requestMoved(this.#context.clock.now());
+    const { idleMsMax } = this.#seeker;
+    const upstream = this.#context.pool.acquire(grant.destination, { idleMsMax, user: this });
+    if (upstream.isOpen) this.#send(grant, upstream);
+    else this.#phase = { kind: "connecting", grant, upstream };
   }
 
   onOpen(): void {
-    this.#body.moved(this.#context.clock.now());
-    this.#send();
+    if (this.#phase.kind !== "connecting") return;
+    this.#timeouts.requestMoved(this.#context.clock.now());
+    this.#send(this.#phase.grant, this.#phase.upstream);
   }
 
-  #send(): void {
-    this.#phase = "sent";
-    this.#upstream?.request(this.#head.method, this.#head.rendered);
-    if (this.#body.done) this.#upstream?.flush();
-    else this.#client.feed();
+  #send(grant: Grant, upstream: Upstream): void {
+    this.#phase = { kind: "sent", grant, upstream };
+    upstream.request(this.#head.method, this.#head.rendered);
+    this.#client.feed();
   }
 
   onHead(head: AnswerHead): void {
-    if (head.status === 101) this.#becomeTunnel(head);
+    if (this.#phase.kind !== "sent") return;
+    if (head.status === 101) this.#becomeTunnel(head, this.#phase);
     else if (head.status < 200) this.#answer.interim(head);
     else {
-      this.#phase = "answering";
+      const { grant, upstream } = this.#phase;
+      this.#phase = { kind: "answering", grant, upstream };
       this.#outcome.status = head.status;
       this.#answer.head(head, this.#body.done);
     }
@@ -213,86 +210,82 @@ export class Exchange implements UpstreamUser, BodyTaker, ClientProbe {
   }
 
   onBatch(): void {
-    if (this.#phase === "over") return;
+    if (!("upstream" in this.#phase)) return;
     this.#client.flush();
-    if (this.#client.slow) this.#upstream?.pause();
+    if (this.#client.slow) this.#phase.upstream.pause();
   }
 
   onEnd(trailers: Fields): void {
+    if (this.#phase.kind !== "answering") return;
     this.#answer.end(trailers);
-    if (this.#answer.keeps && !this.#body.done) {
-      // Others cut an upload that was answered early; the tenant may still want it.
-      this.#phase = "uploading";
-      return;
+    if (!this.#answer.keeps) this.#finish("close");
+    else if (this.#body.done) this.#finish("keep");
+    else {
+      // Other proxies cut an upload that was answered early, but the tenant may still want it.
+      const { grant, upstream } = this.#phase;
+      this.#phase = { kind: "uploading", grant, upstream };
     }
-    this.#finish(this.#answer.keeps ? "keep" : "close");
   }
 
   onDrain(): void {
-    this.#body.moved(this.#context.clock.now());
+    this.#timeouts.requestMoved(this.#context.clock.now());
     this.#client.feed();
   }
 
   onFailure(failure: UpstreamFailure): void {
+    if (!("upstream" in this.#phase)) return;
+    const { kind, grant, upstream } = this.#phase;
     this.#outcome.cause = failure.cause;
-    const answered = this.#upstream?.answered === true;
-    this.#upstream = null;
-    if (this.#phase === "uploading") this.#finish("close");
-    else if (this.#phase === "answering") this.#finish(this.#answer.cutShort);
-    else if (failure.kind === "malformed" || answered || !this.#body.untouched) {
-      this.#refuse(refusals.BAD_GATEWAY);
-    } else this.#retry(failure.kind);
+    if (kind === "uploading") this.#finish("close");
+    else if (kind === "answering") this.#finish(this.#answer.cutShort);
+    else if (failure.kind === "malformed" || upstream.answered) this.#refuse(refusals.BAD_GATEWAY);
+    else {
+      grant.lease?.release();
+      this.#phase = SEEKING;
+      this.#seek(failure.kind);
+    }
   }
 
-  #retry(kind: "refused" | "broken"): void {
-    this.#grant?.lease?.release();
-    this.#grant = null;
-    this.#phase = "seeking";
-    if (this.#seeker !== null) this.#seek(this.#seeker, kind);
-  }
-
-  #becomeTunnel(head: AnswerHead): void {
-    if (this.#upstream === null || !this.#head.upgrade || !this.#body.done) {
+  #becomeTunnel(head: AnswerHead, { grant, upstream }: Forwarding): void {
+    if (!this.#head.upgrade || !this.#body.done) {
       this.#refuse(refusals.BAD_GATEWAY);
       return;
     }
     this.#outcome.status = head.status;
-    this.#phase = "over";
+    this.#phase = OVER;
     this.#client.text(renderAnswerHead(head, { connection: "Upgrade", chunked: false }));
     this.#context.observe(this.#outcome.record());
-    this.#client.tunnel(this.#upstream, this.#grant?.lease ?? null);
+    this.#client.tunnel(upstream, grant.lease);
   }
 
   #refuse(refusal: refusals.Refusal): void {
-    this.#reply(refusal.status, (form) => renderRefusal(refusal, form));
+    this.#answerItself(refusalAnswer(refusal));
   }
 
-  /** An answer of our own, instead of the tenant's. */
-  #reply(status: number, render: (form: PageForm) => string): void {
-    const { keepAlive, acceptsHtml, method } = this.#head;
-    const keeps = keepAlive && this.#body.done && this.#client.staysOpen;
-    const connection = connectionValue(this.#head, keeps);
-    this.#outcome.status = status;
-    this.#client.text(render({ html: acceptsHtml, bodiless: method === "HEAD", connection }));
-    this.#end();
-    this.#client.settle(keeps ? "keep" : "close");
+  #answerItself(answer: OwnAnswer): void {
+    const request = { head: this.#head, client: this.#client, requestDone: this.#body.done };
+    const disposition = writeOwnAnswer(answer, request);
+    this.#outcome.status = answer.status;
+    this.#end("destroy");
+    this.#client.finish(disposition);
   }
 
-  #finish(aftermath: Aftermath): void {
-    if (this.#grant !== null && this.#upstream !== null && this.#body.done) {
-      this.#context.pool.release(this.#grant.destination, this.#upstream);
-      this.#upstream = null;
+  #finish(disposition: Disposition): void {
+    this.#end(this.#body.done ? "pool" : "destroy");
+    this.#client.finish(disposition);
+  }
+
+  /** Releases all that the exchange holds; `pool`: another one may use the connection to the tenant. */
+  #end(fate: "pool" | "destroy"): void {
+    const phase = this.#phase;
+    this.#phase = OVER;
+    if (phase.kind === "seeking") this.#seeker.cancel();
+    if ("upstream" in phase) {
+      if (fate === "pool") {
+        this.#context.pool.release(phase.grant.destination, phase.upstream);
+      } else phase.upstream.destroy();
+      phase.grant.lease?.release();
     }
-    this.#end();
-    this.#client.settle(aftermath);
-  }
-
-  /** Lets go of everything; what is still connected is cut. */
-  #end(): void {
-    this.#phase = "over";
-    this.#seeker?.cancel();
-    this.#upstream?.destroy();
-    this.#grant?.lease?.release();
     this.#context.observe(this.#outcome.record());
   }
 }

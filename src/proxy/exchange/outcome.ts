@@ -1,31 +1,33 @@
-// What is known of an exchange for metrics and the log, told once at its end.
+// The record of an exchange for metrics and the log.
 import type { InstanceRef } from "../../core/ref.ts";
 import type { Clock } from "../../platform/clock.ts";
 
-/** How an exchange ended, for metrics and the log. */
+/** Reported once, when the exchange ends. */
 export interface ExchangeRecord {
   /** Null: no instance was involved. */
   readonly ref: InstanceRef | null;
-  /** What the client was told; 499: it left before that. */
+  /** The status that the client got; 499: it left before that. */
   readonly status: number;
-  /** To the last byte of the answer, or to the head of one that became a tunnel. */
+  /** To the last byte of the answer, or to the head that began a tunnel. */
   readonly durationMs: number;
-  /** What went wrong, for operators; null: nothing. */
+  /** The error, for operators; null: there was none. */
   readonly cause: unknown;
 }
 
-/** nginx's number for a client that did not wait for its answer. */
+/** As in nginx: the client did not wait for its answer. */
 const CLIENT_LEFT = 499;
 
 export class Outcome {
   readonly startedAt: number;
-  ref: InstanceRef | null = null;
+  /** The instance that answers, or is to. */
+  ref: InstanceRef | null;
   status = CLIENT_LEFT;
   cause: unknown = null;
   readonly #clock: Clock;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, ref: InstanceRef | null) {
     this.#clock = clock;
+    this.ref = ref;
     this.startedAt = clock.now();
   }
 

@@ -1,7 +1,7 @@
-// The few pages that are the server's own: errors, and the one shown while an application starts.
+// Renders the proxy's own answers: errors, and the page shown while an application starts.
 import type { Refusal } from "../http/refusal.ts";
 
-/** How an answer of our own is put on the wire. */
+/** The form that the client can take. */
 export interface PageForm {
   readonly html: boolean;
   /** HEAD: the head alone. */
@@ -19,7 +19,7 @@ export function renderRefusal(refusal: Refusal, form: PageForm): string {
   return renderAnswer({ status, body, retryAfterMs, form });
 }
 
-/** Shown to a navigation while the application starts; it asks again by itself. */
+/** Shown to a browser while the application starts; the page reloads itself. */
 export function renderWaitingPage(form: PageForm): string {
   const body = renderHtml({
     title: "Starting",
@@ -72,7 +72,7 @@ const STYLE =
   "body{margin:0;min-height:100vh;display:grid;place-items:center;font:1.1rem/1.5 system-ui,sans-serif}" +
   "main{padding:2rem;max-width:34rem;text-align:center}h1{font-size:1.5rem;font-weight:600;margin:0 0 .5rem}p{margin:0;opacity:.8}";
 
-/** ASCII only, so that its length is its bytes. */
+/** ASCII only, so that its length is its number of bytes. */
 function renderHtml({
   title,
   message,

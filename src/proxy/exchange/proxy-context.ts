@@ -1,4 +1,4 @@
-// What every exchange works with.
+// The objects that all exchanges share.
 import type { Endpoint } from "../../core/endpoint.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Gateway } from "../../supervisor/gateway.ts";
@@ -7,7 +7,7 @@ import type { ExchangeRecord } from "./outcome.ts";
 
 export interface ProxyContext {
   gateway: Gateway;
-  /** Where requests go instead once another server has taken over; it resolves when that one serves. */
+  /** Gets every request instead, as soon as it serves; null: no other server takes over. */
   nextServer: Promise<Endpoint> | null;
   readonly control: Endpoint;
   readonly clock: Clock;

@@ -1,4 +1,4 @@
-// Answer heads: what framing their body has, and what of them reaches the client.
+// Answer heads: checked for where the body ends, and rendered for the client.
 import type { Framing } from "./body.ts";
 import { type Fields, ParseFailure, type RawHead } from "./parser.ts";
 import { listedByConnection } from "./request-head.ts";
@@ -12,7 +12,7 @@ export interface AnswerHead {
   readonly keepAlive: boolean;
 }
 
-/** Turns a parsed head into one whose body can be found; throws ParseFailure for anything ambiguous. */
+/** Checks a parsed head and decides where its body ends. Throws ParseFailure for anything ambiguous. */
 export function readAnswerHead(raw: RawHead, requestMethod: string): AnswerHead {
   if (raw.versionMajor !== 1 || raw.versionMinor > 1)
     throw new ParseFailure("malformed", "version");
@@ -26,7 +26,7 @@ export function readAnswerHead(raw: RawHead, requestMethod: string): AnswerHead 
   };
 }
 
-/** llhttp also counts on a body that HEAD leaves out, so its no is asked again. */
+/** Asked where llhttp denies keep-alive: it also does so for a body without a length, which HEAD leaves out. */
 function saysClose({ keepAlive, fields }: RawHead): boolean {
   if (keepAlive) return false;
   return fields.some(
@@ -47,7 +47,7 @@ function declaredFraming(fields: Fields): Framing {
   let framing: Framing = { kind: "close" };
   for (let index = 0; index < fields.length; index += 2) {
     const name = fields[index] ?? "";
-    // Of all the names only these two are 14 and 17 long.
+    // The two names are 14 and 17 characters long, which spares most others the comparison.
     if (name.length !== 14 && name.length !== 17) continue;
     const lower = name.toLowerCase();
     if (lower !== "content-length" && lower !== "transfer-encoding") continue;
@@ -69,15 +69,15 @@ function readFraming(lower: string, value: string): Framing {
   return { kind: "length", bytes };
 }
 
-/** What the client is told that the tenant did not say. */
+/** The parts of an answer head that the proxy decides. */
 export interface AnswerForm {
   /** The value of the Connection header; null: none. */
   readonly connection: string | null;
-  /** The body goes out in chunks, whatever it came in. */
+  /** The body goes out in chunks, however it came. */
   readonly chunked: boolean;
 }
 
-/** Status line and headers as they came, those of the tenant's hop aside. */
+/** Status line and headers as they came, without those that concern only the tenant's connection. */
 export function renderAnswerHead(head: AnswerHead, form: AnswerForm): string {
   const listed = listedByConnection(head.fields);
   const keepsUpgrade = head.status === 101 || head.status === 426;
@@ -108,17 +108,4 @@ function isHopByHop(lower: string): boolean {
     default:
       return false;
   }
-}
-
-const NEVER_A_TRAILER =
-  /^(?:host|content-length|transfer-encoding|connection|x[-_]forwarded[-_].*|forwarded)$/i;
-
-/** The end of a chunked body: last chunk, trailers, empty line. */
-export function renderLastChunk(trailers: Fields): string {
-  let text = "0\r\n";
-  for (let index = 0; index < trailers.length; index += 2) {
-    const name = trailers[index] ?? "";
-    if (!NEVER_A_TRAILER.test(name)) text += `${name}: ${trailers[index + 1] ?? ""}\r\n`;
-  }
-  return `${text}\r\n`;
 }

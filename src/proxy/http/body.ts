@@ -1,4 +1,4 @@
-// How the end of a body is found, and the reader that finds it.
+// The framing of bodies, and the reader that finds where they end.
 import { ChunkedParser, type Fields } from "./parser.ts";
 
 export type Framing =
@@ -10,7 +10,7 @@ export type Framing =
 
 const NO_TRAILERS: Fields = [];
 
-/** Takes the bodies out of one connection's bytes, one after the other. */
+/** Reads the bodies that arrive on one connection, one after the other. */
 export class BodyReader {
   #framing: Framing = { kind: "none" };
   #left = 0;
@@ -29,7 +29,7 @@ export class BodyReader {
     return this.#framing.kind !== "close" && this.#left === 0;
   }
 
-  /** False when the rest of the body is certainly longer than that. */
+  /** False: the rest of the body is certainly longer. */
   mayEndWithin(bytes: number): boolean {
     return this.#framing.kind !== "length" || this.#left <= bytes;
   }
@@ -40,7 +40,7 @@ export class BodyReader {
       : NO_TRAILERS;
   }
 
-  /** Hands out the body's part of the bytes and tells how many bytes that took. Throws ParseFailure. */
+  /** Hands out the body's part of the bytes and returns how many bytes that took. Throws ParseFailure. */
   read(bytes: Buffer, emit: (piece: Buffer) => void): number {
     if (this.done) return 0;
     if (this.#framing.kind === "chunked") return this.#chunked?.feed(bytes, emit) ?? 0;

@@ -1,4 +1,4 @@
-// Who the client is, and whether its word about the client before it is taken.
+// X-Forwarded-*, Forwarded and X-Request-Id: from whom they are believed, and what a tenant gets.
 import { BlockList, isIP, isIPv6 } from "node:net";
 
 export interface Peer {
@@ -7,12 +7,12 @@ export interface Peer {
   readonly protocol: "http" | "https";
   /** Its X-Forwarded-* and Forwarded are believed. */
   readonly trusted: boolean;
-  /** It is an earlier server that passes on the last requests of its connections: no hop of its own. */
+  /** It is a previous server that relays the last requests of its connections, and no hop of its own. */
   readonly relays: boolean;
 }
 
-/** Whoever may open the socket for it is the server's own user. */
-export const EARLIER_SERVER: Peer = { address: "", protocol: "http", trusted: true, relays: true };
+/** Trusted, since only the server's own user can open the socket that it connects to. */
+export const PREVIOUS_SERVER: Peer = { address: "", protocol: "http", trusted: true, relays: true };
 
 export type TrustCheck = (address: string) => boolean;
 
@@ -30,12 +30,12 @@ export function parseTrustedProxies(blocks: readonly string[]): TrustCheck {
   return (address) => list.check(address, isIPv6(address) ? "ipv6" : "ipv4");
 }
 
-/** `::ffff:203.0.113.7`, which a dual-stack socket reports, is 203.0.113.7. */
+/** Turns `::ffff:203.0.113.7`, as a dual-stack socket reports it, into 203.0.113.7. */
 export function plainAddress(address: string): string {
   return address.startsWith("::ffff:") ? address.slice("::ffff:".length) : address;
 }
 
-/** What the trusted proxy in front of us said of the same four headers and of Forwarded. */
+/** The values that a trusted proxy in front of this server sent. */
 export interface ForwardedClaims {
   readonly for: readonly string[];
   readonly host: string | null;
@@ -43,15 +43,15 @@ export interface ForwardedClaims {
   readonly requestId: string | null;
 }
 
-export const NO_HEARSAY: ForwardedClaims = { for: [], host: null, proto: null, requestId: null };
+export const NO_CLAIMS: ForwardedClaims = { for: [], host: null, proto: null, requestId: null };
 
-/** Whom the request came from, for operators: the last hop before this server. */
+/** The address that the request came from, for operators: that of the last hop before this server. */
 export function senderOf(peer: Peer, claims: ForwardedClaims): string {
   if (!peer.relays) return peer.address;
-  return claims.for.at(-1)?.split(", ").at(-1) ?? "an earlier server";
+  return claims.for.at(-1)?.split(", ").at(-1) ?? "a previous server";
 }
 
-/** The header lines that tell a tenant who asked. */
+/** The header lines that name the client to the tenant. */
 export function renderForwarded(peer: Peer, host: string, claims: ForwardedClaims): string {
   const chain = [...claims.for, ...(peer.relays ? [] : [peer.address])].join(", ");
   const forHost = claims.host ?? host;

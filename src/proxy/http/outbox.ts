@@ -1,6 +1,6 @@
-// Gathers what is written during one event, so that a head and a small body leave in one system call.
+// Gathers the output of one event, so that a head and a small body leave in one system call.
 
-/** Larger pieces are written as they are: copying them would cost more than the call it saves. */
+/** Larger pieces are written as they are: copying them would cost more than the saved call. */
 const SMALL_BYTES = 4096;
 
 export class Outbox {
@@ -33,13 +33,10 @@ export class Outbox {
   }
 }
 
-/**
- * Gives the memory of a large piece that nobody reads any more back now: until the next collection a fast body piles
- * up 40 MB.
- */
-export function freePiece(piece: Buffer): void {
-  if (piece.length <= SMALL_BYTES) return;
-  const { buffer } = piece;
-  const isWhole = buffer.byteLength === piece.byteLength;
+/** Frees a large buffer at once; left to the garbage collector, a fast body piles up 40 MB. */
+export function freeBuffer(bytes: Buffer): void {
+  if (bytes.length <= SMALL_BYTES) return;
+  const { buffer } = bytes;
+  const isWhole = buffer.byteLength === bytes.byteLength;
   if (isWhole && buffer instanceof ArrayBuffer) buffer.transfer(0);
 }

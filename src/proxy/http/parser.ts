@@ -1,6 +1,5 @@
-// llhttp, which Bun carries natively, behind a typed wrapper. Nothing else touches the binding, which is internal to
-// the
-// runtime: `parser.test.ts` fails loudly when an upgrade changes it.
+// Reads heads and chunked bodies with llhttp, the HTTP parser that is part of Bun. The binding is internal to the
+// runtime: no other file touches it, and `parser.test.ts` fails when an upgrade changes it.
 
 interface Binding {
   readonly HTTPParser: ParserClass;
@@ -36,19 +35,19 @@ const { HTTPParser, allMethods } = (
   process as unknown as { binding(name: "http_parser"): Binding }
 ).binding("http_parser");
 
-/** Nothing legitimate is larger; nginx and Node stop at 8 to 32 KiB. */
+/** No legitimate head is larger; nginx and Node stop at 8 to 32 KiB. */
 export const HEAD_BYTES_MAX = 64 * 1024;
 
 /** More are an attack on memory: each costs far more than its bytes. */
 export const FIELDS_MAX = 1000;
 
-/** Wanted by the binding for tracing, which we don't do. */
+/** The binding requires it for tracing, which is not used. */
 const RESOURCE = {};
 
 const LF = 10;
 const CR = 13;
 
-/** Told from the callback: the head ends the parse, so that its end is known to the byte. */
+/** Returned by the callback: stops the parser behind the head, so that its end is known to the byte. */
 const STOP_AFTER_HEAD = 2;
 
 /** Header names and values in turn, as they came; bytes above 127 as latin-1. */
@@ -71,7 +70,7 @@ export interface RawHead {
   readonly keepAlive: boolean;
 }
 
-/** Bytes that are no HTTP, or ambiguous, or too much of it. */
+/** The bytes are no HTTP, ambiguous, or too many. */
 export class ParseFailure extends Error {
   readonly kind: "malformed" | "tooLarge";
 
@@ -82,7 +81,7 @@ export class ParseFailure extends Error {
   }
 }
 
-/** Reads one head after the other from a connection, stopping behind each. */
+/** Reads the heads that arrive on one connection, and stops behind each. */
 export class HeadParser {
   readonly #native = new HTTPParser();
   readonly #type: number;
@@ -107,16 +106,16 @@ export class HeadParser {
     return this.#bytes > 0;
   }
 
-  /** Takes bytes up to the end of a head and tells how many; then `take` has it. Throws ParseFailure. */
+  /** Reads up to the end of a head, for `take`, and returns how many bytes that took. Throws ParseFailure. */
   feed(bytes: Buffer): number {
-    // Old clients send an empty line after a body; it belongs to no head.
+    // Old clients send an empty line after a body, which belongs to no head.
     const blank = this.midway ? 0 : countLineEnds(bytes);
     if (blank === bytes.length) return blank;
     return blank + this.#feed(blank === 0 ? bytes : bytes.subarray(blank));
   }
 
   #feed(bytes: Buffer): number {
-    // Anew for each head: one that was stopped swallows the errors of those that follow.
+    // A parser that was stopped ignores errors in the heads that follow, unless it is initialized again.
     if (!this.midway) initialize(this.#native, this.#type);
     if (!this.#line.endsWith("\n")) {
       const end = bytes.indexOf(LF) + 1;
@@ -168,13 +167,13 @@ export class HeadParser {
   };
 }
 
-/** As if a head with a chunked body had come; whatever follows that body is an error, and so shows where it ends. */
+/** Makes the parser expect a chunked body, and fail at the first byte behind it, which shows where the body ends. */
 const CHUNKED_HEAD = Buffer.from(
   "GET / HTTP/1.1\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n",
 );
 const BYTES_BEHIND = "HPE_CLOSED_CONNECTION";
 
-/** Takes the chunks off bodies, one body after the other. */
+/** Reads the chunked bodies that arrive on one connection, one after the other. */
 export class ChunkedParser {
   readonly #native = new HTTPParser();
   #trailers: string[] = [];
@@ -186,7 +185,7 @@ export class ChunkedParser {
       this.#trailers.push(...fields);
       boundFields(this.#trailers);
     };
-    // Without it the binding would hand out the pretended head with the trailers.
+    // Without this callback the binding would report the fields of `CHUNKED_HEAD` as trailers.
     this.#native[HTTPParser.kOnHeadersComplete] = () => 0;
     this.#native[HTTPParser.kOnBody] = (bytes: Buffer) => this.#emit(bytes);
     this.#native[HTTPParser.kOnMessageComplete] = () => {
@@ -203,14 +202,15 @@ export class ChunkedParser {
   }
 
   /**
-   * Hands out what the bytes carry and tells how many this body and empty lines behind it take. Throws ParseFailure.
+   * Hands out the body's part of the bytes and returns how many bytes the body, and empty lines behind it, took. Throws
+   * ParseFailure.
    */
   feed(bytes: Buffer, emit: (piece: Buffer) => void): number {
     this.#emit = emit;
     const consumed = this.#native.execute(bytes);
     if (typeof consumed === "number") return consumed;
     if (!this.done || consumed.code !== BYTES_BEHIND) throw failureOf(consumed);
-    // The first byte of what follows has been taken already; line ends before it mean nothing.
+    // The parser has taken the first byte behind the body already; line ends before it mean nothing.
     return (consumed.bytesParsed ?? 1) - 1;
   }
 

@@ -1,4 +1,4 @@
-// What the proxy says itself instead of a tenant's answer: status, code and a sentence for strangers.
+// Refusals, which the proxy answers itself: status, code and a message for strangers.
 import { TenError } from "../../core/errors.ts";
 import { ParseFailure } from "./parser.ts";
 
@@ -11,7 +11,7 @@ export interface Refusal {
   readonly retryAfterMs: number | null;
 }
 
-/** The client's bytes cannot be taken; the connection ends with the answer. */
+/** The request must not be forwarded; the connection ends with the answer. */
 export class RequestRefused extends Error {
   readonly refusal: Refusal;
 
@@ -34,8 +34,8 @@ export const HEAD_TOO_LARGE = refusal(
   "HEADERS_TOO_LARGE",
   "The request headers are too large",
 );
-export const NOBODY = refusal(404, "NOT_FOUND", "There is nothing at this address");
-export const BROKEN = refusal(500, "INTERNAL", "Something went wrong");
+export const NOT_FOUND = refusal(404, "NOT_FOUND", "There is nothing at this address");
+export const INTERNAL = refusal(500, "INTERNAL", "Something went wrong");
 export const BAD_GATEWAY = refusal(502, "BAD_GATEWAY", "The application did not answer properly");
 export const TENANT_TOO_SLOW = refusal(
   504,
@@ -43,21 +43,26 @@ export const TENANT_TOO_SLOW = refusal(
   "The application took too long to answer",
 );
 
-/** Where the error names no better moment. */
+/** Unless the error names a better time. */
 const RETRY_AFTER_MS = 5000;
 
 const PUBLIC_MESSAGES: ReadonlyMap<string, string> = new Map([
-  ["NOT_FOUND", NOBODY.message],
-  ["INSTANCE_UNKNOWN", NOBODY.message],
-  ["SERVICE_UNKNOWN", NOBODY.message],
+  ["NOT_FOUND", NOT_FOUND.message],
+  ["INSTANCE_UNKNOWN", NOT_FOUND.message],
+  ["SERVICE_UNKNOWN", NOT_FOUND.message],
   ["START_FAILED", "The application could not be started"],
   ["QUEUE_FULL", "Too many requests are waiting for this application"],
 ]);
 
-/** Tells strangers of an error that the supervisor threw; the cause is for operators. */
+/** The cause of a failed start is for operators: clients get START_FAILED for each of these. */
+const FAILED_STARTS: ReadonlySet<string> = new Set(["LEVEL_MISSING", "PORTS_EXHAUSTED"]);
+
+/** The refusal for an error of the supervisor; leaves out all that only operators may know. */
 export function refusalOf(thrown: unknown): Refusal {
-  if (!(thrown instanceof TenError)) return BROKEN;
-  const { status, code } = thrown;
+  if (!(thrown instanceof TenError)) return INTERNAL;
+  const isFailedStart = FAILED_STARTS.has(thrown.code);
+  const status = isFailedStart ? 503 : thrown.status;
+  const code = isFailedStart ? "START_FAILED" : thrown.code;
   return {
     status,
     code,
@@ -66,7 +71,7 @@ export function refusalOf(thrown: unknown): Refusal {
   };
 }
 
-/** Tells a client that its bytes cannot be taken; null for any other error, which is a bug. */
+/** The refusal for bytes that are no request; null: another error, which is a bug. */
 export function refusalOfBytes(error: unknown): Refusal | null {
   if (error instanceof RequestRefused) return error.refusal;
   if (!(error instanceof ParseFailure)) return null;

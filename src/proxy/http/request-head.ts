@@ -1,9 +1,9 @@
-// Request heads: checked, taken off what belongs to one hop, and written anew for the tenant.
-import { normalizeHost } from "../../core/routing.ts";
+// Request heads: checked, stripped of hop-by-hop headers, and rendered for the tenant.
+import { normalizeHostname } from "../../core/routing.ts";
 import type { Framing } from "./body.ts";
 import {
   type ForwardedClaims,
-  NO_HEARSAY,
+  NO_CLAIMS,
   type Peer,
   renderForwarded,
   senderOf,
@@ -17,13 +17,13 @@ export interface RequestHead {
   readonly target: string;
   /** The target without its query. */
   readonly path: string;
-  /** As `normalizeHost` returns it; empty when an HTTP/1.0 client names none. */
+  /** As `normalizeHostname` returns it; empty when an HTTP/1.0 client names none. */
   readonly host: string;
-  /** Whom it came from, for operators. */
+  /** The address that it came from, for operators. */
   readonly from: string;
   readonly versionMinor: number;
   readonly framing: Framing;
-  /** The client would keep the connection. */
+  /** The client wants to keep the connection. */
   readonly keepAlive: boolean;
   /** The client offers to change the protocol. */
   readonly upgrade: boolean;
@@ -33,7 +33,7 @@ export interface RequestHead {
   readonly rendered: string;
 }
 
-/** What one pass over the header lines found. */
+/** The result of one pass over the header lines. */
 interface Findings {
   readonly host: string | null;
   readonly framing: Framing;
@@ -50,7 +50,7 @@ const REQUEST_LINE = /^[A-Z-]+ [\x21-\x7e]+ HTTP\/1\.[01]\r\n$/;
 const HOST = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]+)(?::[0-9]*)?$/;
 const ABSOLUTE = /^https?:\/\/([^/?#]*)(.*)$/i;
 
-/** Turns a parsed head into one that may be forwarded; throws RequestRefused for anything ambiguous. */
+/** Turns a parsed head into one that may be forwarded. Throws RequestRefused for anything ambiguous. */
 export function readRequestHead(raw: RawHead, peer: Peer): RequestHead {
   if (!REQUEST_LINE.test(raw.line)) throw malformed("request line");
   if (raw.method === "CONNECT") throw new RequestRefused(METHOD_REFUSED, "CONNECT");
@@ -58,8 +58,9 @@ export function readRequestHead(raw: RawHead, peer: Peer): RequestHead {
   const { target, authority } = readTarget(raw);
   if (found.host === null && raw.versionMinor === 1) throw malformed("no Host");
   if (found.host !== null && !HOST.test(found.host)) throw malformed("Host");
-  const host = normalizeHost(found.host ?? authority ?? "");
-  if (authority !== null && normalizeHost(authority) !== host) throw malformed("Host and target");
+  const host = normalizeHostname(found.host ?? authority ?? "");
+  if (authority !== null && normalizeHostname(authority) !== host)
+    throw malformed("Host and target");
   const hostLine = found.host === null ? `Host: ${authority ?? "localhost"}\r\n` : "";
   return {
     method: raw.method,
@@ -80,7 +81,7 @@ export function readRequestHead(raw: RawHead, peer: Peer): RequestHead {
   };
 }
 
-/** A browser opening a page, which it can show and ask for again. */
+/** A browser opens a page: it can show another one meanwhile, and reload. */
 export function isNavigation({ method, acceptsHtml, upgrade }: RequestHead): boolean {
   return method === "GET" && acceptsHtml && !upgrade;
 }
@@ -109,7 +110,7 @@ function pathOf(target: string): string {
   return query === -1 ? target : target.slice(0, query);
 }
 
-/** Names that a Connection header must not take away: routing, framing and what we vouch for. */
+/** Names that a Connection header must not remove: routing and framing depend on them. */
 const IRREMOVABLE = new Set(["host", "content-length", "transfer-encoding", "expect"]);
 
 /** The names that a Connection header lists besides its own keywords. */
@@ -151,7 +152,7 @@ class RequestScanner {
   #upgrade = "";
   #expectsContinue = false;
   #acceptsHtml = false;
-  #claims: ForwardedClaims = NO_HEARSAY;
+  #claims: ForwardedClaims = NO_CLAIMS;
 
   constructor(raw: RawHead, peer: Peer) {
     this.#raw = raw;
@@ -160,7 +161,7 @@ class RequestScanner {
     this.#offersUpgrade = raw.versionMinor === 1 && offersUpgrade(raw.fields);
   }
 
-  /** Takes one header line into account, and forwards it unless it is for this hop or not to be believed. */
+  /** Reads one header line; forwards it unless it concerns only this hop or makes a claim about the client. */
   field(name: string, value: string): void {
     const lower = name.toLowerCase();
     switch (lower) {
@@ -223,7 +224,7 @@ class RequestScanner {
     this.#framing = { kind: "chunked" };
   }
 
-  /** True for a header about the client's origin that the tenant must not see as it came. */
+  /** True: the header is about the client, and the tenant must not get it as it came. */
   #isClaim(lower: string, value: string): boolean {
     if (!lower.startsWith("x") && lower !== "forwarded") return false;
     // Applications behind CGI or WSGI can't tell `_` from `-`, so both spellings count.
@@ -231,25 +232,25 @@ class RequestScanner {
       case "forwarded":
         return !this.#peer.trusted;
       case "x-forwarded-for":
-        return this.#hear({ for: [...this.#claims.for, value] });
+        return this.#claim({ for: [...this.#claims.for, value] });
       case "x-forwarded-host":
-        return this.#hear({ host: value });
+        return this.#claim({ host: value });
       case "x-forwarded-proto":
-        return this.#hear({ proto: value });
+        return this.#claim({ proto: value });
       case "x-request-id":
-        return this.#hear({ requestId: value });
+        return this.#claim({ requestId: value });
       default:
         return false;
     }
   }
 
-  #hear(claim: Partial<ForwardedClaims>): true {
+  #claim(claim: Partial<ForwardedClaims>): true {
     if (this.#peer.trusted) this.#claims = { ...this.#claims, ...claim };
     return true;
   }
 }
 
-/** HTTP/2 over a plain upgrade is left out: inside it nobody would check or mark the requests. */
+/** An upgrade to HTTP/2 is not passed on: nothing would check and mark the requests inside it. */
 function offersUpgrade(fields: Fields): boolean {
   let named = false;
   let offered = false;

@@ -1,16 +1,16 @@
-// Connections to tenants between two exchanges, kept so that the next need not connect.
+// The idle connections to tenants, kept for the exchanges to come.
 import { type Endpoint, renderEndpoint } from "../../core/endpoint.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { Upstream } from "./upstream.ts";
 import type { UpstreamUser } from "./upstream-user.ts";
 
-/** Node's HTTP server ends idle connections after 5 s, and others not sooner: staying below, we are never the later. */
+/** Node's HTTP server ends idle connections after 5 s, others later: below that, this side is the first to close. */
 const IDLE_MS_MAX = 4000;
 
-/** As many as one busy tenant uses at a time; more would only be descriptors. */
+/** As many as one busy tenant uses at a time; more would only cost descriptors. */
 const IDLE_PER_TENANT_MAX = 128;
 
-/** Over all tenants, so that many that were busy once don't hold the server's descriptors. */
+/** Of all tenants together, so that many that were busy once don't hold the server's descriptors. */
 const IDLE_MAX = 1024;
 
 export interface Destination {
@@ -38,40 +38,37 @@ export class UpstreamPool {
     return this.#count;
   }
 
-  /** The connection used last if it rested for less than `restMsMax`, else a new one, which is not open yet. */
+  /** The connection used last if it has been idle for less than `idleMsMax`, else a new one, which is not open yet. */
   acquire(
     destination: Destination,
-    { restMsMax, user }: { restMsMax: number; user: UpstreamUser },
+    { idleMsMax, user }: { idleMsMax: number; user: UpstreamUser },
   ): Upstream {
     const idle = this.#idle.get(keyOf(destination));
     const last = idle?.at(-1);
-    if (idle === undefined || last === undefined || this.#clock.now() - last.since >= restMsMax) {
+    if (idle === undefined || last === undefined || this.#clock.now() - last.since >= idleMsMax) {
       return new Upstream(destination.endpoint, user);
     }
     idle.pop();
     this.#count -= 1;
-    last.upstream.serve(user);
+    last.upstream.becomeBusy(user);
     return last.upstream;
   }
 
-  /** Takes a connection back after its answer; ends it when it can't be used again. */
+  /** Keeps a connection after its answer; ends it when it can't be used again. */
   release(destination: Destination, upstream: Upstream): void {
     const key = keyOf(destination);
-    let idle = this.#idle.get(key);
-    if (idle === undefined) {
-      idle = [];
-      this.#idle.set(key, idle);
-    }
+    const idle = this.#idle.get(key) ?? [];
     if (!upstream.reusable || idle.length >= IDLE_PER_TENANT_MAX || this.#count >= IDLE_MAX) {
       upstream.destroy();
       return;
     }
+    if (idle.length === 0) this.#idle.set(key, idle);
     idle.push({ upstream, since: this.#clock.now() });
     this.#count += 1;
-    upstream.rest(() => this.#forget(key, upstream));
+    upstream.becomeIdle(() => this.#forget(key, upstream));
   }
 
-  /** Ends what has rested too long. */
+  /** Ends connections that have been idle too long. */
   sweep(now: number): void {
     for (const [key, idle] of this.#idle) {
       while (idle[0] !== undefined && now - idle[0].since >= IDLE_MS_MAX) {

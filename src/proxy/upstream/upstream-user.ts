@@ -1,6 +1,5 @@
-// Who is on our end of a connection to a tenant: an exchange, or the tunnel that it became.
-import type { AnswerHead } from "../http/answer-head.ts";
-import type { Fields } from "../http/parser.ts";
+// The two kinds of user of a connection to a tenant: an exchange, and a tunnel.
+import type { AnswerTaker } from "./answer-reader.ts";
 
 export interface UpstreamFailure {
   /**
@@ -10,13 +9,9 @@ export interface UpstreamFailure {
   readonly cause: unknown;
 }
 
-/** The exchange that uses a connection. */
-export interface UpstreamUser {
+/** An exchange. A user that gets a head with status 101 calls `tunnel` or `destroy`. */
+export interface UpstreamUser extends AnswerTaker {
   onOpen(): void;
-  /** Also interim heads. A user that gets a 101 calls `tunnel` or `destroy`. */
-  onHead(head: AnswerHead): void;
-  onBody(piece: Buffer): void;
-  onEnd(trailers: Fields): void;
   /** All that one read brought has been handed out. */
   onBatch(): void;
   /** The tenant takes more again. */
@@ -25,10 +20,11 @@ export interface UpstreamUser {
 }
 
 /** The tunnel that an exchange became. */
-export interface RawUser {
-  onBytes(bytes: Buffer): void;
-  onDrain(): void;
+export interface TunnelUser {
+  onTenantBytes(bytes: Buffer): void;
+  /** The tenant takes more again. */
+  onTenantDrain(): void;
   /** The tenant sends no more. */
-  onEnd(): void;
-  onClose(): void;
+  onTenantEnd(): void;
+  onTenantClose(): void;
 }

@@ -1,9 +1,6 @@
-// A channel to another process that outlives whatever lies between the two: a pair of connected sockets, of which the
-// other
-// process inherits one. It ends with either of them. Each line is a message in JSON. Bun's own is bound to a direct
-// child.
-import { dlopen, ptr } from "bun:ffi";
-import { libcPath } from "../../platform/kernel/libc.ts";
+// A channel of JSON lines between two processes, over a pair of sockets of which the other process inherits one.
+import { ptr } from "bun:ffi";
+import { posixCalls } from "../../platform/kernel/libc.ts";
 
 const AF_UNIX = 1;
 const SOCK_STREAM = 1;
@@ -13,24 +10,22 @@ export interface SocketPair {
   readonly other: number;
 }
 
-/** Two connected Unix sockets (socketpair(2)), as descriptors. Throws an Error where the system has none to give. */
+/** Two connected Unix sockets (socketpair(2)), as descriptors. Throws an Error when no descriptor is free. */
 export function openSocketPair(): SocketPair {
   const descriptors = new Int32Array(2);
-  const { socketpair } = dlopen(libcPath() ?? "libc.so", {
-    socketpair: { args: ["i32", "i32", "i32", "ptr"], returns: "i32" },
-  }).symbols;
-  const failed = socketpair(AF_UNIX, SOCK_STREAM, 0, ptr(descriptors)) !== 0;
+  const failed = posixCalls()?.socketpair(AF_UNIX, SOCK_STREAM, 0, ptr(descriptors)) !== 0;
   const [own, other] = descriptors;
   if (failed || own === undefined || other === undefined) throw new Error("no descriptor is free");
   return { own, other };
 }
 
+/** Ends with either process. Bun's own channel reaches only a direct child; this one reaches any descendant. */
 export class Channel<In, Out> {
   readonly #onMessage: (message: In) => void;
   readonly #ended = Promise.withResolvers<void>();
   #socket: Bun.Socket | null = null;
   #received = "";
-  /** What the system has not taken yet. */
+  /** Not yet accepted by the system. */
   #pending = Buffer.alloc(0);
   #flushed = Promise.withResolvers<void>();
 
@@ -38,7 +33,7 @@ export class Channel<In, Out> {
     this.#onMessage = onMessage;
   }
 
-  /** @param fd a connected socket, which is the channel's from now on */
+  /** @param fd a connected socket, owned by the channel from now on */
   static async open<In, Out>(
     fd: number,
     onMessage: (message: In) => void,
@@ -51,18 +46,18 @@ export class Channel<In, Out> {
       close: () => channel.#ended.resolve(),
       error: () => channel.#ended.resolve(),
     };
-    // Bun takes a descriptor, which its types do not know.
+    // Bun accepts a descriptor, but its types omit it.
     const options = { fd, socket } as unknown as Bun.UnixSocketOptions<undefined>;
     channel.#socket = await Bun.connect(options);
     return channel;
   }
 
-  /** Resolves when the other process is gone, or this end is closed. */
+  /** Resolves when the other process has ended, or this end is closed. */
   get ended(): Promise<void> {
     return this.#ended.promise;
   }
 
-  /** Resolves when the system has taken it, or nobody will. */
+  /** Resolves when the system has accepted the message, or the channel has ended. */
   send(message: Out): Promise<void> {
     if (this.#pending.length === 0) this.#flushed = Promise.withResolvers<void>();
     this.#pending = Buffer.concat([this.#pending, Buffer.from(`${JSON.stringify(message)}\n`)]);

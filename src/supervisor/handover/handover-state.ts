@@ -1,12 +1,12 @@
-// What a server hands over to the one that follows, beyond what its store and the processes tell.
+// The state that a server hands over to the next one, beyond its database and the processes themselves.
 import { memoryOf } from "../../core/life/adoption.ts";
 import { formatRef, type InstanceRef, type RefKey } from "../../core/ref.ts";
 import type { Lease } from "../gateway.ts";
 import type { InstanceActor } from "../instance/actor.ts";
-import type { InstanceHandover, LeaseCounts } from "../instance/instance-handover.ts";
+import type { InstanceHandover } from "../instance/instance-handover.ts";
 import type { Supervisor } from "../supervisor.ts";
 
-/** Another version may write it otherwise: what has another number is left alone, and all is as after a crash. */
+/** Another version may use another format: its state is ignored, and the next server starts as after a crash. */
 const FORMAT = 1;
 
 /** JSON. */
@@ -17,9 +17,8 @@ export interface HandoverState {
 
 /**
  * Hands every instance over to the next server: from now on nothing is started, stopped or written here. Waiting
- * requests
- * are refused.
- * @param onTraffic is called whenever one of the remaining leases has ended or become a tunnel
+ * requests are refused.
+ * @param onTraffic is called whenever one of the open leases has ended or become a tunnel
  */
 export function handOver(
   supervisor: Supervisor,
@@ -31,27 +30,18 @@ export function handOver(
   return { format: FORMAT, instances: Object.fromEntries(handovers) };
 }
 
-export function leaseCountsOf({ traffic }: InstanceActor): LeaseCounts {
-  const requests = traffic.busy + traffic.otherBusy;
-  return { requests, tunnels: traffic.open - requests };
+function handoverOf({ facts, instance, leaseCounts, story }: InstanceActor): InstanceHandover {
+  const { lastWake, lastExit } = story;
+  return { ...memoryOf(instance, facts.now), lastWake, lastExit, leases: leaseCounts };
 }
 
-function handoverOf(actor: InstanceActor): InstanceHandover {
-  const { lastWake, lastExit } = actor.story;
-  return {
-    ...memoryOf(actor.instance, actor.facts.now),
-    lastWake,
-    lastExit,
-    leases: leaseCountsOf(actor),
-  };
-}
-
-/** What an earlier server handed over; nothing, where none did. */
+/** The state that the previous server has handed over; empty after a crash or a first start. */
 export class ReceivedHandover {
   readonly #handovers: ReadonlyMap<RefKey, InstanceHandover>;
+  /** Held for the previous server. */
   readonly #leases: Lease[] = [];
 
-  /** @param handover state as `handOver` made it, in whatever version */
+  /** @param handoverState as `handOver` returned it, in whatever version */
   constructor(handoverState: unknown = null) {
     const isKnown = (handoverState as Partial<HandoverState> | null)?.format === FORMAT;
     this.#handovers = new Map(
@@ -59,13 +49,13 @@ export class ReceivedHandover {
     );
   }
 
-  /** Whether an earlier server that lives has served this instance until now. */
+  /** Whether the previous server has handed this instance over. */
   has(ref: InstanceRef): boolean {
     return this.#handovers.has(formatRef(ref));
   }
 
-  /** Gives an instance its part, and holds for the earlier server the leases that it still has. */
-  pass(actor: InstanceActor): void {
+  /** Restores an instance from its state, and holds the leases that the previous server still has. */
+  apply(actor: InstanceActor): void {
     const handover = this.#handovers.get(formatRef(actor.ref));
     if (handover === undefined) return;
     actor.resumeFrom(handover);
@@ -74,13 +64,13 @@ export class ReceivedHandover {
     this.#leases.push(...holdLeases(actor, "tunnel", tunnels));
   }
 
-  /** The earlier server now tells of its leases itself, or is gone. */
-  release(): void {
+  /** The previous server reports its leases itself by now, or has ended. */
+  releaseLeases(): void {
     for (const lease of this.#leases.splice(0)) lease.release();
   }
 }
 
-/** Fewer where it does not run: what an earlier server still has open ended with the process. */
+/** None for an instance that does not run: the leases have ended with its process. */
 export function holdLeases(
   actor: InstanceActor | null,
   kind: "request" | "tunnel",

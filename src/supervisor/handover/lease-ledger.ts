@@ -1,7 +1,5 @@
-// The leases that earlier servers still hold. Each tells of its own over a connection, an empty line, then one of JSON
-// for every
-// instance whose count has changed. They end with that connection: so a socket through an earlier server keeps its
-// instance awake.
+// The leases that replaced servers still hold. Each server reports its own over a connection: an empty line, then a
+// line of JSON for every instance whose counts have changed. The leases end with the connection.
 import { createServer, type Server, type Socket } from "node:net";
 import { formatRef, parseRef, type RefKey } from "../../core/ref.ts";
 import { type Bound, bindInPlace } from "../../platform/unix-socket.ts";
@@ -10,7 +8,7 @@ import type { LeaseCounts } from "../instance/instance-handover.ts";
 import type { Supervisor } from "../supervisor.ts";
 import { holdLeases } from "./handover-state.ts";
 
-/** One line: the counts that now hold for an instance. */
+/** One line: the present counts of an instance. */
 export interface LeaseLine extends LeaseCounts {
   readonly ref: string;
 }
@@ -21,8 +19,8 @@ const LINE_CHARS_MAX = 1024;
 export interface LedgerOptions {
   readonly path: string;
   readonly supervisor: Pick<Supervisor, "find">;
-  /** An earlier server has begun to tell. */
-  readonly onTold: () => void;
+  /** A replaced server has reported. */
+  readonly onReport: () => void;
 }
 
 export class LeaseLedger {
@@ -30,7 +28,7 @@ export class LeaseLedger {
   readonly #socket: Bound<Server>;
   readonly #connections = new Set<Socket>();
 
-  /** Takes the path from an earlier server. Throws LISTEN_FAILED. */
+  /** Binds the path in place of the previous server. Throws LISTEN_FAILED. */
   constructor(options: LedgerOptions) {
     this.#options = options;
     const server = createServer((socket) => this.#accept(socket));
@@ -44,27 +42,26 @@ export class LeaseLedger {
   }
 
   #accept(socket: Socket): void {
-    const holdings = new Holdings(this.#options.supervisor);
+    const held = new HeldLeases(this.#options.supervisor);
     this.#connections.add(socket);
     let text = "";
     socket.setEncoding("utf8");
     socket.on("data", (piece: string) => {
       const lines = (text + piece).split("\n");
       text = lines.pop() ?? "";
-      const told = lines.map(parseLine).filter((line) => line !== null);
-      for (const line of told) holdings.set(line);
-      this.#options.onTold();
+      for (const line of lines.map(parseLine)) if (line !== null) held.set(line);
+      this.#options.onReport();
       if (text.length > LINE_CHARS_MAX) socket.destroy();
     });
     socket.on("error", () => undefined);
     socket.on("close", () => {
       this.#connections.delete(socket);
-      holdings.release();
+      held.release();
     });
   }
 }
 
-/** Null: the empty line that each begins with, or what another version means. */
+/** Null: the empty first line, or a line in the format of another version. */
 function parseLine(text: string): LeaseLine | null {
   try {
     const { ref, requests, tunnels } = JSON.parse(text) as Partial<LeaseLine>;
@@ -75,41 +72,41 @@ function parseLine(text: string): LeaseLine | null {
   }
 }
 
-interface Held {
+interface InstanceLeases {
   readonly request: Lease[];
   readonly tunnel: Lease[];
 }
 
-/** What one earlier server holds. */
-class Holdings {
+/** The leases of one replaced server. */
+class HeldLeases {
   readonly #supervisor: LedgerOptions["supervisor"];
-  readonly #held = new Map<RefKey, Held>();
+  readonly #leases = new Map<RefKey, InstanceLeases>();
 
   constructor(supervisor: LedgerOptions["supervisor"]) {
     this.#supervisor = supervisor;
   }
 
-  /** Leases that stay are kept: an instance that is ending gives no new ones, and waits for these. */
+  /** Takes and releases only the difference: an instance that drains gives no new lease, and waits for these. */
   set({ ref: name, requests, tunnels }: LeaseLine): void {
     const ref = parseRef(name);
     const actor = this.#supervisor.find(ref);
-    const { request, tunnel } = this.#heldOf(formatRef(ref));
-    // Before any is released: between them the instance must not look idle.
+    const { request, tunnel } = this.#leasesOf(formatRef(ref));
+    // Before any is released: the instance must not look idle meanwhile.
     request.push(...holdLeases(actor, "request", requests - request.length));
     tunnel.push(...holdLeases(actor, "tunnel", tunnels - tunnel.length));
     for (const lease of [...request.splice(requests), ...tunnel.splice(tunnels)]) lease.release();
   }
 
   release(): void {
-    for (const { request, tunnel } of this.#held.values()) {
+    for (const { request, tunnel } of this.#leases.values()) {
       for (const lease of [...request, ...tunnel]) lease.release();
     }
-    this.#held.clear();
+    this.#leases.clear();
   }
 
-  #heldOf(key: RefKey): Held {
-    const held = this.#held.get(key) ?? { request: [], tunnel: [] };
-    this.#held.set(key, held);
-    return held;
+  #leasesOf(key: RefKey): InstanceLeases {
+    const leases = this.#leases.get(key) ?? { request: [], tunnel: [] };
+    this.#leases.set(key, leases);
+    return leases;
   }
 }

@@ -1,23 +1,22 @@
-// What a server that another one follows tells of the leases it still has, to whichever server owns the data directory.
+// Reports the leases that a replaced server still holds to the server that now owns the data directory.
 import { createConnection, type Socket } from "node:net";
 import { formatRef, type RefKey } from "../../core/ref.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { InstanceActor } from "../instance/actor.ts";
-import { leaseCountsOf } from "./handover-state.ts";
 import type { LeaseLine } from "./lease-ledger.ts";
 
-/** Where no server is, one may come, and its instances must not look idle for long. */
+/** The server there may be replaced too, or crash: the instances of the next one must not look idle for long. */
 const RETRY_MS = 50;
 
-/** Many small exchanges end at once, and only what is left of them matters. */
+/** Many small exchanges end at once, and only the final counts matter. */
 const GATHER_MS = 10;
 
 export class LeaseReport {
   readonly #path: string;
   readonly #clock: Clock;
   readonly #actors: readonly InstanceActor[];
-  /** What has been told on this connection, as it was written. */
-  readonly #told = new Map<RefKey, string>();
+  /** The latest line of each instance on this connection. */
+  readonly #sent = new Map<RefKey, string>();
   #connection: Socket | null = null;
   #cancel: (() => void) | null = null;
 
@@ -35,14 +34,14 @@ export class LeaseReport {
     this.#actors = [...actors];
   }
 
-  /** Tells of everything, and from then on of every change. */
+  /** Reports all open leases, and every change from then on. */
   begin(): void {
     const connection = createConnection(this.#path);
     this.#connection = connection;
-    this.#told.clear();
+    this.#sent.clear();
     connection.on("connect", () => {
       connection.write("\n");
-      this.#tell();
+      this.#send();
     });
     connection.on("error", () => undefined);
     connection.on("close", () => {
@@ -56,10 +55,10 @@ export class LeaseReport {
   /** A lease has ended, or become a tunnel. */
   changed(): void {
     if (this.#connection === null) return;
-    this.#cancel ??= this.#clock.after(GATHER_MS, () => this.#tell());
+    this.#cancel ??= this.#clock.after(GATHER_MS, () => this.#send());
   }
 
-  /** Ends what is left at the other server. */
+  /** Ends the leases that the other server holds for this one. */
   [Symbol.dispose](): void {
     const connection = this.#connection;
     this.#connection = null;
@@ -67,16 +66,15 @@ export class LeaseReport {
     connection?.destroy();
   }
 
-  #tell(): void {
+  #send(): void {
     this.#cancel = null;
     for (const actor of this.#actors) {
       const ref = formatRef(actor.ref);
-      const counts = leaseCountsOf(actor);
-      const line: LeaseLine = { ref, ...counts };
+      const line: LeaseLine = { ref, ...actor.leaseCounts };
       const text = `${JSON.stringify(line)}\n`;
-      const isNothing = counts.requests + counts.tunnels === 0;
-      if (this.#told.get(ref) === text || (isNothing && !this.#told.has(ref))) continue;
-      this.#told.set(ref, text);
+      const isIdle = line.requests + line.tunnels === 0;
+      if (this.#sent.get(ref) === text || (isIdle && !this.#sent.has(ref))) continue;
+      this.#sent.set(ref, text);
       this.#connection?.write(text);
     }
   }

@@ -1,6 +1,5 @@
 // One instance in motion: events in, effects out. Nothing else changes its state.
 import { unreachable } from "../../core/assert.ts";
-import type { Endpoint } from "../../core/endpoint.ts";
 import { ADOPTED, adopt, restoreMemory } from "../../core/life/adoption.ts";
 import { idleAt } from "../../core/life/deadlines.ts";
 import {
@@ -21,17 +20,21 @@ import type { InstanceRef } from "../../core/ref.ts";
 import type { Service } from "../../core/service.ts";
 import type { InstanceRow } from "../../database/instances.ts";
 import type { Lease, Patience } from "../gateway.ts";
-import type { Launched } from "../launch/launches.ts";
+import type { Launched } from "../launch/launched.ts";
 import type { Startable } from "../launch/start-queue.ts";
+import { Admission } from "./admission.ts";
 import { Alarm } from "./alarm.ts";
-import type { InstanceHandover } from "./instance-handover.ts";
+import type { InstanceHandover, LeaseCounts } from "./instance-handover.ts";
 import { InstanceProcesses } from "./instance-processes.ts";
 import type { Adoption, InstanceWorld } from "./instance-world.ts";
-import { TrafficMeter } from "./leases.ts";
 import { InstanceRecord } from "./record.ts";
 import { StoryRecorder } from "./story.ts";
-import { handOverError, refusalError, replaceError, Waiters } from "./waiters.ts";
+import { replaceError } from "./waiters.ts";
 import { type InstancePredicate, Watchers } from "./watchers.ts";
+
+/** "abandoned": the next server has the instance; only the leases that are still open here are counted. */
+type Ownership =
+  { readonly kind: "own" } | { readonly kind: "abandoned"; readonly onTraffic: () => void };
 
 export class InstanceActor implements Startable {
   readonly ref: InstanceRef;
@@ -39,16 +42,12 @@ export class InstanceActor implements Startable {
   readonly #record: InstanceRecord;
   readonly #processes: InstanceProcesses;
   readonly #world: InstanceWorld;
-  readonly #meter: TrafficMeter;
-  readonly #waiters = new Waiters();
+  readonly #admission: Admission;
   readonly #watchers = new Watchers();
   readonly #events: Event[] = [];
-  #instance: Instance;
-  /** Who sent the request that wakes it. */
-  #requester: string | null = null;
   readonly #alarm: Alarm;
-  /** Hears of the traffic that is left, once another server goes on with the instance. */
-  #onTraffic: (() => void) | null = null;
+  #instance: Instance;
+  #ownership: Ownership = { kind: "own" };
 
   constructor(row: InstanceRow, service: Service, world: InstanceWorld) {
     const { ref } = row;
@@ -60,8 +59,14 @@ export class InstanceActor implements Startable {
     this.#record = new InstanceRecord(ref, { table: world.table, report: world.report, row });
     this.#world = world;
     this.#alarm = new Alarm(world.clock, () => this.send({ kind: "tick" }));
-    this.#meter = new TrafficMeter(world.clock, () => this.#trafficChanged());
     this.#instance = newInstance(ref, restoreState(row));
+    this.#admission = new Admission({
+      ref,
+      clock: world.clock,
+      instance: () => this.#instance,
+      wake: (cause) => this.send({ kind: "wake", cause }),
+      onTraffic: () => this.#onTraffic(),
+    });
     this.#processes = new InstanceProcesses({
       ...world,
       ref,
@@ -73,13 +78,13 @@ export class InstanceActor implements Startable {
     });
   }
 
-  /** As it is configured now: see `reconfigure`. */
+  /** As it is configured now; see `reconfigure`. */
   service: Service;
   /** 0 to 100; 0 takes no service-level traffic. */
   weight: number;
-  /** While it is being deployed it takes none, whatever its weight. */
+  /** During a deploy it takes none, whatever its weight. */
   isHeld = false;
-  /** What `ten env set` stored, for the next start. */
+  /** The environment of `ten env set`, for the next start. */
   env: Readonly<Record<string, string>>;
 
   get instance(): Instance {
@@ -91,101 +96,99 @@ export class InstanceActor implements Startable {
     return { now: clock.now(), random: random(), service: this.service, traffic: this.traffic };
   }
 
-  /** The process that serves or is to, if any. */
+  /** The process that the state is about, if any. */
   get launched(): Launched | null {
     return this.#processes.of(this.#instance.launch);
   }
 
-  /** All its processes: two, while one takes over from the other. */
+  /** Two during a replacement. */
   get processes(): readonly Launched[] {
     return this.#processes.all;
   }
 
   get traffic(): Traffic {
-    const { open, lastActiveAt } = this.#meter;
-    const { launch, other } = this.#instance;
-    const otherBusy = other === null ? 0 : this.#meter.busy(other.launch);
-    return { open, busy: this.#meter.busy(launch), otherBusy, lastActiveAt };
+    return this.#admission.traffic;
   }
 
-  /** Whether its process has another shape than its service asks for by now. */
+  get leaseCounts(): LeaseCounts {
+    return this.#admission.leaseCounts;
+  }
+
+  /** Whether its process has another shape than its service now asks for. */
   get isOutdated(): boolean {
     return this.#processes.isOutdated(this.#instance.launch);
   }
 
   /** A lease at once, if it runs. */
   lease(): Lease | null {
-    const { state } = this.#instance;
-    return state.kind === "running" ? this.#leaseOf(state.endpoint) : null;
+    return this.#admission.lease();
   }
 
   /** A lease as soon as it can take a request; starts it if the cause may. */
-  async wake(cause: Cause, patience?: Patience): Promise<Lease> {
-    const lease = this.lease();
-    if (lease !== null) return lease;
-    const joined = this.#waiters.join(patience?.signal ?? null);
-    this.#requester = patience?.by ?? null;
-    this.send({ kind: "wake", cause });
-    return joined;
+  wake(cause: Cause, patience?: Patience): Promise<Lease> {
+    return this.#admission.wake(cause, patience);
   }
 
-  /** A new process in the place of the running one. Resolves when it serves and nothing of the former is left. */
+  /** Replaces the running process. Resolves when the new one serves and the former one has ended. */
   async replace(): Promise<void> {
-    const served = this.#watchers.succession();
+    const replaced = this.#watchers.replacement();
     this.send({ kind: "replace" });
-    await served;
-    await this.until(({ other }) => other === null);
+    await replaced;
+    await this.until(({ second }) => second === null);
   }
 
-  /** Resolves when nothing of it is left, or when another order has sent it elsewhere meanwhile. */
+  /** Resolves when its processes have ended, or when a later order made it run again. */
   async rest(to: RestGoal): Promise<void> {
     this.send({ kind: "rest", to });
     await this.until(({ state }) => isAtRest(state) || state.kind === "running");
   }
 
-  /** Resolves when it satisfies the predicate, at once if it does. */
+  /** Resolves when it satisfies the predicate, at once if it already does. */
   async until(predicate: InstancePredicate): Promise<void> {
     if (!predicate(this.#instance)) await this.#watchers.until(predicate);
   }
 
-  adopt({ row, child, other }: Adoption): void {
+  adopt({ row, child, second }: Adoption): void {
     const { endpoint = null, shape = null } = row.child ?? {};
     if (child !== null) this.#processes.follow(child, { launch: ADOPTED.child, endpoint, shape });
-    const second = { launch: ADOPTED.other, endpoint: null, shape: row.other?.shape ?? null };
-    if (other !== null) this.#processes.follow(other, second);
+    const process = { launch: ADOPTED.second, endpoint: null, shape: row.second?.shape ?? null };
+    if (second !== null) this.#processes.follow(second, process);
     const found = {
       ...row,
       child: child && { ref: child.child.ref, endpoint },
-      other: other?.child.ref ?? null,
+      second: second?.child.ref ?? null,
     };
     this.#obey(adopt(this.#instance, found, this.facts));
     this.#rearm();
   }
 
-  /** Goes on where the earlier server left off. */
+  /** Continues from the state of the previous server. */
   resumeFrom(handover: InstanceHandover): void {
     this.story.resumeFrom(handover);
     this.#enter(restoreMemory(this.#instance, handover, this.facts.now));
     this.#rearm();
   }
 
-  /** Another server goes on with it: from now on this one does nothing but count the leases that are left. */
+  /**
+   * Leaves the instance to the next server, and only counts the leases that are still open here.
+   * @param onTraffic is called whenever one of these has ended or become a tunnel
+   */
   abandon(onTraffic: () => void): void {
-    this.#onTraffic = onTraffic;
+    this.#ownership = { kind: "abandoned", onTraffic };
     this.#alarm.cancel();
     this.#processes.abandon();
-    this.#waiters.close(handOverError(this.ref));
+    this.#admission.close();
   }
 
-  /** The server stops: the process ends, what is wanted stays as it is. */
-  retire(): Promise<void> {
+  /** The server stops: ends the process, and leaves the row as it is. */
+  shutDown(): Promise<void> {
     this.#record.freeze();
-    // Not asleep: a request that still comes must not wake it.
+    // Not asleep: a late request must not wake it.
     this.send({ kind: "rest", to: "stopped" });
     return this.until(({ state }) => isAtRest(state));
   }
 
-  /** Its service is configured otherwise; what shapes a process waits for the next launch. */
+  /** Keys that shape a process take effect at the next launch. */
   reconfigure(service: Service): void {
     this.service = service;
     this.send({ kind: "reconfigured" });
@@ -201,22 +204,22 @@ export class InstanceActor implements Startable {
 
   idleSince(): number | null {
     const { traffic, service } = this.facts;
-    const { state, other } = this.#instance;
-    const sleeps = state.kind === "running" && other === null && service.idleTimeoutMs > 0;
+    const { state, second } = this.#instance;
+    const sleeps = state.kind === "running" && second === null && service.idleTimeoutMs > 0;
     return sleeps && traffic.open === 0 ? traffic.lastActiveAt : null;
   }
 
-  /** When it goes to sleep if nobody calls; null: not while things stay as they are. */
+  /** When it goes to sleep if no request comes; null: it does not sleep, or a lease is open. */
   sleepsAt(): number | null {
     const at = idleAt(this.#instance, this.facts);
     return at === Number.POSITIVE_INFINITY ? null : at;
   }
 
-  /** The only way in. Never awaits, so events cannot interleave and no lock is needed. */
+  /** The only entry for events. Never awaits, so events cannot interleave and no lock is needed. */
   send(event: Event): void {
-    if (this.#onTraffic !== null) return;
+    if (this.#ownership.kind === "abandoned") return;
     this.#events.push(event);
-    // Performing an effect may send another event: the outermost call goes on with it.
+    // An effect may send another event; the outermost call handles it.
     if (this.#events.length > 1) return;
     for (let next = event; next !== undefined; next = this.#events[0] as Event) {
       this.#advance(next);
@@ -237,10 +240,10 @@ export class InstanceActor implements Startable {
   #enter(instance: Instance): void {
     if (instance === this.#instance) return;
     this.#instance = instance;
-    this.story.follow(instance.state, this.#requester);
+    this.story.follow(instance.state, this.#admission.requester);
     this.#record.follow(instance.state);
     this.#world.queue.follow(this, instance);
-    if (isAtRest(instance.state)) this.#world.launches.rest(this.ref);
+    if (isAtRest(instance.state)) this.#world.home.close(this.ref);
     this.#world.storage.follow(this, instance.state);
     this.#watchers.follow(instance);
   }
@@ -257,37 +260,30 @@ export class InstanceActor implements Startable {
         this.#processes.signal(effect.launch, effect.signal);
         break;
       case "admit":
-        this.#admit(effect.endpoint);
+        this.#admission.admit(effect.endpoint);
+        // After the requests, which have waited long enough.
+        this.#processes.serves(this.#instance.launch, effect.endpoint);
         break;
       case "replaced":
         this.#watchers.replaced();
         break;
       case "unreplaced":
-        this.#watchers.unreplaced(replaceError(this.ref, effect.reason));
+        this.#watchers.unreplaced(replaceError(this.ref, effect.failure));
         break;
       case "refuse":
-        this.#waiters.refuse(refusalError(this.ref, effect));
+        this.#admission.refuse(effect);
         break;
       default:
         unreachable(effect);
     }
   }
 
-  #admit(endpoint: Endpoint): void {
-    this.#waiters.admit(() => this.#leaseOf(endpoint));
-    // After the requests have been let through: they have waited long enough.
-    this.#processes.serves(this.#instance.launch, endpoint);
-  }
-
-  #leaseOf(endpoint: Endpoint): Lease {
-    return this.#meter.lease({ ref: this.ref, endpoint, launch: this.#instance.launch });
-  }
-
-  #trafficChanged(): void {
-    const { state, other } = this.#instance;
-    if (this.#onTraffic !== null) this.#onTraffic();
-    else if (state.kind === "draining" || other?.kind === "draining") this.send({ kind: "tick" });
-    else if (state.kind === "running" && this.#meter.open === 0) {
+  /** A lease has ended, or become a tunnel. */
+  #onTraffic(): void {
+    const { state, second } = this.#instance;
+    if (this.#ownership.kind === "abandoned") this.#ownership.onTraffic();
+    else if (state.kind === "draining" || second?.kind === "draining") this.send({ kind: "tick" });
+    else if (state.kind === "running" && this.traffic.open === 0) {
       this.#rearm();
       this.#world.queue.advance();
     }

@@ -1,4 +1,4 @@
-// The one timer that an instance has, for whatever is due next.
+// The one timer of an instance, for its next deadline.
 import type { Clock } from "../../platform/clock.ts";
 
 export class Alarm {
@@ -11,7 +11,7 @@ export class Alarm {
     this.#ring = ring;
   }
 
-  /** Rings at a moment or earlier; one that rings too early does no harm, so a busy instance sets none anew. */
+  /** Rings at a moment or earlier. Too early does no harm, so a busy instance need not set its timer anew. */
   wakeBy(at: number): void {
     if (at === Number.POSITIVE_INFINITY || (this.#set !== null && this.#set.at <= at)) return;
     this.#set?.cancel();

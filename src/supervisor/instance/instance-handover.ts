@@ -1,4 +1,4 @@
-// What one server hands over to the next of an instance, beyond its row and its processes
+// The part of the handover state about one instance.
 import type { InstanceMemory } from "../../core/life/adoption.ts";
 import type { WakeRecord } from "../administration.ts";
 
@@ -8,7 +8,7 @@ export interface LeaseCounts {
   readonly tunnels: number;
 }
 
-/** Of one instance. Moments are milliseconds since the epoch. */
+/** Moments are milliseconds since the epoch. */
 export interface InstanceHandover extends InstanceMemory {
   readonly lastWake: WakeRecord | null;
   readonly lastExit: { readonly at: number; readonly reason: string } | null;

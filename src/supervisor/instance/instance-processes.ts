@@ -1,14 +1,17 @@
-// The processes of one instance, mostly one and never more than two: launched or taken over, probed, remembered for the
-// next server, buried.
+// The processes of an instance, one or two: launched or adopted, probed, followed to their end, recorded for the next
+// server.
 import { type Endpoint, renderEndpoint } from "../../core/endpoint.ts";
-import { messageOf } from "../../core/errors.ts";
+import { failureOf, InstanceError } from "../../core/failure.ts";
 import type { Event, Instance, ProbeAnswer } from "../../core/life/instance.ts";
 import { describeExit } from "../../core/life/restart-policy.ts";
 import type { InstanceRef } from "../../core/ref.ts";
 import type { Service } from "../../core/service.ts";
 import type { ChildRecord } from "../../database/instances.ts";
 import type { LogHub } from "../../logs/hub.ts";
-import type { Launched, Launches } from "../launch/launches.ts";
+import { NOTE_PREFIX } from "../../logs/line.ts";
+import type { InstanceHome } from "../launch/home.ts";
+import type { Launched } from "../launch/launched.ts";
+import type { Launches } from "../launch/launches.ts";
 import type { Prober } from "./probe.ts";
 import type { InstanceRecord } from "./record.ts";
 import { shapeOf } from "./shape.ts";
@@ -16,11 +19,12 @@ import type { StoryRecorder } from "./story.ts";
 
 export interface ProcessWorld {
   readonly launches: Launches;
+  readonly home: InstanceHome;
   readonly prober: Prober;
   readonly logs: LogHub;
   /** The public host of an instance, as its health checks name it. */
   readonly hostOf: (ref: InstanceRef) => string;
-  /** Something went wrong that no caller waits for. */
+  /** Reports an error that no caller waits for. */
   readonly report: (error: unknown) => void;
 }
 
@@ -36,7 +40,7 @@ interface Owner {
 
 interface Process {
   readonly launched: Launched;
-  /** Null: launched by a version that did not note it. */
+  /** Null: launched by an earlier version, which did not record it. */
   readonly shape: string | null;
   /** Null until it is ready. */
   endpoint: Endpoint | null;
@@ -46,8 +50,8 @@ export class InstanceProcesses {
   readonly #parts: ProcessWorld & Owner;
   /** By launch. */
   readonly #processes = new Map<number, Process>();
-  /** "left": to another server. */
-  #state: "own" | "left" = "own";
+  /** "abandoned": another server goes on with the processes. */
+  #state: "own" | "abandoned" = "own";
 
   constructor(parts: ProcessWorld & Owner) {
     this.#parts = parts;
@@ -61,7 +65,7 @@ export class InstanceProcesses {
     return [...this.#processes.values()].map(({ launched }) => launched);
   }
 
-  /** Whether the process of a launch has another shape than its service asks for by now. */
+  /** Whether the configuration that shapes a process has changed since its launch. */
   isOutdated(launch: number): boolean {
     const { shape = null } = this.#processes.get(launch) ?? {};
     return shape !== null && shape !== shapeOf(this.#parts.service());
@@ -69,9 +73,9 @@ export class InstanceProcesses {
 
   /** Synchronous where it can be, because a waiting request pays for every turn. */
   launch(launch: number, storedEnv: Readonly<Record<string, string>>): void {
-    const { launches, ref, service } = this.#parts;
+    const { home, ref, service } = this.#parts;
     const isAlone = this.#processes.size === 0;
-    const prepared = launches.prepare({ ref, service: service(), isAlone });
+    const prepared = home.prepare({ ref, service: service(), isAlone });
     if (prepared === null) this.#start(launch, storedEnv);
     else {
       prepared.then(
@@ -82,13 +86,13 @@ export class InstanceProcesses {
   }
 
   #start(launch: number, storedEnv: Readonly<Record<string, string>>): void {
-    if (this.#state === "left") return;
+    if (this.#state === "abandoned") return;
     const { launches, ref, service, send } = this.#parts;
     try {
       const slot = this.all.some((other) => other.slot === 0) ? 1 : 0;
       const launched = launches.launch({ ref, service: service(), slot, storedEnv });
       this.follow(launched, { launch, endpoint: null, shape: shapeOf(service()) });
-      this.#remember();
+      this.#record();
       send({ kind: "launched", launch, child: launched.child.ref });
     } catch (error) {
       this.#fail(launch, error);
@@ -97,11 +101,13 @@ export class InstanceProcesses {
 
   #fail(launch: number, error: unknown): void {
     const { logs, ref, send } = this.#parts;
-    logs.note(ref, `ten: ${messageOf(error)}`);
-    send({ kind: "launchFailed", launch, reason: messageOf(error) });
+    const failure = failureOf(error);
+    const { message } = new InstanceError(ref, { verb: "start", failure });
+    logs.note(ref, `${NOTE_PREFIX}${message}`);
+    send({ kind: "launchFailed", launch, failure });
   }
 
-  /** Tells the owner of the end of a process: its exit, and when nothing of it is left. */
+  /** Reports the exit of a process, and when no process of its launch is left. */
   follow(
     launched: Launched,
     { launch, ...process }: { launch: number } & Omit<Process, "launched">,
@@ -111,19 +117,20 @@ export class InstanceProcesses {
     const { child } = launched;
     void child.exited.then((exit) => {
       if (this.of(launch) !== launched) return;
-      const leaves = isLeaving(instance(), launch);
+      const isReplaced = wasReplaced(instance(), launch);
       story.exited(describeExit(exit));
       send({ kind: "exited", launch, exit });
-      const isExpected = leaves || restsNext(instance());
-      if (!isExpected || exit.kind === "outOfMemory")
-        logs.note(ref, `ten: the process ${describeExit(exit)}`);
+      const isExpected = isReplaced || restsNext(instance());
+      if (!isExpected || exit.kind === "outOfMemory") {
+        logs.note(ref, `${NOTE_PREFIX}the process ${describeExit(exit)}`);
+      }
     });
     void child.gone.then(() => this.#cleanUp(launched, launch));
   }
 
-  /** Another server follows and ends them. */
+  /** Leaves the processes to another server. */
   abandon(): void {
-    this.#state = "left";
+    this.#state = "abandoned";
     this.#processes.clear();
   }
 
@@ -137,20 +144,20 @@ export class InstanceProcesses {
     );
   }
 
-  /** A process serves at an endpoint. */
+  /** Records that a process serves at an endpoint. */
   serves(launch: number, endpoint: Endpoint): void {
     const process = this.#processes.get(launch);
     if (process !== undefined) process.endpoint = endpoint;
-    this.#remember();
+    this.#record();
   }
 
-  /** Lets the next server find the processes, and know which of them serves. */
-  #remember(): void {
+  /** Records the processes, and which of them serves, for the next server. */
+  #record(): void {
     const { instance, record } = this.#parts;
     const { launch } = instance();
     const recordOf = (found: Process | undefined) => (found === undefined ? null : toRecord(found));
-    const [, other] = [...this.#processes].find(([each]) => each !== launch) ?? [];
-    record.children({ child: recordOf(this.#processes.get(launch)), other: recordOf(other) });
+    const [, second] = [...this.#processes].find(([each]) => each !== launch) ?? [];
+    record.children({ child: recordOf(this.#processes.get(launch)), second: recordOf(second) });
   }
 
   async #ask(launch: number, known: Endpoint | null): Promise<ProbeAnswer> {
@@ -160,30 +167,30 @@ export class InstanceProcesses {
     const endpoints = known === null ? (launched?.enclosure.endpoints ?? []) : [known];
     const answer = await prober({ endpoints, health: service().health, host: hostOf(ref) });
     if (known !== null || launched === null || answer.kind === "unready") return answer;
-    return (await isOwn(launched, answer.endpoint)) ? answer : strangersAnswer(answer.endpoint);
+    return (await isOwn(launched, answer.endpoint)) ? answer : takenByAnother(answer.endpoint);
   }
 
   async #cleanUp(launched: Launched, launch: number): Promise<void> {
     if (this.of(launch) !== launched) return;
-    const { instance, launches, ref, report, send, service } = this.#parts;
+    const { home, instance, launches, ref, report, send, service } = this.#parts;
     launches.retire(launched);
     this.#processes.delete(launch);
     const wipes = !service().storagePersist && this.#processes.size === 0 && restsNext(instance());
-    if (wipes) await launches.wipe(ref).catch(report);
-    this.#remember();
+    if (wipes) await home.wipe(ref).catch(report);
+    this.#record();
     send({ kind: "gone", launch });
   }
 }
 
-/** Whether an ending process leaves nothing to follow it. */
+/** Whether no start follows the end of the process. */
 function restsNext({ state }: Instance): boolean {
   if (state.kind !== "stopping") return false;
   return state.after.kind !== "start" && state.after.kind !== "crashed";
 }
 
-/** Whether a process ends because another has taken its place. */
-function isLeaving({ other }: Instance, launch: number): boolean {
-  return other?.launch === launch && other.kind !== "starting";
+/** Whether a process ends because its replacement serves. */
+function wasReplaced({ second }: Instance, launch: number): boolean {
+  return second?.launch === launch && second.kind !== "starting";
 }
 
 function toRecord({ launched, endpoint, shape }: Process): ChildRecord {
@@ -191,11 +198,11 @@ function toRecord({ launched, endpoint, shape }: Process): ChildRecord {
   return { child: child.ref, slot, port, socketPath, endpoint, startedAt, shape };
 }
 
-/** Whether the process itself listens there, and not a stranger who took its port before it did. */
+/** Whether the process itself listens there, and not another program that took its port first. */
 export async function isOwn({ child }: Launched, endpoint: Endpoint): Promise<boolean> {
   return endpoint.kind === "unix" || (await child.listensOn(endpoint.port));
 }
 
-function strangersAnswer(endpoint: Endpoint): ProbeAnswer {
+function takenByAnother(endpoint: Endpoint): ProbeAnswer {
   return { kind: "unready", reason: `another program listens on ${renderEndpoint(endpoint)}` };
 }

@@ -1,10 +1,10 @@
-// What an instance acts on, and what it may begin with.
+// The surroundings of an instance: everything that it acts on, and the processes that it may adopt.
 import type { DomainTable } from "../../database/domains.ts";
 import type { InstanceRow, InstanceTable } from "../../database/instances.ts";
 import type { Statistics } from "../../metrics/statistics.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { StorageWatch } from "../../storage/watch.ts";
-import type { Launched } from "../launch/launches.ts";
+import type { Launched } from "../launch/launched.ts";
 import type { StartQueue } from "../launch/start-queue.ts";
 import type { ProcessWorld } from "./instance-processes.ts";
 
@@ -18,9 +18,9 @@ export interface InstanceWorld extends ProcessWorld {
   readonly storage: StorageWatch;
 }
 
-/** What an earlier server has left of an instance; null: nothing that lives. */
+/** The living processes that an earlier server left of an instance. */
 export interface Adoption {
   readonly row: InstanceRow;
   readonly child: Launched | null;
-  readonly other: Launched | null;
+  readonly second: Launched | null;
 }

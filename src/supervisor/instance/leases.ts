@@ -1,14 +1,14 @@
-// Open leases of one instance: how many, of which kind, and when the last one ended.
+// Counts the open leases of an instance, by kind and launch, and remembers when the last one ended.
 import type { Endpoint } from "../../core/endpoint.ts";
 import type { InstanceRef } from "../../core/ref.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Lease } from "../gateway.ts";
 
-/** Counts leases; calls `onChange` when one ends or turns into a tunnel, since draining and idling depend on it. */
+/** Calls `onChange` when a lease ends or becomes a tunnel, because draining and idling depend on it. */
 export class TrafficMeter {
   readonly #clock: Clock;
   readonly #onChange: () => void;
-  /** Requests in each process, by launch; those of the past are dropped when a new one begins. */
+  /** Open requests by launch; a launch without any is dropped when the next one begins. */
   readonly #requests = new Map<number, RequestCount>();
   #open = 0;
   #lastActiveAt: number;

@@ -1,20 +1,21 @@
-// Asks a process whether it can answer: does it accept a connection, and is its health path well?
+// Probes a process: does it accept a connection, and does its health path answer with success?
 import { type Endpoint, renderEndpoint } from "../../core/endpoint.ts";
 import type { ProbeAnswer } from "../../core/life/instance.ts";
+import { connect } from "../../platform/connect.ts";
 
 export interface ProbeRequest {
-  /** Where it may listen; the first that accepts a connection is asked. */
+  /** Where it may listen; the first endpoint that accepts a connection is probed. */
   readonly endpoints: readonly Endpoint[];
   /** Path of the health check; null: an accepted connection is enough. */
   readonly health: string | null;
-  /** Host header of the check: the instance's public one, since applications refuse hosts they don't know. */
+  /** Host header of the check: the public one, because applications refuse unknown hosts. */
   readonly host: string;
 }
 
 export type Prober = (request: ProbeRequest) => Promise<ProbeAnswer>;
 
 const PROBE_TIMEOUT_MS = 5000;
-/** An answer is read to its end, so that the application sees no broken pipe, but not beyond this. */
+/** An answer is read to its end or this limit, so that the application sees no broken pipe. */
 const ANSWER_BYTES_MAX = 64 * 1024;
 const STATUS_LINE = /^HTTP\/1\.[01] (\d{3})/;
 const STATUS_LINE_LENGTH = "HTTP/1.1 200".length;
@@ -29,7 +30,7 @@ export const socketProber: Prober = async ({ endpoints, health, host }) => {
   return { kind: "unready", reason: `nothing listens on ${places}` };
 };
 
-/** Null: nobody accepts a connection there. */
+/** Null: no process accepts a connection there. */
 function ask(
   endpoint: Endpoint,
   check: { path: string; host: string } | null,
@@ -38,7 +39,7 @@ function ask(
   let head = "";
   let bytes = 0;
   let timer: Timer | undefined;
-  const handler: Bun.SocketHandler = {
+  const handler: Bun.SocketHandler<undefined> = {
     open(socket) {
       if (check === null) {
         resolve({ kind: "ready", endpoint });
@@ -66,11 +67,6 @@ function ask(
   };
   connect(endpoint, handler).catch(() => resolve(null));
   return promise;
-}
-
-function connect(endpoint: Endpoint, socket: Bun.SocketHandler): Promise<unknown> {
-  if (endpoint.kind === "unix") return Bun.connect({ unix: endpoint.path, socket });
-  return Bun.connect({ hostname: endpoint.host, port: endpoint.port, socket });
 }
 
 function renderCheck({ path, host }: { path: string; host: string }): string {

@@ -1,7 +1,8 @@
-// Keeps an instance's row in step with its life. A full disk or a locked database is reported and
-// stops nobody: what runs goes on, and what could not be written is found again by its mark.
+// Keeps an instance's row in step with its state. A failed write is reported and stops no instance: the next server
+// finds an unrecorded process by its mark.
+import type { Failure } from "../../core/failure.ts";
 import type { InstanceState } from "../../core/life/instance.ts";
-import { reportReason, reportWanted, type Wanted } from "../../core/life/report.ts";
+import { reportFailure, reportWanted, type Wanted } from "../../core/life/report.ts";
 import type { InstanceRef } from "../../core/ref.ts";
 import type { ChildRecord, InstanceRow, InstanceTable } from "../../database/instances.ts";
 
@@ -9,36 +10,36 @@ export class InstanceRecord {
   readonly #ref: InstanceRef;
   readonly #table: InstanceTable;
   readonly #report: (error: unknown) => void;
-  /** Null: the server is stopping, and what is wanted stays as it was. */
+  /** Null: the server is stopping, and the row stays as it is. */
   #wanted: Wanted | null;
-  #reason: string | null;
+  #failure: Failure | null;
 
   constructor(
     ref: InstanceRef,
     parts: {
       readonly table: InstanceTable;
-      readonly row: Pick<InstanceRow, "wanted" | "reason">;
+      readonly row: Pick<InstanceRow, "wanted" | "failure">;
       readonly report: (error: unknown) => void;
     },
   ) {
     this.#ref = ref;
     this.#table = parts.table;
     this.#wanted = parts.row.wanted;
-    this.#reason = parts.row.reason;
+    this.#failure = parts.row.failure;
     this.#report = parts.report;
   }
 
   follow(state: InstanceState): void {
     const wanted = reportWanted(state);
-    const reason = wanted === "failed" || wanted === "stopped" ? reportReason(state) : null;
+    const failure = wanted === "failed" || wanted === "stopped" ? reportFailure(state) : null;
     if (this.#wanted === null) return;
-    if (this.#wanted === wanted && this.#reason === reason) return;
-    this.#try(() => this.#table.setWanted(this.#ref, { wanted, reason }));
+    if (this.#wanted === wanted && Bun.deepEquals(this.#failure, failure)) return;
+    this.#try(() => this.#table.setWanted(this.#ref, { wanted, failure }));
     this.#wanted = wanted;
-    this.#reason = reason;
+    this.#failure = failure;
   }
 
-  children(children: { child: ChildRecord | null; other: ChildRecord | null }): void {
+  children(children: { child: ChildRecord | null; second: ChildRecord | null }): void {
     this.#try(() => this.#table.setChildren(this.#ref, children));
   }
 

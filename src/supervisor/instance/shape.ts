@@ -1,11 +1,11 @@
-// What of its service's configuration a process keeps for life, as a hash, since that may hold secrets.
+// The shape of a process: a hash of the configuration that only a new process takes over.
 import { createHash } from "node:crypto";
 import { launchShape } from "../../core/reload-plan.ts";
 import type { Service } from "../../core/service.ts";
 
 const known = new WeakMap<Service, string>();
 
-/** Equal for two services whose processes are launched alike. */
+/** Equal for two services whose processes are launched alike. A hash, because the configuration may hold secrets. */
 export function shapeOf(service: Service): string {
   const present = known.get(service);
   if (present !== undefined) return present;

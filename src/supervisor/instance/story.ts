@@ -1,4 +1,4 @@
-// The story of an instance for `ten why`: who woke it, how long each phase took, how it last ended.
+// Records the story of an instance for `ten why`: the cause of its start, the time of each phase, its last exit.
 import type { Cause, InstanceState } from "../../core/life/instance.ts";
 import type { Statistics } from "../../metrics/statistics.ts";
 import type { Clock } from "../../platform/clock.ts";
@@ -34,7 +34,7 @@ export class StoryRecorder {
     this.#statistics = statistics;
   }
 
-  /** Follows the states of a start; `requester` names the request, if it was one. */
+  /** @param requester names the request that caused the start, if one did */
   follow(state: InstanceState, requester: string | null): void {
     const now = this.#clock.now();
     const isNew = state.kind !== this.#kind;
@@ -47,7 +47,7 @@ export class StoryRecorder {
     } else if (state.kind === "running" && isNew) this.#succeed(now);
   }
 
-  /** The story so far, from an earlier server. */
+  /** Continues the story of the previous server. */
   resumeFrom({ lastWake, lastExit }: Pick<StoryRecorder, "lastWake" | "lastExit">): void {
     this.#earlierWake = lastWake;
     this.#exit = lastExit;
@@ -77,14 +77,18 @@ export class StoryRecorder {
     const by = cause === "request" ? (requester ?? CAUSES.request) : CAUSES[cause];
     const ahead = { startedAt: null, launchedAt: null, readyAt: null };
     this.#wake = { at: this.#clock.wall(), by, queuedAt: now, ...ahead };
-    if (cause === "retry") this.#statistics.restarted();
+    if (cause === "retry") this.#statistics.recordRestart();
   }
 
   #succeed(now: number): void {
     if (this.#wake !== null) this.#wake.readyAt ??= now;
     const wake = this.lastWake;
     if (wake === null) return;
-    this.#statistics.woken({ queue: wake.queuedMs, spawn: wake.launchMs, ready: wake.readyMs });
+    this.#statistics.recordWake({
+      queue: wake.queuedMs,
+      spawn: wake.launchMs,
+      ready: wake.readyMs,
+    });
   }
 }
 

@@ -1,10 +1,11 @@
-// The requests that wait for one instance to be ready.
+// The requests that wait until an instance is ready, and the errors that end their waiting.
 import { TenError } from "../../core/errors.ts";
+import { type Failure, InstanceError, unavailable } from "../../core/failure.ts";
 import type { Refusal } from "../../core/life/instance.ts";
-import { formatRef, type InstanceRef } from "../../core/ref.ts";
+import type { InstanceRef } from "../../core/ref.ts";
 import type { Lease } from "../gateway.ts";
 
-/** A thousand held connections a tenant is a burst; more is a flood, better told to come back. */
+/** A thousand held connections per tenant are a burst; beyond that, clients had better come back later. */
 export const WAITERS_MAX = 1000;
 
 export class Waiters {
@@ -38,7 +39,7 @@ export class Waiters {
     for (const waiter of this.#takeAll()) waiter.reject(error);
   }
 
-  /** Nobody need wait any more: all are refused, and whoever comes. */
+  /** Refuses all waiting requests, and those that join later. */
   close(error: TenError): void {
     this.#closed = error;
     this.refuse(error);
@@ -55,24 +56,19 @@ export class Waiters {
   }
 }
 
-/** What the requests that wait are told. */
-export function refusalError(ref: InstanceRef, { code, reason, retryAfterMs }: Refusal): TenError {
-  const message = messageFor(ref, { verb: code === "START_FAILED" ? "start" : "use", reason });
-  return new TenError(code, message, retryAfterMs === null ? {} : { retryAfterMs });
+/** The error for waiting requests. */
+export function refusalError(ref: InstanceRef, refusal: Refusal): TenError {
+  const verb = refusal.failure.code === "INSTANCE_UNAVAILABLE" ? "use" : "start";
+  return new InstanceError(ref, { verb, ...refusal });
 }
 
-/** What those are told who still ask a server that another one follows. */
+/** The error for requests to a server that has handed its instances over. */
 export function handOverError(ref: InstanceRef): TenError {
-  const message = messageFor(ref, { verb: "use", reason: "another server takes over" });
-  return new TenError("INSTANCE_UNAVAILABLE", message, { retryAfterMs: 1000 });
+  const failure = unavailable("another server takes over");
+  return new InstanceError(ref, { verb: "use", failure, retryAfterMs: 1000 });
 }
 
-/** What the operator who waits for a successor is told. */
-export function replaceError(ref: InstanceRef, reason: string): TenError {
-  return new TenError("START_FAILED", messageFor(ref, { verb: "replace", reason }));
-}
-
-/** A launch that failed says so itself. */
-function messageFor(ref: InstanceRef, { verb, reason }: { verb: string; reason: string }): string {
-  return reason.startsWith("Cannot ") ? reason : `Cannot ${verb} "${formatRef(ref)}": ${reason}`;
+/** The error for operators who wait for a replacement. */
+export function replaceError(ref: InstanceRef, failure: Failure): TenError {
+  return new InstanceError(ref, { verb: "replace", failure });
 }

@@ -1,4 +1,4 @@
-// Who waits for an instance to get somewhere: into a state, or to the end of a succession.
+// Callers that wait for an instance to reach a state, or for its process to be replaced.
 import type { TenError } from "../../core/errors.ts";
 import type { Instance } from "../../core/life/instance.ts";
 
@@ -9,9 +9,9 @@ export class Watchers {
     readonly until: InstancePredicate;
     readonly resolve: () => void;
   }>();
-  readonly #successions = new Set<PromiseWithResolvers<void>>();
+  readonly #replacements = new Set<PromiseWithResolvers<void>>();
 
-  /** Resolves as soon as an instance that it is told of satisfies the predicate. */
+  /** Resolves as soon as the instance satisfies the predicate. */
   until(predicate: InstancePredicate): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#watching.add({ until: predicate, resolve });
@@ -26,24 +26,24 @@ export class Watchers {
     }
   }
 
-  /** Resolves when a successor serves; rejects when none will. */
-  succession(): Promise<void> {
-    const succession = Promise.withResolvers<void>();
-    this.#successions.add(succession);
-    return succession.promise;
+  /** Resolves when the new process serves; rejects when its start has failed. */
+  replacement(): Promise<void> {
+    const replacement = Promise.withResolvers<void>();
+    this.#replacements.add(replacement);
+    return replacement.promise;
   }
 
   replaced(): void {
-    for (const { resolve } of this.#takeSuccessions()) resolve();
+    for (const { resolve } of this.#takeReplacements()) resolve();
   }
 
   unreplaced(error: TenError): void {
-    for (const { reject } of this.#takeSuccessions()) reject(error);
+    for (const { reject } of this.#takeReplacements()) reject(error);
   }
 
-  #takeSuccessions(): PromiseWithResolvers<void>[] {
-    const all = [...this.#successions];
-    this.#successions.clear();
+  #takeReplacements(): PromiseWithResolvers<void>[] {
+    const all = [...this.#replacements];
+    this.#replacements.clear();
     return all;
   }
 }

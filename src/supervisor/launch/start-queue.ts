@@ -1,13 +1,13 @@
-// Who may start next: so many starts at once, so many processes in all, requests before the server's own starts.
-import type { Cause, Instance, InstanceState } from "../../core/life/instance.ts";
+// The queue of starts: bounds concurrent starts and all processes; requests go before the server's own starts.
+import { type Cause, hasProcess, type Instance, isEnding } from "../../core/life/instance.ts";
 
 /** What the queue needs of an instance. */
 export interface Startable {
-  /** It may start now. */
+  /** Starts it. */
   takeTurn(): void;
-  /** Goes to sleep to make room for another. */
+  /** Puts it to sleep, to make room for another. */
   giveWay(): void;
-  /** When it was last used, if it runs, may sleep and serves nobody; else null. */
+  /** When its last lease ended, if it runs, may sleep and has no open lease; else null. */
   idleSince(): number | null;
 }
 
@@ -25,7 +25,7 @@ export class StartQueue {
   readonly #patient = new Set<Startable>();
   readonly #starting = new Set<Startable>();
   readonly #ending = new Set<Startable>();
-  /** All that have a process. */
+  /** Instances with a process. */
   readonly #alive = new Set<Startable>();
 
   constructor(limits: StartLimits) {
@@ -38,18 +38,17 @@ export class StartQueue {
   }
 
   /**
-   * Told of every change of state, so a place can't be kept by an instance that no longer starts. A successor is
-   * counted among the starts, but waits for no turn and takes no place of another instance: rollouts bound their
-   * number.
+   * Has to be called at every change of state, so that no instance keeps a place that it no longer needs. A second
+   * process counts as a start, but does not wait for a turn: rollouts bound their number.
    */
-  follow(instance: Startable, { state, other }: Pick<Instance, "state" | "other">): void {
+  follow(instance: Startable, { state, second }: Pick<Instance, "state" | "second">): void {
     const { kind } = state;
     const urgent = kind === "queued" && URGENT.has(state.cause);
     place(this.#urgent, instance, urgent);
     place(this.#patient, instance, kind === "queued" && !urgent);
-    place(this.#starting, instance, kind === "starting" || other?.kind === "starting");
-    place(this.#ending, instance, kind === "draining" || kind === "stopping");
-    place(this.#alive, instance, HAS_PROCESS.has(kind));
+    place(this.#starting, instance, kind === "starting" || second?.kind === "starting");
+    place(this.#ending, instance, isEnding(state));
+    place(this.#alive, instance, hasProcess(state));
     this.advance();
   }
 
@@ -86,13 +85,6 @@ export class StartQueue {
     for (const { instance } of idle.slice(0, wanted)) instance.giveWay();
   }
 }
-
-const HAS_PROCESS: ReadonlySet<InstanceState["kind"]> = new Set([
-  "starting",
-  "running",
-  "draining",
-  "stopping",
-]);
 
 function place(set: Set<Startable>, instance: Startable, belongs: boolean): void {
   if (!belongs) set.delete(instance);

@@ -1,55 +1,56 @@
-// Moves the traffic of a service from version to version: deploys one, routes from one to another, rolls out to all.
+// Deploys a new version of a service: starts and weighs an instance, moves traffic to it, replaces all processes.
 import { TenError } from "../../core/errors.ts";
-import type { InstanceState } from "../../core/life/instance.ts";
-import { reportHealth, reportState } from "../../core/life/report.ts";
+import { type InstanceState, isUp } from "../../core/life/instance.ts";
+import { reportHealth } from "../../core/life/report.ts";
 import { formatRef, type InstanceRef, type RefKey } from "../../core/ref.ts";
 import type { Administration, InstanceView } from "../administration.ts";
 import type { InstanceActor } from "../instance/actor.ts";
 import { refuseDisabled } from "../operator.ts";
-import { type Supervisor, stored } from "../supervisor.ts";
+import { persist } from "../persist.ts";
+import type { Supervisor } from "../supervisor.ts";
 import { type RolloutOptions, type RolloutOutcome, rollOut } from "./rollout.ts";
 
-/** Weights are shares of it: more than all is no more. */
+/** A weight is a share of 100: the sum of two weights is cut to it. */
 const WEIGHT_MAX = 100;
 
 export interface DeployOrder {
   readonly ref: InstanceRef;
   readonly weight: number;
   readonly timeoutMs: number;
-  /** Puts the change on record; called in the transaction that makes it. */
+  /** Writes the audit row; called in the transaction of the change. */
   readonly record: () => void;
 }
 
 export interface RouteOrder {
   readonly from: InstanceRef;
   readonly to: InstanceRef;
-  /** As that of a deploy. */
+  /** Writes the audit row; called in the transaction of the change. */
   readonly record: () => void;
 }
 
 /**
- * All operations reject with INSTANCE_UNKNOWN or SERVICE_UNKNOWN for what is not there, and CONFLICT while one of the
- * same is under way.
+ * All operations reject with INSTANCE_UNKNOWN or SERVICE_UNKNOWN for an unknown instance or service, and with
+ * CONFLICT while another operation on it is under way.
  */
 export interface Deploys {
   /**
-   * Starts an instance, registering it if need be, and gives it its weight once it is healthy. Rejects with
-   * START_FAILED when it is not in time; then all is as it was before.
+   * Starts an instance, which it registers if necessary, and sets its weight once it is healthy. Rejects with
+   * START_FAILED when it is not healthy in time, and restores the state of before.
    */
   deploy(order: DeployOrder): Promise<InstanceView>;
   /**
-   * Moves the weight of one instance to another, which is started first if need be, then lets the first finish its
-   * requests and sleep. Rejects with START_FAILED, and nothing has moved.
+   * Starts the instance `to` if necessary, moves the weight of `from` to it, and lets `from` finish its requests and
+   * sleep. When `to` does not start, rejects with START_FAILED and moves nothing.
    */
   route(order: RouteOrder): Promise<{ readonly from: InstanceView; readonly to: InstanceView }>;
-  /** A new process for every running instance of a service. Resolves also when one fails: the outcome says so. */
+  /** Replaces the process of every running instance of a service. Resolves even if one fails; see the outcome. */
   rollout(service: string, options: RolloutOptions): Promise<RolloutOutcome>;
 }
 
 export class Deployer implements Deploys {
   readonly #supervisor: Supervisor;
   readonly #operator: Pick<Administration, "remove" | "view">;
-  /** Instances that are being deployed, services that are being rolled out. */
+  /** Instances of deploys and routes, services of rollouts. */
   readonly #underWay = new Set<RefKey>();
 
   constructor(supervisor: Supervisor, operator: Pick<Administration, "remove" | "view">) {
@@ -63,9 +64,9 @@ export class Deployer implements Deploys {
       if (present !== null) refuseDisabled(present, "deploy");
       const actor = present ?? this.#supervisor.create(ref, { weight: 0 });
       const former = present === null ? null : present.instance.state;
-      await this.#tried(actor, former, async () => {
+      await this.#attempt(actor, former, async () => {
         await this.#becomeHealthy(actor, timeoutMs);
-        this.#reweigh(new Map([[actor, weight]]), record);
+        this.#setWeights(new Map([[actor, weight]]), record);
       });
       return this.#operator.view(ref);
     });
@@ -75,10 +76,10 @@ export class Deployer implements Deploys {
     const [source, target] = [this.#supervisor.get(from), this.#supervisor.get(to)];
     refuseDisabled(target, "route to");
     await this.#exclusively(formatRef(to), "route to", () =>
-      this.#tried(target, target.instance.state, async () => {
+      this.#attempt(target, target.instance.state, async () => {
         await this.#becomeHealthy(target, null);
         const weight = Math.min(target.weight + source.weight, WEIGHT_MAX);
-        this.#reweigh(
+        this.#setWeights(
           new Map([
             [source, 0],
             [target, weight],
@@ -87,6 +88,7 @@ export class Deployer implements Deploys {
         );
       }),
     );
+    // An operator may have sent it elsewhere meanwhile.
     if (isUp(source.instance.state)) await source.rest("asleep");
     return { from: this.#operator.view(from), to: this.#operator.view(to) };
   }
@@ -112,10 +114,11 @@ export class Deployer implements Deploys {
   }
 
   /**
-   * Does what may fail to an instance that takes no service-level traffic meanwhile unless it runs already; after a
-   * failure it is as it was. @param former null: it was not registered
+   * Performs a change of an instance, and undoes it after a failure. Unless the instance already runs, it takes no
+   * service-level traffic meanwhile.
+   * @param former null: it was not registered
    */
-  async #tried(
+  async #attempt(
     actor: InstanceActor,
     former: InstanceState | null,
     perform: () => Promise<void>,
@@ -132,14 +135,14 @@ export class Deployer implements Deploys {
   }
 
   async #restore(actor: InstanceActor, former: InstanceState | null): Promise<void> {
-    // Somebody may have removed it meanwhile.
+    // An operator may have removed it meanwhile.
     if (this.#supervisor.find(actor.ref) !== actor) return;
     if (former === null) await this.#operator.remove(actor.ref, { purge: false });
     else if (former.kind === "asleep" || former.kind === "failed") await actor.rest(former.kind);
     else if (former.kind === "stopped") await actor.rest("stopped");
   }
 
-  /** @param timeoutMs null: as long as its service allows a start */
+  /** @param timeoutMs null: the start-up timeout of its service */
   async #becomeHealthy(actor: InstanceActor, timeoutMs: number | null): Promise<void> {
     const patience = new AbortController();
     const cancel =
@@ -152,17 +155,17 @@ export class Deployer implements Deploys {
       const { signal } = patience;
       const lease = await actor.wake("operator", { signal, by: "an operator" });
       lease.release();
-      await Promise.race([actor.until(isDecided), rejection(signal)]);
+      await Promise.race([actor.until(isChecked), rejection(signal)]);
     } finally {
       cancel();
     }
     if (reportHealth(actor.instance.state) !== "healthy") throw notHealthy(actor.ref, "any more");
   }
 
-  /** All weights at once, or none. */
-  #reweigh(weights: ReadonlyMap<InstanceActor, number>, record: () => void): void {
+  /** Sets all weights in one transaction. */
+  #setWeights(weights: ReadonlyMap<InstanceActor, number>, record: () => void): void {
     const { table } = this.#supervisor.world;
-    stored(() =>
+    persist(() =>
       table.together(() => {
         for (const [{ ref }, weight] of weights) table.setWeight(ref, weight);
         record();
@@ -172,14 +175,9 @@ export class Deployer implements Deploys {
   }
 }
 
-/** Whether the latest health check has told something. */
-function isDecided({ state }: InstanceActor["instance"]): boolean {
+/** Whether the latest health check has succeeded, or the instance no longer runs. */
+function isChecked({ state }: InstanceActor["instance"]): boolean {
   return state.kind !== "running" || state.missed === 0;
-}
-
-/** Not on its way to where somebody else has sent it. */
-function isUp(state: InstanceState): boolean {
-  return ["starting", "running", "waiting"].includes(reportState(state));
 }
 
 function rejection(signal: AbortSignal): Promise<never> {

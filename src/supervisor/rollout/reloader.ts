@@ -1,6 +1,6 @@
-// Applies a changed configuration to the running server: what came, what changed and what went. The rest is not
-// touched.
-import { messageOf } from "../../core/errors.ts";
+// Applies a changed configuration to the running server: services that came, changed or went.
+import { messageOf, TenError } from "../../core/errors.ts";
+import { InstanceError } from "../../core/failure.ts";
 import { formatRef, type InstanceRef, type RefKey } from "../../core/ref.ts";
 import {
   effectiveConfig,
@@ -9,34 +9,37 @@ import {
   type ReloadPlan,
 } from "../../core/reload-plan.ts";
 import type { Config, Settings } from "../../core/service.ts";
-import { readmit, startListed } from "../autostart.ts";
+import { loadAndStart, startListed } from "../autostart.ts";
 import type { InstanceActor } from "../instance/actor.ts";
 import type { Supervisor } from "../supervisor.ts";
 import { rollOut } from "./rollout.ts";
 
 export interface ReloadParts {
   readonly supervisor: Supervisor;
-  /** Reads the configuration anew; rejects with CONFIG_INVALID and all that is wrong with it. */
+  /** Reads the configuration anew; rejects with CONFIG_INVALID and all its problems. */
   readonly load: () => Promise<Config>;
 }
 
 export interface ReloadOutcome {
   readonly plan: ReloadPlan;
-  /** Instances that have a new process, since the shape of theirs had changed. */
+  /** Instances with a new process, because the shape of theirs had changed. */
   readonly replaced: readonly InstanceRef[];
-  /** What could not be done; the configuration is in effect all the same. */
+  /** Starts and replacements that failed; the configuration is in effect all the same. */
   readonly failed: readonly ReloadFailure[];
 }
 
 export interface ReloadFailure {
   readonly subject: string;
   readonly reason: string;
+  readonly hint?: string;
 }
+
+const NOT_BEGUN = "not replaced, since another failed";
 
 export class Reloader {
   readonly #parts: ReloadParts;
   readonly #settingsOwners: ((settings: Settings) => void)[] = [];
-  /** Reloads wait for each other: the next one compares with what this one has made. */
+  /** Reloads run one after another: each compares with the result of the last. */
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(parts: ReloadParts) {
@@ -48,15 +51,14 @@ export class Reloader {
     this.#settingsOwners.push(owner);
   }
 
-  /** What a reload would do now. Rejects with CONFIG_INVALID. */
+  /** The changes that a reload would make now. Rejects with CONFIG_INVALID. */
   async plan(): Promise<ReloadPlan> {
     return planReload(this.#parts.supervisor.config, await this.#parts.load());
   }
 
   /**
-   * Resolves when what went has stopped and what runs has the shape that it is to have. Rejects with CONFIG_INVALID,
-   * and
-   * then everything is as it was.
+   * Resolves when removed services have stopped and every process has the shape that its service asks for. Rejects
+   * with CONFIG_INVALID, and changes nothing.
    */
   reload(): Promise<ReloadOutcome> {
     const next = this.#last.then(() => this.#apply());
@@ -68,30 +70,28 @@ export class Reloader {
     const { load, supervisor } = this.#parts;
     const wanted = await load();
     const plan = planReload(supervisor.config, wanted);
-    // Up to here nothing has happened, and from here to the first await all of it happens at once.
+    // Nothing has changed so far; from here to the first await, everything changes in one turn of the event loop.
     supervisor.reconfigure(effectiveConfig(supervisor.config, wanted));
-    const leaving = this.#letGo(plan.removed);
+    const unloaded = this.#unload(plan.removed);
     const changed = this.#reconfigure();
     supervisor.world.queue.limit(supervisor.config.settings);
-    if (plan.settings.length > 0) this.#tellSettings(supervisor.config.settings);
-    const failed = [...this.#readmit(plan.added), ...this.#start(plan.instances)];
-    const [rolledOut] = await Promise.all([this.#rollOut(changed), leaving]);
+    if (plan.settings.length > 0) this.#announce(supervisor.config.settings);
+    const failed = [...this.#load(plan.added), ...this.#start(plan.instances)];
+    const [rolledOut] = await Promise.all([this.#rollOut(changed), unloaded]);
     return { plan, replaced: rolledOut.replaced, failed: [...failed, ...rolledOut.failed] };
   }
 
-  #tellSettings(settings: Settings): void {
-    for (const tell of this.#settingsOwners) tell(settings);
+  #announce(settings: Settings): void {
+    for (const owner of this.#settingsOwners) owner(settings);
   }
 
-  async #letGo(services: readonly string[]): Promise<void> {
+  async #unload(services: readonly string[]): Promise<void> {
     const { supervisor } = this.#parts;
-    const gone = [...supervisor.actors()].filter(({ ref }) => services.includes(ref.service));
-    await Promise.all(gone.map((actor) => supervisor.release(actor)));
+    const removed = [...supervisor.actors()].filter(({ ref }) => services.includes(ref.service));
+    await Promise.all(removed.map((actor) => supervisor.unload(actor)));
   }
 
-  /**
-   * Tells every instance whose service is configured otherwise; returns those whose process has not the right shape.
-   */
+  /** Reconfigures every instance whose service has changed; returns those whose process has an outdated shape. */
   #reconfigure(): readonly InstanceActor[] {
     const { supervisor } = this.#parts;
     for (const actor of supervisor.actors()) {
@@ -101,11 +101,11 @@ export class Reloader {
     return [...supervisor.actors()].filter(({ isOutdated }) => isOutdated);
   }
 
-  #readmit(services: readonly string[]): readonly ReloadFailure[] {
+  #load(services: readonly string[]): readonly ReloadFailure[] {
     const { supervisor } = this.#parts;
     const rows = supervisor.world.table.list();
     const known = rows.filter(({ ref }) => services.includes(ref.service));
-    return known.flatMap((row) => attempt(formatRef(row.ref), () => readmit(supervisor, row)));
+    return known.flatMap((row) => attempt(formatRef(row.ref), () => loadAndStart(supervisor, row)));
   }
 
   #start(refs: readonly InstanceRef[]): readonly ReloadFailure[] {
@@ -124,7 +124,7 @@ export class Reloader {
       replaced: outcomes.flatMap(({ replaced }) => replaced),
       failed: outcomes.flatMap(({ failed, remaining }) => [
         ...failed.map(({ ref, error }) => failure(formatRef(ref), error)),
-        ...remaining.map((ref) => failure(formatRef(ref), "not replaced, since another failed")),
+        ...remaining.map((ref) => ({ subject: formatRef(ref), reason: NOT_BEGUN })),
       ]),
     };
   }
@@ -140,5 +140,7 @@ function attempt(subject: RefKey, perform: () => void): readonly ReloadFailure[]
 }
 
 function failure(subject: string, thrown: unknown): ReloadFailure {
-  return { subject, reason: messageOf(thrown) };
+  const reason = thrown instanceof InstanceError ? thrown.failure.reason : messageOf(thrown);
+  const hint = thrown instanceof TenError ? thrown.hint : undefined;
+  return hint === undefined ? { subject, reason } : { subject, reason, hint };
 }

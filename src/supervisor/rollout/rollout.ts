@@ -1,16 +1,16 @@
-// Gives the running instances of a service new processes, a few at a time, and stops at the first that fails.
+// Replaces the processes of the running instances of a service, a few at a time, up to the first failure.
 import { messageOf, TenError } from "../../core/errors.ts";
-import { type Instance, isAtRest } from "../../core/life/instance.ts";
+import { hasProcess, type Instance, isAtRest } from "../../core/life/instance.ts";
 import type { InstanceRef } from "../../core/ref.ts";
 import { overlaps } from "../../core/service.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { InstanceActor } from "../instance/actor.ts";
 
 export type RolloutProgress =
-  /** So many instances have a process, or are about to. */
+  /** `total` instances have a process, or are about to have one. */
   | { readonly kind: "begun"; readonly total: number }
   | { readonly kind: "replaced"; readonly ref: InstanceRef; readonly tookMs: number }
-  /** It came to rest, or will start by itself: its next process is a new one anyway. */
+  /** It came to rest, or is about to start: its next process is a new one anyway. */
   | { readonly kind: "skipped"; readonly ref: InstanceRef }
   | { readonly kind: "failed"; readonly ref: InstanceRef; readonly error: TenError };
 
@@ -23,13 +23,13 @@ export interface RolloutOptions {
 export interface RolloutOutcome {
   readonly replaced: readonly InstanceRef[];
   readonly skipped: readonly InstanceRef[];
-  /** Each still has its former process, if its service is not stopped for a rollout. */
+  /** Each still has its former process, unless its service stops instances for a rollout. */
   readonly failed: readonly { readonly ref: InstanceRef; readonly error: TenError }[];
-  /** Not begun, since another failed. */
+  /** Not begun, because another failed. */
   readonly remaining: readonly InstanceRef[];
 }
 
-/** Begins at once; resolves when every instance is done or one has failed and those under way are done. */
+/** Resolves when every instance is done, or one has failed and those under way are done. */
 export async function rollOut(
   actors: readonly InstanceActor[],
   { parallel, onProgress = () => undefined, clock }: RolloutOptions & { readonly clock: Clock },
@@ -41,7 +41,7 @@ export async function rollOut(
     while (!done.some(({ kind }) => kind === "failed")) {
       const actor = queue.shift();
       if (actor === undefined) return;
-      const progress = await renew(actor, clock);
+      const progress = await replaceOne(actor, clock);
       done.push(progress);
       onProgress(progress);
     }
@@ -57,7 +57,7 @@ export async function rollOut(
   };
 }
 
-async function renew(actor: InstanceActor, clock: Clock): Promise<RolloutProgress> {
+async function replaceOne(actor: InstanceActor, clock: Clock): Promise<RolloutProgress> {
   const { ref } = actor;
   const begunAt = clock.now();
   try {
@@ -73,7 +73,7 @@ async function renew(actor: InstanceActor, clock: Clock): Promise<RolloutProgres
   }
 }
 
-/** False: there was nothing to replace in the end. */
+/** False: there was no running process to replace. */
 async function replace(actor: InstanceActor): Promise<boolean> {
   await actor.until(isSettled);
   const { launch, state } = actor.instance;
@@ -87,21 +87,20 @@ async function replace(actor: InstanceActor): Promise<boolean> {
     return true;
   } catch (error) {
     const { instance } = actor;
-    // Only what goes on as it was has failed; one that ended by itself, or was told to rest, has a new process next.
+    // An instance that crashed or was ordered to rest meanwhile has a new process next: that is no failure.
     if (instance.launch === launch && instance.state.kind === "running") throw error;
     return false;
   }
 }
 
-/** For what must not run twice: the old process ends first, and requests wait until the new one is ready. */
+/** For a process that must not run twice: the old one ends first, and requests wait until the new one is ready. */
 async function startAnew(actor: InstanceActor): Promise<void> {
   actor.send({ kind: "rest", to: "restart" });
   const lease = await actor.wake("operator");
   lease.release();
 }
 
-/** Not between two states that come by themselves: what starts now may have begun before the rollout did. */
-function isSettled({ state, other }: Instance): boolean {
-  if (state.kind === "running") return other === null;
-  return isAtRest(state) || state.kind === "waiting" || state.kind === "queued";
+/** Not between two states: a start under way may have begun before the rollout. */
+function isSettled({ state, second }: Instance): boolean {
+  return state.kind === "running" ? second === null : !hasProcess(state);
 }

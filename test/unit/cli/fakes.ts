@@ -1,4 +1,4 @@
-// A shell that remembers what was printed.
+// A shell that records its output, for tests.
 import type { Shell } from "../../../src/cli/command-context.ts";
 import { runProgram } from "../../../src/cli/program.ts";
 
@@ -35,7 +35,7 @@ export class FakeShell implements Shell {
   }
 
   onHangup(): void {
-    // Nobody hangs up.
+    // No test sends SIGHUP.
   }
 
   /** As Ctrl-C does. */

@@ -8,7 +8,7 @@ import {
   renderTable,
 } from "../../../src/cli/output.ts";
 
-test("columns are aligned by what is seen, numbers to the right, nothing trails", () => {
+test("columns are aligned by visible width, numbers to the right, without trailing spaces", () => {
   const rows = [
     { name: "alice", state: paint("up", "green"), count: "7" },
     { name: "é", state: "starting", count: "1234" },

@@ -146,6 +146,6 @@ test.each<[string, string[]]>([
       'service.notes.rootfs: expected an image for "firecracker", got none',
     ],
   ],
-])("refuses %j and says why", (text, problems) => {
+])("refuses %j with the reason", (text, problems) => {
   expect(problemsOf(text)).toEqual(problems);
 });

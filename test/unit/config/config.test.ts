@@ -18,7 +18,7 @@ function service(body: string): Service {
   return notes;
 }
 
-test("an empty file is a server without services", () => {
+test("an empty file configures a server without services", () => {
   expect(parse("")).toEqual({
     file: FILE,
     settings: {
@@ -85,7 +85,7 @@ test("a service needs only a command", () => {
     seccomp: "default",
     allowMetadata: false,
     rollout: "overlap",
-    guest: { accel: "kvm", kernel: null, rootfs: null, memoryBytes: 256 * 1024 ** 2, vcpus: 1 },
+    machine: { accel: "kvm", kernel: null, rootfs: null, memoryBytes: 256 * 1024 ** 2, vcpus: 1 },
   });
 });
 
@@ -172,7 +172,7 @@ admin = "api:prod"
 "/" = "site:a"
 `;
 
-test("every key arrives, in milliseconds, bytes and absolute paths", () => {
+test("converts every key, to milliseconds, bytes and absolute paths", () => {
   const { settings, services, instances, routing } = parse(EVERYTHING);
   expect(settings).toEqual({
     dataDir: "/var/lib/ten",
@@ -225,7 +225,7 @@ test("every key arrives, in milliseconds, bytes and absolute paths", () => {
     seccomp: "permissive",
     allowMetadata: true,
     rollout: "replace",
-    guest: {
+    machine: {
       accel: "tcg",
       kernel: "/etc/ten/vmlinuz",
       rootfs: "/srv/root.img",
@@ -252,14 +252,14 @@ test("every key arrives, in milliseconds, bytes and absolute paths", () => {
   });
 });
 
-test("an emulated machine gets more time to start, unless it is said how much", () => {
+test("startup_timeout is longer for an emulated machine, unless it is set", () => {
   const emulated = 'command = "app"\nisolation = "qemu"\nqemu_accel = "tcg"';
   expect(service(emulated).startupTimeoutMs).toBe(60_000);
   expect(service(`${emulated}\nstartup_timeout = 5`).startupTimeoutMs).toBe(5000);
   expect(service('command = "app"\nisolation = "qemu"').startupTimeoutMs).toBe(10_000);
 });
 
-test("a flag or the environment moves the data directory, and what is kept in it", () => {
+test("an override of the data directory moves the paths in it", () => {
   const { settings } = parseConfig('[settings]\ndata_dir = "/from/file"', {
     file: FILE,
     overrides: { dataDir: "/from/flag" },
@@ -273,7 +273,7 @@ test("a template may start with a placeholder", () => {
   expect(workdir).toBe("{data_dir}/{name}/{id}");
 });
 
-test("braces in the name of the configuration's directory are no placeholder", () => {
+test("escapes braces in the name of the configuration's directory", () => {
   const config = parseConfig('[service.a]\ncommand = "a"', { file: "/srv/{id}/tenement.toml" });
   expect(config.services.get("a")?.workdir).toBe("/srv/{{id}}");
 });
@@ -284,20 +284,20 @@ test.each<[string, string]>([
     "[settings]\n[settings]\n",
     "line 2, column 2: trying to redefine an already defined table or value",
   ],
-])("says where the syntax of %j is wrong", (text, where) => {
+])("reports the place of the syntax error in %j", (text, where) => {
   const error = errorOf(() => parse(text));
   expect(error.code).toBe("CONFIG_INVALID");
   expect(error.message).toBe(`Cannot read "${FILE}": ${where}`);
 });
 
-test("a tilde in an overriding data directory is refused", () => {
+test("refuses a tilde in an overriding data directory", () => {
   const error = errorOf(() => parseConfig("", { file: FILE, overrides: { dataDir: "~/data" } }));
   expect(error.message).toBe(
     `Cannot use "${FILE}": 1 problem\n  data directory: expected a path without "~", which is not expanded, got "~/data"`,
   );
 });
 
-test("files are read from disk, and what is not a text file is refused", async () => {
+test("reads files from disk, and refuses files that are not text", async () => {
   const dir = await mkdtemp(join(tmpdir(), "ten-config-"));
   try {
     const file = join(dir, "tenement.toml");

@@ -15,13 +15,13 @@ function keysOf(schema: JsonSchema, path = ""): [string, JsonSchema][] {
   ];
 }
 
-test("every key says what it means", () => {
+test("every key has a description", () => {
   const keys = keysOf(planJsonSchema());
   expect(keys.length).toBeGreaterThan(45);
   expect(keys.filter(([, { description }]) => description === undefined)).toEqual([]);
 });
 
-test("no table takes keys that it does not know", () => {
+test("no table accepts unknown keys", () => {
   const tables = keysOf(planJsonSchema()).filter(([, { type }]) => type === "object");
   expect(tables.length).toBeGreaterThan(5);
   expect(
@@ -30,7 +30,7 @@ test("no table takes keys that it does not know", () => {
   expect(planJsonSchema().additionalProperties).toBe(false);
 });
 
-test("only the command of a service is required", () => {
+test("requires only the command of a service", () => {
   const schema = planJsonSchema();
   const service = schema.properties?.["service"]?.additionalProperties || {};
   expect(service.required).toEqual(["command"]);

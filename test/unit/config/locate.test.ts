@@ -22,18 +22,18 @@ afterAll(() => rmSync(root, { recursive: true }));
 
 const NOTHING = { flag: undefined, env: {} };
 
-test("the flag goes before the environment, the environment before what lies near", () => {
+test("prefers the flag to the environment, and the environment to the nearest file", () => {
   const env = { TENEMENT_CONFIG: "from-env.toml" };
   expect(locateConfig({ flag: "x.toml", env, cwd: below })).toBe(join(below, "x.toml"));
   expect(locateConfig({ flag: undefined, env, cwd: below })).toBe(join(below, "from-env.toml"));
   expect(locateConfig({ ...NOTHING, cwd: below })).toBe(file);
 });
 
-test("an empty variable counts as not set, a directory of that name as no file", () => {
+test("ignores an empty variable and a directory with the file's name", () => {
   expect(locateConfig({ flag: undefined, env: { TENEMENT_CONFIG: "" }, cwd: below })).toBe(file);
 });
 
-test("without a file it says where it looked and what to do", () => {
+test("an error without a file names the searched directories and a remedy", () => {
   const error = errorOf(() => locateConfig({ ...NOTHING, cwd: root }));
   expect(error.code).toBe("CONFIG_INVALID");
   expect(error.message).toBe(
@@ -52,7 +52,7 @@ test("flag and environment override the data directory", () => {
   expect(error.message).toContain('expected a path without "~"');
 });
 
-test("a client finds the data directory by flag, environment, file, default", () => {
+test("a client finds the data directory by flag, environment, file and default", () => {
   const env = { TENEMENT_DATA_DIR: "/from/env" };
   expect(locateDataDir({ flag: "/x", env, cwd: below })).toBe("/x");
   expect(locateDataDir({ flag: undefined, env, cwd: below })).toBe("/from/env");
@@ -68,13 +68,13 @@ test.each([
   ['[settings]\ndata_dir = "state"\n[broken', "state"],
   ["[settings]\ndata_dir = 3", "tenement-data"],
   ["", "tenement-data"],
-])("a client reads %j although it is not valid", (text, dataDir) => {
+])("a client reads the data directory of %j although it is invalid", (text, dataDir) => {
   const configFlag = join(root, "lenient.toml");
   writeFileSync(configFlag, text);
   expect(locateDataDir({ ...NOTHING, cwd: below, configFlag })).toBe(join(root, dataDir));
 });
 
-test("a client does not need the file that it is told of", () => {
+test("a client accepts a named file that does not exist", () => {
   const configFlag = join(root, "project", "gone.toml");
   const dataDir = locateDataDir({ ...NOTHING, cwd: below, configFlag });
   expect(dataDir).toBe(join(root, "project", "tenement-data"));

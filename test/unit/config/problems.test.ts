@@ -142,11 +142,11 @@ test.each<[string, string[]]>([
   ],
   ['[service.__proto__]\ncommand = "app"', ["service.__proto__: expected another name"]],
   [`${NOTES}env = { __proto__ = "x" }`, ["service.notes.env.__proto__: expected another name"]],
-])("refuses %j and says why", (text, problems) => {
+])("refuses %j with the reason", (text, problems) => {
   expect(problemsOf(text)).toEqual(problems);
 });
 
-test("all problems are reported together", () => {
+test("reports all problems together", () => {
   const text = `colour = 1\n${NOTES}idle_timeout = "5m"\nhealht = "/h"\nsocket = "{x}"\n[instances]\nx = ["a"]`;
   expect(problemsOf(text).map((line) => line.split(":")[0])).toEqual([
     "service.notes.idle_timeout",
@@ -157,7 +157,7 @@ test("all problems are reported together", () => {
   ]);
 });
 
-test("a long value is cut", () => {
+test("cuts a long value", () => {
   const [problem] = problemsOf(`${NOTES}idle_timeout = "${"x".repeat(500)}"`);
   expect(problem).toEndWith(`got "${"x".repeat(60)}…"`);
 });

@@ -1,11 +1,11 @@
-// What parseConfig says of a text that it refuses.
+// The problems that parseConfig reports for an invalid configuration.
 import { expect } from "bun:test";
 import { parseConfig } from "../../../src/config/config.ts";
 import { TenError } from "../../../src/core/errors.ts";
 
 export const FILE = "/etc/ten/tenement.toml";
 
-/** A service that is well, and that a table of the service may go on behind. */
+/** A valid service, which a table of the service may follow. */
 export const NOTES = '[service.notes]\ncommand = "app"\n';
 
 export const LABEL =
@@ -21,7 +21,7 @@ export function errorOf(action: () => unknown): TenError {
   throw new Error("nothing was thrown");
 }
 
-/** The problems of a text, a line each. */
+/** The problems of a text, one a line. */
 export function problemsOf(text: string): string[] {
   const error = errorOf(() => parseConfig(text, { file: FILE }));
   expect([error.code, error.exit]).toEqual(["CONFIG_INVALID", 2]);

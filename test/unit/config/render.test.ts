@@ -32,13 +32,13 @@ admin = "api:prod"
 "/api" = "api"
 `;
 
-test.each(["", FULL])("what it renders reads back as the same configuration", (text) => {
+test.each(["", FULL])("the rendered configuration parses to the same configuration", (text) => {
   const config = parseConfig(text, { file: "/srv/tenement.toml" });
   const again = parseConfig(renderConfig(config), { file: "/srv/tenement.toml" });
   expect(again).toEqual(config);
 });
 
-test("secrets are masked in both forms", () => {
+test("masks secrets in both forms", () => {
   const config = parseConfig(
     `[service.a]
     command = "a"
@@ -56,7 +56,7 @@ test("secrets are masked in both forms", () => {
   }
 });
 
-test("the plain form has the file's own keys and units, and leaves out what is not set", () => {
+test("the table has the keys and units of the file, and omits keys that are not set", () => {
   const config = parseConfig(FULL, { file: "/srv/tenement.toml" });
   expect(planConfigTable(config)).toMatchObject({
     settings: { data_dir: "/srv/state", health_check_interval: 0.5, max_restarts: 0 },

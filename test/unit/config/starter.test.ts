@@ -56,23 +56,23 @@ test.each<[Record<string, string>, string]>([
   [{ ...packageJson({ devDependencies: {} }), "app.py": "" }, "python3 app.py"],
   [{ "package.json": "{broken" }, "./app"],
   [{ "README.md": "" }, "./app"],
-])("starts %j with %p, in a configuration that is valid", (texts, command) => {
+])("detects for %j the command %p and writes a valid configuration", (texts, command) => {
   expect(detectCommand(project(texts)).command).toBe(command);
   const config = parseConfig(planStarter(project(texts)), { file: "/srv/tenement.toml" });
   expect([...config.services.keys()]).toEqual(["notes"]);
 });
 
-test("the first line names the schema that lies beside it", () => {
+test("the first line names the schema beside the file", () => {
   expect(planStarter(project({}))).toStartWith(`#:schema ./${SCHEMA_FILE}\n`);
 });
 
-test("a program that tenants would not see is shown to them", () => {
+test("adds the directory of a hidden program to read_paths", () => {
   const text = planStarter(project({}), { command: "hidden --port {port}" });
   const config = parseConfig(text, { file: "/srv/tenement.toml" });
   expect(config.services.get("notes")?.readPaths).toEqual(["/root/.nvm/v22"]);
 });
 
-test("what it comments out is valid too", () => {
+test("the commented lines are valid, too", () => {
   const text = planStarter(project({}));
   const everything = text.replace(/^#(?=[A-Za-z[])/gm, "");
   const config = parseConfig(everything, { file: "/srv/tenement.toml" });
@@ -89,12 +89,12 @@ test.each([
   ["日本", "app"],
   ["acme", "app"],
   ["x".repeat(70), "x".repeat(63)],
-])("a project in %p has the service %p", (directory, name) => {
+])("a project in %p gets the service %p", (directory, name) => {
   const config = parseConfig(planStarter(project({}, directory)), { file: "/srv/tenement.toml" });
   expect([...config.services.keys()]).toEqual([name]);
 });
 
-test("name and command can be given, quotes and all", () => {
+test("accepts a name and a command with quotes", () => {
   const text = planStarter(project({ "app.py": "" }), {
     name: "shop",
     command: `run "a b" '\\' {id}`,

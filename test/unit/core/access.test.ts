@@ -32,37 +32,37 @@ const MAY_NOT: readonly Action[] = [
 ];
 
 describe.each([...MAY, ...MAY_NOT])("%s", (action) => {
-  test("is allowed to an administrator and to no stranger", () => {
+  test("is allowed to an administrator, not to an unauthenticated caller", () => {
     for (const ref of [OWN, FOREIGN, null]) {
       expect(decideAccess(ADMIN, action, ref)).toEqual({ kind: "allowed" });
       expect(decideAccess(STRANGER, action, ref)).toEqual({ kind: "unauthenticated" });
     }
   });
 
-  test("is not allowed to a tenant on an instance of another, whose name is not repeated", () => {
+  test("is forbidden to a tenant on another tenant's instance, and the reason does not name that instance", () => {
     const access = decideAccess(ALICE, action, FOREIGN);
     expect(access.kind).toBe("forbidden");
     expect(JSON.stringify(access)).not.toContain("bob");
   });
 });
 
-test.each(MAY)("a tenant may %s its own instances, of any service", (action) => {
+test.each(MAY)("allows a tenant to %s its own instances, of any service", (action) => {
   expect(decideAccess(ALICE, action, OWN)).toEqual({ kind: "allowed" });
   expect(decideAccess(ALICE, action, { service: "wiki", id: "alice" })).toEqual({
     kind: "allowed",
   });
 });
 
-test.each(MAY_NOT)("a tenant may not %s, not even with its own", (action) => {
+test.each(MAY_NOT)("forbids a tenant to %s, even its own instances", (action) => {
   expect(decideAccess(ALICE, action, OWN).kind).toBe("forbidden");
   expect(decideAccess(ALICE, action, null).kind).toBe("forbidden");
 });
 
-test("a service that is called like the tenant is not the tenant's", () => {
+test("a tenant does not own a service of the same name", () => {
   expect(decideAccess(ALICE, "stop", { service: "alice", id: "bob" }).kind).toBe("forbidden");
 });
 
-test("an answer shows an administrator all, a tenant its own, a stranger nothing", () => {
+test("an answer contains all instances for an administrator, its own for a tenant, none for others", () => {
   const seen = (caller: Caller) => [OWN, FOREIGN].filter((ref) => maySee(caller, ref));
   expect(seen(ADMIN)).toEqual([OWN, FOREIGN]);
   expect(seen(ALICE)).toEqual([OWN]);

@@ -45,17 +45,17 @@ test.each<[string, string[]]>([
   ['A="x"y', ['line 1: A has text after its closing "']],
   ['A="one\ntwo"\n?\nB', ["line 3: expected KEY=VALUE", "line 4: expected KEY=VALUE"]],
   ["A=\0", ["expected text, got a NUL byte"]],
-])("refuses %j with its line", (text, problems) => {
+])("refuses %j with the line number", (text, problems) => {
   expect(parseEnvFile(text)).toEqual({ kind: "problems", problems });
 });
 
-test("never repeats a value in a problem", () => {
+test("no problem contains a value", () => {
   const read = parseEnvFile("A='hunter2\nB='hunter2' hunter2\nhunter2\n");
   expect(read.kind).toBe("problems");
   expect(JSON.stringify(read)).not.toContain("hunter2");
 });
 
-test("knows names of variables", () => {
+test("recognizes valid variable names", () => {
   expect(["PATH", "_x", "a.b"].every(isEnvName)).toBe(true);
   expect(["", "1", "A=B", "A\nB", "ä"].some(isEnvName)).toBe(false);
 });

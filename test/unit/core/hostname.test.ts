@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
-import { parseHost } from "../../../src/core/hostname.ts";
+import { parseHostname } from "../../../src/core/hostname.ts";
 
-describe("a host name", () => {
+describe("parseHostname()", () => {
   test.each([
     ["alice.org", "alice.org"],
     ["Alice.ORG", "alice.org"],
@@ -12,8 +12,8 @@ describe("a host name", () => {
     ["例え。テスト", "xn--r8jz45g.xn--zckzah"],
     ["my_host.intern", "my_host.intern"],
     ["intranet", "intranet"],
-  ])("%s is %s", (text, host) => {
-    expect(parseHost(text)).toBe(host);
+  ])("normalizes %s to %s", (text, hostname) => {
+    expect(parseHostname(text)).toBe(hostname);
   });
 
   test.each([
@@ -34,14 +34,18 @@ describe("a host name", () => {
     "xn--.org",
     `${"a".repeat(64)}.org`,
     `${"a.".repeat(126)}org`,
-  ])("is not %j", (text) => {
-    expect(() => parseHost(text)).toThrow(`Cannot use "${text}" as a host: it is not a host name`);
+  ])("refuses %j", (text) => {
+    expect(() => parseHostname(text)).toThrow(
+      `Cannot use "${text}" as a host name: it is not a valid host name`,
+    );
   });
 
   test.each(["127.0.0.1", "127.1", "0x7f.1", "2130706433", "[::1]", "１.2.3.4"])(
-    "is not the address %s",
+    "refuses the address %s",
     (text) => {
-      expect(() => parseHost(text)).toThrow(`Cannot use "${text}" as a host: it is an address`);
+      expect(() => parseHostname(text)).toThrow(
+        `Cannot use "${text}" as a host name: it is an address`,
+      );
     },
   );
 });

@@ -94,13 +94,13 @@ function serviceText(key: string, value: string | null): string {
   return `[service.notes]\n${command}${companion}\n${value === null ? "" : `${key} = ${value}`}`;
 }
 
-describe("every key of the file is noticed", () => {
+describe("planReload() detects a change of", () => {
   const { properties = {} } = planJsonSchema();
   const table = properties["service"]?.additionalProperties;
   const service = (table === false ? {} : table?.properties) ?? {};
   const { tls, ...settings } = properties["settings"]?.properties ?? {};
 
-  test("and this test knows every key", () => {
+  test("every key of the schema, which these tests list", () => {
     expect(Object.keys(SERVICE).sort()).toEqual(Object.keys(service).sort());
     expect(Object.keys(SETTINGS).sort()).toEqual(Object.keys(settings).sort());
     expect(Object.keys(TLS).sort()).toEqual(Object.keys(tls?.properties ?? {}).sort());
@@ -135,13 +135,13 @@ describe("every key of the file is noticed", () => {
   });
 });
 
-test("the same configuration asks for nothing, however it is written", () => {
+test("plans nothing for an equal configuration, in whatever order it is written", () => {
   const before = '[service.notes]\ncommand = "app -v"\nenv = { A = "1", B = "2" }';
   const after = '[service.notes]\nenv = { B = "2", A = "1" }\ncommand = "app"\nargs = ["-v"]';
   expect(isEmptyPlan(plan(before, after))).toBe(true);
 });
 
-test("services come, go and change", () => {
+test("lists added, changed and removed services", () => {
   const before =
     '[service.a]\ncommand = "a"\n[service.b]\ncommand = "b"\n[service.c]\ncommand = "c"';
   const after =
@@ -153,7 +153,7 @@ test("services come, go and change", () => {
   });
 });
 
-test("the size of a volume changes only when nobody is in it", () => {
+test("the size of a volume takes effect at the next start from rest", () => {
   const service = '[service.a]\ncommand = "a"\nstorage_quota_mb = ';
   const hard = '\nstorage_enforce = "hard"';
   expect(plan(`${service}10`, `${service}20`).changed).toMatchObject([
@@ -167,14 +167,14 @@ test("the size of a volume changes only when nobody is in it", () => {
   ]);
 });
 
-test("only newly listed instances are to be started", () => {
+test("starts only newly listed instances", () => {
   const services = '[service.a]\ncommand = "a"\n';
   const before = `${services}[instances]\na = ["x", "y"]`;
   const after = `${services}[instances]\na = ["y", "z"]`;
   expect(plan(before, after).instances).toEqual([{ service: "a", id: "z" }]);
 });
 
-test("routing is compared by what it says", () => {
+test("compares routing by value", () => {
   const services = '[service.a]\ncommand = "a"\n';
   const path = '[routing.path]\n"/x" = "a"\n';
   const both = '[routing.subdomain]\nu = "a"\nv = "a"\n';
@@ -186,7 +186,7 @@ test("routing is compared by what it says", () => {
   expect(plan(services, services + both + path).routing).toEqual(["subdomain", "path"]);
 });
 
-test("what only a new server takes stays as it was, so that it is told again", () => {
+test("the effective configuration keeps the old keys that need a new server, so that the next plan lists them again", () => {
   const before = parse("");
   const after = parse('[settings]\ndata_dir = "/srv"\nmax_running = 5');
   const effective = effectiveConfig(before, after);
@@ -201,14 +201,14 @@ test("what only a new server takes stays as it was, so that it is told again", (
   });
 });
 
-describe("the shape of a process", () => {
+describe("the launch shape", () => {
   const shapeOf = (keys: string) => {
     const service = parse(`[service.a]\ncommand = "a"\n${keys}`).services.get("a");
     return service === undefined ? "" : launchShape(service);
   };
 
   test.each(Object.entries(SERVICE))(
-    "changes with %s just where a reload says so",
+    "changes with %s exactly where the reload plan asks for a launch",
     (key, value) => {
       if (key === "command" || key === "args") return;
       const companion = COMPANIONS[key] ?? "";
@@ -219,7 +219,7 @@ describe("the shape of a process", () => {
     },
   );
 
-  test("is the same however the keys are ordered, and knows virtual machines from processes", () => {
+  test("does not depend on the order of keys, and includes machine settings only for virtual machines", () => {
     expect(shapeOf('env = { A = "1", B = "2" }')).toBe(shapeOf('env = { B = "2", A = "1" }'));
     expect(shapeOf('env = { A = "1" }')).not.toBe(shapeOf('env = { A = "2" }'));
     const machine = 'isolation = "qemu"\n';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import {
   decideTarget,
-  normalizeHost,
+  normalizeHostname,
   pickByWeight,
   type RoutingTable,
 } from "../../../src/core/routing.ts";
@@ -23,7 +23,7 @@ const table: RoutingTable = {
       { prefix: "/api", target: { service: "admin-service", id: null } },
     ],
   },
-  customHost: (host) => (CUSTOM.includes(host) ? { service: "notes", id: "alice" } : null),
+  customHostname: (host) => (CUSTOM.includes(host) ? { service: "notes", id: "alice" } : null),
   hasService: (service) => SERVICES.includes(service),
   hasInstance: ({ service, id }) => service === "notes" && id === "alice",
 };
@@ -33,7 +33,7 @@ const service = (name: string) => ({ kind: "service", service: name }) as const;
 const unknown = { kind: "unknown" } as const;
 const control = { kind: "control" } as const;
 
-describe("the target of a host", () => {
+describe("decideTarget()", () => {
   const cases = [
     ["alice.notes.example.com", "/", alice],
     ["ALICE.Notes.Example.COM.:8443", "/", alice],
@@ -61,21 +61,21 @@ describe("the target of a host", () => {
   ] as const;
   for (const [host, path, target] of cases) {
     test(`${host}${path} goes to ${JSON.stringify(target)}`, () => {
-      expect(decideTarget({ host: normalizeHost(host), path }, table)).toEqual(target);
+      expect(decideTarget({ host: normalizeHostname(host), path }, table)).toEqual(target);
     });
   }
 
-  test("without overrides the root domain is the dashboard's and the API's", () => {
+  test("leads the root domain to the dashboard and the API without overrides", () => {
     const overrides = { default: null, subdomain: new Map(), path: [] };
     const bare = { ...table, overrides };
     expect(decideTarget({ host: "example.com", path: "/api" }, bare)).toEqual(control);
   });
 });
 
-describe("picking by weight", () => {
+describe("pickByWeight()", () => {
   const of = (id: string, weight: number) => ({ ref: { service: "notes", id }, weight });
 
-  test("gives each its share of the sum, and none to weight 0", () => {
+  test("picks in proportion to the weights, and never weight 0", () => {
     const counts = new Map<string, number>();
     for (let i = 0; i < 1000; i++) {
       const picked = pickByWeight([of("a", 30), of("b", 0), of("c", 10)], i / 1000)?.id ?? "";
@@ -84,7 +84,7 @@ describe("picking by weight", () => {
     expect(Object.fromEntries(counts)).toEqual({ a: 750, c: 250 });
   });
 
-  test("picks nobody where nobody has weight", () => {
+  test("is null when no candidate has weight", () => {
     expect(pickByWeight([of("a", 0)], 0)).toBeNull();
     expect(pickByWeight([], 0.5)).toBeNull();
   });

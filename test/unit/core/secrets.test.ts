@@ -9,11 +9,11 @@ test.each([
   "PASSWD",
   "CREDENTIALS",
   "SENTRY_DSN",
-])("hides the value of %s", (name) => {
+])("masks the value of %s", (name) => {
   expect(maskValue(name, "hunter2")).toBe(MASK);
 });
 
-test("hides the password within a URL, and nothing else of it", () => {
+test("masks only the password within a URL", () => {
   expect(maskValue("DATABASE_URL", "postgres://app:hunter2@db:5432/app")).toBe(
     `postgres://app:${MASK}@db:5432/app`,
   );

@@ -11,15 +11,15 @@ test.each([
   ["healht", "health"],
   ["arg", "args"],
   ["evn", "env"],
-])("takes %p for %p", (typed, meant) => {
+])("suggests for %p the word %p", (typed, meant) => {
   expect(suggest(typed, KEYS)).toBe(meant);
 });
 
-test.each(["colour", "timeout", "x", ""])("does not guess what %p means", (typed) => {
+test.each(["colour", "timeout", "x", ""])("suggests nothing for %p", (typed) => {
   expect(suggest(typed, KEYS)).toBeNull();
 });
 
-test("asks only when there is something to ask", () => {
+test("renderSuggestion() is empty without a suggestion", () => {
   expect(renderSuggestion("healt", KEYS)).toBe(', did you mean "health"?');
   expect(renderSuggestion("colour", KEYS)).toBe("");
 });

@@ -29,7 +29,7 @@ function valuesOf(argv: readonly string[], option: string): string[] {
 }
 
 describe("the launcher's command line", () => {
-  test("has every wall, and the command after them", () => {
+  test("lists every wall, then the command", () => {
     expect(renderWalls(walls, ["/usr/bin/python3", "--read", "/x"]).join(" ")).toBe(
       "--status /data/.walls/notes/alice/status --walls --uid 61184 --gid 61184 --hide /data " +
         "--read /srv/app --read /opt/python --write /data/notes/alice --write /srv/shared " +
@@ -40,13 +40,13 @@ describe("the launcher's command line", () => {
     );
   });
 
-  test("has a network of its own where that is asked for, and a way in", () => {
+  test("asks for a private network with a forwarded port", () => {
     const argv = renderWalls({ ...walls, entry: "/data/.walls/notes/alice/entry" }, ["app"]);
     expect(argv).toContain("--private-net");
     expect(valuesOf(argv, "--forward")).toEqual(["/data/.walls/notes/alice/entry:30000"]);
   });
 
-  test("of an ordinary user's server names no other user", () => {
+  test("names no other user when the server is not root", () => {
     const argv = renderWalls({ ...walls, identity: { kind: "rootless" } }, ["app"]);
     expect(argv).toContain("--rootless");
     expect(argv).not.toContain("--uid");
@@ -57,29 +57,29 @@ describe("the launcher's command line", () => {
     expect(valuesOf(argv, "--seccomp")).toEqual(["permissive"]);
   });
 
-  test("leaves the socket's directory out where another one holds it", () => {
+  test("omits the socket's directory where another writable directory contains it", () => {
     const argv = renderWalls({ ...walls, socketDir: null }, ["app"]);
     expect(valuesOf(argv, "--socket-dir")).toEqual([]);
   });
 });
 
-describe("what can be read", () => {
+describe("readablePaths()", () => {
   const places = { dataDir: "/srv/app/data", instanceDir: "/srv/app/data/notes/alice" };
   const readable = (cwd: string) => readablePaths({ ...places, cwd, readPaths: ["/opt"] });
 
-  test("is the working directory, be it around the data or the instance's own", () => {
+  test("includes the working directory, also one that contains the data directory or is the instance's own", () => {
     expect(readable("/srv/app")).toEqual(["/srv/app", "/opt"]);
     expect(readable("/srv/app/data/notes/alice")).toEqual(["/srv/app/data/notes/alice", "/opt"]);
     expect(readable("/srv/app/data/shared")).toEqual(["/srv/app/data/shared", "/opt"]);
   });
 
-  test("is not a working directory that shows other instances", () => {
+  test("omits a working directory that contains other instances", () => {
     expect(readable("/srv/app/data")).toEqual(["/opt"]);
     expect(readable("/srv/app/data/notes")).toEqual(["/opt"]);
   });
 });
 
-describe("a path", () => {
+describe("isVisible()", () => {
   const shown = (path: string, read: string[] = []) =>
     isVisible(path, { dataDir: "/srv/app/data", read, write: ["/srv/app/data/notes/alice"] });
 
@@ -95,19 +95,19 @@ describe("a path", () => {
     { path: "/srv/app/data/notes/alice/app", visible: true },
   ];
   for (const { path, visible } of cases) {
-    test(`such as ${path} is ${visible ? "seen" : "hidden"}`, () => {
+    test(`${path} is ${visible ? "visible" : "hidden"}`, () => {
       expect(shown(path)).toBe(visible);
     });
   }
 
-  test("is seen below what is shown again, and hidden below what is hidden in that", () => {
+  test("lets the innermost directory decide", () => {
     expect(shown("/root/.pyenv/bin/python", ["/root/.pyenv"])).toBe(true);
     expect(shown("/srv/app/data/notes/bob/app", ["/srv/app"])).toBe(false);
     expect(shown("/tmp/tool", ["/tmp/tool"])).toBe(true);
   });
 });
 
-test("a program is installed around its bin directory, or beside itself", () => {
+test("installationOf() is the directory above bin, or the program's own directory", () => {
   expect(installationOf("/root/.pyenv/versions/3.12/bin/python3")).toBe(
     "/root/.pyenv/versions/3.12",
   );
@@ -115,20 +115,20 @@ test("a program is installed around its bin directory, or beside itself", () => 
   expect(installationOf("/root/.pyenv/shims/python3")).toBe("/root/.pyenv");
 });
 
-test("not all of a home is shown for a program in its bin", () => {
+test("installationOf() is never a whole home directory", () => {
   expect(installationOf("/home/anna/bin/server")).toBe("/home/anna/bin");
   expect(installationOf("/root/bin/server")).toBe("/root/bin");
   expect(installationOf("/home/anna/.local/bin/server")).toBe("/home/anna/.local");
 });
 
-describe("what a host lacks", () => {
+describe("findWallGaps()", () => {
   const walled = serviceWith({ isolation: "namespace" });
 
-  test("is nothing on a present one", () => {
+  test("finds nothing on a current host", () => {
     expect(findWallGaps(walled, { landlock: 6, firewall: null, processLimit: true })).toEqual([]);
   });
 
-  test("is told by what tenants can do without", () => {
+  test("says what tenants can do on a host without a wall", () => {
     const [ports, sockets] = findWallGaps(walled, {
       landlock: 3,
       firewall: "nft is not installed",
@@ -150,7 +150,7 @@ describe("what a host lacks", () => {
     expect(findWallGaps(serviceWith({ isolation: "process" }), old)).toEqual([]);
   });
 
-  test("is not missed by a tenant that has no walls, or a network of its own", () => {
+  test("finds nothing for a service without walls or with a private network", () => {
     const bare = { landlock: null, firewall: "no", processLimit: true };
     expect(findWallGaps(serviceWith({ isolation: "process" }), bare)).toEqual([]);
     expect(findWallGaps({ ...walled, network: "private" }, bare)).toEqual([]);

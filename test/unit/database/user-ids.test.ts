@@ -3,45 +3,45 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { USER_ID_MAX, USER_ID_MIN } from "../../../src/core/walls.ts";
-import { openStore, type Store } from "../../../src/database/database.ts";
+import { openTenementDatabase, type TenementDatabase } from "../../../src/database/database.ts";
 
 let directory: string;
-let store: Store;
+let database: TenementDatabase;
 
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), "ten-ids-"));
-  store = openStore(directory);
+  database = openTenementDatabase(directory);
 });
 
 afterEach(() => {
-  store[Symbol.dispose]();
+  database[Symbol.dispose]();
   rmSync(directory, { recursive: true });
 });
 
 const ref = (id: string) => ({ service: "notes", id });
 
-test("an instance keeps its user id, also across a reopening", () => {
-  expect(store.userIds.take(ref("a"))).toBe(USER_ID_MIN);
-  expect(store.userIds.take(ref("b"))).toBe(USER_ID_MIN + 1);
-  store[Symbol.dispose]();
-  store = openStore(directory);
-  expect(store.userIds.take(ref("b"))).toBe(USER_ID_MIN + 1);
-  expect(store.userIds.take({ service: "other", id: "b" })).toBe(USER_ID_MIN + 2);
+test("an instance keeps its user id across a reopening", () => {
+  expect(database.userIds.take(ref("a"))).toBe(USER_ID_MIN);
+  expect(database.userIds.take(ref("b"))).toBe(USER_ID_MIN + 1);
+  database[Symbol.dispose]();
+  database = openTenementDatabase(directory);
+  expect(database.userIds.take(ref("b"))).toBe(USER_ID_MIN + 1);
+  expect(database.userIds.take({ service: "other", id: "b" })).toBe(USER_ID_MIN + 2);
 });
 
-test("a user id stays taken until it is released; then the lowest is given first", () => {
-  for (const id of ["a", "b", "c"]) store.userIds.take(ref(id));
-  store.userIds.release(ref("a"));
-  store.userIds.release(ref("b"));
-  expect(store.userIds.take(ref("d"))).toBe(USER_ID_MIN);
-  expect(store.userIds.take(ref("e"))).toBe(USER_ID_MIN + 1);
-  expect(store.userIds.take(ref("f"))).toBe(USER_ID_MIN + 3);
+test("a user id stays taken until its release; the lowest free id is taken first", () => {
+  for (const id of ["a", "b", "c"]) database.userIds.take(ref(id));
+  database.userIds.release(ref("a"));
+  database.userIds.release(ref("b"));
+  expect(database.userIds.take(ref("d"))).toBe(USER_ID_MIN);
+  expect(database.userIds.take(ref("e"))).toBe(USER_ID_MIN + 1);
+  expect(database.userIds.take(ref("f"))).toBe(USER_ID_MIN + 3);
 });
 
-test("when all user ids are taken the next instance is refused, until one is released", () => {
+test("take() fails when all user ids are taken, until one is released", () => {
   const count = USER_ID_MAX - USER_ID_MIN + 1;
-  for (let index = 0; index < count; index++) store.userIds.take(ref(String(index)));
-  expect(() => store.userIds.take(ref("late"))).toThrow(`all ${count} user ids are taken`);
-  store.userIds.release(ref("7"));
-  expect(store.userIds.take(ref("late"))).toBe(USER_ID_MIN + 7);
+  for (let index = 0; index < count; index++) database.userIds.take(ref(String(index)));
+  expect(() => database.userIds.take(ref("late"))).toThrow(`all ${count} user ids are taken`);
+  database.userIds.release(ref("7"));
+  expect(database.userIds.take(ref("late"))).toBe(USER_ID_MIN + 7);
 });

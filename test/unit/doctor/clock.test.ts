@@ -10,20 +10,17 @@ test.each([
   [true, "ok", "synchronised"],
   [null, "ok", "set"],
   [false, "warning", "not synchronised"],
-] as const)("a clock whose synchronisation is %p", (isSynchronised, state, found) => {
+] as const)("reports a clock whose synchronisation is %p", (isSynchronised, state, found) => {
   expect(examineClock(HOST, { now: NOW, isSynchronised })).toMatchObject([{ state, found }]);
 });
 
-test("a clock that was never set is told by its date, synchronised or not", () => {
+test("warns about a clock that was never set, also when it is synchronised", () => {
   const now = Date.UTC(1970, 0, 1);
   expect(examineClock(HOST, { now, isSynchronised: true })).toMatchObject([
     { state: "warning", found: "it says 1970-01-01" },
   ]);
 });
 
-test.skipIf(process.platform !== "linux")(
-  "Linux can be asked, and its clock stays as it is",
-  () => {
-    expect(isClockSynchronised()).toBeBoolean();
-  },
-);
+test.skipIf(process.platform !== "linux")("asks Linux without changing the clock", () => {
+  expect(isClockSynchronised()).toBeBoolean();
+});

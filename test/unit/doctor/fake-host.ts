@@ -1,13 +1,13 @@
-// A host whose files and programs are given.
+// A host with given files and programs.
+import type { Gap } from "../../../src/core/failure.ts";
 import type { Host } from "../../../src/platform/host.ts";
-import type { KvmObstacle } from "../../../src/platform/kernel/kvm.ts";
 
 interface Traits {
   readonly platform?: NodeJS.Platform;
   readonly isRoot?: boolean;
   readonly landlock?: number | null;
   readonly dataDir?: string;
-  readonly kvmObstacle?: KvmObstacle | null;
+  readonly kvmObstacle?: Gap | null;
   readonly guestKernel?: string | null;
   /** Installed, by name. */
   readonly programs?: readonly string[];
@@ -41,7 +41,7 @@ export class FakeHost implements Host {
     return Object.hasOwn(this.#files, path);
   }
 
-  findKvmObstacle(): KvmObstacle | null {
+  findKvmObstacle(): Gap | null {
     return this.#traits.kvmObstacle ?? null;
   }
 

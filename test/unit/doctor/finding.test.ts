@@ -1,5 +1,11 @@
 import { describe, expect, test } from "bun:test";
-import { type Finding, findGaps, fine, needsOf, renderNeed } from "../../../src/doctor/finding.ts";
+import {
+  type Finding,
+  findUnmetNeeds,
+  fine,
+  needsOf,
+  renderNeed,
+} from "../../../src/doctor/finding.ts";
 import { serviceWith } from "../../support/service.ts";
 
 const RUNSC = { id: "sandbox.runsc", group: "sandbox", title: "gVisor" } as const;
@@ -12,30 +18,30 @@ const noRunsc: Finding = {
   blocks: ["isolation=sandbox"],
 };
 
-describe("gaps", () => {
-  test("name the service that asks for what is missing, and no other", () => {
+describe("unmet needs", () => {
+  test("name only the services with a need that is missing", () => {
     const services = [
       serviceWith({ name: "open" }),
       serviceWith({ name: "closed", isolation: "sandbox" }),
     ];
-    expect(findGaps(services, [noRunsc])).toEqual([
+    expect(findUnmetNeeds(services, [noRunsc])).toEqual([
       { service: "closed", need: "isolation=sandbox", finding: noRunsc },
     ]);
   });
 
-  test("are not made by what is there, nor by what only deserves a warning", () => {
+  test("do not come from findings that are ok or warnings", () => {
     const sandboxed = [serviceWith({ isolation: "sandbox" })];
-    expect(findGaps(sandboxed, [fine({ ...RUNSC, found: "20250101" })])).toEqual([]);
-    expect(findGaps(sandboxed, [{ ...noRunsc, state: "warning" }])).toEqual([]);
+    expect(findUnmetNeeds(sandboxed, [fine({ ...RUNSC, found: "20250101" })])).toEqual([]);
+    expect(findUnmetNeeds(sandboxed, [{ ...noRunsc, state: "warning" }])).toEqual([]);
   });
 });
 
 describe("needs", () => {
-  test("of a plain service are a process", () => {
+  test("of a plain service are its level of isolation", () => {
     expect(needsOf(serviceWith())).toEqual(["isolation=process"]);
   });
 
-  test("hold every limit that is configured", () => {
+  test("include every configured limit", () => {
     const limited = serviceWith({
       memoryLimitBytes: 1,
       cpuShares: 100,
@@ -56,18 +62,18 @@ describe("needs", () => {
     ]);
   });
 
-  test("hold no limit on processes where it is switched off", () => {
+  test("include no limit on processes when it is off", () => {
     expect(needsOf(serviceWith({ pidsLimit: 0 }))).toEqual(["isolation=process"]);
   });
 
-  test("hold KVM only for a virtual machine that asks for it", () => {
-    const { guest } = serviceWith();
+  test("include KVM only for a virtual machine that uses it", () => {
+    const { machine } = serviceWith();
     expect(needsOf(serviceWith({ isolation: "qemu" }))).toContain("qemu_accel=kvm");
-    const slow = serviceWith({ isolation: "qemu", guest: { ...guest, accel: "tcg" } });
+    const slow = serviceWith({ isolation: "qemu", machine: { ...machine, accel: "tcg" } });
     expect(needsOf(slow)).toEqual(["isolation=qemu"]);
   });
 
-  test("are written as the configuration writes them", () => {
+  test("are rendered as in the configuration", () => {
     expect(renderNeed("isolation=sandbox")).toBe('isolation = "sandbox"');
     expect(renderNeed("cpu_limit")).toBe("cpu_limit");
   });

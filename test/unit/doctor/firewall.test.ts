@@ -4,22 +4,22 @@ import { FakeHost } from "./fake-host.ts";
 
 const refuse = () => ({ reason: "nft is not installed", remedy: "apt-get install nftables" });
 
-test("a host with nftables leaves nothing to say", () => {
+test("is ok on a host with nftables", () => {
   expect(examineFirewall(new FakeHost({}), () => null)).toMatchObject([{ state: "ok" }]);
 });
 
-test("a host without is told what tenants can do, and what to install", () => {
+test("warns without nftables, with the consequence and the remedy", () => {
   expect(examineFirewall(new FakeHost({}), refuse)).toMatchObject([
     { state: "warning", found: "nft is not installed", remedy: "apt-get install nftables" },
   ]);
 });
 
-test("an ordinary user is told that it takes root, or a private network", () => {
+test("tells an ordinary user that the firewall needs root, or a private network", () => {
   const [finding] = examineFirewall(new FakeHost({}, { isRoot: false }), () => null);
   expect(finding).toMatchObject({ state: "warning" });
   expect(finding?.remedy).toContain('network = "private"');
 });
 
-test("another system has no walled tenants, so nothing is missing", () => {
+test("reports nothing on other systems", () => {
   expect(examineFirewall(new FakeHost({}, { platform: "darwin" }), refuse)).toEqual([]);
 });

@@ -7,7 +7,7 @@ function find(host: Host, id: string) {
   return examineKernel(host).find((finding) => finding.id === id);
 }
 
-test("a present kernel leaves nothing to say", () => {
+test("is ok on a current kernel", () => {
   const host = new FakeHost({ "/proc/sys/kernel/osrelease": "6.12.1-amd64" }, { landlock: 6 });
   expect(examineKernel(host).map(({ state }) => state)).toEqual(["ok", "ok"]);
 });
@@ -21,7 +21,7 @@ test.each(["5.11.22", "4.19.0-27-amd64"])("Linux %s is too old for walls", (rele
   });
 });
 
-test.each(["5.12.0", "5.100", "6.1"])("Linux %s is not", (release) => {
+test.each(["5.12.0", "5.100", "6.1"])("Linux %s is new enough for walls", (release) => {
   expect(find(new FakeHost({ "/proc/sys/kernel/osrelease": release }), "kernel")?.state).toBe("ok");
 });
 
@@ -29,7 +29,7 @@ test.each([
   [null, /free port/],
   [3, /free port/],
   [4, /abstract Unix sockets/],
-])("Landlock of version %p leaves a gap, and says which", (landlock, meaning) => {
+])("warns about Landlock of version %p, with the consequence", (landlock, meaning) => {
   const finding = find(new FakeHost({}, { landlock }), "landlock");
   expect(finding?.state).toBe("warning");
   expect(finding?.meaning).toMatch(meaning);
@@ -45,7 +45,7 @@ test.each([
   expect(find(fake, "processes")?.state).toBe(state as "ok" | "warning");
 });
 
-test("another system is told what it lacks", () => {
+test("names the missing levels on other systems", () => {
   const [finding] = examineKernel(new FakeHost({}, { platform: "darwin" }));
   expect(finding?.blocks).toContain("isolation=namespace");
   expect(finding?.blocks).not.toContain("isolation=process");

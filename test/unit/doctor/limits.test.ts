@@ -9,7 +9,7 @@ function swapOf(files: Readonly<Record<string, string>>) {
   return examineLimits(new FakeHost(files), holds).find(({ id }) => id === "limits.swap");
 }
 
-test("each limit that can't be applied blocks the key that asks for it, and no other", () => {
+test("a limit that can't be applied blocks its own key only", () => {
   const gap = { reason: "this kernel does not offer it", remedy: "boot another" };
   const found = examineLimits(new FakeHost({}), ({ key }) => (key === "io_weight" ? gap : null));
   expect(found.filter(({ state }) => state === "missing")).toMatchObject([
@@ -18,7 +18,7 @@ test("each limit that can't be applied blocks the key that asks for it, and no o
   expect(found.filter(({ state }) => state === "ok")).toHaveLength(5);
 });
 
-test("the hierarchies are told with what they can limit", () => {
+test("lists the hierarchies with their controllers", () => {
   const mountinfo = [
     "30 24 0:26 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw",
     "31 24 0:27 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory",
@@ -32,7 +32,7 @@ test("the hierarchies are told with what they can limit", () => {
   expect(none).toMatchObject({ id: "limits.groups", state: "warning" });
 });
 
-test("swap space that does not count as memory is warned of", () => {
+test("warns about swap space that does not count as memory", () => {
   expect(swapOf({ "/proc/swaps": "Filename Type Size" })).toMatchObject({ found: "none" });
   expect(swapOf({ "/proc/swaps": SWAP })).toMatchObject({ state: "ok" });
   const off = { "/proc/swaps": SWAP, "/proc/cmdline": "quiet swapaccount=0" };

@@ -15,7 +15,7 @@ test.each([
   ["32768\t60999", "30000-40000"],
   ["32768\t60999", "8080,32768-40000"],
   ["32768\t60999", "1-65535"],
-])("outgoing connections from %p, except %p, don't meet instances", (range, reserved) => {
+])("is ok when outgoing connections use %p except %p", (range, reserved) => {
   expect(examine(range, reserved)).toMatchObject({ state: "ok", found: "30000 to 40000" });
 });
 
@@ -23,13 +23,13 @@ test.each([
   ["32768\t60999", "", "30000-40000"],
   ["10000\t30000", "", "30000-40000"],
   ["32768\t60999", "8080,33000-34000", "8080,33000-34000,30000-40000"],
-])("outgoing connections from %p, except %p, do", (range, reserved, wanted) => {
+])("warns when outgoing connections use %p except %p", (range, reserved, wanted) => {
   expect(examine(range, reserved)).toMatchObject({
     state: "warning",
     remedy: `sysctl -w net.ipv4.ip_local_reserved_ports=${wanted}`,
   });
 });
 
-test("a system that does not say is not judged", () => {
+test("reports nothing where the range can't be read", () => {
   expect(examinePortRange(new FakeHost({}))).toEqual([]);
 });

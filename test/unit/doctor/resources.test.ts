@@ -16,7 +16,7 @@ const AMPLE = {
 const states = (files: Readonly<Record<string, string>>) =>
   examineResources(new FakeHost(files)).map(({ id, state }) => `${id} ${state}`);
 
-test("a host with ample resources leaves nothing to say", () => {
+test("is ok on a host with ample resources", () => {
   expect(states(AMPLE).filter((state) => !state.endsWith(" ok"))).toEqual([]);
   expect(states(AMPLE)).toHaveLength(5);
   expect(states({ ...AMPLE, "/proc/self/limits": limits("unlimited") })[0]).toEndWith(" ok");
@@ -28,14 +28,14 @@ test.each([
   ["/proc/sys/kernel/threads-max", "7000", "sysctl -w kernel.threads-max=131072"],
   ["/proc/sys/fs/inotify/max_user_instances", "16", "sysctl -w fs.inotify.max_user_instances=1024"],
   ["/proc/sys/fs/inotify/max_user_watches", "512", "sysctl -w fs.inotify.max_user_watches=524288"],
-])("too little of %s is warned of, with the remedy", (path, text, remedy) => {
+])("warns about too low a value of %s, with the remedy", (path, text, remedy) => {
   const found = examineResources(new FakeHost({ ...AMPLE, [path]: text }));
   const warnings = found.filter(({ state }) => state === "warning");
   expect(warnings).toHaveLength(1);
   expect(warnings[0]?.remedy).toStartWith(remedy);
 });
 
-test("what can't be read is left out", () => {
+test("omits settings that can't be read", () => {
   expect(states({})).toEqual([]);
   expect(examineResources(new FakeHost(AMPLE, { platform: "darwin" }))).toEqual([]);
 });

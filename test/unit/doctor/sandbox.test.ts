@@ -4,7 +4,7 @@ import { FakeHost } from "./fake-host.ts";
 
 const host = new FakeHost({});
 
-test("gVisor that will do leaves nothing to say", () => {
+test("reports the version of a usable gVisor", () => {
   const runsc = { program: "/usr/bin/runsc", hasGoferNetwork: true };
   const [finding] = examineSandbox(host, () => ({
     kind: "ready",
@@ -21,13 +21,13 @@ test.each([
     "runsc is of 0.0~20221219.0, and release-20250503 or newer is needed",
   ],
   [{ kind: "broken", reason: "it crashed" } as const, "it crashed"],
-])("without one that will do the level is missing: %j", (lack, found) => {
+])("without a usable gVisor the level is missing: %j", (lack, found) => {
   expect(examineSandbox(host, () => lack)).toMatchObject([
     { state: "missing", found, blocks: ["isolation=sandbox"] },
   ]);
 });
 
-test("elsewhere than on Linux there is nothing to look for", () => {
+test("reports nothing on other systems", () => {
   const absent = () => ({ kind: "absent" }) as const;
   expect(examineSandbox(new FakeHost({}, { platform: "darwin" }), absent)).toEqual([]);
 });

@@ -24,21 +24,21 @@ function examine(host: FakeHost, facts: Partial<DirectoryFacts> = {}) {
 }
 
 describe("the data directory", () => {
-  test("on a local disk with room leaves nothing to say", () => {
+  test("is ok on a local disk with free space", () => {
     const found = examine(PLAIN);
     expect(Object.values(found).map(({ state }) => state)).toEqual(["ok", "ok", "ok", "ok"]);
     expect(found["storage.type"]?.found).toBe("xfs at /srv");
     expect(examine(PLAIN, { nearest: "/srvx/data" })["storage.type"]?.found).toBe("ext4 at /");
   });
 
-  test.each([0o755, 0o710, 0o701])("of mode %o is open to others", (mode) => {
+  test.each([0o755, 0o710, 0o701])("of mode %o is open to other users", (mode) => {
     expect(examine(PLAIN, { mode })["storage.directory"]).toMatchObject({
       state: "warning",
       remedy: "chmod 700 /srv/data",
     });
   });
 
-  test("need not be there, but the way to it has to be writable", () => {
+  test("may be missing, if the nearest directory is writable", () => {
     const away = { mode: null, nearest: "/srv" };
     expect(examine(PLAIN, away)["storage.directory"]?.state).toBe("ok");
     const closed = examine(PLAIN, { ...away, isWritable: false })["storage.directory"];
@@ -49,13 +49,13 @@ describe("the data directory", () => {
     ["rw - tmpfs tmpfs rw", /restarts/],
     ["rw - nfs4 server:/export rw", /local disk/],
     ["rw - fuse.sshfs host: rw", /local disk/],
-  ])("on %p is warned of", (line, meaning) => {
+  ])("on %p causes a warning", (line, meaning) => {
     const finding = examine(mounted(line))["storage.type"];
     expect(finding?.state).toBe("warning");
     expect(finding?.meaning).toMatch(meaning);
   });
 
-  test("where nothing may be executed blocks walls", () => {
+  test("on a file system mounted noexec blocks walls", () => {
     const finding = examine(mounted("rw,noexec - ext4 /dev/sda2 rw"))["storage.type"];
     expect(finding).toMatchObject({ state: "missing" });
     expect(finding?.blocks).toContain("isolation=namespace");
@@ -65,11 +65,11 @@ describe("the data directory", () => {
     ["storage.space", { ...SPACE, freeBytes: GIB }],
     ["storage.space", { ...SPACE, bytes: 1000 * GIB, freeBytes: 40 * GIB }],
     ["storage.files", { ...SPACE, freeInodes: 10 }],
-  ])("short of %s is warned of", (id, space) => {
+  ])("short of %s causes a warning", (id, space) => {
     expect(examine(PLAIN, { space })[id]?.state).toBe("warning");
   });
 
-  test("on a file system that does not count inodes lacks none", () => {
+  test("is ok on a file system that does not count inodes", () => {
     const space = { ...SPACE, inodes: 0, freeInodes: 0 };
     expect(examine(PLAIN, { space })["storage.files"]).toBeUndefined();
   });
@@ -80,11 +80,11 @@ describe("hard quotas", () => {
   const host = new FakeHost({ "/dev/loop-control": "" }, { programs });
   const works = async () => null;
 
-  test("hold where a volume can be mounted", async () => {
+  test("are ok where a volume can be mounted", async () => {
     expect(await examineVolumes(host, works)).toMatchObject([{ state: "ok" }]);
   });
 
-  test("are blocked where a tool is missing, and nothing is tried", async () => {
+  test("are blocked where a tool is missing, without a trial", async () => {
     const without = new FakeHost({ "/dev/loop-control": "" });
     const [finding] = await examineVolumes(without, () => Promise.reject(new Error("tried")));
     expect(finding).toMatchObject({
@@ -94,8 +94,9 @@ describe("hard quotas", () => {
     });
   });
 
-  test("are blocked where mounting fails, with what it says", async () => {
-    const [finding] = await examineVolumes(host, async () => "mount: permission denied");
-    expect(finding).toMatchObject({ state: "missing", found: "mount: permission denied" });
+  test("are blocked where mounting fails, with the reason and the remedy", async () => {
+    const gap = { reason: "mount: permission denied", remedy: "get the right to mount" };
+    const [finding] = await examineVolumes(host, async () => gap);
+    expect(finding).toMatchObject({ state: "missing", found: gap.reason, remedy: gap.remedy });
   });
 });

@@ -23,7 +23,7 @@ test("without a launcher a configured limit is refused, and the default one is n
       return isolation.level(service).enclose(placement, { argv: [], env: {}, ...paths });
     };
     expect(() => start({ memoryLimitBytes: 1, ioWeight: 10 })).toThrow(
-      'Cannot apply memory_limit_mb, io_weight to "notes": ',
+      "memory_limit_mb, io_weight can't be applied: ",
     );
     expect(start({}).wrap(["app"])).toEqual(["app"]);
   } finally {
@@ -32,7 +32,7 @@ test("without a launcher a configured limit is refused, and the default one is n
 });
 
 test.skipIf(process.platform !== "linux")(
-  "without a launcher nothing is started in its stead",
+  'without a launcher the level "namespace" is refused',
   () => {
     const service = serviceWith({ isolation: "namespace" });
     const ref = { service: "notes", id: "a" };
@@ -46,7 +46,7 @@ test.skipIf(process.platform !== "linux")(
       mark: "/i#0",
     };
     expect(() => isolation.level(service).enclose(placement, plan)).toThrow(
-      'Cannot isolate "notes" at level "namespace": ten was built without a C compiler',
+      'isolation = "namespace" is not available: ten was built without a C compiler',
     );
   },
 );

@@ -10,7 +10,7 @@ function admitted(gate: FloodGate, { now, mebibytes }: { now: number; mebibytes:
   return chunks.filter((chunk) => chunk).length;
 }
 
-test("admits a burst, then a steady rate, and the whole burst again after a pause", () => {
+test("admits a burst, then the steady rate, and a full burst again after a pause", () => {
   const gate = new FloodGate();
   expect(admitted(gate, { now: 0, mebibytes: 100 })).toBe(32);
   expect(admitted(gate, { now: 999, mebibytes: 100 })).toBe(1);
@@ -18,14 +18,14 @@ test("admits a burst, then a steady rate, and the whole burst again after a paus
   expect(admitted(gate, { now: 60_000, mebibytes: 100 })).toBe(32);
 });
 
-test("one instance's flood takes nothing from another", () => {
+test("limits each instance separately", () => {
   const gate = new FloodGate();
   admitted(gate, { now: 0, mebibytes: 100 });
   expect(gate.admits(ALICE, { bytes: MIB, now: 0 })).toBe(false);
   expect(gate.admits(BOB, { bytes: MIB, now: 0 })).toBe(true);
 });
 
-test("a sweep forgives nobody who is not due the whole burst anyway", () => {
+test("a sweep removes only instances whose bucket is full again", () => {
   const gate = new FloodGate();
   admitted(gate, { now: 0, mebibytes: 100 });
   gate.sweep(15_000);

@@ -26,7 +26,7 @@ function world() {
   return { time, followers, deliver };
 }
 
-test("each follower is given what its filter selects, once", () => {
+test("sends each follower the lines that its filter selects, once", () => {
   const { followers, deliver } = world();
   followers.add(1, {});
   followers.add(2, {
@@ -53,17 +53,17 @@ test("each follower is given what its filter selects, once", () => {
   expect([...deliver().keys()]).toEqual([1]);
 });
 
-test("a follower of a flood is given a part of it and told of the rest", () => {
+test("sends a follower of a flood part of its lines and the number of the rest", () => {
   const { time, followers, deliver } = world();
   followers.add(1, {});
   followers.offer(Array.from({ length: 5200 }, (_, index) => line(`n ${index}`)));
   expect(deliver().get(1)).toHaveLength(5000);
-  expect(followers.isBehind).toBe(true);
+  expect(followers.hasUnreported).toBe(true);
   followers.offer([line("lost too")]);
   expect(deliver().size).toBe(0);
   time.now = 1000;
   expect(deliver().get(1)).toEqual(["ten: skipped 201 lines here"]);
-  expect(followers.isBehind).toBe(false);
+  expect(followers.hasUnreported).toBe(false);
   followers.offer([line("back")]);
   expect(deliver().get(1)).toEqual(["back"]);
 });

@@ -1,4 +1,4 @@
-// A process that reads the pipes of notes:alice until it is killed; `log-hub.test.ts` starts and kills it.
+// A process that reads the pipes of notes:alice until it is killed; `hub.test.ts` starts and kills it.
 import { openLogHub } from "../../../src/logs/hub.ts";
 import { outputPaths } from "../../../src/platform/process/output-pipes.ts";
 
@@ -11,6 +11,6 @@ hub.follow({}, (lines) => {
   seen += lines.length;
   process.stdout.write(`${seen}\n`);
 });
-// Answered after the follower is in place, so that none of what is written from now on escapes it.
+// Answered after the follower is in place, so that it gets all output from now on.
 await hub.query({}, 1);
 process.stdout.write("attached\n");

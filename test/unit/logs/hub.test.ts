@@ -41,7 +41,7 @@ async function openHub(): Promise<LogHub> {
 
 const slotOf = (ref: InstanceRef): SlotRef => ({ ref, slot: 0 });
 
-/** Stands for a launch of a tenant: its ends of the pipes. */
+/** A launch of a tenant: its ends of the pipes. */
 function launch(ref: InstanceRef): Output {
   const output = openOutput(directory, slotOf(ref));
   closers.push(() => output.close());
@@ -52,7 +52,7 @@ async function texts(hub: LogHub, filter: LogFilter = {}): Promise<string[]> {
   return (await hub.query(filter, QUERY_MAX)).map(({ text }) => text);
 }
 
-/** The next lines that a follower of everything is given, until there are `count`. */
+/** The next lines that a follower without a filter gets, until there are `count`. */
 function followed(hub: LogHub, { count, filter = {} }: { count: number; filter?: LogFilter }) {
   const { promise, resolve } = Promise.withResolvers<LogLine[]>();
   const all: LogLine[] = [];
@@ -66,7 +66,7 @@ function followed(hub: LogHub, { count, filter = {} }: { count: number; filter?:
 const numbered = (from: number, to: number) =>
   Array.from({ length: to - from }, (_, index) => `line ${from + index}`);
 
-test("both processes of an instance are read, and their lines are not mixed within a line", async () => {
+test("reads both processes of an instance without mixing their output within a line", async () => {
   const hub = await openHub();
   const [old, next] = ([0, 1] as const).map((slot) => {
     const output = openOutput(directory, { ref: ALICE, slot });
@@ -86,7 +86,7 @@ test("both processes of an instance are read, and their lines are not mixed with
   expect(await texts(hub)).toEqual(["old process", "new process"]);
 });
 
-test("a query gives every line written before it, oldest first, with whose and which it is", async () => {
+test("a query returns every line written before it, oldest first, with its instance and stream", async () => {
   const hub = await openHub();
   const output = launch(ALICE);
   hub.attach(slotOf(ALICE), output.pipes);
@@ -105,7 +105,7 @@ test("a query gives every line written before it, oldest first, with whose and w
   expect(hub.counters()).toEqual({ stored: 3, dropped: 0 });
 });
 
-test("a query gives a whole burst that fills a pipe many times over", async () => {
+test("a query returns a whole burst that fills a pipe many times over", async () => {
   const hub = await openHub();
   const output = launch(ALICE);
   hub.attach(slotOf(ALICE), output.pipes);
@@ -116,7 +116,7 @@ test("a query gives a whole burst that fills a pipe many times over", async () =
   expect(await texts(hub)).toEqual(numbered(1, 10_000));
 });
 
-test("a follower is given the lines that match, from now on and until it ends", async () => {
+test("a follower gets the matching lines from its start until its end", async () => {
   const hub = await openHub();
   const [alice, bob] = [launch(ALICE), launch(BOB)];
   hub.attach(slotOf(ALICE), alice.pipes);
@@ -137,7 +137,7 @@ test("a follower is given the lines that match, from now on and until it ends", 
   expect(await first).toHaveLength(1);
 });
 
-test("reads the next launch after all writers of the last one have gone", async () => {
+test("reads the next launch after all writers of the previous one have ended", async () => {
   const hub = await openHub();
   for (const round of ["first", "second", "third"]) {
     const output = launch(ALICE);
@@ -151,7 +151,7 @@ test("reads the next launch after all writers of the last one have gone", async 
   );
 });
 
-test("reads a launch that ends before the reader looks", async () => {
+test("reads a launch that ends before the first turn of the reader", async () => {
   const hub = await openHub();
   const output = launch(ALICE);
   hub.attach(slotOf(ALICE), output.pipes);
@@ -160,7 +160,7 @@ test("reads a launch that ends before the reader looks", async () => {
   expect(await texts(hub)).toEqual(["last words"]);
 });
 
-test("attaching again while somebody still writes makes no second reader", async () => {
+test("attaching again while a writer is left makes no second reader", async () => {
   const hub = await openHub();
   const descendant = launch(ALICE);
   hub.attach(slotOf(ALICE), descendant.pipes);
@@ -172,7 +172,7 @@ test("attaching again while somebody still writes makes no second reader", async
   expect(await texts(hub)).toEqual(numbered(0, 400));
 });
 
-test("says whose output cannot be read", async () => {
+test("an error names the instance whose output can't be read", async () => {
   const hub = await openHub();
   const missing = { stdout: join(directory, "none"), stderr: join(directory, "none") };
   expect(() => hub.attach(slotOf(ALICE), missing)).toThrow(
@@ -180,7 +180,7 @@ test("says whose output cannot be read", async () => {
   );
 });
 
-test("closing stores what is in the pipes, and the next hub goes on in the middle of a line", async () => {
+test("closing stores the contents of the pipes, and the next hub goes on in the middle of a line", async () => {
   const output = launch(ALICE);
   const first = await openHub();
   first.attach(slotOf(ALICE), output.pipes);
@@ -192,7 +192,7 @@ test("closing stores what is in the pipes, and the next hub goes on in the middl
   expect(await texts(second)).toEqual(["whole", "half", "meanwhile"]);
 });
 
-test("is quiet once closed, and says so to who searches", async () => {
+test("a closed hub ignores notes and rejects queries", async () => {
   const output = launch(ALICE);
   const hub = await openHub();
   await hub[Symbol.asyncDispose]();
@@ -201,7 +201,7 @@ test("is quiet once closed, and says so to who searches", async () => {
   await expect(hub.query({}, 1)).rejects.toThrow("Cannot search the logs: they are closed");
 });
 
-test("a kill of the process that reads loses and doubles no line", async () => {
+test("no line is lost or doubled when the reading process is killed", async () => {
   const output = launch(ALICE);
   let written = 0;
   const write = (count: number) => {
@@ -210,12 +210,12 @@ test("a kill of the process that reads loses and doubles no line", async () => {
     }
   };
   for (let round = 0; round < 6; round += 1) {
-    const script = join(import.meta.dir, "log-hub-process.ts");
+    const script = join(import.meta.dir, "hub-process.ts");
     const child = Bun.spawn([process.execPath, script, file, directory], {
       stdio: ["ignore", "pipe", "inherit"],
     });
     closers.push(() => child.kill("SIGKILL"));
-    // Each of its messages is answered with more lines, so that it is killed at work; by round at another moment.
+    // More lines answer each of its messages, so that it is killed while it reads, at another moment each round.
     let messages = 0;
     for await (const _ of child.stdout) {
       write(37);
@@ -223,6 +223,7 @@ test("a kill of the process that reads loses and doubles no line", async () => {
       if (messages > round * 3) child.kill("SIGKILL");
     }
     await child.exited;
+    expect(messages).toBeGreaterThan(round * 3);
     write(11);
   }
   const hub = await openHub();
@@ -230,12 +231,12 @@ test("a kill of the process that reads loses and doubles no line", async () => {
   expect(await texts(hub)).toEqual(numbered(0, written));
 }, 60_000);
 
-test("counts and says what it drops of a flood, and loses sight of no line", async () => {
+test("counts and reports the lines that it drops of a flood, and accounts for every line", async () => {
   const hub = await openHub();
   const [alice, bob] = [launch(ALICE), launch(BOB)];
   hub.attach(slotOf(ALICE), alice.pipes);
   hub.attach(slotOf(BOB), bob.pipes);
-  // 128 MiB at once: four times the burst that is kept whole.
+  // 128 MiB at once: four times the burst that is kept completely.
   const child = Bun.spawn(["sh", "-c", `yes ${"x".repeat(8191)} | head -n 16384`], {
     stdio: ["ignore", alice.fds.stdout, alice.fds.stderr],
   });
@@ -252,7 +253,7 @@ test("counts and says what it drops of a flood, and loses sight of no line", asy
   expect(hub.counters().stored + dropped()).toBe(16_384 + 1 + notes.length);
 }, 60_000);
 
-test("forgets an instance and nobody else", async () => {
+test("forgets the lines of one instance only", async () => {
   const hub = await openHub();
   const output = launch(ALICE);
   hub.attach(slotOf(ALICE), output.pipes);
@@ -266,7 +267,7 @@ test("forgets an instance and nobody else", async () => {
   expect(await texts(hub)).toEqual(["public", "a new alice"]);
 });
 
-test("sets a damaged database aside, says so once, and keeps new lines", async () => {
+test("sets a damaged database aside, reports that once, and keeps new lines", async () => {
   writeFileSync(file, "no database at all, whatever the name says\n".repeat(200));
   const hub = await openHub();
   hub.note(ALICE, "kept");
@@ -277,7 +278,7 @@ test("sets a damaged database aside, says so once, and keeps new lines", async (
   expect(readdirSync(directory).filter((name) => name.includes(".broken-"))).toHaveLength(1);
 });
 
-test("keeps lines while the database is locked, and stores them when it is free", async () => {
+test("keeps lines while the database is locked, and stores them afterwards", async () => {
   const hub = await openHub();
   hub.note(ALICE, "before");
   expect(await texts(hub)).toEqual(["before"]);
@@ -294,7 +295,7 @@ test("keeps lines while the database is locked, and stores them when it is free"
   expect(notices).toHaveLength(1);
 });
 
-test("keeps less or more from the moment it is told so", async () => {
+test("applies new limits at once", async () => {
   const hub = await openHub();
   hub.note(ALICE, "of yesterday");
   expect(await texts(hub)).toEqual(["of yesterday"]);

@@ -17,21 +17,22 @@ async function render(statistics: Statistics): Promise<string[]> {
   return text.split("\n");
 }
 
-describe("the metrics", () => {
-  test("count requests by instance and status class", async () => {
+describe("renderMetrics()", () => {
+  test("counts requests by instance and status class", async () => {
     const statistics = new Statistics();
-    for (const status of [200, 204, 503]) statistics.request(ALICE, { status, durationMs: 3 });
-    statistics.request(null, { status: 404, durationMs: 1 });
+    for (const status of [200, 204, 503])
+      statistics.recordRequest(ALICE, { status, durationMs: 3 });
+    statistics.recordRequest(null, { status: 404, durationMs: 1 });
     const lines = await render(statistics);
     expect(lines).toContain('ten_requests_total{service="notes",instance="alice",status="2xx"} 2');
     expect(lines).toContain('ten_requests_total{service="notes",instance="alice",status="5xx"} 1');
     expect(lines).toContain("ten_requests_unrouted_total 1");
   });
 
-  test("give durations as a cumulative histogram in seconds", async () => {
+  test("renders durations as a cumulative histogram in seconds", async () => {
     const statistics = new Statistics();
     for (const durationMs of [0.5, 3, 60_000])
-      statistics.request(ALICE, { status: 200, durationMs });
+      statistics.recordRequest(ALICE, { status: 200, durationMs });
     const lines = await render(statistics);
     const labels = 'service="notes",instance="alice"';
     const bucket = (le: string) => `ten_request_duration_seconds_bucket{${labels},le="${le}"}`;
@@ -42,10 +43,10 @@ describe("the metrics", () => {
     expect(lines).toContain(`ten_request_duration_seconds_sum{${labels}} 60.0035`);
   });
 
-  test("give wakes by phase, states, memory, storage and log lines", async () => {
+  test("renders wakes by phase, states, memory, storage and log lines", async () => {
     const statistics = new Statistics();
-    statistics.woken({ queue: 0, spawn: 2, ready: null });
-    statistics.restarted();
+    statistics.recordWake({ queue: 0, spawn: 2, ready: null });
+    statistics.recordRestart();
     const lines = await render(statistics);
     expect(lines).toContain('ten_wake_duration_seconds_count{phase="spawn"} 1');
     expect(lines).toContain('ten_wake_duration_seconds_count{phase="ready"} 0');
@@ -60,7 +61,7 @@ describe("the metrics", () => {
     expect(lines).toContain("ten_restarts_total 1");
   });
 
-  test("name every metric with its help and its type, once", async () => {
+  test("renders the help and the type of every metric once", async () => {
     const lines = await render(new Statistics());
     const names = lines
       .filter((line) => line.startsWith("# TYPE "))
@@ -69,23 +70,23 @@ describe("the metrics", () => {
     expect(lines.filter((line) => line.startsWith("# HELP "))).toHaveLength(names.length);
   });
 
-  test("forget the counts of an instance that is forgotten", async () => {
+  test("omits the counts of a forgotten instance", async () => {
     const statistics = new Statistics();
-    statistics.request(ALICE, { status: 200, durationMs: 1 });
+    statistics.recordRequest(ALICE, { status: 200, durationMs: 1 });
     statistics.forget(ALICE);
     expect((await render(statistics)).filter((line) => line.includes('status="2xx"'))).toEqual([]);
   });
 });
 
-describe("a quantile", () => {
-  test("lies between the bounds around it", () => {
+describe("quantile()", () => {
+  test("interpolates between the bounds around it", () => {
     const histogram = new DurationHistogram();
     for (let i = 0; i < 100; i++) histogram.add(7);
     expect(histogram.quantile(0.5)).toBe(7.5);
     expect(histogram.quantile(1)).toBe(10);
   });
 
-  test("of nothing is unknown, of what exceeds every bound the last bound", () => {
+  test("is null without samples, and the last bound beyond every bound", () => {
     const histogram = new DurationHistogram();
     expect(histogram.quantile(0.5)).toBeNull();
     histogram.add(1e9);

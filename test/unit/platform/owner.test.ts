@@ -23,15 +23,15 @@ afterEach(() => rmSync(directory, { recursive: true }));
 
 const ownerOf = (path: string) => lstatSync(path).uid;
 
-describe.skipIf(!isRoot())("a tree that is given away", () => {
-  test("changes its owner to the last file, and nothing outside does", () => {
+describe.skipIf(!isRoot())("a tree that is given to a user", () => {
+  test("changes the owner of every file in it, and of none outside", () => {
     giveTree(tree, USER_ID_MIN);
     const paths = ["", "a", "a/b", "a/b/file", "a/link"].map((path) => join(tree, path));
     expect(paths.map(ownerOf)).toEqual(paths.map(() => USER_ID_MIN));
     expect(ownerOf(outside)).toBe(0);
   });
 
-  test("is not looked through again once its top is the user's", () => {
+  test("is not traversed again once its top belongs to the user", () => {
     giveTree(tree, USER_ID_MIN);
     writeFileSync(join(tree, "later"), "");
     giveTree(tree, USER_ID_MIN);

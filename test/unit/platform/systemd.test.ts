@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { activatedDescriptors } from "../../../src/platform/systemd.ts";
 
-test("descriptors begin at three", () => {
+test("activated descriptors begin at three", () => {
   expect(activatedDescriptors({ LISTEN_PID: "7", LISTEN_FDS: "2" }, 7)).toEqual([3, 4]);
 });
 
@@ -13,6 +13,6 @@ test.each([
   { LISTEN_PID: "7", LISTEN_FDS: "0" },
   { LISTEN_PID: "7", LISTEN_FDS: "-1" },
   { LISTEN_PID: "7", LISTEN_FDS: "x" },
-])("there are none for process 7 in %j", (env) => {
+])("process 7 has no activated descriptors with %j", (env) => {
   expect(activatedDescriptors(env, 7)).toBeNull();
 });

@@ -9,7 +9,7 @@ const BOB = { service: "notes", id: "bob" };
 const up = () => false;
 const resting = () => true;
 
-/** Measurements that end when the test says so. */
+/** Measurements that the test completes. */
 function gauge() {
   const clock = new FakeClock();
   const waiting: { readonly id: string; readonly end: (bytes: number) => void }[] = [];
@@ -18,7 +18,7 @@ function gauge() {
   return { clock, waiting, storage: new StorageGauge({ clock, measure }) };
 }
 
-test("those who ask for one instance at the same time share the work", async () => {
+test("concurrent calls for one instance share a measurement", async () => {
   const { waiting, storage } = gauge();
   const both = Promise.all([storage.measure(ALICE), storage.measure(ALICE)]);
   expect(waiting).toHaveLength(1);
@@ -28,7 +28,7 @@ test("those who ask for one instance at the same time share the work", async () 
   expect(waiting).toHaveLength(2);
 });
 
-test("a list gets what is known in time; the rest is measured one after the other", async () => {
+test("a list gets the sizes known in time; the rest is measured one after the other", async () => {
   const { clock, waiting, storage } = gauge();
   const first = storage.estimate([ALICE, BOB], up);
   waiting[0]?.end(5);
@@ -47,7 +47,7 @@ test("a list gets what is known in time; the rest is measured one after the othe
   expect(waiting).toHaveLength(2);
 });
 
-test("while one sweep is under way no second one starts", async () => {
+test("no second sweep starts during one", async () => {
   const { clock, waiting, storage } = gauge();
   const lists = [storage.estimate([ALICE], up), storage.estimate([BOB], up)];
   await clock.advance(20);
@@ -55,7 +55,7 @@ test("while one sweep is under way no second one starts", async () => {
   expect(waiting).toHaveLength(1);
 });
 
-test("a size older than a minute is measured again, and shown until that is done", async () => {
+test("a size older than a minute is shown until it has been measured again", async () => {
   const { clock, waiting, storage } = gauge();
   const first = storage.measure(ALICE);
   waiting[0]?.end(5);
@@ -67,7 +67,7 @@ test("a size older than a minute is measured again, and shown until that is done
   expect(waiting).toHaveLength(2);
 });
 
-test("the size of what rests is kept longer, unless it is out of date", async () => {
+test("the size of an instance at rest is valid for longer, unless it is out of date", async () => {
   const { clock, waiting, storage } = gauge();
   const first = storage.measure(ALICE);
   waiting[0]?.end(5);

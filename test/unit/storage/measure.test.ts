@@ -41,12 +41,12 @@ test("counts the allocated bytes of all files and directories below", async () =
   expect(await measureDirectory(root)).toBeGreaterThan(400 * KIB);
 });
 
-test("counts more entries than it looks at together", async () => {
+test("counts more entries than it examines together", async () => {
   const files = Array.from({ length: 300 }, (_, index) => write(`file-${index}`, 10));
   expect(await measureDirectory(root)).toBe(allocated(root, ...files));
 });
 
-test("lets other work have its turn, however many files there are", async () => {
+test("lets other work run, however many files there are", async () => {
   for (let index = 0; index < 1000; index++) write(`file-${index}`, 0);
   let turns = 0;
   let isMeasuring = true;
@@ -83,11 +83,11 @@ test("does not follow symbolic links, nor walk in circles", async () => {
   );
 });
 
-test("a directory that is not there takes nothing", async () => {
+test("a directory that does not exist takes no space", async () => {
   expect(await measureDirectory(join(root, "none"))).toBe(0);
 });
 
-describe("what is too large to be measured here is measured all the same", () => {
+describe("a directory beyond the limits is measured by du", () => {
   const ample: MeasureBounds = {
     entries: 1000,
     directoryBytes: 1024 ** 2,
@@ -109,7 +109,7 @@ describe("what is too large to be measured here is measured all the same", () =>
     expect(await measureDirectory(root, bounds)).toBe(allocated(root, inside, file, other));
   });
 
-  test("a path longer than a system call takes is no place to hide", async () => {
+  test("files below a path longer than a system call takes are counted", async () => {
     const name = "n".repeat(200);
     const make = `i=0; while [ $i -lt 30 ]; do mkdir ${name} && cd ${name}; i=$((i+1)); done; head -c 500000 /dev/zero > big`;
     Bun.spawnSync(["sh", "-c", make], { cwd: root });

@@ -13,7 +13,7 @@ const WARN = { storageEnforce: "warn" } as const;
 const HARD = { storageEnforce: "hard" } as const;
 
 describe("fullness", () => {
-  test("of a file system is reached a little earlier, since it keeps some blocks for itself", () => {
+  test("of a file system is reached a little earlier, since it reserves some blocks", () => {
     expect(decideFullness("near", { use: use(97), service: HARD })).toBe("near");
     expect(decideFullness("near", { use: use(98), service: HARD })).toBe("full");
     expect(decideFullness("full", { use: use(94), service: HARD })).toBe("full");
@@ -36,7 +36,7 @@ describe("fullness", () => {
     ] as Fullness[]);
   });
 
-  test("is told with the share that is used", () => {
+  test("is described with the share that is used", () => {
     const mib = 1024 ** 2;
     const half = { usedBytes: 83.06 * mib, quotaBytes: 100 * mib };
     expect(renderUse(half)).toBe("83.1 of 100.0 MiB (83 %)");

@@ -26,7 +26,7 @@ describe.skipIf(process.platform !== "linux" || isMissing(E2FSPROGS))("an image"
 
   afterEach(() => rmSync(root, { recursive: true }));
 
-  test.each([1, 16, 100])("of %d MiB is made, and takes little until it is filled", async (mib) => {
+  test.each([1, 16, 100])("of %d MiB takes little space until it is filled", async (mib) => {
     await makeImage(image, mib * MIB);
     expect((await readImage(image)).bytes).toBe(mib * MIB);
     const { blocks, mode, size } = statSync(image);
@@ -36,14 +36,14 @@ describe.skipIf(process.platform !== "linux" || isMissing(E2FSPROGS))("an image"
     expect(isAttached(image)).toBe(false);
   });
 
-  test("grows with what is in it", async () => {
+  test("grows with its files", async () => {
     await makeImage(image, 16 * MIB);
     await growImage(image, 64 * MIB);
     expect((await readImage(image)).bytes).toBe(64 * MIB);
     await checkImage(image);
   });
 
-  test("whose growth was interrupted is seen to be larger than its file system", async () => {
+  test("is larger than its file system after an interrupted growth", async () => {
     await makeImage(image, 16 * MIB);
     truncateSync(image, 64 * MIB);
     expect((await readImage(image)).bytes).toBe(16 * MIB);
@@ -51,7 +51,7 @@ describe.skipIf(process.platform !== "linux" || isMissing(E2FSPROGS))("an image"
     expect((await readImage(image)).bytes).toBe(64 * MIB);
   });
 
-  test("that was not unmounted is seen to be unclean, and is mended", async () => {
+  test("that was not unmounted is unclean until it is repaired", async () => {
     await makeImage(image, 16 * MIB);
     expect((await readImage(image)).isClean).toBe(true);
     Bun.spawnSync(["debugfs", "-w", "-R", "set_super_value state 0", image]);
@@ -60,7 +60,7 @@ describe.skipIf(process.platform !== "linux" || isMissing(E2FSPROGS))("an image"
     expect((await readImage(image)).isClean).toBe(true);
   });
 
-  test("that is none is said to be so", async () => {
+  test("without an ext4 superblock is reported", async () => {
     await Bun.write(image, "x".repeat(MIB));
     await expect(checkImage(image)).rejects.toThrow("e2fsck");
   });

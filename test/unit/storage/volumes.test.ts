@@ -56,14 +56,14 @@ describe.skipIf(!isRoot || isMissing(E2FSPROGS))("a volume", () => {
     writeFileSync(join(directory(), name), text);
   }
 
-  test("is nobody's who has no hard quota", () => {
+  test("exists only for an instance with a hard quota", () => {
     const service = serviceWith({ storageQuotaBytes: 16 * MIB });
     expect(volumes.open({ ref: REF, service, isAlone: true })).toBeNull();
     expect(volumes.measure(REF)).toBeNull();
     expect(volumes.close(REF)).toBeNull();
   });
 
-  test("takes the files over as they are: modes, owners, links", async () => {
+  test("keeps the modes, owners and links of the files that move into it", async () => {
     store("kept");
     chmodSync(join(directory(), "kept"), 0o640);
     symlinkSync("kept", join(directory(), "link"));
@@ -77,7 +77,7 @@ describe.skipIf(!isRoot || isMissing(E2FSPROGS))("a volume", () => {
     expect(readdirSync(join(dataDir, ".volumes/notes"))).toEqual(["alice.image"]);
   });
 
-  test("counts what the file system needs as used, and knows the size while it is unmounted", async () => {
+  test("counts the file system's own blocks as used, and keeps the size while it is unmounted", async () => {
     await open();
     const empty = await volumes.measure(REF);
     expect(empty).toBeLessThan(4 * MIB);
@@ -88,7 +88,7 @@ describe.skipIf(!isRoot || isMissing(E2FSPROGS))("a volume", () => {
     expect(await new Volumes(dataDir).measure(REF)).toBeGreaterThan(5 * MIB);
   });
 
-  test("is opened and closed as often as anybody likes, one thing after the other", async () => {
+  test("is opened and closed in turn, however many calls there are at once", async () => {
     store("kept");
     await Promise.all([open(), open(), volumes.close(REF), open(), volumes.close(REF), open()]);
     expect(readdirSync(directory())).toEqual(["kept"]);
@@ -96,7 +96,7 @@ describe.skipIf(!isRoot || isMissing(E2FSPROGS))("a volume", () => {
     expect(isMounted()).toBe(false);
   });
 
-  test("can't be made while something of the instance runs, nor cover files", async () => {
+  test("is not made while a process of the instance runs, nor mounted over files", async () => {
     store("kept");
     await expect(open({ isAlone: false })).rejects.toThrow("while it runs");
     await open();
@@ -106,7 +106,7 @@ describe.skipIf(!isRoot || isMissing(E2FSPROGS))("a volume", () => {
     expect(readdirSync(directory())).toEqual(["newer"]);
   });
 
-  test("grows where nothing of the instance runs, also when that was interrupted", async () => {
+  test("grows while no process of the instance runs, also after an interruption", async () => {
     await open();
     await open({ mib: 64, isAlone: false });
     expect((await readImage(path("image"))).bytes).toBe(16 * MIB);
@@ -117,7 +117,7 @@ describe.skipIf(!isRoot || isMissing(E2FSPROGS))("a volume", () => {
     expect((await readImage(path("image"))).bytes).toBe(64 * MIB);
   });
 
-  test("that an earlier server left mounted is unmounted, unless its instance goes on", async () => {
+  test("that an earlier server left mounted is unmounted, unless its instance is kept", async () => {
     await open();
     const next = new Volumes(dataDir);
     await next.sweep([REF]);
@@ -127,7 +127,7 @@ describe.skipIf(!isRoot || isMissing(E2FSPROGS))("a volume", () => {
     await next.close(REF);
   });
 
-  test("of many instances at once are all unmounted", async () => {
+  test("is unmounted also for many instances at once", async () => {
     const refs = Array.from({ length: 20 }, (_, index) => ({ service: "notes", id: `i${index}` }));
     const service = serviceWith({ storageEnforce: "hard", storageQuotaBytes: MIB });
     await Promise.all(refs.map((ref) => volumes.open({ ref, service, isAlone: true })));
@@ -137,7 +137,7 @@ describe.skipIf(!isRoot || isMissing(E2FSPROGS))("a volume", () => {
     expect(mounted()).toEqual([]);
   });
 
-  test("is removed with all that is left of it, mounted or not", async () => {
+  test("is removed with all of its files, mounted or not", async () => {
     await open();
     writeFileSync(join(directory(), "file"), "x");
     await volumes.remove(REF);
@@ -166,7 +166,7 @@ describe.skipIf(!isRoot || isMissing(E2FSPROGS))("a volume", () => {
       expect(listMounts().filter((mount) => mount.path === path("draft.d"))).toEqual([]);
     });
 
-    test("when the files had another name already gets them back", async () => {
+    test("after the files were renamed gets them back", async () => {
       store("kept", "whole");
       mkdirSync(join(dataDir, ".volumes/notes"), { recursive: true });
       await makeImage(path("draft"), 16 * MIB);
@@ -174,7 +174,7 @@ describe.skipIf(!isRoot || isMissing(E2FSPROGS))("a volume", () => {
       expect(await opened()).toEqual(whole);
     });
 
-    test("when it was in place already needs the former files no more", async () => {
+    test("after the image was in place loses the former files", async () => {
       store("kept", "whole");
       await open();
       await volumes.close(REF);
@@ -183,7 +183,7 @@ describe.skipIf(!isRoot || isMissing(E2FSPROGS))("a volume", () => {
       expect(await opened()).toEqual(whole);
     });
 
-    test("never takes the place of files that appeared meanwhile", async () => {
+    test("never replaces files that appeared meanwhile", async () => {
       store("kept", "whole");
       mkdirSync(join(dataDir, ".volumes/notes"), { recursive: true });
       renameSync(directory(), path("former"));

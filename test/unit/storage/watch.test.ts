@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from "bun:test";
+import { unavailable } from "../../../src/core/failure.ts";
 import type { Service } from "../../../src/core/service.ts";
 import { type FakeWorld, openFakeWorld } from "../../support/fake-world.ts";
 
@@ -11,7 +12,7 @@ let world: FakeWorld;
 
 afterEach(() => world.dispose());
 
-/** An instance that runs, with a quota of 100 MiB. */
+/** A running instance with a quota of 100 MiB. */
 async function running(service: Partial<Service> = {}): Promise<void> {
   world = openFakeWorld({
     services: [{ storageQuotaBytes: 100 * MIB, idleTimeoutMs: 0, ...service }],
@@ -36,7 +37,7 @@ const notes = () => world.logs.notes.filter((note) => note.startsWith("ten: stor
 const told = () => world.reports.filter((report) => typeof report === "string");
 
 describe("a quota", () => {
-  test("is warned of at 80 % and at 100 %, once each, in the log and by the server", async () => {
+  test("causes a warning at 80 % and at 100 %, once each, in the log and from the server", async () => {
     await running();
     await store(50 * MIB);
     expect(notes()).toEqual([]);
@@ -58,7 +59,7 @@ describe("a quota", () => {
     expect(notes()).toHaveLength(3);
   });
 
-  test("is looked at on demand, too", async () => {
+  test("is checked on demand, too", async () => {
     await running();
     world.sizes.set("alice", 90 * MIB);
     expect(await world.operator.measureStorage(ALICE)).toBe(90 * MIB);
@@ -67,7 +68,7 @@ describe("a quota", () => {
     expect(notes()).toHaveLength(1);
   });
 
-  test("is looked at once more when the instance has come to rest, and not after", async () => {
+  test("is checked once more when the instance has come to rest, and not after", async () => {
     await running();
     world.sizes.set("alice", 90 * MIB);
     await world.operator.stop(ALICE);
@@ -77,13 +78,13 @@ describe("a quota", () => {
     expect(notes()).toHaveLength(1);
   });
 
-  test("that is not set means that nobody looks", async () => {
+  test("that is not set is not checked", async () => {
     await running({ storageQuotaBytes: null });
     await store(1e15);
     expect(world.supervisor.world.storage.known(ALICE)).toBeNull();
   });
 
-  test("of many instances is looked at two at a time", async () => {
+  test("of many instances is checked two at a time", async () => {
     world = openFakeWorld({ services: [{ storageQuotaBytes: MIB, idleTimeoutMs: 0 }] });
     const ids = ["a", "b", "c", "d", "e"];
     for (const id of ids) world.register(id).send({ kind: "wake", cause: "boot" });
@@ -101,11 +102,15 @@ describe("a quota", () => {
 
 describe('storage_enforce = "stop"', () => {
   const over = "storage is over its quota: 120.0 of 100.0 MiB (120 %)";
+  const failure = unavailable(
+    over,
+    "Delete some of its files, or raise storage_quota_mb in [service.notes]",
+  );
 
-  test("stops the instance, says why, and puts it on record", async () => {
+  test("stops the instance, tells the reason, and records the stop", async () => {
     await running({ storageEnforce: "stop" });
     await store(120 * MIB);
-    expect(world.operator.view(ALICE)).toMatchObject({ state: "stopped", reason: over });
+    expect(world.operator.view(ALICE)).toMatchObject({ state: "stopped", failure });
     expect(notes()).toEqual([`ten: ${over}; it is stopped`]);
     expect(world.store.audit.list(10)).toMatchObject([
       { actor: "server", action: "stop", subject: "notes:alice", outcome: over },
@@ -115,7 +120,7 @@ describe('storage_enforce = "stop"', () => {
     await expect(world.supervisor.wake(ALICE, patience)).rejects.toThrow(over);
   });
 
-  test("refuses to start it while it is over, and starts it when it is not", async () => {
+  test("refuses a start only while the instance is over its quota", async () => {
     await running({ storageEnforce: "stop" });
     await store(120 * MIB);
     const refused = world.operator.start(ALICE);
@@ -126,23 +131,23 @@ describe('storage_enforce = "stop"', () => {
     });
     world.sizes.set("alice", 99 * MIB);
     await start();
-    expect(world.operator.view(ALICE)).toMatchObject({ state: "running", reason: null });
-    expect(world.store.instances.list()[0]).toMatchObject({ wanted: "running", reason: null });
+    expect(world.operator.view(ALICE)).toMatchObject({ state: "running", failure: null });
+    expect(world.store.instances.list()[0]).toMatchObject({ wanted: "running", failure: null });
   });
 
-  test("keeps one from waking that has gone to sleep over its quota", async () => {
+  test("stops an instance that falls asleep over its quota", async () => {
     await running({ storageEnforce: "stop" });
     world.sizes.set("alice", 120 * MIB);
     await world.operator.sleep(ALICE);
     await world.settle();
-    expect(world.operator.view(ALICE)).toMatchObject({ state: "stopped", reason: over });
+    expect(world.operator.view(ALICE)).toMatchObject({ state: "stopped", failure });
   });
 
-  test("is remembered by the next server, with the reason", async () => {
+  test("is stored with the reason, for the next server", async () => {
     await running({ storageEnforce: "stop" });
     await store(120 * MIB);
-    expect(world.store.instances.list()[0]).toMatchObject({ wanted: "stopped", reason: over });
+    expect(world.store.instances.list()[0]).toMatchObject({ wanted: "stopped", failure });
     await world.operator.stop(ALICE);
-    expect(world.store.instances.list()[0]).toMatchObject({ wanted: "stopped", reason: null });
+    expect(world.store.instances.list()[0]).toMatchObject({ wanted: "stopped", failure: null });
   });
 });

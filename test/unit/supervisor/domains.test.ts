@@ -16,8 +16,8 @@ afterEach(() => world.dispose());
 
 const targetOf = (host: string) => world.supervisor.decide({ host, path: "/" });
 
-describe("a custom host", () => {
-  test("leads where it was given, to an instance or a service", () => {
+describe("a custom hostname", () => {
+  test("leads to an instance or a service", () => {
     world.supervisor.domains.add("Alice.org", ALICE);
     world.supervisor.domains.add("notes.org", { service: "notes", id: null });
     expect(targetOf("alice.org")).toEqual({ kind: "instance", ref: ALICE });
@@ -32,7 +32,7 @@ describe("a custom host", () => {
     next.store[Symbol.dispose]();
   });
 
-  test("is given once: to the same again is as once, to another a conflict", () => {
+  test("can be added again to its target, but not to another one", () => {
     const { domains } = world.supervisor;
     domains.add("alice.org", ALICE);
     domains.add("alice.org", ALICE);
@@ -53,13 +53,13 @@ describe("a custom host", () => {
     );
   });
 
-  test("may lie under the server's domain where it is nobody's, or the target's own", () => {
+  test("can lie under the server's domain if it belongs to its target, or to none", () => {
     world.supervisor.domains.add("www.localhost", ALICE);
     world.supervisor.domains.add("alice.notes.localhost", ALICE);
     expect(targetOf("www.localhost")).toEqual({ kind: "instance", ref: ALICE });
   });
 
-  test("needs a target that there is, or that a request may create", () => {
+  test("needs a target that exists, or that a request may create", () => {
     const { domains } = world.supervisor;
     expect(() => domains.add("x.org", { service: "notes", id: "carol" })).toThrow("not registered");
     expect(() => domains.add("x.org", { service: "nots", id: null })).toThrow("service");
@@ -67,7 +67,7 @@ describe("a custom host", () => {
     expect(targetOf("x.org").kind).toBe("instance");
   });
 
-  test("is taken away from whom it was given to, and from nobody else", () => {
+  test("is removed from its own target only", () => {
     const { domains } = world.supervisor;
     domains.add("alice.org", ALICE);
     expect(() => domains.remove("alice.org", BOB)).toThrow("it leads to notes:alice");
@@ -77,7 +77,7 @@ describe("a custom host", () => {
     expect(world.store.domains.list()).toEqual([]);
   });
 
-  test("goes with its instance, and with no other", async () => {
+  test("is removed with its instance", async () => {
     const { domains } = world.supervisor;
     domains.add("alice.org", ALICE);
     domains.add("bob.org", BOB);

@@ -1,4 +1,5 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
+import { startFailure, unavailable } from "../../../../src/core/failure.ts";
 import {
   type Effect,
   type Event,
@@ -10,6 +11,9 @@ import { nextDeadline, step } from "../../../../src/core/life/lifecycle.ts";
 import { RESTART_POLICIES, type Service } from "../../../../src/core/service.ts";
 import { type Random, seededRandom } from "../../../support/random.ts";
 import { serviceWith } from "../../../support/service.ts";
+
+// Two seconds of work, on a machine that may be busy.
+setDefaultTimeout(60_000);
 
 const EVENTS = 200_000;
 const EPISODE_EVENTS = 200;
@@ -37,7 +41,7 @@ class FuzzWorld {
   waiters = 0;
   readonly processes = new Map<number, Process>();
   lastActiveAt = 0;
-  successions = 0;
+  replacements = 0;
   readonly history: string[] = [];
 
   constructor(random: Random) {
@@ -53,14 +57,14 @@ class FuzzWorld {
 
   get facts(): Facts {
     const { now, service, lastActiveAt } = this;
-    const { launch, other } = this.instance;
+    const { launch, second } = this.instance;
     const busy = this.processes.get(launch)?.busy ?? 0;
-    const otherBusy = this.processes.get(other?.launch ?? -1)?.busy ?? 0;
+    const secondBusy = this.processes.get(second?.launch ?? -1)?.busy ?? 0;
     const open = [...this.processes.values()].reduce(
       (sum, each) => sum + each.busy + each.tunnels,
       0,
     );
-    const traffic = { open, busy, otherBusy, lastActiveAt };
+    const traffic = { open, busy, secondBusy, lastActiveAt };
     return { now, random: this.random.next(), service, traffic };
   }
 
@@ -96,7 +100,7 @@ class FuzzWorld {
         this.waiters = 0;
         break;
       case "replaced":
-        this.successions++;
+        this.replacements++;
         break;
       case "unreplaced":
         break;
@@ -113,19 +117,22 @@ class FuzzWorld {
   }
 
   check(): void {
-    const { state, launch, other } = this.instance;
+    const { state, launch, second } = this.instance;
     const atRest = ["asleep", "stopped", "halted", "failed"].includes(state.kind);
     const withoutProcess = atRest || state.kind === "queued" || state.kind === "waiting";
-    const known = [...(withoutProcess ? [] : [launch]), ...(other === null ? [] : [other.launch])];
+    const known = [
+      ...(withoutProcess ? [] : [launch]),
+      ...(second === null ? [] : [second.launch]),
+    ];
     expect([...this.processes.keys()].sort()).toEqual(known.sort());
-    if (other !== null) expect(["running", "draining", "stopping"]).toContain(state.kind);
-    if (other?.kind === "starting") expect(state.kind).toBe("running");
+    if (second !== null) expect(["running", "draining", "stopping"]).toContain(state.kind);
+    if (second?.kind === "starting") expect(state.kind).toBe("running");
     if (state.kind === "running") expect(state.endpoint).toMatchObject({ port: PORT + launch });
     const startFailed = "after" in state && state.after.kind === "crashed" && !state.after.ready;
     const answered = atRest || state.kind === "running" || startFailed;
     if (answered || (state.kind === "waiting" && !state.ready)) expect(this.waiters).toBe(0);
     if ("child" in state && state.child !== null) this.checkChild(launch, state.child.pid);
-    if (other !== null && other.child !== null) this.checkChild(other.launch, other.child.pid);
+    if (second !== null && second.child !== null) this.checkChild(second.launch, second.child.pid);
   }
 
   checkChild(launch: number, pid: number): void {
@@ -159,7 +166,7 @@ class FuzzWorld {
       () => this.serve(),
     ];
     if (!this.isCalm && random.below(8) === 0)
-      moves.push(() => this.send({ kind: "halt", reason: "full" }));
+      moves.push(() => this.send({ kind: "halt", failure: unavailable("full") }));
     if (random.below(8) === 0) moves.push(() => this.send({ kind: "wake", cause: "operator" }));
     if (random.below(8) === 0) moves.push(() => this.send({ kind: "reconfigured" }));
     for (let i = 0; i < 4; i++) moves.push(() => this.progress());
@@ -215,7 +222,7 @@ class FuzzWorld {
     const { launch } = process;
     if (fails) {
       this.processes.delete(launch);
-      this.send({ kind: "launchFailed", launch, reason: "no" });
+      this.send({ kind: "launchFailed", launch, failure: startFailure("no") });
       return;
     }
     process.kind = "alive";
@@ -263,14 +270,14 @@ function newProcess(launch: number): Process {
   return { launch, kind: "pending", dying: false, probing: false, busy: 0, tunnels: 0 };
 }
 
-function describe({ state, other }: Instance): string {
-  return other === null ? state.kind : `${state.kind} beside ${other.kind}`;
+function describe({ state, second }: Instance): string {
+  return second === null ? state.kind : `${state.kind} beside ${second.kind}`;
 }
 
 test("holds its invariants through random events", () => {
   const random = seededRandom("lifecycle fuzz");
   const visited = new Set<string>();
-  let successions = 0;
+  let replacements = 0;
   for (let played = 0; played < EVENTS; played += EPISODE_EVENTS) {
     const world = new FuzzWorld(random);
     try {
@@ -279,7 +286,7 @@ test("holds its invariants through random events", () => {
         visited.add(describe(world.instance));
       }
       world.settle();
-      successions += world.successions;
+      replacements += world.replacements;
     } catch (error) {
       console.error(world.history.slice(-20).join("\n"));
       throw error;
@@ -292,5 +299,5 @@ test("holds its invariants through random events", () => {
   }
   expect([...visited].filter((name) => name.includes("beside")).sort()).toEqual(beside.sort());
   expect(visited.size).toBe(10 + beside.length);
-  expect(successions).toBeGreaterThan(500);
+  expect(replacements).toBeGreaterThan(500);
 });

@@ -1,8 +1,9 @@
 import { describe, expect, test } from "bun:test";
+import { startFailure, unavailable } from "../../../../src/core/failure.ts";
 import { nextDeadline } from "../../../../src/core/life/lifecycle.ts";
 import {
+  reportFailure,
   reportHealth,
-  reportReason,
   reportState,
   reportWanted,
   restoreState,
@@ -16,7 +17,7 @@ const restart = (changes: Partial<RestartSettings>) => ({
 });
 
 describe("waking", () => {
-  test("a sleeping instance queues, launches once, and admits who waits when it is ready", () => {
+  test("a sleeping instance queues, launches once, and admits the waiting requests when it is ready", () => {
     const play = new Play().send({ kind: "wake", cause: "request" });
     expect(play.kind).toBe("queued");
     expect(play.send({ kind: "turn" }).effects()).toEqual(["launch"]);
@@ -38,16 +39,18 @@ describe("waking", () => {
     expect(play.send({ kind: "tick" }).effects()).toEqual(["SIGTERM", "refuse"]);
   });
 
-  test("a start that is not ready in time says what was found", () => {
+  test("a start that is not ready in time reports the latest probe", () => {
     const play = new Play().start().tick().answer(false);
     play.now += 10_000;
     play.send({ kind: "tick" });
     expect(play.last).toContainEqual(
-      expect.objectContaining({ reason: "not ready within 10 s: status 500" }),
+      expect.objectContaining({
+        failure: startFailure("not ready within 10 s: status 500"),
+      }),
     );
   });
 
-  test("probes come a millisecond apart at first and later sparser", () => {
+  test("probes are a millisecond apart at first, and less frequent later", () => {
     const play = new Play().start();
     expect(play.tick().effects()).toEqual(["probe"]);
     play.answer(false);
@@ -75,10 +78,10 @@ describe("waking", () => {
 describe("ending", () => {
   test("sleeps after the idle timeout, but not under an open lease", () => {
     const play = new Play({ idleTimeoutMs: 5000, healthIntervalMs: 1e9 }).run();
-    play.traffic = { open: 1, busy: 1, otherBusy: 0, lastActiveAt: play.now };
+    play.traffic = { open: 1, busy: 1, secondBusy: 0, lastActiveAt: play.now };
     play.now += 50_000;
     expect(play.send({ kind: "tick" }).kind).toBe("running");
-    play.traffic = { open: 0, busy: 0, otherBusy: 0, lastActiveAt: play.now };
+    play.traffic = { open: 0, busy: 0, secondBusy: 0, lastActiveAt: play.now };
     expect(nextDeadline(play.instance, play.facts)).toBe(play.now + 5000);
     expect(play.tick().effects()).toEqual(["SIGTERM"]);
     expect(play.exit({ kind: "signal", signal: "SIGTERM" }).gone().kind).toBe("asleep");
@@ -92,18 +95,18 @@ describe("ending", () => {
 
   test("draining waits for requests, not for tunnels, and at most for the stop timeout", () => {
     const play = new Play().run();
-    play.traffic = { open: 2, busy: 1, otherBusy: 0, lastActiveAt: 0 };
+    play.traffic = { open: 2, busy: 1, secondBusy: 0, lastActiveAt: 0 };
     expect(play.send({ kind: "rest", to: "stopped" }).kind).toBe("draining");
-    play.traffic = { open: 1, busy: 0, otherBusy: 0, lastActiveAt: 0 };
+    play.traffic = { open: 1, busy: 0, secondBusy: 0, lastActiveAt: 0 };
     expect(play.send({ kind: "tick" }).effects()).toEqual(["SIGTERM"]);
     const patient = new Play().run();
-    patient.traffic = { open: 1, busy: 1, otherBusy: 0, lastActiveAt: 0 };
+    patient.traffic = { open: 1, busy: 1, secondBusy: 0, lastActiveAt: 0 };
     patient.send({ kind: "rest", to: "stopped" });
     expect(patient.tick().kind).toBe("stopping");
     expect(patient.now).toBe(1000 + patient.service.stopTimeoutMs);
   });
 
-  test("kills after the stop timeout, again and again, and rests only when nothing is left", () => {
+  test("kills after the stop timeout, again and again, and rests only when all processes are gone", () => {
     const play = new Play().run().send({ kind: "rest", to: "stopped" });
     expect(play.tick().effects()).toEqual(["SIGKILL"]);
     expect(play.tick().effects()).toEqual(["SIGKILL"]);
@@ -112,13 +115,13 @@ describe("ending", () => {
     expect(play.gone().kind).toBe("stopped");
   });
 
-  test("what the main process left behind gets the stop signal, not an early SIGKILL", () => {
+  test("descendants of an exited main process get the stop signal, not an early SIGKILL", () => {
     const play = new Play().run();
     expect(play.exit(EXIT_1).effects()).toEqual(["SIGTERM"]);
     expect(play.kind).toBe("stopping");
   });
 
-  test("an order that comes while another is carried out takes its place", () => {
+  test("a later order replaces one that is under way", () => {
     const play = new Play().run().send({ kind: "rest", to: "asleep" });
     play.send({ kind: "rest", to: "disabled" }).send({ kind: "rest", to: "stopped" });
     expect(play.gone().instance.state).toEqual({ kind: "stopped", disabled: true });
@@ -135,14 +138,10 @@ describe("ending", () => {
 });
 
 describe("halting", () => {
-  const FULL = { kind: "halt", reason: "storage is full" } as const;
-  const REFUSED = {
-    kind: "refuse",
-    code: "INSTANCE_UNAVAILABLE",
-    reason: "storage is full",
-    retryAfterMs: null,
-  } as const;
-  const HALTED = { kind: "halted", reason: "storage is full" } as const;
+  const failure = unavailable("storage is full", "Delete some files");
+  const FULL = { kind: "halt", failure } as const;
+  const REFUSED = { kind: "refuse", failure, retryAfterMs: null } as const;
+  const HALTED = { kind: "halted", failure } as const;
 
   test("lets open requests end, then the process, and keeps the reason", () => {
     const play = new Play().run();
@@ -171,11 +170,11 @@ describe("halting", () => {
     expect(new Play().send(FULL).instance.state).toEqual(HALTED);
   });
 
-  test("leaves alone what an operator has stopped and what has failed", () => {
+  test("changes nothing for an instance that is stopped or has failed", () => {
     for (const state of [
       { kind: "stopped", disabled: false },
       { kind: "stopped", disabled: true },
-      { kind: "failed", reason: "crashed" },
+      { kind: "failed", failure: startFailure("crashed") },
     ] as const) {
       expect(new Play({}, state).send(FULL).instance.state).toEqual(state);
     }
@@ -183,18 +182,18 @@ describe("halting", () => {
     expect(stopping.gone().kind).toBe("stopped");
   });
 
-  test("is told as stopped, with the reason, and outlives the server", () => {
+  test("is reported as stopped, with the reason, and outlives the server", () => {
     expect(reportState(HALTED)).toBe("stopped");
     expect(reportHealth(HALTED)).toBe("stopped");
-    expect(reportReason(HALTED)).toBe("storage is full");
-    const row = { wanted: reportWanted(HALTED), reason: reportReason(HALTED) };
+    expect(reportFailure(HALTED)).toEqual(failure);
+    const row = { wanted: reportWanted(HALTED), failure: reportFailure(HALTED) };
     expect(restoreState(row)).toEqual(HALTED);
-    expect(restoreState({ wanted: "stopped", reason: null }).kind).toBe("stopped");
+    expect(restoreState({ wanted: "stopped", failure: null }).kind).toBe("stopped");
   });
 });
 
 describe("crashing", () => {
-  test("an instance that had been ready restarts, and who asks meanwhile waits", () => {
+  test("an instance that had been ready restarts, and requests wait meanwhile", () => {
     const play = new Play().run().exit(EXIT_1).gone();
     expect(play.kind).toBe("waiting");
     expect(play.send({ kind: "wake", cause: "request" }).effects()).toEqual([]);
@@ -203,23 +202,23 @@ describe("crashing", () => {
     expect(play.instance.restarts).toBe(1);
   });
 
-  test("a start that fails answers everyone at once, then and during the back-off", () => {
+  test("a failed start answers all requests at once, also during the back-off", () => {
     const play = new Play().start();
     expect(play.exit(EXIT_1).effects()).toEqual(["SIGTERM", "refuse"]);
     expect(play.send({ kind: "wake", cause: "request" }).effects()).toEqual(["refuse"]);
     play.gone();
     expect(play.send({ kind: "wake", cause: "request" }).last).toEqual([
-      { kind: "refuse", code: "START_FAILED", reason: "exited with code 1", retryAfterMs: 1000 },
+      { kind: "refuse", failure: startFailure("exited with code 1"), retryAfterMs: 1000 },
     ]);
     expect(play.kind).toBe("waiting");
   });
 
-  test("gives up after too many within the window; an operator tries again", () => {
+  test("gives up after too many crashes within the window; an operator starts it again", () => {
     const play = new Play().run().exit(EXIT_1).gone();
     for (let crash = 2; crash <= 4; crash++) play.tick().run().exit(EXIT_1).gone();
     expect(play.instance.state).toEqual({
       kind: "failed",
-      reason: "exited with code 1; gave up after 3 restarts",
+      failure: startFailure("exited with code 1; gave up after 3 restarts"),
     });
     expect(play.send({ kind: "wake", cause: "request" }).effects()).toEqual(["refuse"]);
     expect(play.send({ kind: "wake", cause: "operator" }).instance.crashes).toEqual([]);
@@ -236,13 +235,15 @@ describe("crashing", () => {
     }
   });
 
-  test("three missed health checks in a row make a crash; one good one forgives", () => {
+  test("three failed health checks in a row count as a crash; a good one resets them", () => {
     const play = new Play().run();
     play.tick().answer(false).tick().answer(false).tick().answer(true).tick().answer(false);
     expect(play.kind).toBe("running");
     play.tick().answer(false).tick().answer(false);
     expect(play.effects()).toEqual(["SIGTERM"]);
-    expect(play.gone().instance.state).toMatchObject({ reason: "unhealthy: status 500" });
+    expect(play.gone().instance.state).toMatchObject({
+      failure: startFailure("unhealthy: status 500"),
+    });
   });
 
   const exits = [
@@ -265,7 +266,7 @@ describe("crashing", () => {
     });
   }
 
-  test("an answer that belongs to an earlier launch changes nothing", () => {
+  test("an answer to an earlier launch changes nothing", () => {
     const play = new Play().run().exit(EXIT_1).gone().tick().send({ kind: "turn" });
     const before = play.instance;
     play.send({ kind: "gone", launch: 1 }, { kind: "exited", launch: 1, exit: EXIT_1 });
@@ -273,7 +274,7 @@ describe("crashing", () => {
   });
 });
 
-test("who waits too long for a place is answered; an instance that never sleeps stays in the queue", () => {
+test("a request that waits too long for a turn is answered; an instance that never sleeps stays in the queue", () => {
   const play = new Play().send({ kind: "wake", cause: "request" });
   expect(play.tick().effects()).toEqual(["refuse"]);
   expect(play.kind).toBe("asleep");

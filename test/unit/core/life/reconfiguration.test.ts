@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { startFailure } from "../../../../src/core/failure.ts";
 import { nextDeadline, step } from "../../../../src/core/life/lifecycle.ts";
 import type { Service } from "../../../../src/core/service.ts";
 import { EXIT_1, Play } from "../../../support/play.ts";
@@ -36,17 +37,17 @@ test("a starting instance has the new time to get ready, counted from its launch
   expect(play.instance.state).toMatchObject({ kind: "starting", deadline: launchedAt + 5000 });
 });
 
-test("one that has failed, or backs off, gets another chance, with no crash held against it", () => {
+test("an instance that has failed or backs off starts again, without its earlier crashes", () => {
   const restart = { ...new Play().service.restart, max: 1 };
   const play = new Play({ restart }).run().exit(EXIT_1).gone();
   expect(play.kind).toBe("waiting");
   reconfigure(play, {});
   expect(play.instance).toMatchObject({ state: { kind: "queued", cause: "reload" }, crashes: [] });
-  const failed = new Play({}, { kind: "failed", reason: "gave up" }).send(CHANGED);
+  const failed = new Play({}, { kind: "failed", failure: startFailure("gave up") }).send(CHANGED);
   expect(failed.kind).toBe("queued");
 });
 
-test("one whose process is ending after a crash starts anew at once, not after a pause", () => {
+test("an instance whose process is ending after a crash starts again without a back-off", () => {
   const play = new Play().run().exit(EXIT_1).send(CHANGED);
   expect(play.instance.state).toMatchObject({ kind: "stopping", after: { kind: "start" } });
   expect(play.gone().kind).toBe("queued");
@@ -64,7 +65,7 @@ test.each([
   });
 });
 
-test("one that is going to rest goes on doing so", () => {
+test("an instance that is going to rest still rests", () => {
   const play = new Play().run().send({ kind: "rest", to: "stopped" }, CHANGED);
   expect(play.gone().instance.state).toEqual({ kind: "stopped", disabled: false });
 });

@@ -1,27 +1,35 @@
 import { describe, expect, test } from "bun:test";
-import { adopt, type Found } from "../../../../src/core/life/adoption.ts";
+import { startFailure } from "../../../../src/core/failure.ts";
+import { adopt, type FoundInstance } from "../../../../src/core/life/adoption.ts";
 import { nextDeadline } from "../../../../src/core/life/lifecycle.ts";
-import { CHILD, ENDPOINT, EXIT_1, NEXT_ENDPOINT, Play, SUCCESSOR } from "../../../support/play.ts";
+import {
+  CHILD,
+  ENDPOINT,
+  EXIT_1,
+  NEXT_ENDPOINT,
+  Play,
+  REPLACEMENT,
+} from "../../../support/play.ts";
 
 const STOP_MS = 10_000;
 
-describe("a successor", () => {
+describe("a replacement", () => {
   test("starts beside the running process and serves from its first good answer", () => {
     const play = new Play().run();
     expect(play.send({ kind: "replace" }).last).toEqual([{ kind: "launch", launch: 2 }]);
     expect(play.kind).toBe("running");
-    play.send({ kind: "launched", launch: 2, child: SUCCESSOR }).successor(false);
+    play.send({ kind: "launched", launch: 2, child: REPLACEMENT }).answerReplacement(false);
     expect(play.instance).toMatchObject({ launch: 1, state: { child: CHILD, endpoint: ENDPOINT } });
-    play.successor(true);
+    play.answerReplacement(true);
     expect(play.instance).toMatchObject({
       launch: 2,
-      state: { kind: "running", child: SUCCESSOR, endpoint: NEXT_ENDPOINT, missed: 0 },
-      other: { kind: "stopping", launch: 1, child: CHILD },
+      state: { kind: "running", child: REPLACEMENT, endpoint: NEXT_ENDPOINT, missed: 0 },
+      second: { kind: "stopping", launch: 1, child: CHILD },
     });
   });
 
-  test("is on record before its predecessor gets the signal", () => {
-    const { last } = new Play().run().replace().successor(true);
+  test("is on record before the former process gets the signal", () => {
+    const { last } = new Play().run().replace().answerReplacement(true);
     expect(last).toEqual([
       { kind: "admit", endpoint: NEXT_ENDPOINT },
       { kind: "replaced" },
@@ -29,21 +37,21 @@ describe("a successor", () => {
     ]);
   });
 
-  test("lets its predecessor finish its requests, and never its own", () => {
+  test("waits for the requests of the former process, not for its own", () => {
     const play = new Play().run().replace();
     play.traffic = { ...play.traffic, open: 2, busy: 1 };
-    play.successor(true);
-    play.traffic = { ...play.traffic, open: 3, busy: 2, otherBusy: 1 };
-    expect(play.send({ kind: "tick" }).instance.other?.kind).toBe("draining");
-    play.traffic = { ...play.traffic, open: 2, busy: 2, otherBusy: 0 };
+    play.answerReplacement(true);
+    play.traffic = { ...play.traffic, open: 3, busy: 2, secondBusy: 1 };
+    expect(play.send({ kind: "tick" }).instance.second?.kind).toBe("draining");
+    play.traffic = { ...play.traffic, open: 2, busy: 2, secondBusy: 0 };
     expect(play.send({ kind: "tick" }).effects()).toEqual(["SIGTERM"]);
     expect(play.kind).toBe("running");
   });
 
-  test("does not wait for its predecessor's requests for ever, nor for its exit", () => {
+  test("bounds the wait for the requests of the former process, and for its exit", () => {
     const play = new Play().run().replace();
-    play.traffic = { ...play.traffic, open: 1, busy: 1, otherBusy: 1 };
-    play.successor(true);
+    play.traffic = { ...play.traffic, open: 1, busy: 1, secondBusy: 1 };
+    play.answerReplacement(true);
     play.now += STOP_MS;
     expect(play.send({ kind: "tick" }).effects()).toContain("SIGTERM");
     play.now += STOP_MS;
@@ -53,7 +61,7 @@ describe("a successor", () => {
       signal: "SIGKILL",
     });
     play.send({ kind: "exited", launch: 1, exit: EXIT_1 }, { kind: "gone", launch: 1 });
-    expect(play.instance).toMatchObject({ launch: 2, state: { kind: "running" }, other: null });
+    expect(play.instance).toMatchObject({ launch: 2, state: { kind: "running" }, second: null });
   });
 
   test("keeps an idle instance awake while it starts", () => {
@@ -62,12 +70,12 @@ describe("a successor", () => {
     expect(play.send({ kind: "tick" }).kind).toBe("running");
   });
 
-  test("is one, however often it is asked for", () => {
+  test("starts once, however often it is asked for", () => {
     const play = new Play().run().replace();
     expect(play.send({ kind: "replace" }).last).toEqual([]);
-    play.successor(true);
+    play.answerReplacement(true);
     expect(play.send({ kind: "replace" }).last).toEqual([
-      { kind: "unreplaced", reason: "its former process is still ending" },
+      { kind: "unreplaced", failure: startFailure("its former process is still ending") },
     ]);
   });
 
@@ -76,45 +84,50 @@ describe("a successor", () => {
   });
 });
 
-describe("a successor that fails", () => {
-  const reasonOf = ({ last }: Play) => last.find(({ kind }) => kind === "unreplaced");
+describe("a replacement that fails", () => {
+  const failureOf = ({ last }: Play) => last.find(({ kind }) => kind === "unreplaced");
 
   test("by exiting leaves the running process as it was", () => {
     const play = new Play().run();
     const before = play.instance.state;
     play.replace().send({ kind: "exited", launch: 2, exit: EXIT_1 });
-    expect(reasonOf(play)).toMatchObject({ reason: "exited with code 1 before it was ready" });
+    expect(failureOf(play)).toMatchObject({
+      failure: startFailure("exited with code 1 before it was ready"),
+    });
     play.send({ kind: "gone", launch: 2 });
-    expect(play.instance).toMatchObject({ launch: 1, state: before, other: null, crashes: [] });
+    expect(play.instance).toMatchObject({ launch: 1, state: before, second: null, crashes: [] });
   });
 
-  test("by not being launched is told with the reason", () => {
+  test("by not being launched is reported with the reason", () => {
     const play = new Play().run().send({ kind: "replace" });
-    play.send({ kind: "launchFailed", launch: 2, reason: "no such program" });
-    expect(reasonOf(play)).toMatchObject({ reason: "no such program" });
-    expect(play.instance.other).toBeNull();
+    const failure = startFailure("no such program", "Install it");
+    play.send({ kind: "launchFailed", launch: 2, failure });
+    expect(failureOf(play)).toMatchObject({ failure });
+    expect(play.instance.second).toBeNull();
   });
 
   test("by not being ready in time is ended", () => {
-    const play = new Play({ startupTimeoutMs: 3000 }).run().replace().successor(false);
+    const play = new Play({ startupTimeoutMs: 3000 }).run().replace().answerReplacement(false);
     play.now += 3000;
     play.send({ kind: "tick" });
     expect(play.effects()).toContain("SIGTERM");
-    expect(reasonOf(play)).toMatchObject({ reason: "not ready within 3 s: status 500" });
+    expect(failureOf(play)).toMatchObject({
+      failure: startFailure("not ready within 3 s: status 500"),
+    });
     expect(play.kind).toBe("running");
   });
 
-  test("is not what an answer about the running process is taken for, nor the other way round", () => {
+  test("is not confused with the running process when that answers a probe", () => {
     const play = new Play().run().replace();
     play.answer(true);
-    expect(play.instance).toMatchObject({ launch: 1, other: { kind: "starting" } });
+    expect(play.instance).toMatchObject({ launch: 1, second: { kind: "starting" } });
     play.send({ kind: "gone", launch: 2 });
-    expect(play.instance.other?.kind).toBe("starting");
+    expect(play.instance.second?.kind).toBe("starting");
   });
 });
 
 describe("when the serving process ends", () => {
-  test("its successor is ended, and the restart waits until nothing is left", () => {
+  test("its replacement is ended, and the restart waits until both are gone", () => {
     const play = new Play().run().replace().exit(EXIT_1);
     expect(play.effects()).toEqual(["SIGTERM", "SIGTERM", "unreplaced"]);
     play.gone();
@@ -123,59 +136,59 @@ describe("when the serving process ends", () => {
     expect(play.kind).toBe("waiting");
   });
 
-  test("a launch that is under way is ended as soon as there is something to end", () => {
+  test("a launch that is under way is ended as soon as its process exists", () => {
     const play = new Play().run().send({ kind: "replace" }).exit(EXIT_1).gone();
     expect(nextDeadline(play.instance, play.facts)).toBe(Number.POSITIVE_INFINITY);
-    play.send({ kind: "launched", launch: 2, child: SUCCESSOR });
+    play.send({ kind: "launched", launch: 2, child: REPLACEMENT });
     expect(play.last).toEqual([{ kind: "signal", launch: 2, signal: "SIGTERM" }]);
   });
 
-  test("it comes to rest only when its predecessor is gone too", () => {
-    const play = new Play().run().replace().successor(true);
+  test("the instance comes to rest only when the former process is gone too", () => {
+    const play = new Play().run().replace().answerReplacement(true);
     play.send({ kind: "rest", to: "stopped" }).exit(EXIT_1).gone();
-    expect(play.instance).toMatchObject({ launch: 1, state: { kind: "stopping" }, other: null });
+    expect(play.instance).toMatchObject({ launch: 1, state: { kind: "stopping" }, second: null });
     play.send({ kind: "gone", launch: 1 });
     expect(play.instance.state).toEqual({ kind: "stopped", disabled: false });
   });
 });
 
 describe("processes of an earlier server", () => {
-  const found = (changes: Partial<Found>): Found => ({
+  const found = (changes: Partial<FoundInstance>): FoundInstance => ({
     wanted: "running",
-    reason: null,
+    failure: null,
     child: { ref: CHILD, endpoint: ENDPOINT },
-    other: SUCCESSOR,
+    second: REPLACEMENT,
     ...changes,
   });
-  const adopted = (changes: Partial<Found>) => {
+  const adopted = (changes: Partial<FoundInstance>) => {
     const play = new Play();
     return adopt(play.instance, found(changes), play.facts);
   };
 
-  test("the one that served goes on, the other is ended", () => {
+  test("the process that served goes on, the second is ended", () => {
     const { instance, effects } = adopted({});
     expect(instance.state).toMatchObject({ kind: "running", child: CHILD, missed: null });
-    expect(instance.other).toMatchObject({ kind: "stopping", child: SUCCESSOR });
+    expect(instance.second).toMatchObject({ kind: "stopping", child: REPLACEMENT });
     expect(effects).toEqual([{ kind: "signal", launch: 2, signal: "SIGTERM" }]);
   });
 
-  test("one that never got ready goes on starting", () => {
-    const { instance } = adopted({ child: { ref: CHILD, endpoint: null }, other: null });
+  test("a process that was never ready goes on starting", () => {
+    const { instance } = adopted({ child: { ref: CHILD, endpoint: null }, second: null });
     expect(instance.state).toMatchObject({ kind: "starting", child: CHILD });
   });
 
   test.each(["asleep", "stopped", "disabled", "failed"] as const)(
     "of an instance that was to be %s both are ended",
     (wanted) => {
-      const { instance, effects } = adopted({ wanted, reason: "it broke" });
+      const { instance, effects } = adopted({ wanted, failure: startFailure("it broke") });
       expect(instance.state.kind).toBe("stopping");
       expect(effects).toHaveLength(2);
     },
   );
 
-  test("one that is left without the one that served is ended", () => {
+  test("a second process without the first is ended", () => {
     const { instance, effects } = adopted({ child: null });
-    expect(instance).toMatchObject({ launch: 2, state: { kind: "stopping" }, other: null });
+    expect(instance).toMatchObject({ launch: 2, state: { kind: "stopping" }, second: null });
     expect(effects).toEqual([{ kind: "signal", launch: 2, signal: "SIGTERM" }]);
   });
 });

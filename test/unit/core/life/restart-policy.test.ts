@@ -35,7 +35,7 @@ test("one more than the allowed restarts within the window gives up", () => {
   ]);
 });
 
-test("a kill for lack of memory is told with the limit, and is a failure", () => {
+test("a kill for lack of memory is described with the limit, and counts as a failure", () => {
   const exit = { kind: "outOfMemory", limitBytes: 256 * 1024 ** 2 } as const;
   expect(describeExit(exit)).toBe("was killed: out of memory (limit 256 MB)");
   expect(describeExit({ ...exit, limitBytes: null })).toBe(

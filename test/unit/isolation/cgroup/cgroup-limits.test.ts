@@ -3,7 +3,7 @@ import type { Service } from "../../../../src/core/service.ts";
 import { planLimits } from "../../../../src/isolation/cgroup/cgroup-limits.ts";
 import { serviceWith } from "../../../support/service.ts";
 
-/** FILE=VALUE, in the order in which they are written; what need not be there in brackets. */
+/** FILE=VALUE, in the order of writing; files that need not exist in brackets. */
 function render(service: Partial<Service>, version: 1 | 2, helpers = 1): string[] {
   return planLimits(serviceWith({ pidsLimit: 0, ...service }), { version, helpers }).flatMap(
     ({ files }) =>
@@ -50,18 +50,18 @@ describe("the limits of an instance", () => {
     { service: { pidsLimit: 0 }, version2: [], version1: [] },
   ];
   for (const { service, version2, version1 } of cases) {
-    test(`are spelt for both versions: ${JSON.stringify(service)}`, () => {
+    test(`are rendered for both versions: ${JSON.stringify(service)}`, () => {
       expect(render(service, 2)).toEqual(version2);
       expect(render(service, 1)).toEqual(version1);
     });
   }
 
-  test("leave the launcher's own processes out of account", () => {
+  test("do not count the launcher's own processes", () => {
     expect(render({ pidsLimit: 10 }, 2, 1)).toEqual(["pids.max=11"]);
     expect(render({ pidsLimit: 10 }, 1, 3)).toEqual(["pids.max=13"]);
   });
 
-  test("are 512 processes where none is configured, which nobody insists on", () => {
+  test("default to 512 processes, which may fail to apply", () => {
     const limits = planLimits(serviceWith({ pidsLimit: null, cpuShares: 1 }), {
       version: 2,
       helpers: 2,

@@ -11,7 +11,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import type { TenError } from "../../../../src/core/errors.ts";
+import type { FailureError } from "../../../../src/core/failure.ts";
 import type { Service } from "../../../../src/core/service.ts";
 import type { Controller } from "../../../../src/isolation/cgroup/cgroup-limits.ts";
 import { ControlGroups } from "../../../../src/isolation/cgroup/groups.ts";
@@ -53,13 +53,13 @@ function directoryOf(groups: ControlGroups, slot: 0 | 1 = 0): string {
 }
 
 describe("the control group of a launch", () => {
-  test("is named by its server, its instance and its slot, as no file of a group can be", () => {
+  test("is named by server, instance and slot, unlike any file of a group", () => {
     const directory = directoryOf(groupsOf([]));
     expect(directory).toMatch(/\/ten\/[0-9a-f]{12}\/notes:alice$/);
     expect(directoryOf(groupsOf([]), 1)).toBe(`${directory}.1`);
   });
 
-  test("is not that of another server's", () => {
+  test("differs from that of another server", () => {
     const other = join(root, "other");
     mkdirSync(other);
     expect(directoryOf(groupsOf([], other))).not.toBe(directoryOf(groupsOf([])));
@@ -74,7 +74,7 @@ describe("the control group of a launch", () => {
     expect(groupsOf([]).find(placed()).launcherOptions).toEqual([]);
   });
 
-  test("of an earlier launch leaves a later one's alone, though it has the same name", async () => {
+  test("of an earlier launch leaves a later one of the same name alone", async () => {
     const groups = groupsOf([]);
     const earlier = groups.open(placed(), 1);
     const [, directory = ""] = earlier.launcherOptions;
@@ -86,7 +86,7 @@ describe("the control group of a launch", () => {
     expect(readFileSync(join(directory, "cgroup.kill"), "utf8")).toBe("");
   });
 
-  test("goes when nobody goes on with it, and the server's own with the last", async () => {
+  test("is removed unless its launch is kept, and the server's own group with the last", async () => {
     const groups = groupsOf([]);
     const [kept, stray] = [directoryOf(groups, 0), directoryOf(groups, 1)];
     await groups.sweep([placed({}, 0)]);
@@ -100,14 +100,14 @@ describe("the control group of a launch", () => {
     expect(existsSync(join(root, "ten"))).toBe(false);
   });
 
-  test("that nothing was started in goes with the server", () => {
+  test("in which nothing was started is removed with the server", () => {
     const groups = groupsOf([]);
     directoryOf(groups);
     groups.close();
     expect(existsSync(join(root, "ten"))).toBe(false);
   });
 
-  test("hands controllers down from group to group, those that its own lacks", () => {
+  test("gets missing controllers enabled in every group above it", () => {
     const base = dirname(directoryOf(groupsOf([])));
     const handed = [root, dirname(base), base].map((group) =>
       join(group, "cgroup.subtree_control"),
@@ -129,37 +129,35 @@ describe("a limit that can't be applied", () => {
       groupsOf(controllers).open(placed(service), 1);
       return null;
     } catch (error) {
-      return error as TenError;
+      return (error as FailureError).failure;
     }
   };
 
-  test("for want of a controller refuses the start, with all that are missing and the remedy", () => {
+  test("for lack of a controller refuses the start, with all missing limits and the remedy", () => {
     const error = refusalOf(["cpu"], { memoryLimitBytes: 1, pidsLimit: 5 });
     expect(error?.code).toBe("LEVEL_MISSING");
-    expect(error?.message).toBe(
-      'Cannot apply memory_limit_mb, pids_limit to "notes": this host lacks it',
-    );
+    expect(error?.reason).toBe("memory_limit_mb, pids_limit can't be applied: this host lacks it");
     expect(error?.hint).toBe(
       "Remove memory_limit_mb, pids_limit from [service.notes], or buy another",
     );
   });
 
-  test("for want of a file names it, and leaves no group", () => {
+  test("for lack of a file names the file, and leaves no group", () => {
     const error = refusalOf(["cpu"], { cpuShares: 5 });
-    expect(error?.message).toMatch(/: \S+\/notes:alice\/cpu.weight can not be set \(ENOENT\)$/);
+    expect(error?.reason).toMatch(/: \S+\/notes:alice\/cpu.weight can not be set \(ENOENT\)$/);
     expect(
       readdirSync(join(root, "ten")).flatMap((server) => readdirSync(join(root, "ten", server))),
     ).toEqual([]);
   });
 
-  test("refuses nothing when it is the default one", () => {
+  test("does not refuse the start when it is the default one", () => {
     expect(refusalOf([], { pidsLimit: null })).toBeNull();
     expect(refusalOf(["pids"], { pidsLimit: null })).toBeNull();
   });
 
-  test("is no limit of one whose parent can't be made", () => {
+  test("is refused where the group's parent can't be made, unless it is the default one", () => {
     writeFileSync(join(root, "ten"), "in the way");
-    expect(refusalOf(["pids"], { pidsLimit: 7 })?.message).toContain("ten/");
+    expect(refusalOf(["pids"], { pidsLimit: 7 })?.reason).toContain("ten/");
     expect(groupsOf(["pids"]).open(placed({ pidsLimit: null }), 1).launcherOptions).toEqual([]);
   });
 });

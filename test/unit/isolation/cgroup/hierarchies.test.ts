@@ -40,7 +40,7 @@ describe("hierarchies of control groups", () => {
     ]);
   });
 
-  test("are, for an ordinary user, what systemd's user manager has been given", () => {
+  test("are, for an ordinary user, those delegated to systemd's user manager", () => {
     const manager = "/user.slice/user-1000.slice/user@1000.service";
     const { found, lacks } = find(
       {
@@ -84,7 +84,7 @@ describe("hierarchies of control groups", () => {
     },
   ];
   for (const { what, files, uid, reason } of lacking) {
-    test(`are none ${what}, and that is told`, () => {
+    test(`are none ${what}, and the reason is reported`, () => {
       const { found, lacks } = find(files, uid);
       expect(found).toEqual([]);
       expect(lacks.reason).toBe(reason);

@@ -1,4 +1,4 @@
-// As root against the kernel's own firewall; what each user reaches is tried by processes of that user.
+// Needs root: uses the kernel's firewall, and connects by processes of each user.
 import { describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -14,7 +14,7 @@ const ALICE = 61_301;
 const BOB = 61_302;
 const isRoot = process.platform === "linux" && process.getuid?.() === 0;
 
-/** A server that everybody may ask, at a port that the system chooses. */
+/** A server for all users, at a port that the system chooses. */
 function openService(hostname = "127.0.0.1") {
   const server = Bun.serve({ port: 0, hostname, fetch: () => new Response("hi") });
   return { port: server.port ?? 0, [Symbol.asyncDispose]: () => server.stop(true) };
@@ -27,7 +27,7 @@ function claim({ port }: { port: number }, owner: number | null): Claim {
 interface Place extends Disposable {
   readonly dataDir: string;
   readonly clock: FakeClock;
-  open(inherited?: readonly Claim[]): NftFirewall;
+  open(recorded?: readonly Claim[]): NftFirewall;
 }
 
 function openPlace(): Place {
@@ -37,8 +37,8 @@ function openPlace(): Place {
   return {
     dataDir,
     clock,
-    open(inherited = []) {
-      const firewall = NftFirewall.open({ dataDir, clock, inherited });
+    open(recorded = []) {
+      const firewall = NftFirewall.open({ dataDir, clock, recorded });
       opened.push(firewall);
       return firewall;
     },
@@ -68,7 +68,7 @@ describe.skipIf(!isRoot || isMissing(NFTABLES) || isMissing(IPROUTE))("the firew
     expect(await reaches(BOB, "127.0.0.1", server.port)).toBe(true);
   });
 
-  test("holds for every loopback address, of IPv6 too", async () => {
+  test("covers every loopback address, of IPv6 too", async () => {
     using place = openPlace();
     await using server = openService("0.0.0.0");
     await using server6 = openService("::1");
@@ -88,7 +88,7 @@ describe.skipIf(!isRoot || isMissing(NFTABLES) || isMissing(IPROUTE))("the firew
     expect(await reaches(BOB, "127.0.0.1", server.port)).toBe(false);
   });
 
-  test("of two servers on one host leaves the other's tenants alone", async () => {
+  test("of one server leaves the tenants of another on the same host alone", async () => {
     using one = openPlace();
     using other = openPlace();
     await using server = openService();
@@ -113,7 +113,7 @@ describe.skipIf(!isRoot || isMissing(NFTABLES) || isMissing(IPROUTE))("the firew
     expect(rules.stdout.toString()).toMatch(/no_metadata \{\s+type uid\s+elements = \{ 61301 \}/);
   });
 
-  test("goes on for what an earlier server started, until nobody takes that over", async () => {
+  test("protects the launches of an earlier server, until those that were not adopted are dropped", async () => {
     using place = openPlace();
     await using kept = openService();
     await using lost = openService();
@@ -128,7 +128,7 @@ describe.skipIf(!isRoot || isMissing(NFTABLES) || isMissing(IPROUTE))("the firew
     expect(await reaches(BOB, "127.0.0.1", lost.port)).toBe(true);
   });
 
-  test("is the next server's once it was left to it", async () => {
+  test("is left to the next server", async () => {
     using place = openPlace();
     await using old = openService();
     await using young = openService();
@@ -143,7 +143,7 @@ describe.skipIf(!isRoot || isMissing(NFTABLES) || isMissing(IPROUTE))("the firew
     expect(await reaches(BOB, "127.0.0.1", young.port)).toBe(false);
   });
 
-  test("stands again after another program has flushed all rules", async () => {
+  test("is made anew after another program has flushed all rules", async () => {
     using place = openPlace();
     await using server = openService();
     place.open().claim(claim(server, ALICE));
@@ -153,7 +153,7 @@ describe.skipIf(!isRoot || isMissing(NFTABLES) || isMissing(IPROUTE))("the firew
     expect(await reaches(BOB, "127.0.0.1", server.port)).toBe(false);
   });
 
-  test("stands again with more claims than the kernel has room for answers", async () => {
+  test("is made anew with more claims than a socket has room for answers", async () => {
     using place = openPlace();
     await using server = openService();
     const firewall = place.open();
@@ -179,7 +179,7 @@ describe.skipIf(!isRoot || isMissing(NFTABLES) || isMissing(IPROUTE))("the firew
     expect(names).toEqual(others);
   });
 
-  test("takes its table away, and no other", () => {
+  test("removes its own table only", () => {
     using place = openPlace();
     const other = `ten_test_${process.pid}`;
     expect(runNft(`table inet ${other} { }`)).toBeNull();

@@ -1,4 +1,4 @@
-// In a network namespace of its own: plays the metadata services of all clouds, and tells who reaches them.
+// A process in its own network namespace: listens as the metadata services of all clouds, prints who reaches them.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,13 +7,13 @@ import { METADATA_ADDRESSES } from "../../../../src/isolation/firewall/rules.ts"
 import { FakeClock } from "../../../support/fake-clock.ts";
 import { reaches } from "./reaches.ts";
 
-/** The addresses that each reaches. */
+/** The addresses that each user reaches. */
 export interface Reached {
   readonly kept: readonly string[];
   readonly allowed: readonly string[];
-  /** Who is no tenant. */
+  /** A user who is no tenant. */
   readonly others: readonly string[];
-  /** Who is kept from the service, on the port that resolves names. */
+  /** The blocked tenant, at the port that resolves names. */
   readonly names: readonly string[];
 }
 
@@ -33,7 +33,7 @@ if (import.meta.main) {
   ip("link", "set", "lo", "up");
   for (const address of METADATA_ADDRESSES.ip) ip("addr", "add", `${address}/32`, "dev", "lo");
   for (const address of METADATA_ADDRESSES.ip6) {
-    // Nobody else can have it, so it need not be asked for first.
+    // No other computer is here, so the check for duplicate addresses would only delay.
     ip("addr", "add", `${address}/128`, "dev", "lo", "nodad");
   }
   for (const hostname of addresses) {
@@ -41,7 +41,7 @@ if (import.meta.main) {
       Bun.listen({ hostname, port, socket: { data: () => undefined } });
   }
   const dataDir = mkdtempSync(join(tmpdir(), "ten-metadata-"));
-  const firewall = NftFirewall.open({ dataDir, clock: new FakeClock(), inherited: [] });
+  const firewall = NftFirewall.open({ dataDir, clock: new FakeClock(), recorded: [] });
   firewall.claim({ port: 30_001, owner: KEPT, allowMetadata: false });
   firewall.claim({ port: 30_002, owner: ALLOWED, allowMetadata: true });
   const reachedBy = async (uid: number, port: number) => {

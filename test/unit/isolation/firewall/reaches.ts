@@ -1,4 +1,4 @@
-// What the users of this host can connect to.
+// Connects as another user of this host.
 /** Whether a process of a user can connect. */
 export async function reaches(uid: number, address: string, port: number): Promise<boolean> {
   const child = Bun.spawn(["bash", "-c", `exec 3<>/dev/tcp/${address}/${port}`], {

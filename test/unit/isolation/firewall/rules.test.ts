@@ -3,7 +3,7 @@ import { elementsOf, renderTable } from "../../../../src/isolation/firewall/rule
 
 const walled = { port: 30_001, owner: 61_184, allowMetadata: false };
 
-test("a launch with a user of its own has its port, and is kept from the cloud's credentials", () => {
+test("a launch with a user of its own owns its port, and can't reach the cloud's credentials", () => {
   expect(elementsOf(walled)).toEqual([
     { set: "ports", port: 30_001, user: null },
     { set: "owners", port: 30_001, user: 61_184 },
@@ -11,18 +11,18 @@ test("a launch with a user of its own has its port, and is kept from the cloud's
   ]);
 });
 
-test("a launch that may ask for the cloud's credentials is not kept from them", () => {
+test("a launch with allow_metadata can reach the cloud's credentials", () => {
   const sets = elementsOf({ ...walled, allowMetadata: true }).map(({ set }) => set);
   expect(sets).toEqual(["ports", "owners"]);
 });
 
-test("the port of a launch without a user of its own is no walled tenant's", () => {
+test("the port of a launch without a user of its own belongs to no walled tenant", () => {
   expect(elementsOf({ ...walled, owner: null })).toEqual([
     { set: "ports", port: 30_001, user: null },
   ]);
 });
 
-test("the table holds all claims, and one user's two launches once", () => {
+test("the table holds all claims, and a user with two launches once", () => {
   const claims = [walled, { ...walled, port: 30_002 }];
   const text = renderTable({ name: "tenement_x", comment: "/srv/data", claims });
   expect(text).toContain("elements = { 30001, 30002 };");

@@ -21,7 +21,7 @@ beforeEach(() => {
 
 afterEach(() => rmSync(directory, { recursive: true }));
 
-describe("a launcher's end", () => {
+describe("a launcher's exit", () => {
   const cases: { lines: string; own: Exit; told: Exit }[] = [
     {
       lines: `${STARTED}exit 143 1700000000000\ngone\n`,
@@ -45,7 +45,7 @@ describe("a launcher's end", () => {
     },
   ];
   for (const { lines, own, told } of cases) {
-    test(`with ${JSON.stringify(lines.split("\n").at(-2))} is told as ${told.kind}`, async () => {
+    test(`with the status ${JSON.stringify(lines.split("\n").at(-2))} is reported as ${told.kind}`, async () => {
       writeFileSync(file, lines);
       const launcher = new FakeChild({ pid: 10, startTime: 100 }, directory, {});
       const child = followLauncher(launcher, { statusFile: file, group: NO_GROUP });
@@ -56,7 +56,7 @@ describe("a launcher's end", () => {
   }
 });
 
-test("the end of an application is told while its launcher stays for what it left behind", async () => {
+test("an application's exit is reported while its launcher waits for descendants", async () => {
   appendFileSync(file, STARTED);
   const launcher = new FakeChild({ pid: 10, startTime: 100 }, directory, {});
   const child = followLauncher(launcher, { statusFile: file, group: NO_GROUP });
@@ -70,13 +70,13 @@ test("the end of an application is told while its launcher stays for what it lef
 describe("a kill for lack of memory", () => {
   const cases: { name: string; files: Record<string, string>; own: Exit; told: Exit }[] = [
     {
-      name: "is told with the limit of version 2, also when nobody lived to note it",
+      name: "is reported with the limit of version 2, also when the launcher was killed as well",
       files: { "memory.events": "low 0\noom 1\noom_kill 2\n", "memory.max": "67108864\n" },
       own: { kind: "unknown" },
       told: { kind: "outOfMemory", limitBytes: 64 * 1024 ** 2 },
     },
     {
-      name: "is told with the limit of version 1",
+      name: "is reported with the limit of version 1",
       files: {
         "memory.oom_control": "oom_kill_disable 0\nunder_oom 0\noom_kill 1\n",
         "memory.limit_in_bytes": "33554432\n",
@@ -85,19 +85,19 @@ describe("a kill for lack of memory", () => {
       told: { kind: "outOfMemory", limitBytes: 32 * 1024 ** 2 },
     },
     {
-      name: "is told to be the host's where there is no limit",
+      name: "is reported as the host's where there is no limit",
       files: { "memory.events": "oom_kill 1\n", "memory.max": "max\n" },
       own: { kind: "code", code: 137 },
       told: { kind: "outOfMemory", limitBytes: null },
     },
     {
-      name: "of a child does not explain an application's own end",
+      name: "of a descendant does not explain the application's own exit",
       files: { "memory.events": "oom_kill 1\n", "memory.max": "67108864\n" },
       own: { kind: "code", code: 1 },
       told: { kind: "code", code: 1 },
     },
     {
-      name: "is no guess",
+      name: "is not reported when the group counted none",
       files: { "memory.events": "oom_kill 0\n", "memory.max": "67108864\n" },
       own: { kind: "signal", signal: "SIGKILL" },
       told: { kind: "signal", signal: "SIGKILL" },

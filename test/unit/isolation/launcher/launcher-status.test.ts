@@ -11,7 +11,7 @@ afterAll(() => rmSync(directory, { recursive: true }));
 const STARTED = "launcher 10 100\ninit 11 101\napp 12\n";
 
 describe("a status file", () => {
-  test("says which process is which", () => {
+  test("names the launcher's process and the application's", () => {
     writeFileSync(file, STARTED);
     expect(readLaunchStatus(file)).toEqual({
       launcher: { pid: 10, startTime: 100 },
@@ -20,7 +20,7 @@ describe("a status file", () => {
     });
   });
 
-  test("that is not there says nothing", () => {
+  test("that does not exist holds no facts", () => {
     expect(readLaunchStatus(join(directory, "none"))).toEqual({
       launcher: null,
       app: null,

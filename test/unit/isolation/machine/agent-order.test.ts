@@ -6,7 +6,7 @@ const LISTING = {
   links: { bin: "usr/bin" },
 };
 
-test("a machine sees the system, what is shown of hidden places, and what may be written, inner ones last", () => {
+test("a machine sees the system, shown paths below hidden ones and writable paths, inner ones last", () => {
   const { exports, links } = planExports(LISTING, {
     read: ["/srv/app", "/root/app/inner", "/root/app"],
     write: ["/srv/data/notes/alice"],
@@ -22,7 +22,7 @@ test("a machine sees the system, what is shown of hidden places, and what may be
   ]);
 });
 
-test("an order says everything in records that no value can break", () => {
+test("an order has one record for each fact, which no value can break", () => {
   const order = renderOrder({
     channel: "ports",
     userId: 61_184,

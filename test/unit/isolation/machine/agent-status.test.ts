@@ -41,22 +41,22 @@ const ENDS: readonly (readonly [string, Exit | null])[] = [
   ["exit nonsense\n", { kind: "unknown" }],
 ];
 
-test.each(ENDS)("%j tells of an end", (text, end) => {
+test.each(ENDS)("the status %j is parsed as an end", (text, end) => {
   writeFileSync(file, text);
   const started = text !== "" && end?.kind !== "unstarted";
   expect(readAgentStatus(file)).toEqual({ started, listening: text.startsWith("listening"), end });
 });
 
-test("a machine that has not spoken yet is neither ready nor at its end", () => {
+test("a machine without a status is neither ready nor ended", () => {
   expect(readAgentStatus(file)).toEqual({ started: false, listening: false, end: null });
 });
 
-test("what a hostile machine writes beyond all measure is not read to its end", () => {
+test("the status of a hostile machine is read only up to a limit", () => {
   writeFileSync(file, `listening\n${"x".repeat(200_000)}\nexit 3\n`);
   expect(readAgentStatus(file)).toMatchObject({ listening: true, end: null });
 });
 
-test("an order reaches whoever has the pipe open, and nobody else is waited for", () => {
+test("an order reaches the machine that has the pipe open, and is not waited for without one", () => {
   const pipe = join(directory, "orders");
   makePipes(directory, [pipe]);
   const order = orderByPipe(pipe);
@@ -68,14 +68,14 @@ test("an order reaches whoever has the pipe open, and nobody else is waited for"
   closeSync(fd);
 });
 
-test("an order never follows a link that stands in the pipe's place", () => {
+test("an order never follows a link in place of the pipe", () => {
   const target = join(directory, "precious");
   writeFileSync(target, "kept");
   Bun.spawnSync(["ln", "-s", target, join(directory, "orders")]);
   expect(orderByPipe(join(directory, "orders"))(15)).toBe(false);
 });
 
-/** The launch of a hypervisor that ended in some way. */
+/** A hypervisor's process that has ended. */
 function ended(exit: Exit, signals: string[] = []): Child {
   return {
     ref: { pid: 1, startTime: 1 },
@@ -97,13 +97,13 @@ function follow(child: Child, { console = "", isHeard = true, orders = [] as num
   return followMachine(child, { consoleFile, order, readStatus: () => readAgentStatus(file) });
 }
 
-test("what the machine said is how the application ended, whatever the hypervisor ended with", async () => {
+test("the machine's status is the application's exit, whatever the hypervisor's exit", async () => {
   writeFileSync(file, "listening\nexit 3\n");
   const { exited } = follow(ended({ kind: "code", code: 0 }));
   expect(await exited).toEqual({ kind: "code", code: 3 });
 });
 
-test("a machine that ends without a word has crashed, with its kernel's last", async () => {
+test("a machine that ends without a status has crashed, with the kernel's last message as the reason", async () => {
   const console =
     "\u001b[2J[    1.0] odd\n[    2.5] Kernel panic - not syncing: no init\n[    2.6] Call Trace:\n";
   const { exited } = follow(ended({ kind: "code", code: 0 }), { console });
@@ -113,12 +113,12 @@ test("a machine that ends without a word has crashed, with its kernel's last", a
   });
 });
 
-test("a hypervisor that was killed was", async () => {
+test("a hypervisor that was killed is reported as killed", async () => {
   const { exited } = follow(ended({ kind: "signal", signal: "SIGKILL" }));
   expect(await exited).toEqual({ kind: "signal", signal: "SIGKILL" });
 });
 
-test("signals go to the application; the hypervisor gets those that nobody hears, and SIGKILL", async () => {
+test("signals go to the application; the hypervisor gets SIGKILL, and signals that no agent receives", async () => {
   writeFileSync(file, "started\n");
   const [signals, orders]: [string[], number[]] = [[], []];
   const child = ended({ kind: "code", code: 0 }, signals);
@@ -129,7 +129,7 @@ test("signals go to the application; the hypervisor gets those that nobody hears
   expect(signals).toEqual(["SIGTERM", "SIGKILL"]);
 });
 
-test("a machine in which nothing runs yet is ended by a signal at once, and that is how it ended", async () => {
+test("a signal ends a machine in which no application runs yet, and is its exit", async () => {
   const [signals, orders]: [string[], number[]] = [[], []];
   const guest = follow(ended({ kind: "code", code: 0 }, signals), { orders });
   guest.signal("SIGTERM");

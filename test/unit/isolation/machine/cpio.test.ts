@@ -7,13 +7,13 @@ import { isMissing } from "../../../support/tool.ts";
 
 const ENTRIES = [
   { name: "etc", kind: "directory", content: new Uint8Array() },
-  // Lengths that need filling up to four bytes, and one that does not.
+  // Lengths that need padding to four bytes, and one that does not.
   { name: "etc/one", kind: "file", content: new TextEncoder().encode("1") },
   { name: "etc/four", kind: "program", content: new TextEncoder().encode("four") },
 ] as const;
 
 test.skipIf(isMissing({ program: "cpio", debianPackage: "cpio" }))(
-  "an archive unpacks to what was put into it",
+  "an archive unpacks to its entries",
   () => {
     const directory = mkdtempSync(join(tmpdir(), "ten-cpio-"));
     try {
@@ -33,6 +33,6 @@ test.skipIf(isMissing({ program: "cpio", debianPackage: "cpio" }))(
   },
 );
 
-test("an archive fills whole words, so that the next one is found", () => {
+test("an archive is padded to whole words, so that the next one is found", () => {
   expect(renderArchive(ENTRIES).length % 4).toBe(0);
 });

@@ -1,11 +1,11 @@
 import { expect, test } from "bun:test";
 import { renderFirecracker } from "../../../../src/isolation/machine/firecracker-config.ts";
 
-test("a machine is described as Firecracker reads it, its disks in the order that the agent knows", () => {
+test("the configuration has the disks in the order that the agent expects", () => {
   const text = renderFirecracker({
     memoryBytes: 256 * 1024 ** 2,
     vcpus: 2,
-    kernel: "/guest/kernel",
+    kernel: "/machine/kernel",
     initrd: "/launch/initrd",
     disks: { root: "/images/root", data: "/data/data.ext4", status: "/launch/status" },
     vsock: "/launch/vm/vsock",
@@ -18,7 +18,7 @@ test("a machine is described as Firecracker reads it, its disks in the order tha
   });
   expect(JSON.parse(text)).toEqual({
     "boot-source": {
-      kernel_image_path: "/guest/kernel",
+      kernel_image_path: "/machine/kernel",
       initrd_path: "/launch/initrd",
       boot_args: "console=ttyS0 reboot=k panic=-1 pci=off quiet loglevel=0",
     },

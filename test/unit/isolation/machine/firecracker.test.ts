@@ -3,7 +3,7 @@ import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { freePort } from "../../../../bench/support.ts";
 import type { Service } from "../../../../src/core/service.ts";
-import { FirecrackerLevel } from "../../../../src/isolation/machine/firecracker.ts";
+import { firecrackerLevel } from "../../../../src/isolation/machine/firecracker.ts";
 import type { MachineParts } from "../../../../src/isolation/machine/machine-needs.ts";
 import { compilePrograms, isUnable, type Programs } from "../../../launcher/programs.ts";
 import { ROOT } from "../../../support/executable.ts";
@@ -15,7 +15,7 @@ import { MachineWorld, USER } from "./machine-world.ts";
 setDefaultTimeout(60_000);
 
 const FAKE = readFileSync(join(ROOT, "test/support/tenants/firecracker.py"), "utf8");
-/** Echoes, and ends with 7 when it is asked to stop. */
+/** Echoes, and exits with 7 at SIGTERM. */
 const APP = `
 import http.server, os, signal
 signal.signal(signal.SIGTERM, lambda *_: os._exit(7))
@@ -47,7 +47,7 @@ describe.skipIf(isUnable() || isMissing(PYTHON) || isMissing(MKE2FS))(
         workdir: "/nowhere",
         isolation: "firecracker",
         storageQuotaBytes: 8 * 1024 ** 2,
-        guest: {
+        machine: {
           accel: "kvm",
           kernel: world.file("vmlinux", "kernel"),
           rootfs: world.file("root.ext4", new Uint8Array(4096)),
@@ -61,11 +61,11 @@ describe.skipIf(isUnable() || isMissing(PYTHON) || isMissing(MKE2FS))(
     function levelOf(world: MachineWorld, host: Partial<MachineParts["host"]> = {}) {
       const fake = world.file("firecracker", FAKE);
       const which = (program: string) => (program === "firecracker" ? fake : Bun.which(program));
-      // The fake needs no hardware; any device shows that one is passed on.
-      return new FirecrackerLevel({ ...world.parts({ which, ...host }), device: "/dev/null" });
+      // The fake needs no hardware; any device shows that the option is passed on.
+      return firecrackerLevel({ ...world.parts({ which, ...host }), device: "/dev/null" });
     }
 
-    test("is reached by a socket that listens when its application does; stops as that likes, and says how", async () => {
+    test("listens on its socket once the application listens, and reports the application's exit", async () => {
       using world = new MachineWorld(programs.launcher);
       const { child, enclosure, instanceDir } = world.launch(
         levelOf(world),
@@ -90,7 +90,7 @@ describe.skipIf(isUnable() || isMissing(PYTHON) || isMissing(MKE2FS))(
       enclosure.clear();
     });
 
-    test("is known again by the next server, which learns how its application ends", async () => {
+    test("is recovered by the next server, which learns the application's exit", async () => {
       using world = new MachineWorld(programs.launcher);
       const [level, service] = [levelOf(world), serviceOf(world)];
       const launched = world.launch(level, service, freePort());
@@ -105,7 +105,7 @@ describe.skipIf(isUnable() || isMissing(PYTHON) || isMissing(MKE2FS))(
       expect(world.recover(level, service, launched)).toBeNull();
     });
 
-    test("that is killed is told as killed", async () => {
+    test("that is killed is reported as killed", async () => {
       using world = new MachineWorld(programs.launcher);
       const { child, enclosure } = world.launch(levelOf(world), serviceOf(world), freePort());
       await until("it listens", () =>
@@ -118,18 +118,18 @@ describe.skipIf(isUnable() || isMissing(PYTHON) || isMissing(MKE2FS))(
     });
 
     test.each([
-      ["without a kernel", { guest: { kernel: null } }, {}, /no kernel or no image/],
+      ["without a kernel", { machine: { kernel: null } }, {}, /no kernel or no image/],
       ["without Firecracker", {}, { which: () => null }, /firecracker is not installed/],
       [
         "without hardware for it",
         {},
         { findKvmObstacle: () => ({ reason: "no device", remedy: "load it" }) },
-        /level "firecracker": no device/,
+        /isolation = "firecracker" is not available: no device/,
       ],
-    ])("is refused %s", (_, { guest = {} }: { guest?: object }, host, message) => {
+    ])("is refused %s", (_, { machine = {} }: { machine?: object }, host, message) => {
       using world = new MachineWorld(programs.launcher);
       const service = serviceOf(world);
-      const changed = { ...service, guest: { ...service.guest, ...guest } };
+      const changed = { ...service, machine: { ...service.machine, ...machine } };
       expect(() => world.launch(levelOf(world, host), changed, freePort())).toThrow(message);
     });
   },

@@ -26,7 +26,7 @@ function prepare(agent: string) {
   return prepareImage(dataDir, { kernel, modules: [], agent: new TextEncoder().encode(agent) });
 }
 
-test("a kernel is copied to where every user may read it, beside the agent", () => {
+test("a kernel is copied beside the agent, where every user may read it", () => {
   const image = prepare("agent");
   expect(readFileSync(image.kernel, "utf8")).toBe("kernel");
   expect(statSync(image.kernel).mode & 0o777).toBe(0o444);
@@ -41,7 +41,7 @@ test("an image is made once, and anew for another agent", () => {
   expect(prepare("another")).not.toEqual(first);
 });
 
-test("what nobody has used for long is removed when another comes, not what is used", () => {
+test("an image that was not used for long is removed when another is made", () => {
   const [used, unused] = [prepare("used"), prepare("unused")];
   for (const { kernel } of [used, unused]) utimesSync(dirname(kernel), LONG_AGO, LONG_AGO);
   prepare("used");

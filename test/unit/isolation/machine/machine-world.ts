@@ -1,7 +1,8 @@
-// A level that runs machines, with real walls around a hypervisor that is given.
+// A level of machines for tests, with real walls around a given hypervisor.
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { instanceDirOf, markOf, planLaunch } from "../../../../src/core/launch-plan.ts";
+import { instanceDirOf, markOf } from "../../../../src/core/instance-paths.ts";
+import { planLaunch } from "../../../../src/core/launch-plan.ts";
 import type { Service } from "../../../../src/core/service.ts";
 import { ControlGroups } from "../../../../src/isolation/cgroup/groups.ts";
 import { LaunchDirectories } from "../../../../src/isolation/launcher/launcher-directory.ts";
@@ -21,7 +22,7 @@ export interface Launched {
 }
 
 export class MachineWorld implements Disposable {
-  /** Where every user can read, and which stays visible behind walls. */
+  /** Readable for every user, and visible behind walls. */
   readonly root = mkdtempSync("/var/lib/ten-machines-");
   readonly dataDir = join(this.root, "data");
   readonly walls: NamespaceLevel;
@@ -41,7 +42,7 @@ export class MachineWorld implements Disposable {
     });
   }
 
-  /** A file that everybody may read. */
+  /** A file that all users may read. */
   file(name: string, content: string | Uint8Array = ""): string {
     const path = join(this.root, name);
     writeFileSync(path, content);
@@ -82,7 +83,7 @@ export class MachineWorld implements Disposable {
     }
   }
 
-  /** What a next server makes of a launch; null: it does not know it. */
+  /** The launch as the next server recovers it; null: that server does not. */
   recover(level: Level, service: Service, { child, port }: Launched): Launched | null {
     const ref = { service: service.name, id: "alice" };
     const { dataDir } = this;
@@ -96,7 +97,7 @@ export class MachineWorld implements Disposable {
 
   [Symbol.dispose](): void {
     this.#groups.close();
-    // What a launch has left is being deleted as well.
+    // The launch's files are being deleted in the background as well.
     rmSync(this.root, { recursive: true, force: true, maxRetries: 5 });
   }
 }

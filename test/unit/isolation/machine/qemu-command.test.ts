@@ -6,7 +6,7 @@ const MACHINE: Machine = {
   accel: "tcg",
   memoryBytes: 128 * 1024 ** 2,
   vcpus: 2,
-  kernel: "/guest/kernel",
+  kernel: "/machine/kernel",
   initrd: "/launch/initrd",
   image: null,
   exports: [
@@ -24,39 +24,39 @@ function valuesOf(name: string, machine = MACHINE): string[] {
   return argv.filter((_, index) => argv[index - 1] === name);
 }
 
-test("the network leads nowhere but in", () => {
+test("the network has only the entry", () => {
   expect(valuesOf("-netdev")).toEqual([
     "user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:30001-10.0.2.15:1",
   ]);
 });
 
-test("only what is to be written is exported for writing, and commas stay in their path", () => {
+test("only writable directories are exported for writing, and commas in paths are escaped", () => {
   expect(valuesOf("-fsdev")).toEqual([
     "local,id=ten0,path=/usr,security_model=none,multidevs=remap,readonly=on",
     "local,id=ten1,path=/data/a,,b,security_model=none,multidevs=remap",
   ]);
 });
 
-test("the emulator may start no program and gain no privilege", () => {
+test("QEMU may start no program and gain no privilege", () => {
   expect(valuesOf("-sandbox")).toEqual([
     "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
   ]);
 });
 
-test("a machine has its memory, its processors, and hardware where it is to have it", () => {
+test("a machine has its memory, its processors, and KVM where it is configured", () => {
   expect(valuesOf("-m")).toEqual(["128M"]);
   expect(valuesOf("-smp")).toEqual(["2"]);
   expect(valuesOf("-accel", { ...MACHINE, accel: "kvm" })).toEqual(["kvm"]);
   expect(valuesOf("-cpu", { ...MACHINE, accel: "kvm" })).toEqual(["host"]);
 });
 
-test("an image is read only, since other machines have it too", () => {
+test("an image is read-only, since other machines use it too", () => {
   expect(valuesOf("-drive", { ...MACHINE, image: "/images/root" })).toEqual([
     "id=image,if=none,format=raw,readonly=on,file=/images/root",
   ]);
 });
 
-test("another architecture is another machine with another console", () => {
+test("another architecture has another machine type and console", () => {
   expect(valuesOf("-M", { ...MACHINE, architecture: "arm64" })).toEqual(["virt"]);
   expect(valuesOf("-append", { ...MACHINE, architecture: "arm64" })[0]).toContain("ttyAMA0");
 });

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { chmodSync } from "node:fs";
 import { freePort } from "../../../../bench/support.ts";
-import { TenError } from "../../../../src/core/errors.ts";
+import { type Failure, FailureError } from "../../../../src/core/failure.ts";
 import type { MachineSettings } from "../../../../src/core/service.ts";
 import type { MachineParts } from "../../../../src/isolation/machine/machine-needs.ts";
-import { QemuLevel } from "../../../../src/isolation/machine/qemu.ts";
+import { qemuLevel } from "../../../../src/isolation/machine/qemu.ts";
 import { compilePrograms, isUnable, type Programs } from "../../../launcher/programs.ts";
 import { serviceWith } from "../../../support/service.ts";
 import { MachineWorld } from "./machine-world.ts";
@@ -22,8 +22,8 @@ describe.skipIf(isUnable())("a machine of QEMU", () => {
 
   function refusal(
     world: MachineWorld,
-    { host = {}, guest = {} }: { host?: Partial<MachineParts["host"]>; guest?: object },
-  ): TenError {
+    { host = {}, machine = {} }: { host?: Partial<MachineParts["host"]>; machine?: object },
+  ): Failure {
     const kernel = world.file("vmlinuz", "kernel");
     const settings: MachineSettings = {
       accel: "kvm",
@@ -35,51 +35,51 @@ describe.skipIf(isUnable())("a machine of QEMU", () => {
     const service = serviceWith({
       argv: ["/bin/true"],
       isolation: "qemu",
-      guest: { ...settings, ...guest },
+      machine: { ...settings, ...machine },
     });
     const found = { which: () => "/bin/true", ...host };
     try {
-      world.launch(new QemuLevel(world.parts(found)), service, freePort());
+      world.launch(qemuLevel(world.parts(found)), service, freePort());
     } catch (error) {
-      if (error instanceof TenError) return error;
+      if (error instanceof FailureError) return error.failure;
       throw error;
     }
-    throw new Error("It was not refused");
+    throw new Error("not refused");
   }
 
-  test("is refused without hardware for it, and the way to emulate it is named", () => {
+  test("is refused without KVM, and emulation is named as the alternative", () => {
     using world = new MachineWorld(programs.launcher);
-    const { hint, message } = refusal(world, { host: { findKvmObstacle: () => NO_KVM } });
-    expect(message).toBe('Cannot isolate "notes" at level "qemu": /dev/kvm is not there');
+    const { hint, reason } = refusal(world, { host: { findKvmObstacle: () => NO_KVM } });
+    expect(reason).toBe('isolation = "qemu" is not available: /dev/kvm is not there');
     expect(hint).toContain('qemu_accel = "tcg"');
   });
 
-  test("is refused without QEMU, with the package that brings it", () => {
+  test("is refused without QEMU, with the package to install", () => {
     using world = new MachineWorld(programs.launcher);
-    const { hint, message } = refusal(world, { host: { which: () => null } });
-    expect(message).toMatch(/qemu-system-\w+ is not installed/);
+    const { hint, reason } = refusal(world, { host: { which: () => null } });
+    expect(reason).toMatch(/qemu-system-\w+ is not installed/);
     expect(hint).toContain("apt-get install qemu-system");
   });
 
   test("is refused without a kernel", () => {
     using world = new MachineWorld(programs.launcher);
-    const { hint, message } = refusal(world, { guest: { kernel: null } });
-    expect(message).toContain("no kernel");
+    const { hint, reason } = refusal(world, { machine: { kernel: null } });
+    expect(reason).toContain("no kernel");
     expect(hint).toContain("linux-image");
   });
 
-  test("is refused a kernel that is not there", () => {
+  test("is refused with a kernel that does not exist", () => {
     using world = new MachineWorld(programs.launcher);
-    const { message } = refusal(world, { guest: { kernel: "/nonexistent/vmlinuz" } });
-    expect(message).toContain("there is no kernel at /nonexistent/vmlinuz");
+    const { reason } = refusal(world, { machine: { kernel: "/nonexistent/vmlinuz" } });
+    expect(reason).toContain("there is no kernel at /nonexistent/vmlinuz");
   });
 
-  test("is refused an image that its user could not read", () => {
+  test("is refused with an image that the instance's user can't read", () => {
     using world = new MachineWorld(programs.launcher);
     const rootfs = world.file("root.ext4");
     chmodSync(rootfs, 0o600);
-    const { hint, message } = refusal(world, { guest: { rootfs } });
-    expect(message).toContain("can be read by its owner alone");
+    const { hint, reason } = refusal(world, { machine: { rootfs } });
+    expect(reason).toContain("can be read by its owner alone");
     expect(hint).toBe(`chmod o+r ${rootfs}`);
   });
 });

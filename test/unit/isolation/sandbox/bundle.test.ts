@@ -51,7 +51,7 @@ describe("a bundle", () => {
     });
   });
 
-  test("has a network of its own, unless it is to have the host's", () => {
+  test("has a network of its own, or the host's", () => {
     const kindsOf = (text: string) =>
       JSON.parse(text).linux.namespaces.map(({ type }: { type: string }) => type);
     expect(kindsOf(renderBundle(bundle))).toContain("network");
@@ -62,7 +62,7 @@ describe("a bundle", () => {
 describe("the command line of runsc", () => {
   const run = { bundleDir: "/top/bundle", network: "private" } as const;
 
-  test("gives no network but its own, and lets no socket of the host be reached", () => {
+  test("gives the sandbox only its own network, and no socket of the host", () => {
     expect(renderRun(place, run).join(" ")).toBe(
       "/usr/bin/runsc --root /top/state --log /top/log --network=none --host-uds=create " +
         "--ignore-cgroups --overlay2=none --gofer-network-namespace=new run --bundle /top/bundle tenant",
@@ -70,12 +70,12 @@ describe("the command line of runsc", () => {
     expect(renderRun(place, { ...run, network: "host" })).toContain("--network=host");
   });
 
-  test("leaves out what an older version does not know", () => {
+  test("leaves out options that an older version does not know", () => {
     const older = renderRun({ ...place, hasGoferNetwork: false }, run).join(" ");
     expect(older).not.toContain("gofer-network");
   });
 
-  test("says that it is for an ordinary user, also when it sends a signal", () => {
+  test("is rootless for an ordinary user, also for a signal", () => {
     const rootless = { ...place, isRootless: true };
     expect(renderRun(rootless, run)).toContain("--rootless");
     expect(renderSignal(rootless, "SIGTERM").join(" ")).toBe(
@@ -88,11 +88,11 @@ test.each([
   ["release-20260905.0", 20_260_905],
   ["0.0~20221219.0", 20_221_219],
   ["VERSION_MISSING", null],
-])("the version %s is read as %p", (text, day) => {
+])("the version %s is parsed as %p", (text, day) => {
   expect(readRunscVersion(text)).toBe(day);
 });
 
-test("the last error of a log says why there was no sandbox", () => {
+test("the last error of a log is the reason why there was no sandbox", () => {
   const entry = (level: string, msg: string) => JSON.stringify({ msg, level, time: "2026" });
   const log = [
     entry("error", "first"),

@@ -18,7 +18,7 @@ function install(version: string, flags = ""): string {
   return program;
 }
 
-test("a present one is found, with what it can do", () => {
+test("runsc is found, with its features", () => {
   const program = install("runsc version release-20260905.0", "  -gofer-network-namespace value");
   expect(findRunsc(directory)).toEqual({
     kind: "ready",
@@ -29,12 +29,12 @@ test("a present one is found, with what it can do", () => {
   expect(findRunsc(directory)).toMatchObject({ runsc: { hasGoferNetwork: false } });
 });
 
-test("one that somebody built without a number is taken as present", () => {
+test("a build without a version number is accepted", () => {
   install("runsc version VERSION_MISSING");
   expect(findRunsc(directory).kind).toBe("ready");
 });
 
-test("one that is too old is told from one that is broken", () => {
+test("an old runsc is distinguished from a broken one", () => {
   install("runsc version 0.0~20221219.0");
   expect(findRunsc(directory)).toEqual({ kind: "old", found: "0.0~20221219.0" });
   install("what?");

@@ -12,7 +12,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true }));
 
-/** A launcher's process, and what it was sent. */
+/** A launcher's process, and the signal that it was sent. */
 function fakeLauncher() {
   const exit = Promise.withResolvers<Exit>();
   const got = Promise.withResolvers<NodeJS.Signals>();
@@ -32,7 +32,7 @@ function follow(child: Child, script: string | null) {
   return followSandbox(child, { logFile: join(directory, "log"), renderSignal });
 }
 
-test("a signal goes inside by a command, which is over when the sandbox is gone", async () => {
+test("a command sends a signal inside, and has ended when the sandbox is gone", async () => {
   const { child, end } = fakeLauncher();
   const told = join(directory, "told");
   const sandbox = follow(child, `sleep 0.05; echo $0 > ${told}`);
@@ -43,15 +43,15 @@ test("a signal goes inside by a command, which is over when the sandbox is gone"
 });
 
 test.each([
-  ["fails, since nobody is inside yet", "exit 1"],
-  ["is not there any more", null],
+  ["fails, since the sandbox does not run yet", "exit 1"],
+  ["no longer exists", null],
 ])("a sandbox whose command %s is killed instead", async (_, script) => {
   const { child, signalled } = fakeLauncher();
   follow(child, script).signal("SIGTERM");
   expect(await signalled).toBe("SIGKILL");
 });
 
-test("what a sandbox that has ended leaves is signalled as it is", async () => {
+test("the rest of a sandbox that has ended is signalled directly", async () => {
   const { child, end, signalled } = fakeLauncher();
   const sandbox = follow(child, "exit 0");
   end({ kind: "code", code: 7 });
@@ -60,7 +60,7 @@ test("what a sandbox that has ended leaves is signalled as it is", async () => {
   expect(await signalled).toBe("SIGINT");
 });
 
-test("a sandbox that could not be set up says why", async () => {
+test("a sandbox that could not be set up reports the reason", async () => {
   const { child, end } = fakeLauncher();
   writeFileSync(join(directory, "log"), JSON.stringify({ msg: "no memory", level: "error" }));
   const sandbox = follow(child, null);
@@ -68,7 +68,7 @@ test("a sandbox that could not be set up says why", async () => {
   expect(await sandbox.exited).toEqual({ kind: "unstarted", reason: "gVisor: no memory" });
 });
 
-test("an application that ends with the same code as such a sandbox is believed", async () => {
+test("an application may end with the same code as such a sandbox", async () => {
   const { child, end } = fakeLauncher();
   const sandbox = follow(child, null);
   end({ kind: "code", code: 128 });

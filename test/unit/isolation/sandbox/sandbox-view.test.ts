@@ -25,7 +25,7 @@ const parts: ViewParts = {
   extras: [],
 };
 
-/** What a path inside leads to on the host; null: to nothing but what was made for the sandbox. */
+/** The path on the host that a path inside leads to; null: to a file of the sandbox itself. */
 function hostPathOf(view: View, path: string): string | null {
   const mount = view.mounts.findLast(
     ({ inside }) => path === inside || path.startsWith(`${inside}/`),
@@ -42,13 +42,13 @@ function accessTo(view: View, path: string): string | undefined {
 describe("the view of a sandbox", () => {
   const view = planView(parts);
 
-  test("shows the system, the application and what is its own", () => {
+  test("shows the system, the application and the instance's files", () => {
     for (const path of ["/usr/bin/env", "/srv/app/app.py", `${OWN}/app.db`, "/var/lib/x"])
       expect(hostPathOf(view, path)).toBe(path);
     expect(view.links).toEqual({ [`${SCRATCH}/root/bin`]: "usr/bin" });
   });
 
-  test("hides homes, the server's files and the data of others", () => {
+  test("hides home directories, the server's files and other instances' data", () => {
     for (const path of [
       "/root/.ssh",
       "/home/x",
@@ -67,7 +67,7 @@ describe("the view of a sandbox", () => {
     expect(hostPathOf(view, "/tmp/tenement/a.sock")).toBe(`${SOCKETS}/a.sock`);
   });
 
-  test("may be written where the tenant may write, and nowhere else", () => {
+  test("is writable only where the tenant may write", () => {
     for (const path of [OWN, "/tmp", "/var/tmp", "/tmp/tenement"])
       expect(accessTo(view, path)).toBe("write");
     for (const path of ["/usr", "/srv/app", "/srv/data", "/srv/data/notes"])
@@ -93,14 +93,14 @@ describe("the view of a sandbox", () => {
     });
   });
 
-  test("mounts nothing into what the tenant may write, where it could have planted a link", () => {
+  test("mounts nothing into a tenant's directory, which may hold links", () => {
     const shown = planView({ ...parts, read: [`${OWN}/link`, OWN], write: [OWN, `${OWN}/more`] });
     expect(shown.mounts.filter(({ inside }) => inside.startsWith(OWN))).toEqual([
       { source: OWN, inside: OWN, access: "write" },
     ]);
   });
 
-  test("has the data of others hidden where they lie in the application's directory, or below /tmp", () => {
+  test("hides other instances' data in the application's directory, or below /tmp", () => {
     for (const top of ["/srv/app", "/tmp/work"]) {
       const dataDir = `${top}/data`;
       const own = `${dataDir}/notes/alice`;

@@ -32,10 +32,12 @@ test.each([
     { kind: "old", found: "0.0~20221219.0" } as const,
     "runsc is of 0.0~20221219.0, and release-20250503 or newer is needed",
   ],
-])("a host without gVisor that will do is refused, with what to install: %j", (found, reason) => {
+])("a host without a usable gVisor is refused with the remedy: %j", (found, reason) => {
   expect(start(found)).toMatchObject({
-    code: "LEVEL_MISSING",
-    message: `Cannot isolate "notes" at level "sandbox": ${reason}`,
-    hint: expect.stringContaining("Install runsc"),
+    failure: {
+      code: "LEVEL_MISSING",
+      reason: `isolation = "sandbox" is not available: ${reason}`,
+      hint: expect.stringContaining("Install runsc"),
+    },
   });
 });

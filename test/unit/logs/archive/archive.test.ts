@@ -44,7 +44,7 @@ function search(
   return [...archive.search(filter, { limit, now })].flat().map(({ text }) => text);
 }
 
-/** What the database and its write-ahead log take on disk. */
+/** The size of the database and its write-ahead log on disk. */
 function bytesOnDisk(): number {
   return [file, `${file}-wal`].reduce(
     (sum, path) => sum + (existsSync(path) ? statSync(path).size : 0),
@@ -87,7 +87,7 @@ test("finds lines by service, id, stream, time and words, newest first", () => {
   archive.close();
 });
 
-test("gives back whose line it was, and when", () => {
+test("returns the instance, the stream and the time of a line", () => {
   const archive = open();
   const written = line("nul \0 and 🔥", { at: NOW - 5, ref: BOB, stream: "stderr" });
   append(archive, [written]);
@@ -95,7 +95,7 @@ test("gives back whose line it was, and when", () => {
   archive.close();
 });
 
-test("a search names no column: words are words", () => {
+test("a word with a colon is no column name", () => {
   const archive = open();
   append(archive, [line("plain"), line("origin s1")]);
   expect(search(archive, { search: "s1" })).toEqual(["origin s1"]);
@@ -103,7 +103,7 @@ test("a search names no column: words are words", () => {
   archive.close();
 });
 
-test("finds the newest over many instances of a service", () => {
+test("finds the newest lines over many instances of a service", () => {
   const archive = open();
   const lines = Array.from({ length: 300 }, (_, index) =>
     line(`n ${index}`, { ref: { service: "many", id: `i${index % 60}` } }),
@@ -117,7 +117,7 @@ test("finds the newest over many instances of a service", () => {
   archive.close();
 });
 
-test("keeps lines and mark together over a reopening", () => {
+test("keeps lines and mark together across a reopening", () => {
   const first = open();
   expect(first.mark()).toBeNull();
   first.append([line("kept")], { journal: "j", seq: 7 });
@@ -130,7 +130,7 @@ test("keeps lines and mark together over a reopening", () => {
   second.close();
 });
 
-test("stays under its size on disk, and the oldest lines go first", () => {
+test("stays within its size on disk by dropping the oldest lines", () => {
   const maxBytes = 4 * 1024 * 1024;
   const archive = open({ maxBytes });
   for (let from = 0; from < 60_000; from += 5000) {
@@ -145,7 +145,7 @@ test("stays under its size on disk, and the oldest lines go first", () => {
   archive.close();
 });
 
-test("hides what is too old at once, and gives its space back to the disk", () => {
+test("hides expired lines at once, and releases their space to the disk", () => {
   const archive = open({ retentionMs: DAY_MS, maxBytes: 16 * 1024 * 1024 });
   fill(archive, { from: 0, to: 50_000 });
   const before = bytesOnDisk();
@@ -156,7 +156,7 @@ test("hides what is too old at once, and gives its space back to the disk", () =
   expect(bytesOnDisk()).toBeLessThan(before / 3);
 });
 
-test("forgets an instance at once and deletes its lines bit by bit", () => {
+test("hides a forgotten instance at once and deletes its lines step by step", () => {
   const archive = open();
   append(
     archive,
@@ -179,7 +179,7 @@ test("forgets an instance at once and deletes its lines bit by bit", () => {
   expect(db.query("SELECT rowid FROM words_1 WHERE words_1 MATCH 'secret'").all()).toEqual([]);
 });
 
-test("goes on searching while a segment is dropped under it", () => {
+test("a search goes on while a segment is dropped", () => {
   const archive = open({ maxBytes: 2 * 1024 * 1024 });
   fill(archive, { from: 0, to: 20_000 });
   const steps = archive.search({}, { limit: 1_000_000, now: NOW });
@@ -190,7 +190,7 @@ test("goes on searching while a segment is dropped under it", () => {
   archive.close();
 });
 
-test("sets a damaged database aside with what belongs to it", async () => {
+test("sets a damaged database aside and removes its write-ahead log", async () => {
   await Bun.write(file, "this is no database, whatever its name says".repeat(100));
   expect(() => open()).toThrow();
   const aside = setAside(file, NOW);

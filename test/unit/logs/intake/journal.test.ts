@@ -44,66 +44,66 @@ function describe(record: JournalRecord | null): unknown {
   return [seq, source, content];
 }
 
-test("gives what a pipe holds, null while it is empty, and its end", () => {
+test("readFrom() returns the bytes of a pipe, null while it is empty, and its end", () => {
   const { journal } = open();
-  expect(journal.take(SOURCE, reader)).toBeNull();
+  expect(journal.readFrom(SOURCE, reader)).toBeNull();
   writeSync(output.fds.stdout, "one\n");
-  expect(describe(journal.take(SOURCE, reader))).toEqual([1, SOURCE, "one\n"]);
+  expect(describe(journal.readFrom(SOURCE, reader))).toEqual([1, SOURCE, "one\n"]);
   writeSync(output.fds.stdout, "two\n");
   output.close();
-  expect(describe(journal.take(SOURCE, reader))).toEqual([2, SOURCE, "two\n"]);
-  expect(describe(journal.take(SOURCE, reader))).toEqual([3, SOURCE, { kind: "end" }]);
+  expect(describe(journal.readFrom(SOURCE, reader))).toEqual([2, SOURCE, "two\n"]);
+  expect(describe(journal.readFrom(SOURCE, reader))).toEqual([3, SOURCE, { kind: "end" }]);
   journal.close();
 });
 
-test("takes no more than a chunk at a time", () => {
+test("readFrom() reads at most a chunk", () => {
   const { journal } = open();
   writeSync(output.fds.stdout, Buffer.alloc(CHUNK_BYTES, "x"));
-  const taken = journal.take(SOURCE, reader);
+  const taken = journal.readFrom(SOURCE, reader);
   expect(taken?.content).toEqual({ kind: "bytes", bytes: Buffer.alloc(CHUNK_BYTES, "x") });
-  expect(journal.take(SOURCE, reader)).toBeNull();
+  expect(journal.readFrom(SOURCE, reader)).toBeNull();
   journal.close();
 });
 
-test("finds all records again, under the same id, and goes on counting", () => {
+test("recovers all records under the same id, and goes on counting", () => {
   const first = open();
   writeSync(output.fds.stdout, "half a li");
-  first.journal.take(SOURCE, reader);
-  first.journal.add("notes:alice/stderr", { kind: "note", text: "größer" });
-  first.journal.add(SOURCE, { kind: "end" });
+  first.journal.readFrom(SOURCE, reader);
+  first.journal.append("notes:alice/stderr", { kind: "note", text: "größer" });
+  first.journal.append(SOURCE, { kind: "end" });
   first.journal.close();
   const second = open();
   expect(second.journal.id).toBe(first.journal.id);
-  expect(second.left.map(describe)).toEqual([
+  expect(second.recovered.map(describe)).toEqual([
     [1, SOURCE, "half a li"],
     [2, "notes:alice/stderr", { kind: "note", text: "größer" }],
     [3, SOURCE, { kind: "end" }],
   ]);
-  expect(second.left.map(({ at }) => at)).toEqual([1700, 1700, 1700]);
-  expect(second.journal.add(SOURCE, { kind: "end" }).seq).toBe(4);
+  expect(second.recovered.map(({ at }) => at)).toEqual([1700, 1700, 1700]);
+  expect(second.journal.append(SOURCE, { kind: "end" }).seq).toBe(4);
   second.journal.close();
 });
 
-test("keeps what had been moved into a record that a crash left open", () => {
+test("recovers the bytes of a record that a crash left open", () => {
   const first = open();
-  first.journal.add(SOURCE, { kind: "note", text: "before" });
+  first.journal.append(SOURCE, { kind: "note", text: "before" });
   first.journal.close();
   const head = encodeOpenHead({ seq: 2, at: 1700, source: SOURCE });
   writeFileSync(file, Buffer.concat([readFileSync(file), head, Buffer.from("moved\n")]));
   const second = open();
-  expect(second.left.map(describe).at(-1)).toEqual([2, SOURCE, "moved\n"]);
-  second.journal.add(SOURCE, { kind: "note", text: "after" });
+  expect(second.recovered.map(describe).at(-1)).toEqual([2, SOURCE, "moved\n"]);
+  second.journal.append(SOURCE, { kind: "note", text: "after" });
   second.journal.close();
   const third = open();
-  expect(third.left.map(({ seq }) => seq)).toEqual([1, 2, 3]);
+  expect(third.recovered.map(({ seq }) => seq)).toEqual([1, 2, 3]);
   third.journal.close();
 });
 
-test("reads the whole records of a file cut anywhere", () => {
+test("recovers the complete records of a file that is cut anywhere", () => {
   const first = open();
   const lengths = ["a", "bb", "ccc"].map((text) => {
-    first.journal.add(SOURCE, { kind: "end" });
-    first.journal.add(SOURCE, { kind: "note", text });
+    first.journal.append(SOURCE, { kind: "end" });
+    first.journal.append(SOURCE, { kind: "note", text });
     return first.journal.size;
   });
   first.journal.close();
@@ -111,18 +111,18 @@ test("reads the whole records of a file cut anywhere", () => {
   for (let length = whole.length; length >= 0; length -= 1) {
     writeFileSync(file, whole);
     truncateSync(file, length);
-    const { journal, left } = open();
+    const { journal, recovered } = open();
     const complete = lengths.filter((end) => end <= length).length * 2;
-    expect(left.length).toBeGreaterThanOrEqual(complete);
-    expect(left.map(({ seq }) => seq)).toEqual(left.map((_, index) => index + 1));
+    expect(recovered.length).toBeGreaterThanOrEqual(complete);
+    expect(recovered.map(({ seq }) => seq)).toEqual(recovered.map((_, index) => index + 1));
     journal.close();
   }
 });
 
-test("starts over with beginnings of lines alone, and neither id nor count is lost", () => {
+test("compact() keeps unfinished lines, the id and the count", () => {
   const first = open();
   for (let line = 0; line < 100; line += 1) {
-    first.journal.add(SOURCE, { kind: "note", text: "stored" });
+    first.journal.append(SOURCE, { kind: "note", text: "stored" });
   }
   const before = first.journal.size;
   first.journal.compact(new Map([[SOURCE, Buffer.from("half")]]));
@@ -130,11 +130,11 @@ test("starts over with beginnings of lines alone, and neither id nor count is lo
   first.journal.close();
   const second = open();
   expect(second.journal.id).toBe(first.journal.id);
-  expect(second.left.map(describe)).toEqual([[100, SOURCE, "half"]]);
+  expect(second.recovered.map(describe)).toEqual([[100, SOURCE, "half"]]);
   second.journal.compact(new Map());
   second.journal.close();
   const third = open();
-  expect(third.left).toEqual([]);
-  expect(third.journal.add(SOURCE, { kind: "end" }).seq).toBe(101);
+  expect(third.recovered).toEqual([]);
+  expect(third.journal.append(SOURCE, { kind: "end" }).seq).toBe(101);
   third.journal.close();
 });

@@ -1,13 +1,14 @@
 import { expect, test } from "bun:test";
 import { LINE_BYTES_MAX, LINE_CUT_MARK, LineSplitter } from "../../../../src/logs/intake/lines.ts";
+import { randomFrom } from "../../../support/random.ts";
 
-/** All lines of a stream that comes in `chunks` and then ends. */
+/** All lines of a stream that arrives in `chunks` and then ends. */
 function split(chunks: readonly Uint8Array[]): string[] {
   const splitter = new LineSplitter();
   return [...chunks.flatMap((chunk) => splitter.push(chunk)), ...splitter.end()];
 }
 
-/** What `split` has to give, said in the simplest way: decode all, then cut at newlines. */
+/** The expected result of `split`, computed in the simplest way: decode all, then split at newlines. */
 function reference(bytes: Uint8Array): string[] {
   const lines = new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes).split("\n");
   if (lines.at(-1) === "") lines.pop();
@@ -23,15 +24,6 @@ function reference(bytes: Uint8Array): string[] {
     }
     return kept + LINE_CUT_MARK;
   });
-}
-
-/** Numbers from 0 up to 1, the same for the same seed. */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 2 ** 32;
-  };
 }
 
 const PIECES = [
@@ -50,17 +42,17 @@ const PIECES = [
   Buffer.alloc(LINE_BYTES_MAX, "é"),
 ];
 
-test("gives the same lines however the bytes are cut into chunks", () => {
+test("returns the same lines for every division into chunks", () => {
   for (let seed = 1; seed <= 120; seed += 1) {
-    const random = seeded(seed);
-    const pieces = Array.from({ length: 1 + Math.floor(random() * 30) }, () => {
-      return PIECES[Math.floor(random() * PIECES.length)] ?? Buffer.alloc(0);
+    const random = randomFrom(seed);
+    const pieces = Array.from({ length: 1 + random.below(30) }, () => {
+      return random.pick(PIECES);
     });
     const bytes = Buffer.concat(pieces);
-    const longest = random() < 0.5 ? 5 : 20_000;
+    const longest = random.next() < 0.5 ? 5 : 20_000;
     const chunks: Uint8Array[] = [];
     for (let at = 0; at < bytes.length;) {
-      const length = 1 + Math.floor(random() * longest);
+      const length = 1 + random.below(longest);
       chunks.push(bytes.subarray(at, at + length));
       at += length;
     }
@@ -74,12 +66,12 @@ test("keeps a line of exactly the longest length, with either line ending", () =
   expect(split([Buffer.from(line), Buffer.from("\r"), Buffer.from("\n")])).toEqual([line]);
 });
 
-test("cuts and marks a line one byte longer, between characters", () => {
+test("cuts and marks a line that is one byte longer, between characters", () => {
   const fits = "x".repeat(LINE_BYTES_MAX - 1);
   expect(split([Buffer.from(`${fits}é\n`)])).toEqual([fits + LINE_CUT_MARK]);
 });
 
-test("holds little of a line that never ends", () => {
+test("keeps a bounded part of a line that never ends", () => {
   const splitter = new LineSplitter();
   for (let chunk = 0; chunk < 100; chunk += 1) splitter.push(Buffer.alloc(65_536, "y"));
   expect(splitter.carry.length).toBeLessThan(LINE_BYTES_MAX + 100);
@@ -88,7 +80,7 @@ test("holds little of a line that never ends", () => {
   expect(rest).toEqual(["next"]);
 });
 
-test("does not depend on the chunk after it has been pushed", () => {
+test("keeps no reference to a pushed chunk", () => {
   const splitter = new LineSplitter();
   const chunk = Buffer.from("half");
   splitter.push(chunk);
@@ -96,7 +88,7 @@ test("does not depend on the chunk after it has been pushed", () => {
   expect(splitter.push(Buffer.from(" whole\n"))).toEqual(["half whole"]);
 });
 
-test("takes what has no newline for a line at the end, and nothing for none", () => {
+test("end() returns the unfinished line, or none", () => {
   expect(split([Buffer.from("a\nb")])).toEqual(["a", "b"]);
   expect(split([Buffer.from("a\n")])).toEqual(["a"]);
   expect(split([])).toEqual([]);

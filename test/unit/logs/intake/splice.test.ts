@@ -31,7 +31,7 @@ afterEach(() => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-test("tells which pipes have bytes or have ended", () => {
+test("ready() lists the pipes that have bytes or have ended", () => {
   const poll = new PipePoll(readers);
   expect(poll.ready()).toEqual([]);
   writeSync(output.fds.stderr, "x");
@@ -42,7 +42,7 @@ test("tells which pipes have bytes or have ended", () => {
   expect(new PipePoll([]).ready()).toEqual([]);
 });
 
-// Elsewhere there is no such call, and the journal reads and writes instead.
+// Other systems have no such call; there the journal reads and writes instead.
 test.skipIf(process.platform !== "linux")("moves bytes to a place in a file", () => {
   const path = join(directory, "file");
   const file = openSync(path, "w+");

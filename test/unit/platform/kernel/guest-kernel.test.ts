@@ -24,7 +24,7 @@ function module(depends: string): Uint8Array<ArrayBuffer> {
   return Buffer.from(`\x7fELF…\0license=GPL\0depends=${depends}\0name=x\0`, "latin1");
 }
 
-/** As much of a kernel for x86 as tells its version. */
+/** The part of a kernel for x86 that holds its version. */
 function kernelImage(): Buffer {
   const image = Buffer.alloc(0x400);
   image.write("HdrS", 0x202, "latin1");
@@ -33,7 +33,7 @@ function kernelImage(): Buffer {
   return image;
 }
 
-test("the modules of a kernel are found beside it, by the version in it or in its name", () => {
+test("a kernel's modules are found beside it, by the version in its header or in its name", () => {
   const byContent = join(root, "boot/kernel");
   writeFileSync(byContent, kernelImage());
   expect(describeKernel(byContent)).toEqual({ path: byContent, modules });
@@ -42,13 +42,13 @@ test("the modules of a kernel are found beside it, by the version in it or in it
   expect(describeKernel(byName).modules).toBe(modules);
 });
 
-test("a kernel without modules is one that needs none", () => {
+test("a kernel without modules needs none", () => {
   const path = join(root, "boot/vmlinux");
   writeFileSync(path, "bare");
   expect(describeKernel(path)).toEqual({ path, modules: null });
 });
 
-test("modules come after those that they need, each once, whatever they are compressed with", () => {
+test("modules come after their dependencies, each once, with any compression", () => {
   writeFileSync(join(modules, "kernel/fs/9p.ko"), module("9pnet,fs-cache"));
   writeFileSync(join(modules, "kernel/9pnet.ko.gz"), gzipSync(module("")));
   writeFileSync(join(modules, "kernel/fs/fs_cache.ko.zst"), zstdCompressSync(module("9pnet")));
@@ -57,7 +57,7 @@ test("modules come after those that they need, each once, whatever they are comp
   expect(loaded[0]?.content).toEqual(module(""));
 });
 
-test("of the host's kernels the newest that can mount its files is taken", () => {
+test("the newest of the host's kernels that can mount its files is chosen", () => {
   const install = (version: string, files: Readonly<Record<string, string>>) => {
     writeFileSync(join(root, `boot/vmlinuz-${version}`), "kernel");
     mkdirSync(join(root, `lib/modules/${version}/kernel`), { recursive: true });

@@ -13,8 +13,8 @@ test.each([
   ["Intel's extensions", {}],
   ["AMD's", { processor: "flags : fpu svm sse" }],
   ["another architecture, which has no flags for it", { architecture: "arm64", processor: "" }],
-  ["a device for everybody", { device: { mode: 0o666, gid: 0 } }],
-  ["a server that is no root and may open it", { isRoot: false, device: { mode: 0o600, gid: 0 } }],
+  ["a device for all users", { device: { mode: 0o666, gid: 0 } }],
+  ["a server that is not root and may open it", { isRoot: false, device: { mode: 0o600, gid: 0 } }],
 ])("machines run with %s", (_, changes) => {
   expect(findKvmObstacle({ ...USABLE, ...changes })).toBeNull();
 });
@@ -37,7 +37,7 @@ test.each([
   ["a device that the server may not open", { mayOpen: false }, /may not be opened/, /group/],
   ["root's own device", { device: { mode: 0o600, gid: 107 } }, /root alone/, /chgrp/],
   ["a device of root's group", { device: { mode: 0o660, gid: 0 } }, /root alone/, /chgrp/],
-])("machines do not run with %s, and it is said what to do", (_, changes, reason, remedy) => {
+])("machines do not run with %s, and a remedy is named", (_, changes, reason, remedy) => {
   const obstacle = findKvmObstacle({ ...USABLE, ...changes });
   expect(obstacle?.reason).toMatch(reason);
   expect(obstacle?.remedy).toMatch(remedy);

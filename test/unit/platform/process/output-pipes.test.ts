@@ -29,7 +29,7 @@ afterEach(() => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-test("makes two private pipes and uses them again", () => {
+test("makes two private pipes, and reuses them", () => {
   const first = openOutput(directory, { ref, slot: 0 });
   expect(first.pipes).toEqual({
     stdout: join(directory, "notes", "alice.stdout"),
@@ -44,7 +44,7 @@ test("makes two private pipes and uses them again", () => {
   second.close();
 });
 
-test("puts a pipe in the place of a file", () => {
+test("replaces a file by a pipe", () => {
   mkdirSync(join(directory, "notes"));
   const { stdout } = outputPaths(directory, { ref, slot: 0 });
   writeFileSync(stdout, "not a pipe");
@@ -52,7 +52,7 @@ test("puts a pipe in the place of a file", () => {
   expect(lstatSync(stdout).isFIFO()).toBe(true);
 });
 
-test("hands out descriptors that a child writes to, also after they are closed here", async () => {
+test("opens descriptors that a child can write to after the server has closed them", async () => {
   const output = openOutput(directory, { ref, slot: 0 });
   const reader = openSync(output.pipes.stderr, constants.O_RDONLY | constants.O_NONBLOCK);
   const child = Bun.spawn(["sh", "-c", "echo by name > /dev/stderr; echo by number >&2"], {
@@ -65,7 +65,7 @@ test("hands out descriptors that a child writes to, also after they are closed h
   closeSync(reader);
 });
 
-test("closing twice closes nothing else", () => {
+test("a second close does not close another descriptor", () => {
   const output = openOutput(directory, { ref, slot: 0 });
   output.close();
   const other = openSync(join(directory, "other"), "w");
@@ -73,14 +73,14 @@ test("closing twice closes nothing else", () => {
   expect(() => closeSync(other)).not.toThrow();
 });
 
-test("says whose output cannot be opened", () => {
+test("names the instance whose output can't be opened", () => {
   writeFileSync(join(directory, "notes"), "in the way");
   expect(() => openOutput(directory, { ref, slot: 0 })).toThrow(
     /^Cannot open the output of "notes:alice": /,
   );
 });
 
-test("removes the pipes of an instance, of both slots, there or not", () => {
+test("removes the pipes of both slots of an instance, whether they exist or not", () => {
   const opened = [openOutput(directory, { ref, slot: 0 }), openOutput(directory, { ref, slot: 1 })];
   for (const { close } of opened) close();
   removeOutput(directory, ref);

@@ -1,16 +1,17 @@
 import { expect, test } from "bun:test";
 import { PORT_FIRST, PORT_LAST, Ports } from "../../../../src/platform/process/ports.ts";
 
-test("hands out each port once until it is given back", () => {
+test("allocates each port once until it is given back", () => {
   const ports = new Ports(PORT_FIRST, { isFree: () => true });
   const taken = Array.from({ length: PORT_LAST - PORT_FIRST + 1 }, () => ports.take());
   expect(new Set(taken).size).toBe(taken.length);
-  expect(() => ports.take()).toThrow(expect.objectContaining({ code: "PORTS_EXHAUSTED" }));
+  const failure = expect.objectContaining({ code: "PORTS_EXHAUSTED" });
+  expect(() => ports.take()).toThrow(expect.objectContaining({ failure }));
   ports.give(31_234);
   expect(ports.take()).toBe(31_234);
 });
 
-test("a port just given back rests while others are free", () => {
+test("a port that was given back is not reused while others are free", () => {
   const ports = new Ports(PORT_FIRST, { isFree: () => true });
   const first = ports.take();
   ports.give(first);
@@ -18,7 +19,7 @@ test("a port just given back rests while others are free", () => {
 });
 
 for (const hostname of ["127.0.0.1", "0.0.0.0", "::1", "::"]) {
-  test(`passes over a port that somebody listens on at ${hostname}`, () => {
+  test(`skips a port that another process listens on at ${hostname}`, () => {
     const free = Ports.startingAnywhere().take();
     const socket = { data: () => undefined };
     const listener = Bun.listen({ hostname, port: free, socket });
@@ -30,13 +31,13 @@ for (const hostname of ["127.0.0.1", "0.0.0.0", "::1", "::"]) {
   });
 }
 
-test("keeps clear of the port of a process that was taken over", () => {
+test("skips the port of an adopted process", () => {
   const ports = new Ports(PORT_FIRST, { isFree: () => true });
   ports.reserve(PORT_FIRST);
   expect(ports.take()).toBe(PORT_FIRST + 1);
 });
 
-test("hands out those last that an outgoing connection may have taken by the time they are listened on", () => {
+test("allocates ports last that the system may give to outgoing connections", () => {
   const outgoing = { first: PORT_FIRST + 2, last: PORT_LAST };
   for (const start of [PORT_FIRST, PORT_FIRST + 5000]) {
     const ports = new Ports(start, { isFree: () => true, outgoing });

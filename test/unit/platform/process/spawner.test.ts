@@ -19,7 +19,7 @@ afterEach(async () => {
   }
 });
 
-/** Runs a script that says "ready" once it is set up. */
+/** Runs a script that prints "ready" once it is set up. */
 async function spawnScript(script: string): Promise<Child> {
   const output = join(directory, `${crypto.randomUUID()}.log`);
   const fd = openSync(output, "a");
@@ -52,7 +52,7 @@ describe("a process", () => {
   });
 
   test.skipIf(!isLinux)(
-    "is gone only when a descendant in a session of its own has ended",
+    "is gone only after a descendant in a session of its own has ended",
     async () => {
       const child = await spawnScript(
         "setsid sh -c 'trap \"\" TERM; echo ready; sleep 1000' & wait",
@@ -71,7 +71,7 @@ describe("a process", () => {
     },
   );
 
-  test("has the start time by which a later server knows it again", async () => {
+  test("has the start time by which a later server identifies it", async () => {
     const child = await spawnScript("echo ready; exec sleep 1000");
     expect(startTimeOf(child.ref.pid)).toBe(child.ref.startTime);
     const adopted = bunSpawner.adopt(child.ref, directory);
@@ -82,7 +82,7 @@ describe("a process", () => {
     await adopted?.gone;
   });
 
-  test("that can't be executed is an error at once", () => {
+  test("that can't be executed throws at once", () => {
     const argv = ["/nonexistent/program"];
     const command = { argv, cwd: "/", env: {}, cgroup: null, stdout: 1, stderr: 2 };
     expect(() => bunSpawner.spawn(command, directory)).toThrow("ENOENT");
@@ -93,26 +93,26 @@ describe.skipIf(!isLinux)("a listening socket", () => {
   const listen = (port: number) =>
     `exec ${process.execPath} -e 'Bun.listen({hostname:"127.0.0.1",port:${port},socket:{data(){}}});console.log("ready")'`;
 
-  test("is told to be the process's own, or a stranger's", async () => {
+  test("is the process's own, or another process's", async () => {
     const port = Ports.startingAnywhere().take();
     const child = await spawnScript(listen(port));
     const stranger = await spawnScript("echo ready; exec sleep 1000");
     expect(await child.listensOn(port)).toBe(true);
     expect(await child.listensOn(port + 1)).toBe(false);
-    // Both bear the same mark here; by its mark alone a process is found among what an instance started.
+    // Both processes have the same mark here, and the mark alone makes a process a descendant.
     expect(await stranger.listensOn(port)).toBe(true);
     expect(hasSocket(stranger.ref.pid, listeningSockets(port) ?? new Set())).toBe(false);
   });
 });
 
-test.skipIf(!isLinux)("sweeping ends what bears an unwanted mark", async () => {
+test.skipIf(!isLinux)("a sweep ends all processes with an unwanted mark", async () => {
   const child = await spawnScript("setsid sleep 1000 & echo ready; exec sleep 1000");
   await bunSpawner.sweep((mark) => mark === directory);
   await child.gone;
   expect(await membersOf(child)).toEqual([]);
 });
 
-test("the mark is read where it begins a variable, not inside another's value", async () => {
+test("the mark is a variable, not a part of another's value", async () => {
   const [own] = (await listProcesses()).filter(({ pid }) => pid === process.pid);
   expect(own?.mark).toBeNull();
   expect(own?.memoryBytes).toBeGreaterThan(1e6);

@@ -2,12 +2,12 @@ import { expect, test } from "bun:test";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { openProxy } from "../../../../src/proxy/listener.ts";
-import { GET, World } from "../world.ts";
+import { GET, ProxyWorld } from "../proxy-world.ts";
 
 const OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
 
-test("closes idle connections at once and lets open exchanges finish", async () => {
-  await using world = await World.open();
+test("close() ends idle connections at once and waits for exchanges", async () => {
+  await using world = await ProxyWorld.open();
   const { client, tenant } = await world.request(GET);
   const { client: idle, tenant: first } = await world.request(GET);
   first.send(OK);
@@ -34,8 +34,8 @@ test("closes idle connections at once and lets open exchanges finish", async () 
   await expect(world.client()).rejects.toMatchObject({ code: "ECONNREFUSED" });
 });
 
-test("cuts what is left when told to", async () => {
-  await using world = await World.open();
+test("abort() cuts exchanges", async () => {
+  await using world = await ProxyWorld.open();
   const { client, tenant } = await world.request(GET);
   world.proxy.abort();
   await client.untilEnd();
@@ -44,8 +44,8 @@ test("cuts what is left when told to", async () => {
   expect(world.gateway.openLeases).toBe(0);
 });
 
-test("names the address and port it cannot listen on", async () => {
-  await using world = await World.open();
+test("openProxy() names address and port when another program listens there", async () => {
+  await using world = await ProxyWorld.open();
   const { gateway, clock } = world;
   const opening = openProxy({
     gateway,
@@ -62,8 +62,8 @@ test("names the address and port it cannot listen on", async () => {
   });
 });
 
-test("listens on several hosts with one port", async () => {
-  await using world = await World.open();
+test("openProxy() listens on several hosts with one port", async () => {
+  await using world = await ProxyWorld.open();
   const { gateway, clock } = world;
   gateway.target = { kind: "unknown" };
   const several = await openProxy({
@@ -82,12 +82,12 @@ test("listens on several hosts with one port", async () => {
   await several.close();
 });
 
-test("serves on a descriptor that it inherits", async () => {
+test("openProxy() serves on an inherited descriptor", async () => {
   const listener = createServer();
   await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
   const { fd } = (listener as unknown as { _handle: { fd: number } })._handle;
   const { port } = listener.address() as AddressInfo;
-  const child = Bun.spawn([process.execPath, join(import.meta.dir, "inherit.ts")], {
+  const child = Bun.spawn([process.execPath, join(import.meta.dir, "inherited-proxy.ts")], {
     stdio: ["ignore", "pipe", "inherit", fd],
   });
   try {

@@ -1,20 +1,21 @@
 import { expect, test } from "bun:test";
-import { type Wire, World } from "../world.ts";
+import { ProxyWorld } from "../proxy-world.ts";
+import type { Wire } from "../wire.ts";
 
 const UPGRADE =
   "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\nSec-WebSocket-Protocol: a, b\r\n\r\n";
 const SWITCH =
   "HTTP/1.1 101 Switching Protocols\r\nUpgrade: WebSocket\r\nConnection: Upgrade\r\n\r\n";
 
-async function tunneled(world: World): Promise<{ client: Wire; tenant: Wire }> {
+async function tunneled(world: ProxyWorld): Promise<{ client: Wire; tenant: Wire }> {
   const { client, tenant } = await world.request(UPGRADE);
   tenant.send(SWITCH);
   await client.head();
   return { client, tenant };
 }
 
-test("joins the two connections, bytes behind the heads included", async () => {
-  await using world = await World.open();
+test("a tunnel carries bytes both ways, those behind the heads included", async () => {
+  await using world = await ProxyWorld.open();
   const { client, tenant, head } = await world.request(`${UPGRADE}\x81early`);
   expect(head).toContain(
     "\r\nUpgrade: WebSocket\r\nSec-WebSocket-Protocol: a, b\r\nConnection: Upgrade\r\n",
@@ -35,8 +36,8 @@ test("joins the two connections, bytes behind the heads included", async () => {
   expect(world.records).toMatchObject([{ status: 101 }]);
 });
 
-test("passes a denial on, and the connection stays one for requests", async () => {
-  await using world = await World.open();
+test("a connection takes further requests when the tenant denies the upgrade", async () => {
+  await using world = await ProxyWorld.open();
   const { client, tenant } = await world.request(UPGRADE);
   tenant.send("HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno");
   expect(await client.take("no")).toBe("HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno");
@@ -44,8 +45,8 @@ test("passes a denial on, and the connection stays one for requests", async () =
   expect(await tenant.head()).toStartWith("GET /next ");
 });
 
-test("says what is required where the tenant wants an upgrade", async () => {
-  await using world = await World.open();
+test("the proxy forwards Upgrade when the tenant answers 426", async () => {
+  await using world = await ProxyWorld.open();
   const { client, tenant } = await world.request("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
   tenant.send(
     "HTTP/1.1 426 Upgrade Required\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nContent-Length: 0\r\n\r\n",
@@ -57,15 +58,15 @@ test("says what is required where the tenant wants an upgrade", async () => {
 
 test.each([
   ["HTTP/2", "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: x\r\n"],
-  ["what Connection does not name", "Upgrade: websocket\r\n"],
-])("offers no upgrade to %s", async (_, lines) => {
-  await using world = await World.open();
+  ["a protocol that Connection does not name", "Upgrade: websocket\r\n"],
+])("the proxy forwards no upgrade to %s", async (_, lines) => {
+  await using world = await ProxyWorld.open();
   const { head } = await world.request(`GET / HTTP/1.1\r\nHost: a\r\n${lines}\r\n`);
   expect(head).not.toMatch(/upgrade|settings/i);
 });
 
-test("lets each side end by itself, and holds the lease until both have", async () => {
-  await using world = await World.open();
+test("a tunnel holds its lease until both sides have ended", async () => {
+  await using world = await ProxyWorld.open();
   const { client, tenant } = await tunneled(world);
   client.socket.end("bye");
   expect(await tenant.untilEnd()).toBe("bye");
@@ -77,8 +78,8 @@ test("lets each side end by itself, and holds the lease until both have", async 
   await world.gateway.until(() => world.gateway.openLeases === 0);
 });
 
-test("ends one side with the other", async () => {
-  await using world = await World.open();
+test("a tunnel ends when one side resets", async () => {
+  await using world = await ProxyWorld.open();
   const first = await tunneled(world);
   first.client.socket.resetAndDestroy();
   await first.tenant.untilEnd();
@@ -88,8 +89,8 @@ test("ends one side with the other", async () => {
   await world.gateway.until(() => world.gateway.openLeases === 0);
 });
 
-test("is not cut for being silent", async () => {
-  await using world = await World.open();
+test("a tunnel has no time-out", async () => {
+  await using world = await ProxyWorld.open();
   world.gateway.requestTimeoutMs = 1000;
   const { client, tenant } = await tunneled(world);
   world.clock.move(3_600_000);
@@ -97,8 +98,8 @@ test("is not cut for being silent", async () => {
   expect(await client.bytes(1)).toBe("x");
 });
 
-test("holds each side back while the other does not read", async () => {
-  await using world = await World.open();
+test("a tunnel pauses each side while the other does not read", async () => {
+  await using world = await ProxyWorld.open();
   const { client, tenant } = await tunneled(world);
   const size = 24 * 1024 * 1024;
   for (const [from, to] of [

@@ -1,8 +1,9 @@
 import { expect, test } from "bun:test";
 import { join } from "node:path";
-import { GET, RawTenant, World, withTempDirectory } from "../world.ts";
+import { GET, ProxyWorld, withTempDirectory } from "../proxy-world.ts";
+import { RawTenant } from "../wire.ts";
 
-/** A head without what the proxy adds, so that the rest can be compared. */
+/** A head without the lines that the proxy adds. */
 function withoutAdded(head: string): string {
   return head.replace(
     /X-Forwarded-For: .*\r\nX-Forwarded-Host: .*\r\nX-Forwarded-Proto: .*\r\nX-Request-Id: .*\r\n/,
@@ -10,8 +11,8 @@ function withoutAdded(head: string): string {
   );
 }
 
-test("passes a request and its answer on", async () => {
-  await using world = await World.open();
+test("the proxy forwards a request and its answer", async () => {
+  await using world = await ProxyWorld.open();
   const { client, tenant, head } = await world.request(GET);
   expect(head).toMatch(
     /^GET \/ HTTP\/1\.1\r\nHost: alice\.notes\.test\r\nX-Forwarded-For: 127\.0\.0\.1\r\nX-Forwarded-Host: alice\.notes\.test\r\nX-Forwarded-Proto: http\r\nX-Request-Id: [0-9a-f-]{36}\r\n\r\n$/,
@@ -26,8 +27,8 @@ test("passes a request and its answer on", async () => {
   ]);
 });
 
-test("keeps target, order, case, repetition and latin-1 bytes of headers", async () => {
-  await using world = await World.open();
+test("the proxy keeps the target, and order, case, repetition and latin-1 bytes of headers", async () => {
+  await using world = await ProxyWorld.open();
   const lines =
     "PATCH //a/../b%2Fc/%zz?&x=%20#f HTTP/1.1\r\nhOST: Alice.Notes.Test.:80\r\nCookie: a\r\nAuthorization: Basic x\r\ncookie: b\r\n" +
     "X-Latin: caf\xe9\xff\r\nX-Empty: \r\nContent-Length: 0\r\n\r\n";
@@ -36,8 +37,8 @@ test("keeps target, order, case, repetition and latin-1 bytes of headers", async
   expect(world.gateway.decided).toEqual([{ host: "alice.notes.test", path: "//a/../b%2Fc/%zz" }]);
 });
 
-test("takes off what belongs to the hop, and what Connection names, but never the framing", async () => {
-  await using world = await World.open();
+test("the proxy removes hop-by-hop headers and those that Connection names, but not the framing", async () => {
+  await using world = await ProxyWorld.open();
   const { head, tenant } = await world.request(
     "POST / HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, X-Secret, Content-Length, Host\r\nKeep-Alive: timeout=5\r\n" +
       "TE: trailers\r\nProxy-Connection: x\r\nProxy-Authorization: x\r\nUpgrade: websocket\r\nX-Secret: 1\r\nContent-Length: 3\r\nX-Kept: 1\r\n\r\nabc",
@@ -48,8 +49,8 @@ test("takes off what belongs to the hop, and what Connection names, but never th
   expect(await tenant.bytes(3)).toBe("abc");
 });
 
-test("believes nobody's word about the client", async () => {
-  await using world = await World.open();
+test("the proxy replaces forwarded headers when the peer is not trusted", async () => {
+  await using world = await ProxyWorld.open();
   const { head } = await world.request(
     "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 6.6.6.6\r\nx_forwarded_for: 6.6.6.6\r\nX-Forwarded-Proto: https\r\n" +
       "X-FORWARDED-HOST: evil\r\nX-Request-Id: evil\r\nForwarded: for=6.6.6.6\r\n\r\n",
@@ -58,8 +59,8 @@ test("believes nobody's word about the client", async () => {
   expect(head).not.toMatch(/evil|6\.6\.6\.6|https/);
 });
 
-test("believes a trusted proxy, and adds its address to the chain", async () => {
-  await using world = await World.open({ trustedProxies: ["127.0.0.0/8"] });
+test("the proxy keeps forwarded headers and adds the peer to the chain when the peer is trusted", async () => {
+  await using world = await ProxyWorld.open({ trustedProxies: ["127.0.0.0/8"] });
   const { head } = await world.request(
     "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 203.0.113.9\r\nX-Forwarded-For: 10.0.0.1\r\nX-Forwarded-Proto: https\r\n" +
       "X-Forwarded-Host: shop.test\r\nX-Request-Id: abc\r\nForwarded: for=203.0.113.9\r\n\r\n",
@@ -70,8 +71,8 @@ test("believes a trusted proxy, and adds its address to the chain", async () => 
   );
 });
 
-test("believes other addresses from the next connection on, when it is told so", async () => {
-  await using world = await World.open();
+test("trust() applies from the next connection on", async () => {
+  await using world = await ProxyWorld.open();
   const request = "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 203.0.113.9\r\n\r\n";
   expect((await world.request(request)).head).toContain("X-Forwarded-For: 127.0.0.1\r\n");
   world.proxy.trust(["127.0.0.1"]);
@@ -79,15 +80,15 @@ test("believes other addresses from the next connection on, when it is told so",
   expect(head).toContain("X-Forwarded-For: 203.0.113.9, 127.0.0.1\r\n");
 });
 
-test("forwards an absolute target in origin form", async () => {
-  await using world = await World.open();
+test("the proxy forwards an absolute target in origin form", async () => {
+  await using world = await ProxyWorld.open();
   const { head } = await world.request("GET http://A.test?x=1 HTTP/1.1\r\nHost: a.test\r\n\r\n");
   expect(withoutAdded(head)).toBe("GET /?x=1 HTTP/1.1\r\nHost: a.test\r\n\r\n");
   expect(world.gateway.decided).toEqual([{ host: "a.test", path: "/" }]);
 });
 
-test("streams a chunked body with its trailers, both ways", async () => {
-  await using world = await World.open();
+test("the proxy streams chunked bodies with their trailers, both ways", async () => {
+  await using world = await ProxyWorld.open();
   const { client, tenant, head } = await world.request(
     "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n3;ext=1\r\nabc\r\n",
   );
@@ -103,8 +104,8 @@ test("streams a chunked body with its trailers, both ways", async () => {
   expect(await client.take("\r\n\r\n")).toBe("0\r\nX-End: 1\r\n\r\n");
 });
 
-test("turns an answer that ends with its connection into chunks", async () => {
-  await using world = await World.open();
+test("the proxy sends chunks when the end of the tenant's connection delimits the answer", async () => {
+  await using world = await ProxyWorld.open();
   const { client, tenant } = await world.request(GET);
   tenant.send("HTTP/1.0 200 OK\r\nX-a: 1\r\n\r\nabc");
   expect(await client.take("abc\r\n")).toBe(
@@ -114,8 +115,8 @@ test("turns an answer that ends with its connection into chunks", async () => {
   expect(await client.take("\r\n\r\n")).toBe("0\r\n\r\n");
 });
 
-test("gives an HTTP/1.0 client no chunks and no interim answers, and ends with the connection", async () => {
-  await using world = await World.open();
+test("the proxy delimits an answer by the end of the connection when the client speaks HTTP/1.0", async () => {
+  await using world = await ProxyWorld.open();
   const { client, tenant, head } = await world.request("GET / HTTP/1.0\r\n\r\n");
   expect(head).toStartWith("GET / HTTP/1.1\r\nHost: localhost\r\n");
   tenant.send(
@@ -124,8 +125,8 @@ test("gives an HTTP/1.0 client no chunks and no interim answers, and ends with t
   expect(await client.untilEnd()).toBe("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhi");
 });
 
-test("keeps an HTTP/1.0 connection that asks for it", async () => {
-  await using world = await World.open();
+test("the proxy keeps an HTTP/1.0 connection when the client asks for it", async () => {
+  await using world = await ProxyWorld.open();
   const request = "GET / HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\n";
   const { client, tenant } = await world.request(request);
   tenant.send("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na");
@@ -141,17 +142,20 @@ test.each([
   ["HEAD", "200 OK", ""],
   ["GET", "204 No Content", ""],
   ["GET", "304 Not Modified", "Content-Length: 20\r\nETag: x\r\n"],
-])("knows that the answer %s %s has no body", async (method, status, lines) => {
-  await using world = await World.open();
-  const { client, tenant } = await world.request(`${method} / HTTP/1.1\r\nHost: a\r\n\r\n`);
-  tenant.send(`HTTP/1.1 ${status}\r\n${lines}\r\n`);
-  expect(await client.head()).toBe(`HTTP/1.1 ${status}\r\n${lines}\r\n`);
-  client.send(GET);
-  expect(await tenant.head()).toStartWith("GET / HTTP/1.1\r\n");
-});
+])(
+  "the proxy expects no body when the answer is to %s with status %s",
+  async (method, status, lines) => {
+    await using world = await ProxyWorld.open();
+    const { client, tenant } = await world.request(`${method} / HTTP/1.1\r\nHost: a\r\n\r\n`);
+    tenant.send(`HTTP/1.1 ${status}\r\n${lines}\r\n`);
+    expect(await client.head()).toBe(`HTTP/1.1 ${status}\r\n${lines}\r\n`);
+    client.send(GET);
+    expect(await tenant.head()).toStartWith("GET / HTTP/1.1\r\n");
+  },
+);
 
-test("passes interim answers on, and lets Expect decide end to end", async () => {
-  await using world = await World.open();
+test("the proxy forwards Expect and interim answers", async () => {
+  await using world = await ProxyWorld.open();
   const { client, tenant, head } = await world.request(
     "PUT / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n",
   );
@@ -166,8 +170,8 @@ test("passes interim answers on, and lets Expect decide end to end", async () =>
   expect(await client.head()).toBe("HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n");
 });
 
-test("ends the connection of a client that was refused before it sent its body", async () => {
-  await using world = await World.open();
+test("the proxy ends the connection when the tenant refuses a request before its body", async () => {
+  await using world = await ProxyWorld.open();
   const { client, tenant } = await world.request(
     "PUT / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n",
   );
@@ -178,8 +182,8 @@ test("ends the connection of a client that was refused before it sent its body",
   await tenant.untilEnd();
 });
 
-test("lets a tenant that answers early have the rest of the upload", async () => {
-  await using world = await World.open();
+test("the proxy forwards the rest of a body when the tenant answers early", async () => {
+  await using world = await ProxyWorld.open();
   const { client, tenant } = await world.request(
     "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\nabc",
   );
@@ -192,15 +196,15 @@ test("lets a tenant that answers early have the rest of the upload", async () =>
   expect(await tenant.head()).toStartWith("GET / ");
 });
 
-test("passes statuses on that nobody has defined", async () => {
-  await using world = await World.open();
+test("the proxy forwards an undefined status", async () => {
+  await using world = await ProxyWorld.open();
   const { client, tenant } = await world.request(GET);
   tenant.send("HTTP/1.1 799 Odd\xe9\r\nContent-Length: 0\r\n\r\n");
   expect(await client.head()).toStartWith("HTTP/1.1 799 Odd\xe9\r\n");
 });
 
-test("answers pipelined requests in order, over one connection to the tenant", async () => {
-  await using world = await World.open();
+test("the proxy answers pipelined requests in order, over one connection to the tenant", async () => {
+  await using world = await ProxyWorld.open();
   const { client, tenant, head } = await world.request(
     "POST /1 HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhiPOST /2 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n\r\n" +
       "GET /3 HTTP/1.1\r\nHost: a\r\n\r\n",
@@ -217,8 +221,8 @@ test("answers pipelined requests in order, over one connection to the tenant", a
   expect(world.tenant.all).toHaveLength(1);
 });
 
-test("answers a client that has closed its sending side", async () => {
-  await using world = await World.open();
+test("the proxy answers a client that has closed its sending side", async () => {
+  await using world = await ProxyWorld.open();
   const { client, tenant } = await world.request(GET);
   client.socket.end();
   world.clock.move(200);
@@ -226,8 +230,8 @@ test("answers a client that has closed its sending side", async () => {
   expect(await client.untilEnd()).toEndWith("\r\n\r\nhi");
 });
 
-test("sends each event of a stream when it comes", async () => {
-  await using world = await World.open();
+test("the proxy forwards each event of a stream when it comes", async () => {
+  await using world = await ProxyWorld.open();
   const { client, tenant } = await world.request(GET);
   tenant.send(
     "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n",
@@ -240,9 +244,9 @@ test("sends each event of a stream when it comes", async () => {
   expect(world.gateway.openLeases).toBe(1);
 });
 
-test("reaches a tenant over its Unix socket, and the API without a lease", async () => {
+test("the proxy reaches a tenant over its Unix socket, and the API without a lease", async () => {
   using directory = withTempDirectory();
-  await using world = await World.open();
+  await using world = await ProxyWorld.open();
   const unix = await RawTenant.open(join(directory.path, "a.sock"));
   world.gateway.run("notes:alice", unix.endpoint, 2);
   const client = await world.client();
@@ -260,8 +264,8 @@ test("reaches a tenant over its Unix socket, and the API without a lease", async
   expect(world.records.at(-1)?.ref).toBe(null);
 });
 
-test("says 404 where nobody lives, as the client can read it", async () => {
-  await using world = await World.open();
+test("the proxy answers 404 in the form that the client accepts when nothing is at the address", async () => {
+  await using world = await ProxyWorld.open();
   world.gateway.target = { kind: "unknown" };
   const client = await world.client();
   client.send(GET);

@@ -1,13 +1,14 @@
 import { describe, expect, test } from "bun:test";
 import type { Endpoint } from "../../../../src/core/endpoint.ts";
 import { TenError } from "../../../../src/core/errors.ts";
-import { GET, RawTenant, type Wire, World, withTempDirectory } from "../world.ts";
+import { GET, ProxyWorld, withTempDirectory } from "../proxy-world.ts";
+import { RawTenant, type Wire } from "../wire.ts";
 
 const OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
 const LAST = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi";
 
-/** What becomes of the requests of a server that another one follows. */
-async function forwardTo(world: World): Promise<{ next: RawTenant; serves: () => void }> {
+/** Makes the proxy forward to a next server, which serves once `serves` is called. */
+async function forwardTo(world: ProxyWorld): Promise<{ next: RawTenant; serves: () => void }> {
   const next = await RawTenant.open();
   const { promise, resolve } = Promise.withResolvers<Endpoint>();
   world.proxy.forwardTo(promise);
@@ -19,9 +20,9 @@ async function takeRequest(tenant: RawTenant): Promise<{ wire: Wire; head: strin
   return { wire, head: await wire.head() };
 }
 
-describe("a proxy whose server is followed by another", () => {
-  test("passes requests on once that one serves, with the client's own address", async () => {
-    await using world = await World.open();
+describe("a proxy whose server is being replaced", () => {
+  test("forwards requests with the client's address when the next server serves", async () => {
+    await using world = await ProxyWorld.open();
     const { next, serves } = await forwardTo(world);
     const client = await world.client();
     client.send(GET);
@@ -35,8 +36,8 @@ describe("a proxy whose server is followed by another", () => {
     next.close();
   });
 
-  test("passes on what waited for a tenant, with its body", async () => {
-    await using world = await World.open({ asleep: true });
+  test("forwards requests that waited for a tenant, with their bodies", async () => {
+    await using world = await ProxyWorld.open({ asleep: true });
     const client = await world.client();
     client.send("POST / HTTP/1.1\r\nHost: alice.notes.test\r\nContent-Length: 4\r\n\r\nbody");
     await world.gateway.until(() => world.gateway.waiters.length === 1);
@@ -50,8 +51,8 @@ describe("a proxy whose server is followed by another", () => {
     next.close();
   });
 
-  test("passes on what a tenant refuses", async () => {
-    await using world = await World.open();
+  test("forwards a request when the tenant refuses the connection", async () => {
+    await using world = await ProxyWorld.open();
     const gone = await RawTenant.open();
     gone.close();
     world.gateway.run("notes:alice", gone.endpoint);
@@ -64,8 +65,8 @@ describe("a proxy whose server is followed by another", () => {
     next.close();
   });
 
-  test("goes back to tenants when nobody follows after all", async () => {
-    await using world = await World.open();
+  test("forwards requests to tenants again when the replacement has failed", async () => {
+    await using world = await ProxyWorld.open();
     await forwardTo(world);
     world.proxy.serve(world.gateway);
     const { client, tenant } = await world.request(GET);
@@ -75,8 +76,8 @@ describe("a proxy whose server is followed by another", () => {
 });
 
 describe("a proxy that retires", () => {
-  test("gives every connection one more answer, which says that it is the last", async () => {
-    await using world = await World.open();
+  test("ends each connection with its next answer, which says so", async () => {
+    await using world = await ProxyWorld.open();
     const { client: idle, tenant } = await world.request(GET);
     // The tenant ends each of its connections, so that every request comes on a new one.
     tenant.send(LAST);
@@ -104,8 +105,8 @@ describe("a proxy that retires", () => {
     await expect(world.client()).rejects.toMatchObject({ code: "ECONNREFUSED" });
   });
 
-  test("leaves tunnels alone until they end", async () => {
-    await using world = await World.open();
+  test("waits for tunnels to end", async () => {
+    await using world = await ProxyWorld.open();
     const { client, tenant } = await world.request(
       "GET / HTTP/1.1\r\nHost: alice.notes.test\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n",
     );
@@ -122,15 +123,15 @@ describe("a proxy that retires", () => {
   });
 });
 
-describe("what an earlier server passes on", () => {
-  test("keeps what that one said of the client, and adds no hop", async () => {
+describe("a request relayed by a previous server", () => {
+  test("reaches the tenant with the headers of that server and no further hop", async () => {
     using directory = withTempDirectory();
-    await using world = await World.open();
+    await using world = await ProxyWorld.open();
     const path = `${directory.path}/relay`;
     world.proxy.openRelay(path);
-    await using earlier = await World.open({ trustedProxies: ["127.0.0.1"] });
-    earlier.proxy.forwardTo(Promise.resolve({ kind: "unix", path }));
-    const client = await earlier.client();
+    await using previous = await ProxyWorld.open({ trustedProxies: ["127.0.0.1"] });
+    previous.proxy.forwardTo(Promise.resolve({ kind: "unix", path }));
+    const client = await previous.client();
     client.send(
       "GET /a%2Fb HTTP/1.1\r\nHost: Alice.notes.test\r\nX-Forwarded-For: 203.0.113.7\r\n" +
         "X-Forwarded-Proto: https\r\nX-Request-Id: 17\r\nForwarded: for=203.0.113.7\r\n\r\n",
@@ -143,14 +144,14 @@ describe("what an earlier server passes on", () => {
     );
   });
 
-  test("may become a tunnel through both", async () => {
+  test("becomes a tunnel through both servers when it is an upgrade", async () => {
     using directory = withTempDirectory();
-    await using world = await World.open();
+    await using world = await ProxyWorld.open();
     const path = `${directory.path}/relay`;
     world.proxy.openRelay(path);
-    await using earlier = await World.open();
-    earlier.proxy.forwardTo(Promise.resolve({ kind: "unix", path }));
-    const client = await earlier.client();
+    await using previous = await ProxyWorld.open();
+    previous.proxy.forwardTo(Promise.resolve({ kind: "unix", path }));
+    const client = await previous.client();
     client.send(
       "GET / HTTP/1.1\r\nHost: alice.notes.test\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n",
     );
@@ -165,14 +166,14 @@ describe("what an earlier server passes on", () => {
     expect(world.gateway.leases[0]?.state).toEqual({ released: false, tunneled: true });
   });
 
-  test("wakes in the name of its client", async () => {
+  test("wakes an instance in the name of its client", async () => {
     using directory = withTempDirectory();
-    await using world = await World.open({ asleep: true });
+    await using world = await ProxyWorld.open({ asleep: true });
     const path = `${directory.path}/relay`;
     world.proxy.openRelay(path);
-    await using earlier = await World.open();
-    earlier.proxy.forwardTo(Promise.resolve({ kind: "unix", path }));
-    (await earlier.client()).send(GET);
+    await using previous = await ProxyWorld.open();
+    previous.proxy.forwardTo(Promise.resolve({ kind: "unix", path }));
+    (await previous.client()).send(GET);
     await world.gateway.until(() => world.gateway.waiters.length === 1);
     expect(world.gateway.waiters[0]?.patience.by).toBe("request from 127.0.0.1");
   });

@@ -1,20 +1,21 @@
 import { expect, test } from "bun:test";
 import type { Endpoint } from "../../../../src/core/endpoint.ts";
 import { TenError } from "../../../../src/core/errors.ts";
-import { GET, RawTenant, type Wire, World } from "../world.ts";
+import { GET, ProxyWorld } from "../proxy-world.ts";
+import { RawTenant, type Wire } from "../wire.ts";
 
 const OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
 const POST = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc";
 
-/** An address where nobody listens. */
+/** An address where nothing listens. */
 async function deadEndpoint(): Promise<Endpoint> {
   const tenant = await RawTenant.open();
   tenant.close();
   return tenant.endpoint;
 }
 
-/** Leaves the client with one connection to its tenant at rest in the pool. */
-async function warm(world: World): Promise<{ client: Wire; tenant: Wire }> {
+/** Completes one request, after which the pool has an idle connection. */
+async function warm(world: ProxyWorld): Promise<{ client: Wire; tenant: Wire }> {
   const { client, tenant } = await world.request(GET);
   tenant.send(OK);
   await client.take("\r\n\r\nhi");
@@ -24,25 +25,28 @@ async function warm(world: World): Promise<{ client: Wire; tenant: Wire }> {
 test.each([
   ["GET", GET],
   ["POST with a body", POST],
-])("tries a refused %s once more, through a fresh lease", async (_, request) => {
-  await using world = await World.open();
-  world.gateway.run("notes:alice", await deadEndpoint());
-  const woken: string[] = [];
-  const wake = world.gateway.wake.bind(world.gateway);
-  world.gateway.wake = (ref, patience) => {
-    woken.push(ref.id);
-    world.gateway.run("notes:alice", world.tenant.endpoint, 2);
-    return wake(ref, patience);
-  };
-  const { client, tenant } = await world.request(request);
-  tenant.send(OK);
-  expect(await client.take("hi")).toStartWith("HTTP/1.1 200 OK");
-  expect(woken).toEqual(["alice"]);
-  expect(world.gateway.leases.map(({ state }) => state.released)).toEqual([true, true]);
-});
+])(
+  "the proxy repeats a %s through a new lease when the connection is refused",
+  async (_, request) => {
+    await using world = await ProxyWorld.open();
+    world.gateway.run("notes:alice", await deadEndpoint());
+    const woken: string[] = [];
+    const wake = world.gateway.wake.bind(world.gateway);
+    world.gateway.wake = (ref, patience) => {
+      woken.push(ref.id);
+      world.gateway.run("notes:alice", world.tenant.endpoint, 2);
+      return wake(ref, patience);
+    };
+    const { client, tenant } = await world.request(request);
+    tenant.send(OK);
+    expect(await client.take("hi")).toStartWith("HTTP/1.1 200 OK");
+    expect(woken).toEqual(["alice"]);
+    expect(world.gateway.leases.map(({ state }) => state.released)).toEqual([true, true]);
+  },
+);
 
-test("is a bad gateway for an instance that refuses twice", async () => {
-  await using world = await World.open();
+test("the proxy answers 502 when an instance refuses two connections", async () => {
+  await using world = await ProxyWorld.open();
   world.gateway.run("notes:alice", await deadEndpoint());
   const client = await world.client();
   client.send(GET);
@@ -51,8 +55,8 @@ test("is a bad gateway for an instance that refuses twice", async () => {
   expect(world.gateway.openLeases).toBe(0);
 });
 
-test("passes over picks that refuse, one after the other", async () => {
-  await using world = await World.open();
+test("the proxy asks the other instances of a service in turn when some refuse the connection", async () => {
+  await using world = await ProxyWorld.open();
   world.gateway.target = { kind: "service", service: "notes" };
   world.gateway.candidates = ["notes:bob", "notes:carol", "notes:alice"];
   world.gateway.run("notes:bob", await deadEndpoint());
@@ -64,8 +68,8 @@ test("passes over picks that refuse, one after the other", async () => {
   expect(world.records.map(({ ref }) => ref?.id)).toEqual(["alice"]);
 });
 
-test("is a bad gateway when every pick refuses, and unavailable when there is none", async () => {
-  await using world = await World.open();
+test("the proxy answers 502 when every instance of a service refuses, and 503 when it has none", async () => {
+  await using world = await ProxyWorld.open();
   world.gateway.target = { kind: "service", service: "notes" };
   world.gateway.candidates = ["notes:bob"];
   world.gateway.run("notes:bob", await deadEndpoint());
@@ -79,22 +83,25 @@ test("is a bad gateway when every pick refuses, and unavailable when there is no
   expect(await client.take("}\n")).toContain("INSTANCE_UNAVAILABLE");
 });
 
-test("asks another instance of a service when one cannot start", async () => {
-  await using world = await World.open();
-  world.gateway.target = { kind: "service", service: "notes" };
-  world.gateway.candidates = ["notes:bob", "notes:alice"];
-  const client = await world.client();
-  client.send(GET);
-  await world.gateway.until(() => world.gateway.waiters.length === 1);
-  world.gateway.refuse(new TenError("START_FAILED", "Cannot start"));
-  const tenant = await world.tenant.connection();
-  await tenant.head();
-  tenant.send(OK);
-  expect(await client.take("hi")).toStartWith("HTTP/1.1 200 OK");
-});
+test.each(["START_FAILED", "LEVEL_MISSING", "PORTS_EXHAUSTED"] as const)(
+  "the proxy asks another instance of a service when one cannot start: %s",
+  async (code) => {
+    await using world = await ProxyWorld.open();
+    world.gateway.target = { kind: "service", service: "notes" };
+    world.gateway.candidates = ["notes:bob", "notes:alice"];
+    const client = await world.client();
+    client.send(GET);
+    await world.gateway.until(() => world.gateway.waiters.length === 1);
+    world.gateway.refuse(new TenError(code, "Cannot start"));
+    const tenant = await world.tenant.connection();
+    await tenant.head();
+    tenant.send(OK);
+    expect(await client.take("hi")).toStartWith("HTTP/1.1 200 OK");
+  },
+);
 
-test("repeats a request whose kept connection had ended", async () => {
-  await using world = await World.open();
+test("the proxy repeats a request when the tenant ends a kept connection", async () => {
+  await using world = await ProxyWorld.open();
   const { client, tenant } = await warm(world);
   client.send(GET);
   await tenant.head();
@@ -109,8 +116,8 @@ test("repeats a request whose kept connection had ended", async () => {
 test.each([
   ["a POST, which may have done something", "POST / HTTP/1.1\r\nHost: a\r\n\r\n"],
   ["a PUT whose body was read", "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc"],
-])("does not repeat %s", async (_, request) => {
-  await using world = await World.open();
+])("the proxy answers 502 when the tenant ends the connection of %s", async (_, request) => {
+  await using world = await ProxyWorld.open();
   const { client, tenant } = await world.request(request);
   if (request.endsWith("abc")) await tenant.bytes(3);
   tenant.socket.destroy();
@@ -118,8 +125,8 @@ test.each([
   expect(world.tenant.all).toHaveLength(1);
 });
 
-test("does not repeat a request once a byte of its answer has come", async () => {
-  await using world = await World.open();
+test("the proxy does not repeat a request when a byte of its answer has come", async () => {
+  await using world = await ProxyWorld.open();
   const { client, tenant } = await world.request(GET);
   tenant.send("HTTP/1.1 2");
   tenant.socket.end();
@@ -127,8 +134,8 @@ test("does not repeat a request once a byte of its answer has come", async () =>
   expect(world.tenant.all).toHaveLength(1);
 });
 
-test("repeats only once", async () => {
-  await using world = await World.open();
+test("the proxy answers 502 when a repeated request fails", async () => {
+  await using world = await ProxyWorld.open();
   const { client, tenant } = await world.request(GET);
   tenant.socket.destroy();
   const second = await world.tenant.connection();
@@ -138,8 +145,8 @@ test("repeats only once", async () => {
   expect(world.tenant.all).toHaveLength(2);
 });
 
-test("keeps connections for the next request of anybody", async () => {
-  await using world = await World.open();
+test("a kept connection serves the next request of any client", async () => {
+  await using world = await ProxyWorld.open();
   const { tenant } = await warm(world);
   const other = await world.client();
   other.send(GET);
@@ -149,8 +156,8 @@ test("keeps connections for the next request of anybody", async () => {
   expect(world.tenant.all).toHaveLength(1);
 });
 
-test("never keeps a connection over to another launch", async () => {
-  await using world = await World.open();
+test("a kept connection serves no other launch", async () => {
+  await using world = await ProxyWorld.open();
   const { client } = await warm(world);
   world.gateway.run("notes:alice", world.tenant.endpoint, 2);
   client.send(GET);
@@ -158,8 +165,8 @@ test("never keeps a connection over to another launch", async () => {
   await second.head();
 });
 
-test("uses only a lively connection for a request that cannot be repeated", async () => {
-  await using world = await World.open();
+test("a kept connection serves a request that can't be repeated only when it has been idle for less than a second", async () => {
+  await using world = await ProxyWorld.open();
   const { client, tenant } = await warm(world);
   world.clock.move(900);
   client.send(POST);
@@ -172,8 +179,8 @@ test("uses only a lively connection for a request that cannot be repeated", asyn
   expect(await second.take("abc")).toContain("POST /");
 });
 
-test("ends connections to tenants that have rested for four seconds", async () => {
-  await using world = await World.open();
+test("a kept connection is closed when it has been idle for four seconds", async () => {
+  await using world = await ProxyWorld.open();
   const { tenant } = await warm(world);
   world.clock.move(4250);
   await tenant.untilEnd();

@@ -1,12 +1,12 @@
 import { expect, test } from "bun:test";
-import { GET, World } from "../world.ts";
+import { GET, ProxyWorld } from "../proxy-world.ts";
 
 const SIZE = 48 * 1024 * 1024;
 
-/** What kernel buffers on both sides of the proxy may hold at most, generously. */
+/** More than kernel buffers on both sides of the proxy hold. */
 const BUFFERED_MAX = 32 * 1024 * 1024;
 
-/** Bytes whose order shows: four to a number. */
+/** Bytes that differ from place to place: four to a number. */
 function pattern(): Buffer {
   const numbers = new Uint32Array(SIZE / 4);
   for (let index = 0; index < numbers.length; index += 1) numbers[index] = index * 2_654_435_761;
@@ -19,8 +19,8 @@ function hashOf(pieces: Iterable<Buffer>): string {
   return hasher.digest("hex");
 }
 
-test("holds a tenant back while its client does not read, and loses no byte", async () => {
-  await using world = await World.open();
+test("the proxy pauses a tenant while its client does not read, and loses no byte", async () => {
+  await using world = await ProxyWorld.open();
   const { client, tenant } = await world.request(GET);
   client.socket.pause();
   const body = pattern();
@@ -48,8 +48,8 @@ test("holds a tenant back while its client does not read, and loses no byte", as
 test.each([
   ["of known length", `Content-Length: ${SIZE}\r\n\r\n`, ""],
   ["in chunks", "Transfer-Encoding: chunked\r\n\r\n", "chunked"],
-])("holds a client back while its tenant does not read an upload %s", async (_, lines, kind) => {
-  await using world = await World.open();
+])("the proxy pauses a client while its tenant does not read a body %s", async (_, lines, kind) => {
+  await using world = await ProxyWorld.open();
   const { client, tenant } = await world.request(`POST / HTTP/1.1\r\nHost: a\r\n${lines}`);
   tenant.socket.pause();
   const body = pattern();
@@ -75,7 +75,7 @@ test.each([
   expect(hashOf([kind === "" ? received : dechunk(received)])).toBe(hashOf([body]));
 });
 
-/** Written apart from the code under test. */
+/** Independent of the code under test. */
 function dechunk(bytes: Buffer): Buffer {
   const pieces: Buffer[] = [];
   let at = 0;
@@ -88,8 +88,8 @@ function dechunk(bytes: Buffer): Buffer {
   }
 }
 
-test("ends the tenant's side when a client leaves in the middle of a download", async () => {
-  await using world = await World.open();
+test("the proxy closes the connection to the tenant when a client leaves during a download", async () => {
+  await using world = await ProxyWorld.open();
   const { client, tenant } = await world.request(GET);
   tenant.socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${SIZE}\r\n\r\n`);
   tenant.socket.write(Buffer.alloc(SIZE));

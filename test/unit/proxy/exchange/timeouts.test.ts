@@ -1,10 +1,10 @@
 import { expect, test } from "bun:test";
-import { GET, World } from "../world.ts";
+import { GET, ProxyWorld } from "../proxy-world.ts";
 
 const CHUNKED = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
 
-test("answers 408 to a client that sends its head a byte at a time", async () => {
-  await using world = await World.open();
+test("the proxy answers 408 when a client has not sent a whole head after 30 seconds", async () => {
+  await using world = await ProxyWorld.open();
   const client = await world.client();
   for (const byte of "GET / HTTP/1.1\r\nHost: a\r\nA: bcdef") {
     client.send(byte);
@@ -16,16 +16,16 @@ test("answers 408 to a client that sends its head a byte at a time", async () =>
   expect(world.records.filter(({ status }) => status === 408)).toHaveLength(1);
 });
 
-test("closes a connection that sends nothing at all without a word", async () => {
-  await using world = await World.open();
+test("the proxy closes a new connection without an answer when nothing arrives for 30 seconds", async () => {
+  await using world = await ProxyWorld.open();
   const client = await world.client();
   await world.turns(3);
   world.clock.move(30_250);
   expect(await client.untilEnd()).toBe("");
 });
 
-test("keeps an idle connection for 75 seconds", async () => {
-  await using world = await World.open();
+test("the proxy closes an idle connection after 75 seconds", async () => {
+  await using world = await ProxyWorld.open();
   const { client, tenant } = await world.request(GET);
   tenant.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
   await client.head();
@@ -39,8 +39,8 @@ test("keeps an idle connection for 75 seconds", async () => {
   expect(await client.untilEnd()).toBe("");
 });
 
-test("answers 504 when no head comes in time, counted without the wake", async () => {
-  await using world = await World.open({ asleep: true });
+test("the proxy answers 504 when no answer comes in time; waking the instance does not count", async () => {
+  await using world = await ProxyWorld.open({ asleep: true });
   world.gateway.requestTimeoutMs = 5000;
   const client = await world.client();
   client.send(GET);
@@ -57,8 +57,8 @@ test("answers 504 when no head comes in time, counted without the wake", async (
   expect(world.gateway.openLeases).toBe(0);
 });
 
-test("counts the time for a head from the last of the request that the tenant got", async () => {
-  await using world = await World.open();
+test("the time for an answer begins anew with each part of the request that the tenant gets", async () => {
+  await using world = await ProxyWorld.open();
   world.gateway.requestTimeoutMs = 5000;
   const { client, tenant } = await world.request(CHUNKED);
   for (let piece = 0; piece < 4; piece += 1) {
@@ -71,8 +71,8 @@ test("counts the time for a head from the last of the request that the tenant go
   expect(await client.untilEnd()).toStartWith("HTTP/1.1 504 ");
 });
 
-test("never cuts an answer that has begun, and waits for ever where there is no limit", async () => {
-  await using world = await World.open();
+test("the time for an answer has no end when the service sets no limit or the answer has begun", async () => {
+  await using world = await ProxyWorld.open();
   const silent = await world.request(GET);
   world.clock.move(3_600_000);
   world.gateway.requestTimeoutMs = 1000;
@@ -86,8 +86,8 @@ test("never cuts an answer that has begun, and waits for ever where there is no 
   silent.tenant.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
 });
 
-test("answers 408 to a client that stops sending its body for a minute", async () => {
-  await using world = await World.open();
+test("the proxy answers 408 when a client sends nothing of its body for a minute", async () => {
+  await using world = await ProxyWorld.open();
   const { client, tenant } = await world.request(`${CHUNKED}1\r\nx\r\n`);
   await tenant.take("x\r\n");
   world.clock.move(59_000);
@@ -101,8 +101,8 @@ test("answers 408 to a client that stops sending its body for a minute", async (
   expect(world.gateway.openLeases).toBe(0);
 });
 
-test("does not blame a client for a tenant that does not read", async () => {
-  await using world = await World.open();
+test("the proxy does not answer 408 when the tenant does not read the body", async () => {
+  await using world = await ProxyWorld.open();
   const size = 32 * 1024 * 1024;
   const { client, tenant } = await world.request(
     `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${size}\r\n\r\n`,
@@ -117,8 +117,8 @@ test("does not blame a client for a tenant that does not read", async () => {
   await tenant.until(() => tenant.received.length === size);
 });
 
-test("lets go of a half-closed client that it cannot ask after five silent seconds", async () => {
-  await using world = await World.open();
+test("the proxy ends an exchange after 5 silent seconds when its half-closed client can't be probed", async () => {
+  await using world = await ProxyWorld.open();
   const { client, tenant } = await world.request(GET);
   tenant.send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n");
   await client.head();
@@ -131,8 +131,20 @@ test("lets go of a half-closed client that it cannot ask after five silent secon
   expect(world.clock.now()).toBeGreaterThanOrEqual(5000);
 });
 
-test("asks a half-closed client of a stream by the next chunk's first digit", async () => {
-  await using world = await World.open();
+test("the proxy answers 504 to a half-closed client when no answer comes in time", async () => {
+  await using world = await ProxyWorld.open();
+  world.gateway.requestTimeoutMs = 5000;
+  const { client, tenant } = await world.request(GET);
+  client.socket.end();
+  while (!client.received.includes("HTTP/1.1 504 ")) {
+    world.clock.move(1000);
+    await world.turns(1);
+  }
+  await tenant.untilEnd();
+});
+
+test("the proxy probes a half-closed client with a leading zero of the next chunk", async () => {
+  await using world = await ProxyWorld.open();
   const { client, tenant } = await world.request(GET);
   tenant.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n");
   await client.take("a\r\n");
@@ -146,8 +158,8 @@ test("asks a half-closed client of a stream by the next chunk's first digit", as
   expect(await client.untilEnd()).toBe("01\r\nb\r\n0\r\n\r\n");
 });
 
-test("notices a client that closed in the middle of a silent stream", async () => {
-  await using world = await World.open();
+test("the proxy ends an exchange when its client has closed during a silent stream", async () => {
+  await using world = await ProxyWorld.open();
   const { client, tenant } = await world.request(GET);
   tenant.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n");
   await client.take("a\r\n");
@@ -159,8 +171,8 @@ test("notices a client that closed in the middle of a silent stream", async () =
   await tenant.untilEnd();
 });
 
-test("drops an upload whose client ends in the middle of it", async () => {
-  await using world = await World.open();
+test("the proxy ends an exchange when its client ends within its body", async () => {
+  await using world = await ProxyWorld.open();
   const { client, tenant } = await world.request(
     "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc",
   );

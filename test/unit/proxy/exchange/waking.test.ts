@@ -1,11 +1,11 @@
 import { expect, test } from "bun:test";
 import { TenError } from "../../../../src/core/errors.ts";
-import { GET, World } from "../world.ts";
+import { GET, ProxyWorld } from "../proxy-world.ts";
 
 const NAVIGATION = "GET / HTTP/1.1\r\nHost: a\r\nAccept: text/html,*/*\r\n\r\n";
 
-test("holds requests until their instance runs, bodies unread", async () => {
-  await using world = await World.open({ asleep: true });
+test("the proxy holds a request and its body until the instance runs", async () => {
+  await using world = await ProxyWorld.open({ asleep: true });
   const client = await world.client();
   client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc");
   await world.gateway.until(() => world.gateway.waiters.length === 1);
@@ -19,8 +19,8 @@ test("holds requests until their instance runs, bodies unread", async () => {
   expect(await client.head()).toStartWith("HTTP/1.1 200 OK");
 });
 
-test("never reads more of a waiting upload than it keeps", async () => {
-  await using world = await World.open({ asleep: true });
+test("the proxy pauses a client when its request waits for the instance", async () => {
+  await using world = await ProxyWorld.open({ asleep: true });
   const client = await world.client();
   const size = 32 * 1024 * 1024;
   client.send(`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${size}\r\n\r\n`);
@@ -38,8 +38,8 @@ test("never reads more of a waiting upload than it keeps", async () => {
   await tenant.until(() => count === size);
 });
 
-test("leaves the queue with a client that leaves", async () => {
-  await using world = await World.open({ asleep: true });
+test("the proxy stops waiting for an instance when the client leaves", async () => {
+  await using world = await ProxyWorld.open({ asleep: true });
   const client = await world.client();
   client.send(GET);
   await world.gateway.until(() => world.gateway.waiters.length === 1);
@@ -49,8 +49,8 @@ test("leaves the queue with a client that leaves", async () => {
   expect(world.records[0]?.status).toBe(499);
 });
 
-test("tells a client that closed from one that only sends no more, by asking it", async () => {
-  await using world = await World.open({ asleep: true });
+test("the proxy probes clients that send no more, and stops waiting for those that are gone", async () => {
+  await using world = await ProxyWorld.open({ asleep: true });
   const waits = await world.client();
   const leaves = await world.client();
   waits.send(GET);
@@ -70,8 +70,8 @@ test("tells a client that closed from one that only sends no more, by asking it"
   expect(await waits.untilEnd()).toEndWith("\r\n\r\nhi");
 });
 
-test("lets go of a lease that comes after the client left", async () => {
-  await using world = await World.open({ asleep: true });
+test("the proxy releases a lease that is granted after the client has left", async () => {
+  await using world = await ProxyWorld.open({ asleep: true });
   const { promise, resolve } = Promise.withResolvers<void>();
   const open = world.gateway.lease.bind(world.gateway);
   world.gateway.wake = async (ref) => {
@@ -92,30 +92,36 @@ test("lets go of a lease that comes after the client left", async () => {
 });
 
 test.each([
-  ["START_FAILED", 503, "3"],
-  ["QUEUE_FULL", 503, "3"],
-  ["INSTANCE_UNAVAILABLE", 503, "3"],
-  ["INSTANCE_UNKNOWN", 404, null],
-] as const)("answers everyone at once when waking ends in %s", async (code, status, retryAfter) => {
-  await using world = await World.open({ asleep: true });
-  const clients = [await world.client(), await world.client()];
-  for (const client of clients) client.send(GET);
-  await world.gateway.until(() => world.gateway.waiters.length === 2);
-  const secret = 'Cannot start "notes:alice": /srv/app exited, port 30001';
-  world.gateway.refuse(new TenError(code, secret, { retryAfterMs: 2100 }));
-  for (const client of clients) {
-    const head = await client.head();
-    expect(head).toStartWith(`HTTP/1.1 ${status} `);
-    expect(/Retry-After: (.*)\r\n/.exec(head)?.[1] ?? null).toBe(retryAfter);
-    const body = await client.take("}\n");
-    expect(JSON.parse(body)).toMatchObject({ code });
-    expect(body).not.toMatch(/srv|30001|alice/);
-  }
-  expect(world.records[0]?.cause).toMatchObject({ message: secret });
-});
+  ["START_FAILED", 503, "3", "START_FAILED"],
+  ["LEVEL_MISSING", 503, "3", "START_FAILED"],
+  ["PORTS_EXHAUSTED", 503, "3", "START_FAILED"],
+  ["QUEUE_FULL", 503, "3", "QUEUE_FULL"],
+  ["INSTANCE_UNAVAILABLE", 503, "3", "INSTANCE_UNAVAILABLE"],
+  ["INSTANCE_UNKNOWN", 404, null, "INSTANCE_UNKNOWN"],
+] as const)(
+  "the proxy answers every waiting request when waking fails with %s",
+  async (code, status, retryAfter, told) => {
+    await using world = await ProxyWorld.open({ asleep: true });
+    const clients = [await world.client(), await world.client()];
+    for (const client of clients) client.send(GET);
+    await world.gateway.until(() => world.gateway.waiters.length === 2);
+    const secret = 'Cannot start "notes:alice": /srv/app exited, port 30001';
+    const hint = "Correct command in /srv/tenement.toml, or chmod o+x /srv";
+    world.gateway.refuse(new TenError(code, secret, { retryAfterMs: 2100, hint }));
+    for (const client of clients) {
+      const head = await client.head();
+      expect(head).toStartWith(`HTTP/1.1 ${status} `);
+      expect(/Retry-After: (.*)\r\n/.exec(head)?.[1] ?? null).toBe(retryAfter);
+      const body = await client.take("}\n");
+      expect(JSON.parse(body)).toMatchObject({ code: told });
+      expect(head + body).not.toMatch(/srv|30001|alice|chmod/);
+    }
+    expect(world.records[0]?.cause).toMatchObject({ message: secret });
+  },
+);
 
-test("says no more than 500 of an error it does not know", async () => {
-  await using world = await World.open({ asleep: true });
+test("the proxy answers 500 without details when waking fails with an unexpected error", async () => {
+  await using world = await ProxyWorld.open({ asleep: true });
   const client = await world.client();
   client.send(GET);
   await world.gateway.until(() => world.gateway.waiters.length === 1);
@@ -124,8 +130,8 @@ test("says no more than 500 of an error it does not know", async () => {
   expect(await client.take("}\n")).not.toContain("secret");
 });
 
-test("shows a waiting navigation a page that asks again, and leaves the queue", async () => {
-  await using world = await World.open({ asleep: true });
+test("the proxy answers a browser with the waiting page after a second, and stops waiting", async () => {
+  await using world = await ProxyWorld.open({ asleep: true });
   world.gateway.waitingPage = true;
   const browser = await world.client();
   const program = await world.client();
@@ -146,8 +152,8 @@ test("shows a waiting navigation a page that asks again, and leaves the queue", 
   expect(program.received).toBe("");
 });
 
-test("shows no waiting page where the service wants none", async () => {
-  await using world = await World.open({ asleep: true });
+test("the proxy shows no waiting page when the service has none", async () => {
+  await using world = await ProxyWorld.open({ asleep: true });
   const browser = await world.client();
   browser.send(NAVIGATION);
   await world.gateway.until(() => world.gateway.waiters.length === 1);

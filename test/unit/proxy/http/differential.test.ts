@@ -1,6 +1,7 @@
-// Requests and answers of every shape, cut into pieces at random places: what arrives must be what was sent.
+// Random requests and answers, cut into pieces at random places, must arrive as they were sent.
 import { expect, test } from "bun:test";
-import { type Wire, World } from "../world.ts";
+import { ProxyWorld } from "../proxy-world.ts";
+import type { Wire } from "../wire.ts";
 
 const SEED = Number(process.env["TEN_TEST_SEED"] ?? Date.now() % 2 ** 32);
 const ROUNDS = 300;
@@ -63,7 +64,7 @@ function fields(random: Random): string[] {
   return Array.from({ length: random.below(random.one([4, 12, 60])) }, () => field(random));
 }
 
-/** A message with a body, its framing among the other headers. */
+/** A message whose framing stands anywhere among its headers. */
 function message(random: Random, mayHaveBody: boolean): Message {
   const lines = fields(random);
   const length = random.one([0, 1, 10, 5000, 200_000]);
@@ -110,7 +111,7 @@ async function sendInPieces(wire: Wire, text: string, random: Random): Promise<v
   }
 }
 
-/** Reads a message back, its chunks joined; written apart from the code under test. */
+/** Reads a message and joins its chunks; independent of the code under test. */
 async function receive(wire: Wire, hasBody: boolean): Promise<{ start: string } & Message> {
   const [start = "", ...lines] = (await wire.head()).slice(0, -4).split("\r\n");
   const length = lines
@@ -150,9 +151,9 @@ const METHODS = [
 ];
 const TARGET = "abcXYZ019-._~!$&'()*+,;=:@%/?#[]{}|\\^`<>\"";
 
-test(`what is sent arrives byte for byte, both ways (seed ${SEED})`, async () => {
+test(`the proxy forwards requests and answers byte for byte, however they are cut (seed ${SEED})`, async () => {
   const random = new Random(SEED);
-  await using world = await World.open();
+  await using world = await ProxyWorld.open();
   let client = await world.client();
   let tenant: Wire | null = null;
   for (let round = 0; round < ROUNDS; round += 1) {

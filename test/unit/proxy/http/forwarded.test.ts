@@ -10,19 +10,22 @@ test.each([
   ["fd00::/8", "fe80::1", false],
   ["::1", "::1", true],
   ["0.0.0.0/0", "203.0.113.1", true],
-])("%s trusts %s: %p", (block, address, trusted) => {
+])("parseTrustedProxies([%p]) trusts %s: %p", (block, address, trusted) => {
   expect(parseTrustedProxies([block])(address)).toBe(trusted);
 });
 
-test("trusts nobody by default", () => {
+test("parseTrustedProxies([]) trusts no address", () => {
   expect(parseTrustedProxies([])("127.0.0.1")).toBe(false);
 });
 
-test.each(["10.0.0.0/33", "example.com", "10.0.0/8", ""])("refuses %p", (block) => {
-  expect(() => parseTrustedProxies([block])).toThrow();
-});
+test.each(["10.0.0.0/33", "example.com", "10.0.0/8", ""])(
+  "parseTrustedProxies([%p]) throws",
+  (block) => {
+    expect(() => parseTrustedProxies([block])).toThrow();
+  },
+);
 
-test("writes an IPv4 address as such where the socket is IPv6", () => {
+test("plainAddress() returns the IPv4 address when a dual-stack socket reports it as IPv6", () => {
   expect(plainAddress("::ffff:203.0.113.7")).toBe("203.0.113.7");
   expect(plainAddress("2001:db8::1")).toBe("2001:db8::1");
 });

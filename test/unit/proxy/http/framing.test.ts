@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { GET, World } from "../world.ts";
+import { GET, ProxyWorld } from "../proxy-world.ts";
 
 const H = "Host: a\r\n";
 
@@ -11,28 +11,28 @@ test.each([
   ["a Host with a user", "GET / HTTP/1.1\r\nHost: u@a\r\n\r\n", 400],
   ["a Host with a space", "GET / HTTP/1.1\r\nHost: a b\r\n\r\n", 400],
   ["a Host list", "GET / HTTP/1.1\r\nHost: a, b\r\n\r\n".replace(", ", ",\t"), 400],
-  ["HTTP/2.0", `GET / HTTP/2.0\r\n${H}\r\n`, 400],
-  ["HTTP/0.9", "GET /\r\n\r\n", 400],
-  ["HTTP/1.2", `GET / HTTP/1.2\r\n${H}\r\n`, 400],
+  ["the version HTTP/2.0", `GET / HTTP/2.0\r\n${H}\r\n`, 400],
+  ["the form of HTTP/0.9", "GET /\r\n\r\n", 400],
+  ["the version HTTP/1.2", `GET / HTTP/1.2\r\n${H}\r\n`, 400],
   ["another protocol", "PLAY / RTSP/1.0\r\n\r\n", 400],
   ["two spaces before the target", `GET  / HTTP/1.1\r\n${H}\r\n`, 400],
   ["two spaces behind the target", `GET /  HTTP/1.1\r\n${H}\r\n`, 400],
   ["a tab in the target", `GET /\t HTTP/1.1\r\n${H}\r\n`, 400],
   ["a raw byte in the target", `GET /\xe9 HTTP/1.1\r\n${H}\r\n`, 400],
   ["a target without a slash", `GET a HTTP/1.1\r\n${H}\r\n`, 400],
-  ["an asterisk", `GET * HTTP/1.1\r\n${H}\r\n`, 400],
+  ["an asterisk as its target", `GET * HTTP/1.1\r\n${H}\r\n`, 400],
   ["another host in the target", `GET http://b/ HTTP/1.1\r\n${H}\r\n`, 400],
   ["a user in the target", `GET http://u@a/ HTTP/1.1\r\n${H}\r\n`, 400],
   ["another scheme in the target", `GET ftp://a/ HTTP/1.1\r\n${H}\r\n`, 400],
-  ["CONNECT", "CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n", 405],
+  ["the method CONNECT", "CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n", 405],
   ["an unknown method", `FOO / HTTP/1.1\r\n${H}\r\n`, 400],
   [
-    "both lengths",
+    "a length and chunks",
     `POST / HTTP/1.1\r\n${H}Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n`,
     400,
   ],
   [
-    "both lengths, turned round",
+    "chunks and a length",
     `POST / HTTP/1.1\r\n${H}Transfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n`,
     400,
   ],
@@ -62,16 +62,16 @@ test.each([
     `POST / HTTP/1.1\r\n${H}Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n`,
     400,
   ],
-  ["identity", `POST / HTTP/1.1\r\n${H}Transfer-Encoding: identity\r\n\r\n`, 400],
+  ["the coding identity", `POST / HTTP/1.1\r\n${H}Transfer-Encoding: identity\r\n\r\n`, 400],
   ["chunks in HTTP/1.0", `POST / HTTP/1.0\r\n${H}Transfer-Encoding: chunked\r\n\r\n`, 400],
   ["a space before a colon", `GET / HTTP/1.1\r\n${H}A : b\r\n\r\n`, 400],
   ["a bare line feed", `GET / HTTP/1.1\r\n${H}A: b\n\r\n`, 400],
   ["a folded header", `GET / HTTP/1.1\r\n${H}A: b\r\n c\r\n\r\n`, 400],
-  ["TLS", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400],
+  ["a TLS handshake in place of HTTP", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400],
   ["a header block over 64 KiB", `GET / HTTP/1.1\r\n${H}A: ${"x".repeat(70_000)}\r\n\r\n`, 431],
   ["too many headers", `GET / HTTP/1.1\r\n${H}${"a: b\r\n".repeat(1100)}\r\n`, 431],
-])("refuses %s, and closes", async (_, bytes, status) => {
-  await using world = await World.open();
+])("the proxy refuses a request with %s, and closes the connection", async (_, bytes, status) => {
+  await using world = await ProxyWorld.open();
   const client = await world.client();
   client.send(bytes + GET);
   const answer = await client.untilEnd();
@@ -83,13 +83,13 @@ test.each([
 });
 
 test.each([
-  ["a name", "GET / HTTP/1.1\r\nHost: A-b_c.d.\r\n\r\n"],
-  ["a port", "GET / HTTP/1.1\r\nHost: a:8080\r\n\r\n"],
-  ["an IPv6 address", "GET / HTTP/1.1\r\nHost: [::1]:80\r\n\r\n"],
-  ["an asterisk", `OPTIONS * HTTP/1.1\r\n${H}\r\n`],
-  ["an empty line in front", `\r\n${GET}`],
-])("takes %s", async (_, bytes) => {
-  await using world = await World.open();
+  ["a name as its Host", "GET / HTTP/1.1\r\nHost: A-b_c.d.\r\n\r\n"],
+  ["a port in its Host", "GET / HTTP/1.1\r\nHost: a:8080\r\n\r\n"],
+  ["an IPv6 address as its Host", "GET / HTTP/1.1\r\nHost: [::1]:80\r\n\r\n"],
+  ["an asterisk as its target", `OPTIONS * HTTP/1.1\r\n${H}\r\n`],
+  ["an empty line before it", `\r\n${GET}`],
+])("the proxy forwards a request with %s", async (_, bytes) => {
+  await using world = await ProxyWorld.open();
   const { head } = await world.request(bytes);
   expect(head).toStartWith(bytes.trimStart().slice(0, -2));
 });
@@ -98,36 +98,39 @@ test.each([
   ["a sign", "+3\r\nabc\r\n"],
   ["too much data", "3\r\nabcd\r\n0\r\n\r\n"],
   ["a bare line feed", "3\nabc\r\n"],
-])("refuses chunks with %s before the tenant can take them for whole", async (_, chunks) => {
-  await using world = await World.open();
-  const { client, tenant } = await world.request(
-    `POST / HTTP/1.1\r\n${H}Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n`,
-  );
-  await tenant.take("x\r\n");
-  client.send(chunks);
-  expect(await client.untilEnd()).toStartWith("HTTP/1.1 400 ");
-  await tenant.untilEnd();
-  expect(tenant.received).not.toContain("0\r\n\r\n");
-  expect(world.gateway.openLeases).toBe(0);
-});
+])(
+  "the proxy refuses chunks with %s before the tenant can take the body for complete",
+  async (_, chunks) => {
+    await using world = await ProxyWorld.open();
+    const { client, tenant } = await world.request(
+      `POST / HTTP/1.1\r\n${H}Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n`,
+    );
+    await tenant.take("x\r\n");
+    client.send(chunks);
+    expect(await client.untilEnd()).toStartWith("HTTP/1.1 400 ");
+    await tenant.untilEnd();
+    expect(tenant.received).not.toContain("0\r\n\r\n");
+    expect(world.gateway.openLeases).toBe(0);
+  },
+);
 
 test.each([
   [
-    "both lengths",
+    "a length and chunks",
     "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n",
   ],
   ["two lengths", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab"],
   ["another coding", "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nab"],
   ["a bare line feed", "HTTP/1.1 200 OK\nContent-Length: 0\n\n"],
-  ["HTTP/2.0", "HTTP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n"],
-  ["no HTTP", "SSH-2.0-x\r\n"],
+  ["the version HTTP/2.0", "HTTP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n"],
+  ["bytes that are no HTTP", "SSH-2.0-x\r\n"],
   [
-    "a switch nobody asked for",
+    "an upgrade that the client did not request",
     "HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n",
   ],
   ["a head over 64 KiB", `HTTP/1.1 200 OK\r\nA: ${"x".repeat(70_000)}\r\n\r\n`],
-])("is a bad gateway for a tenant that answers with %s", async (_, answer) => {
-  await using world = await World.open();
+])("the proxy answers 502 when a tenant answers with %s", async (_, answer) => {
+  await using world = await ProxyWorld.open();
   const { client, tenant } = await world.request(GET);
   tenant.send(answer);
   expect(await client.head()).toStartWith("HTTP/1.1 502 ");
@@ -136,8 +139,8 @@ test.each([
   expect(world.records.map((record) => record.status)).toEqual([502]);
 });
 
-test("never lets a tenant's second answer reach the next request", async () => {
-  await using world = await World.open();
+test("the proxy drops a connection to a tenant that answers one request twice", async () => {
+  await using world = await ProxyWorld.open();
   const { client, tenant } = await world.request(GET);
   tenant.send(
     "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\naHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil",
@@ -153,18 +156,21 @@ test("never lets a tenant's second answer reach the next request", async () => {
 test.each([
   ["a length", "Content-Length: 10\r\n\r\nabc", "abc"],
   ["chunks", "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", "3\r\nabc\r\n"],
-])("cuts the answer where a tenant with %s dies", async (_, rest, end) => {
-  await using world = await World.open();
-  const { client, tenant } = await world.request(GET);
-  tenant.send(`HTTP/1.1 200 OK\r\n${rest}`);
-  await client.take(end);
-  tenant.socket.destroy();
-  expect(await client.untilEnd()).toBe("");
-  expect(world.gateway.openLeases).toBe(0);
-});
+])(
+  "the proxy cuts an answer with %s when the tenant closes the connection within it",
+  async (_, rest, end) => {
+    await using world = await ProxyWorld.open();
+    const { client, tenant } = await world.request(GET);
+    tenant.send(`HTTP/1.1 200 OK\r\n${rest}`);
+    await client.take(end);
+    tenant.socket.destroy();
+    expect(await client.untilEnd()).toBe("");
+    expect(world.gateway.openLeases).toBe(0);
+  },
+);
 
-test("resets where nothing but the end of the connection ends the body", async () => {
-  await using world = await World.open();
+test("the proxy resets a client when a body that only the end of the connection delimits is cut short", async () => {
+  await using world = await ProxyWorld.open();
   const { client, tenant } = await world.request("GET / HTTP/1.0\r\nHost: a\r\n\r\n");
   tenant.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
   await client.take("abc");
@@ -173,8 +179,8 @@ test("resets where nothing but the end of the connection ends the body", async (
   expect(client.error).toBe("ECONNRESET");
 });
 
-test("resets also where the tenant itself resets", async () => {
-  await using world = await World.open();
+test("the proxy ends the connection of a client without a last chunk when the tenant resets", async () => {
+  await using world = await ProxyWorld.open();
   const { client, tenant } = await world.request(GET);
   tenant.send("HTTP/1.1 200 OK\r\n\r\nabc");
   await client.take("abc\r\n");

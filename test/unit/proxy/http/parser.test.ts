@@ -1,4 +1,4 @@
-// The binding belongs to the runtime: when one of these fails after an upgrade, parser.ts has to follow it.
+// The binding is internal to the runtime: when one of these fails after an upgrade, parser.ts must be adapted.
 import { expect, test } from "bun:test";
 import {
   ChunkedParser,
@@ -12,7 +12,7 @@ function bytes(latin1: string): Buffer {
   return Buffer.from(latin1, "latin1");
 }
 
-test("reads a request head and stops behind it", () => {
+test("HeadParser reads a request head and stops behind it", () => {
   const parser = new HeadParser("request");
   const head = "POST /a?b HTTP/1.1\r\nHost: x\r\nX-Latin: \xe9\r\nContent-Length: 3\r\n\r\n";
   expect(parser.feed(bytes(`${head}abc`))).toBe(head.length);
@@ -30,7 +30,7 @@ test("reads a request head and stops behind it", () => {
   expect(parser.take()).toBe(null);
 });
 
-test("reads head after head, whatever the bodies between them", () => {
+test("HeadParser reads head after head when their bodies are skipped", () => {
   const parser = new HeadParser("request");
   for (const head of [
     "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n",
@@ -43,7 +43,7 @@ test("reads head after head, whatever the bodies between them", () => {
   }
 });
 
-test("reads a head a byte at a time, with more headers than one callback brings", () => {
+test("HeadParser reads a head of 100 headers when it arrives a byte at a time", () => {
   const parser = new HeadParser("request");
   const lines = Array.from({ length: 100 }, (_, index) => `N${index}: v${index}\r\n`);
   const head = bytes(`GET /${"p".repeat(50)} HTTP/1.1\r\n${lines.join("")}\r\n`);
@@ -60,7 +60,7 @@ test("reads a head a byte at a time, with more headers than one callback brings"
   }
 });
 
-test("reads answers, interim ones too", () => {
+test("HeadParser reads interim and final answers", () => {
   const parser = new HeadParser("response");
   const interim = "HTTP/1.1 103 Early\r\nLink: a\r\n\r\n";
   const final = "HTTP/1.0 799 Odd one\xff\r\nA: b\r\n\r\n";
@@ -88,7 +88,7 @@ test.each([
   ["a header without a name", "GET / HTTP/1.1\r\n: a\r\n\r\n"],
   ["a lower-case method", "get / HTTP/1.1\r\n\r\n"],
   ["HTTP/2's preface", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"],
-])("refuses %s, in a first head and in later ones", (_, head) => {
+])("HeadParser refuses %s, in a first head and in later ones", (_, head) => {
   for (const before of [
     "",
     "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -104,17 +104,17 @@ test.each([
     expect(() => {
       for (const byte of bytes(`${head}GET / HTTP/1.1\r\n\r\n`)) {
         slow.feed(Buffer.of(byte));
-        if (slow.take() !== null) throw new Error("took it");
+        if (slow.take() !== null) throw new Error("accepted");
       }
     }).toThrow(ParseFailure);
   }
 });
 
 test.each([
-  ["one long value", `A: ${"v".repeat(HEAD_BYTES_MAX)}`],
+  ["one value that is too long", `A: ${"v".repeat(HEAD_BYTES_MAX)}`],
   ["white space that llhttp does not count", `A:${" ".repeat(HEAD_BYTES_MAX)}`],
-  ["many short headers", "A: b\r\n".repeat(FIELDS_MAX + 1)],
-])("bounds a head: %s", (_, lines) => {
+  ["too many headers", "A: b\r\n".repeat(FIELDS_MAX + 1)],
+])("HeadParser refuses a head with %s", (_, lines) => {
   const parser = new HeadParser("request");
   const feed = () => {
     const head = bytes(`GET / HTTP/1.1\r\n${lines}\r\n\r\n`);
@@ -123,7 +123,7 @@ test.each([
   expect(feed).toThrow(expect.objectContaining({ kind: "tooLarge" }));
 });
 
-test("takes the chunks off one body after the other and stops behind each", () => {
+test("ChunkedParser reads body after body and stops behind each", () => {
   const parser = new ChunkedParser();
   for (const trailers of [[], ["X-Sum", "5", "X-More", "\xe9"], []]) {
     const pieces: string[] = [];
@@ -142,7 +142,7 @@ test("takes the chunks off one body after the other and stops behind each", () =
   }
 });
 
-test("knows the end of a body that comes a byte at a time", () => {
+test("ChunkedParser finds the end of a body that arrives a byte at a time", () => {
   const parser = new ChunkedParser();
   parser.begin();
   let text = "";
@@ -172,7 +172,7 @@ test.each([
   ["endless extensions", `3;${"e".repeat(HEAD_BYTES_MAX)}\r\n`],
   ["endless trailers", `0\r\n${`T: ${"v".repeat(100)}\r\n`.repeat(1000)}`],
   ["many trailers", `0\r\n${"T: v\r\n".repeat(FIELDS_MAX + 50)}`],
-])("refuses chunks with %s", (_, body) => {
+])("ChunkedParser refuses chunks with %s", (_, body) => {
   const parser = new ChunkedParser();
   parser.begin();
   expect(() => parser.feed(bytes(body), () => undefined)).toThrow(ParseFailure);

@@ -10,7 +10,7 @@ async function openBoth<Message>(onMessage: (message: Message) => void) {
   return { near, far };
 }
 
-test("messages arrive in order and whole, also one that fills all buffers", async () => {
+test("delivers messages in order and complete, also one larger than all buffers", async () => {
   const heard: string[] = [];
   const arrived = Promise.withResolvers<void>();
   const { near, far } = await openBoth<string>((message) => {
@@ -26,7 +26,7 @@ test("messages arrive in order and whole, also one that fills all buffers", asyn
   far.close();
 });
 
-test("ends on both sides when one closes it, and what is sent then is lost without a sound", async () => {
+test("ends on both sides when one side closes, and then discards messages without an error", async () => {
   const { near, far } = await openBoth<string>(none);
   near.close();
   await Promise.all([near.ended, far.ended]);

@@ -1,48 +1,22 @@
-import { afterEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
+import { existsSync } from "node:fs";
 import { takeOver } from "../../../../src/supervisor/handover/takeover.ts";
 import type { InstanceActor } from "../../../../src/supervisor/instance/actor.ts";
-import {
-  type FakeChild,
-  type FakeWorld,
-  type FakeWorldOptions,
-  openFakeWorld,
-  readyOnPort,
-} from "../../../support/fake-world.ts";
+import { type FakeWorld, type FakeWorldOptions, readyOnPort } from "../../../support/fake-world.ts";
+import { ALICE, awake, childOf, useWorlds } from "../worlds.ts";
 
-const ALICE = { service: "notes", id: "alice" };
-const PATIENCE = { signal: new AbortController().signal, by: "request from 203.0.113.7" };
-
-let worlds: FakeWorld[] = [];
-
-afterEach(() => {
-  for (const world of worlds) world.dispose();
-  worlds = [];
-});
-
-function openWorld(options?: FakeWorldOptions): FakeWorld {
-  const world = openFakeWorld(options);
-  worlds.push(world);
-  return world;
-}
+const openWorld = useWorlds();
 
 /** A world in which one instance runs. */
 async function runningWorld(options?: FakeWorldOptions) {
   const world = openWorld(options);
   const alice = world.register("alice");
-  const lease = world.supervisor.wake(ALICE, PATIENCE);
-  await world.ready();
-  (await lease).release();
+  (await awake(world)).release();
   return { world, alice };
 }
 
-function childOf({ spawned }: FakeWorld, index: number): FakeChild {
-  const child = spawned[index];
-  if (child === undefined) throw new Error(`Only ${spawned.length} were spawned`);
-  return child;
-}
-
-describe("replacing a process", () => {
-  test("gives the next one a slot, a port and a socket of its own, and its traffic once it is ready", async () => {
+describe("a replacement", () => {
+  test("starts a process in the other slot, with its own port and socket, and moves traffic to it once it is ready", async () => {
     const { world, alice } = await runningWorld();
     const old = world.supervisor.lease(ALICE);
     const replaced = alice.replace();
@@ -61,7 +35,7 @@ describe("replacing a process", () => {
     next?.release();
   });
 
-  test("again goes back to the first slot", async () => {
+  test("uses the first slot again the next time", async () => {
     const { world, alice } = await runningWorld();
     for (const slot of [1, 0]) {
       const replaced = alice.replace();
@@ -71,7 +45,7 @@ describe("replacing a process", () => {
     }
   });
 
-  test("waits for the old one's requests, not for those of the new one", async () => {
+  test("waits for the requests of the old process, not for those of the new one", async () => {
     const { world, alice } = await runningWorld();
     const old = world.supervisor.lease(ALICE);
     const tunnel = world.supervisor.lease(ALICE);
@@ -79,19 +53,19 @@ describe("replacing a process", () => {
     const replaced = alice.replace();
     await world.ready();
     const next = world.supervisor.lease(ALICE);
-    expect(alice.traffic).toMatchObject({ open: 3, busy: 1, otherBusy: 1 });
+    expect(alice.traffic).toMatchObject({ open: 3, busy: 1, secondBusy: 1 });
     old?.release();
     await replaced;
     for (const lease of [next, tunnel]) lease?.release();
     expect(alice.traffic.open).toBe(0);
   });
 
-  test("that fails says why and leaves the old one", async () => {
+  test("that fails reports its reason and keeps the old process", async () => {
     const { world, alice } = await runningWorld();
     world.spawner.failure = new Error("no such device");
     await expect(alice.replace()).rejects.toMatchObject({
       code: "START_FAILED",
-      message: 'Cannot start "notes:alice": no such device',
+      message: 'Cannot replace "notes:alice": no such device',
     });
     await world.settle();
     world.spawner.failure = null;
@@ -105,9 +79,8 @@ describe("replacing a process", () => {
     expect(childOf(world, 0).signals).toEqual([]);
   });
 
-  test("keeps the data of an instance without storage until it rests", async () => {
+  test("keeps the data directory of an instance without storage_persist", async () => {
     const { world, alice } = await runningWorld({ services: [{ storagePersist: false }] });
-    const { existsSync } = await import("node:fs");
     const replaced = alice.replace();
     await world.ready();
     await replaced;
@@ -117,8 +90,8 @@ describe("replacing a process", () => {
   });
 });
 
-describe("a server that is killed while a process is replaced", () => {
-  /** The next server, to which the processes of the first are left. */
+describe("a server that takes over after a crash during a replacement", () => {
+  /** The next server, with the living processes of the first. */
   async function nextServer(first: FakeWorld): Promise<FakeWorld> {
     const next = openWorld({ dataDir: first.dataDir });
     for (const child of first.spawned) next.spawner.living.set(child.ref.pid, child);
@@ -130,7 +103,7 @@ describe("a server that is killed while a process is replaced", () => {
   const processesOf = (world: FakeWorld): InstanceActor["processes"] =>
     world.supervisor.get(ALICE).processes;
 
-  test("before the new one is ready keeps the old one", async () => {
+  test("adopts the old process when the new one was not ready", async () => {
     const { world, alice } = await runningWorld();
     world.probes.answer = () => ({ kind: "unready", reason: "not yet" });
     alice.replace().catch(() => undefined);
@@ -139,10 +112,10 @@ describe("a server that is killed while a process is replaced", () => {
     expect(next.operator.view(ALICE)).toMatchObject({ state: "running", pid: 100 });
     expect(processesOf(next)).toHaveLength(1);
     expect(childOf(world, 1).signals).toContain("SIGTERM");
-    expect(next.store.instances.list()[0]?.other).toBeNull();
+    expect(next.store.instances.list()[0]?.second).toBeNull();
   });
 
-  test("after the new one is ready keeps that, and ends the old one", async () => {
+  test("adopts the new process when it was ready, and ends the old one", async () => {
     const { world, alice } = await runningWorld();
     const open = world.supervisor.lease(ALICE);
     void alice.replace();
@@ -154,7 +127,7 @@ describe("a server that is killed while a process is replaced", () => {
     expect(childOf(world, 0).signals).toContain("SIGTERM");
   });
 
-  test("ends what is left alone, and starts what never sleeps anew", async () => {
+  test("ends the old process when the new one has ended, and starts an instance that never sleeps", async () => {
     const services = [{ idleTimeoutMs: 0 }];
     const { world, alice } = await runningWorld({ services });
     const open = world.supervisor.lease(ALICE);
@@ -170,7 +143,7 @@ describe("a server that is killed while a process is replaced", () => {
     expect(childOf(world, 0).signals).toContain("SIGTERM");
   });
 
-  test("while it was going to rest does not go on with the process", async () => {
+  test("ends a process that was already stopping", async () => {
     const { world } = await runningWorld();
     childOf(world, 0).obedient = false;
     void world.operator.stop(ALICE);

@@ -1,46 +1,24 @@
-import { afterEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import type { InstanceRef } from "../../../../src/core/ref.ts";
 import { ISOLATION_LEVELS, overlaps } from "../../../../src/core/service.ts";
 import type {
   RolloutOutcome,
   RolloutProgress,
 } from "../../../../src/supervisor/rollout/rollout.ts";
-import {
-  type FakeWorld,
-  type FakeWorldOptions,
-  openFakeWorld,
-  readyOnPort,
-} from "../../../support/fake-world.ts";
+import { type FakeWorld, type FakeWorldOptions, readyOnPort } from "../../../support/fake-world.ts";
 import { serviceWith } from "../../../support/service.ts";
+import { awake, PATIENCE, useWorlds } from "../worlds.ts";
 
 const V1 = { service: "notes", id: "v1" };
 const V2 = { service: "notes", id: "v2" };
-const PATIENCE = { signal: new AbortController().signal, by: "request from 203.0.113.7" };
 
-let worlds: FakeWorld[] = [];
-
-afterEach(() => {
-  for (const world of worlds) world.dispose();
-  worlds = [];
-});
-
-function openWorld(options?: FakeWorldOptions): FakeWorld {
-  const world = openFakeWorld(options);
-  worlds.push(world);
-  return world;
-}
-
-async function awake(world: FakeWorld, ref: InstanceRef): Promise<void> {
-  const lease = world.supervisor.wake(ref, PATIENCE);
-  await world.ready();
-  (await lease).release();
-}
+const openWorld = useWorlds();
 
 /** A world in which v1 runs and takes all traffic. */
 async function firstVersion(options?: FakeWorldOptions): Promise<FakeWorld> {
   const world = openWorld(options);
   world.register("v1");
-  await awake(world, V1);
+  (await awake(world, "v1")).release();
   return world;
 }
 
@@ -62,7 +40,7 @@ describe("a deploy", () => {
     expect(weightsOf(world)).toEqual({ v1: 100, v2: 40 });
   });
 
-  test("that fails leaves no instance that was not there before", async () => {
+  test("that fails removes the instance that it registered", async () => {
     const world = await firstVersion();
     const failed = deploy(world).catch((error: Error) => error);
     world.spawned[1]?.end({ kind: "code", code: 1 });
@@ -73,7 +51,7 @@ describe("a deploy", () => {
     expect(weightsOf(world)).toEqual({ v1: 100 });
   });
 
-  test("that is not healthy in time fails, and its process is ended", async () => {
+  test("fails when the instance is not healthy in time, and ends its process", async () => {
     const world = await firstVersion({ services: [{ startupTimeoutMs: 60_000 }] });
     world.probes.answer = ({ endpoints }) =>
       endpoints.length === 1
@@ -104,7 +82,7 @@ describe("a deploy", () => {
     },
   );
 
-  test("whose change can't be recorded changes nothing", async () => {
+  test("changes nothing when its audit row can't be written", async () => {
     const world = await firstVersion();
     world.register("v2");
     const full = () => {
@@ -117,7 +95,7 @@ describe("a deploy", () => {
     expect(world.operator.view(V2)).toMatchObject({ state: "asleep", weight: 100 });
   });
 
-  test("of a sleeping instance takes no service-level traffic until it is healthy", async () => {
+  test("keeps a sleeping instance without service-level traffic until it is healthy", async () => {
     const world = openWorld();
     world.register("v2");
     const deployed = deploy(world);
@@ -127,7 +105,7 @@ describe("a deploy", () => {
     expect(world.supervisor.pick("notes", new Set())).toEqual(V2);
   });
 
-  test("is one at a time, and none while the instance is disabled", async () => {
+  test("is refused while another one is under way, or while the instance is disabled", async () => {
     const world = await firstVersion();
     const first = deploy(world);
     await expect(deploy(world)).rejects.toMatchObject({ code: "CONFLICT" });
@@ -138,11 +116,11 @@ describe("a deploy", () => {
   });
 });
 
-describe("routing from one version to another", () => {
+describe("a route from one version to another", () => {
   const route = (world: FakeWorld, record: () => void = () => undefined) =>
     world.deploys.route({ from: V1, to: V2, record });
 
-  test("wakes the other, moves all weight at once, and puts the first to sleep when it has drained", async () => {
+  test("wakes the target, moves all weight at once, and puts the source to sleep when it has drained", async () => {
     const world = await firstVersion();
     world.register("v2");
     world.operator.setWeight(V2, 0);
@@ -159,7 +137,7 @@ describe("routing from one version to another", () => {
     });
   });
 
-  test("adds to what the other has, up to all", async () => {
+  test("adds to the weight of the target", async () => {
     const world = await firstVersion();
     world.operator.setWeight(V1, 30);
     world.register("v2");
@@ -172,7 +150,7 @@ describe("routing from one version to another", () => {
     expect((await back).to.weight).toBe(50);
   });
 
-  test("moves nothing when the other does not start, or when it can't be recorded", async () => {
+  test("moves nothing when the target does not start, or when the audit row can't be written", async () => {
     const world = await firstVersion();
     world.register("v2");
     world.operator.setWeight(V2, 0);
@@ -199,7 +177,7 @@ describe("a rollout", () => {
     const world = openWorld(options);
     for (const id of IDS) {
       world.register(id);
-      await awake(world, { service: "notes", id });
+      (await awake(world, id)).release();
     }
     world.register("sleeper");
     return world;
@@ -207,13 +185,13 @@ describe("a rollout", () => {
 
   const idsOf = (refs: readonly InstanceRef[]) => refs.map(({ id }) => id);
 
-  /** Lets it come to its end, one turn after another. */
+  /** Completes a rollout, one turn after another. */
   async function finish(world: FakeWorld, rollout: Promise<RolloutOutcome>) {
     for (let turn = 0; turn <= IDS.length; turn++) await world.ready();
     return await rollout;
   }
 
-  test("replaces the process of each running instance, so many at a time, and wakes nobody", async () => {
+  test("replaces the processes of running instances, `parallel` at a time, and wakes no instance", async () => {
     const world = await threeRunning();
     const progress: RolloutProgress[] = [];
     const rollout = world.deploys.rollout("notes", {
@@ -229,7 +207,7 @@ describe("a rollout", () => {
     expect(world.operator.view({ service: "notes", id: "sleeper" }).state).toBe("asleep");
   });
 
-  test("stops at the first that fails, which keeps its process, and says which remain", async () => {
+  test("stops at the first failure, keeps that process, and reports the remaining instances", async () => {
     const world = await threeRunning();
     world.probes.answer = (request) =>
       world.spawned.length > IDS.length + 1
@@ -250,7 +228,7 @@ describe("a rollout", () => {
     });
   });
 
-  test('with rollout = "replace" ends each process before the next begins', async () => {
+  test('ends each process before it starts the next with rollout = "replace"', async () => {
     const world = await threeRunning({ services: [{ rollout: "replace" }] });
     const rollout = world.deploys.rollout("notes", { parallel: 1 });
     await world.settle();
@@ -259,14 +237,14 @@ describe("a rollout", () => {
     expect(idsOf(outcome.replaced)).toEqual(IDS);
   });
 
-  test("never has two kernels write to the same files", () => {
+  test("runs no two machines or sandboxes on the same files", () => {
     const overlapping = ISOLATION_LEVELS.filter((isolation) =>
       overlaps(serviceWith({ isolation })),
     );
     expect(overlapping).toEqual(["process", "namespace"]);
   });
 
-  test("passes over an instance that is told to rest meanwhile", async () => {
+  test("skips an instance that is stopped meanwhile", async () => {
     const world = await threeRunning();
     const rollout = world.deploys.rollout("notes", { parallel: 1 });
     await world.operator.stop({ service: "notes", id: "a" });
@@ -275,7 +253,7 @@ describe("a rollout", () => {
     expect(idsOf(outcome.replaced)).toEqual(["b", "c"]);
   });
 
-  test("waits for an instance that is just starting, and replaces it too", async () => {
+  test("waits for an instance that is starting, and replaces it too", async () => {
     const world = await threeRunning();
     const waking = world.supervisor.wake({ service: "notes", id: "sleeper" }, PATIENCE);
     const rollout = world.deploys.rollout("notes", { parallel: 4 });
@@ -284,7 +262,7 @@ describe("a rollout", () => {
     expect(idsOf((await finish(world, rollout)).replaced)).toContain("sleeper");
   });
 
-  test("of a service is one at a time", async () => {
+  test("is refused while another one of the service is under way", async () => {
     const world = await threeRunning();
     const first = world.deploys.rollout("notes", { parallel: 1 });
     await expect(world.deploys.rollout("notes", { parallel: 1 })).rejects.toMatchObject({

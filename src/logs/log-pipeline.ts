@@ -1,0 +1,233 @@
+// The work of the log worker, in turns: intake, flood limit, archive and followers; also search and retention.
+import { unreachable } from "../core/assert.ts";
+import { messageOf } from "../core/errors.ts";
+import type { InstanceRef } from "../core/ref.ts";
+import { ArchiveQueue } from "./archive/archive-queue.ts";
+import { FloodGate } from "./flood-gate.ts";
+import { Followers } from "./followers.ts";
+import { CHUNK_BYTES, Journal } from "./intake/journal.ts";
+import { type Arrival, LogIntake } from "./intake/log-intake.ts";
+import { LOG_STREAMS, type LogFilter, type LogLine, NOTE_PREFIX } from "./line.ts";
+import type { LogOptions, LogReply, LogRequest } from "./log-messages.ts";
+
+/** Between two turns while all pipes are empty: the longest delay of a line to a follower. */
+const IDLE_MS = 40;
+/** Between two turns while lines arrive: long enough to read several at once. */
+const ACTIVE_MS = 5;
+const REPORT_DROPS_MS = 1000;
+const MAINTENANCE_MS = 60_000;
+/** An unfinished line of a previous server waits this long for its pipe to be attached; then it counts as complete. */
+const ADOPTION_MS = 10_000;
+/** A larger journal is compacted, once all its lines are stored. */
+const JOURNAL_BYTES_WANTED = 4 * 1024 * 1024;
+/** Turns that read a pipe of a megabyte empty; output that is written meanwhile can wait. */
+const CATCH_UP_TURNS_MAX = 20;
+
+export class LogPipeline {
+  readonly #send: (reply: LogReply) => void;
+  readonly #intake: LogIntake;
+  readonly #queue: ArchiveQueue;
+  readonly #gate = new FloodGate();
+  readonly #followers = new Followers(() => performance.now());
+  readonly #maintenance: ReturnType<typeof setInterval>;
+  readonly #adoption: ReturnType<typeof setTimeout>;
+  /** Instances to forget as soon as the archive can be written. */
+  readonly #forgetting = new Set<InstanceRef>();
+  #nextTurn: ReturnType<typeof setTimeout> | null = null;
+  #dropsReportedAt = 0;
+  /** Lines have been stored since the archive and the journal were last limited to their sizes. */
+  #isTrimDue = false;
+  #isTrimming = false;
+  #isClosed = false;
+
+  constructor(setup: {
+    options: LogOptions;
+    counters: Float64Array;
+    send: (reply: LogReply) => void;
+  }) {
+    const { options, counters, send } = setup;
+    this.#send = send;
+    const notice = (text: string) => send({ kind: "notice", text });
+    const { journal, recovered } = Journal.open(`${options.file}.intake`, Date.now);
+    this.#queue = new ArchiveQueue({
+      options,
+      journal: journal.id,
+      counters,
+      now: Date.now,
+      notice,
+    });
+    this.#intake = new LogIntake({
+      journal,
+      onArrival: (arrival) => this.#admit(arrival),
+      onBrokenPipe: notice,
+    });
+    for (const record of recovered) this.#intake.accept(record);
+    this.#flush();
+    this.#maintenance = setInterval(() => this.#maintain(), MAINTENANCE_MS);
+    this.#adoption = setTimeout(() => this.#completeOrphans(), ADOPTION_MS);
+    this.#maintain();
+  }
+
+  handle(request: Exclude<LogRequest, { kind: "open" }>): void {
+    switch (request.kind) {
+      case "attach":
+        for (const stream of LOG_STREAMS) {
+          this.#intake.attach(request.slot, { stream, fd: request.fds[stream] });
+        }
+        this.#turn();
+        break;
+      case "note":
+        // Earlier output of the instance comes first.
+        this.#intake.readTurn();
+        this.#intake.note(request.ref, request.text);
+        this.#turn();
+        break;
+      case "query":
+        void this.#answer(request);
+        break;
+      case "follow":
+        this.#followers.add(request.id, request.filter);
+        break;
+      case "unfollow":
+        this.#followers.remove(request.id);
+        break;
+      case "limit":
+        this.#queue.limit(request.limits);
+        break;
+      case "forget":
+        this.#turn();
+        this.#forgetting.add(request.ref);
+        this.#flush();
+        break;
+      case "close":
+        this.#close();
+        break;
+      default:
+        unreachable(request);
+    }
+  }
+
+  #turn(): void {
+    const most = this.#intake.readTurn();
+    this.#reportDrops();
+    if (this.#queue.isDue || this.#isTrimDue) this.#flush();
+    this.#deliver();
+    if (this.#nextTurn !== null) clearTimeout(this.#nextTurn);
+    this.#nextTurn = null;
+    if (this.#isClosed) return;
+    const isIdle = !this.#intake.isReading && this.#queue.isEmpty && !this.#followers.hasUnreported;
+    if (isIdle) return;
+    const pauseMs = most >= CHUNK_BYTES / 2 ? 0 : most > 0 ? ACTIVE_MS : IDLE_MS;
+    this.#nextTurn = setTimeout(() => this.#turn(), pauseMs);
+  }
+
+  /** Reads all output so far. */
+  #catchUp(): void {
+    for (let turn = 0; turn < CATCH_UP_TURNS_MAX; turn += 1) {
+      if (this.#intake.readTurn() === 0) break;
+    }
+    this.#turn();
+  }
+
+  #admit({ seq, lines, bytes }: Arrival): void {
+    const [first] = lines;
+    if (first === undefined) return;
+    if (this.#gate.admits(first.ref, { bytes, now: performance.now() })) {
+      this.#queue.push({ seq, lines });
+      this.#followers.offer(lines);
+    } else {
+      this.#queue.drop(first.ref, lines.length);
+    }
+    if (!this.#queue.isDue) return;
+    this.#queue.flush();
+    this.#isTrimDue = true;
+  }
+
+  #deliver(): void {
+    this.#followers.deliver((id, lines) => this.#send({ kind: "followed", id, lines }));
+  }
+
+  #reportDrops(): void {
+    const now = performance.now();
+    if (now - this.#dropsReportedAt < REPORT_DROPS_MS) return;
+    this.#dropsReportedAt = now;
+    for (const { ref, count } of this.#queue.takeDrops()) {
+      this.#intake.note(ref, `${NOTE_PREFIX}dropped ${count} lines`);
+    }
+  }
+
+  /** Stores the queued lines, then does the work that has to wait for that. */
+  #flush(): void {
+    this.#isTrimDue = false;
+    if (!this.#queue.flush()) return;
+    // Forgotten lines must not stay in the journal.
+    this.#compact(this.#forgetting.size > 0 ? 0 : JOURNAL_BYTES_WANTED);
+    for (const ref of this.#forgetting) {
+      if (this.#queue.forget(ref)) this.#forgetting.delete(ref);
+    }
+    this.#trim();
+  }
+
+  #compact(journalBytesMax: number): void {
+    try {
+      this.#intake.compactJournal(journalBytesMax);
+    } catch {
+      // The disk is full: the journal grows up to its limit, then lines are kept in memory.
+    }
+  }
+
+  #maintain(): void {
+    this.#gate.sweep(performance.now());
+    this.#flush();
+  }
+
+  /** Applies retention in slices, with other work in between. */
+  #trim(): void {
+    if (this.#isTrimming || this.#isClosed) return;
+    this.#isTrimming = this.#queue.trim();
+    if (!this.#isTrimming) return;
+    setImmediate(() => {
+      this.#isTrimming = false;
+      this.#trim();
+    });
+  }
+
+  #completeOrphans(): void {
+    this.#intake.completeOrphans();
+    this.#turn();
+  }
+
+  async #answer({ id, filter, limit }: Extract<LogRequest, { kind: "query" }>): Promise<void> {
+    try {
+      this.#catchUp();
+      this.#queue.flush();
+      const lines = await this.#search(filter, limit);
+      this.#send({ kind: "found", id, lines });
+    } catch (thrown) {
+      this.#send({ kind: "failed", id, reason: messageOf(thrown) });
+    }
+  }
+
+  async #search(filter: LogFilter, limit: number): Promise<LogLine[]> {
+    const archive = this.#queue.archive();
+    const found: LogLine[] = [];
+    for (const lines of archive.search(filter, { limit, now: Date.now() })) {
+      found.push(...lines);
+      await new Promise((resume) => setImmediate(resume));
+    }
+    return found.reverse();
+  }
+
+  #close(): void {
+    clearInterval(this.#maintenance);
+    clearTimeout(this.#adoption);
+    this.#catchUp();
+    this.#isClosed = true;
+    this.#dropsReportedAt = 0;
+    this.#turn();
+    if (this.#queue.flush()) this.#compact(0);
+    this.#intake.close();
+    this.#queue.close();
+    this.#send({ kind: "closed" });
+  }
+}

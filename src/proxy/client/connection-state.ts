@@ -1,0 +1,54 @@
+// What the states of a client connection are told, and what they may do with the connection.
+import type { Socket } from "node:net";
+import type { Lease } from "../../supervisor/gateway.ts";
+import type { ProxyContext } from "../exchange/proxy-context.ts";
+import type { Peer } from "../http/forwarded.ts";
+import type { Outbox } from "../http/outbox.ts";
+import type { Refusal } from "../http/refusal.ts";
+import type { RequestHead } from "../http/request-head.ts";
+import type { Upstream } from "../upstream/upstream.ts";
+import type { Inbox } from "./inbox.ts";
+
+/** A state leaves out what it ignores. */
+export interface ConnectionState {
+  /** Nothing has come of a request: no client misses an answer when the connection ends now. */
+  readonly isIdle?: boolean;
+  onData?(bytes: Buffer): void;
+  /** The client takes more again. */
+  onDrain?(): void;
+  /** The client sends no more; the inbox may hold more. */
+  onEnd?(): void;
+  /** The socket is gone. */
+  onClose?(): void;
+  /** Ends what has taken too long. */
+  sweep?(now: number): void;
+  /** Takes one part of a request from the inbox, which is not empty. False: nothing can be taken now. */
+  take?(): boolean;
+  /** All that can be taken now has been. */
+  onBatch?(): void;
+  /** What the inbox holds is no HTTP. */
+  reject?(refusal: Refusal, cause: unknown): void;
+}
+
+/** The connection as its states see it. */
+export interface StatefulConnection {
+  readonly peer: Peer;
+  readonly context: ProxyContext;
+  readonly socket: Socket;
+  readonly inbox: Inbox;
+  readonly outbox: Outbox;
+  /** Another request may follow the current one. */
+  readonly staysOpen: boolean;
+  /** The client reads more slowly than it is written to. */
+  readonly slow: boolean;
+  /** Takes from the inbox all that can be taken now. */
+  advance(): void;
+  /** The transitions: each ends the state that calls it. */
+  awaitRequest(): void;
+  beginExchange(head: RequestHead): void;
+  beginTunnel(upstream: Upstream, lease: Lease | null): void;
+  /** Ends the connection once what was written has arrived. */
+  linger(): void;
+  /** Ends the connection so that the client notices that something is missing. */
+  reset(): void;
+}

@@ -1,0 +1,113 @@
+// A gateway whose processes, waiters and leases the tests control.
+import type { Endpoint } from "../../../src/core/endpoint.ts";
+import { formatRef, type InstanceRef, parseRef } from "../../../src/core/ref.ts";
+import type { Target } from "../../../src/core/routing.ts";
+import type { Service } from "../../../src/core/service.ts";
+import type { Gateway, Lease, Patience } from "../../../src/supervisor/gateway.ts";
+
+export interface FakeLease extends Lease {
+  readonly state: { released: boolean; tunneled: boolean };
+}
+
+interface Waiter {
+  readonly ref: InstanceRef;
+  readonly patience: Patience;
+  readonly lease: PromiseWithResolvers<Lease>;
+}
+
+/** Every request is for `notes:alice`, unless `target` says otherwise. */
+export class FakeGateway implements Gateway {
+  target: Target = { kind: "instance", ref: parseRef("notes:alice") };
+  requestTimeoutMs = 0;
+  waitingPage = false;
+  readonly decided: { host: string; path: string }[] = [];
+  readonly leases: FakeLease[] = [];
+  readonly running = new Map<string, { endpoint: Endpoint; launch: number }>();
+  /** In the order in which a pick takes them. */
+  candidates: string[] = [];
+  #waiters: Waiter[] = [];
+  #wakeHook: (() => void)[] = [];
+
+  decide(request: { host: string; path: string }): Target {
+    this.decided.push(request);
+    this.#notify();
+    return this.target;
+  }
+
+  service(name: string): Service {
+    const { requestTimeoutMs, waitingPage } = this;
+    return { name, requestTimeoutMs, waitingPage } as Service;
+  }
+
+  pick(_service: string, passedOver: ReadonlySet<string>): InstanceRef | null {
+    const key = this.candidates.find((candidate) => !passedOver.has(candidate));
+    return key === undefined ? null : parseRef(key);
+  }
+
+  lease(ref: InstanceRef): Lease | null {
+    const child = this.running.get(formatRef(ref));
+    return child === undefined ? null : this.#open(ref, child);
+  }
+
+  wake(ref: InstanceRef, patience: Patience): Promise<Lease> {
+    const running = this.running.get(formatRef(ref));
+    if (running !== undefined) return Promise.resolve(this.#open(ref, running));
+    const waiter = { ref, patience, lease: Promise.withResolvers<Lease>() };
+    patience.signal.addEventListener("abort", () => {
+      this.#waiters = this.#waiters.filter((other) => other !== waiter);
+      waiter.lease.reject(patience.signal.reason);
+      this.#notify();
+    });
+    this.#waiters.push(waiter);
+    this.#notify();
+    return waiter.lease.promise;
+  }
+
+  get waiters(): readonly Waiter[] {
+    return this.#waiters;
+  }
+
+  get openLeases(): number {
+    return this.leases.filter(({ state }) => !state.released).length;
+  }
+
+  run(key: string, endpoint: Endpoint, launch = 1): void {
+    this.running.set(key, { endpoint, launch });
+    for (const { ref, lease } of this.#waiters.splice(0)) {
+      lease.resolve(this.#open(ref, { endpoint, launch }));
+    }
+  }
+
+  refuse(error: Error): void {
+    for (const { lease } of this.#waiters.splice(0)) lease.reject(error);
+  }
+
+  /** Resolves once the condition holds; it is asked whenever the queue or a lease changes. */
+  async until(condition: () => boolean): Promise<void> {
+    while (!condition()) await new Promise<void>((resolve) => this.#wakeHook.push(resolve));
+  }
+
+  #open(ref: InstanceRef, child: { endpoint: Endpoint; launch: number }): FakeLease {
+    const state = { released: false, tunneled: false };
+    const lease: FakeLease = {
+      ref,
+      ...child,
+      state,
+      tunnel: () => {
+        state.tunneled = true;
+        this.#notify();
+      },
+      release: () => {
+        state.released = true;
+        this.#notify();
+      },
+    };
+    this.leases.push(lease);
+    this.#notify();
+    return lease;
+  }
+
+  #notify(): void {
+    for (const resolve of this.#wakeHook.splice(0)) resolve();
+  }
+}

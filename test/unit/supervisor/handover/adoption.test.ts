@@ -1,0 +1,93 @@
+import { expect, test } from "bun:test";
+import { takeOver } from "../../../../src/supervisor/handover/takeover.ts";
+import { FakeChild } from "../../../support/fake-world.ts";
+import { ALICE, awake, childOf, useWorlds } from "../worlds.ts";
+
+const openWorld = useWorlds();
+
+/** A world whose server crashes while one instance runs. */
+async function crashedWorld(): Promise<{ dataDir: string; child: FakeChild }> {
+  const world = openWorld();
+  world.register("alice");
+  (await awake(world)).release();
+  return { dataDir: world.dataDir, child: childOf(world) };
+}
+
+test("a living process is adopted without a restart, and its exit is noticed", async () => {
+  const { dataDir, child } = await crashedWorld();
+  const next = openWorld({ dataDir });
+  next.spawner.living.set(child.ref.pid, child);
+  await takeOver(next.supervisor, next);
+  expect(next.operator.view(ALICE)).toMatchObject({
+    state: "running",
+    health: "unknown",
+    pid: 100,
+  });
+  await next.ready();
+  expect(next.operator.view(ALICE).health).toBe("healthy");
+  expect(next.spawned).toHaveLength(0);
+  child.end({ kind: "unknown" });
+  await next.settle();
+  expect(next.operator.view(ALICE).state).toBe("waiting");
+});
+
+test("an instance is asleep when its process no longer matches, and marked processes are ended", async () => {
+  const { dataDir, child } = await crashedWorld();
+  const next = openWorld({ dataDir });
+  next.spawner.living.set(child.ref.pid, new FakeChild({ pid: 100, startTime: 1 }, "", {}));
+  next.spawner.strays
+    .add(`${dataDir}/notes/alice#0`)
+    .add(`${dataDir}/notes/alice#1`)
+    .add(`${dataDir}/notes/gone#0`)
+    .add("/elsewhere");
+  await takeOver(next.supervisor, next);
+  expect(next.operator.view(ALICE).state).toBe("asleep");
+  expect([...next.spawner.strays]).toEqual(["/elsewhere"]);
+  expect(next.store.instances.list()[0]?.child).toBeNull();
+});
+
+test("a process is not adopted when nothing listens at its endpoint", async () => {
+  const { dataDir, child } = await crashedWorld();
+  const next = openWorld({ dataDir });
+  next.spawner.living.set(child.ref.pid, child);
+  next.probes.answer = () => ({ kind: "unready", reason: "nothing listens" });
+  await takeOver(next.supervisor, next);
+  expect(next.operator.view(ALICE).state).toBe("asleep");
+});
+
+test("a process is not adopted when another program listens on its port", async () => {
+  const { dataDir, child } = await crashedWorld();
+  const next = openWorld({ dataDir });
+  child.listens = false;
+  next.spawner.living.set(child.ref.pid, child);
+  await takeOver(next.supervisor, next);
+  expect(next.operator.view(ALICE).state).toBe("asleep");
+});
+
+test("listed instances and those that never sleep start after a crash, but not stopped ones", async () => {
+  const services = [{ idleTimeoutMs: 0 }];
+  const first = openWorld({ services });
+  for (const id of ["alice", "bob"]) {
+    first.register(id);
+    (await awake(first, id)).release();
+  }
+  await first.operator.stop({ service: "notes", id: "bob" });
+  await first.supervisor.close();
+  const instances = [
+    { service: "notes", id: "listed" },
+    { service: "notes", id: "bob" },
+  ];
+  const next = openWorld({ services, instances, dataDir: first.dataDir });
+  await takeOver(next.supervisor, next);
+  await next.ready();
+  const states = next.operator.list().map(({ ref, state }) => `${ref.id} ${state}`);
+  expect(states).toEqual(["alice running", "bob stopped", "listed running"]);
+});
+
+test("an instance whose service is no longer configured keeps its row and does not run", async () => {
+  const { dataDir } = await crashedWorld();
+  const next = openWorld({ dataDir, services: [{ name: "other" }] });
+  await takeOver(next.supervisor, next);
+  expect(next.operator.list()).toEqual([]);
+  expect(next.store.instances.list()).toHaveLength(1);
+});

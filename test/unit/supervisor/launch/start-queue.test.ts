@@ -1,0 +1,44 @@
+import { expect, test } from "bun:test";
+import { awake, PATIENCE, useWorlds } from "../worlds.ts";
+
+const openWorld = useWorlds();
+
+test("max_starting bounds concurrent starts, and requests go before the server's own starts", async () => {
+  const world = openWorld({ settings: { maxStarting: 1 } });
+  world.probes.answer = () => ({ kind: "unready", reason: "not yet" });
+  const [first, boot, urgent] = ["a", "b", "c"].map((id) => world.register(id));
+  first?.send({ kind: "wake", cause: "boot" });
+  boot?.send({ kind: "wake", cause: "boot" });
+  urgent?.wake("request", PATIENCE).catch(() => undefined);
+  expect(world.spawned).toHaveLength(1);
+  first?.send({ kind: "rest", to: "stopped" });
+  await world.settle();
+  expect(world.spawned.map(({ env }) => env["TENEMENT_INSTANCE"])).toEqual(["a", "c"]);
+});
+
+test("the least recently used idle instance goes to sleep when max_running is reached", async () => {
+  const world = openWorld({ settings: { maxRunning: 2 } });
+  for (const id of ["a", "b", "c"]) world.register(id);
+  (await awake(world, "a")).release();
+  const busy = await awake(world, "b");
+  busy.release();
+  const again = world.supervisor.lease({ service: "notes", id: "a" });
+  const third = awake(world, "c");
+  (await third).release();
+  const states = world.operator.list().map(({ ref, state }) => `${ref.id} ${state}`);
+  expect(states).toEqual(["a running", "b asleep", "c running"]);
+  again?.release();
+});
+
+test("a start waits at max_running until an instance is idle", async () => {
+  const world = openWorld({ settings: { maxRunning: 1 } });
+  for (const id of ["a", "b"]) world.register(id);
+  const lease = await awake(world, "a");
+  const waiting = world.supervisor.wake({ service: "notes", id: "b" }, PATIENCE);
+  await world.clock.advance(1000);
+  expect(world.spawned).toHaveLength(1);
+  lease.release();
+  await world.ready();
+  (await waiting).release();
+  expect(world.spawned).toHaveLength(2);
+});

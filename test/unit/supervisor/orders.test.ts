@@ -1,0 +1,87 @@
+import { expect, test } from "bun:test";
+import { existsSync } from "node:fs";
+import { ALICE, awake, PATIENCE, useWorlds } from "./worlds.ts";
+
+const openWorld = useWorlds();
+
+test("stop resolves when the process has ended, and only an operator starts the instance again", async () => {
+  const world = openWorld();
+  world.register("alice");
+  (await awake(world)).release();
+  const child = world.spawned[0];
+  if (child !== undefined) child.obedient = false;
+  const stopped = world.operator.stop(ALICE);
+  await world.clock.advance(10_000);
+  expect((await stopped).state).toBe("stopped");
+  expect(child?.signals).toEqual(["SIGTERM", "SIGKILL"]);
+  await expect(world.supervisor.wake(ALICE, PATIENCE)).rejects.toMatchObject({
+    code: "INSTANCE_UNAVAILABLE",
+  });
+  const started = world.operator.start(ALICE);
+  await world.ready();
+  expect((await started).state).toBe("running");
+});
+
+test("a disabled instance does not start until it is enabled", async () => {
+  const world = openWorld();
+  world.register("alice");
+  await world.operator.disable(ALICE);
+  await expect(world.operator.start(ALICE)).rejects.toMatchObject({ code: "CONFLICT" });
+  expect((await world.operator.enable(ALICE)).state).toBe("asleep");
+});
+
+test("remove deletes the data directory only with purge", async () => {
+  const world = openWorld();
+  for (const [id, purge] of [
+    ["alice", true],
+    ["bob", false],
+  ] as const) {
+    world.register(id);
+    (await awake(world, id)).release();
+    await world.operator.remove({ service: "notes", id }, { purge });
+    expect(existsSync(`${world.dataDir}/notes/${id}`)).toBe(!purge);
+  }
+  expect(world.operator.list()).toEqual([]);
+  expect(world.store.instances.list()).toEqual([]);
+});
+
+test("a changed environment is stored and takes effect at the next start", async () => {
+  const world = openWorld();
+  world.register("alice");
+  world.operator.setEnvironment(ALICE, { KEY: "1", OTHER: "2" });
+  world.operator.setEnvironment(ALICE, { OTHER: null });
+  (await awake(world)).release();
+  expect(world.spawned[0]?.env).toMatchObject({ KEY: "1", TENEMENT_INSTANCE: "alice" });
+  expect(world.spawned[0]?.env).not.toHaveProperty("OTHER");
+});
+
+test("close() also stops an instance that an order starts meanwhile", async () => {
+  const world = openWorld();
+  world.register("alice");
+  (await awake(world)).release();
+  const [alice] = world.spawned;
+  if (alice !== undefined) alice.obedient = false;
+  const closed = world.supervisor.close();
+  world.register("bob");
+  const started = world.operator.start({ service: "notes", id: "bob" });
+  await world.ready();
+  await started;
+  await world.clock.advance(10_000);
+  await closed;
+  expect(world.operator.list().map(({ state }) => state)).toEqual(["stopped", "stopped"]);
+});
+
+test("a full disk fails the order that needs it, and no instance", async () => {
+  const world = openWorld();
+  const alice = world.register("alice");
+  (await awake(world)).release();
+  const full = () => {
+    throw new Error("database or disk is full");
+  };
+  world.store.instances.setWanted = full;
+  world.store.instances.setWeight = full;
+  expect(() => world.operator.setWeight(ALICE, 1)).toThrow("Cannot store the change");
+  expect((await world.operator.stop(ALICE)).state).toBe("stopped");
+  expect(world.reports).toHaveLength(1);
+  expect(alice.instance.state.kind).toBe("stopped");
+});

@@ -1,0 +1,30 @@
+import { expect, test } from "bun:test";
+import { ALICE, awake, PATIENCE, useWorlds } from "./worlds.ts";
+
+const openWorld = useWorlds();
+
+test("a crashed instance restarts after its back-off while requests wait", async () => {
+  const world = openWorld();
+  const alice = world.register("alice");
+  (await awake(world)).release();
+  world.spawned[0]?.end({ kind: "code", code: 1 });
+  await world.settle();
+  const waiting = alice.wake("request", PATIENCE);
+  await world.clock.advance(1100);
+  (await waiting).release();
+  expect(world.spawned).toHaveLength(2);
+  expect(alice.instance.restarts).toBe(1);
+  const { restarts, wakes } = world.supervisor.world.statistics;
+  expect({ restarts, wakes: wakes.ready.count }).toEqual({ restarts: 1, wakes: 2 });
+});
+
+test("a restart starts a new process whether the instance runs or sleeps", async () => {
+  const world = openWorld();
+  world.register("alice");
+  for (const launches of [1, 2]) {
+    const restarted = world.operator.restart(ALICE);
+    await world.ready();
+    expect((await restarted).state).toBe("running");
+    expect(world.spawned).toHaveLength(launches);
+  }
+});

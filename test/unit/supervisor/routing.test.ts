@@ -1,0 +1,29 @@
+import { expect, test } from "bun:test";
+import { awake, PATIENCE, useWorlds } from "./worlds.ts";
+
+const openWorld = useWorlds();
+
+test("pick() leaves out stopped instances and those passed over, but not sleeping ones", () => {
+  const world = openWorld();
+  const [a] = ["a", "b"].map((id) => world.register(id));
+  a?.send({ kind: "rest", to: "stopped" });
+  expect(world.supervisor.pick("notes", new Set())).toEqual({ service: "notes", id: "b" });
+  expect(world.supervisor.pick("notes", new Set(["notes:b"]))).toBeNull();
+});
+
+test("an instance with weight 0 takes no service-level traffic", () => {
+  const world = openWorld();
+  world.register("a");
+  world.operator.setWeight({ service: "notes", id: "a" }, 0);
+  expect(world.supervisor.pick("notes", new Set())).toBeNull();
+});
+
+test("a request creates an unknown instance up to max_instances, if its service allows it", async () => {
+  const world = openWorld({ services: [{ autoCreate: true, maxInstances: 1 }, { name: "api" }] });
+  const { supervisor } = world;
+  expect(supervisor.decide({ host: "x.api.localhost", path: "/" })).toEqual({ kind: "unknown" });
+  expect(supervisor.decide({ host: "x.notes.localhost", path: "/" }).kind).toBe("instance");
+  (await awake(world, "x")).release();
+  expect(() => supervisor.wake({ service: "notes", id: "y" }, PATIENCE)).toThrow("full");
+  expect(supervisor.decide({ host: "-.notes.localhost", path: "/" }).kind).toBe("unknown");
+});
