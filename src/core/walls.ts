@@ -3,10 +3,6 @@ import { HIDDEN } from "./hidden-paths.ts";
 import { depthOf, isUnder } from "./paths.ts";
 import { networkOf, type Service, type SystemCallFilter } from "./service.ts";
 
-/** The user ids of walled instances: systemd's range for dynamic users, which no account has. */
-export const USER_ID_MIN = 61_184;
-export const USER_ID_MAX = 65_519;
-
 /** The instance's own user and group; without root, the server's user in a user namespace. */
 export type Identity =
   { readonly kind: "user"; readonly id: number } | { readonly kind: "rootless" };
