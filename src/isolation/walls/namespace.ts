@@ -1,5 +1,5 @@
 // The level "namespace": the walls that the launcher builds, and the server's own files around them.
-import { existsSync, mkdirSync, realpathSync, rmSync } from "node:fs";
+import { existsSync, realpathSync, rmSync } from "node:fs";
 import { release } from "node:os";
 import { basename, dirname, join } from "node:path";
 import type { Endpoint } from "../../core/endpoint.ts";
@@ -12,7 +12,7 @@ import { isUnder } from "../../core/paths.ts";
 import type { InstanceRef } from "../../core/ref.ts";
 import { networkOf, PIDS_LIMIT_DEFAULT, type Service } from "../../core/service.ts";
 import { readablePaths, renderWalls, type Walls } from "../../core/walls.ts";
-import { giveTree, isRoot, makeOwnDirectory } from "../../platform/owner.ts";
+import { giveTree, isRoot, makeOwnDirectory, makePublicDirectory } from "../../platform/owner.ts";
 import type { ControlGroup } from "../cgroup/group.ts";
 import type { ControlGroups } from "../cgroup/groups.ts";
 import type { LaunchDirectories, LaunchPaths } from "../launcher/launcher-directory.ts";
@@ -209,7 +209,7 @@ export class NamespaceLevel implements Level {
 function makeMountPoint(path: string): void {
   if (isHidden(path) || existsSync(path)) return;
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
+    makePublicDirectory(path);
   } catch {
     return;
   }
@@ -218,7 +218,7 @@ function makeMountPoint(path: string): void {
 function makeMissing(path: string, owner: number | null): void {
   if (existsSync(path)) return;
   // The directories above are open to all users, so that the owner can reach it.
-  mkdirSync(dirname(path), { recursive: true });
+  makePublicDirectory(dirname(path));
   makeOwnDirectory(path, owner);
 }
 
