@@ -1,10 +1,11 @@
 // Servers that were started in unusual surroundings, such as a strict umask.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { mkdirSync, readlinkSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT } from "../support/executable.ts";
 import { type Ten, withTen } from "../support/ten.ts";
-import { WALLED_COMMAND } from "../support/tenants/command.ts";
-import { GCC, isMissing, RUNSC } from "../support/tool.ts";
+import { appConfig, WALLED_COMMAND } from "../support/tenants/command.ts";
+import { GCC, isMissing, PYTHON, RUNSC } from "../support/tool.ts";
 
 setDefaultTimeout(120_000);
 
@@ -95,4 +96,56 @@ isolation = "process"
         expect(await ten.must("logs", "app:a")).toContain("0037");
       },
     ));
+});
+
+describe("a server whose working directory was removed", () => {
+  const relative = {
+    cwd: "releases/1",
+    args: ["--config", "../../app/tenement.toml", "--data-dir", "../../data"],
+  };
+
+  test("starts tenants, reloads, and is replaced, as often as one likes", () =>
+    withTen({ configText: appConfig(), ...relative }, async (ten) => {
+      rmSync(join(ten.root, relative.cwd), { recursive: true });
+      await ten.must("spawn", "app:a");
+      for (let round = 0; round < 2; round++) {
+        const { pid } = ten;
+        await ten.must("restart-server");
+        expect(ten.pid).not.toBe(pid);
+        expect((await ten.get(A, "/")).text).toBe("hello from a");
+        await ten.must("reload");
+      }
+    }));
+
+  test("is started where it was when the directory is there again", () =>
+    withTen({ configText: appConfig(), ...relative }, async (ten) => {
+      const directory = join(ten.root, relative.cwd);
+      rmSync(directory, { recursive: true });
+      mkdirSync(directory);
+      await ten.must("restart-server");
+      expect(readlinkSync(`/proc/${ten.pid}/cwd`)).toBe(directory);
+    }));
+});
+
+describe.skipIf(isMissing(PYTHON))("where the parent ignored SIGCHLD", () => {
+  const ignoring = "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN)";
+  const prefix = ["python3", "-c", `${ignoring}; os.execvp(sys.argv[1], sys.argv[1:])`];
+
+  test("a server starts and stops tenants, and is replaced", () =>
+    withTen({ configText: appConfig(), prefix }, async (ten) => {
+      await ten.must("spawn", "app:a");
+      expect((await ten.get(A, "/")).text).toBe("hello from a");
+      await ten.must("restart-server");
+      await ten.must("restart", "app:a");
+      await ten.must("stop", "app:a");
+      expect((await ten.instance("app:a"))?.state).toBe("stopped");
+    }));
+
+  test.skipIf(!isRoot || isMissing(GCC))("ten doctor finds what the host provides", () =>
+    withTen({ prefix }, async (ten) => {
+      const { stdout } = await ten.ten("doctor", "--json");
+      const findings: readonly { id: string; state: string }[] = JSON.parse(stdout).findings;
+      expect(findings.find(({ id }) => id === "namespace.walls")?.state).toBe("ok");
+    }),
+  );
 });

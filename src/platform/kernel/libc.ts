@@ -11,6 +11,7 @@ const POSIX_CALLS = {
   recv: { args: ["i32", "ptr", "u64", "i32"], returns: "i64" },
   send: { args: ["i32", "ptr", "u64", "i32"], returns: "i64" },
   sendto: { args: ["i32", "ptr", "u64", "i32", "ptr", "u32"], returns: "i64" },
+  signal: { args: ["i32", "i64"], returns: "i64" },
   socket: { args: ["i32", "i32", "i32"], returns: "i32" },
   socketpair: { args: ["i32", "i32", "i32", "ptr"], returns: "i32" },
 } as const;
