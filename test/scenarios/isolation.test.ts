@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { chmodSync, copyFileSync, mkdirSync, readdirSync, readlinkSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { isWalledUser } from "../../src/core/user-id-ranges.ts";
-import { tableName } from "../../src/isolation/firewall/firewall.ts";
+import { tableName } from "../../src/isolation/firewall/firewall-tables.ts";
 import { startTimeOf } from "../../src/platform/process/processes.ts";
 import { ROOT } from "../support/executable.ts";
 import { type Ten, withTen } from "../support/ten.ts";

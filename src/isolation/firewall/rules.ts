@@ -58,7 +58,7 @@ export function renderTable({
   claims,
 }: {
   readonly name: string;
-  /** The server's data directory, for people; on a rule, since older versions of nft have no comments on tables. */
+  /** The table's owner; on a rule, since older versions of nft have no comments on tables. */
   readonly comment: string;
   readonly claims: readonly Claim[];
 }): string {
@@ -74,7 +74,7 @@ table inet ${name} {
   set no_metadata { type uid; ${renderElements(elements, "no_metadata")} }
   chain output {
     type filter hook output priority filter; policy accept;
-    meta skuid != { ${WALLED_USERS} } accept comment "${comment.replaceAll(/[^\w ./:-]/g, "_").slice(0, COMMENT_LENGTH_MAX)}"
+    meta skuid != { ${WALLED_USERS} } accept comment "${comment.replaceAll(/[^\w ./:%[\]!'()*~-]/g, "_").slice(0, COMMENT_LENGTH_MAX)}"
     oifname "lo" tcp dport @ports tcp dport . meta skuid != @owners reject with tcp reset
     meta skuid @no_metadata ip daddr { ${METADATA_ADDRESSES.ip.join(", ")} } jump metadata
     meta skuid @no_metadata ip6 daddr { ${METADATA_ADDRESSES.ip6.join(", ")} } jump metadata
