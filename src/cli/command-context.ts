@@ -33,11 +33,18 @@ export interface Shell {
 export class Context {
   readonly globals: ParsedArgs<typeof GLOBAL_ARGS>;
   readonly shell: Shell;
+  readonly #rawArgs: string[];
 
   /** @param rawArgs as `readLine` returns them; flags that are not global are ignored */
   constructor(rawArgs: string[], shell: Shell) {
     this.globals = parseArgs(rawArgs, GLOBAL_ARGS);
     this.shell = shell;
+    this.#rawArgs = rawArgs;
+  }
+
+  /** The same command in another working directory, which need not exist. */
+  in(cwd: string): Context {
+    return new Context(this.#rawArgs, { ...this.shell, cwd });
   }
 
   get json(): boolean {
