@@ -46,7 +46,7 @@ interface Findings {
 }
 
 // llhttp also takes several spaces, no version at all, HTTP/2.0 and other protocols' names.
-const REQUEST_LINE = /^[A-Z-]+ [\x21-\x7e]+ HTTP\/1\.[01]\r\n$/;
+const REQUEST_LINE = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+ [\x21-\x7e]+ HTTP\/1\.[01]\r\n$/;
 const HOST = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]+)(?::[0-9]*)?$/;
 const ABSOLUTE = /^https?:\/\/([^/?#]*)(.*)$/i;
 

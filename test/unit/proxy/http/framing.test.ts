@@ -25,7 +25,22 @@ test.each([
   ["a user in the target", `GET http://u@a/ HTTP/1.1\r\n${H}\r\n`, 400],
   ["another scheme in the target", `GET ftp://a/ HTTP/1.1\r\n${H}\r\n`, 400],
   ["the method CONNECT", "CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n", 405],
-  ["an unknown method", `FOO / HTTP/1.1\r\n${H}\r\n`, 400],
+  ["no method", ` / HTTP/1.1\r\n${H}\r\n`, 400],
+  ["a method that is no token", `G@T / HTTP/1.1\r\n${H}\r\n`, 400],
+  ["a method with a colon", `GET: / HTTP/1.1\r\n${H}\r\n`, 400],
+  ["a method in latin-1", `G\xc9T / HTTP/1.1\r\n${H}\r\n`, 400],
+  ["a tab behind the method", `FOO\t/ HTTP/1.1\r\n${H}\r\n`, 400],
+  ["a method of 65 characters", `${"M".repeat(65)} / HTTP/1.1\r\n${H}\r\n`, 400],
+  ["an unknown method of HTTP/0.9", "FOO /\r\n\r\n", 400],
+  ["an unknown method and HTTP/2.0", `FOO / HTTP/2.0\r\n${H}\r\n`, 400],
+  ["an unknown method and two spaces", `FOO  / HTTP/1.1\r\n${H}\r\n`, 400],
+  ["an unknown method and no path", `FOO a:1 HTTP/1.1\r\n${H}\r\n`, 400],
+  [
+    "an unknown method, a length and chunks",
+    `FOO / HTTP/1.1\r\n${H}Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n`,
+    400,
+  ],
+  ["the method of HTTP/2's preface", `PRI / HTTP/1.1\r\n${H}\r\n`, 400],
   [
     "a length and chunks",
     `POST / HTTP/1.1\r\n${H}Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n`,
@@ -93,6 +108,39 @@ test.each([
   const { head } = await world.request(bytes);
   expect(head).toStartWith(bytes.trimStart().slice(0, -2));
 });
+
+test.each([
+  "LIST",
+  "BASELINE-CONTROL",
+  "GET_SETTINGS",
+  "get",
+  "connect",
+  "PLAY",
+  "X",
+  "!#$%&'*+-.^_`|~09",
+  "M".repeat(64),
+])(
+  "the proxy forwards the method %s, at once, in pieces and behind another request",
+  async (name) => {
+    await using world = await ProxyWorld.open();
+    const request = `${name} /a HTTP/1.1\r\n${H}Content-Length: 2\r\n\r\n`;
+    const { client, tenant, head } = await world.request(`${request}hi`);
+    expect(head).toStartWith(request.slice(0, -2));
+    expect(await tenant.bytes(2)).toBe("hi");
+    tenant.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    await client.head();
+    for (const byte of `${request}hi`) {
+      client.send(byte);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    client.send(`${request}yo`);
+    expect(await tenant.head()).toStartWith(request.slice(0, -2));
+    expect(await tenant.bytes(2)).toBe("hi");
+    tenant.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    expect(await tenant.head()).toStartWith(request.slice(0, -2));
+    expect(await tenant.bytes(2)).toBe("yo");
+  },
+);
 
 test.each([
   ["a sign", "+3\r\nabc\r\n"],
