@@ -43,17 +43,7 @@ export const FIELDS_MAX = 1000;
 const METHOD_CHARS_MAX = 64;
 
 /** llhttp gets these as they are: CONNECT for its target, PRI for the refusal, since it begins HTTP/2. */
-const FAMILIAR_METHODS = new Set([
-  "GET",
-  "HEAD",
-  "POST",
-  "PUT",
-  "DELETE",
-  "OPTIONS",
-  "PATCH",
-  "CONNECT",
-  "PRI",
-]);
+const FAMILIAR_METHODS = new Set("GET HEAD POST PUT DELETE OPTIONS PATCH CONNECT PRI".split(" "));
 
 /** llhttp gets it in place of any other method, of which it refuses all but a few; it reads their requests alike. */
 const STAND_IN = Buffer.from("POST");
@@ -90,11 +80,14 @@ export interface RawHead {
   readonly keepAlive: boolean;
 }
 
+/** Irregular: malformed in a way that a recipient of answers may repair. */
+type FailureKind = "malformed" | "irregular" | "tooLarge";
+
 /** The bytes are no HTTP, ambiguous, or too many. */
 export class ParseFailure extends Error {
-  readonly kind: "malformed" | "tooLarge";
+  readonly kind: FailureKind;
 
-  constructor(kind: "malformed" | "tooLarge", reason: string) {
+  constructor(kind: FailureKind, reason: string) {
     super(reason);
     this.name = "ParseFailure";
     this.kind = kind;
@@ -289,7 +282,16 @@ function initialize(native: NativeParser, type: number): void {
   native.initialize(type, RESOURCE, HEAD_BYTES_MAX, HTTPParser.kLenientNone);
 }
 
+const KINDS: Readonly<Record<string, FailureKind>> = {
+  HPE_HEADER_OVERFLOW: "tooLarge",
+  HPE_CR_EXPECTED: "irregular",
+  HPE_INVALID_STATUS: "irregular",
+  HPE_INVALID_CONTENT_LENGTH: "irregular",
+  HPE_UNEXPECTED_CONTENT_LENGTH: "irregular",
+  HPE_INVALID_TRANSFER_ENCODING: "irregular",
+};
+
 function failureOf(error: NativeError): ParseFailure {
   const code = error.code ?? error.message;
-  return new ParseFailure(code === "HPE_HEADER_OVERFLOW" ? "tooLarge" : "malformed", code);
+  return new ParseFailure(KINDS[code] ?? "malformed", code);
 }
