@@ -115,7 +115,7 @@ export class Connection implements StatefulConnection {
   }
 
   beginTunnel(upstream: Upstream, lease: Lease | null): void {
-    const tunnel = new Tunnel(this.socket, upstream, lease);
+    const tunnel = new Tunnel({ socket: this.socket, upstream, lease, clock: this.context.clock });
     this.#state = tunnel;
     this.socket.resume();
     const early = this.inbox.drain();
