@@ -30,13 +30,15 @@ function isRepeatable({ method, framing }: RequestHead): boolean {
 /** A request that can't be repeated only uses a connection that the tenant is unlikely to be closing. */
 const RECENT_MS_MAX = 1000;
 
+const NONE: ReadonlySet<RefKey> = new Set();
+
 type Found = Grant | Promise<Grant> | null;
 
 export class Seeker {
   readonly #head: RequestHead;
   readonly #context: ProxyContext;
   readonly #target: Target;
-  readonly #passedOver = new Set<RefKey>();
+  #passedOver: ReadonlySet<RefKey> = NONE;
   #abort: AbortController | null = null;
   #attempts: "first" | "another" | "last" = "first";
 
@@ -104,7 +106,7 @@ export class Seeker {
     const isTenant = failed !== null && nextServer === null;
     if (target.kind === "service" && isTenant && kind === "refused") {
       this.#attempts = "another";
-      this.#passedOver.add(formatRef(failed));
+      this.#passOver(failed);
       const next = gateway.pick(target.service, this.#passedOver);
       return next === null ? null : this.#claim(next);
     }
@@ -125,6 +127,10 @@ export class Seeker {
       "INSTANCE_UNAVAILABLE",
       `Cannot serve "${service}": none of its instances takes requests`,
     );
+  }
+
+  #passOver(ref: InstanceRef): void {
+    this.#passedOver = new Set(this.#passedOver).add(formatRef(ref));
   }
 
   #claim(ref: InstanceRef): Grant | Promise<Grant> {
@@ -153,7 +159,7 @@ export class Seeker {
     const target = this.#target;
     if (target.kind !== "service" || !(error instanceof TenError)) return null;
     if (error.code !== "START_FAILED" && error.code !== "INSTANCE_UNAVAILABLE") return null;
-    this.#passedOver.add(formatRef(ref));
+    this.#passOver(ref);
     return this.#context.gateway.pick(target.service, this.#passedOver);
   }
 }
