@@ -30,15 +30,13 @@ function isRepeatable({ method, framing }: RequestHead): boolean {
 /** A request that can't be repeated only uses a connection that the tenant is unlikely to be closing. */
 const RECENT_MS_MAX = 1000;
 
-const NONE: ReadonlySet<RefKey> = new Set();
-
 type Found = Grant | Promise<Grant> | null;
 
 export class Seeker {
   readonly #head: RequestHead;
   readonly #context: ProxyContext;
   readonly #target: Target;
-  #passedOver: ReadonlySet<RefKey> = NONE;
+  readonly #passedOver = new Set<RefKey>();
   #abort: AbortController | null = null;
   #attempts: "first" | "another" | "last" = "first";
 
@@ -106,7 +104,7 @@ export class Seeker {
     const isTenant = failed !== null && nextServer === null;
     if (target.kind === "service" && isTenant && kind === "refused") {
       this.#attempts = "another";
-      this.#passOver(failed);
+      this.#passedOver.add(formatRef(failed));
       const next = gateway.pick(target.service, this.#passedOver);
       return next === null ? null : this.#claim(next);
     }
@@ -127,10 +125,6 @@ export class Seeker {
       "INSTANCE_UNAVAILABLE",
       `Cannot serve "${service}": none of its instances takes requests`,
     );
-  }
-
-  #passOver(ref: InstanceRef): void {
-    this.#passedOver = new Set(this.#passedOver).add(formatRef(ref));
   }
 
   #claim(ref: InstanceRef): Grant | Promise<Grant> {
@@ -159,7 +153,7 @@ export class Seeker {
     const target = this.#target;
     if (target.kind !== "service" || !(error instanceof TenError)) return null;
     if (error.code !== "START_FAILED" && error.code !== "INSTANCE_UNAVAILABLE") return null;
-    this.#passOver(ref);
+    this.#passedOver.add(formatRef(ref));
     return this.#context.gateway.pick(target.service, this.#passedOver);
   }
 }
