@@ -18,6 +18,9 @@ import {
 import { findHierarchies, type Hierarchies, type Hierarchy } from "./hierarchies.ts";
 import type { Placement } from "./level.ts";
 
+/** More than servers of one host that stop within a millisecond. */
+const MAKE_ATTEMPTS_MAX = 10;
+
 /** Why a limit was not applied; null: it was. */
 type Outcomes = Map<Limit["key"], string | null>;
 
@@ -167,12 +170,25 @@ function groupsIn(base: string): string[] {
   return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
 }
 
+/** Other servers remove the group above when they stop, unless a group is in it: perhaps between two steps of this. */
+function makeBase(base: string): void {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      mkdirSync(base, { recursive: true });
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT" || attempt === MAKE_ATTEMPTS_MAX)
+        throw error;
+    }
+  }
+}
+
 /**
  * Makes the groups above those of launches. In version 2 a controller has to be handed down from group to group, one by one:
  * of several in one go, one that is not there spoils all. Another program may have taken them back meanwhile.
  */
 function prepare(hierarchy: Hierarchy, base: string): void {
-  mkdirSync(base, { recursive: true });
+  makeBase(base);
   if (hierarchy.version === 1) return;
   const enabled = read(join(base, "cgroup.subtree_control")).split(" ");
   const absent = hierarchy.controllers.filter((controller) => !enabled.includes(controller));
