@@ -16,7 +16,7 @@ export const HOUSE: readonly Folder[] = [
   {
     name: "",
     about: "the entry of the executable",
-    imports: ["cli"],
+    imports: ["cli", "platform"],
     order: ["main.ts", "build-info.ts"],
   },
   {

@@ -42,8 +42,8 @@ static void join_device_groups(const struct list *devices) {
   if (setgroups((size_t)count, groups) < 0) fail("change the groups");
 }
 
-// The kernel counts per user and user namespace, and one of both is the instance's own. It counts the forwarder as well,
-// and rootless the init.
+// The kernel counts per user and user namespace, and one of both is the instance's own. It counts the forwarder as
+// well, and rootless the init.
 static void limit_own_processes(const struct options *options) {
   unsigned helpers = (options->forward_socket != NULL ? 1 : 0) + (options->rootless ? 1 : 0);
   if (options->processes != 0 && limit_processes(options->processes + helpers) < 0) fail("limit processes");

@@ -44,6 +44,15 @@ test("the token comes from the flag, then the environment, then the data directo
   expect(await exit({ TENEMENT_TOKEN: "wrong" }, `--token=${flag}`)).toBe(0);
 });
 
+test("a data directory named by a flag goes before a server named by the environment", async () => {
+  const env = { TENEMENT_SERVER: "http://127.0.0.1:1" };
+  expect((await runWith(shellOf({ env }), "ps")).exit).toBe(4);
+  const { dataDir } = api.world;
+  expect((await runWith(shellOf({ env }), "--data-dir", dataDir, "ps")).exit).toBe(0);
+  await api.world.close();
+  expect((await runWith(shellOf({ env }), "--data-dir", dataDir, "token-gen")).exit).toBe(0);
+});
+
 test("a command without a token, or beyond the rights of a tenant's, ends with 5", async () => {
   const none = await ten("--server", url, "ps");
   expect(none.exit).toBe(5);

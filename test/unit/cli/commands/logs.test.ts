@@ -42,19 +42,28 @@ test("-f continues with new lines and ends with 0 at Ctrl-C", async () => {
   api.world.logs.write(lineOf("notes:alice", "old"));
   const shell = shellOf();
   const running = runWith(shell, "logs", "-f", "notes:alice");
-  await shell.printed("old");
+  await shell.untilPrinted("old");
   api.world.logs.write(lineOf("notes:alice", "new"));
-  await shell.printed("new");
+  await shell.untilPrinted("new");
   shell.interrupt();
   expect(await running).toMatchObject({ exit: 0, err: "" });
   await until("the server has noticed", () => api.world.logs.followers.size === 0);
+});
+
+test("-f ends with 0 when nobody reads the output any more", async () => {
+  api.world.logs.write(lineOf("notes:alice", "old"));
+  const shell = shellOf();
+  const running = runWith(shell, "logs", "-f", "notes:alice");
+  await shell.untilPrinted("old");
+  shell.closeOutput();
+  expect(await running).toMatchObject({ exit: 0, err: "" });
 });
 
 test("-f ends with 4 when the server goes away", async () => {
   api.world.logs.write(lineOf("notes:alice", "old"));
   const shell = shellOf();
   const running = runWith(shell, "logs", "-f");
-  await shell.printed("old");
+  await shell.untilPrinted("old");
   await api.world.close();
   expect((await running).exit).toBe(4);
 });

@@ -71,9 +71,9 @@ test("is in colour on a terminal, unless NO_COLOR says otherwise", async () => {
 test.each([true, false])("--watch continues until Ctrl-C (terminal: %p)", async (isTerminal) => {
   const shell = shellOf({ isTerminal, env: { NO_COLOR: "1" } });
   const running = runWith(shell, "ps", "--watch");
-  await shell.printed("notes:alice");
+  await shell.untilPrinted("notes:alice");
   api.world.administration.add("notes:eve", { state: "starting", health: "unknown" });
-  await shell.printed("notes:eve");
+  await shell.untilPrinted("notes:eve");
   shell.interrupt();
   expect((await running).exit).toBe(0);
   expect(shell.out.startsWith("\x1b[H\x1b[J")).toBe(isTerminal);
