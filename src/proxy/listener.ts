@@ -15,6 +15,7 @@ import {
   plainAddress,
   type TrustCheck,
 } from "./http/forwarded.ts";
+import { Turns } from "./turns.ts";
 import { UpstreamPool } from "./upstream/pool.ts";
 
 export type Listen =
@@ -82,8 +83,9 @@ class ListeningProxy implements Proxy {
   #closing: PromiseWithResolvers<void> | null = null;
 
   constructor({ gateway, control, clock, trustedProxies, observe }: ProxyOptions) {
-    const pool = new UpstreamPool(clock);
-    this.#context = { gateway, nextServer: null, control, clock, pool, observe };
+    const turns = new Turns(clock);
+    const pool = new UpstreamPool(clock, turns);
+    this.#context = { gateway, nextServer: null, control, clock, turns, pool, observe };
     this.#isTrusted = parseTrustedProxies(trustedProxies);
   }
 

@@ -41,7 +41,7 @@ export interface StatefulConnection {
   readonly staysOpen: boolean;
   /** The client reads more slowly than it is written to. */
   readonly slow: boolean;
-  /** Takes from the inbox all that can be taken now. */
+  /** Takes from the inbox, now or in a later turn, all that can be taken. */
   advance(): void;
   /** The transitions: each ends the state that calls it. */
   awaitRequest(): void;

@@ -6,6 +6,7 @@ import type { Peer } from "../http/forwarded.ts";
 import { freeBuffer, Outbox } from "../http/outbox.ts";
 import { refusalOfBytes } from "../http/refusal.ts";
 import type { RequestHead } from "../http/request-head.ts";
+import type { Share, Worker } from "../turns.ts";
 import type { Upstream } from "../upstream/upstream.ts";
 import type { ConnectionState, StatefulConnection } from "./connection-state.ts";
 import { Exchanging } from "./exchanging.ts";
@@ -26,14 +27,14 @@ export interface ConnectionOptions {
   readonly onClose: (connection: Connection) => void;
 }
 
-export class Connection implements StatefulConnection {
+export class Connection implements StatefulConnection, Worker {
   readonly peer: Peer;
   readonly context: ProxyContext;
   readonly socket: Socket;
   readonly inbox = new Inbox();
   readonly outbox: Outbox;
   #state: ConnectionState;
-  #advancing = false;
+  #working = false;
   /** How many requests may still come; the answer to the last one says so. */
   #requestsLeft: "any" | "one" | "none" = "any";
 
@@ -86,23 +87,32 @@ export class Connection implements StatefulConnection {
     this.#state.sweep?.(now);
   }
 
-  /** The one place where a client's requests are taken up, each part by the state that the parts before led to. */
   advance(): void {
-    // A request that is answered at once ends inside this loop, and the next one begins in its next turn.
-    if (this.#advancing) return;
-    this.#advancing = true;
+    // A request that is answered at once ends within `work`, which then takes up the next one.
+    if (!this.#working && !this.context.turns.run(this)) this.#holdBack();
+  }
+
+  /** The one place where a client's requests are taken up, each part by the state that the parts before led to. */
+  work(share: Share): boolean {
+    this.#working = true;
+    let goesOn = true;
     try {
-      while (!this.inbox.isEmpty && this.#state.take?.() === true);
+      while (goesOn && share.isLeft) goesOn = this.#take(share);
       this.#state.onBatch?.();
     } catch (error) {
+      goesOn = false;
       this.#reject(error);
     } finally {
-      this.#advancing = false;
+      this.#working = false;
     }
+    this.outbox.flush();
     this.#holdBack();
+    return goesOn;
   }
 
   awaitRequest(): void {
+    // The answers of one turn leave together.
+    if (!this.#working) this.outbox.flush();
     this.#state = new Reading(this, "next");
     if (!this.inbox.isEmpty) this.advance();
     else if (this.#isOver) this.linger();
@@ -124,6 +134,7 @@ export class Connection implements StatefulConnection {
   }
 
   linger(): void {
+    this.outbox.flush();
     this.#state = new Lingering(this);
   }
 
@@ -134,8 +145,15 @@ export class Connection implements StatefulConnection {
 
   #onData(bytes: Buffer): void {
     this.#state.onData?.(bytes);
-    // All of it has been copied, written or refused by now.
     if (this.inbox.isEmpty) freeBuffer(bytes);
+  }
+
+  /** True: there is more to take. */
+  #take(share: Share): boolean {
+    const before = this.inbox.length;
+    if (before === 0 || this.#state.take?.() !== true) return false;
+    share.spend(before - this.inbox.length);
+    return !this.inbox.isEmpty;
   }
 
   #reject(error: unknown): void {

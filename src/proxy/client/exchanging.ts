@@ -87,7 +87,6 @@ export class Exchanging implements ConnectionState, ExchangeClient {
   }
 
   finish(disposition: Disposition): void {
-    this.#connection.outbox.flush();
     switch (disposition) {
       case "keep":
         this.#connection.awaitRequest();
@@ -96,6 +95,7 @@ export class Exchanging implements ConnectionState, ExchangeClient {
         this.#connection.linger();
         break;
       case "reset":
+        this.#connection.outbox.flush();
         this.#connection.reset();
         break;
       default:

@@ -23,7 +23,8 @@ export class Reading implements ConnectionState {
   }
 
   get isIdle(): boolean {
-    return !this.#connection.inbox.midHead;
+    const { inbox } = this.#connection;
+    return inbox.isEmpty && !inbox.midHead;
   }
 
   onData(bytes: Buffer): void {

@@ -1,7 +1,10 @@
 // Reads the answers that arrive on a connection to a tenant, one for each request.
 import { type AnswerHead, readAnswerHead } from "../http/answer-head.ts";
 import { BodyReader } from "../http/body.ts";
-import { type Fields, HeadParser } from "../http/parser.ts";
+import { type Fields, HeadParser, ParseFailure } from "../http/parser.ts";
+
+/** Far more than an application has reason to send. */
+const INTERIM_MAX = 100;
 
 type Progress =
   /** No byte of the answer has come. */
@@ -30,10 +33,13 @@ export class AnswerReader {
   readonly #body = new BodyReader();
   #method = "";
   #progress: Progress = AWAITED;
+  /** Interim heads of the current answer. */
+  #interim = 0;
 
   /** Expects the answer to a request. */
   expect(method: string): void {
     this.#method = method;
+    this.#interim = 0;
     this.#progress = AWAITED;
   }
 
@@ -82,9 +88,14 @@ export class AnswerReader {
     if (head.status >= 200) {
       this.#progress = { kind: "body", head };
       this.#body.begin(head.framing);
-    }
+    } else this.#countInterim();
     taker.onHead(head);
     return consumed;
+  }
+
+  #countInterim(): void {
+    this.#interim += 1;
+    if (this.#interim > INTERIM_MAX) throw new ParseFailure("malformed", "endless interim answers");
   }
 
   #complete(progress: Progress, taker: AnswerTaker): void {

@@ -170,6 +170,20 @@ test("the proxy forwards Expect and interim answers", async () => {
   expect(await client.head()).toBe("HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n");
 });
 
+test.each([
+  [100, "HTTP/1.1 200 OK"],
+  [101, "HTTP/1.1 502 Bad Gateway"],
+])("the proxy answers properly after %d interim answers: %s", async (count, line) => {
+  await using world = await ProxyWorld.open();
+  for (let round = 0; round < 2; round += 1) {
+    const { client, tenant } = await world.request("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    tenant.send("HTTP/1.1 100 Continue\r\n\r\n".repeat(count));
+    tenant.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    for (let interim = 0; interim < 100; interim += 1) await client.head();
+    expect(await client.head()).toStartWith(line);
+  }
+});
+
 test("the proxy ends the connection when the tenant refuses a request before its body", async () => {
   await using world = await ProxyWorld.open();
   const { client, tenant } = await world.request(
