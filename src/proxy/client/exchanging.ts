@@ -21,6 +21,10 @@ export class Exchanging implements ConnectionState, ExchangeClient {
     this.#halfClose = connection.inbox.hasEnded ? this.#newHalfClose() : null;
   }
 
+  get heldBytes(): number {
+    return this.#exchange.heldBytes;
+  }
+
   start(): void {
     this.#exchange.start();
   }

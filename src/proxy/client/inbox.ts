@@ -41,6 +41,11 @@ export class Inbox {
     return this.#bytes?.length ?? 0;
   }
 
+  /** The size of the buffer that the rest of the bytes keeps. */
+  get heldBytes(): number {
+    return this.#source?.length ?? 0;
+  }
+
   /** Part of a head has come. */
   get midHead(): boolean {
     return this.#heads.midway;

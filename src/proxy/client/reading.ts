@@ -22,9 +22,9 @@ export class Reading implements ConnectionState {
     this.#since = connection.context.clock.now();
   }
 
-  get isIdle(): boolean {
+  get idleSince(): number | null {
     const { inbox } = this.#connection;
-    return inbox.isEmpty && !inbox.midHead;
+    return inbox.isEmpty && !inbox.midHead ? this.#since : null;
   }
 
   onData(bytes: Buffer): void {

@@ -4,7 +4,7 @@ import type { Clock } from "../../platform/clock.ts";
 import type { Gateway } from "../../supervisor/gateway.ts";
 import type { Turns } from "../turns.ts";
 import type { UpstreamPool } from "../upstream/pool.ts";
-import type { ExchangeRecord } from "./outcome.ts";
+import type { ConnectionFate, ExchangeRecord } from "./outcome.ts";
 
 export interface ProxyContext {
   gateway: Gateway;
@@ -15,4 +15,5 @@ export interface ProxyContext {
   readonly turns: Turns;
   readonly pool: UpstreamPool;
   readonly observe: (exchange: ExchangeRecord) => void;
+  readonly observeConnection: (fate: ConnectionFate) => void;
 }

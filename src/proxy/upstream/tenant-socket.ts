@@ -32,6 +32,10 @@ export class TenantSocket {
     return this.#backlog.length > 0;
   }
 
+  get backlogBytes(): number {
+    return this.#backlog.reduce((sum, { length }) => sum + length, 0);
+  }
+
   text(latin1: string): void {
     this.#outbox.text(latin1);
   }

@@ -56,6 +56,11 @@ export class Upstream {
     return this.#socket.backlogged;
   }
 
+  /** Bytes that wait for the tenant to read, and those it has sent that have not been handed on. */
+  get heldBytes(): number {
+    return this.#socket.backlogBytes + this.#intake.heldBytes;
+  }
+
   /** The answer has ended cleanly, and the tenant takes another request. */
   get reusable(): boolean {
     if (this.#state.kind !== "busy" || this.backlogged || this.#intake.isEnding) return false;

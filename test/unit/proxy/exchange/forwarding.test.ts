@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { join } from "node:path";
-import { GET, ProxyWorld, withTempDirectory } from "../proxy-world.ts";
+import { GET, NO_LIMITS, ProxyWorld, withTempDirectory } from "../proxy-world.ts";
 import { RawTenant } from "../wire.ts";
 
 /** A head without the lines that the proxy adds. */
@@ -71,11 +71,11 @@ test("the proxy keeps forwarded headers and adds the peer to the chain when the 
   );
 });
 
-test("trust() applies from the next connection on", async () => {
+test("configure() applies from the next connection on", async () => {
   await using world = await ProxyWorld.open();
   const request = "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 203.0.113.9\r\n\r\n";
   expect((await world.request(request)).head).toContain("X-Forwarded-For: 127.0.0.1\r\n");
-  world.proxy.trust(["127.0.0.1"]);
+  world.proxy.configure({ ...NO_LIMITS, trustedProxies: ["127.0.0.1"] });
   const { head } = await world.request(request);
   expect(head).toContain("X-Forwarded-For: 203.0.113.9, 127.0.0.1\r\n");
 });
