@@ -14,6 +14,7 @@ import { installLauncher } from "../isolation/launcher/launcher-program.ts";
 import type { LogHub } from "../logs/hub.ts";
 import { Statistics } from "../metrics/statistics.ts";
 import { systemClock } from "../platform/clock.ts";
+import { hostUsers } from "../platform/host-users.ts";
 import { Ports } from "../platform/process/ports.ts";
 import { bunSpawner } from "../platform/process/spawner.ts";
 import { StorageGauge } from "../storage/gauge.ts";
@@ -99,7 +100,7 @@ function claimsOf(
 function openIsolation(dataDir: string, { userIds }: TenementDatabase): Isolation {
   return new Isolation({
     dataDir,
-    userIdOf: (ref) => userIds.take(ref),
+    userIdOf: (ref) => userIds.take(ref, hostUsers),
     installLauncher: () => installLauncher(dataDir),
   });
 }

@@ -95,7 +95,7 @@ test("a rollout goes on when its client disconnects", () =>
     const client = new Client({ kind: "unix", path: `${ten.dataDir}/tenement.sock` });
     for await (const { kind } of client.rollout({ process: "app" })) if (kind === "begun") break;
     await until("it is on record", async () => {
-      const trail = await client.audit({ limit: "1" });
+      const trail = await client.call("listAudit", { query: { limit: "1" } });
       return trail.some(({ action, outcome }) => action === "rollout" && outcome === "done");
     });
     expect((await processesOf(ten, ids)).filter((each) => before.includes(each))).toEqual([]);

@@ -35,13 +35,14 @@ interface Change {
 const DEPLOY: Change = {
   after: { ...BEFORE, v3: 40 },
   wakes: false,
-  perform: (client) => client.deploy({ process: "app", version: "v3", weight: 40 }),
+  perform: (client) =>
+    client.call("deploy", { body: { process: "app", version: "v3", weight: 40 } }),
 };
 
 const ROUTE: Change = {
   after: { v1: 0, v2: 100 },
   wakes: true,
-  perform: (client) => client.route({ process: "app", from: "v1", to: "v2" }),
+  perform: (client) => client.call("route", { body: { process: "app", from: "v1", to: "v2" } }),
 };
 
 const rollout = (parallel: number): Change => ({
@@ -126,8 +127,10 @@ type Outcome = "done" | "cut off";
 
 async function begin(ten: Ten, change: Change, moment: Moment): Promise<Kept> {
   const client = clientOf(ten);
-  await client.spawn({ process: "app", id: "v1" });
-  await client.spawn({ process: "app", id: "v2", weight: 50, start: !change.wakes });
+  await client.call("spawnInstance", { body: { process: "app", id: "v1" } });
+  await client.call("spawnInstance", {
+    body: { process: "app", id: "v2", weight: 50, start: !change.wakes },
+  });
   const kept = new DisposableStack();
   const reached = moment.isDraining ? await drain(ten, kept) : hold(ten, moment, kept);
   const outcome = change.perform(client).then(
@@ -171,7 +174,7 @@ async function drain(ten: Ten, kept: DisposableStack): Promise<() => Promise<voi
 
 async function settledWeights(ten: Ten): Promise<Weights> {
   const instances = await until("all is settled", async () => {
-    const found = await clientOf(ten).list({ all: true });
+    const found = await clientOf(ten).call("listInstances", { query: { all: "true" } });
     return (await isSettled(ten, found)) && found;
   });
   return Object.fromEntries(instances.map(({ instance, weight }) => [instance, weight]));

@@ -17,13 +17,19 @@ type State =
   | { readonly kind: "closed" };
 
 export class Upstream {
+  /** The same for all connections that can take each other's place. */
+  readonly key: string;
   #state: State;
   readonly #socket = new TenantSocket();
   readonly #answer = new AnswerReader();
   readonly #intake: Intake;
 
   /** Starts connecting; then `onOpen` or `onFailure` of the user is called. */
-  constructor(endpoint: Endpoint, { user, turns }: { user: UpstreamUser; turns: Turns }) {
+  constructor(
+    endpoint: Endpoint,
+    { key, user, turns }: { key: string; user: UpstreamUser; turns: Turns },
+  ) {
+    this.key = key;
     this.#state = { kind: "connecting", user };
     this.#intake = new Intake(this.#socket, turns, {
       onBytes: (bytes) => this.#take(bytes),
