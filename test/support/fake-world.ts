@@ -266,6 +266,9 @@ function fakeConfig({
       maxRunning: 0,
       maxStarting: 8,
       trustedProxies: [],
+      maxConnections: 0,
+      maxConnectionsPerAddress: 0,
+      bufferLimitBytes: null,
       logRetentionMs: 1e9,
       logMaxBytes: 1e9,
       tls: {

@@ -58,6 +58,11 @@ export class Exchange implements UpstreamUser {
     this.#answer = new AnswerWriter(head, client);
   }
 
+  /** Bytes on their way, in either direction. */
+  get heldBytes(): number {
+    return "upstream" in this.#phase ? this.#phase.upstream.heldBytes : 0;
+  }
+
   /** Forwards the request at once where a process runs; may end the exchange before it returns. */
   start(): void {
     this.#seek(null);

@@ -1,6 +1,7 @@
 // The idle connections to tenants, kept for the exchanges to come.
 import { type Endpoint, renderEndpoint } from "../../core/endpoint.ts";
 import type { Clock } from "../../platform/clock.ts";
+import type { Turns } from "../turns.ts";
 import { Upstream } from "./upstream.ts";
 import type { UpstreamUser } from "./upstream-user.ts";
 
@@ -28,10 +29,12 @@ export class UpstreamPool {
   /** Oldest first. */
   readonly #idle = new Map<string, Idle[]>();
   readonly #clock: Clock;
+  readonly #turns: Turns;
   #count = 0;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, turns: Turns) {
     this.#clock = clock;
+    this.#turns = turns;
   }
 
   get idleCount(): number {
@@ -47,7 +50,7 @@ export class UpstreamPool {
     const idle = this.#idle.get(key);
     const last = idle?.at(-1);
     if (idle === undefined || last === undefined || this.#clock.now() - last.since >= idleMsMax) {
-      return new Upstream(destination.endpoint, { key, user });
+      return new Upstream(destination.endpoint, { key, user, turns: this.#turns });
     }
     idle.pop();
     this.#count -= 1;
