@@ -1,4 +1,5 @@
 // The socket of a connection to a tenant: gathers and queues what is sent, and shuts down once all of it is.
+import { isReadable } from "../../platform/kernel/readable.ts";
 import { freeBuffer, Outbox } from "../http/outbox.ts";
 
 type State =
@@ -22,6 +23,11 @@ export class TenantSocket {
   /** Bytes wait for the tenant to read. */
   get backlogged(): boolean {
     return this.#backlog.length > 0;
+  }
+
+  /** Something has come that the event loop has not reported yet. */
+  get isReadable(): boolean {
+    return "socket" in this.#state && isReadable(descriptorOf(this.#state.socket));
   }
 
   text(latin1: string): void {
@@ -94,6 +100,11 @@ export class TenantSocket {
     const rest = typeof data === "string" ? data.slice(from) : data.subarray(from);
     this.#backlog.push(typeof rest === "string" ? Buffer.from(rest, "latin1") : Buffer.from(rest));
   }
+}
+
+/** The runtime has it, which its types omit. */
+function descriptorOf(socket: Bun.Socket): number {
+  return (socket as unknown as { readonly fd: number }).fd;
 }
 
 /** The runtime takes an encoding, which its types omit. */

@@ -18,6 +18,7 @@ export class Upstream {
   #state: State;
   readonly #socket = new TenantSocket();
   readonly #answer = new AnswerReader();
+  #idledMs: number | null = null;
 
   /** Starts connecting; then `onOpen` or `onFailure` of the user is called. */
   constructor(endpoint: Endpoint, user: UpstreamUser) {
@@ -42,6 +43,16 @@ export class Upstream {
   /** A byte of the current answer has come. */
   get answered(): boolean {
     return this.#answer.hasBegun;
+  }
+
+  /** How long it was idle before the current request; null: it has had no other. */
+  get idledMs(): number | null {
+    return this.#idledMs;
+  }
+
+  /** Something has come, or the tenant has ended it, although no request is under way. */
+  get isReadable(): boolean {
+    return this.#socket.isReadable;
   }
 
   /** Bytes wait for the tenant to read. */
@@ -87,7 +98,8 @@ export class Upstream {
   }
 
   /** Has a user again. */
-  becomeBusy(user: UpstreamUser): void {
+  becomeBusy(user: UpstreamUser, idledMs: number): void {
+    this.#idledMs = idledMs;
     this.#state = { kind: "busy", user };
   }
 
