@@ -58,6 +58,10 @@ export class FakeChild implements Child {
     return this.listens;
   }
 
+  isRunning(): boolean {
+    return this.isLiving;
+  }
+
   signal(signal: NodeJS.Signals): void {
     this.signals.push(signal);
     if (this.obedient || signal === "SIGKILL") this.end({ kind: "signal", signal });

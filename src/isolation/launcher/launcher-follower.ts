@@ -20,7 +20,8 @@ interface Launch {
 
 /** Follows the application of a launcher, which may outlive it to wait for its descendants. */
 export function followLauncher(child: Child, { statusFile, group }: Launch): Child {
-  const exited = untilEnd(child, statusFile).then((exit) => explain(exit, group));
+  const { end, look } = watchEnd(child, statusFile);
+  const exited = end.then((exit) => explain(exit, group));
   let app: number | null = null;
   const findApp = () => {
     app ??= readLaunchStatus(statusFile).app;
@@ -29,6 +30,12 @@ export function followLauncher(child: Child, { statusFile, group }: Launch): Chi
   let killed = false;
   return {
     ref: child.ref,
+    isRunning() {
+      // The system may have no watch left for the status file.
+      look();
+      const main = findApp();
+      return child.isRunning() && (main === null || startTimeOf(main) !== null);
+    },
     exited,
     // When this resolves, the status and the groups have been read and may be removed.
     gone: exited.then(() => child.gone).then(() => group.dissolve()),
@@ -53,8 +60,8 @@ export function followLauncher(child: Child, { statusFile, group }: Launch): Chi
   };
 }
 
-/** The end in the status file, as soon as it is there; otherwise that of the launcher. */
-function untilEnd(child: Child, statusFile: string): Promise<Exit> {
+/** The end in the status file, as soon as it is there or looked for; otherwise that of the launcher. */
+function watchEnd(child: Child, statusFile: string): { end: Promise<Exit>; look: () => void } {
   const { promise, resolve } = Promise.withResolvers<Exit>();
   const look = () => {
     const { end } = readLaunchStatus(statusFile);
@@ -64,7 +71,7 @@ function untilEnd(child: Child, statusFile: string): Promise<Exit> {
   // For what was written before the watch began.
   look();
   void child.exited.then((exit) => resolve(readLaunchStatus(statusFile).end ?? exit));
-  return promise.finally(() => watcher?.close());
+  return { end: promise.finally(() => watcher?.close()), look };
 }
 
 /** Null where the system has no watches left: then the launcher's end is waited for. */

@@ -20,6 +20,8 @@ export interface Child {
   readonly ref: ChildRef;
   /** The application's main process, whose process group belongs to it. */
   readonly app: number;
+  /** Whether the main process runs, as the system says now; `exited` resolves soon after the end. */
+  isRunning(): boolean;
   /** How the main process ended. */
   readonly exited: Promise<Exit>;
   /** Resolves when the process and all of its descendants have ended. */
@@ -76,6 +78,7 @@ function follow(ref: ChildRef, exited: Promise<Exit>, mark: string): Child {
   return {
     ref,
     app: ref.pid,
+    isRunning: () => startTimeOf(ref.pid) === ref.startTime,
     exited,
     gone: exited.then(() => untilNone(isPart)),
     async listensOn(port) {
