@@ -19,8 +19,8 @@ const LINUX_CALLS = {
   ...POSIX_CALLS,
   adjtimex: { args: ["ptr"], returns: "i32" },
   splice: { args: ["i32", "ptr", "i32", "ptr", "u64", "u32"], returns: "i64" },
-  /** With the arguments of landlock_create_ruleset(2), the only one that is called by its number. */
-  syscall: { args: ["i64", "ptr", "u64", "u32"], returns: "i32" },
+  /** A call by its number, with four arguments, all of them numbers. */
+  syscall: { args: ["i64", "i64", "i64", "i64", "i64"], returns: "i32" },
 } as const;
 
 export type PosixCalls = ReturnType<typeof openPosix>;
