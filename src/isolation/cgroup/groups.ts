@@ -84,7 +84,7 @@ export class ControlGroups {
   }
 
   /** Kills and removes all groups of this server but those of the launches that are kept. */
-  async sweep(kept: readonly SlotRef[]): Promise<void> {
+  async sweep(kept: readonly SlotRef[]): Promise<readonly PromiseSettledResult<void>[]> {
     const names = new Set(kept.map(nameOf));
     const bases = this.#known.found.map((hierarchy) => this.#base(hierarchy));
     const strays = bases.flatMap((base) =>
@@ -92,7 +92,7 @@ export class ControlGroups {
         .filter((name) => !names.has(name))
         .map((name) => new ControlGroup([join(base, name)])),
     );
-    await Promise.all(strays.map((group) => group.dissolve()));
+    return await Promise.allSettled(strays.map((group) => group.dissolve()));
   }
 
   /** Removes the groups above those of launches, and groups in which nothing was started. */
