@@ -66,6 +66,7 @@ async function ifListening(
   if (launched === null || endpoint === null || wanted !== "running") return launched;
   const check = { endpoints: [endpoint], health: null, host: world.hostOf(ref) };
   const { kind } = await world.prober(check);
+  if (kind === "unasked") return launched;
   if (kind === "ready" && (await isOwn(launched, endpoint))) return launched;
   world.report(`Did not adopt the process of ${formatRef(ref)}: it no longer listens`);
   world.launches.retire(launched);

@@ -109,6 +109,7 @@ test("the client that has been idle for longest makes room for a new one; withou
   const { client: idle, tenant } = await world.request(GET);
   tenant.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
   await idle.head();
+  world.clock.move(1000);
   await world.request(GET);
   await world.request(GET);
   await idle.untilEnd();
