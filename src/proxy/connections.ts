@@ -14,6 +14,9 @@ const REFUSED_MAX = 64;
 /** Connections that are closed at a time, as a part of those that are idle: to find the oldest ones takes a while. */
 const ROOM_SHARE = 64;
 
+/** A new client has that long to send its request, however many others come. */
+const IDLE_MS_MIN = 1000;
+
 /** After a cut, so much of the limit on buffers is free: one cut in many counts is enough. */
 const BUFFER_SLACK = 1 / 8;
 
@@ -68,9 +71,10 @@ export class Connections {
 
   /** Closes some of the connections without a request, those that have been so for longest; returns how many. */
   makeRoom(): number {
+    const latest = this.#context.clock.now() - IDLE_MS_MIN;
     const idle = [...this.#all].flatMap((connection) => {
       const { idleSince } = connection;
-      return idleSince === null ? [] : [{ connection, idleSince }];
+      return idleSince === null || idleSince > latest ? [] : [{ connection, idleSince }];
     });
     idle.sort((one, other) => one.idleSince - other.idleSince);
     const closed = idle.slice(0, Math.ceil(idle.length / ROOM_SHARE));

@@ -27,6 +27,11 @@ export function lowestFreeDescriptor(): number {
   }
 }
 
+/** No descriptor is free: calls fail with EMFILE or ENFILE, and a runtime's connect says ECONNREFUSED. */
+export function isOutOfDescriptors(): boolean {
+  return lowestFreeDescriptor() === Number.POSITIVE_INFINITY;
+}
+
 /** Another descriptor of the same; null when none is free. */
 export function duplicate(fd: number): number | null {
   const copy = posixCalls()?.fcntl(fd, F_DUPFD_CLOEXEC, 0) ?? -1;

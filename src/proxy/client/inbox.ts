@@ -9,7 +9,7 @@ import { type RequestHead, readRequestHead } from "../http/request-head.ts";
 /** With more the client is paused. Small requests fit, so that their clients are read from and seen to leave. */
 const BYTES_MAX = 16 * 1024;
 
-/** A body is handed over in such pieces: a tenant may stop taking it at any time, and the rest of a piece is copied. */
+/** Read at a time. The tenant may stop taking a body at any time, and the rest of a piece is copied then. */
 const PIECE_BYTES_MAX = 64 * 1024;
 
 /** Takes the body of a request. */
@@ -82,7 +82,8 @@ export class Inbox {
   /** The next head, once it is whole. Throws ParseFailure and RequestRefused. */
   readHead(peer: Peer): RequestHead | null {
     if (this.#bytes === null) return null;
-    this.#consume(this.#bytes, this.#heads.feed(this.#bytes));
+    const piece = this.#bytes.subarray(0, PIECE_BYTES_MAX);
+    this.#consume(this.#bytes, this.#heads.feed(piece));
     const raw = this.#heads.take();
     if (raw === null) return null;
     const head = readRequestHead(raw, peer);

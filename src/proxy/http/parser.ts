@@ -39,9 +39,6 @@ export const HEAD_BYTES_MAX = 64 * 1024;
 /** More are an attack on memory: each costs far more than its bytes. */
 export const FIELDS_MAX = 1000;
 
-/** Taken at a time; no client means to send so many. */
-const BLANK_BYTES_MAX = 64 * 1024;
-
 /** The longest registered method has 17. */
 const METHOD_CHARS_MAX = 64;
 
@@ -129,7 +126,7 @@ export class HeadParser {
   feed(bytes: Buffer): number {
     // Old clients send an empty line after a body, which belongs to no head.
     const blank = this.midway ? 0 : countLineEnds(bytes);
-    if (blank === bytes.length || blank === BLANK_BYTES_MAX) return blank;
+    if (blank === bytes.length) return blank;
     return blank + this.#feed(blank === 0 ? bytes : bytes.subarray(blank));
   }
 
@@ -268,8 +265,7 @@ export class ChunkedParser {
 
 function countLineEnds(bytes: Buffer): number {
   let count = 0;
-  const isLineEnd = (byte: number | undefined) => byte === CR || byte === LF;
-  while (count < BLANK_BYTES_MAX && isLineEnd(bytes[count])) count += 1;
+  while (bytes[count] === CR || bytes[count] === LF) count += 1;
   return count;
 }
 

@@ -64,7 +64,11 @@ const PUBLIC_MESSAGES: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** The cause of a failed start is for operators: clients get START_FAILED for each of these. */
-const FAILED_STARTS: ReadonlySet<string> = new Set(["LEVEL_MISSING", "PORTS_EXHAUSTED"]);
+const FAILED_STARTS: ReadonlySet<string> = new Set([
+  "LEVEL_MISSING",
+  "PORTS_EXHAUSTED",
+  "DESCRIPTORS_EXHAUSTED",
+]);
 
 /** The refusal for an error of the supervisor; leaves out all that only operators may know. */
 export function refusalOf(thrown: unknown): Refusal {

@@ -10,6 +10,7 @@ import type { ChildRecord } from "../../database/instances.ts";
 import type { LogHub } from "../../logs/hub.ts";
 import { NOTE_PREFIX } from "../../logs/line.ts";
 import type { Clock } from "../../platform/clock.ts";
+import { isOutOfDescriptors } from "../../platform/kernel/descriptors.ts";
 import type { InstanceHome } from "../launch/home.ts";
 import type { Launched } from "../launch/launched.ts";
 import type { Launches } from "../launch/launches.ts";
@@ -181,8 +182,9 @@ export class InstanceProcesses {
     launched?.enclosure.exposeSocket();
     const endpoints = known === null ? (launched?.enclosure.endpoints ?? []) : [known];
     const answer = await prober({ endpoints, health: service().health, host: hostOf(ref) });
-    if (known !== null || launched === null || answer.kind === "unready") return answer;
-    return (await isOwn(launched, answer.endpoint)) ? answer : takenByAnother(answer.endpoint);
+    if (known !== null || launched === null || answer.kind !== "ready") return answer;
+    if (await isOwn(launched, answer.endpoint)) return answer;
+    return isOutOfDescriptors() ? { kind: "unasked" } : takenByAnother(answer.endpoint);
   }
 
   async #cleanUp(launched: Launched, launch: number): Promise<void> {
