@@ -77,7 +77,11 @@ export class SandboxLevel implements Level {
         const bundle = bundleOf(site, { argv, network, view, walls });
         writeFileSync(`${files.bundleDir}/config.json`, renderBundle(bundle), { mode: 0o600 });
         const run = renderRun(placeOf(runsc, files), { bundleDir: files.bundleDir, network });
-        const options = ["--status", walls.statusFile, ...site.group.launcherOptions];
+        const options = [
+          ...["--status", walls.statusFile],
+          ...site.group.launcherOptions,
+          ...site.giving,
+        ];
         return [site.launcher, ...options, "--", ...cleanEnvironment(plan), ...run];
       },
     };

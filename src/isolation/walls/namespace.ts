@@ -7,10 +7,10 @@ import { socketPathOf } from "../../core/instance-paths.ts";
 import type { LaunchPlan } from "../../core/launch-plan.ts";
 import type { ChildRef } from "../../core/life/instance.ts";
 import { isUnder } from "../../core/paths.ts";
-import type { InstanceRef } from "../../core/ref.ts";
+import { type InstanceRef, SLOTS } from "../../core/ref.ts";
 import { networkOf, PIDS_LIMIT_DEFAULT, type Service } from "../../core/service.ts";
 import { readablePaths, renderWalls, type Walls } from "../../core/walls.ts";
-import { giveTree, isRoot, makeOwnDirectory } from "../../platform/owner.ts";
+import { isRoot, makeOwnDirectory } from "../../platform/owner.ts";
 import type { ControlGroup } from "../cgroup/group.ts";
 import type { ControlGroups } from "../cgroup/groups.ts";
 import type { LaunchDirectories, LaunchPaths } from "../launcher/launcher-directory.ts";
@@ -39,6 +39,8 @@ type Paths = Pick<Walls, "dataDir" | "read" | "write">;
 export interface Site {
   readonly group: ControlGroup;
   readonly launcher: string;
+  /** The options that have the launcher give the instance its data directory. */
+  readonly giving: readonly string[];
   readonly owner: number | null;
   readonly paths: Paths;
   readonly placement: Placement;
@@ -92,8 +94,9 @@ export class NamespaceLevel implements Level {
     const { dataDir } = paths;
     if (owner !== null) checkReachable({ cwd: realpathSync(plan.cwd), user: owner, dataDir });
     const group = this.#parts.groups.open(placement, HELPERS[networkOf(service)] + helpers);
-    this.#makeDirectory(placement, { plan, owner });
-    return { group, launcher, owner, paths, placement, plan };
+    this.#makeDirectory(placement, owner);
+    const giving = this.#giving(placement, { owner, instanceDir: plan.instanceDir });
+    return { group, launcher, giving, owner, paths, placement, plan };
   }
 
   /** The walls of a prepared launch. */
@@ -118,14 +121,14 @@ export class NamespaceLevel implements Level {
 
   /** Those walls, with the openings that a level on top of them needs. */
   surround(site: Site, more: Openings): Enclosure {
-    const { group, launcher, owner, placement } = site;
+    const { giving, group, launcher, owner, placement } = site;
     const walls = this.describe(site);
     const opened = {
       ...walls,
       read: [...walls.read, ...more.read],
       write: [...walls.write, ...more.write],
     };
-    const options = [...group.launcherOptions, ...processLimit(site), ...more.options];
+    const options = [...group.launcherOptions, ...giving, ...processLimit(site), ...more.options];
     return {
       ...this.#enclosure(placement, group),
       owner,
@@ -153,16 +156,24 @@ export class NamespaceLevel implements Level {
     return { dataDir, read: readablePaths({ ...places, readPaths }), write };
   }
 
-  #makeDirectory(
-    placement: Placement,
-    { plan, owner }: { plan: LaunchPlan; owner: number | null },
-  ): void {
+  #makeDirectory(placement: Placement, owner: number | null): void {
     const paths = this.#parts.launches.make(placement, placement.service.isolation);
     makeOwnDirectory(paths.tmpDir, owner);
     makeOwnDirectory(paths.socketsDir, owner);
     // A socket of an earlier launch would keep the application from listening.
     rmSync(this.#socketSource(placement), { force: true });
-    if (owner !== null) giveTree(plan.instanceDir, owner);
+  }
+
+  /** While another process of the instance runs, it owns the directory, and could move files under the launcher. */
+  #giving(
+    { ref, slot }: Placement,
+    { owner, instanceDir }: { owner: number | null; instanceDir: string },
+  ): readonly string[] {
+    const others = SLOTS.filter((other) => other !== slot);
+    const isAlone = !others.some((other) =>
+      existsSync(this.#parts.launches.paths({ ref, slot: other }).top),
+    );
+    return owner === null || !isAlone ? [] : ["--give", `${instanceDir}:${owner}`];
   }
 
   /** The directory of the socket, by its path on the host. */
