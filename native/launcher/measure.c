@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 // POSIX counts allocation in blocks of this size, whatever the file system's own.
-enum { BLOCK_BYTES = 512, LOOKS_AT_CLOCK = 256 };
+enum { BLOCK_BYTES = 512, CALLS_A_LOOK = 256 };
 
 struct measurement {
   dev_t device; // only this file system is measured
@@ -24,7 +24,8 @@ struct measurement {
   struct links links;
   bool partial;
   time_t deadline; // seconds of the monotonic clock
-  unsigned entries;
+  bool over;
+  unsigned calls;
 };
 
 static time_t now(void) {
@@ -35,8 +36,8 @@ static time_t now(void) {
 
 static bool has_time(void *context) {
   struct measurement *measurement = context;
-  if (measurement->entries % LOOKS_AT_CLOCK == 0 && now() >= measurement->deadline) measurement->partial = true;
-  return !measurement->partial || now() < measurement->deadline;
+  if (measurement->calls++ % CALLS_A_LOOK == 0 && now() >= measurement->deadline) measurement->over = true;
+  return !measurement->over;
 }
 
 static void add(struct measurement *measurement, const struct stat *facts) {
@@ -52,7 +53,6 @@ static void add(struct measurement *measurement, const struct stat *facts) {
 static void visit(void *context, const struct entry *entry) {
   struct measurement *measurement = context;
   struct stat facts;
-  measurement->entries++;
   if (fstatat(entry->parent, entry->name, &facts, AT_SYMLINK_NOFOLLOW) == 0)
     add(measurement, &facts);
   else if (errno != ENOENT)
@@ -90,6 +90,6 @@ int measure_trees(char **arguments) {
     measurement.device = facts.st_dev;
     walk(*path, &visitor);
   }
-  printf("%llu %s\n", measurement.bytes, measurement.partial ? "part" : "whole");
+  printf("%llu %s\n", measurement.bytes, measurement.partial || measurement.over ? "part" : "whole");
   return 0;
 }

@@ -55,8 +55,8 @@ export function openInstances(options: InstancesOptions, { database, logs }: Rec
   const { dataDir } = options.config.settings;
   const recorded = claimsOf(database, options);
   const firewall = openFirewall({ dataDir, clock: systemClock, recorded });
-  const isolation = openIsolation(dataDir, database);
-  const volumes = new Volumes(dataDir);
+  const isolation = openIsolation(options, database);
+  const volumes = new Volumes(dataDir, (path) => isolation.trash.discard(path));
   const parts = { database, logs, isolation, volumes, firewall: firewall ?? NO_FIREWALL };
   const leftovers = new Leftovers({ dataDir, spawner: bunSpawner, isolation, volumes });
   return { firewall, isolation, volumes, leftovers, supervisor: openSupervisor(options, parts) };
@@ -71,16 +71,18 @@ export async function stopInstances({
 }: Instances): Promise<void> {
   await supervisor.close();
   await volumes[Symbol.asyncDispose]();
+  await isolation.trash[Symbol.asyncDispose]();
   isolation[Symbol.dispose]();
   firewall?.[Symbol.dispose]();
 }
 
 /** Leaves the processes, their volumes and firewall rules to the next server. */
 export function handOverInstances(
-  { supervisor, firewall }: Instances,
+  { supervisor, firewall, isolation }: Instances,
   onTraffic: () => void,
 ): HandoverState {
   firewall?.abandon();
+  void isolation.trash[Symbol.asyncDispose]();
   return handOver(supervisor, onTraffic);
 }
 
@@ -96,9 +98,14 @@ function claimsOf(
   });
 }
 
-function openIsolation(dataDir: string, { userIds }: TenementDatabase): Isolation {
+function openIsolation(
+  { config, report }: InstancesOptions,
+  { userIds }: TenementDatabase,
+): Isolation {
+  const { dataDir } = config.settings;
   return new Isolation({
     dataDir,
+    report,
     userIdOf: (ref) => userIds.take(ref),
     installLauncher: () => installLauncher(dataDir),
   });
@@ -125,7 +132,8 @@ function openSupervisor(
     serverEnv: process.env,
   });
   const releaseUserId = (ref: InstanceRef) => database.userIds.release(ref);
-  const home = new InstanceHome({ dataDir, volumes, isolation, releaseUserId });
+  const { trash, trees } = isolation;
+  const home = new InstanceHome({ dataDir, volumes, isolation, trash, trees, releaseUserId });
   const clock = systemClock;
   const measure = (ref: InstanceRef) => home.measure(ref);
   const gauge = new StorageGauge({ clock, measure });

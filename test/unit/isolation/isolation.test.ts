@@ -10,6 +10,7 @@ const isolation = new Isolation({
   dataDir: "/none",
   userIdOf: () => 61_184,
   installLauncher: () => null,
+  report: () => undefined,
 });
 
 test("without a launcher a configured limit is refused, and the default one is not", () => {

@@ -10,7 +10,7 @@ const dataDir = "/none";
 const walls = new NamespaceLevel({
   dataDir,
   groups: new ControlGroups({ dataDir }),
-  launches: new LaunchDirectories(dataDir),
+  launches: new LaunchDirectories(dataDir, { moveAway: () => undefined }),
   userIdOf: () => 61_184,
   installLauncher: () => null,
 });
