@@ -16,7 +16,7 @@ export const HOUSE: readonly Folder[] = [
   {
     name: "",
     about: "the entry of the executable",
-    imports: ["cli"],
+    imports: ["cli", "platform"],
     order: ["main.ts", "build-info.ts"],
   },
   {
@@ -120,7 +120,7 @@ export const HOUSE: readonly Folder[] = [
     name: "platform",
     about: "the operating system, behind small interfaces",
     imports: ["core"],
-    order: ["{host,systemd}.ts", "process/*.ts", "kernel/*.ts", "*.ts"],
+    order: ["{host,host-users,systemd}.ts", "process/*.ts", "kernel/*.ts", "*.ts"],
   },
   {
     name: "core",

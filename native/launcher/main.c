@@ -7,6 +7,7 @@
 #include "failure.h"
 #include "forward.h"
 #include "give.h"
+#include "limits.h"
 #include "measure.h"
 #include "namespaces.h"
 #include "options.h"
@@ -26,6 +27,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -142,6 +144,7 @@ static int await_init(pid_t init) {
 static int run_behind_walls(const struct options *options, struct arguments arguments) {
   int ends[2];
   const int on = 1;
+  umask(022); // the directories of the view are for every user inside, whatever mask the server has
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) fail("create a socket pair");
   if (setsockopt(ends[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof on) < 0) fail("ask for credentials");
   pid_t init = enter_namespaces(options);
@@ -189,6 +192,7 @@ int main(int argc, char **argv) {
   parse_options(argc, copy_arguments(argc, argv), &options);
   if (options.status != NULL && !open_status(options.status)) fail(options.status);
   for (int i = 0; i < options.cgroups.count; i++) join_group(options.cgroups.items[i]);
+  yield_memory_to_server();
   open_null_input();
   note_process("launcher", getpid());
   if (options.given != NULL) give_tree(options.given, options.given_to); // before signals are blocked: it may take long

@@ -31,6 +31,7 @@ enum option_id {
   OPT_FORWARD,
   OPT_DEVICE,
   OPT_VSOCK,
+  OPT_SECCOMP,
 };
 
 static const struct option LONG_OPTIONS[] = {
@@ -54,6 +55,7 @@ static const struct option LONG_OPTIONS[] = {
   {"forward", required_argument, NULL, OPT_FORWARD},
   {"device", required_argument, NULL, OPT_DEVICE},
   {"vsock", required_argument, NULL, OPT_VSOCK},
+  {"seccomp", required_argument, NULL, OPT_SECCOMP},
   {NULL, 0, NULL, 0},
 };
 
@@ -113,6 +115,13 @@ static void add_device(struct options *options, const char *path) {
   append(&options->devices, absolute(path, "--device"), "--device");
 }
 
+// The service's setting by name, so that a launcher of another version refuses one that it does not know.
+static bool is_permissive(const char *name) {
+  if (strcmp(name, "permissive") == 0) return true;
+  if (strcmp(name, "default") != 0) refuse("--seccomp", "neither default nor permissive");
+  return false;
+}
+
 static void apply(struct options *o, int id, char *value) {
   switch (id) {
   case OPT_STATUS: o->status = value; break;
@@ -134,6 +143,7 @@ static void apply(struct options *o, int id, char *value) {
   case OPT_PRIVATE_NET: o->private_net = true; break;
   case OPT_FORWARD: set_forward(o, value); break;
   case OPT_DEVICE: add_device(o, value); break;
+  case OPT_SECCOMP: o->permissive_calls = is_permissive(value); break;
   case OPT_VSOCK: o->vsock = absolute(value, "--vsock"); break;
   default: _exit(EXIT_USAGE); // getopt has printed the reason
   }
@@ -141,15 +151,16 @@ static void apply(struct options *o, int id, char *value) {
 
 static bool has_wall_options(const struct options *o) {
   return o->rootless || o->uid != 0 || o->gid != 0 || o->hides.count > 0 || o->reads.count > 0 || o->writes.count > 0 ||
-         o->socket_insides.count > 0 || o->tmp != NULL || o->bind_port != 0 || o->devices.count > 0 || o->private_net;
+         o->socket_insides.count > 0 || o->tmp != NULL || o->bind_port != 0 || o->devices.count > 0 ||
+         o->permissive_calls || o->private_net;
 }
 
 // Refuses combinations that would leave a wall open.
 static void check(const struct options *o) {
   if (o->command[0] == NULL) refuse("usage", "ten-launcher [OPTIONS] -- COMMAND [ARGUMENTS]");
   if (!o->walls && has_wall_options(o)) refuse("--walls", "needed by the other options");
-  // The kernel counts processes per user.
-  if (o->processes != 0 && o->uid == 0) refuse("--processes", "needs --uid");
+  // The kernel counts processes per user and user namespace.
+  if (o->processes != 0 && o->uid == 0 && !o->rootless) refuse("--processes", "needs --uid or --rootless");
   // As the first process of a sandbox the launcher has a network of its own already.
   if (o->forward_socket != NULL && !o->private_net && getpid() != 1) refuse("--forward", "needs --private-net");
   if (o->vsock != NULL && o->forward_socket == NULL) refuse("--vsock", "needs --forward");

@@ -28,11 +28,12 @@ struct options {
   struct list socket_insides;
   const char *tmp;    // NULL: a tmpfs
   int bind_port;      // 0: any
-  unsigned processes; // of the user, threads included; 0: no limit
+  unsigned processes; // of the application, threads included; 0: no limit
   const char *given;  // a directory that is given to a user; NULL: none
   uid_t given_to;
   const char *directory; // NULL: "/" behind walls, unchanged without
   const char *hostname;
+  bool permissive_calls; // allow system calls that the filter does not list
   bool private_net;
   const char *forward_socket; // NULL: none
   int forward_port;

@@ -186,6 +186,7 @@ function toService(table: ServiceTable, { name, dir, settings }: ServiceContext)
     readPaths: table.read_paths.map((path) => resolve(dir, path)),
     writePaths: table.write_paths.map((path) => resolve(dir, path)),
     network: table.network ?? null,
+    seccomp: table.seccomp,
     allowMetadata: table.allow_metadata,
     rollout: table.rollout,
     machine: toMachine(table, dir),

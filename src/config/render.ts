@@ -92,6 +92,7 @@ function serviceTable(service: Service): Table {
     read_paths: service.readPaths,
     write_paths: service.writePaths,
     network: service.network,
+    seccomp: service.seccomp,
     allow_metadata: service.allowMetadata,
     rollout: service.rollout,
     ...machineTable(service.machine),

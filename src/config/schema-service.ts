@@ -9,6 +9,7 @@ import {
   ROLLOUTS,
   STOP_SIGNALS,
   STORAGE_ENFORCEMENTS,
+  SYSTEM_CALL_FILTERS,
 } from "../core/service.ts";
 import {
   choice,
@@ -138,6 +139,11 @@ export const service = z.strictObject(
       .optional()
       .describe(
         "`host`: the network of the host. `private`: a separate network that only the server can reach. Not set: `host`; for sandboxes and virtual machines `private`.",
+      ),
+    seccomp: choice(SYSTEM_CALL_FILTERS)
+      .default("default")
+      .describe(
+        "Which system calls a walled tenant may use: `default`, those that applications need; `permissive`, all but those that change the host, gain privileges or reach risky parts of the kernel.",
       ),
     allow_metadata: flag()
       .default(false)

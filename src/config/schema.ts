@@ -64,10 +64,10 @@ const settings = z.strictObject(
     restart_window: seconds({ min: 1 })
       .default(300)
       .describe("Seconds over which restarts are counted."),
-    backoff_base_ms: whole({ min: 1, max: TIMER_MS_MAX, unit: "milliseconds" })
+    backoff_base_ms: whole({ min: 0, max: TIMER_MS_MAX, unit: "milliseconds" })
       .default(1000)
       .describe(
-        "Delay before the first restart; it doubles with each further one, with up to 10 % jitter.",
+        "Delay before the first restart; it doubles with each further one, with up to 10 % jitter. 0: no delay.",
       ),
     backoff_max_ms: whole({ min: 1, max: TIMER_MS_MAX, unit: "milliseconds" })
       .default(60_000)

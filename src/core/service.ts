@@ -29,6 +29,9 @@ export type StorageEnforcement = (typeof STORAGE_ENFORCEMENTS)[number];
 export const NETWORKS = ["host", "private"] as const;
 export type Network = (typeof NETWORKS)[number];
 
+export const SYSTEM_CALL_FILTERS = ["default", "permissive"] as const;
+export type SystemCallFilter = (typeof SYSTEM_CALL_FILTERS)[number];
+
 export const ROLLOUTS = ["overlap", "replace"] as const;
 export type Rollout = (typeof ROLLOUTS)[number];
 
@@ -82,6 +85,8 @@ export interface Service {
   readonly writePaths: readonly string[];
   /** Null: the default of the level of isolation. */
   readonly network: Network | null;
+  /** `permissive`: system calls that the filter does not list are allowed. */
+  readonly seccomp: SystemCallFilter;
   /** Whether an instance may reach the metadata service of a cloud. */
   readonly allowMetadata: boolean;
   readonly rollout: Rollout;

@@ -3,6 +3,7 @@ import { unreachable } from "../core/assert.ts";
 import { type InstanceRef, SLOTS, type SlotRef } from "../core/ref.ts";
 import type { Service } from "../core/service.ts";
 import { openHost } from "../platform/host.ts";
+import { isRoot } from "../platform/owner.ts";
 import { Trash } from "../platform/process/trash.ts";
 import { type Confinement, Trees } from "../platform/process/trees.ts";
 import { ControlGroups } from "./cgroup/groups.ts";
@@ -13,7 +14,7 @@ import { firecrackerLevel } from "./machine/firecracker.ts";
 import { qemuLevel } from "./machine/qemu.ts";
 import { ProcessLevel } from "./process-level.ts";
 import { SandboxLevel } from "./sandbox/sandbox.ts";
-import { NamespaceLevel } from "./walls/namespace.ts";
+import { limitsByNamespace, NamespaceLevel } from "./walls/namespace.ts";
 
 export interface IsolationParts {
   readonly dataDir: string;
@@ -52,6 +53,11 @@ export class Isolation implements Disposable {
     this.#qemu = qemuLevel(machine);
     this.#firecracker = firecrackerLevel(machine);
     this.#sandbox = new SandboxLevel(walls);
+  }
+
+  /** Whether the default limit of processes holds behind walls. */
+  get limitsProcesses(): boolean {
+    return isRoot() || limitsByNamespace() || this.#groups.canLimitByDefault("pids");
   }
 
   /** The level of a service. No level falls back to a weaker one, whatever the host lacks. */

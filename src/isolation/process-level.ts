@@ -5,7 +5,7 @@ import type { Gap } from "../core/failure.ts";
 import { socketPathOf } from "../core/instance-paths.ts";
 import type { LaunchPlan } from "../core/launch-plan.ts";
 import type { ChildRef } from "../core/life/instance.ts";
-import { USER_ID_MAX, USER_ID_MIN } from "../core/walls.ts";
+import { isWalledUser } from "../core/user-id-ranges.ts";
 import { isRoot } from "../platform/owner.ts";
 import type { ControlGroup } from "./cgroup/group.ts";
 import { type ControlGroups, refuseLimits } from "./cgroup/groups.ts";
@@ -105,5 +105,5 @@ function lacksOf(platform: NodeJS.Platform): Gap {
  */
 function takeBack(instanceDir: string): void {
   const { uid } = lstatSync(instanceDir);
-  if (isRoot() && uid >= USER_ID_MIN && uid <= USER_ID_MAX) lchownSync(instanceDir, 0, 0);
+  if (isRoot() && isWalledUser(uid)) lchownSync(instanceDir, 0, 0);
 }

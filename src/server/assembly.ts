@@ -14,6 +14,7 @@ import { installLauncher } from "../isolation/launcher/launcher-program.ts";
 import type { LogHub } from "../logs/hub.ts";
 import { Statistics } from "../metrics/statistics.ts";
 import { systemClock } from "../platform/clock.ts";
+import { hostUsers } from "../platform/host-users.ts";
 import { Ports } from "../platform/process/ports.ts";
 import { bunSpawner } from "../platform/process/spawner.ts";
 import { StorageGauge } from "../storage/gauge.ts";
@@ -106,7 +107,7 @@ function openIsolation(
   return new Isolation({
     dataDir,
     report,
-    userIdOf: (ref) => userIds.take(ref),
+    userIdOf: (ref) => userIds.take(ref, hostUsers),
     installLauncher: () => installLauncher(dataDir),
   });
 }

@@ -9,6 +9,8 @@ import { cannotRestart, ServerHandover } from "./handover/handover.ts";
 import type { PreviousServer } from "./handover/previous-server.ts";
 
 export interface ServerOptions extends EngineOptions {
+  /** Where relative paths of the arguments begin; it may be gone by the time of a handover. */
+  readonly cwd: string;
   readonly listen: Listen;
   /** The server that this one replaces; null: there is none. */
   readonly previous: PreviousServer | null;
@@ -59,6 +61,7 @@ class RunningServer implements Server {
     this.#relayPath = `${dataDir}/${RELAY_SOCKET}`;
     this.#handover = new ServerHandover({
       dataDir,
+      cwd: options.cwd,
       version,
       notify,
       relay: { kind: "unix", path: this.#relayPath },

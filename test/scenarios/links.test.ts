@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { USER_ID_MIN } from "../../src/core/walls.ts";
+import { isWalledUser } from "../../src/core/user-id-ranges.ts";
 import { ROOT } from "../support/executable.ts";
 import { type Ten, withTen } from "../support/ten.ts";
 import { WALLED_COMMAND } from "../support/tenants/command.ts";
@@ -55,6 +55,6 @@ describe.skipIf(!isRoot || isMissing(GCC))("the server of root", () => {
       await ten.must("start", "app:alice");
       expect((await ten.get(ALICE, "/write?text=,written")).text).toBe("written");
       expect((await ten.get(ALICE, `/look?path=${journal}`)).text).toBe("restored,written");
-      expect(statSync(journal).uid).toBeGreaterThanOrEqual(USER_ID_MIN);
+      expect(isWalledUser(statSync(journal).uid)).toBe(true);
     }));
 });

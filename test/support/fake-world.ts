@@ -26,6 +26,7 @@ import { Operator } from "../../src/supervisor/operator.ts";
 import { Deployer } from "../../src/supervisor/rollout/deploys.ts";
 import { Supervisor } from "../../src/supervisor/supervisor.ts";
 import { FakeClock, settle } from "./fake-clock.ts";
+import { fakeUsers } from "./fake-users.ts";
 import { serviceWith } from "./service.ts";
 
 export class FakeChild implements Child {
@@ -174,7 +175,7 @@ export function openFakeWorld({
   const config = fakeConfig({ services, settings: { ...settings, dataDir: directory }, instances });
   const isolation = new Isolation({
     dataDir: directory,
-    userIdOf: (ref) => store.userIds.take(ref),
+    userIdOf: (ref) => store.userIds.take(ref, fakeUsers()),
     installLauncher: () => null,
     report: (event) => reports.push(event),
   });

@@ -38,6 +38,7 @@ export function serviceWith(changes: Partial<Service> = {}): Service {
     readPaths: [],
     writePaths: [],
     network: null,
+    seccomp: "default",
     allowMetadata: false,
     rollout: "overlap",
     machine: { accel: "kvm", kernel: null, rootfs: null, memoryBytes: 256 * 1024 ** 2, vcpus: 1 },

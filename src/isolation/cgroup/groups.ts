@@ -8,7 +8,7 @@ import { FailureError, type Gap, hintOf } from "../../core/failure.ts";
 import { type SlotRef, slotName } from "../../core/ref.ts";
 import type { Service } from "../../core/service.ts";
 import type { Placement } from "../level.ts";
-import { type Limit, planBackgroundLimits, planLimits } from "./cgroup-limits.ts";
+import { type Controller, type Limit, planBackgroundLimits, planLimits } from "./cgroup-limits.ts";
 import { applyLimit, ControlGroup, makeGroup, read, removeDirectory, write } from "./group.ts";
 import { findHierarchies, type Hierarchies, type Hierarchy } from "./hierarchies.ts";
 
@@ -84,6 +84,13 @@ export class ControlGroups {
     const group = new ControlGroup(directories);
     this.#opened.set(BACKGROUND, group);
     return group;
+  }
+
+  /** Whether a limit that a service does not set is applied, too. */
+  canLimitByDefault(controller: Controller): boolean {
+    return this.#known.found.some(
+      ({ controllers, version }) => version === 2 && controllers.includes(controller),
+    );
   }
 
   /** The groups of a launch by an earlier server. */

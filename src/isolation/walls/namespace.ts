@@ -1,16 +1,18 @@
 // The level "namespace": the walls that the launcher builds, and the server's own files around them.
-import { existsSync, mkdirSync, realpathSync, rmSync } from "node:fs";
+import { existsSync, realpathSync, rmSync } from "node:fs";
+import { release } from "node:os";
 import { basename, dirname, join } from "node:path";
 import type { Endpoint } from "../../core/endpoint.ts";
 import { isHidden, PRIVATE_TMP } from "../../core/hidden-paths.ts";
 import { socketPathOf } from "../../core/instance-paths.ts";
+import { isKernelAtLeast, PROCESSES_PER_NAMESPACE } from "../../core/kernel-release.ts";
 import type { LaunchPlan } from "../../core/launch-plan.ts";
 import type { ChildRef } from "../../core/life/instance.ts";
 import { isUnder } from "../../core/paths.ts";
 import { type InstanceRef, SLOTS } from "../../core/ref.ts";
 import { networkOf, PIDS_LIMIT_DEFAULT, type Service } from "../../core/service.ts";
 import { readablePaths, renderWalls, type Walls } from "../../core/walls.ts";
-import { isRoot, makeOwnDirectory } from "../../platform/owner.ts";
+import { isRoot, makeOwnDirectory, makePublicDirectory } from "../../platform/owner.ts";
 import type { ControlGroup } from "../cgroup/group.ts";
 import type { ControlGroups } from "../cgroup/groups.ts";
 import type { LaunchDirectories, LaunchPaths } from "../launcher/launcher-directory.ts";
@@ -114,6 +116,7 @@ export class NamespaceLevel implements Level {
       entry: networkOf(placement.service) === "private" ? entry : null,
       identity: owner === null ? { kind: "rootless" } : { kind: "user", id: owner },
       socketDir: isMounted ? { outside: socketsDir, inside } : null,
+      seccomp: placement.service.seccomp,
       hostname: placement.ref.id,
       cwd: realpathSync(plan.cwd),
     };
@@ -217,7 +220,7 @@ export class NamespaceLevel implements Level {
 function makeMountPoint(path: string): void {
   if (isHidden(path) || existsSync(path)) return;
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
+    makePublicDirectory(path);
   } catch {
     return;
   }
@@ -226,7 +229,7 @@ function makeMountPoint(path: string): void {
 function makeMissing(path: string, owner: number | null): void {
   if (existsSync(path)) return;
   // The directories above are open to all users, so that the owner can reach it.
-  mkdirSync(dirname(path), { recursive: true });
+  makePublicDirectory(dirname(path));
   makeOwnDirectory(path, owner);
 }
 
@@ -234,11 +237,17 @@ function unixAt(path: string): Endpoint {
   return { kind: "unix", path };
 }
 
+/** Whether the kernel counts the processes in a rootless tenant's user namespace apart from all others of the user. */
+export function limitsByNamespace(): boolean {
+  return isKernelAtLeast(release(), PROCESSES_PER_NAMESPACE);
+}
+
 /**
- * The default limit of processes, by the instance's own user: unlike a control group of version 1, it costs
- * nothing.
+ * The default limit of processes, by the instance's own user or user namespace: unlike a control group of version 1, it
+ * costs nothing.
  */
 function processLimit({ owner, placement }: Site): readonly string[] {
-  if (owner === null || placement.service.pidsLimit !== null) return [];
+  if (placement.service.pidsLimit !== null) return [];
+  if (owner === null && !limitsByNamespace()) return [];
   return ["--processes", String(PIDS_LIMIT_DEFAULT)];
 }

@@ -32,6 +32,8 @@ export class Connection implements StatefulConnection {
   readonly socket: Socket;
   readonly inbox = new Inbox();
   readonly outbox: Outbox;
+  /** One for all requests of the connection: one each makes the code of the proxy 1 % slower. */
+  readonly #reading: Reading;
   #state: ConnectionState;
   #advancing = false;
   /** How many requests may still come; the answer to the last one says so. */
@@ -45,7 +47,8 @@ export class Connection implements StatefulConnection {
       if (typeof data === "string") socket.write(data, "latin1");
       else socket.write(data, () => freeBuffer(data));
     });
-    this.#state = new Reading(this, "first");
+    this.#reading = new Reading(this);
+    this.#state = this.#reading;
     socket.on("data", (bytes: Buffer) => this.#onData(bytes));
     socket.on("end", () => this.#onEnd());
     socket.on("drain", () => this.#state.onDrain?.());
@@ -103,7 +106,8 @@ export class Connection implements StatefulConnection {
   }
 
   awaitRequest(): void {
-    this.#state = new Reading(this, "next");
+    this.#reading.restart();
+    this.#state = this.#reading;
     if (!this.inbox.isEmpty) this.advance();
     else if (this.#isOver) this.linger();
   }
@@ -115,7 +119,7 @@ export class Connection implements StatefulConnection {
   }
 
   beginTunnel(upstream: Upstream, lease: Lease | null): void {
-    const tunnel = new Tunnel(this.socket, upstream, lease);
+    const tunnel = new Tunnel({ socket: this.socket, upstream, lease, clock: this.context.clock });
     this.#state = tunnel;
     this.socket.resume();
     const early = this.inbox.drain();

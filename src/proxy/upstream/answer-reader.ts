@@ -1,7 +1,8 @@
 // Reads the answers that arrive on a connection to a tenant, one for each request.
 import { type AnswerHead, readAnswerHead } from "../http/answer-head.ts";
+import { AnswerHeadParser } from "../http/answer-repair.ts";
 import { BodyReader } from "../http/body.ts";
-import { type Fields, HeadParser } from "../http/parser.ts";
+import type { Fields } from "../http/parser.ts";
 
 type Progress =
   /** No byte of the answer has come. */
@@ -26,7 +27,7 @@ export interface AnswerTaker {
 }
 
 export class AnswerReader {
-  readonly #heads = new HeadParser("response");
+  readonly #heads = new AnswerHeadParser();
   readonly #body = new BodyReader();
   #method = "";
   #progress: Progress = AWAITED;
@@ -47,7 +48,9 @@ export class AnswerReader {
 
   /** The last answer has ended cleanly, and the tenant takes another request. */
   get keepsConnection(): boolean {
-    return this.#progress.kind === "complete" && this.#progress.keepsConnection;
+    const { kind } = this.#progress;
+    if (kind !== "complete" || this.#heads.hasRepaired) return false;
+    return this.#progress.keepsConnection;
   }
 
   /** Hands out one part of the answer and returns how many bytes that took. Throws ParseFailure. */

@@ -43,10 +43,11 @@ export class UpstreamPool {
     destination: Destination,
     { idleMsMax, user }: { idleMsMax: number; user: UpstreamUser },
   ): Upstream {
-    const idle = this.#idle.get(keyOf(destination));
+    const key = keyOf(destination);
+    const idle = this.#idle.get(key);
     const last = idle?.at(-1);
     if (idle === undefined || last === undefined || this.#clock.now() - last.since >= idleMsMax) {
-      return new Upstream(destination.endpoint, user);
+      return new Upstream(destination.endpoint, { key, user });
     }
     idle.pop();
     this.#count -= 1;
@@ -55,17 +56,16 @@ export class UpstreamPool {
   }
 
   /** Keeps a connection after its answer; ends it when it can't be used again. */
-  release(destination: Destination, upstream: Upstream): void {
-    const key = keyOf(destination);
-    const idle = this.#idle.get(key) ?? [];
+  release(upstream: Upstream): void {
+    const idle = this.#idle.get(upstream.key) ?? [];
     if (!upstream.reusable || idle.length >= IDLE_PER_TENANT_MAX || this.#count >= IDLE_MAX) {
       upstream.destroy();
       return;
     }
-    if (idle.length === 0) this.#idle.set(key, idle);
+    if (idle.length === 0) this.#idle.set(upstream.key, idle);
     idle.push({ upstream, since: this.#clock.now() });
     this.#count += 1;
-    upstream.becomeIdle(() => this.#forget(key, upstream));
+    upstream.becomeIdle(() => this.#forget(upstream));
   }
 
   /** Ends connections that have been idle too long. */
@@ -83,8 +83,8 @@ export class UpstreamPool {
     this.sweep(Number.POSITIVE_INFINITY);
   }
 
-  #forget(key: string, upstream: Upstream): void {
-    const idle = this.#idle.get(key);
+  #forget(upstream: Upstream): void {
+    const idle = this.#idle.get(upstream.key);
     const index = idle?.findIndex((entry) => entry.upstream === upstream) ?? -1;
     if (index === -1) return;
     idle?.splice(index, 1);

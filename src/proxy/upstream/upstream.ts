@@ -15,12 +15,15 @@ type State =
   | { readonly kind: "closed" };
 
 export class Upstream {
+  /** The same for all connections that can take each other's place. */
+  readonly key: string;
   #state: State;
   readonly #socket = new TenantSocket();
   readonly #answer = new AnswerReader();
 
   /** Starts connecting; then `onOpen` or `onFailure` of the user is called. */
-  constructor(endpoint: Endpoint, user: UpstreamUser) {
+  constructor(endpoint: Endpoint, { key, user }: { key: string; user: UpstreamUser }) {
+    this.key = key;
     this.#state = { kind: "connecting", user };
     const handler: Bun.SocketHandler<undefined> = {
       open: (socket) => this.#onOpen(socket),
@@ -136,14 +139,13 @@ export class Upstream {
 
   /** Hands on what the bytes bring; bytes behind a 101 already belong to the tunnel. */
   #read(bytes: Buffer): void {
-    let rest = bytes;
-    while (rest.length > 0 && this.#state.kind === "busy" && !this.#answer.isComplete) {
-      rest = rest.subarray(this.#answer.read(rest, this.#state.user));
+    let rest: Buffer | null = bytes;
+    while (rest !== null && this.#state.kind === "busy" && !this.#answer.isComplete) {
+      const consumed: number = this.#answer.read(rest, this.#state.user);
+      rest = consumed === rest.length ? null : rest.subarray(consumed);
     }
     if (this.#state.kind === "busy") this.#state.user.onBatch();
-    else if (this.#state.kind === "tunnel" && rest.length > 0) {
-      this.#state.user.onTenantBytes(rest);
-    }
+    else if (this.#state.kind === "tunnel" && rest !== null) this.#state.user.onTenantBytes(rest);
   }
 
   #onEnd(): void {

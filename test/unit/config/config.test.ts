@@ -82,6 +82,7 @@ test("a service needs only a command", () => {
     readPaths: [],
     writePaths: [],
     network: null,
+    seccomp: "default",
     allowMetadata: false,
     rollout: "overlap",
     machine: { accel: "kvm", kernel: null, rootfs: null, memoryBytes: 256 * 1024 ** 2, vcpus: 1 },
@@ -138,6 +139,7 @@ io_weight = 200
 storage_quota_mb = 3
 storage_enforce = "hard"
 network = "private"
+seccomp = "permissive"
 allow_metadata = true
 rollout = "replace"
 qemu_accel = "tcg"
@@ -220,6 +222,7 @@ test("converts every key, to milliseconds, bytes and absolute paths", () => {
     readPaths: ["/etc/ten/lib", "/opt"],
     writePaths: ["/etc/shared"],
     network: "private",
+    seccomp: "permissive",
     allowMetadata: true,
     rollout: "replace",
     machine: {

@@ -43,6 +43,7 @@ const SERVICE = {
   read_paths: '["/srv"]',
   write_paths: '["/srv"]',
   network: '"private"',
+  seccomp: '"permissive"',
   allow_metadata: "true",
   rollout: '"replace"',
   qemu_accel: '"tcg"',

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
+import { fakeUsers } from "../../support/fake-users.ts";
 import { until } from "../../support/until.ts";
 import { ALICE, awake, PATIENCE, useWorlds } from "./worlds.ts";
 
@@ -76,7 +77,7 @@ describe("remove with purge", () => {
 
   test("that fails reports what is left, keeps the instance and its user id, and can be repeated", async () => {
     const { world, deletion, begin } = held();
-    const uid = world.store.userIds.take(ALICE);
+    const uid = world.store.userIds.take(ALICE, fakeUsers());
     const { removed } = await begin();
     deletion.reject(new Error("1 left, such as /data/notes/alice/f: Operation not permitted"));
     await expect(removed).rejects.toMatchObject({

@@ -115,6 +115,7 @@ test("the proxy repeats a request when the tenant ends a kept connection", async
 
 test.each([
   ["a POST, which may have done something", "POST / HTTP/1.1\r\nHost: a\r\n\r\n"],
+  ["a method that the proxy does not know", "LIST / HTTP/1.1\r\nHost: a\r\n\r\n"],
   ["a PUT whose body was read", "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc"],
 ])("the proxy answers 502 when the tenant ends the connection of %s", async (_, request) => {
   await using world = await ProxyWorld.open();

@@ -148,6 +148,9 @@ const METHODS = [
   "QUERY",
   "M-SEARCH",
   "PROPFIND",
+  "LIST",
+  "get",
+  "x_1",
 ];
 const TARGET = "abcXYZ019-._~!$&'()*+,;=:@%/?#[]{}|\\^`<>\"";
 
