@@ -20,6 +20,8 @@ export interface IsolationParts {
   readonly dataDir: string;
   /** The instance's own user, where the server is root. */
   readonly userIdOf: (ref: InstanceRef) => number;
+  /** The `write_paths` of all services. */
+  readonly writePaths: () => readonly string[];
   /** Installs the launcher; null where this build has none. */
   readonly installLauncher: () => string | null;
   /** Reports an error that no caller waits for. */

@@ -1,6 +1,6 @@
 // Assembles what runs instances: the supervisor, and the isolation, volumes and firewall that its launches use.
 import type { InstanceRef } from "../core/ref.ts";
-import type { Config } from "../core/service.ts";
+import type { Config, Service } from "../core/service.ts";
 import type { TenementDatabase } from "../database/database.ts";
 import {
   type Firewall,
@@ -56,11 +56,13 @@ export function openInstances(options: InstancesOptions, { database, logs }: Rec
   const { dataDir } = options.config.settings;
   const recorded = claimsOf(database, options);
   const firewall = openFirewall({ dataDir, clock: systemClock, recorded });
-  const isolation = openIsolation(options, database);
+  const services = () => supervisor.config.services.values();
+  const isolation = openIsolation(options, { database, services });
   const volumes = new Volumes(dataDir, (path) => isolation.trash.discard(path));
   const parts = { database, logs, isolation, volumes, firewall: firewall ?? NO_FIREWALL };
   const leftovers = new Leftovers({ dataDir, spawner: bunSpawner, isolation, volumes });
-  return { firewall, isolation, volumes, leftovers, supervisor: openSupervisor(options, parts) };
+  const supervisor = openSupervisor(options, parts);
+  return { firewall, isolation, volumes, leftovers, supervisor };
 }
 
 /** Stops every instance, then unmounts and removes what its launches used. */
@@ -101,12 +103,16 @@ function claimsOf(
 
 function openIsolation(
   { config, report }: InstancesOptions,
-  { userIds }: TenementDatabase,
+  {
+    database: { userIds },
+    services,
+  }: { database: TenementDatabase; services: () => Iterable<Service> },
 ): Isolation {
   const { dataDir } = config.settings;
   return new Isolation({
     dataDir,
     report,
+    writePaths: () => [...services()].flatMap(({ writePaths }) => writePaths),
     userIdOf: (ref) => userIds.take(ref, hostUsers),
     installLauncher: () => installLauncher(dataDir),
   });

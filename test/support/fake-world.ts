@@ -176,6 +176,7 @@ export function openFakeWorld({
   const isolation = new Isolation({
     dataDir: directory,
     userIdOf: (ref) => store.userIds.take(ref, fakeUsers()),
+    writePaths: () => [],
     installLauncher: () => null,
     report: (event) => reports.push(event),
   });

@@ -9,6 +9,7 @@ import { serviceWith } from "../../support/service.ts";
 const isolation = new Isolation({
   dataDir: "/none",
   userIdOf: () => 61_184,
+  writePaths: () => [],
   installLauncher: () => null,
   report: () => undefined,
 });

@@ -40,6 +40,7 @@ export class MachineWorld implements Disposable {
         moveAway: (path) => rmSync(path, { recursive: true, force: true }),
       }),
       userIdOf: () => USER,
+      writePaths: () => [],
       installLauncher: () => launcher,
     });
   }

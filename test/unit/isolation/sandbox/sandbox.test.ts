@@ -12,6 +12,7 @@ const walls = new NamespaceLevel({
   groups: new ControlGroups({ dataDir }),
   launches: new LaunchDirectories(dataDir, { moveAway: () => undefined }),
   userIdOf: () => 61_184,
+  writePaths: () => [],
   installLauncher: () => null,
 });
 
