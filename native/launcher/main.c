@@ -3,9 +3,12 @@
 #define _GNU_SOURCE
 #include "../shared/process.h"
 #include "app.h"
+#include "delete.h"
 #include "failure.h"
 #include "forward.h"
+#include "give.h"
 #include "limits.h"
+#include "measure.h"
 #include "namespaces.h"
 #include "options.h"
 #include "privileges.h"
@@ -183,14 +186,17 @@ static int run_without_walls(const struct options *options) {
 
 int main(int argc, char **argv) {
   close_inherited_descriptors();
+  if (argc > 2 && strcmp(argv[1], "measure") == 0) return measure_trees(argv + 2);
+  if (argc > 2 && strcmp(argv[1], "delete") == 0) return delete_trees(argv + 2);
   struct options options;
   parse_options(argc, copy_arguments(argc, argv), &options);
   if (options.status != NULL && !open_status(options.status)) fail(options.status);
   for (int i = 0; i < options.cgroups.count; i++) join_group(options.cgroups.items[i]);
   yield_memory_to_server();
   open_null_input();
-  block_signals();
   note_process("launcher", getpid());
+  if (options.given != NULL) give_tree(options.given, options.given_to); // before signals are blocked: it may take long
+  block_signals();
   int status = options.walls ? run_behind_walls(&options, (struct arguments){argc, argv}) : run_without_walls(&options);
   note("gone");
   return exit_code_of(status);

@@ -22,6 +22,7 @@ enum option_id {
   OPT_WRITE,
   OPT_SOCKET_DIR,
   OPT_TMP,
+  OPT_GIVE,
   OPT_BIND_PORT,
   OPT_PROCESSES,
   OPT_CHDIR,
@@ -45,6 +46,7 @@ static const struct option LONG_OPTIONS[] = {
   {"write", required_argument, NULL, OPT_WRITE},
   {"socket-dir", required_argument, NULL, OPT_SOCKET_DIR},
   {"tmp", required_argument, NULL, OPT_TMP},
+  {"give", required_argument, NULL, OPT_GIVE},
   {"bind-port", required_argument, NULL, OPT_BIND_PORT},
   {"processes", required_argument, NULL, OPT_PROCESSES},
   {"chdir", required_argument, NULL, OPT_CHDIR},
@@ -94,6 +96,12 @@ static void add_socket_directory(struct options *options, char *pair) {
   append(&options->socket_insides, absolute(inside, "--socket-dir"), "--socket-dir");
 }
 
+static void set_given(struct options *options, char *pair) {
+  const char *user = split_pair(pair, "--give");
+  options->given = absolute(pair, "--give");
+  options->given_to = parse_number(user, "--give", UINT_MAX - 1);
+}
+
 static void set_forward(struct options *options, char *pair) {
   const char *port = split_pair(pair, "--forward");
   options->forward_socket = absolute(pair, "--forward");
@@ -127,6 +135,7 @@ static void apply(struct options *o, int id, char *value) {
   case OPT_WRITE: append(&o->writes, absolute(value, "--write"), "--write"); break;
   case OPT_SOCKET_DIR: add_socket_directory(o, value); break;
   case OPT_TMP: o->tmp = absolute(value, "--tmp"); break;
+  case OPT_GIVE: set_given(o, value); break;
   case OPT_PROCESSES: o->processes = parse_number(value, "--processes", INT_MAX); break;
   case OPT_BIND_PORT: o->bind_port = (int)parse_number(value, "--bind-port", 65535); break;
   case OPT_CHDIR: o->directory = value; break;
@@ -155,6 +164,7 @@ static void check(const struct options *o) {
   // As the first process of a sandbox the launcher has a network of its own already.
   if (o->forward_socket != NULL && !o->private_net && getpid() != 1) refuse("--forward", "needs --private-net");
   if (o->vsock != NULL && o->forward_socket == NULL) refuse("--vsock", "needs --forward");
+  if (o->given != NULL && geteuid() != 0) refuse("--give", "needs root");
   if (!o->walls) return;
   bool root = geteuid() == 0;
   // The user map would make the tenant root of the host.

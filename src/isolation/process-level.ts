@@ -17,19 +17,15 @@ export interface ProcessParts {
   readonly dataDir: string;
   readonly groups: ControlGroups;
   readonly launches: LaunchDirectories;
-  /** Installs the launcher; null where this build has none. */
-  readonly installLauncher: () => string | null;
+  /** Null where this host can't run the launcher. */
+  readonly findLauncher: () => string | null;
 }
 
 /** The launcher's own process. */
 const HELPERS = 1;
-/** The launcher's exit code when the program does not exist. */
-const NO_PROGRAM = 127;
 
 export class ProcessLevel implements Level {
   readonly #parts: ProcessParts;
-  /** Undefined: not tried yet; null: this host can't run the launcher. */
-  #launcher: string | null | undefined;
 
   constructor(parts: ProcessParts) {
     this.#parts = parts;
@@ -40,8 +36,8 @@ export class ProcessLevel implements Level {
     mkdirSync(dirname(socketPath), { recursive: true, mode: 0o700 });
     // A socket of an earlier launch would keep the application from listening.
     rmSync(socketPath, { force: true });
-    if (this.#launcher === undefined) this.#launcher = findLauncher(this.#parts.installLauncher);
-    if (this.#launcher !== null) return this.#withLauncher(placement, this.#launcher);
+    const launcher = this.#parts.findLauncher();
+    if (launcher !== null) return this.#withLauncher(placement, launcher);
     refuseLimits(placement.service, lacksOf(process.platform));
     return this.#withoutLauncher(placement);
   }
@@ -99,22 +95,6 @@ export class ProcessLevel implements Level {
 
   #markOf(placement: Placement): string {
     return markOf({ ...placement, dataDir: this.#parts.dataDir });
-  }
-}
-
-/** Null also where the data directory's file system forbids execution. */
-function findLauncher(install: () => string | null): string | null {
-  const launcher = install();
-  return launcher !== null && runs(launcher) ? launcher : null;
-}
-
-function runs(launcher: string): boolean {
-  try {
-    const stdio = ["ignore", "ignore", "ignore"] as const;
-    const { exitCode } = Bun.spawnSync([launcher, "--", "/bin/true"], { stdio: [...stdio] });
-    return exitCode === 0 || exitCode === NO_PROGRAM;
-  } catch {
-    return false;
   }
 }
 

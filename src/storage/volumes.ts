@@ -33,8 +33,12 @@ export interface VolumeOrder {
   readonly isAlone: boolean;
 }
 
+/** Frees the path of a tree, which may be deleted later. */
+type Discard = (path: string) => Promise<void>;
+
 export class Volumes implements AsyncDisposable {
   readonly #dataDir: string;
+  readonly #discard: Discard;
   /** The work on each instance's volume, one task after the other. */
   readonly #turns = new Map<RefKey, Promise<unknown>>();
   /** Volumes that may be mounted. */
@@ -43,8 +47,9 @@ export class Volumes implements AsyncDisposable {
   readonly #used = new Map<RefKey, number>();
   #isPossible = false;
 
-  constructor(dataDir: string) {
+  constructor(dataDir: string, discard: Discard) {
     this.#dataDir = dataDir;
+    this.#discard = discard;
   }
 
   /**
@@ -91,9 +96,8 @@ export class Volumes implements AsyncDisposable {
       this.#used.delete(formatRef(ref));
       if (existsSync(layout.image) && isMounted(layout)) await unmount(layout.directory, "lazy");
       await discardDraft(layout);
-      for (const path of [layout.image, layout.former]) {
-        await rm(path, { recursive: true, force: true });
-      }
+      await rm(layout.image, { force: true });
+      await this.#discard(layout.former);
     });
   }
 
@@ -173,7 +177,7 @@ export class Volumes implements AsyncDisposable {
     const { directory, former, image } = layout;
     const quotaBytes = service.storageQuotaBytes ?? 0;
     if (!existsSync(image)) await makeVolume(layout, { bytes: quotaBytes, isAlone });
-    await rm(former, { recursive: true, force: true });
+    await this.#discard(former);
     if (isMounted(layout)) {
       if (!isAlone || !(await isToGrow(image, quotaBytes))) return;
       await unmount(directory);

@@ -172,21 +172,25 @@ export function openFakeWorld({
   const reports: unknown[] = [];
   /** Bytes stored, by id. */
   const sizes = new Map<string, number>();
+  /** Ids of those that can't be measured as a whole. */
+  const partlySeen = new Set<string>();
   const measuring = { now: 0, most: 0, held: Promise.resolve() };
   const measure = async ({ id }: InstanceRef) => {
     measuring.most = Math.max(measuring.most, ++measuring.now);
     await measuring.held;
     measuring.now--;
-    return sizes.get(id) ?? 0;
+    return { bytes: sizes.get(id) ?? 0, isWhole: !partlySeen.has(id) };
   };
   const probes = { answer: readyOnPort as (request: ProbeRequest) => ProbeAnswer, asked: 0 };
   const config = fakeConfig({ services, settings: { ...settings, dataDir: directory }, instances });
   const isolation = new Isolation({
     dataDir: directory,
     userIdOf: (ref) => store.userIds.take(ref, fakeUsers()),
+    writePaths: () => [],
     installLauncher: () => null,
+    report: (event) => reports.push(event),
   });
-  const volumes = new Volumes(directory);
+  const volumes = new Volumes(directory, (path) => isolation.trash.discard(path));
   const launches = new Launches({
     dataDir: directory,
     spawner,
@@ -196,10 +200,22 @@ export function openFakeWorld({
     logs,
     serverEnv: { PATH: "/usr/bin:/bin" },
   });
+  /** Purges delete no file before this resolves; rejected, they fail. */
+  const deleting = { begun: 0, held: Promise.resolve() };
+  const { trash, trees } = isolation;
   const home = new InstanceHome({
     dataDir: directory,
     volumes,
     isolation,
+    trash,
+    trees: {
+      measure: (paths) => trees.measure(paths),
+      delete: async (paths) => {
+        deleting.begun++;
+        await deleting.held;
+        await trees.delete(paths);
+      },
+    },
     releaseUserId: (ref) => store.userIds.release(ref),
   });
   const storage = new StorageWatch({
@@ -245,7 +261,9 @@ export function openFakeWorld({
     probes,
     reports,
     sizes,
+    partlySeen,
     measuring,
+    deleting,
     dataDir: directory,
     supervisor,
     operator,

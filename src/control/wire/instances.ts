@@ -111,6 +111,9 @@ export type HealthAnswer = z.output<typeof healthAnswer>;
 
 export const storageAnswer = z.strictObject({
   used_bytes: count,
+  at_least: z
+    .boolean()
+    .describe("It uses that much or more: not everything could be seen, or in a minute"),
   quota_bytes: count.nullable(),
   usage_percent: amount.nullable(),
   path: z.string().describe("Its data directory"),

@@ -1,19 +1,10 @@
 // The directory of a launch, the server's own: the launcher's status file, and files of the level.
-import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  writeFileSync,
-} from "node:fs";
-import { rm } from "node:fs/promises";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ChildRef } from "../../core/life/instance.ts";
-import { isUnder } from "../../core/paths.ts";
 import { type SlotRef, slotName } from "../../core/ref.ts";
 import type { IsolationLevel } from "../../core/service.ts";
-import { listMounts } from "../../platform/mounts.ts";
+import type { Trash } from "../../platform/process/trash.ts";
 import { readLaunchStatus } from "./launcher-status.ts";
 
 export interface LaunchPaths {
@@ -30,11 +21,11 @@ export interface LaunchPaths {
 export class LaunchDirectories {
   /** Below the data directory; no service can have this name. */
   readonly #directory: string;
-  readonly #trash: string;
+  readonly #trash: Pick<Trash, "moveAway">;
 
-  constructor(dataDir: string) {
+  constructor(dataDir: string, trash: Pick<Trash, "moveAway">) {
     this.#directory = `${dataDir}/.walls`;
-    this.#trash = `${this.#directory}/.trash`;
+    this.#trash = trash;
   }
 
   paths(launch: SlotRef): LaunchPaths {
@@ -68,16 +59,9 @@ export class LaunchDirectories {
     return readFileSync(join(top, "level"), "utf8");
   }
 
-  /**
-   * Removes a launch's files: moved away at once, so that the next launch can begin, and deleted in the background.
-   */
+  /** Removes a launch's files, at once, so that the next launch can begin. */
   remove(launch: SlotRef): void {
-    const { top } = this.paths(launch);
-    if (!existsSync(top)) return;
-    mkdirSync(this.#trash, { recursive: true, mode: 0o700 });
-    const discarded = join(this.#trash, crypto.randomUUID());
-    renameSync(top, discarded);
-    discard(discarded);
+    this.#trash.moveAway(this.paths(launch).top);
   }
 
   /** The status files of all launches but some. */
@@ -88,21 +72,8 @@ export class LaunchDirectories {
     return [...found].filter((file) => !files.has(file));
   }
 
-  /** Removes what an earlier server moved away without deleting it. */
+  /** Removes the trash of servers up to version 0.1. */
   clean(): void {
-    if (!existsSync(this.#trash)) return;
-    for (const name of readdirSync(this.#trash)) discard(join(this.#trash, name));
+    this.#trash.moveAway(`${this.#directory}/.trash`);
   }
-}
-
-/** Deletes in the background; the next server deletes what is left after a failure. */
-function discard(path: string): void {
-  if (hasMounts(path)) return;
-  void rm(path, { recursive: true, force: true }).catch(() => undefined);
-}
-
-/** A launch's mounts are in a namespace that ends with it. A mount found here would lead to the host's own files. */
-function hasMounts(path: string): boolean {
-  if (process.platform !== "linux") return false;
-  return listMounts().some((mount) => isUnder(mount.path, path));
 }

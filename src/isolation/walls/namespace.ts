@@ -1,18 +1,18 @@
 // The level "namespace": the walls that the launcher builds, and the server's own files around them.
-import { existsSync, realpathSync, rmSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { release } from "node:os";
 import { basename, dirname, join } from "node:path";
 import type { Endpoint } from "../../core/endpoint.ts";
-import { isHidden, PRIVATE_TMP } from "../../core/hidden-paths.ts";
+import { PRIVATE_TMP } from "../../core/hidden-paths.ts";
 import { socketPathOf } from "../../core/instance-paths.ts";
 import { isKernelAtLeast, PROCESSES_PER_NAMESPACE } from "../../core/kernel-release.ts";
 import type { LaunchPlan } from "../../core/launch-plan.ts";
 import type { ChildRef } from "../../core/life/instance.ts";
 import { isUnder } from "../../core/paths.ts";
-import type { InstanceRef } from "../../core/ref.ts";
+import { type InstanceRef, SLOTS } from "../../core/ref.ts";
 import { networkOf, PIDS_LIMIT_DEFAULT, type Service } from "../../core/service.ts";
-import { readablePaths, renderWalls, type Walls } from "../../core/walls.ts";
-import { giveTree, isRoot, makeOwnDirectory, makePublicDirectory } from "../../platform/owner.ts";
+import { renderWalls, type Walls } from "../../core/walls.ts";
+import { isRoot, makeOwnDirectory } from "../../platform/owner.ts";
 import type { ControlGroup } from "../cgroup/group.ts";
 import type { ControlGroups } from "../cgroup/groups.ts";
 import type { LaunchDirectories, LaunchPaths } from "../launcher/launcher-directory.ts";
@@ -20,6 +20,8 @@ import { followLauncher } from "../launcher/launcher-follower.ts";
 import { type Enclosure, hostEndpoints, type Level, type Placement } from "../level.ts";
 import { checkReachable, checkVisible } from "./reach.ts";
 import { linkSocket } from "./socket-link.ts";
+import { TenantPlaces } from "./tenant-places.ts";
+import { makeMissing, makeMountPoint, planPaths, type ViewPaths } from "./view-paths.ts";
 import { checkWalls } from "./wall-check.ts";
 
 export interface NamespaceParts {
@@ -28,6 +30,8 @@ export interface NamespaceParts {
   readonly launches: LaunchDirectories;
   /** The instance's own user, where the server is root. */
   readonly userIdOf: (ref: InstanceRef) => number;
+  /** Of all services. */
+  readonly writePaths: () => readonly string[];
   /** Installs the launcher; null where this build has none. */
   readonly installLauncher: () => string | null;
 }
@@ -35,14 +39,15 @@ export interface NamespaceParts {
 /** The launcher, and the init of the namespaces; in a private network also the forwarder. */
 const HELPERS = { host: 2, private: 3 } as const;
 
-type Paths = Pick<Walls, "dataDir" | "read" | "write">;
-
 /** A prepared launch, before its walls are built. */
 export interface Site {
   readonly group: ControlGroup;
   readonly launcher: string;
+  /** The options that have the launcher give the instance its data directory. */
+  readonly giving: readonly string[];
   readonly owner: number | null;
-  readonly paths: Paths;
+  readonly paths: ViewPaths;
+  readonly places: TenantPlaces;
   readonly placement: Placement;
   readonly plan: LaunchPlan;
 }
@@ -90,23 +95,25 @@ export class NamespaceLevel implements Level {
     const { service } = placement;
     const launcher = this.#findLauncher(service);
     const owner = this.#ownerOf(placement);
-    for (const path of service.writePaths) makeMissing(path, owner);
-    const paths = this.#viewOf(placement, plan);
+    const places = this.#findPlaces();
+    makeMissing(service, { owner, places });
+    const paths = planPaths(service, { plan, places, dataDir: this.#parts.dataDir });
     checkVisible(placement, { program: plan.argv[0] ?? "", paths });
-    const { dataDir } = paths;
-    if (owner !== null) checkReachable({ cwd: realpathSync(plan.cwd), user: owner, dataDir });
+    if (owner !== null) checkReachable(paths, owner);
     const group = this.#parts.groups.open(placement, HELPERS[networkOf(service)] + helpers);
-    this.#makeDirectory(placement, { plan, owner });
-    return { group, launcher, owner, paths, placement, plan };
+    this.#makeDirectory(placement, owner);
+    const giving = this.#giving(placement, { owner, instanceDir: plan.instanceDir });
+    return { group, launcher, giving, owner, paths, places, placement, plan };
   }
 
   /** The walls of a prepared launch. */
-  describe({ owner, paths, placement, plan }: Site): Walls {
+  describe({ owner, paths, places, placement, plan }: Site): Walls {
     const { entry, statusFile, socketsDir, tmpDir } = this.#parts.launches.paths(placement);
     const isMounted = this.#socketDir(placement) === socketsDir;
     const inside = dirname(plan.socketPath);
     // In a directory of the tenant's the path could lead through a link elsewhere.
-    if (isMounted && !paths.write.some((path) => isUnder(inside, path))) makeMountPoint(inside);
+    if (isMounted && !paths.write.some((path) => isUnder(inside, path)))
+      makeMountPoint(inside, places);
     return {
       ...paths,
       statusFile,
@@ -117,20 +124,19 @@ export class NamespaceLevel implements Level {
       socketDir: isMounted ? { outside: socketsDir, inside } : null,
       seccomp: placement.service.seccomp,
       hostname: placement.ref.id,
-      cwd: realpathSync(plan.cwd),
     };
   }
 
   /** Those walls, with the openings that a level on top of them needs. */
   surround(site: Site, more: Openings): Enclosure {
-    const { group, launcher, owner, placement } = site;
+    const { giving, group, launcher, owner, placement } = site;
     const walls = this.describe(site);
     const opened = {
       ...walls,
-      read: [...walls.read, ...more.read],
-      write: [...walls.write, ...more.write],
+      read: [...walls.read, ...more.read.map((path) => site.places.resolve(path))],
+      write: [...walls.write, ...more.write.map((path) => site.places.resolve(path))],
     };
-    const options = [...group.launcherOptions, ...processLimit(site), ...more.options];
+    const options = [...group.launcherOptions, ...giving, ...processLimit(site), ...more.options];
     return {
       ...this.#enclosure(placement, group, owner),
       cgroup: group.birthplace,
@@ -149,24 +155,29 @@ export class NamespaceLevel implements Level {
     return this.#launcher;
   }
 
-  #viewOf({ service }: Placement, { cwd, instanceDir }: LaunchPlan): Paths {
-    const dataDir = realpathSync(this.#parts.dataDir);
-    const places = { cwd: realpathSync(cwd), dataDir, instanceDir: realpathSync(instanceDir) };
-    const readPaths = service.readPaths.map((path) => realpathSync(path));
-    const write = [places.instanceDir, ...service.writePaths.map((path) => realpathSync(path))];
-    return { dataDir, read: readablePaths({ ...places, readPaths }), write };
+  #findPlaces(): TenantPlaces {
+    const { dataDir, writePaths } = this.#parts;
+    return new TenantPlaces({ dataDir, writePaths: writePaths() });
   }
 
-  #makeDirectory(
-    placement: Placement,
-    { plan, owner }: { plan: LaunchPlan; owner: number | null },
-  ): void {
+  #makeDirectory(placement: Placement, owner: number | null): void {
     const paths = this.#parts.launches.make(placement, placement.service.isolation);
     makeOwnDirectory(paths.tmpDir, owner);
     makeOwnDirectory(paths.socketsDir, owner);
     // A socket of an earlier launch would keep the application from listening.
     rmSync(this.#socketSource(placement), { force: true });
-    if (owner !== null) giveTree(plan.instanceDir, owner);
+  }
+
+  /** While another process of the instance runs, it owns the directory, and could move files under the launcher. */
+  #giving(
+    { ref, slot }: Placement,
+    { owner, instanceDir }: { owner: number | null; instanceDir: string },
+  ): readonly string[] {
+    const others = SLOTS.filter((other) => other !== slot);
+    const isAlone = !others.some((other) =>
+      existsSync(this.#parts.launches.paths({ ref, slot: other }).top),
+    );
+    return owner === null || !isAlone ? [] : ["--give", `${instanceDir}:${owner}`];
   }
 
   /** The directory of the socket, by its path on the host. */
@@ -206,23 +217,6 @@ export class NamespaceLevel implements Level {
       clear: () => launches.remove(placement),
     };
   }
-}
-
-/** Below a hidden directory the launcher makes the mount point itself, and reports a failure anywhere else. */
-function makeMountPoint(path: string): void {
-  if (isHidden(path) || existsSync(path)) return;
-  try {
-    makePublicDirectory(path);
-  } catch {
-    return;
-  }
-}
-
-function makeMissing(path: string, owner: number | null): void {
-  if (existsSync(path)) return;
-  // The directories above are open to all users, so that the owner can reach it.
-  makePublicDirectory(dirname(path));
-  makeOwnDirectory(path, owner);
 }
 
 function unixAt(path: string): Endpoint {
