@@ -7,8 +7,12 @@ const shell: Shell = {
   env: process.env,
   cwd: process.cwd(),
   isTerminal: process.stdout.isTTY === true,
-  print: (text) => void process.stdout.write(text),
-  complain: (text) => void process.stderr.write(text),
+  print(text) {
+    process.stdout.write(text);
+  },
+  complain(text) {
+    process.stderr.write(text);
+  },
   onSignal(callback) {
     process.on("SIGINT", callback);
     process.on("SIGTERM", callback);

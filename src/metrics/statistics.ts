@@ -35,6 +35,8 @@ export class Statistics {
   restarts = 0;
   /** Requests without an instance. */
   unrouted = 0;
+  /** Faults of the server that no code handled. */
+  unhandledErrors = 0;
 
   recordRequest(
     ref: InstanceRef | null,

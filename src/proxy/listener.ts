@@ -144,7 +144,7 @@ class ListeningProxy implements Proxy {
   }
 
   abort(): void {
-    void this.close();
+    this.close().catch(() => undefined);
     for (const connection of this.#connections) connection.destroy();
   }
 

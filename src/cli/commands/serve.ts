@@ -133,7 +133,9 @@ async function startServer(
   const notify = openNotify(context.shell.env);
   const server = await startServer({ ...plan, loadConfig, version: VERSION, report, notify });
   // Installed before the server is announced: without a handler the signal would end it.
-  context.shell.onHangup(() => void reloadItself(server, context));
+  context.shell.onHangup(() => {
+    reloadItself(server, context).catch(report);
+  });
   context.say(renderWelcome(plan.domain, server));
   return server;
 }

@@ -95,10 +95,13 @@ export class LaunchDirectories {
   }
 }
 
-/** Deletes in the background; the next server deletes what is left after a failure. */
+/** Deletes in the background. After a failure the next server tries again. */
 function discard(path: string): void {
-  if (hasMounts(path)) return;
-  void rm(path, { recursive: true, force: true }).catch(() => undefined);
+  deleteTree(path).catch(() => undefined);
+}
+
+async function deleteTree(path: string): Promise<void> {
+  if (!hasMounts(path)) await rm(path, { recursive: true, force: true });
 }
 
 /** A launch's mounts are in a namespace that ends with it. A mount found here would lead to the host's own files. */
