@@ -105,6 +105,7 @@ export class Launches {
     ports.reserve(port);
     firewall.claim(claimOf(placement, enclosure));
     this.#sockets.set(socketPath, formatRef(ref));
+    this.#expose(enclosure);
     logs.attach(placement, outputPaths(this.#outputDirectory, placement));
     return { child: enclosure.follow(child), slot, mark, port, socketPath, enclosure, startedAt };
   }
@@ -123,6 +124,16 @@ export class Launches {
       report(error);
     }
     this.#clear(enclosure, 0);
+  }
+
+  /** A link to a socket may lead through a descriptor of the earlier server. */
+  #expose(enclosure: Enclosure): void {
+    try {
+      enclosure.exposeSocket();
+    } catch (error) {
+      // The first probe meets it as well, and tells the reason.
+      this.#parts.report(error);
+    }
   }
 
   #clear(enclosure: Enclosure, retries: number): void {
