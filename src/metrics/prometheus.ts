@@ -102,6 +102,11 @@ function planMetrics(sources: MetricSources): Metric[] {
     counter("ten_log_lines_dropped_total", "Log lines dropped for want of room", [
       of(logs.dropped),
     ]),
+    counter(
+      "ten_unhandled_errors_total",
+      "Faults of the server, each with its error in its output",
+      [of(statistics.unhandledErrors)],
+    ),
     ...planProcessMetrics(),
   ];
 }

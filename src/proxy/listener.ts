@@ -157,7 +157,7 @@ class ListeningProxy implements Proxy {
   }
 
   abort(): void {
-    void this.close();
+    this.close().catch(() => undefined);
     this.#connections.destroy();
   }
 

@@ -130,8 +130,11 @@ function openSupervisor(
   { database, logs, isolation, volumes, firewall }: LaunchResources,
 ): Supervisor {
   const { dataDir, maxRunning, maxStarting } = config.settings;
+  const clock = systemClock;
   const launches = new Launches({
+    clock,
     dataDir,
+    report,
     spawner: bunSpawner,
     isolation,
     ports: Ports.startingAnywhere(),
@@ -142,7 +145,6 @@ function openSupervisor(
   const releaseUserId = (ref: InstanceRef) => database.userIds.release(ref);
   const { trash, trees } = isolation;
   const home = new InstanceHome({ dataDir, volumes, isolation, trash, trees, releaseUserId });
-  const clock = systemClock;
   const measure = (ref: InstanceRef) => home.measure(ref);
   const gauge = new StorageGauge({ clock, measure });
   const world: InstanceWorld = {
