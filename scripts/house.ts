@@ -46,7 +46,14 @@ export const HOUSE: readonly Folder[] = [
     name: "proxy",
     about: "HTTP between clients and tenants",
     imports: ["supervisor", "platform", "core"],
-    order: ["*.ts", "client/*.ts", "exchange/*.ts", "upstream/*.ts", "http/*.ts"],
+    order: [
+      "{listener,connections}.ts",
+      "client/*.ts",
+      "exchange/*.ts",
+      "upstream/*.ts",
+      "http/*.ts",
+      "*.ts",
+    ],
   },
   {
     name: "control",

@@ -127,6 +127,10 @@ function toSettings(
     maxRunning: table.max_running,
     maxStarting: table.max_starting,
     trustedProxies: table.trusted_proxies,
+    maxConnections: table.max_connections,
+    maxConnectionsPerAddress: table.max_connections_per_address,
+    bufferLimitBytes:
+      table.buffer_limit_mb === undefined ? null : table.buffer_limit_mb * BYTES_PER_MEGABYTE,
     logRetentionMs: table.log_retention_days * MS_PER_DAY,
     logMaxBytes: table.log_max_mb * BYTES_PER_MEGABYTE,
     tls: {

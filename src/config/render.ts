@@ -47,6 +47,10 @@ function settingsTable(settings: Settings, first: Service | undefined): Table {
     max_running: settings.maxRunning,
     max_starting: settings.maxStarting,
     trusted_proxies: settings.trustedProxies,
+    max_connections: settings.maxConnections,
+    max_connections_per_address: settings.maxConnectionsPerAddress,
+    buffer_limit_mb:
+      settings.bufferLimitBytes === null ? null : settings.bufferLimitBytes / BYTES_PER_MEGABYTE,
     log_retention_days: settings.logRetentionMs / MS_PER_DAY,
     log_max_mb: settings.logMaxBytes / BYTES_PER_MEGABYTE,
     tls: present({

@@ -108,6 +108,9 @@ const SETTINGS_KEYS: Keys<Settings, "tls"> = {
   maxRunning: ["max_running", "now"],
   maxStarting: ["max_starting", "now"],
   trustedProxies: ["trusted_proxies", "now"],
+  maxConnections: ["max_connections", "now"],
+  maxConnectionsPerAddress: ["max_connections_per_address", "now"],
+  bufferLimitBytes: ["buffer_limit_mb", "now"],
   logRetentionMs: ["log_retention_days", "now"],
   logMaxBytes: ["log_max_mb", "now"],
 };

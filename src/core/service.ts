@@ -142,6 +142,12 @@ export interface Settings {
   readonly maxStarting: number;
   /** Addresses or CIDR blocks. */
   readonly trustedProxies: readonly string[];
+  /** 0: as many as the limit on descriptors permits. */
+  readonly maxConnections: number;
+  /** 0: a quarter of all. */
+  readonly maxConnectionsPerAddress: number;
+  /** Null: an eighth of the memory. */
+  readonly bufferLimitBytes: number | null;
   readonly logRetentionMs: number;
   readonly logMaxBytes: number;
   readonly tls: TlsSettings;

@@ -9,6 +9,7 @@ import { type Confinement, Trees } from "../platform/process/trees.ts";
 import { ControlGroups } from "./cgroup/groups.ts";
 import { LaunchDirectories } from "./launcher/launcher-directory.ts";
 import { findRunnable, readAgent } from "./launcher/launcher-program.ts";
+import { endLaunch } from "./launcher/launcher-remains.ts";
 import type { Level } from "./level.ts";
 import { firecrackerLevel } from "./machine/firecracker.ts";
 import { qemuLevel } from "./machine/qemu.ts";
@@ -80,11 +81,19 @@ export class Isolation implements Disposable {
     }
   }
 
-  /** Ends all processes in control groups of launches that are not kept, and removes the groups. */
-  async sweep(kept: readonly SlotRef[]): Promise<void> {
-    await this.#groups.sweep(kept);
+  /**
+   * Ends the launches of earlier servers that are not kept, and removes their control groups. Resolves with the reasons
+   * why it could not.
+   */
+  async sweep(kept: readonly SlotRef[]): Promise<readonly unknown[]> {
     this.#launches.clean();
+    const files = this.#launches.statusFilesExcept(kept);
+    const ended = await Promise.allSettled(files.map(endLaunch));
+    const removed = await this.#groups.sweep(kept);
     this.trash.empty();
+    return [...ended, ...removed].flatMap((outcome) =>
+      outcome.status === "rejected" ? [outcome.reason] : [],
+    );
   }
 
   /** The directories of an instance's launches in which it may write. */

@@ -3,7 +3,7 @@ import { Registry } from "prom-client";
 import { REPORTED_STATES, type ReportedState } from "../core/life/report.ts";
 import type { LogCounters } from "../logs/hub.ts";
 import { BOUNDS_MS, type DurationHistogram } from "./histogram.ts";
-import { STATUS_CLASSES, type Statistics, WAKE_PHASES } from "./statistics.ts";
+import { CONNECTION_FATES, STATUS_CLASSES, type Statistics, WAKE_PHASES } from "./statistics.ts";
 
 export interface MetricSources {
   readonly statistics: Statistics;
@@ -59,6 +59,11 @@ function planMetrics(sources: MetricSources): Metric[] {
     counter("ten_requests_unrouted_total", "Requests that no instance was found for", [
       of(statistics.unrouted),
     ]),
+    counter(
+      "ten_connections_ended_total",
+      "Connections of clients that were refused or ended for want of room, or since the client took nothing",
+      CONNECTION_FATES.map((reason) => of(statistics.connections[reason], { reason })),
+    ),
     histogram(
       "ten_request_duration_seconds",
       "From a request's head to the last byte of its answer",

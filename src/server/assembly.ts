@@ -60,7 +60,8 @@ export function openInstances(options: InstancesOptions, { database, logs }: Rec
   const isolation = openIsolation(options, { database, services });
   const volumes = new Volumes(dataDir, (path) => isolation.trash.discard(path));
   const parts = { database, logs, isolation, volumes, firewall: firewall ?? NO_FIREWALL };
-  const leftovers = new Leftovers({ dataDir, spawner: bunSpawner, isolation, volumes });
+  const { report } = options;
+  const leftovers = new Leftovers({ report, dataDir, spawner: bunSpawner, isolation, volumes });
   const supervisor = openSupervisor(options, parts);
   return { firewall, isolation, volumes, leftovers, supervisor };
 }

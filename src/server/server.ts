@@ -144,15 +144,16 @@ class RunningServer implements Server {
       gateway: supervisor,
       control: { kind: "unix", path: control.innerSocket },
       clock: systemClock,
-      trustedProxies: config.settings.trustedProxies,
+      settings: config.settings,
       observe: (exchange) =>
         this.#engine.supervisor.world.statistics.recordRequest(exchange.ref, exchange),
+      observeConnection: (fate) => this.#engine.supervisor.world.statistics.recordConnection(fate),
       listen,
     });
   }
 
   #attach(): void {
     this.#proxy.openRelay(this.#relayPath);
-    this.#engine.reloader.onSettings(({ trustedProxies }) => this.#proxy.trust(trustedProxies));
+    this.#engine.reloader.onSettings((settings) => this.#proxy.configure(settings));
   }
 }

@@ -75,6 +75,15 @@ export class LaunchDirectories {
     rmSync(socket, { force: true });
   }
 
+  /** The status files of all launches but some. */
+  statusFilesExcept(kept: readonly SlotRef[]): readonly string[] {
+    const directory = `${this.#dataDir}/.walls`;
+    if (!existsSync(directory)) return [];
+    const files = new Set(kept.map((launch) => this.paths(launch).statusFile));
+    const found = new Bun.Glob("*/*/status").scanSync({ cwd: directory, absolute: true });
+    return [...found].filter((file) => !files.has(file));
+  }
+
   /** Removes the trash of servers up to version 0.1. */
   clean(): void {
     this.#trash.moveAway(`${this.#dataDir}/.walls/.trash`);

@@ -27,8 +27,9 @@ export class Reading implements ConnectionState {
     this.#since = this.#connection.context.clock.now();
   }
 
-  get isIdle(): boolean {
-    return !this.#connection.inbox.midHead;
+  get idleSince(): number | null {
+    const { inbox } = this.#connection;
+    return inbox.isEmpty && !inbox.midHead ? this.#since : null;
   }
 
   onData(bytes: Buffer): void {

@@ -26,6 +26,9 @@ test("an empty file configures a server without services", () => {
       maxRunning: 0,
       maxStarting: 8,
       trustedProxies: [],
+      maxConnections: 0,
+      maxConnectionsPerAddress: 0,
+      bufferLimitBytes: null,
       logRetentionMs: 604_800_000,
       logMaxBytes: 1_073_741_824,
       tls: {
@@ -100,6 +103,9 @@ backoff_max_ms = 20
 max_running = 7
 max_starting = 2
 trusted_proxies = ["10.0.0.1", "fd00::/8"]
+max_connections = 500
+max_connections_per_address = 50
+buffer_limit_mb = 64
 log_retention_days = 1.5
 log_max_mb = 2
 
@@ -179,6 +185,9 @@ test("converts every key, to milliseconds, bytes and absolute paths", () => {
     maxRunning: 7,
     maxStarting: 2,
     trustedProxies: ["10.0.0.1", "fd00::/8"],
+    maxConnections: 500,
+    maxConnectionsPerAddress: 50,
+    bufferLimitBytes: 67_108_864,
     logRetentionMs: 129_600_000,
     logMaxBytes: 2_097_152,
     tls: {

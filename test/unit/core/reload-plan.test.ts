@@ -63,6 +63,9 @@ const SETTINGS = {
   max_running: "9",
   max_starting: "9",
   trusted_proxies: '["10.0.0.0/8"]',
+  max_connections: "9",
+  max_connections_per_address: "9",
+  buffer_limit_mb: "9",
   log_retention_days: "9",
   log_max_mb: "9",
 } as const;
