@@ -1,4 +1,4 @@
-// Deletes directories with their content, at low priority. Gets past modes that an ordinary user has set.
+// Deletes directories with their content. Gets past modes that an ordinary user has set.
 #define _GNU_SOURCE
 #include "delete.h"
 #include "background.h"
@@ -68,6 +68,15 @@ static void delete_tree(const char *path, struct deletion *deletion) {
     deletion->left = left_before;
     walk(path, &visitor);
   } while (deletion->left > left_before && deletion->removed > 0);
+}
+
+static void delete_inner_directory(void *context, const struct entry *entry) {
+  if (entry->depth > 0) delete_directory(context, entry);
+}
+
+void empty_directory(const char *path) {
+  struct deletion deletion = {0};
+  walk(path, &(struct visitor){&deletion, enter, delete_inner_directory, delete_file, miss, NULL});
 }
 
 int delete_trees(char **paths) {

@@ -195,7 +195,9 @@ int main(int argc, char **argv) {
   yield_memory_to_server();
   open_null_input();
   note_process("launcher", getpid());
-  if (options.given != NULL) give_tree(options.given, options.given_to); // before signals are blocked: it may take long
+  // Before signals are blocked: both may take long.
+  for (int i = 0; i < options.emptied.count; i++) empty_directory(options.emptied.items[i]);
+  if (options.given != NULL) give_tree(options.given, options.given_to);
   block_signals();
   int status = options.walls ? run_behind_walls(&options, (struct arguments){argc, argv}) : run_without_walls(&options);
   note("gone");

@@ -23,6 +23,7 @@ enum option_id {
   OPT_SOCKET_DIR,
   OPT_TMP,
   OPT_GIVE,
+  OPT_EMPTY,
   OPT_BIND_PORT,
   OPT_PROCESSES,
   OPT_CHDIR,
@@ -47,6 +48,7 @@ static const struct option LONG_OPTIONS[] = {
   {"socket-dir", required_argument, NULL, OPT_SOCKET_DIR},
   {"tmp", required_argument, NULL, OPT_TMP},
   {"give", required_argument, NULL, OPT_GIVE},
+  {"empty", required_argument, NULL, OPT_EMPTY},
   {"bind-port", required_argument, NULL, OPT_BIND_PORT},
   {"processes", required_argument, NULL, OPT_PROCESSES},
   {"chdir", required_argument, NULL, OPT_CHDIR},
@@ -135,6 +137,7 @@ static void apply(struct options *o, int id, char *value) {
   case OPT_WRITE: append(&o->writes, absolute(value, "--write"), "--write"); break;
   case OPT_SOCKET_DIR: add_socket_directory(o, value); break;
   case OPT_TMP: o->tmp = absolute(value, "--tmp"); break;
+  case OPT_EMPTY: append(&o->emptied, absolute(value, "--empty"), "--empty"); break;
   case OPT_GIVE: set_given(o, value); break;
   case OPT_PROCESSES: o->processes = parse_number(value, "--processes", INT_MAX); break;
   case OPT_BIND_PORT: o->bind_port = (int)parse_number(value, "--bind-port", 65535); break;

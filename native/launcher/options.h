@@ -31,6 +31,7 @@ struct options {
   unsigned processes; // of the application, threads included; 0: no limit
   const char *given;  // a directory that is given to a user; NULL: none
   uid_t given_to;
+  struct list emptied;   // directories whose content is deleted
   const char *directory; // NULL: "/" behind walls, unchanged without
   const char *hostname;
   bool permissive_calls; // allow system calls that the filter does not list

@@ -5,8 +5,8 @@ import { join } from "node:path";
 import type { StorageAnswer } from "../../src/control/wire/instances.ts";
 import { ROOT } from "../support/executable.ts";
 import { type Ten, withTen } from "../support/ten.ts";
-import { SHELL_COMMAND } from "../support/tenants/command.ts";
-import { GCC, isMissing } from "../support/tool.ts";
+import { SHELL_COMMAND, WALLED_COMMAND } from "../support/tenants/command.ts";
+import { E2FSPROGS, GCC, isMissing } from "../support/tool.ts";
 import { until } from "../support/until.ts";
 
 const isRoot = process.platform === "linux" && process.getuid?.() === 0;
@@ -118,4 +118,60 @@ describe.skipIf(!isRoot || isMissing(GCC))("a deletion", () => {
       expect(await ten.instance("app:alice")).toBeNull();
       expect(existsSync(directoryOf(ten))).toBe(false);
     }));
+});
+
+describe.skipIf(!isRoot || isMissing(GCC) || isMissing(E2FSPROGS))("a hard quota", () => {
+  const MIB = 1024 ** 2;
+  const hard = `${WALLED}\nstorage_quota_mb = 16\nstorage_enforce = "hard"`;
+  const FULL = /No space left on device/;
+
+  /** Blocks on the host's disk below a directory. */
+  async function takes(path: string): Promise<number> {
+    const { stdout } = Bun.spawnSync(["du", "-s", "-x", "-k", path]);
+    return Number(stdout.toString().split("\t")[0]) * 1024;
+  }
+
+  test("includes the temporary directories and that of the socket, which each start empties", () =>
+    withTen({ configText: configWith(hard) }, async (ten) => {
+      await ten.must("spawn", "app:alice");
+      for (const place of ["/tmp", "/var/tmp", '"$(dirname "$SOCKET_PATH")"']) {
+        expect(await run(ten, `head -c 40000000 /dev/zero > ${place}/big`)).toMatch(FULL);
+      }
+      expect(await run(ten, "head -c 1000000 /dev/zero > big")).toMatch(FULL);
+      expect(await takes(ten.dataDir)).toBeLessThan(20 * MIB);
+      expect((await measure(ten)).used_bytes).toBeGreaterThan(15 * MIB);
+      await ten.must("restart", "app:alice");
+      expect(await run(ten, 'ls -A /tmp /var/tmp "$(dirname "$SOCKET_PATH")"')).not.toContain(
+        "big",
+      );
+      expect(await run(ten, "ls")).toBe("big\n");
+      expect(await run(ten, "head -c 5000000 /dev/zero > more && ls")).toBe("big\nmore\n");
+      await ten.must("stop", "app:alice");
+      expect(readdirSync(directoryOf(ten))).toEqual([]);
+    }));
+
+  test("that is used up does not keep an instance from starting, nor from being replaced", () =>
+    withTen({ configText: configWith(hard) }, async (ten) => {
+      await ten.must("spawn", "app:alice");
+      expect(await run(ten, "head -c 40000000 /dev/zero > big")).toMatch(FULL);
+      const small = "i=0; while head -c 1 /dev/zero > small$i; do i=$((i+1)); done";
+      expect(await run(ten, small)).toMatch(FULL);
+      await ten.must("restart", "app:alice");
+      await ten.must("rollout", "app");
+      expect(await run(ten, "rm big small* && ls")).toBe("");
+    }));
+
+  test("lets an instance listen in its own directory", () =>
+    withTen(
+      {
+        configText: `[service.app]\ncommand = "${WALLED_COMMAND}"\n${hard}\nenv = { SOCKET = "1" }\nsocket = "{data_dir}/{name}/{id}/own.sock"\n`,
+      },
+      async (ten) => {
+        await ten.must("spawn", "app:alice");
+        expect((await ten.get(HOST, "/")).text).toBe("hello from alice");
+        await ten.kill9();
+        await ten.start();
+        expect((await ten.get(HOST, "/")).text).toBe("hello from alice");
+      },
+    ));
 });

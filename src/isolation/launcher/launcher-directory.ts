@@ -1,6 +1,7 @@
-// The directory of a launch, the server's own: the launcher's status file, and files of the level.
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+// The directories of a launch: the server's own, with the status file, and those that the tenant may write for a while.
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { instanceDirOf, volumeDirOf } from "../../core/instance-paths.ts";
 import type { ChildRef } from "../../core/life/instance.ts";
 import { type SlotRef, slotName } from "../../core/ref.ts";
 import type { IsolationLevel } from "../../core/service.ts";
@@ -12,6 +13,8 @@ export interface LaunchPaths {
   readonly statusFile: string;
   readonly tmpDir: string;
   readonly socketsDir: string;
+  /** The instance's directory as the server reaches its sockets. */
+  readonly dataDir: string;
   /** The application's socket, once the server has checked its type. */
   readonly socket: string;
   /** The launcher's socket, from which it forwards into a private network. */
@@ -19,23 +22,29 @@ export interface LaunchPaths {
 }
 
 export class LaunchDirectories {
-  /** Below the data directory; no service can have this name. */
-  readonly #directory: string;
+  readonly #dataDir: string;
   readonly #trash: Pick<Trash, "moveAway">;
 
   constructor(dataDir: string, trash: Pick<Trash, "moveAway">) {
-    this.#directory = `${dataDir}/.walls`;
+    this.#dataDir = dataDir;
     this.#trash = trash;
   }
 
   paths(launch: SlotRef): LaunchPaths {
-    const top = `${this.#directory}/${launch.ref.service}/${slotName(launch)}`;
+    const place = { ref: launch.ref, dataDir: this.#dataDir };
+    const top = `${this.#dataDir}/.walls/${launch.ref.service}/${slotName(launch)}`;
+    const volume = volumeDirOf(place);
+    const inVolume = `${volume}/${launch.slot}`;
+    const isInVolume = existsSync(inVolume);
+    const scratch = isInVolume ? inVolume : top;
     return {
       top,
       statusFile: `${top}/status`,
-      tmpDir: `${top}/tmp`,
-      socketsDir: `${top}/sockets`,
-      socket: `${top}/socket`,
+      tmpDir: `${scratch}/tmp`,
+      socketsDir: `${scratch}/sockets`,
+      // A hard link leads to no other mount.
+      dataDir: isInVolume ? `${volume}/data` : instanceDirOf(place),
+      socket: `${scratch}/socket`,
       entry: `${top}/entry`,
     };
   }
@@ -61,19 +70,22 @@ export class LaunchDirectories {
 
   /** Removes a launch's files, at once, so that the next launch can begin. */
   remove(launch: SlotRef): void {
-    this.#trash.moveAway(this.paths(launch).top);
+    const { socket, top } = this.paths(launch);
+    this.#trash.moveAway(top);
+    rmSync(socket, { force: true });
   }
 
   /** The status files of all launches but some. */
   statusFilesExcept(kept: readonly SlotRef[]): readonly string[] {
-    if (!existsSync(this.#directory)) return [];
+    const directory = `${this.#dataDir}/.walls`;
+    if (!existsSync(directory)) return [];
     const files = new Set(kept.map((launch) => this.paths(launch).statusFile));
-    const found = new Bun.Glob("*/*/status").scanSync({ cwd: this.#directory, absolute: true });
+    const found = new Bun.Glob("*/*/status").scanSync({ cwd: directory, absolute: true });
     return [...found].filter((file) => !files.has(file));
   }
 
   /** Removes the trash of servers up to version 0.1. */
   clean(): void {
-    this.#trash.moveAway(`${this.#directory}/.trash`);
+    this.#trash.moveAway(`${this.#dataDir}/.walls/.trash`);
   }
 }

@@ -81,7 +81,7 @@ export class SandboxLevel implements Level {
         const options = [
           ...["--status", walls.statusFile],
           ...site.group.launcherOptions,
-          ...site.giving,
+          ...site.preparing,
         ];
         return [site.launcher, ...options, "--", ...cleanEnvironment(plan), ...run];
       },

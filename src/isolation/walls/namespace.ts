@@ -1,10 +1,10 @@
 // The level "namespace": the walls that the launcher builds, and the server's own files around them.
-import { existsSync, rmSync } from "node:fs";
+import { existsSync, realpathSync, rmSync } from "node:fs";
 import { release } from "node:os";
 import { basename, dirname, join } from "node:path";
 import type { Endpoint } from "../../core/endpoint.ts";
 import { PRIVATE_TMP } from "../../core/hidden-paths.ts";
-import { socketPathOf } from "../../core/instance-paths.ts";
+import { instanceDirOf, socketPathOf } from "../../core/instance-paths.ts";
 import { isKernelAtLeast, PROCESSES_PER_NAMESPACE } from "../../core/kernel-release.ts";
 import type { LaunchPlan } from "../../core/launch-plan.ts";
 import type { ChildRef } from "../../core/life/instance.ts";
@@ -43,8 +43,8 @@ const HELPERS = { host: 2, private: 3 } as const;
 export interface Site {
   readonly group: ControlGroup;
   readonly launcher: string;
-  /** The options that have the launcher give the instance its data directory. */
-  readonly giving: readonly string[];
+  /** The options that have the launcher give and empty directories of the instance. */
+  readonly preparing: readonly string[];
   readonly owner: number | null;
   readonly paths: ViewPaths;
   readonly places: TenantPlaces;
@@ -102,8 +102,8 @@ export class NamespaceLevel implements Level {
     if (owner !== null) checkReachable(paths, owner);
     const group = this.#parts.groups.open(placement, HELPERS[networkOf(service)] + helpers);
     this.#makeDirectory(placement, owner);
-    const giving = this.#giving(placement, { owner, instanceDir: plan.instanceDir });
-    return { group, launcher, giving, owner, paths, places, placement, plan };
+    const preparing = [...this.#giving(placement, plan, owner), ...this.#emptying(placement)];
+    return { group, launcher, owner, paths, places, placement, plan, preparing };
   }
 
   /** The walls of a prepared launch. */
@@ -117,11 +117,11 @@ export class NamespaceLevel implements Level {
     return {
       ...paths,
       statusFile,
-      tmpDir,
+      tmpDir: realpathSync(tmpDir),
       port: placement.port,
       entry: networkOf(placement.service) === "private" ? entry : null,
       identity: owner === null ? { kind: "rootless" } : { kind: "user", id: owner },
-      socketDir: isMounted ? { outside: socketsDir, inside } : null,
+      socketDir: isMounted ? { outside: realpathSync(socketsDir), inside } : null,
       seccomp: placement.service.seccomp,
       hostname: placement.ref.id,
     };
@@ -129,14 +129,19 @@ export class NamespaceLevel implements Level {
 
   /** Those walls, with the openings that a level on top of them needs. */
   surround(site: Site, more: Openings): Enclosure {
-    const { giving, group, launcher, owner, placement } = site;
+    const { group, launcher, owner, placement, preparing } = site;
     const walls = this.describe(site);
     const opened = {
       ...walls,
       read: [...walls.read, ...more.read.map((path) => site.places.resolve(path))],
       write: [...walls.write, ...more.write.map((path) => site.places.resolve(path))],
     };
-    const options = [...group.launcherOptions, ...giving, ...processLimit(site), ...more.options];
+    const options = [
+      ...group.launcherOptions,
+      ...preparing,
+      ...processLimit(site),
+      ...more.options,
+    ];
     return {
       ...this.#enclosure(placement, group, owner),
       cgroup: group.birthplace,
@@ -171,7 +176,8 @@ export class NamespaceLevel implements Level {
   /** While another process of the instance runs, it owns the directory, and could move files under the launcher. */
   #giving(
     { ref, slot }: Placement,
-    { owner, instanceDir }: { owner: number | null; instanceDir: string },
+    { instanceDir }: LaunchPlan,
+    owner: number | null,
   ): readonly string[] {
     const others = SLOTS.filter((other) => other !== slot);
     const isAlone = !others.some((other) =>
@@ -180,15 +186,21 @@ export class NamespaceLevel implements Level {
     return owner === null || !isAlone ? [] : ["--give", `${instanceDir}:${owner}`];
   }
 
+  /** The directories in a volume stay, since a full one has no room for new ones. */
+  #emptying(placement: Placement): readonly string[] {
+    const { socketsDir, tmpDir, top } = this.#parts.launches.paths(placement);
+    return isUnder(tmpDir, top) ? [] : ["--empty", tmpDir, "--empty", socketsDir];
+  }
+
   /** The directory of the socket, by its path on the host. */
   #socketDir(placement: Placement): string {
     const { dataDir, launches } = this.#parts;
     const { ref, service } = placement;
-    const { socketsDir, tmpDir } = launches.paths(placement);
+    const paths = launches.paths(placement);
     const inside = dirname(socketPathOf({ ...placement, dataDir }));
-    if ((PRIVATE_TMP as readonly string[]).includes(inside)) return tmpDir;
-    const writable = [`${dataDir}/${ref.service}/${ref.id}`, ...service.writePaths];
-    return writable.includes(inside) ? inside : socketsDir;
+    if ((PRIVATE_TMP as readonly string[]).includes(inside)) return paths.tmpDir;
+    if (inside === instanceDirOf({ ref, dataDir })) return paths.dataDir;
+    return service.writePaths.includes(inside) ? inside : paths.socketsDir;
   }
 
   /** The path on the host at which the application makes its socket. */
