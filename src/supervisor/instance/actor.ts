@@ -64,6 +64,7 @@ export class InstanceActor implements Startable {
       ref,
       clock: world.clock,
       instance: () => this.#instance,
+      service: () => this.service,
       wake: (cause) => this.send({ kind: "wake", cause }),
       onTraffic: () => this.#onTraffic(),
     });
@@ -239,7 +240,9 @@ export class InstanceActor implements Startable {
 
   #enter(instance: Instance): void {
     if (instance === this.#instance) return;
+    const hasStopped = this.#instance.state.kind === "running" && instance.state.kind !== "running";
     this.#instance = instance;
+    if (hasStopped) this.#admission.onStopped();
     this.story.follow(instance.state, this.#admission.requester);
     this.#record.follow(instance.state);
     this.#world.queue.follow(this, instance);

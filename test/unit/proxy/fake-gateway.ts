@@ -49,6 +49,10 @@ export class FakeGateway implements Gateway {
     return child === undefined ? null : this.#open(ref, child);
   }
 
+  isRunning(ref: InstanceRef): boolean {
+    return this.running.has(formatRef(ref));
+  }
+
   wake(ref: InstanceRef, patience: Patience): Promise<Lease> {
     const running = this.running.get(formatRef(ref));
     if (running !== undefined) return Promise.resolve(this.#open(ref, running));
@@ -89,8 +93,12 @@ export class FakeGateway implements Gateway {
 
   #open(ref: InstanceRef, child: { endpoint: Endpoint; launch: number }): FakeLease {
     const state = { released: false, tunneled: false };
+    const openLeases = () => this.openLeases;
     const lease: FakeLease = {
       ref,
+      get open() {
+        return openLeases();
+      },
       ...child,
       state,
       tunnel: () => {
