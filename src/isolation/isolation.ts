@@ -7,6 +7,7 @@ import { isRoot } from "../platform/owner.ts";
 import { ControlGroups } from "./cgroup/groups.ts";
 import { LaunchDirectories } from "./launcher/launcher-directory.ts";
 import { readAgent } from "./launcher/launcher-program.ts";
+import { endLaunch } from "./launcher/launcher-remains.ts";
 import type { Level } from "./level.ts";
 import { firecrackerLevel } from "./machine/firecracker.ts";
 import { qemuLevel } from "./machine/qemu.ts";
@@ -68,10 +69,18 @@ export class Isolation implements Disposable {
     }
   }
 
-  /** Ends all processes in control groups of launches that are not kept, and removes the groups. */
-  async sweep(kept: readonly SlotRef[]): Promise<void> {
+  /**
+   * Ends the launches of earlier servers that are not kept, and removes their control groups. Resolves with the reasons
+   * why it could not.
+   */
+  async sweep(kept: readonly SlotRef[]): Promise<readonly unknown[]> {
     this.#launches.clean();
-    await this.#groups.sweep(kept);
+    const files = this.#launches.statusFilesExcept(kept);
+    const ended = await Promise.allSettled(files.map(endLaunch));
+    const removed = await this.#groups.sweep(kept);
+    return [...ended, ...removed].flatMap((outcome) =>
+      outcome.status === "rejected" ? [outcome.reason] : [],
+    );
   }
 
   /** Removes the files of an instance's launches. */

@@ -2,7 +2,7 @@
 import { lchownSync, lstatSync, mkdirSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Gap } from "../core/failure.ts";
-import { socketPathOf } from "../core/instance-paths.ts";
+import { markOf, socketPathOf } from "../core/instance-paths.ts";
 import type { LaunchPlan } from "../core/launch-plan.ts";
 import type { ChildRef } from "../core/life/instance.ts";
 import { isWalledUser } from "../core/user-id-ranges.ts";
@@ -43,14 +43,13 @@ export class ProcessLevel implements Level {
     if (this.#launcher === undefined) this.#launcher = findLauncher(this.#parts.installLauncher);
     if (this.#launcher !== null) return this.#withLauncher(placement, this.#launcher);
     refuseLimits(placement.service, lacksOf(process.platform));
-    return unwalled(placement.port, socketPath);
+    return this.#withoutLauncher(placement);
   }
 
   recover(placement: Placement, child: ChildRef): Enclosure | null {
-    const { dataDir, groups, launches } = this.#parts;
-    const socketPath = socketPathOf({ ...placement, dataDir });
+    const { groups, launches } = this.#parts;
     const level = launches.levelOf(placement, child);
-    if (level === null) return unwalled(placement.port, socketPath);
+    if (level === null) return this.#withoutLauncher(placement);
     return level === "process" ? this.#behindLauncher(placement, groups.find(placement)) : null;
   }
 
@@ -67,32 +66,40 @@ export class ProcessLevel implements Level {
   }
 
   #behindLauncher(placement: Placement, group: ControlGroup): Enclosure {
-    const { dataDir, launches } = this.#parts;
+    const { launches } = this.#parts;
     const { statusFile } = launches.paths(placement);
-    const open = unwalled(placement.port, socketPathOf({ ...placement, dataDir }));
+    const open = this.#withoutLauncher(placement);
+    const containment = { kind: "mark", mark: this.#markOf(placement) } as const;
     return {
       ...open,
-      follow: (child) => followLauncher(child, { statusFile, group }),
+      mark: null,
+      follow: (child) => followLauncher(child, { statusFile, group, containment }),
       clear() {
         open.clear();
         launches.remove(placement);
       },
     };
   }
-}
 
-/** Without a launcher: only the process group and the mark are known. */
-function unwalled(port: number, socketPath: string): Enclosure {
-  return {
-    socketPath,
-    endpoints: hostEndpoints(port, socketPath),
-    owner: null,
-    cgroup: null,
-    wrap: (argv) => argv,
-    follow: (child) => child,
-    exposeSocket: () => undefined,
-    clear: () => rmSync(socketPath, { force: true }),
-  };
+  /** Only the process group and the mark are known. */
+  #withoutLauncher(placement: Placement): Enclosure {
+    const socketPath = socketPathOf({ ...placement, dataDir: this.#parts.dataDir });
+    return {
+      socketPath,
+      endpoints: hostEndpoints(placement.port, socketPath),
+      owner: null,
+      cgroup: null,
+      mark: this.#markOf(placement),
+      wrap: (argv) => argv,
+      follow: (child) => child,
+      exposeSocket: () => undefined,
+      clear: () => rmSync(socketPath, { force: true }),
+    };
+  }
+
+  #markOf(placement: Placement): string {
+    return markOf({ ...placement, dataDir: this.#parts.dataDir });
+  }
 }
 
 /** Null also where the data directory's file system forbids execution. */

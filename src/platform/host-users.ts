@@ -30,5 +30,5 @@ function hasAccount(id: number, passwd: string): boolean {
 }
 
 function hasProcesses(id: number): boolean {
-  return (linuxCalls()?.syscall(GET_PRIORITY, OF_USER, id, 0) ?? 0) > 0;
+  return (linuxCalls()?.syscall(GET_PRIORITY, OF_USER, id, 0, 0) ?? 0) > 0;
 }

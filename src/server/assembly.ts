@@ -59,7 +59,8 @@ export function openInstances(options: InstancesOptions, { database, logs }: Rec
   const isolation = openIsolation(dataDir, database);
   const volumes = new Volumes(dataDir);
   const parts = { database, logs, isolation, volumes, firewall: firewall ?? NO_FIREWALL };
-  const leftovers = new Leftovers({ dataDir, spawner: bunSpawner, isolation, volumes });
+  const { report } = options;
+  const leftovers = new Leftovers({ report, dataDir, spawner: bunSpawner, isolation, volumes });
   return { firewall, isolation, volumes, leftovers, supervisor: openSupervisor(options, parts) };
 }
 

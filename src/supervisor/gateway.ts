@@ -43,4 +43,6 @@ export interface Gateway {
    * abort.
    */
   wake(ref: InstanceRef, patience: Patience): Promise<Lease>;
+  /** Whether the process of a launch runs; after false a wake waits for another one. */
+  isRunning(ref: InstanceRef, launch: number): Promise<boolean>;
 }

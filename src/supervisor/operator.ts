@@ -1,11 +1,11 @@
 // Carries out the control API's orders about instances: register, start, stop, restart, disable, remove.
+import { setImmediate } from "node:timers/promises";
 import { TenError } from "../core/errors.ts";
 import { isAtRest, type RestGoal } from "../core/life/instance.ts";
 import { nextDeadline } from "../core/life/lifecycle.ts";
 import { reportFailure, reportHealth, reportState } from "../core/life/report.ts";
 import { formatRef, type InstanceRef } from "../core/ref.ts";
 import type { Service } from "../core/service.ts";
-import { listProcesses } from "../platform/process/processes.ts";
 import type {
   Administration,
   InstanceStory,
@@ -54,20 +54,14 @@ export class Operator implements Administration {
   }
 
   async memory(refs: readonly InstanceRef[]): Promise<ReadonlyMap<string, number>> {
-    const groups = new Map<number, string>();
-    const marks = new Map<string, string>();
-    for (const ref of refs) {
-      for (const { child, mark } of this.#supervisor.find(ref)?.processes ?? []) {
-        // A process that changes its environment is found by its group, one that leaves the group by its mark.
-        for (const pid of [child.ref.pid, child.app]) groups.set(pid, formatRef(ref));
-        marks.set(mark, formatRef(ref));
-      }
-    }
     const bytes = new Map<string, number>();
-    if (groups.size === 0) return bytes;
-    for (const { group, mark, memoryBytes } of await listProcesses()) {
-      const key = groups.get(group) ?? marks.get(mark ?? "");
-      if (key !== undefined) bytes.set(key, (bytes.get(key) ?? 0) + memoryBytes);
+    for (const ref of refs) {
+      for (const { child } of this.#supervisor.find(ref)?.processes ?? []) {
+        const key = formatRef(ref);
+        bytes.set(key, (bytes.get(key) ?? 0) + (await child.memoryBytes()));
+      }
+      // Requests go first.
+      await setImmediate();
     }
     return bytes;
   }

@@ -96,6 +96,10 @@ export class Supervisor implements Gateway {
     return actor.wake("request", patience);
   }
 
+  async isRunning(ref: InstanceRef, launch: number): Promise<boolean> {
+    return (await this.find(ref)?.isRunning(launch)) ?? false;
+  }
+
   actors(): Iterable<InstanceActor> {
     return this.#actors.values();
   }

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { Client } from "../../src/control/client/client.ts";
-import { listProcesses } from "../../src/platform/process/processes.ts";
 import { Load } from "../support/load.ts";
+import { livingMarks } from "../support/remains.ts";
 import { type Ten, withTen } from "../support/ten.ts";
 import { appConfig } from "../support/tenants/command.ts";
 import { until } from "../support/until.ts";
@@ -116,8 +116,7 @@ test("restart-server during a rollout fails no request and leaves one process pe
     await load.stop();
     expect(load.failures).toEqual([]);
     await until("one process is left of each", async () => {
-      const marks = (await listProcesses()).flatMap(({ mark, zombie }) => (zombie ? [] : [mark]));
-      const own = new Set(marks.filter((mark) => mark?.startsWith(`${ten.dataDir}/`)));
+      const own = new Set(livingMarks().filter((mark) => mark.startsWith(`${ten.dataDir}/`)));
       return own.size === ids.length;
     });
   }));

@@ -5,7 +5,7 @@ import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Client } from "../../src/control/client/client.ts";
 import type { InstanceAnswer } from "../../src/control/wire/instances.ts";
-import { listProcesses } from "../../src/platform/process/processes.ts";
+import { livingMarks } from "../support/remains.ts";
 import { type Ten, withTen } from "../support/ten.ts";
 import { PHASED_COMMAND } from "../support/tenants/command.ts";
 import { until } from "../support/until.ts";
@@ -94,9 +94,9 @@ async function processOf(ten: Ten, id: string): Promise<string> {
 /** The slots of each instance that have a process, by the marks of all processes of the machine. */
 async function slotsOf(ten: Ten): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
   const slots = new Map<string, Set<string>>();
-  for (const { mark, zombie } of await listProcesses()) {
-    const [, id, slot] = /\/app\/([^/]+)#([01])$/.exec(mark ?? "") ?? [];
-    if (!mark?.startsWith(`${ten.dataDir}/`) || zombie || id === undefined) continue;
+  for (const mark of livingMarks()) {
+    const [, id, slot] = /\/app\/([^/]+)#([01])$/.exec(mark) ?? [];
+    if (!mark.startsWith(`${ten.dataDir}/`) || id === undefined) continue;
     slots.set(id, (slots.get(id) ?? new Set()).add(slot ?? ""));
   }
   return slots;

@@ -13,9 +13,9 @@ import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import type { StorageAnswer } from "../../src/control/wire/instances.ts";
 import { listMounts } from "../../src/platform/mounts.ts";
-import { bunSpawner } from "../../src/platform/process/spawner.ts";
 import { isAttached } from "../../src/storage/volume-image.ts";
 import { ROOT } from "../support/executable.ts";
+import { endTenants } from "../support/remains.ts";
 import { fetchReply } from "../support/request.ts";
 import { type Ten, withTen } from "../support/ten.ts";
 import { STORING_COMMAND } from "../support/tenants/command.ts";
@@ -179,7 +179,7 @@ describe.skipIf(!isRoot || isMissing(E2FSPROGS) || isMissing(GCC))("a hard quota
     withTen({ configText: configWith(hard(16)) }, async (ten) => {
       await ten.must("spawn", "app:alice");
       await ten.kill9();
-      await bunSpawner.sweep((mark) => mark.startsWith(`${ten.dataDir}/`));
+      await endTenants(ten.dataDir);
       expect(mountOf(ten)).not.toBeNull();
       ten.reconfigure((text) => text.replace("idle_timeout = 0", "idle_timeout = 300"));
       await ten.start();

@@ -11,7 +11,7 @@ import { Isolation } from "../../src/isolation/isolation.ts";
 import type { LogHub } from "../../src/logs/hub.ts";
 import { Statistics } from "../../src/metrics/statistics.ts";
 import { PORT_FIRST, Ports } from "../../src/platform/process/ports.ts";
-import type { Child, Spawner } from "../../src/platform/process/spawner.ts";
+import type { Child, Spawner, SweepOrder } from "../../src/platform/process/spawner.ts";
 import { StorageGauge } from "../../src/storage/gauge.ts";
 import { Volumes } from "../../src/storage/volumes.ts";
 import { StorageWatch } from "../../src/storage/watch.ts";
@@ -58,9 +58,18 @@ export class FakeChild implements Child {
     return this.listens;
   }
 
-  signal(signal: NodeJS.Signals): void {
-    this.signals.push(signal);
-    if (this.obedient || signal === "SIGKILL") this.end({ kind: "signal", signal });
+  isRunning(): boolean {
+    return this.isLiving;
+  }
+
+  async memoryBytes(): Promise<number> {
+    return 0;
+  }
+
+  signal(signal: NodeJS.Signals | number): void {
+    this.signals.push(String(signal));
+    if (typeof signal === "number") this.end({ kind: "signal", signal: "SIGKILL" });
+    else if (this.obedient || signal === "SIGKILL") this.end({ kind: "signal", signal });
   }
 
   isLiving = true;
@@ -81,10 +90,10 @@ export class FakeSpawner implements Spawner {
   readonly strays = new Set<string>();
   failure: Error | null = null;
 
-  spawn({ env }: { env: Readonly<Record<string, string>> }, mark: string): Child {
+  spawn({ env }: { env: Readonly<Record<string, string>> }, mark: string | null): Child {
     if (this.failure !== null) throw this.failure;
     const pid = 100 + this.spawned.length;
-    const child = new FakeChild({ pid, startTime: pid * 10 }, mark, env);
+    const child = new FakeChild({ pid, startTime: pid * 10 }, mark ?? "", env);
     this.spawned.push(child);
     return child;
   }
@@ -94,8 +103,9 @@ export class FakeSpawner implements Spawner {
     return child?.ref.startTime === ref.startTime ? child : null;
   }
 
-  async sweep(isUnwanted: (mark: string) => boolean): Promise<void> {
+  async sweep({ isUnwanted }: SweepOrder): Promise<number> {
     for (const mark of this.strays) if (isUnwanted(mark)) this.strays.delete(mark);
+    return 0;
   }
 }
 
@@ -222,7 +232,13 @@ export function openFakeWorld({
   return {
     clock,
     spawner,
-    leftovers: new Leftovers({ dataDir: directory, spawner, isolation, volumes }),
+    leftovers: new Leftovers({
+      dataDir: directory,
+      spawner,
+      isolation,
+      volumes,
+      report: (event) => reports.push(event),
+    }),
     received: new ReceivedHandover(handoverState),
     logs,
     store,

@@ -10,12 +10,11 @@ import {
 import { join } from "node:path";
 import type { Subprocess } from "bun";
 import type { InstanceAnswer } from "../../src/control/wire/instances.ts";
-import { ControlGroups } from "../../src/isolation/cgroup/groups.ts";
 import { removeFirewall } from "../../src/isolation/firewall/firewall.ts";
 import { startTimeOf } from "../../src/platform/process/processes.ts";
-import { bunSpawner } from "../../src/platform/process/spawner.ts";
 import { executable, ROOT } from "./executable.ts";
 import { openPlace, type Place, type PlaceOptions } from "./place.ts";
+import { endTenants } from "./remains.ts";
 import {
   fetchReply,
   openResponse,
@@ -253,8 +252,6 @@ export class Ten implements AsyncDisposable {
   /** Ends the server and all its processes, and removes its directory. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#end("SIGTERM");
-    // After a SIGKILL only the mark in their environment identifies the tenants.
-    await bunSpawner.sweep((mark) => mark.startsWith(`${this.dataDir}/`));
     await removeRemains(this.dataDir);
     this.#place.remove();
   }
@@ -351,11 +348,9 @@ function kill(pid: number, signal: NodeJS.Signals): void {
   if (startTimeOf(pid) !== null) process.kill(pid, signal);
 }
 
-/** Kills processes without a mark, and removes the control groups and the firewall of a killed server. */
+/** Kills the tenants of a killed server, and removes its control groups and its firewall. */
 async function removeRemains(dataDir: string): Promise<void> {
   if (!existsSync(dataDir)) return;
-  const groups = new ControlGroups({ dataDir });
-  await groups.sweep([]);
-  groups.close();
+  await endTenants(dataDir);
   removeFirewall(dataDir);
 }

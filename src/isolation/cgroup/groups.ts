@@ -12,6 +12,9 @@ import { type Controller, type Limit, planLimits } from "./cgroup-limits.ts";
 import { applyLimit, ControlGroup, makeGroup, read, removeDirectory, write } from "./group.ts";
 import { findHierarchies, type Hierarchies, type Hierarchy } from "./hierarchies.ts";
 
+/** More than servers of one host that stop within a millisecond. */
+const MAKE_ATTEMPTS_MAX = 10;
+
 /** Why a limit was not applied; null: it was. */
 type Outcomes = Map<Limit["key"], string | null>;
 
@@ -81,7 +84,7 @@ export class ControlGroups {
   }
 
   /** Kills and removes all groups of this server but those of the launches that are kept. */
-  async sweep(kept: readonly SlotRef[]): Promise<void> {
+  async sweep(kept: readonly SlotRef[]): Promise<readonly PromiseSettledResult<void>[]> {
     const names = new Set(kept.map(nameOf));
     const bases = this.#known.found.map((hierarchy) => this.#base(hierarchy));
     const strays = bases.flatMap((base) =>
@@ -89,7 +92,7 @@ export class ControlGroups {
         .filter((name) => !names.has(name))
         .map((name) => new ControlGroup([join(base, name)])),
     );
-    await Promise.all(strays.map((group) => group.dissolve()));
+    return await Promise.allSettled(strays.map((group) => group.dissolve()));
   }
 
   /** Removes the groups above those of launches, and groups in which nothing was started. */
@@ -176,12 +179,25 @@ function groupsIn(base: string): string[] {
   return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
 }
 
+/** Other servers remove the group above when they stop, unless a group is in it: perhaps between two steps of this. */
+function makeBase(base: string): void {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      mkdirSync(base, { recursive: true });
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT" || attempt === MAKE_ATTEMPTS_MAX)
+        throw error;
+    }
+  }
+}
+
 /**
  * Makes the groups above those of launches. In version 2 a controller is enabled from group to group, one by one:
  * with several in one write, an absent one makes all fail. Another program may have disabled them meanwhile.
  */
 function prepare(hierarchy: Hierarchy, base: string): void {
-  mkdirSync(base, { recursive: true });
+  makeBase(base);
   if (hierarchy.version === 1) return;
   const enabled = read(join(base, "cgroup.subtree_control")).split(" ");
   const absent = hierarchy.controllers.filter((controller) => !enabled.includes(controller));

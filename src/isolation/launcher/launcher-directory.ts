@@ -80,6 +80,14 @@ export class LaunchDirectories {
     discard(discarded);
   }
 
+  /** The status files of all launches but some. */
+  statusFilesExcept(kept: readonly SlotRef[]): readonly string[] {
+    if (!existsSync(this.#directory)) return [];
+    const files = new Set(kept.map((launch) => this.paths(launch).statusFile));
+    const found = new Bun.Glob("*/*/status").scanSync({ cwd: this.#directory, absolute: true });
+    return [...found].filter((file) => !files.has(file));
+  }
+
   /** Removes what an earlier server moved away without deleting it. */
   clean(): void {
     if (!existsSync(this.#trash)) return;

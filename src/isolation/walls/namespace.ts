@@ -69,14 +69,16 @@ export class NamespaceLevel implements Level {
   }
 
   recover(placement: Placement, child: ChildRef): Enclosure | null {
-    const { groups, launches, userIdOf } = this.#parts;
+    const { groups, launches } = this.#parts;
     if (launches.levelOf(placement, child) !== placement.service.isolation) return null;
     const network = existsSync(launches.paths(placement).entry) ? "private" : "host";
     if (network !== networkOf(placement.service)) return null;
-    return {
-      ...this.#enclosure(placement, groups.find(placement)),
-      owner: isRoot() ? userIdOf(placement.ref) : null,
-    };
+    return this.#enclosure(placement, groups.find(placement), this.#ownerOf(placement));
+  }
+
+  /** The instance's own user; null: the server is none that could give it one. */
+  #ownerOf({ ref }: Placement): number | null {
+    return isRoot() ? this.#parts.userIdOf(ref) : null;
   }
 
   /**
@@ -85,9 +87,9 @@ export class NamespaceLevel implements Level {
    * @param helpers processes and threads beside the application's
    */
   prepare(placement: Placement, plan: LaunchPlan, helpers = 0): Site {
-    const { ref, service } = placement;
+    const { service } = placement;
     const launcher = this.#findLauncher(service);
-    const owner = isRoot() ? this.#parts.userIdOf(ref) : null;
+    const owner = this.#ownerOf(placement);
     for (const path of service.writePaths) makeMissing(path, owner);
     const paths = this.#viewOf(placement, plan);
     checkVisible(placement, { program: plan.argv[0] ?? "", paths });
@@ -130,8 +132,7 @@ export class NamespaceLevel implements Level {
     };
     const options = [...group.launcherOptions, ...processLimit(site), ...more.options];
     return {
-      ...this.#enclosure(placement, group),
-      owner,
+      ...this.#enclosure(placement, group, owner),
       cgroup: group.birthplace,
       wrap: (argv) => [launcher, ...options, ...renderWalls(opened, argv)],
     };
@@ -185,7 +186,7 @@ export class NamespaceLevel implements Level {
     return join(this.#socketDir(placement), basename(path));
   }
 
-  #enclosure(placement: Placement, group: ControlGroup): Enclosure {
+  #enclosure(placement: Placement, group: ControlGroup, owner: number | null): Enclosure {
     const { launches } = this.#parts;
     const { entry, socket, statusFile } = launches.paths(placement);
     const isPrivate = networkOf(placement.service) === "private";
@@ -195,10 +196,12 @@ export class NamespaceLevel implements Level {
       endpoints: isPrivate
         ? [unixAt(entry), unixAt(socket)]
         : hostEndpoints(placement.port, socket),
-      owner: null,
+      owner,
       cgroup: null,
+      mark: null,
       wrap: (argv) => argv,
-      follow: (child) => followLauncher(child, { statusFile, group }),
+      follow: (child) =>
+        followLauncher(child, { statusFile, group, containment: { kind: "walls", owner } }),
       exposeSocket: () => linkSocket(source, socket),
       clear: () => launches.remove(placement),
     };

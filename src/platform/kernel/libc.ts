@@ -23,8 +23,8 @@ const LINUX_CALLS = {
   ...POSIX_CALLS,
   adjtimex: { args: ["ptr"], returns: "i32" },
   splice: { args: ["i32", "ptr", "i32", "ptr", "u64", "u32"], returns: "i64" },
-  /** A call by its number; the arguments of those that need it are numbers. */
-  syscall: { args: ["i64", "i64", "i64", "i64"], returns: "i32" },
+  /** A call by its number, with four arguments, all of them numbers. */
+  syscall: { args: ["i64", "i64", "i64", "i64", "i64"], returns: "i32" },
 } as const;
 
 export type PosixCalls = ReturnType<typeof openPosix>;

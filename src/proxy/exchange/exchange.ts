@@ -65,7 +65,7 @@ export class Exchange implements UpstreamUser {
 
   /** Forwards the request at once where a process runs; may end the exchange before it returns. */
   start(): void {
-    this.#seek(null);
+    this.#seek(() => this.#seeker.seek(), refusals.NOT_FOUND);
   }
 
   /** The request's body may be handed over. */
@@ -127,9 +127,7 @@ export class Exchange implements UpstreamUser {
     const isStalled = !this.#body.done && this.#timeouts.isBodyStalled(now);
     switch (this.#phase.kind) {
       case "seeking":
-        if (this.#timeouts.isWaitingPageDue(now) && isNavigation(this.#head)) {
-          this.#answerItself(WAITING_PAGE);
-        }
+        if (this.#isWaitingPageDue(now)) this.#answerItself(WAITING_PAGE);
         break;
       case "connecting":
       case "sent":
@@ -149,20 +147,22 @@ export class Exchange implements UpstreamUser {
     }
   }
 
-  /** @param failure of an earlier attempt */
-  #seek(failure: "refused" | "broken" | null): void {
+  #isWaitingPageDue(now: number): boolean {
+    return (
+      this.#seeker.isWaking && this.#timeouts.isWaitingPageDue(now) && isNavigation(this.#head)
+    );
+  }
+
+  /** @param seek null: there is none to go on with, and the refusal is the answer */
+  #seek(seek: () => ReturnType<Seeker["seek"]>, refusal: refusals.Refusal): void {
+    const take = (grant: Grant | null) => {
+      if (grant !== null) this.#forward(grant);
+      else if (this.#phase.kind !== "over") this.#refuse(refusal);
+    };
     try {
-      const grant =
-        failure === null ? this.#seeker.seek() : this.#seeker.seekAgain(this.#outcome.ref, failure);
-      if (grant === null)
-        this.#refuse(failure === null ? refusals.NOT_FOUND : refusals.BAD_GATEWAY);
-      else if (!(grant instanceof Promise)) this.#forward(grant);
-      else {
-        grant.then(
-          (later) => this.#forward(later),
-          (error: unknown) => this.#giveUp(error),
-        );
-      }
+      const grant = seek();
+      if (!(grant instanceof Promise)) take(grant);
+      else grant.then(take, (error: unknown) => this.#giveUp(error));
     } catch (error) {
       this.#giveUp(error);
     }
@@ -182,8 +182,8 @@ export class Exchange implements UpstreamUser {
     this.#outcome.ref = lease?.ref ?? null;
     if (lease === null) this.#timeouts.leaveToOther();
     this.#timeouts.requestMoved(this.#context.clock.now());
-    const { idleMsMax } = this.#seeker;
-    const upstream = this.#context.pool.acquire(destination, { idleMsMax, user: this });
+    const { reuse } = this.#seeker;
+    const upstream = this.#context.pool.acquire(destination, { reuse, user: this });
     if (upstream.isOpen) this.#send(lease, upstream);
     else this.#phase = { kind: "connecting", lease, upstream };
   }
@@ -247,9 +247,11 @@ export class Exchange implements UpstreamUser {
     else if (kind === "answering") this.#finish(this.#answer.cutShort);
     else if (failure.kind === "malformed" || upstream.answered) this.#refuse(refusals.BAD_GATEWAY);
     else {
+      if (failure.kind === "broken") this.#context.pool.broke(upstream);
       lease?.release();
       this.#phase = SEEKING;
-      this.#seek(failure.kind);
+      const attempt = failure.kind;
+      this.#seek(() => this.#seeker.seekAgain(lease, attempt), refusals.BAD_GATEWAY);
     }
   }
 

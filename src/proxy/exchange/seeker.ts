@@ -8,7 +8,9 @@ import type { Service } from "../../core/service.ts";
 import type { Lease } from "../../supervisor/gateway.ts";
 import { refusalOf } from "../http/refusal.ts";
 import type { RequestHead } from "../http/request-head.ts";
+import type { Reuse } from "../upstream/keep-alive.ts";
 import type { Destination } from "../upstream/pool.ts";
+import { Attempts } from "./attempts.ts";
 import type { ProxyContext } from "./proxy-context.ts";
 
 /** Where a request may go; without a lease to the API and to the next server, which are no tenants. */
@@ -20,26 +22,22 @@ export interface Grant {
 /** Needs no decision here: the next server makes it. */
 const NEXT_SERVER: Target = { kind: "control" };
 
-/** RFC 9110, 9.2.2: the methods that a proxy may repeat. */
-const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
+/** For how long refused connections are tried again where the service sets no `request_timeout`: its default. */
+const REFUSED_MS_MAX = 30_000;
 
-/** The request may be sent again although the tenant may have had it: it is idempotent, and no body has been read. */
-function isRepeatable({ method, framing }: RequestHead): boolean {
-  return IDEMPOTENT.has(method) && framing.kind === "none";
-}
+/** The same for the API and another server: they refuse while their queue is full, or when they have ended. */
+const REFUSED_BY_SERVER_MS_MAX = 1000;
 
-/** A request that can't be repeated only uses a connection that the tenant is unlikely to be closing. */
-const RECENT_MS_MAX = 1000;
-
-type Found = Grant | Promise<Grant> | null;
+type Found = Grant | Promise<Grant | null> | null;
 
 export class Seeker {
   readonly #head: RequestHead;
   readonly #context: ProxyContext;
   readonly #target: Target;
   readonly #passedOver = new Set<RefKey>();
+  readonly #attempts: Attempts;
   #abort: AbortController | null = null;
-  #attempts: "first" | "another" | "last" = "first";
+  #isWaking = false;
 
   constructor(head: RequestHead, context: ProxyContext) {
     const { host, path } = head;
@@ -47,6 +45,9 @@ export class Seeker {
     this.#context = context;
     this.#target =
       context.nextServer === null ? context.gateway.decide({ host, path }) : NEXT_SERVER;
+    const { service } = this;
+    const limitMs = service === null ? REFUSED_BY_SERVER_MS_MAX : service.requestTimeoutMs;
+    this.#attempts = new Attempts(head, limitMs === 0 ? REFUSED_MS_MAX : limitMs);
   }
 
   /** The instance that the request names; null: it names none. */
@@ -88,30 +89,56 @@ export class Seeker {
     }
   }
 
-  /** How long the connection that this attempt uses may have been idle. */
-  get idleMsMax(): number {
-    if (this.#attempts !== "first") return 0;
-    return isRepeatable(this.#head) ? Number.POSITIVE_INFINITY : RECENT_MS_MAX;
+  /** The kept connections that the next attempt may use. */
+  get reuse(): Reuse {
+    return this.#attempts.reuse;
+  }
+
+  /** Waits for a process to start, and not for one that runs to take the connection. */
+  get isWaking(): boolean {
+    return this.#isWaking;
   }
 
   /**
-   * After a connection that failed before any byte of an answer; its lease is released already. Null: no more attempts.
-   * An instance gets one more, a service as many as it has other instances that refuse.
+   * After a connection that failed before any byte of an answer. Null: the request is not tried again.
+   * @param failed released already; null: not to a tenant
    */
-  seekAgain(failed: InstanceRef | null, kind: "refused" | "broken"): Found {
-    const { gateway, nextServer } = this.#context;
-    const target = this.#target;
-    if (kind === "broken" && !isRepeatable(this.#head)) return null;
-    const isTenant = failed !== null && nextServer === null;
-    if (target.kind === "service" && isTenant && kind === "refused") {
-      this.#attempts = "another";
-      this.#passedOver.add(formatRef(failed));
-      const next = gateway.pick(target.service, this.#passedOver);
-      return next === null ? null : this.#claim(next);
+  seekAgain(failed: Lease | null, kind: "refused" | "broken"): Found {
+    const { clock, gateway, nextServer } = this.#context;
+    if (!this.#attempts.mayFollow(kind, clock.now())) return null;
+    if (failed === null || nextServer !== null) {
+      return kind === "broken" ? this.seek() : this.#pause().then(() => this.seek());
     }
-    if (this.#attempts === "last") return null;
-    this.#attempts = "last";
-    return isTenant ? this.#wake(failed) : this.seek();
+    if (this.#target.kind === "service" && kind === "refused") {
+      this.#passedOver.add(formatRef(failed.ref));
+      const next = gateway.pick(this.#target.service, this.#passedOver);
+      if (next !== null) return this.#claim(next);
+      this.#passedOver.clear();
+    }
+    return this.#seekProcess(failed, kind);
+  }
+
+  /** Waits for the restart where the process has ended, and for room where it runs. */
+  async #seekProcess({ ref, launch }: Lease, kind: "refused" | "broken"): Promise<Grant | null> {
+    const runs = await this.#context.gateway.isRunning(ref, launch);
+    this.#signal.throwIfAborted();
+    if (!runs) return this.#attempts.mayRestart() ? this.#wake(ref) : null;
+    if (kind === "refused") await this.#pause();
+    return this.seek();
+  }
+
+  /** Rejects when the client has left meanwhile. */
+  async #pause(): Promise<void> {
+    this.#isWaking = false;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#context.clock.after(this.#attempts.nextPauseMs(), resolve);
+    await promise;
+    this.#signal.throwIfAborted();
+  }
+
+  get #signal(): AbortSignal {
+    this.#abort ??= new AbortController();
+    return this.#abort.signal;
   }
 
   /** The client has left or been answered: a process is no longer needed. */
@@ -134,12 +161,11 @@ export class Seeker {
   }
 
   async #wake(ref: InstanceRef): Promise<Grant> {
-    this.#abort ??= new AbortController();
-    const { signal } = this.#abort;
+    this.#isWaking = true;
     const { gateway } = this.#context;
     const by = `request from ${this.#head.from}`;
     try {
-      return grantOf(await gateway.wake(ref, { signal, by }));
+      return grantOf(await gateway.wake(ref, { signal: this.#signal, by }));
     } catch (error) {
       const { nextServer } = this.#context;
       if (nextServer !== null) return grantOfServer(nextServer);

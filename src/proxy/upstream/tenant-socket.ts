@@ -1,4 +1,5 @@
 // The socket of a connection to a tenant: gathers and queues what is sent, and shuts down once all of it is.
+import { isReadable } from "../../platform/kernel/readable.ts";
 import { boundReceiveBuffer } from "../../platform/kernel/socket-options.ts";
 import { freeBuffer, Outbox } from "../http/outbox.ts";
 
@@ -34,6 +35,11 @@ export class TenantSocket {
 
   get backlogBytes(): number {
     return this.#backlog.reduce((sum, { length }) => sum + length, 0);
+  }
+
+  /** Something has come that the event loop has not reported yet. */
+  get isReadable(): boolean {
+    return "socket" in this.#state && isReadable(descriptorOf(this.#state.socket));
   }
 
   text(latin1: string): void {
@@ -108,7 +114,7 @@ export class TenantSocket {
   }
 }
 
-/** Left out by the runtime's types. */
+/** The runtime has it, which its types omit. */
 function descriptorOf(socket: Bun.Socket): number {
   return (socket as unknown as { readonly fd: number }).fd;
 }

@@ -23,6 +23,7 @@ export class Upstream {
   readonly #socket = new TenantSocket();
   readonly #answer = new AnswerReader();
   readonly #intake: Intake;
+  #idledMs: number | null = null;
 
   /** Starts connecting; then `onOpen` or `onFailure` of the user is called. */
   constructor(
@@ -55,6 +56,16 @@ export class Upstream {
   /** A byte of the current answer has come. */
   get answered(): boolean {
     return this.#answer.hasBegun;
+  }
+
+  /** How long it was idle before the current request; null: it has had no other. */
+  get idledMs(): number | null {
+    return this.#idledMs;
+  }
+
+  /** Something has come, or the tenant has ended it, although no request is under way. */
+  get isReadable(): boolean {
+    return this.#socket.isReadable;
   }
 
   /** Bytes wait for the tenant to read. */
@@ -106,7 +117,8 @@ export class Upstream {
   }
 
   /** Has a user again. */
-  becomeBusy(user: UpstreamUser): void {
+  becomeBusy(user: UpstreamUser, idledMs: number): void {
+    this.#idledMs = idledMs;
     this.#state = { kind: "busy", user };
   }
 

@@ -120,6 +120,11 @@ export class InstanceActor implements Startable {
     return this.#processes.isOutdated(this.#instance.launch);
   }
 
+  /** Whether the main process of a launch runs. Its exit has been acted upon when this resolves with false. */
+  isRunning(launch: number): Promise<boolean> {
+    return this.#processes.isRunning(launch);
+  }
+
   /** A lease at once, if it runs. */
   lease(): Lease | null {
     return this.#admission.lease();

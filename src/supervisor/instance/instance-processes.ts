@@ -9,6 +9,7 @@ import type { Service } from "../../core/service.ts";
 import type { ChildRecord } from "../../database/instances.ts";
 import type { LogHub } from "../../logs/hub.ts";
 import { NOTE_PREFIX } from "../../logs/line.ts";
+import type { Clock } from "../../platform/clock.ts";
 import { isOutOfDescriptors } from "../../platform/kernel/descriptors.ts";
 import type { InstanceHome } from "../launch/home.ts";
 import type { Launched } from "../launch/launched.ts";
@@ -18,7 +19,11 @@ import type { InstanceRecord } from "./record.ts";
 import { shapeOf } from "./shape.ts";
 import type { StoryRecorder } from "./story.ts";
 
+/** An exit is known within it, also one that the server has to poll for. */
+const EXIT_NOTICE_MS_MAX = 1000;
+
 export interface ProcessWorld {
+  readonly clock: Clock;
   readonly launches: Launches;
   readonly home: InstanceHome;
   readonly prober: Prober;
@@ -64,6 +69,16 @@ export class InstanceProcesses {
 
   get all(): readonly Launched[] {
     return [...this.#processes.values()].map(({ launched }) => launched);
+  }
+
+  /** Whether the main process of a launch runs. Its exit has been acted upon when this resolves with false. */
+  async isRunning(launch: number): Promise<boolean> {
+    const child = this.of(launch)?.child;
+    if (child === undefined || child.isRunning()) return child !== undefined;
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const cancel = this.#parts.clock.after(EXIT_NOTICE_MS_MAX, () => resolve(true));
+    void child.exited.then(() => resolve(false));
+    return promise.finally(cancel);
   }
 
   /** Whether the configuration that shapes a process has changed since its launch. */

@@ -88,7 +88,7 @@ export class Launches {
     const enclosure = isolation.level(service).recover(placement, record.child);
     if (enclosure === null) return null;
     const mark = markOf({ ...placement, dataDir });
-    const child = spawner.adopt(record.child, mark);
+    const child = spawner.adopt(record.child, enclosure.mark);
     if (child === null) return null;
     ports.reserve(port);
     firewall.claim(claimOf(placement, enclosure));
@@ -121,16 +121,17 @@ export class Launches {
     throw new FailureError(startFailure(reason, hint));
   }
 
-  #spawn(slot: SlotRef, plan: LaunchPlan, { cgroup, owner, follow, wrap }: Enclosure): Child {
+  #spawn(slot: SlotRef, plan: LaunchPlan, enclosure: Enclosure): Child {
     const { logs, spawner } = this.#parts;
-    const { argv, cwd, env, mark } = plan;
+    const { cgroup, mark, owner } = enclosure;
+    const { argv, cwd, env } = plan;
     const output = openOutput(this.#outputDirectory, slot);
     try {
       logs.attach(slot, output.pipes);
       // A process that opens /dev/stdout by name needs to own the pipe behind it.
       if (owner !== null) for (const fd of Object.values(output.fds)) fchownSync(fd, owner, owner);
-      const command = { argv: wrap(argv), cwd, env, cgroup, ...output.fds };
-      return follow(spawner.spawn(command, mark));
+      const command = { argv: enclosure.wrap(argv), cwd, env, cgroup, ...output.fds };
+      return enclosure.follow(spawner.spawn(command, mark));
     } finally {
       output.close();
     }

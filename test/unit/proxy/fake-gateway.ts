@@ -23,6 +23,10 @@ export class FakeGateway implements Gateway {
   readonly decided: { host: string; path: string }[] = [];
   readonly leases: FakeLease[] = [];
   readonly running = new Map<string, { endpoint: Endpoint; launch: number }>();
+  /** Whether the process that refused a connection lives. */
+  isAlive = true;
+  /** The instances whose processes were looked at. */
+  readonly asked: string[] = [];
   /** In the order in which a pick takes them. */
   candidates: string[] = [];
   #waiters: Waiter[] = [];
@@ -65,6 +69,12 @@ export class FakeGateway implements Gateway {
     this.#waiters.push(waiter);
     this.#notify();
     return waiter.lease.promise;
+  }
+
+  async isRunning(ref: InstanceRef): Promise<boolean> {
+    this.asked.push(ref.id);
+    this.#notify();
+    return this.isAlive;
   }
 
   get waiters(): readonly Waiter[] {

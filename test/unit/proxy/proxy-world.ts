@@ -73,6 +73,18 @@ export class ProxyWorld implements AsyncDisposable {
     return { client, tenant, head: await tenant.head() };
   }
 
+  /** Two requests over one connection, after which the tenant is known to keep its connections. */
+  async proveKeepAlive(): Promise<{ client: Wire; tenant: Wire }> {
+    const { client, tenant } = await this.request(GET);
+    tenant.send(EMPTY);
+    await client.head();
+    client.send(GET);
+    await tenant.head();
+    tenant.send(EMPTY);
+    await client.head();
+    return { client, tenant };
+  }
+
   /** Turns every event loop involved, counted by round trips, so that what should not happen has time to happen. */
   async turns(count = 100): Promise<void> {
     const target = this.gateway.target;
@@ -93,6 +105,8 @@ export class ProxyWorld implements AsyncDisposable {
     await this.proxy.close();
   }
 }
+
+const EMPTY = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 
 export const GET = "GET / HTTP/1.1\r\nHost: alice.notes.test\r\n\r\n";
 

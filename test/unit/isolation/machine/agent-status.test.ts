@@ -80,10 +80,12 @@ function ended(exit: Exit, signals: string[] = []): Child {
   return {
     ref: { pid: 1, startTime: 1 },
     app: 2,
+    isRunning: () => false,
     exited: Promise.resolve(exit),
     gone: Promise.resolve(),
     listensOn: () => Promise.resolve(true),
-    signal: (signal) => void signals.push(signal),
+    memoryBytes: () => Promise.resolve(0),
+    signal: (signal) => void signals.push(String(signal)),
   };
 }
 

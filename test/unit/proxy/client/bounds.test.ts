@@ -11,8 +11,18 @@ async function stuck(world: ProxyWorld): Promise<{ client: Wire; tenant: Wire }>
   const bytes = 48 * MEGABYTE;
   tenant.send(`HTTP/1.1 200 OK\r\nContent-Length: ${bytes}\r\n\r\n`);
   tenant.socket.write(Buffer.alloc(bytes));
-  await world.turns();
+  await untilStill(world, () => tenant.socket.writableLength);
   return { client, tenant };
+}
+
+/** Resolves when all buffers between the tenant and the client are full. */
+async function untilStill(world: ProxyWorld, left: () => number): Promise<void> {
+  let last = left();
+  for (let still = 0; still < 20; still += 1) {
+    await world.turns();
+    if (left() !== last) still = 0;
+    last = left();
+  }
 }
 
 test("a client that takes nothing for 60 seconds is cut, and its lease ends", async () => {
