@@ -34,8 +34,8 @@ export interface Gateway {
   pick(service: string, passedOver: ReadonlySet<string>): InstanceRef | null;
   /** A lease at once when the instance is running and has room for a request, else null. */
   lease(ref: InstanceRef): Lease | null;
-  /** It runs; a request that gets no lease at once waits for another one to end. */
-  isRunning(ref: InstanceRef): boolean;
+  /** The instance runs, and has no room: a request waits for another one to end. */
+  isFull(ref: InstanceRef): boolean;
   /**
    * A lease as soon as the instance can take a request, waking it if it sleeps. Bounded by its start-up limits.
    * Rejects with a TenError: INSTANCE_UNKNOWN, INSTANCE_UNAVAILABLE (stopped, disabled, failed, backing off),

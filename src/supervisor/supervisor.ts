@@ -87,8 +87,8 @@ export class Supervisor implements Gateway {
     return this.#actors.get(formatRef(ref))?.lease() ?? null;
   }
 
-  isRunning(ref: InstanceRef): boolean {
-    return this.#actors.get(formatRef(ref))?.instance.state.kind === "running";
+  isFull(ref: InstanceRef): boolean {
+    return this.#actors.get(formatRef(ref))?.isFull ?? false;
   }
 
   wake(ref: InstanceRef, patience: Patience): Promise<Lease> {

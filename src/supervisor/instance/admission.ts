@@ -1,7 +1,7 @@
 // Admits requests to an instance: leases while it runs, waiters until it does, and the count of what is open.
 import type { Endpoint } from "../../core/endpoint.ts";
 import { TenError } from "../../core/errors.ts";
-import type { Cause, Instance, Refusal, Traffic } from "../../core/life/instance.ts";
+import type { Cause, Instance, InstanceState, Refusal, Traffic } from "../../core/life/instance.ts";
 import { formatRef, type InstanceRef } from "../../core/ref.ts";
 import type { Service } from "../../core/service.ts";
 import type { Clock } from "../../platform/clock.ts";
@@ -52,6 +52,11 @@ export class Admission {
     return { requests, tunnels: open - requests };
   }
 
+  /** The instance runs, and has no room for another request. */
+  get isFull(): boolean {
+    return this.#isRunning && !this.#hasRoom;
+  }
+
   /** A lease at once, if the instance runs and has room for a request. */
   lease(): Lease | null {
     const { state } = this.#parts.instance();
@@ -78,9 +83,10 @@ export class Admission {
     this.#waiters.admit(this.#room, () => this.#leaseOf(endpoint));
   }
 
-  /** The instance no longer runs: requests that wait for room wait for a process from now on, if there is to be one. */
-  onStopped(): void {
-    if (this.#waiters.size > 0) this.#parts.wake("request");
+  /** Requests that wait for room when the instance stops wait for another process, or are refused, as new ones are. */
+  follow(former: InstanceState): void {
+    const hasStopped = former.kind === "running" && !this.#isRunning;
+    if (hasStopped && this.#waiters.size > 0) this.#parts.wake("request");
   }
 
   refuse(refusal: Refusal): void {
@@ -90,6 +96,10 @@ export class Admission {
   /** Refuses every waiter from now on: the instance is handed over. Open leases stay. */
   close(): void {
     this.#waiters.close(handOverError(this.#parts.ref));
+  }
+
+  get #isRunning(): boolean {
+    return this.#parts.instance().state.kind === "running";
   }
 
   /** How many more requests the process may have open. */
