@@ -28,6 +28,8 @@ const REFUSED_MS_MAX = 30_000;
 /** The same for the API and another server: they refuse while their queue is full, or when they have ended. */
 const REFUSED_BY_SERVER_MS_MAX = 1000;
 
+const BUSY_RETRY_AFTER_MS = 1000;
+
 type Found = Grant | Promise<Grant | null> | null;
 
 export class Seeker {
@@ -147,25 +149,37 @@ export class Seeker {
   }
 
   #pick(service: string): InstanceRef {
-    const ref = this.#context.gateway.pick(service, this.#passedOver);
-    if (ref !== null) return ref;
+    const { gateway } = this.#context;
+    const ref = gateway.pick(service, this.#passedOver);
+    if (ref !== null) return gateway.isFull(ref) ? this.#pickWithRoom(service, ref) : ref;
     throw new TenError(
       "INSTANCE_UNAVAILABLE",
       `Cannot serve "${service}": none of its instances takes requests`,
     );
   }
 
+  /** Another instance that does not let the request wait; else this one. */
+  #pickWithRoom(service: string, full: InstanceRef): InstanceRef {
+    const { gateway } = this.#context;
+    const tried = new Set(this.#passedOver);
+    let next: InstanceRef | null = full;
+    for (; next !== null && gateway.isFull(next); next = gateway.pick(service, tried)) {
+      tried.add(formatRef(next));
+    }
+    return next ?? full;
+  }
+
   #claim(ref: InstanceRef): Grant | Promise<Grant> {
     const lease = this.#context.gateway.lease(ref);
-    return lease === null ? this.#wake(ref) : grantOf(lease);
+    return lease === null ? this.#wake(ref) : grantOf(lease, this.#context);
   }
 
   async #wake(ref: InstanceRef): Promise<Grant> {
-    this.#isWaking = true;
     const { gateway } = this.#context;
+    this.#isWaking = !gateway.isFull(ref);
     const by = `request from ${this.#head.from}`;
     try {
-      return grantOf(await gateway.wake(ref, { signal: this.#signal, by }));
+      return grantOf(await gateway.wake(ref, { signal: this.#signal, by }), this.#context);
     } catch (error) {
       const { nextServer } = this.#context;
       if (nextServer !== null) return grantOfServer(nextServer);
@@ -190,6 +204,14 @@ async function grantOfServer(nextServer: Promise<Endpoint>): Promise<Grant> {
   return { destination: { endpoint: await nextServer, launch: 0 }, lease: null };
 }
 
-function grantOf(lease: Lease): Grant {
+/** Throws when the instance has its share of all connections. */
+function grantOf(lease: Lease, { limits }: ProxyContext): Grant {
+  if (lease.open > limits.perInstance) {
+    lease.release();
+    const reason = "it has too many open connections";
+    throw new TenError("QUEUE_FULL", `Cannot use "${formatRef(lease.ref)}": ${reason}`, {
+      retryAfterMs: BUSY_RETRY_AFTER_MS,
+    });
+  }
   return { destination: { endpoint: lease.endpoint, launch: lease.launch }, lease };
 }
