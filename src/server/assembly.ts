@@ -86,7 +86,8 @@ export function handOverInstances(
   onTraffic: () => void,
 ): HandoverState {
   firewall?.abandon();
-  void isolation.trash[Symbol.asyncDispose]();
+  // What it has not deleted is deleted by the next server.
+  isolation.trash[Symbol.asyncDispose]().catch(() => undefined);
   return handOver(supervisor, onTraffic);
 }
 

@@ -78,7 +78,10 @@ export class InstanceProcesses {
     if (child === undefined || child.isRunning()) return child !== undefined;
     const { promise, resolve } = Promise.withResolvers<boolean>();
     const cancel = this.#parts.clock.after(EXIT_NOTICE_MS_MAX, () => resolve(true));
-    void child.exited.then(() => resolve(false));
+    child.exited.then(
+      () => resolve(false),
+      () => resolve(false),
+    );
     return promise.finally(cancel);
   }
 
