@@ -137,7 +137,7 @@ test("one instance gets half of all connections, and its next requests a 503", a
   await world.request(GET);
   const refused = await world.client();
   refused.send(GET);
-  expect(await refused.head()).toMatch(/^HTTP\/1.1 503 [\s\S]*\r\nRetry-After: 1\r\n/);
+  expect(await refused.head()).toMatch(/^HTTP\/1.1 503 (.*\r\n)*Retry-After: 1\r\n/);
   expect(world.gateway.openLeases).toBe(2);
   tenant.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
   await world.gateway.until(() => world.gateway.openLeases === 1);
