@@ -10,8 +10,8 @@ import { refusalOf } from "../http/refusal.ts";
 import type { RequestHead } from "../http/request-head.ts";
 import type { Reuse } from "../upstream/keep-alive.ts";
 import type { Destination } from "../upstream/pool.ts";
-import { Attempts } from "./attempts.ts";
 import type { ProxyContext } from "./proxy-context.ts";
+import { Retries } from "./retries.ts";
 
 /** Where a request may go; without a lease to the API and to the next server, which are no tenants. */
 export interface Grant {
@@ -37,7 +37,7 @@ export class Seeker {
   readonly #context: ProxyContext;
   readonly #target: Target;
   readonly #passedOver = new Set<RefKey>();
-  readonly #attempts: Attempts;
+  readonly #retries: Retries;
   #abort: AbortController | null = null;
   #isWaking = false;
 
@@ -49,7 +49,7 @@ export class Seeker {
       context.nextServer === null ? context.gateway.decide({ host, path }) : NEXT_SERVER;
     const { service } = this;
     const limitMs = service === null ? REFUSED_BY_SERVER_MS_MAX : service.requestTimeoutMs;
-    this.#attempts = new Attempts(head, limitMs === 0 ? REFUSED_MS_MAX : limitMs);
+    this.#retries = new Retries(head, limitMs === 0 ? REFUSED_MS_MAX : limitMs);
   }
 
   /** The instance that the request names; null: it names none. */
@@ -93,7 +93,7 @@ export class Seeker {
 
   /** The kept connections that the next attempt may use. */
   get reuse(): Reuse {
-    return this.#attempts.reuse;
+    return this.#retries.reuse;
   }
 
   /** Waits for a process to start, and not for one that runs to take the connection. */
@@ -107,7 +107,7 @@ export class Seeker {
    */
   seekAgain(failed: Lease | null, kind: "refused" | "broken"): Found {
     const { clock, gateway, nextServer } = this.#context;
-    if (!this.#attempts.mayFollow(kind, clock.now())) return null;
+    if (!this.#retries.mayFollow(kind, clock.now())) return null;
     if (failed === null || nextServer !== null) {
       return kind === "broken" ? this.seek() : this.#pause().then(() => this.seek());
     }
@@ -124,7 +124,7 @@ export class Seeker {
   async #seekProcess({ ref, launch }: Lease, kind: "refused" | "broken"): Promise<Grant | null> {
     const runs = await this.#context.gateway.isRunning(ref, launch);
     this.#signal.throwIfAborted();
-    if (!runs) return this.#attempts.mayRestart() ? this.#wake(ref) : null;
+    if (!runs) return this.#retries.mayRestart() ? this.#wake(ref) : null;
     if (kind === "refused") await this.#pause();
     return this.seek();
   }
@@ -133,7 +133,7 @@ export class Seeker {
   async #pause(): Promise<void> {
     this.#isWaking = false;
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.#context.clock.after(this.#attempts.nextPauseMs(), resolve);
+    this.#context.clock.after(this.#retries.nextPauseMs(), resolve);
     await promise;
     this.#signal.throwIfAborted();
   }
