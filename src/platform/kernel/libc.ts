@@ -17,7 +17,9 @@ const POSIX_CALLS = {
 
 const LINUX_CALLS = {
   ...POSIX_CALLS,
+  __errno_location: { args: [], returns: "ptr" },
   adjtimex: { args: ["ptr"], returns: "i32" },
+  connect: { args: ["i32", "ptr", "u32"], returns: "i32" },
   splice: { args: ["i32", "ptr", "i32", "ptr", "u64", "u32"], returns: "i64" },
   /** With the arguments of landlock_create_ruleset(2), the only one that is called by its number. */
   syscall: { args: ["i64", "ptr", "u64", "u32"], returns: "i32" },

@@ -180,7 +180,8 @@ export class InstanceProcesses {
     const launched = this.of(launch);
     launched?.enclosure.exposeSocket();
     const endpoints = known === null ? (launched?.enclosure.endpoints ?? []) : [known];
-    const answer = await prober({ endpoints, health: service().health, host: hostOf(ref) });
+    const check = { health: service().health, host: hostOf(ref), hasServed: known !== null };
+    const answer = await prober({ endpoints, ...check });
     if (known !== null || launched === null || answer.kind === "unready") return answer;
     return (await isOwn(launched, answer.endpoint)) ? answer : takenByAnother(answer.endpoint);
   }
