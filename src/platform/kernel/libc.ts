@@ -21,7 +21,9 @@ const POSIX_CALLS = {
 
 const LINUX_CALLS = {
   ...POSIX_CALLS,
+  __errno_location: { args: [], returns: "ptr" },
   adjtimex: { args: ["ptr"], returns: "i32" },
+  connect: { args: ["i32", "ptr", "u32"], returns: "i32" },
   splice: { args: ["i32", "ptr", "i32", "ptr", "u64", "u32"], returns: "i64" },
   /** A call by its number, with four arguments, all of them numbers. */
   syscall: { args: ["i64", "i64", "i64", "i64", "i64"], returns: "i32" },

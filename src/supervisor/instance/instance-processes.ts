@@ -194,7 +194,8 @@ export class InstanceProcesses {
     const launched = this.of(launch);
     launched?.enclosure.exposeSocket();
     const endpoints = known === null ? (launched?.enclosure.endpoints ?? []) : [known];
-    const answer = await prober({ endpoints, health: service().health, host: hostOf(ref) });
+    const check = { health: service().health, host: hostOf(ref), hasServed: known !== null };
+    const answer = await prober({ endpoints, ...check });
     if (known !== null || launched === null || answer.kind !== "ready") return answer;
     if (await isOwn(launched, answer.endpoint)) return answer;
     return isOutOfDescriptors() ? { kind: "unasked" } : takenByAnother(answer.endpoint);

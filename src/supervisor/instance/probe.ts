@@ -4,6 +4,7 @@ import type { ProbeAnswer } from "../../core/life/instance.ts";
 import { connect } from "../../platform/connect.ts";
 import { codeOf } from "../../platform/files.ts";
 import { isOutOfDescriptors } from "../../platform/kernel/descriptors.ts";
+import { isListening } from "../../platform/kernel/unix-queue.ts";
 
 export interface ProbeRequest {
   /** Where it may listen; the first endpoint that accepts a connection is probed. */
@@ -12,6 +13,8 @@ export interface ProbeRequest {
   readonly health: string | null;
   /** Host header of the check: the public one, because applications refuse unknown hosts. */
   readonly host: string;
+  /** It has answered before: then it is busy, and not dead, where its queue of connections is full. */
+  readonly hasServed: boolean;
 }
 
 export type Prober = (request: ProbeRequest) => Promise<ProbeAnswer>;
@@ -33,16 +36,22 @@ const OWN_LACKS: ReadonlySet<unknown> = new Set([
 
 const UNASKED: ProbeAnswer = { kind: "unasked" };
 
-export const socketProber: Prober = async ({ endpoints, health, host }) => {
+export const socketProber: Prober = async ({ endpoints, health, host, hasServed }) => {
   for (const endpoint of endpoints) {
     if (isOutOfDescriptors()) return UNASKED;
     const check = health === null ? null : { path: health, host };
     const answer = await ask(endpoint, check);
     if (answer !== null) return answer;
   }
+  const busy = hasServed ? endpoints.find(isBusy) : undefined;
+  if (busy !== undefined) return { kind: "ready", endpoint: busy };
   const places = endpoints.map(renderEndpoint).join(" or ");
   return { kind: "unready", reason: `nothing listens on ${places}` };
 };
+
+function isBusy(endpoint: Endpoint): boolean {
+  return endpoint.kind === "unix" && isListening(endpoint.path);
+}
 
 /** Null: no process accepts a connection there. */
 function ask(

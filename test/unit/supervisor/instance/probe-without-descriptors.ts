@@ -3,7 +3,8 @@ import { closeSync, openSync } from "node:fs";
 import { socketProber } from "../../../../src/supervisor/instance/probe.ts";
 
 const endpoint = { kind: "tcp", host: "127.0.0.1", port: Number(process.argv[2]) } as const;
-const probe = () => socketProber({ endpoints: [endpoint], health: null, host: "a.test" });
+const probe = () =>
+  socketProber({ endpoints: [endpoint], health: null, host: "a.test", hasServed: false });
 
 const taken: number[] = [];
 try {
