@@ -7,8 +7,7 @@ import { StandardStream } from "./platform/standard-stream.ts";
 
 const [STDOUT, STDERR] = [1, 2];
 const isTerminal = isatty(STDOUT);
-const closed = Promise.withResolvers<void>();
-const output = new StandardStream(STDOUT, () => closed.resolve());
+const output = new StandardStream(STDOUT);
 const errors = new StandardStream(STDERR);
 
 const shell: Shell = {
@@ -18,7 +17,7 @@ const shell: Shell = {
   print: (text) => output.write(text),
   complain: (text) => errors.write(text),
   printed: () => output.flushed(),
-  onOutputClosed: (callback) => void closed.promise.then(callback),
+  onOutputClosed: (callback) => output.onClosed(callback),
   onSignal(callback) {
     process.on("SIGINT", callback);
     process.on("SIGTERM", callback);

@@ -176,6 +176,7 @@ function toService(table: ServiceTable, { name, dir, settings }: ServiceContext)
     storagePersist: table.storage_persist,
     autoCreate: table.auto_create,
     maxInstances: table.max_instances,
+    maxConcurrent: table.max_concurrent,
     socket: resolveTemplate(dir, table.socket),
     envFile: table.env_file === undefined ? null : resolve(dir, table.env_file),
     env: table.env,

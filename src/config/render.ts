@@ -83,6 +83,7 @@ function serviceTable(service: Service): Table {
     restart: service.restart.policy,
     auto_create: service.autoCreate,
     max_instances: service.maxInstances,
+    max_concurrent: service.maxConcurrent,
     socket: service.socket,
     env_file: service.envFile,
     waiting_page: service.waitingPage,

@@ -87,6 +87,11 @@ export const service = z.strictObject(
     max_instances: whole({ min: 0 })
       .default(0)
       .describe("Instances that may be registered. 0: no cap."),
+    max_concurrent: whole({ min: 0 })
+      .default(0)
+      .describe(
+        "Requests that an instance may have open at once, WebSockets not counted; up to 1000 more wait for `request_timeout`, further ones get 503. 0: no cap.",
+      ),
     socket: path()
       .default("/tmp/tenement/{name}-{id}.sock")
       .describe(

@@ -57,6 +57,7 @@ const SERVICE_KEYS: Keys<Service, "name" | "restart" | "machine" | "healthInterv
   storagePersist: ["storage_persist", "now"],
   autoCreate: ["auto_create", "now"],
   maxInstances: ["max_instances", "now"],
+  maxConcurrent: ["max_concurrent", "now"],
   socket: ["socket", "launch"],
   envFile: ["env_file", "launch"],
   env: ["env", "launch"],

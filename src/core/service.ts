@@ -65,6 +65,8 @@ export interface Service {
   readonly autoCreate: boolean;
   /** 0: no cap. */
   readonly maxInstances: number;
+  /** Open requests of a process; 0: no cap. */
+  readonly maxConcurrent: number;
   /** Template of the path in SOCKET_PATH. */
   readonly socket: string;
   readonly envFile: string | null;

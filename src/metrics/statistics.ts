@@ -46,6 +46,8 @@ export class Statistics {
     stalled: 0,
     buffers: 0,
   };
+  /** Faults of the server that no code handled. */
+  unhandledErrors = 0;
 
   recordRequest(
     ref: InstanceRef | null,

@@ -14,16 +14,20 @@ type State =
 
 export class StandardStream {
   readonly #fd: number;
-  readonly #onClosed: () => void;
+  readonly #listeners: (() => void)[] = [];
   /** Bounded by the callers: those that print without end await `flushed`. */
   #queue: Buffer[] = [];
   #state: State = { kind: "open" };
   #writing: Promise<void> | null = null;
 
-  /** @param onClosed is called once when the reader has gone */
-  constructor(fd: number, onClosed: () => void = () => undefined) {
+  constructor(fd: number) {
     this.#fd = fd;
-    this.#onClosed = onClosed;
+  }
+
+  /** Calls back once when the reader has gone. */
+  onClosed(callback: () => void): void {
+    if (this.#state.kind === "closed") callback();
+    else this.#listeners.push(callback);
   }
 
   write(text: string): void {
@@ -63,7 +67,7 @@ export class StandardStream {
     this.#queue = [];
     const isClosed = codeOf(error) === "EPIPE";
     this.#state = isClosed ? { kind: "closed" } : { kind: "failed", error };
-    if (isClosed) this.#onClosed();
+    if (isClosed) for (const listener of this.#listeners) listener();
   }
 }
 

@@ -6,7 +6,6 @@ import type { ProxyContext } from "./exchange/proxy-context.ts";
 import { type AddressKey, addressKeyOf } from "./http/address-key.ts";
 import type { Peer } from "./http/forwarded.ts";
 import { NO_ROOM, TOO_MANY_CONNECTIONS } from "./http/refusal.ts";
-import type { ProxyLimits } from "./limits.ts";
 
 /** Refused clients are read from for a moment, so that they get their answer; under an attack most of them don't. */
 const REFUSED_MAX = 64;
@@ -28,11 +27,9 @@ export class Connections {
   #refused = 0;
   #heldBytes = 0;
   #countsSoon = false;
-  limits: ProxyLimits;
 
-  constructor(context: ProxyContext, limits: ProxyLimits, onEmpty: () => void) {
+  constructor(context: ProxyContext, onEmpty: () => void) {
     this.#context = context;
-    this.limits = limits;
     this.#onEmpty = onEmpty;
   }
 
@@ -44,8 +41,13 @@ export class Connections {
   admit(socket: Socket, peer: Peer): void {
     const key = addressKeyOf(peer);
     const count = this.#byAddress.get(key) ?? 0;
-    if (key !== null && count >= this.limits.perAddress) this.#refuse(socket, peer, "address");
-    else if (!peer.relays && this.size >= this.limits.connections && this.makeRoom() === 0) {
+    if (key !== null && count >= this.#context.limits.perAddress)
+      this.#refuse(socket, peer, "address");
+    else if (
+      !peer.relays &&
+      this.size >= this.#context.limits.connections &&
+      this.makeRoom() === 0
+    ) {
       this.#refuse(socket, peer, "limit");
     } else {
       if (key !== null) this.#byAddress.set(key, count + 1);
@@ -128,7 +130,7 @@ export class Connections {
   /** A connection holds more than before. */
   #onHold(bytes: number): void {
     this.#heldBytes += bytes;
-    if (this.#countsSoon || this.#heldBytes <= this.limits.bufferBytes) return;
+    if (this.#countsSoon || this.#heldBytes <= this.#context.limits.bufferBytes) return;
     this.#countsSoon = true;
     setImmediate(() => {
       this.#countsSoon = false;
@@ -140,7 +142,7 @@ export class Connections {
   #boundBuffers(): void {
     const holders = [...this.#all].filter(({ heldBytes }) => heldBytes > 0);
     this.#heldBytes = holders.reduce((sum, { heldBytes }) => sum + heldBytes, 0);
-    const { bufferBytes } = this.limits;
+    const { bufferBytes } = this.#context.limits;
     if (this.#heldBytes <= bufferBytes) return;
     holders.sort((one, other) => one.stillSince - other.stillSince);
     for (const connection of holders) {

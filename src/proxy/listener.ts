@@ -91,9 +91,9 @@ class ListeningProxy implements Proxy {
     const turns = new Turns(clock);
     const pool = new UpstreamPool(clock, turns);
     const parts = { gateway, control, clock, turns, pool, observe, observeConnection };
-    this.#context = { ...parts, nextServer: null };
+    this.#context = { ...parts, limits: limitsOf(settings), nextServer: null };
     const onEmpty = () => this.#settle();
-    this.#connections = new Connections(this.#context, limitsOf(settings), onEmpty);
+    this.#connections = new Connections(this.#context, onEmpty);
     this.#isTrusted = parseTrustedProxies(settings.trustedProxies);
   }
 
@@ -142,7 +142,7 @@ class ListeningProxy implements Proxy {
 
   configure(settings: ProxySettings): void {
     this.#isTrusted = parseTrustedProxies(settings.trustedProxies);
-    this.#connections.limits = limitsOf(settings);
+    this.#context.limits = limitsOf(settings);
   }
 
   accept(socket: Socket, protocol: "http" | "https"): void {
@@ -157,7 +157,7 @@ class ListeningProxy implements Proxy {
   }
 
   abort(): void {
-    void this.close();
+    this.close().catch(() => undefined);
     this.#connections.destroy();
   }
 
@@ -178,12 +178,12 @@ class ListeningProxy implements Proxy {
     this.#connections.admit(socket, peer);
     this.#sweepWithin(SWEEP_MS);
     const descriptor = descriptorOf(socket) ?? 0;
-    if (descriptor >= this.#connections.limits.reservedFrom) this.#keepReserve();
+    if (descriptor >= this.#context.limits.reservedFrom) this.#keepReserve();
   }
 
   /** Accepts only while descriptors are free without those in reserve. */
   #keepReserve(): void {
-    const isScarce = lowestFreeDescriptor() >= this.#connections.limits.reservedFrom;
+    const isScarce = lowestFreeDescriptor() >= this.#context.limits.reservedFrom;
     if (isScarce) this.#connections.makeRoom();
     for (const listener of this.#listeners) {
       if (isScarce) listener.pause();

@@ -86,7 +86,8 @@ export function handOverInstances(
   onTraffic: () => void,
 ): HandoverState {
   firewall?.abandon();
-  void isolation.trash[Symbol.asyncDispose]();
+  // What it has not deleted is deleted by the next server.
+  isolation.trash[Symbol.asyncDispose]().catch(() => undefined);
   return handOver(supervisor, onTraffic);
 }
 
@@ -130,8 +131,11 @@ function openSupervisor(
   { database, logs, isolation, volumes, firewall }: LaunchResources,
 ): Supervisor {
   const { dataDir, maxRunning, maxStarting } = config.settings;
+  const clock = systemClock;
   const launches = new Launches({
+    clock,
     dataDir,
+    report,
     spawner: bunSpawner,
     isolation,
     ports: Ports.startingAnywhere(),
@@ -142,7 +146,6 @@ function openSupervisor(
   const releaseUserId = (ref: InstanceRef) => database.userIds.release(ref);
   const { trash, trees } = isolation;
   const home = new InstanceHome({ dataDir, volumes, isolation, trash, trees, releaseUserId });
-  const clock = systemClock;
   const measure = (ref: InstanceRef) => home.measure(ref);
   const gauge = new StorageGauge({ clock, measure });
   const world: InstanceWorld = {

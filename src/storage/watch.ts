@@ -180,10 +180,12 @@ export class StorageWatch {
       if (this.#looking >= LOOKS_MAX) return;
       this.#due.delete(track);
       this.#looking++;
-      void this.#look(track).finally(() => {
-        this.#looking--;
-        this.#advance();
-      });
+      this.#look(track)
+        .finally(() => {
+          this.#looking--;
+          this.#advance();
+        })
+        .catch(this.#parts.report);
     }
   }
 

@@ -37,14 +37,20 @@ export class FakeChild implements Child {
   readonly #exited = Promise.withResolvers<Exit>();
   readonly #gone = Promise.withResolvers<void>();
   readonly exited = this.#exited.promise;
-  readonly gone = this.#gone.promise;
+  readonly gone: Promise<void>;
   /** False: only SIGKILL ends it. */
   obedient = true;
 
-  constructor(ref: ChildRef, mark: string, env: Readonly<Record<string, string>>) {
+  constructor(
+    ref: ChildRef,
+    mark: string,
+    env: Readonly<Record<string, string>>,
+    gone?: Promise<void>,
+  ) {
     this.ref = ref;
     this.mark = mark;
     this.env = env;
+    this.gone = gone ?? this.#gone.promise;
   }
 
   get app(): number {
@@ -89,11 +95,18 @@ export class FakeSpawner implements Spawner {
   /** Marks of processes that no record names. */
   readonly strays = new Set<string>();
   failure: Error | null = null;
+  /** When the next processes are gone; null: once they have ended. */
+  gone: Promise<void> | null = null;
 
   spawn({ env }: { env: Readonly<Record<string, string>> }, mark: string | null): Child {
     if (this.failure !== null) throw this.failure;
     const pid = 100 + this.spawned.length;
-    const child = new FakeChild({ pid, startTime: pid * 10 }, mark ?? "", env);
+    const child = new FakeChild(
+      { pid, startTime: pid * 10 },
+      mark ?? "",
+      env,
+      this.gone ?? undefined,
+    );
     this.spawned.push(child);
     return child;
   }
@@ -192,7 +205,9 @@ export function openFakeWorld({
   });
   const volumes = new Volumes(directory, (path) => isolation.trash.discard(path));
   const launches = new Launches({
+    clock,
     dataDir: directory,
+    report: (event) => reports.push(event),
     spawner,
     isolation,
     ports: new Ports(PORT_FIRST, { isFree: () => true }),

@@ -24,6 +24,7 @@ export function serviceWith(changes: Partial<Service> = {}): Service {
     storagePersist: true,
     autoCreate: false,
     maxInstances: 0,
+    maxConcurrent: 0,
     socket: `/tmp/ten-none-${process.getuid?.()}/{name}-{id}.sock`,
     envFile: null,
     env: {},

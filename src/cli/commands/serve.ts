@@ -138,7 +138,9 @@ async function startServer(
   const { cwd } = context.shell;
   const server = await startServer({ ...plan, cwd, loadConfig, version: VERSION, report, notify });
   // Installed before the server is announced: without a handler the signal would end it.
-  context.shell.onHangup(() => void reloadItself(server, context));
+  context.shell.onHangup(() => {
+    reloadItself(server, context).catch(report);
+  });
   context.say(renderWelcome(plan.domain, server));
   return server;
 }

@@ -104,8 +104,12 @@ export function followMachine(
         readStatus().started &&
         order(system.signals[signal]);
       if (isReceived === false) endMachine(signal);
-      else if (isReceived !== true)
-        void isReceived.then((received) => received || endMachine(signal));
+      else if (isReceived !== true) {
+        isReceived.then(
+          (received) => received || endMachine(signal),
+          () => endMachine(signal),
+        );
+      }
     },
   };
 }

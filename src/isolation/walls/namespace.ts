@@ -19,7 +19,7 @@ import type { LaunchDirectories, LaunchPaths } from "../launcher/launcher-direct
 import { followLauncher } from "../launcher/launcher-follower.ts";
 import { type Enclosure, hostEndpoints, type Level, type Placement } from "../level.ts";
 import { checkReachable, checkVisible } from "./reach.ts";
-import { linkSocket } from "./socket-link.ts";
+import { SocketLink } from "./socket-link.ts";
 import { TenantPlaces } from "./tenant-places.ts";
 import { makeMissing, makeMountPoint, planPaths, type ViewPaths } from "./view-paths.ts";
 import { checkWalls } from "./wall-check.ts";
@@ -213,7 +213,7 @@ export class NamespaceLevel implements Level {
     const { launches } = this.#parts;
     const { entry, socket, statusFile } = launches.paths(placement);
     const isPrivate = networkOf(placement.service) === "private";
-    const source = this.#socketSource(placement);
+    const link = new SocketLink(this.#socketSource(placement), socket);
     return {
       socketPath: socket,
       endpoints: isPrivate
@@ -225,8 +225,11 @@ export class NamespaceLevel implements Level {
       wrap: (argv) => argv,
       follow: (child) =>
         followLauncher(child, { statusFile, group, containment: { kind: "walls", owner } }),
-      exposeSocket: () => linkSocket(source, socket),
-      clear: () => launches.remove(placement),
+      exposeSocket: () => link.renew(),
+      clear() {
+        link.close();
+        launches.remove(placement);
+      },
     };
   }
 }

@@ -2,6 +2,7 @@
 import type { Endpoint } from "../../core/endpoint.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Gateway } from "../../supervisor/gateway.ts";
+import type { ProxyLimits } from "../limits.ts";
 import type { Turns } from "../turns.ts";
 import type { UpstreamPool } from "../upstream/pool.ts";
 import type { ConnectionFate, ExchangeRecord } from "./outcome.ts";
@@ -12,6 +13,7 @@ export interface ProxyContext {
   nextServer: Promise<Endpoint> | null;
   readonly control: Endpoint;
   readonly clock: Clock;
+  limits: ProxyLimits;
   readonly turns: Turns;
   readonly pool: UpstreamPool;
   readonly observe: (exchange: ExchangeRecord) => void;

@@ -16,6 +16,8 @@ export interface HandoverOptions {
   /** Of this server. */
   readonly version: string;
   readonly notify: Notify;
+  /** Reports an error that no caller waits for. */
+  readonly report: (error: unknown) => void;
   /** The next server accepts the requests that reached this one. */
   readonly relay: Endpoint;
   /** After a handover that failed: opens the engine with the state that was to be handed over, and serves with it. */
@@ -90,13 +92,13 @@ export class ServerHandover {
     try {
       handover = await engine.handOver();
       const identity = await next.takeOver(handover.handoverState);
-      void this.#retire(parts, handover);
+      this.#retire(parts, handover).catch((error) => this.#replaced.reject(error));
       return identity;
     } catch (error) {
       await next.end();
       const resumed = await this.#resume(handover?.handoverState ?? {});
       recordFailure(resumed.audit, error);
-      void engine[Symbol.asyncDispose]();
+      engine[Symbol.asyncDispose]().then(undefined, this.#options.report);
       throw error;
     } finally {
       handover?.leases.begin();

@@ -67,7 +67,10 @@ class Dialogue {
   private constructor(channel: ChannelToNext, starter: Bun.Subprocess) {
     this.#channel = channel;
     this.#starter = starter;
-    void channel.ended.then(() => this.#onEnd());
+    channel.ended.then(
+      () => this.#onEnd(),
+      () => this.#onEnd(),
+    );
   }
 
   static async begin({ cwd, descriptors, dataDir }: NextServerOptions): Promise<Dialogue> {
@@ -98,7 +101,7 @@ class Dialogue {
   }
 
   send(message: MessageFromPrevious): void {
-    void this.#channel.send(message);
+    this.#channel.send(message).catch(() => this.#onEnd());
   }
 
   async expect<Kind extends "started" | "ready" | "serves">(

@@ -42,17 +42,23 @@ export async function findPreviousServer(
   const channel: ChannelToPrevious = await Channel.open(CHANNEL_DESCRIPTOR, (message) =>
     handoverState.resolve(message.handoverState),
   );
-  void channel.send({ kind: "started", pid: process.pid });
+  const abandon = () => handoverState.reject(previousServerEnded());
+  // Whoever asks for the state gets the error as well.
+  handoverState.promise.catch(() => undefined);
+  channel.send({ kind: "started", pid: process.pid }).catch(abandon);
   return {
     descriptors,
     dataDir,
     cwd,
     requestHandover() {
-      void channel.send({ kind: "ready" });
-      void channel.ended.then(() => handoverState.reject(previousServerEnded()));
+      channel.send({ kind: "ready" }).catch(abandon);
+      channel.ended.then(abandon, abandon);
       return handoverState.promise;
     },
-    reportServing: (version) => void channel.send({ kind: "serves", version }),
+    reportServing(version) {
+      // Without the previous server nobody needs to hear it.
+      channel.send({ kind: "serves", version }).catch(() => undefined);
+    },
     reportFailure: (thrown) =>
       channel.send({ kind: "failed", message: messageOf(thrown), ...hintOf(thrown) }),
   };

@@ -36,7 +36,8 @@ export class InstanceHome {
 
   /** Unmounts the volume of an instance at rest. */
   close(ref: InstanceRef): void {
-    void this.#parts.volumes.close(ref);
+    // A volume that can't be unmounted stays, and the next start uses it.
+    this.#parts.volumes.close(ref)?.catch(() => undefined);
   }
 
   /** How much an instance stores, its temporary files included. */

@@ -71,6 +71,7 @@ test("a service needs only a command", () => {
     storagePersist: true,
     autoCreate: false,
     maxInstances: 0,
+    maxConcurrent: 0,
     socket: "/tmp/tenement/{name}-{id}.sock",
     envFile: null,
     env: {},
@@ -134,6 +135,7 @@ storage_persist = false
 restart = "always"
 auto_create = true
 max_instances = 9
+max_concurrent = 7
 socket = "sockets/{name}-{id}.sock"
 env_file = ".env"
 waiting_page = false
@@ -217,6 +219,7 @@ test("converts every key, to milliseconds, bytes and absolute paths", () => {
     storagePersist: false,
     autoCreate: true,
     maxInstances: 9,
+    maxConcurrent: 7,
     socket: "/etc/ten/sockets/{name}-{id}.sock",
     envFile: "/etc/ten/.env",
     env: { EMPTY: "", DATABASE: "{data_dir}/{name}/{id}/app.db", JSON: '{"a":1}' },

@@ -29,6 +29,7 @@ const SERVICE = {
   restart: '"always"',
   auto_create: "true",
   max_instances: "5",
+  max_concurrent: "5",
   socket: '"/tmp/other-{id}.sock"',
   env_file: '".env"',
   env: '{ A = "1" }',

@@ -115,16 +115,32 @@ test("a trusted proxy gets as many connections as it opens", async () => {
 });
 
 test("the client that has been idle for longest makes room for a new one; without such a client there is a 503", async () => {
-  await using world = await ProxyWorld.open({ maxConnections: 2, maxConnectionsPerAddress: 9 });
+  await using world = await ProxyWorld.open({ maxConnections: 4, maxConnectionsPerAddress: 9 });
   const { client: idle, tenant } = await world.request(GET);
   tenant.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
   await idle.head();
   world.clock.move(1000);
   await world.request(GET);
   await world.request(GET);
+  await world.client();
+  await world.client();
   await idle.untilEnd();
   const refused = await world.client();
   expect(await refused.untilEnd()).toContain('"code":"NO_ROOM"');
   expect(world.fates).toEqual(["idle", "limit"]);
   expect(world.gateway.openLeases).toBe(2);
+});
+
+test("one instance gets half of all connections, and its next requests a 503", async () => {
+  await using world = await ProxyWorld.open({ maxConnections: 4, maxConnectionsPerAddress: 9 });
+  const { tenant } = await world.request(GET);
+  await world.request(GET);
+  const refused = await world.client();
+  refused.send(GET);
+  expect(await refused.head()).toMatch(/^HTTP\/1.1 503 (.*\r\n)*Retry-After: 1\r\n/);
+  expect(world.gateway.openLeases).toBe(2);
+  tenant.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  await world.gateway.until(() => world.gateway.openLeases === 1);
+  refused.send(GET);
+  expect(await tenant.head()).toStartWith("GET / ");
 });
