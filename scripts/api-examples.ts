@@ -1,4 +1,5 @@
 // An example request and answer for each operation of the API; a test checks them against the OpenAPI document.
+import type { OperationName } from "../src/control/wire/endpoints.ts";
 
 export interface ApiExample {
   /** The path with its query. */
@@ -46,12 +47,12 @@ const atRest = (state: string) => ({
 
 const latency = { average_ms: 4.2, p50_ms: 3.75, p95_ms: 9.1, p99_ms: 14.8 };
 
-export const API_EXAMPLES: Readonly<Record<string, ApiExample>> = {
-  "GET /": { path: "/", answer: "<!doctype html>…" },
-  "GET /health": { path: "/health", answer: { status: "ok" } },
-  "GET /api/openapi.json": { path: "/api/openapi.json", answer: { openapi: "3.1.1" } },
-  "GET /api/instances": { path: "/api/instances?all=true", answer: [instance] },
-  "POST /api/instances/spawn": {
+export const API_EXAMPLES: Readonly<Record<OperationName, ApiExample>> = {
+  showPage: { path: "/", answer: "<!doctype html>…" },
+  getServerHealth: { path: "/health", answer: { status: "ok" } },
+  getOpenApi: { path: "/api/openapi.json", answer: { openapi: "3.1.1" } },
+  listInstances: { path: "/api/instances?all=true", answer: [instance] },
+  spawnInstance: {
     path: "/api/instances/spawn",
     body: { process: "notes", id: "alice", env: { COLOR: "blue" }, weight: 50 },
     answer: {
@@ -62,32 +63,33 @@ export const API_EXAMPLES: Readonly<Record<string, ApiExample>> = {
       state: "running",
     },
   },
-  "DELETE /api/instances/{ref}": { path: `${ALICE}?purge=true` },
-  "POST /api/instances/{ref}/start": { path: `${ALICE}/start`, answer: instance },
-  "POST /api/instances/{ref}/stop": { path: `${ALICE}/stop`, answer: atRest("stopped") },
-  "POST /api/instances/{ref}/restart": { path: `${ALICE}/restart`, answer: instance },
-  "POST /api/instances/{ref}/sleep": { path: `${ALICE}/sleep`, answer: atRest("asleep") },
-  "POST /api/instances/{ref}/disable": { path: `${ALICE}/disable`, answer: atRest("disabled") },
-  "POST /api/instances/{ref}/enable": { path: `${ALICE}/enable`, answer: atRest("asleep") },
-  "PUT /api/instances/{ref}/weight": {
+  deleteInstance: { path: `${ALICE}?purge=true` },
+  startInstance: { path: `${ALICE}/start`, answer: instance },
+  stopInstance: { path: `${ALICE}/stop`, answer: atRest("stopped") },
+  restartInstance: { path: `${ALICE}/restart`, answer: instance },
+  sleepInstance: { path: `${ALICE}/sleep`, answer: atRest("asleep") },
+  disableInstance: { path: `${ALICE}/disable`, answer: atRest("disabled") },
+  enableInstance: { path: `${ALICE}/enable`, answer: atRest("asleep") },
+  setWeight: {
     path: `${ALICE}/weight`,
     body: { weight: 10 },
     answer: { instance: "notes:alice", weight: 10 },
   },
-  "GET /api/instances/{ref}/health": {
+  getHealth: {
     path: `${ALICE}/health`,
     answer: { instance: "notes:alice", health: "healthy" },
   },
-  "GET /api/instances/{ref}/storage": {
+  getStorage: {
     path: `${ALICE}/storage`,
     answer: {
       used_bytes: 40_960,
+      at_least: false,
       quota_bytes: 104_857_600,
       usage_percent: 0.04,
       path: "/var/lib/tenement/notes/alice",
     },
   },
-  "GET /api/instances/{ref}/why": {
+  getStory: {
     path: `${ALICE}/why`,
     answer: {
       instance: "notes:alice",
@@ -110,21 +112,21 @@ export const API_EXAMPLES: Readonly<Record<string, ApiExample>> = {
       last_exit: null,
     },
   },
-  "GET /api/instances/{ref}/env": {
+  getEnv: {
     path: `${ALICE}/env`,
     answer: { instance: "notes:alice", env: { COLOR: "blue", API_TOKEN: "***" } },
   },
-  "PATCH /api/instances/{ref}/env": {
+  patchEnv: {
     path: `${ALICE}/env`,
     body: { COLOR: "green", SIZE: null },
     answer: { instance: "notes:alice", env: { COLOR: "green" } },
   },
-  "PUT /api/instances/{ref}/env": {
+  replaceEnv: {
     path: `${ALICE}/env`,
     body: { SIZE: "10" },
     answer: { instance: "notes:alice", env: { SIZE: "10" } },
   },
-  "POST /api/deploy": {
+  deploy: {
     path: "/api/deploy",
     body: { process: "notes", version: "v2", weight: 20, timeout: 60 },
     answer: {
@@ -135,18 +137,18 @@ export const API_EXAMPLES: Readonly<Record<string, ApiExample>> = {
       status: "healthy",
     },
   },
-  "POST /api/route": {
+  route: {
     path: "/api/route",
     body: { process: "notes", from: "v1", to: "v2" },
     answer: { from_instance: "notes:v1", to_instance: "notes:v2", from_weight: 0, to_weight: 100 },
   },
-  "POST /api/rollout": {
+  rollout: {
     path: "/api/rollout",
     body: { process: "notes", parallel: 2 },
     answer:
       'data: {"kind":"begun","total":1}\n\ndata: {"kind":"replaced","instance":"notes:alice","took_ms":210}\n\ndata: {"kind":"done","replaced":["notes:alice"],"skipped":[],"failed":[],"remaining":[]}',
   },
-  "GET /api/logs": {
+  searchLogs: {
     path: "/api/logs?process=notes&search=connection+refused&since=10m",
     answer: [
       {
@@ -158,12 +160,12 @@ export const API_EXAMPLES: Readonly<Record<string, ApiExample>> = {
       },
     ],
   },
-  "GET /api/logs/stream": {
+  followLogs: {
     path: "/api/logs/stream?process=notes&id=alice&limit=10",
     answer:
       'data: {"timestamp":"2026-01-31T12:00:00.000Z","level":"stdout","process":"notes","instance_id":"alice","message":"ready"}\n\nevent: dropped\ndata: {"count":3}',
   },
-  "POST /api/reload": {
+  reload: {
     path: "/api/reload",
     answer: {
       dry_run: false,
@@ -178,7 +180,7 @@ export const API_EXAMPLES: Readonly<Record<string, ApiExample>> = {
       failed: [],
     },
   },
-  "GET /api/tokens": {
+  listTokens: {
     path: "/api/tokens",
     answer: [
       {
@@ -189,7 +191,7 @@ export const API_EXAMPLES: Readonly<Record<string, ApiExample>> = {
       },
     ],
   },
-  "POST /api/tokens": {
+  createToken: {
     path: "/api/tokens",
     body: { tenant: "alice", description: "status page" },
     answer: {
@@ -200,18 +202,18 @@ export const API_EXAMPLES: Readonly<Record<string, ApiExample>> = {
       token: "q1V7mJ5bI4c8yJwYkX0m3m1rB6nq2bqLQb0sW3yqj5E",
     },
   },
-  "DELETE /api/tokens/{token}": { path: "/api/tokens/3" },
-  "GET /api/domains": {
+  revokeToken: { path: "/api/tokens/3" },
+  listDomains: {
     path: "/api/domains?target=notes:alice",
     answer: [{ host: "notes.alice.example", target: "notes:alice" }],
   },
-  "POST /api/domains": {
+  addDomain: {
     path: "/api/domains",
     body: { host: "notes.alice.example", target: "notes:alice" },
     answer: { host: "notes.alice.example", target: "notes:alice" },
   },
-  "DELETE /api/domains/{host}": { path: "/api/domains/notes.alice.example" },
-  "GET /api/telemetry": {
+  removeDomain: { path: "/api/domains/notes.alice.example" },
+  getTelemetry: {
     path: "/api/telemetry",
     answer: {
       summary: {
@@ -238,15 +240,15 @@ export const API_EXAMPLES: Readonly<Record<string, ApiExample>> = {
       ],
     },
   },
-  "GET /metrics": {
+  getMetrics: {
     path: "/metrics",
     answer: 'ten_requests_total{service="notes",instance="alice",status="2xx"} 1200',
   },
-  "POST /api/server/restart": {
+  restartServer: {
     path: "/api/server/restart",
     answer: { old: { version: "0.1.0", pid: 812 }, new: { version: "0.2.0", pid: 4711 } },
   },
-  "GET /api/audit": {
+  listAudit: {
     path: "/api/audit?limit=1",
     answer: [
       {

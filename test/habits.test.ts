@@ -19,8 +19,7 @@ describe.each([...new Bun.Glob("test/**/*.ts").scanSync()].sort())("%s", (file) 
       expect((await source()).match(STOPWATCH) ?? []).toEqual([]);
     });
 
-  if (!file.startsWith("test/unit/"))
-    test(`has at most ${LINES_MAX} lines`, async () => {
-      expect((await source()).split("\n").length - 1).toBeLessThanOrEqual(LINES_MAX);
-    });
+  test(`has at most ${LINES_MAX} lines`, async () => {
+    expect((await source()).split("\n").length - 1).toBeLessThanOrEqual(LINES_MAX);
+  });
 });

@@ -1,8 +1,8 @@
-// Flags and operands of commands, as citty's args, and the flags that every command takes
+// Flags and operands of commands, as citty's args, and the global flags.
 import type { ArgDef, ArgType } from "citty";
 
 /**
- * A flag, or an operand (`positional`). Help shows its `valueHint`; an operand that is called `REF` completes to
+ * A flag, or an operand (`positional`). Help shows its `valueHint`; an operand with the hint `REF` completes to
  * instances. A flag that is on by default has a `negativeDescription`, and only its `--no-` form exists.
  */
 export type Arg = ArgDef & {
@@ -15,7 +15,7 @@ export type Arg = ArgDef & {
 
 export type Args = Readonly<Record<string, Arg>>;
 
-/** What operands have in common. */
+/** The common part of operands. */
 export const OPERAND = { type: "positional", required: true } as const satisfies Arg;
 
 /** Flags that every command takes, before or after its name. */
@@ -47,7 +47,7 @@ export interface Flag {
   readonly name: string;
   /** One letter. */
   readonly short: string | undefined;
-  /** What help says of it, with its default. */
+  /** Its description in help, with its default. */
   readonly about: string;
   readonly arg: Arg;
 }

@@ -1,15 +1,16 @@
-// What a command works with: global flags, its surroundings, the server, and where it prints.
+// The context of a command: global flags, environment, server, and output.
 import { readFileSync } from "node:fs";
 import { type ParsedArgs, parseArgs } from "citty";
 import { locateDataDir } from "../config/locate.ts";
-import { Client, type ServerAddress } from "../control/client/client.ts";
+import { Client } from "../control/client/client.ts";
+import type { ServerAddress } from "../control/client/transport.ts";
 import { TenError } from "../core/errors.ts";
 import { codeOf } from "../platform/files.ts";
 import { GLOBAL_ARGS } from "./args.ts";
 import { type Colour, paint } from "./output.ts";
 import { usage } from "./parse.ts";
 
-/** The shell that the program runs in. */
+/** The environment that the program runs in. */
 export interface Shell {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Absolute. */
@@ -19,34 +20,51 @@ export interface Shell {
   print(text: string): void;
   /** Standard error. */
   complain(text: string): void;
+  /** Resolves when everything printed so far is written; rejects when it can't be. */
+  printed(): Promise<void>;
+  /** Calls back when the reader of standard output has gone, as `head` has after its last line. */
+  onOutputClosed(callback: () => void): void;
   /** Calls back for each SIGINT or SIGTERM, in place of ending the program. */
   onSignal(callback: () => void): void;
-  /** Calls back for each SIGHUP that somebody sends; that of a terminal which closes is a SIGTERM. */
+  /** Calls back for each SIGHUP, but for that of a closing terminal, which counts as SIGTERM. */
   onHangup(callback: () => void): void;
 }
 
 export class Context {
   readonly globals: ParsedArgs<typeof GLOBAL_ARGS>;
   readonly shell: Shell;
+  readonly #rawArgs: string[];
 
-  /** @param rawArgs as `readLine` has them; flags that are not global are no matter */
+  /** @param rawArgs as `readLine` returns them; flags that are not global are ignored */
   constructor(rawArgs: string[], shell: Shell) {
     this.globals = parseArgs(rawArgs, GLOBAL_ARGS);
     this.shell = shell;
+    this.#rawArgs = rawArgs;
+  }
+
+  /** The same command in another working directory, which need not exist. */
+  in(cwd: string): Context {
+    return new Context(this.#rawArgs, { ...this.shell, cwd });
   }
 
   get json(): boolean {
     return this.globals.json ?? false;
   }
 
-  /** Prints data: as JSON on demand, otherwise as people read it. */
+  /** Prints data: as JSON on demand, otherwise rendered for people. */
   show(data: unknown, render: () => string): void {
     this.shell.print(this.json ? `${JSON.stringify(data, null, 2)}\n` : render());
   }
 
-  /** Prints what is no data, such as a confirmation; not under `--quiet`, and never amid JSON. */
+  /** Prints a confirmation; not under `--quiet` or `--json`. */
   say(text: string): void {
     if (!this.globals.quiet && !this.json) this.shell.print(`${text}\n`);
+  }
+
+  /** Prints the result of a change: as JSON on demand, otherwise a confirmation. */
+  showResult(data: unknown, confirmation: string): void {
+    if (this.json) this.show(data, () => "");
+    else this.say(confirmation);
   }
 
   /** Prints a remark to standard error; not under `--quiet`. */
@@ -67,9 +85,12 @@ export class Context {
     return locateDataDir({ flag, env, cwd, configFlag });
   }
 
-  /** Where the server is; throws USAGE_INVALID for an address that can't be one. */
+  /** The server's address; throws USAGE_INVALID for a malformed one. */
   get target(): ServerAddress {
-    const server = this.globals.server ?? nonEmpty(this.shell.env["TENEMENT_SERVER"]);
+    const { server: flag, "data-dir": dataDirFlag } = this.globals;
+    // A data directory that is named by a flag names its server as well: flags take precedence over the environment.
+    const variable = dataDirFlag === undefined ? this.shell.env["TENEMENT_SERVER"] : undefined;
+    const server = flag ?? nonEmpty(variable);
     if (server === undefined) return { kind: "unix", path: `${this.dataDir}/tenement.sock` };
     return this.#parseServer(server);
   }
@@ -78,10 +99,11 @@ export class Context {
     return new Client(this.target);
   }
 
-  /** Aborted by the first Ctrl-C. */
+  /** Aborted by the first Ctrl-C, or when nobody reads the output any more. */
   interruption(): AbortSignal {
     const controller = new AbortController();
     this.shell.onSignal(() => controller.abort());
+    this.shell.onOutputClosed(() => controller.abort());
     return controller.signal;
   }
 

@@ -1,4 +1,4 @@
-// What a command is: citty's definition, typed for what ten adds to it.
+// The definition of a command: citty's, with examples and a context.
 import { type CommandContext, type CommandDef, defineCommand as defineCittyCommand } from "citty";
 import type { Args } from "./args.ts";
 import type { Context } from "./command-context.ts";
@@ -17,7 +17,7 @@ interface Invocation<A extends Args> extends CommandContext<A> {
 interface Definition<A extends Args> {
   readonly meta: Meta;
   readonly args: A;
-  /** Throws what goes wrong; the program turns it into a message and an exit code. */
+  /** Throws its errors; the program turns them into a message and an exit code. */
   run(invocation: Invocation<A>): Promise<void>;
 }
 

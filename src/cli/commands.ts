@@ -1,4 +1,4 @@
-// The commands by name. Each is loaded only when it runs: "ten ps" must not pay for "ten serve".
+// The commands by name, each loaded when it runs.
 import type { Command } from "./command.ts";
 
 export interface CommandEntry {
@@ -11,8 +11,13 @@ const serve = () => import("./commands/serve.ts");
 const init = () => import("./commands/init.ts");
 const config = () => import("./commands/config.ts");
 const spawn = () => import("./commands/spawn.ts");
-const instances = () => import("./commands/instances.ts");
-const deploys = () => import("./commands/deploys.ts");
+const orders = () => import("./commands/orders.ts");
+const rm = () => import("./commands/rm.ts");
+const health = () => import("./commands/health.ts");
+const weight = () => import("./commands/weight.ts");
+const deploy = () => import("./commands/deploy.ts");
+const route = () => import("./commands/route.ts");
+const rollout = () => import("./commands/rollout.ts");
 const ps = () => import("./commands/ps.ts");
 const logs = () => import("./commands/logs.ts");
 const env = () => import("./commands/env.ts");
@@ -31,54 +36,50 @@ export const COMMANDS: readonly CommandEntry[] = [
   entry("config", "Print the effective configuration, secrets masked", pick(config, "config")),
   entry(
     "config check",
-    "Check the configuration and print only what is wrong",
+    "Check the configuration and print its mistakes",
     pick(config, "configCheck"),
   ),
   entry("spawn", "Register and start instances", pick(spawn, "spawn")),
-  entry("start", "Start instances", pick(instances, "start")),
-  entry("stop", "Stop instances until an operator starts them", pick(instances, "stop")),
-  entry("sleep", "Put instances to sleep until a request wakes them", pick(instances, "sleep")),
-  entry("restart", "Stop and start instances", pick(instances, "restart")),
-  entry("disable", "Stop instances and refuse their traffic", pick(instances, "disable")),
-  entry("enable", "Take instances back into traffic", pick(instances, "enable")),
-  entry("rm", "Stop and forget instances", pick(instances, "rm")),
+  entry("start", "Start instances", pick(orders, "start")),
+  entry("stop", "Stop instances until an operator starts them", pick(orders, "stop")),
+  entry("sleep", "Put instances to sleep until a request wakes them", pick(orders, "sleep")),
+  entry("restart", "Stop and start instances", pick(orders, "restart")),
+  entry("disable", "Stop instances and refuse their traffic", pick(orders, "disable")),
+  entry("enable", "Take instances back into traffic", pick(orders, "enable")),
+  entry("rm", "Stop and forget instances", pick(rm, "rm")),
   entry("ps", "List instances", pick(ps, "ps")),
-  entry("health", "Say how an instance is", pick(instances, "health")),
+  entry("health", "Print the health of an instance", pick(health, "health")),
   entry("logs", "Print or follow logs", pick(logs, "logs")),
-  entry("weight", "Set an instance's share of its service's traffic", pick(instances, "weight")),
-  entry(
-    "deploy",
-    "Start a version and give it traffic once it is healthy",
-    pick(deploys, "deploy"),
-  ),
-  entry("route", "Move traffic from one version to another", pick(deploys, "route")),
+  entry("weight", "Set an instance's share of its service's traffic", pick(weight, "weight")),
+  entry("deploy", "Start a version and give it traffic once it is healthy", pick(deploy, "deploy")),
+  entry("route", "Move traffic from one version to another", pick(route, "route")),
   entry(
     "rollout",
     "Give the running instances of a service new processes",
-    pick(deploys, "rollout"),
+    pick(rollout, "rollout"),
   ),
   entry("env set", "Set environment variables of an instance", pick(env, "envSet")),
   entry("env unset", "Unset environment variables of an instance", pick(env, "envUnset")),
   entry("env ls", "List environment variables of an instance", pick(env, "envLs")),
   entry("reload", "Apply a changed configuration", pick(reload, "reload")),
-  entry("why", "Tell why an instance is in the state it is in", pick(why, "why")),
+  entry("why", "Explain the state of an instance", pick(why, "why")),
   entry(
     "doctor",
-    "Tell what this host can provide, and how to mend what is missing",
+    "Check what this host provides, with remedies for what is missing",
     pick(doctor, "doctor"),
   ),
-  entry("token-gen", "Make an API token", pick(tokens, "tokenGen")),
+  entry("token-gen", "Create an API token", pick(tokens, "tokenGen")),
   entry("token ls", "List API tokens", pick(tokens, "tokenLs")),
   entry("token revoke", "Revoke an API token", pick(tokens, "tokenRevoke")),
-  entry("domain add", "Give a host name to an instance or a service", pick(domains, "domainAdd")),
-  entry("domain rm", "Take a host name away again", pick(domains, "domainRm")),
-  entry("domain ls", "List custom host names", pick(domains, "domainLs")),
+  entry("domain add", "Give a hostname to an instance or a service", pick(domains, "domainAdd")),
+  entry("domain rm", "Remove a hostname", pick(domains, "domainRm")),
+  entry("domain ls", "List custom hostnames", pick(domains, "domainLs")),
   entry(
     "restart-server",
     "Replace the server's process without a failed request",
     pick(restartServer, "restartServer"),
   ),
-  entry("audit", "List who changed what", pick(audit, "audit")),
+  entry("audit", "List the changes that operators made", pick(audit, "audit")),
   entry("completions", "Print shell completions", pick(completions, "completions")),
 ];
 
@@ -94,9 +95,8 @@ function pick<Key extends string>(
 }
 
 /**
- * The command that one or two words name, and how many of them do. Not left to citty's `subCommands`: it keeps `data`
- * and
- * the flags before a command from the command, would run `config` after `config check`, and offers no look-up for help.
+ * The command that the first one or two words name. citty's `subCommands` does not pass `data` and flags before a
+ * command to the command, would run `config` after `config check`, and offers no look-up for help.
  */
 export function findCommand(
   words: readonly string[],

@@ -1,4 +1,4 @@
-// The words that can stand where somebody pressed Tab.
+// Completes a command line: commands, flags, values and instances.
 import { type Args, type Flag, flagsOf, GLOBAL_ARGS, operandsOf } from "./args.ts";
 import { Context, type Shell } from "./command-context.ts";
 import { COMMANDS, findCommand, subcommandsOf } from "./commands.ts";
@@ -13,14 +13,14 @@ export async function printCompletions(words: readonly string[], shell: Shell): 
   shell.print(fitting.map((candidate) => `${candidate}\n`).join(""));
 }
 
-interface Place {
+interface Cursor {
   readonly typed: string;
   readonly shell: Shell;
 }
 
 async function candidatesAfter(
   before: readonly string[],
-  { typed, shell }: Place,
+  { typed, shell }: Cursor,
 ): Promise<readonly string[]> {
   const names = findWords(before).words.map(({ value }) => value);
   const found = findCommand(names);
@@ -60,10 +60,10 @@ function tryRead(words: readonly string[], args: Args): Line {
   }
 }
 
-/** The instances there are, or none: nobody who presses Tab wants to read an error. */
+/** Without a server there are none: an error would garble the line that is being typed. */
 async function refsOf(context: Context): Promise<readonly string[]> {
   try {
-    const instances = await context.client().list({ all: true });
+    const instances = await context.client().call("listInstances", { query: { all: "true" } });
     return instances.map(({ id }) => id);
   } catch {
     return [];

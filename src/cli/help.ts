@@ -1,4 +1,4 @@
-// Help pages: of the program, of a group of commands, of one command.
+// Renders help pages: of the program, and of a command.
 import { type Arg, type Args, flagsOf, GLOBAL_ARGS, operandsOf } from "./args.ts";
 import type { Command } from "./command.ts";
 
@@ -23,7 +23,7 @@ export function renderProgramHelp(
     renderFlags(GLOBAL_ARGS),
     renderLines([{ left: "-V, --version", right: "Show version, commit, Bun version and target" }]),
     "",
-    "ten COMMAND --help tells more about a command.",
+    "ten COMMAND --help shows more about a command.",
     "",
   ].join("\n");
 }

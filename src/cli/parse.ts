@@ -1,5 +1,5 @@
-// What citty lacks: strictness. It ignores unknown flags and surplus operands, takes a flag for another's value and any
-// `--no-` for a negation. So lines are checked here first, then handed to it in a form that leaves nothing to guess.
+// Checks command lines strictly and normalizes them for citty.
+// citty ignores unknown flags and surplus operands, takes a flag for another's value and any `--no-` for a negation.
 import { parseArgs as tokenizeArgs } from "node:util";
 import { TenError } from "../core/errors.ts";
 import { renderSuggestion } from "../core/suggest.ts";
@@ -30,7 +30,7 @@ export interface Line {
   readonly operands: readonly string[];
 }
 
-/** Reads flags and operands in any order; `--` ends the flags. Throws USAGE_INVALID for what no flag is called. */
+/** Reads flags and operands in any order; `--` ends the flags. Throws USAGE_INVALID for an unknown flag. */
 export function readLine(argv: readonly string[], args: Args): Line {
   const flags = flagsOf(args);
   const tokens = tokenize(argv, flags);
@@ -42,7 +42,7 @@ export function readLine(argv: readonly string[], args: Args): Line {
   };
 }
 
-/** Every value of a flag that may be repeated; citty keeps only the last. @param rawArgs as `readLine` has them */
+/** Every value of a flag that may be repeated; citty keeps only the last. @param rawArgs as `readLine` returns them */
 export function valuesOf(name: string, rawArgs: readonly string[]): readonly string[] {
   const prefix = `--${name}=`;
   return rawArgs
@@ -82,7 +82,7 @@ function unknownFlag({ name, rawName }: FlagToken, flags: readonly Flag[]): TenE
   return usage(`Cannot use "${rawName}": unknown flag${guess}`);
 }
 
-/** A value may begin with a dash, as tokens do, but what is called like a flag is one. */
+/** A value may begin with a dash, as some tokens do, but the name of a flag is a flag. */
 function readValue(
   { rawName, value: text, inlineValue }: FlagToken,
   { flag: { arg }, flags }: { flag: Flag; flags: readonly Flag[] },
@@ -106,7 +106,7 @@ function isSpelling(text: string, flags: readonly Flag[]): boolean {
   );
 }
 
-/** Throws USAGE_INVALID unless there are as many operands as the command takes. */
+/** Throws USAGE_INVALID for a missing, surplus or unknown operand. */
 export function checkOperands(
   command: string,
   { given, args }: { given: readonly string[]; args: Args },
@@ -145,7 +145,7 @@ export function parsePairs(texts: readonly string[]): Record<string, string> {
     texts.map((text) => {
       const equals = text.indexOf("=");
       if (equals > 0) return [text.slice(0, equals), text.slice(equals + 1)];
-      // The text may be a secret that lost its name: it is not repeated.
+      // The text may be a secret without its name, so the message does not repeat it.
       throw usage("Cannot read a variable: expected NAME=VALUE");
     }),
   );

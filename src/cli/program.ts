@@ -1,6 +1,6 @@
-// The program: finds the command, runs it, and turns what goes wrong into a message and an exit code.
+// The program: finds the command, runs it, and turns errors into messages and an exit code.
 import { runCommand } from "citty";
-import { TenError } from "../core/errors.ts";
+import { messageOf, TenError } from "../core/errors.ts";
 import { renderSuggestion } from "../core/suggest.ts";
 import { GLOBAL_ARGS, operandsOf } from "./args.ts";
 import { Context, type Shell } from "./command-context.ts";
@@ -12,14 +12,26 @@ import { checkOperands, findWords, readLine, usage } from "./parse.ts";
 /** Runs one command line, without the program's own name; resolves to the exit code. */
 export async function runProgram(argv: readonly string[], shell: Shell): Promise<number> {
   try {
-    return await run(argv, shell);
+    const exitCode = await run(argv, shell);
+    await written(shell);
+    return exitCode;
   } catch (thrown) {
-    // A command on several instances may fail for more than one of them.
+    // A command on several instances may fail for several of them.
     const failures: readonly unknown[] =
       thrown instanceof AggregateError ? thrown.errors : [thrown];
     for (const failure of failures) complain(failure, shell);
     const [first] = failures;
     return first instanceof TenError ? first.exit : 1;
+  }
+}
+
+/** Output that can't be written is a failure: a script must not take a cut list for a whole one. */
+async function written(shell: Shell): Promise<void> {
+  try {
+    await shell.printed();
+  } catch (cause) {
+    const message = `Cannot write the output: ${messageOf(cause)}`;
+    throw new TenError("FAILED", message, { cause });
   }
 }
 
@@ -39,7 +51,7 @@ async function run(argv: readonly string[], shell: Shell): Promise<number> {
   const texts = words.map(({ value }) => value);
   if (texts[0] === "help") return await showHelp(argv.slice((words[0]?.index ?? 0) + 1), shell);
   if (wantsHelp) return await showHelp(texts, shell);
-  if (texts.length === 0) return await missCommand(argv, shell);
+  if (texts.length === 0) return await refuseNoCommand(argv, shell);
   const found = findCommand(texts);
   if (found === null) throw unknownCommand(texts);
   const taken = words.slice(0, found.wordCount).map(({ index }) => index);
@@ -48,7 +60,7 @@ async function run(argv: readonly string[], shell: Shell): Promise<number> {
   return 0;
 }
 
-/** Checks the line, which citty then parses, and runs the command; flags that are not the command's own it ignores. */
+/** Checks the line and runs the command; citty ignores global flags, which are not the command's own. */
 async function runEntry(
   { name, load }: CommandEntry,
   { argv, shell }: { argv: readonly string[]; shell: Shell },
@@ -81,8 +93,8 @@ async function showHelp(words: readonly string[], shell: Shell): Promise<number>
   return 0;
 }
 
-/** Without a command there is nothing to do but to say what could be done; flags are still checked. */
-async function missCommand(argv: readonly string[], shell: Shell): Promise<number> {
+/** Without a command: checks the flags and prints the help. */
+async function refuseNoCommand(argv: readonly string[], shell: Shell): Promise<number> {
   readLine(argv, GLOBAL_ARGS);
   shell.complain(renderProgramHelp(COMMANDS));
   return 2;
@@ -104,7 +116,7 @@ function unknownCommand([first = "", second]: readonly string[]): TenError {
 
 function complain(thrown: unknown, shell: Shell): void {
   if (!(thrown instanceof TenError)) {
-    // A bug: whoever mends it needs the whole story.
+    // A bug: its report needs the stack.
     shell.complain(`error: ${thrown instanceof Error ? thrown.stack : String(thrown)}\n`);
     return;
   }

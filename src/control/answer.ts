@@ -1,12 +1,12 @@
-// Answers of the control API: what a handler returned, as its route declares it, and errors.
+// Renders answers of the control API: results of handlers as their operations declare them, and errors.
 import { unreachable } from "../core/assert.ts";
 import type { TenError } from "../core/errors.ts";
-import type { Answer } from "./routes/route.ts";
+import type { Answer } from "./wire/operation.ts";
 import type { ErrorAnswer } from "./wire/wire.ts";
 
 const HEADERS = { "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff" };
 
-/** @param result what the handler of the route returned */
+/** @param result of the route's handler */
 export function renderAnswer(answer: Answer, result: unknown): Response {
   switch (answer.kind) {
     case "json":
@@ -36,7 +36,7 @@ export function answerError(error: TenError): Response {
   return Response.json(body, { status: error.status, headers });
 }
 
-/** For what nobody foresaw: the caller learns that it happened, the server's log what it was. */
+/** For an unexpected error: the caller learns that there was one, the server's log which one. */
 export function answerFault(): Response {
   const body: ErrorAnswer = { error: "Cannot answer: a fault in the server", code: "FAILED" };
   return Response.json(body, { status: 500, headers: HEADERS });

@@ -1,5 +1,4 @@
-// The control API on its two sockets: routes each request, decides whether its caller may, and turns whatever
-// goes wrong into an answer.
+// The control API on its two sockets: routes and authorizes each request, and turns errors into answers.
 import { SQLiteError } from "bun:sqlite";
 import { type Caller, decideAccess } from "../core/access.ts";
 import { unreachable } from "../core/assert.ts";
@@ -7,7 +6,7 @@ import { messageOf, TenError } from "../core/errors.ts";
 import { formatRef, parseRef } from "../core/ref.ts";
 import type { Clock } from "../platform/clock.ts";
 import { answerError, answerFault, renderAnswer } from "./answer.ts";
-import { Authenticator, type Door, refuseCrossSite } from "./auth.ts";
+import { Authenticator, type AuthMethod, refuseCrossSite } from "./auth.ts";
 import { type AuthorizedRequest, Call, record } from "./call.ts";
 import type { ControlWorld } from "./control-world.ts";
 import { EventStreams } from "./event-stream.ts";
@@ -17,37 +16,35 @@ import { matchRoute, type Route } from "./routes/route.ts";
 import { ROUTES } from "./routes/routes.ts";
 import { serveSocket } from "./sockets.ts";
 
-/** Whoever may open it is the administrator. */
+/** File permissions protect it: a program that can open it is the administrator's. */
 const ADMIN_SOCKET = "tenement.sock";
-/** For the proxy, which forwards strangers' requests to it: asks for a token. */
+/** The proxy forwards requests from outside to it; they need a token. */
 const INNER_SOCKET = ".inner.sock";
 
-/** What closing waits for answers under way before it cuts them: orders may take as long as an application stops. */
+/** Closing cuts answers that take longer: an order may take as long as an application stops. */
 const CLOSE_PATIENCE_MS = 1000;
 
-/**
- * What orders under way may still take before another server takes over: most applications stop and start within it.
- */
-const ORDERS_MS_MAX = 10_000;
+/** A handover cuts orders that take longer; most applications stop and start within it. */
+const HANDOVER_PATIENCE_MS = 10_000;
 
 export interface ControlOptions extends Omit<ControlWorld, "streams"> {
   readonly dataDir: string;
-  /** Is told of faults that nobody foresaw. */
+  /** Receives unexpected errors. */
   readonly report?: (thrown: unknown) => void;
 }
 
 export interface ControlApi {
-  /** Paths of the sockets. */
+  /** Path. */
   readonly adminSocket: string;
+  /** Path. */
   readonly innerSocket: string;
   /**
-   * Ends event streams; requests that come wait for another server and go there. Resolves when the answers under way
-   * are out,
-   * but for that to the request which asks for this; at the latest after 10 s.
-   * @param next resolves when it serves
+   * Ends event streams; new requests wait for the next server and are relayed to it. Resolves when all requests in
+   * progress are answered but the one that asked for the handover, and after 10 s at the latest.
+   * @param next resolves when the next server serves
    */
   forwardTo(next: Promise<unknown>): Promise<void>;
-  /** Ends event streams, waits a moment for answers under way, and closes both sockets. */
+  /** Ends event streams, waits a moment for requests in progress, and closes both sockets. */
   close(): Promise<void>;
 }
 
@@ -60,10 +57,10 @@ export function openControlApi(options: ControlOptions): ControlApi {
   const innerSocket = `${dataDir}/${INNER_SOCKET}`;
   const sockets = [
     serveSocket(innerSocket, (request) =>
-      dispatcher.answer(request, { door: "token", path: innerSocket }),
+      dispatcher.answer(request, { auth: "token", path: innerSocket }),
     ),
     serveSocket(adminSocket, (request) =>
-      dispatcher.answer(request, { door: "owner", path: adminSocket }),
+      dispatcher.answer(request, { auth: "owner", path: adminSocket }),
     ),
   ];
   return {
@@ -85,10 +82,10 @@ export function openControlApi(options: ControlOptions): ControlApi {
   };
 }
 
-interface Arrival {
+interface MatchedRequest {
   readonly request: Request;
   readonly url: URL;
-  readonly door: Door;
+  readonly auth: AuthMethod;
   readonly route: Route;
   readonly params: Readonly<Record<string, string>>;
 }
@@ -97,11 +94,11 @@ class Dispatcher {
   readonly #world: ControlWorld;
   readonly #authenticator: Authenticator;
   readonly #report: (thrown: unknown) => void;
-  #underWay = 0;
-  #settled: () => void = () => undefined;
+  #inProgress = 0;
+  #onSettled: () => void = () => undefined;
   #next: Promise<unknown> | null = null;
-  /** Ends the waiting of requests that are being handled. */
-  readonly #unanswered = new Set<(error: TenError) => void>();
+  /** Reject the requests that are being handled. */
+  readonly #cutOffs = new Set<(error: TenError) => void>();
 
   constructor(world: ControlWorld, report: (thrown: unknown) => void) {
     this.#world = world;
@@ -109,11 +106,14 @@ class Dispatcher {
     this.#report = report;
   }
 
-  /** Never rejects. @param path of the socket that the request came to */
-  async answer(request: Request, { door, path }: { door: Door; path: string }): Promise<Response> {
-    this.#underWay += 1;
+  /** Never rejects. @param path of the socket that received the request */
+  async answer(
+    request: Request,
+    { auth, path }: { auth: AuthMethod; path: string },
+  ): Promise<Response> {
+    this.#inProgress += 1;
     try {
-      if (this.#next === null) return await this.#route(request, door);
+      if (this.#next === null) return await this.#route(request, auth);
       await this.#next;
       return await relay(request, path);
     } catch (thrown) {
@@ -122,25 +122,25 @@ class Dispatcher {
       this.#report(thrown);
       return answerFault();
     } finally {
-      this.#underWay -= 1;
-      if (this.#underWay <= 1) this.#settled();
+      this.#inProgress -= 1;
+      if (this.#inProgress <= 1) this.#onSettled();
     }
   }
 
   async forwardTo(next: Promise<unknown>, clock: Clock): Promise<void> {
     this.#next = next;
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.#settled = resolve;
-    if (this.#underWay <= 1) resolve();
-    const cancel = clock.after(ORDERS_MS_MAX, () => {
-      for (const reject of this.#unanswered) reject(unfinished());
+    this.#onSettled = resolve;
+    if (this.#inProgress <= 1) resolve();
+    const cancel = clock.after(HANDOVER_PATIENCE_MS, () => {
+      for (const reject of this.#cutOffs) reject(outcomeUnknown());
       resolve();
     });
     await promise;
     cancel();
   }
 
-  async #route(request: Request, door: Door): Promise<Response> {
+  async #route(request: Request, auth: AuthMethod): Promise<Response> {
     const url = urlOf(request);
     const match = matchRoute(ROUTES, { method: request.method, path: url.pathname });
     switch (match.kind) {
@@ -149,47 +149,51 @@ class Dispatcher {
       case "wrongMethod":
         return answerWrongMethod(request.method, match.allowed);
       case "found":
-        return await this.#perform({ request, url, door, ...match });
+        return await this.#perform({ request, url, auth, ...match });
       default:
         return unreachable(match);
     }
   }
 
-  async #perform({ request, url, door, route, params }: Arrival): Promise<Response> {
+  async #perform({ request, url, auth, route, params }: MatchedRequest): Promise<Response> {
     refuseCrossSite(request);
     const action =
       typeof route.action === "function" ? route.action(url.searchParams) : route.action;
-    const caller = action === null ? STRANGER : this.#authenticator.identify(request, door);
+    const caller = action === null ? STRANGER : this.#authenticator.identify(request, auth);
     const ref = params["ref"] === undefined ? null : parseRef(decode(params["ref"]));
     const authorized: AuthorizedRequest = { world: this.#world, caller, action, params, ref };
     authorize(authorized, { isChange: route.method !== "GET" });
     const query = readQuery(url.searchParams, route.query);
     const body = route.method === "GET" ? {} : await readBody(request, route.body);
     const result = Promise.resolve(route.handle(new Call(authorized, { query, body })));
-    // Whoever asks for another server waits for it; all others are answered before.
+    // The request for a handover is answered after it, all others before.
     const isAwaited = action === "restart-server";
     return renderAnswer(route.answer, await (isAwaited ? result : this.#unlessCutOff(result)));
   }
 
   async #unlessCutOff<Result>(result: Promise<Result>): Promise<Result> {
     const { promise, reject } = Promise.withResolvers<never>();
-    this.#unanswered.add(reject);
+    this.#cutOffs.add(reject);
     try {
       return await Promise.race([result, promise]);
     } finally {
-      this.#unanswered.delete(reject);
+      this.#cutOffs.delete(reject);
     }
   }
 }
 
-function unfinished(): TenError {
-  return new TenError("INSTANCE_UNAVAILABLE", "Cannot tell how this ends: another server follows", {
-    hint: "See how things stand with ten ps",
-    retryAfterMs: 1000,
-  });
+function outcomeUnknown(): TenError {
+  return new TenError(
+    "INSTANCE_UNAVAILABLE",
+    "Cannot report the outcome: the server is being replaced",
+    {
+      hint: "See the present state with ten ps",
+      retryAfterMs: 1000,
+    },
+  );
 }
 
-/** Throws UNAUTHENTICATED or FORBIDDEN; changes that are refused to somebody known go on record. */
+/** Throws UNAUTHENTICATED or FORBIDDEN; a forbidden change is recorded in the audit trail. */
 function authorize(request: AuthorizedRequest, { isChange }: { isChange: boolean }): void {
   const { caller, action, ref } = request;
   if (action === null) return;
@@ -198,8 +202,8 @@ function authorize(request: AuthorizedRequest, { isChange }: { isChange: boolean
     case "allowed":
       return;
     case "unauthenticated":
-      throw new TenError("UNAUTHENTICATED", "Cannot let you in: a token is needed", {
-        hint: "Make one on the server with ten token-gen",
+      throw new TenError("UNAUTHENTICATED", "Cannot authenticate: a token is needed", {
+        hint: "Create one on the server with ten token-gen",
       });
     case "forbidden":
       if (isChange) {
@@ -228,7 +232,7 @@ function decode(segment: string): string {
   }
 }
 
-/** Null: a bug. */
+/** Null: the error is a bug. */
 function toTenError(thrown: unknown): TenError | null {
   if (thrown instanceof TenError) return thrown;
   if (!(thrown instanceof SQLiteError)) return null;

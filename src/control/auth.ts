@@ -1,4 +1,4 @@
-// From a request to its caller: tokens, the limit on failed attempts, and requests that other sites sent.
+// Authenticates requests: tokens, the limit on failed attempts, and the refusal of cross-site requests.
 import type { Caller } from "../core/access.ts";
 import { TenError } from "../core/errors.ts";
 import type { TokenTable } from "../database/tokens.ts";
@@ -7,11 +7,11 @@ import type { Clock } from "../platform/clock.ts";
 const FAILURES_MAX = 10;
 const WINDOW_MS = 60_000;
 
-/** Addresses remembered; a flood from more of them pushes out the oldest, and costs about a megabyte. */
+/** Addresses with failures; more of them evict the oldest. At most about a megabyte. */
 const ADDRESSES_MAX = 10_000;
 
-/** Who may come in at a socket: its owner's own programs, or whoever has a token. */
-export type Door = "owner" | "token";
+/** A socket's means of authentication: the permissions of its file, or a token. */
+export type AuthMethod = "owner" | "token";
 
 interface Failures {
   count: number;
@@ -28,9 +28,9 @@ export class Authenticator {
     this.#clock = clock;
   }
 
-  /** Who sent the request; throws RATE_LIMITED after too many wrong tokens, UNAUTHENTICATED for a wrong one. */
-  identify(request: Request, door: Door): Caller {
-    if (door === "owner") return { kind: "admin", name: "socket" };
+  /** The caller. Throws UNAUTHENTICATED for a wrong token, RATE_LIMITED after too many from one address. */
+  identify(request: Request, method: AuthMethod): Caller {
+    if (method === "owner") return { kind: "admin", name: "socket" };
     const token = bearerOf(request);
     if (token === null) return { kind: "stranger" };
     const address = addressBlock(callerAddress(request));
@@ -38,8 +38,8 @@ export class Authenticator {
     const row = this.#tokens.verify(token);
     if (row === null) {
       this.#count(address);
-      throw new TenError("UNAUTHENTICATED", "Cannot let you in: the token is not valid", {
-        hint: "Make one on the server with ten token-gen",
+      throw new TenError("UNAUTHENTICATED", "Cannot authenticate: the token is not valid", {
+        hint: "Create one on the server with ten token-gen",
       });
     }
     const name = `token ${row.id}`;
@@ -53,7 +53,7 @@ export class Authenticator {
     if (retryAfterMs <= 0) return;
     throw new TenError(
       "RATE_LIMITED",
-      "Cannot check the token: too many wrong ones came from here",
+      "Cannot check the token: too many wrong ones came from this address",
       {
         hint: "Wait a minute",
         retryAfterMs,
@@ -80,12 +80,12 @@ function bearerOf(request: Request): string | null {
   return /^bearer +(\S+) *$/i.exec(request.headers.get("Authorization") ?? "")?.[1] ?? null;
 }
 
-/** The last element is the proxy's own; what stands before it is the client's word. */
+/** The last element is the proxy's; the client may have made up the others. */
 function callerAddress(request: Request): string {
   return (request.headers.get("X-Forwarded-For") ?? "").split(",").at(-1)?.trim() ?? "";
 }
 
-/** An IPv4 address as it is, of an IPv6 address the /64 that one subscriber has all to himself. */
+/** An IPv4 address unchanged; of an IPv6 address its /64, which belongs to one subscriber. */
 function addressBlock(address: string): string {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
   if (mapped !== undefined || !address.includes(":")) return mapped ?? address;
@@ -101,15 +101,16 @@ function addressBlock(address: string): string {
 }
 
 /**
- * Throws FORBIDDEN for a change that another site's page asks for. Tenants' pages are such sites, although a
+ * Throws FORBIDDEN for a change that a page of another site requests. Tenants' pages are other sites, although a
  * browser counts them as the same site.
  */
 export function refuseCrossSite(request: Request): void {
   if (request.method === "GET" || request.method === "HEAD") return;
   const site = request.headers.get("Sec-Fetch-Site") ?? "none";
   const origin = request.headers.get("Origin");
-  const isOwn = origin === null || hostOf(origin) === request.headers.get("Host")?.toLowerCase();
-  if (isOwn && (site === "same-origin" || site === "none")) return;
+  const isSameHost =
+    origin === null || hostOf(origin) === request.headers.get("Host")?.toLowerCase();
+  if (isSameHost && (site === "same-origin" || site === "none")) return;
   throw new TenError("FORBIDDEN", "Cannot do that: the request comes from another site");
 }
 

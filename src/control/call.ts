@@ -1,10 +1,9 @@
-// One permitted request on its way through a handler: who sent it, what it names, what it asks for.
+// An authorized request as its handler sees it: caller, parameters, query, body, and the audit trail.
 import type { Action, Caller } from "../core/access.ts";
 import type { InstanceRef } from "../core/ref.ts";
 import { outcomeOf } from "../database/audit.ts";
 import type { ControlWorld } from "./control-world.ts";
 
-/** Whoever sends a request, and what for. */
 export interface AuthorizedRequest {
   readonly world: ControlWorld;
   readonly caller: Caller;
@@ -13,7 +12,7 @@ export interface AuthorizedRequest {
   readonly ref: InstanceRef | null;
 }
 
-/** `query` and `body` are what the route declares, checked. */
+/** `query` and `body` are checked against the operation's declaration. */
 export class Call<Query = unknown, Body = unknown> {
   readonly world: ControlWorld;
   readonly caller: Caller;
@@ -31,19 +30,19 @@ export class Call<Query = unknown, Body = unknown> {
     this.#request = request;
   }
 
-  /** The instance that the path names; for routes that have one. */
+  /** The instance in the path; for routes with `{ref}`. */
   get ref(): InstanceRef {
     if (this.#request.ref === null)
-      throw new Error("Assertion failed: the route names no instance");
+      throw new Error("Assertion failed: the path of the route has no {ref}");
     return this.#request.ref;
   }
 
-  /** Puts a change on record. @param outcome "done", or the code of the error */
+  /** Records a change in the audit trail. @param outcome "done", or the code of the error */
   record(subject: string, outcome: string): void {
     record(this.#request, { subject, outcome });
   }
 
-  /** Performs a change and puts it on record, however it ends. */
+  /** Performs a change and records it, failed or done. */
   async change<T>(subject: string, perform: () => T | Promise<T>): Promise<T> {
     let result: T;
     try {
@@ -56,9 +55,7 @@ export class Call<Query = unknown, Body = unknown> {
     return result;
   }
 
-  /**
-   * Performs a change that calls `recorded` in the transaction in which it is made; a failure goes on record as ever.
-   */
+  /** Performs a change that calls `recorded` in its own transaction; a failure is recorded afterwards. */
   async transact<T>(subject: string, perform: (recorded: () => void) => Promise<T>): Promise<T> {
     try {
       return await perform(() => record(this.#request, { subject, outcome: "done" }));
@@ -70,7 +67,7 @@ export class Call<Query = unknown, Body = unknown> {
 }
 
 /**
- * Writes into the audit trail; throws STORAGE_FAILED.
+ * Writes to the audit trail; throws STORAGE_FAILED.
  * @param outcome "done", or the code of the error
  */
 export function record(

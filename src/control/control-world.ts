@@ -1,4 +1,4 @@
-// All that the handlers of the control API work with.
+// The parts of the server that the handlers of the control API use.
 import type { InstanceRef } from "../core/ref.ts";
 import type { AuditTable } from "../database/audit.ts";
 import type { TokenTable } from "../database/tokens.ts";
@@ -17,8 +17,8 @@ export interface ServerIdentity {
 }
 
 /**
- * Resolves when another server has followed this one. @param record is told the outcome while it can still be written
- * down here
+ * Hands over to a new server; resolves when it serves.
+ * @param record takes the outcome while this server can still write to the database
  */
 export type ServerRestart = (
   record: (outcome: string) => void,
@@ -37,6 +37,6 @@ export interface ControlWorld {
   readonly clock: Clock;
   readonly streams: EventStreams;
   readonly version: string;
-  /** The address under which the world reaches an instance. */
+  /** The instance's public address. */
   publicUrl(ref: InstanceRef): string;
 }

@@ -1,27 +1,26 @@
-// Server-sent events: open streams, their heartbeats, and what happens when a reader is slow.
+// Sends server-sent events: open streams, their heartbeats, and dropped events of slow readers.
 import { TenError } from "../core/errors.ts";
 import type { Clock } from "../platform/clock.ts";
 
-/** Each may hold a buffer of its own; far more than operators who watch at once. */
+/** Far more than operators watch at a time; each holds a buffer. */
 const STREAMS_MAX = 200;
 
-/** What waits for a slow reader: about a second of the most that a follower is given. */
+/** Buffered for a slow reader: about a second of the most that a follower receives. */
 const BUFFER_BYTES_MAX = 1024 * 1024;
 
-/** Below the minute after which common proxies give up on a silent connection. */
+/** Common proxies close a connection after a minute of silence. */
 const HEARTBEAT_MS = 15_000;
 
 const encoder = new TextEncoder();
 
-/** One open stream, from the side that fills it. */
+/** The side of a stream that the source writes to. */
 export interface EventSink {
-  /** Sends one event, or counts it as dropped while the reader is too far behind. */
+  /** Sends one event; counts it as dropped while the buffer is full. */
   send(data: unknown): void;
-  /** There is no more to come. */
   end(): void;
 }
 
-/** Starts what fills the stream; the returned function ends it. */
+/** Starts to send; the returned function stops. */
 export type EventSource = (sink: EventSink) => () => void;
 
 export class EventStreams {
@@ -32,7 +31,7 @@ export class EventStreams {
     this.#clock = clock;
   }
 
-  /** Answers with events until the reader leaves or the server closes. Throws RATE_LIMITED when too many are open. */
+  /** Answers with events until the reader leaves or the server closes. Throws RATE_LIMITED for one stream too many. */
   answer(owner: string, source: EventSource): Response {
     this.refuseSurplus();
     const stream = new EventStream({
@@ -51,7 +50,7 @@ export class EventStreams {
     });
   }
 
-  /** Throws RATE_LIMITED when too many are open: before something begins of which a stream is to tell. */
+  /** Throws RATE_LIMITED for one stream too many; called before a change begins whose progress a stream reports. */
   refuseSurplus(): void {
     if (this.#open.size < STREAMS_MAX) return;
     throw new TenError("RATE_LIMITED", `Cannot open a stream: ${STREAMS_MAX} are open`);
@@ -100,7 +99,7 @@ class EventStream implements EventSink {
       this.#dropped += 1;
       return;
     }
-    this.#admitLoss();
+    this.#reportDropped();
     this.#write(`data: ${JSON.stringify(data)}\n\n`);
   }
 
@@ -112,23 +111,23 @@ class EventStream implements EventSink {
 
   #start(controller: ReadableStreamDefaultController<Uint8Array>): void {
     this.#controller = controller;
-    // The first bytes make the server send the head of the answer at once.
+    // Without a first byte the head of the answer would be held back.
     this.#write(": open\n\n");
     this.#stopSource = this.#options.source(this);
-    this.#beatLater();
+    this.#scheduleHeartbeat();
   }
 
-  #beatLater(): void {
+  #scheduleHeartbeat(): void {
     this.#stopHeartbeat = this.#options.clock.after(HEARTBEAT_MS, () => {
       if (this.#hasRoom()) {
-        this.#admitLoss();
+        this.#reportDropped();
         this.#write(": alive\n\n");
       }
-      this.#beatLater();
+      this.#scheduleHeartbeat();
     });
   }
 
-  #admitLoss(): void {
+  #reportDropped(): void {
     if (this.#dropped === 0) return;
     this.#write(`event: dropped\ndata: ${JSON.stringify({ count: this.#dropped })}\n\n`);
     this.#dropped = 0;

@@ -1,7 +1,7 @@
-// Requests that came to a server which another one follows: asked there in its place.
+// Relays a request from a replaced server to the server that owns the socket's path now.
 import { urlOf } from "./request.ts";
 
-/** @param path of the socket to which the request came, and which the other server has now */
+/** @param path of the socket that received the request */
 export function relay(request: Request, path: string): Promise<Response> {
   return fetch(urlOf(request), {
     method: request.method,

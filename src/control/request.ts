@@ -1,9 +1,9 @@
-// Reads what a request asks for: its query and its JSON body, held to what the route declares.
+// Reads the query and the JSON body of a request, and checks them against the operation's schemas.
 import type { z } from "zod";
 import { TenError } from "../core/errors.ts";
 import { anything, checkFields, nothing } from "./wire/wire.ts";
 
-/** More than any request needs: the environment of an instance is the largest. */
+/** The largest body is an environment of an instance, which is far smaller. */
 const BODY_BYTES_MAX = 64 * 1024;
 
 /** The path and the query; the host is our own, since a request can name one that no URL can have. */
@@ -11,7 +11,7 @@ export function urlOf({ url }: Request): URL {
   return new URL(`http://localhost${url.replace(/^http:\/\/[^/?#]*/, "")}`);
 }
 
-/** The query, checked; throws REQUEST_INVALID, also for a field that is given twice. */
+/** Throws REQUEST_INVALID, also for a field that is given twice. */
 export function readQuery(searchParams: URLSearchParams, schema: z.ZodType): unknown {
   if (schema === anything) return {};
   const fields = Object.fromEntries(searchParams);
@@ -21,8 +21,8 @@ export function readQuery(searchParams: URLSearchParams, schema: z.ZodType): unk
 }
 
 /**
- * The JSON body, checked; none counts as an object without fields. Throws BODY_TOO_LARGE, MEDIA_TYPE_UNKNOWN,
- * USAGE_INVALID for what is no JSON, REQUEST_INVALID for what does not fit.
+ * An empty body counts as an object without fields. Throws BODY_TOO_LARGE, MEDIA_TYPE_UNKNOWN, USAGE_INVALID for
+ * malformed JSON, REQUEST_INVALID for a body that the schema does not allow.
  */
 export async function readBody(request: Request, schema: z.ZodType = nothing): Promise<unknown> {
   const bytes = await readBytes(request);

@@ -1,4 +1,4 @@
-// Why an instance can't run, and what a host lacks: a reason each, and what to do about it.
+// Failures of instances and gaps of a host: each has a reason and a remedy.
 import { type ErrorCode, messageOf, TenError } from "./errors.ts";
 import { formatRef, type InstanceRef } from "./ref.ts";
 
@@ -7,14 +7,14 @@ export interface Failure {
   readonly code: ErrorCode;
   /** A clause that follows the name of the instance: `Cannot start "notes:alice": REASON`. */
   readonly reason: string;
-  /** What to do about it; null: nothing that is known here. */
+  /** The remedy; null: none is known. */
   readonly hint: string | null;
 }
 
-/** Something that a host lacks. */
+/** A missing capability of a host. */
 export interface Gap {
   readonly reason: string;
-  /** The command, or what else mends it; of several lines each is a way of its own. */
+  /** A command or an instruction; several lines are alternatives. */
   readonly remedy: string;
 }
 
@@ -26,12 +26,12 @@ export function unavailable(reason: string, hint: string | null = null): Failure
   return { code: "INSTANCE_UNAVAILABLE", reason, hint };
 }
 
-/** The ways to mend a gap on one line, as a hint; `otherwise` is one more way. */
+/** The remedies of a gap on one line, as a hint; `otherwise` are further alternatives. */
 export function hintOf({ remedy }: Gap, ...otherwise: readonly string[]): string {
   return [...remedy.split("\n"), ...otherwise].join("; or: ");
 }
 
-/** Thrown by whatever keeps an instance from starting; whoever catches it names the instance. */
+/** Thrown where a start fails; the catcher adds the name of the instance. */
 export class FailureError extends Error {
   readonly failure: Failure;
 
@@ -42,19 +42,32 @@ export class FailureError extends Error {
   }
 }
 
-/** The failure of a start that ended with something thrown. */
+/** The failure of a start that threw. */
 export function failureOf(thrown: unknown): Failure {
-  return thrown instanceof FailureError ? thrown.failure : startFailure(messageOf(thrown));
+  if (thrown instanceof FailureError) return thrown.failure;
+  const { code } = (thrown ?? {}) as { readonly code?: unknown };
+  return code === "EMFILE" || code === "ENFILE" ? NO_DESCRIPTOR : startFailure(messageOf(thrown));
+}
+
+const NO_DESCRIPTOR: Failure = {
+  code: "DESCRIPTORS_EXHAUSTED",
+  reason: "the server has no free file descriptor",
+  hint: "Raise the limit of the server: LimitNOFILE= under systemd, or ulimit -n",
+};
+
+/** The server could not make the start, which says nothing of the application. */
+export function isServersOwn({ code }: Failure): boolean {
+  return code === "PORTS_EXHAUSTED" || code === "DESCRIPTORS_EXHAUSTED";
 }
 
 interface InstanceErrorDetails {
-  /** What could not be done: "start". */
+  /** The order that failed: "start". */
   readonly verb: string;
   readonly failure: Failure;
   readonly retryAfterMs?: number | null;
 }
 
-/** A failure as whoever asked is told: the one place where the sentence is made. */
+/** The error that reports a failure to a caller: the only place that composes its sentence. */
 export class InstanceError extends TenError {
   readonly failure: Failure;
 

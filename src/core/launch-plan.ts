@@ -38,6 +38,7 @@ export function planLaunch(input: LaunchPlanInput): LaunchPlan {
   const { service, ref, port } = input;
   const instanceDir = instanceDirOf(input);
   const mark = markOf(input);
+  const marked = { TENEMENT_MARK: mark };
   const socketPath = socketPathOf(input);
   const placeholders = { ...placeholdersOf(input), socket: socketPath };
   const fill = (template: string) => fillTemplate(template, placeholders);
@@ -48,6 +49,8 @@ export function planLaunch(input: LaunchPlanInput): LaunchPlan {
     argv: service.argv.map(fill),
     cwd: fill(service.workdir),
     env: {
+      // First and last: it is looked for at the beginning of an environment, and no other value of it counts.
+      ...marked,
       ...inheritedEnv(input, instanceDir),
       ...env,
       ...input.fileEnv,
@@ -57,7 +60,7 @@ export function planLaunch(input: LaunchPlanInput): LaunchPlan {
       TENEMENT_SERVICE: ref.service,
       TENEMENT_INSTANCE: ref.id,
       TENEMENT_DATA_DIR: instanceDir,
-      TENEMENT_MARK: mark,
+      ...marked,
     },
     socketPath,
     instanceDir,

@@ -26,6 +26,8 @@ export interface Enclosure {
   readonly owner: number | null;
   /** The control group that the command starts in; null: the server's own. */
   readonly cgroup: string | null;
+  /** By which descendants are found; null: the launcher waits for them. */
+  readonly mark: string | null;
   /** The command that runs `argv` inside the enclosure. */
   wrap(argv: readonly string[]): readonly string[];
   /** Follows the application through the process of that command. */

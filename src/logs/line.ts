@@ -12,7 +12,7 @@ export interface LogLine {
   readonly text: string;
 }
 
-/** How the server's own lines among those of an instance begin. */
+/** The prefix of the server's own lines in the log of an instance. */
 export const NOTE_PREFIX = "ten: ";
 
 export function isNote({ text }: LogLine): boolean {

@@ -83,7 +83,9 @@ export class LogPipeline {
         this.#turn();
         break;
       case "query":
-        void this.#answer(request);
+        this.#answer(request).catch((error) =>
+          this.#send({ kind: "notice", text: messageOf(error) }),
+        );
         break;
       case "follow":
         this.#followers.add(request.id, request.filter);

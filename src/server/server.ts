@@ -1,14 +1,20 @@
 // Composition root: the engine behind the public listener, their start and stop, and the handover between servers.
 import type { ServerRestart } from "../control/control-world.ts";
 import { checkDatabaseVersion } from "../database/database.ts";
+import type { Statistics } from "../metrics/statistics.ts";
 import { systemClock } from "../platform/clock.ts";
 import type { Notify } from "../platform/systemd.ts";
 import { type Listen, openProxy, type Proxy as PublicProxy } from "../proxy/listener.ts";
+import { closeInTime } from "./bounded-close.ts";
 import { type Engine, type EngineOptions, openEngine } from "./engine.ts";
 import { cannotRestart, ServerHandover } from "./handover/handover.ts";
 import type { PreviousServer } from "./handover/previous-server.ts";
 
+import { watchUnhandledErrors } from "./unhandled-errors.ts";
+
 export interface ServerOptions extends EngineOptions {
+  /** Where relative paths of the arguments begin; it may be gone by the time of a handover. */
+  readonly cwd: string;
   readonly listen: Listen;
   /** The server that this one replaces; null: there is none. */
   readonly previous: PreviousServer | null;
@@ -24,7 +30,10 @@ export interface Server {
    * serves any more.
    */
   readonly replaced: Promise<void>;
-  /** Stops every instance, then everything else; `drain: false` does not wait for open requests. */
+  /**
+   * Stops every instance, then everything else; `drain: false` does not wait for open requests, and rejects when
+   * instances do not stop in time.
+   */
   close(options: { drain: boolean }): Promise<void>;
 }
 
@@ -53,14 +62,16 @@ class RunningServer implements Server {
   #closing: Promise<void> | null = null;
 
   private constructor(options: ServerOptions) {
-    const { config, notify, version } = options;
+    const { config, notify, report, version } = options;
     const { dataDir } = config.settings;
     this.#options = options;
     this.#relayPath = `${dataDir}/${RELAY_SOCKET}`;
     this.#handover = new ServerHandover({
       dataDir,
+      cwd: options.cwd,
       version,
       notify,
+      report,
       relay: { kind: "unix", path: this.#relayPath },
       resume: (handoverState) => this.#resume(handoverState),
     });
@@ -69,6 +80,8 @@ class RunningServer implements Server {
   static async open(options: ServerOptions, handoverState: unknown): Promise<RunningServer> {
     const server = new RunningServer(options);
     server.#engine = await server.#openEngine(options, handoverState);
+    const { report } = options;
+    watchUnhandledErrors({ report, count: () => server.#statistics.unhandledErrors++ });
     try {
       server.#proxy = await server.#openProxy();
       server.#port = server.#proxy.port;
@@ -97,7 +110,12 @@ class RunningServer implements Server {
   close({ drain }: { drain: boolean }): Promise<void> {
     if (!drain) this.#proxy.abort();
     this.#closing ??= this.#close();
-    return this.#closing;
+    if (drain) return this.#closing;
+    return closeInTime(this.#closing, { clock: systemClock, supervisor: this.#engine.supervisor });
+  }
+
+  get #statistics(): Statistics {
+    return this.#engine.supervisor.world.statistics;
   }
 
   async #close(): Promise<void> {
@@ -141,15 +159,15 @@ class RunningServer implements Server {
       gateway: supervisor,
       control: { kind: "unix", path: control.innerSocket },
       clock: systemClock,
-      trustedProxies: config.settings.trustedProxies,
-      observe: (exchange) =>
-        this.#engine.supervisor.world.statistics.recordRequest(exchange.ref, exchange),
+      settings: config.settings,
+      observe: (exchange) => this.#statistics.recordRequest(exchange.ref, exchange),
+      observeConnection: (fate) => this.#statistics.recordConnection(fate),
       listen,
     });
   }
 
   #attach(): void {
     this.#proxy.openRelay(this.#relayPath);
-    this.#engine.reloader.onSettings(({ trustedProxies }) => this.#proxy.trust(trustedProxies));
+    this.#engine.reloader.onSettings((settings) => this.#proxy.configure(settings));
   }
 }

@@ -87,6 +87,10 @@ export class Supervisor implements Gateway {
     return this.#actors.get(formatRef(ref))?.lease() ?? null;
   }
 
+  isFull(ref: InstanceRef): boolean {
+    return this.#actors.get(formatRef(ref))?.isFull ?? false;
+  }
+
   wake(ref: InstanceRef, patience: Patience): Promise<Lease> {
     const actor = this.#actors.get(formatRef(ref)) ?? this.#createOnRequest(ref);
     return actor.wake("request", patience);

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { Client } from "../../src/control/client/client.ts";
-import { listProcesses } from "../../src/platform/process/processes.ts";
 import { Load } from "../support/load.ts";
+import { livingMarks } from "../support/remains.ts";
 import { type Ten, withTen } from "../support/ten.ts";
 import { appConfig } from "../support/tenants/command.ts";
 import { until } from "../support/until.ts";
@@ -95,7 +95,7 @@ test("a rollout goes on when its client disconnects", () =>
     const client = new Client({ kind: "unix", path: `${ten.dataDir}/tenement.sock` });
     for await (const { kind } of client.rollout({ process: "app" })) if (kind === "begun") break;
     await until("it is on record", async () => {
-      const trail = await client.audit({ limit: "1" });
+      const trail = await client.call("listAudit", { query: { limit: "1" } });
       return trail.some(({ action, outcome }) => action === "rollout" && outcome === "done");
     });
     expect((await processesOf(ten, ids)).filter((each) => before.includes(each))).toEqual([]);
@@ -116,8 +116,7 @@ test("restart-server during a rollout fails no request and leaves one process pe
     await load.stop();
     expect(load.failures).toEqual([]);
     await until("one process is left of each", async () => {
-      const marks = (await listProcesses()).flatMap(({ mark, zombie }) => (zombie ? [] : [mark]));
-      const own = new Set(marks.filter((mark) => mark?.startsWith(`${ten.dataDir}/`)));
+      const own = new Set(livingMarks().filter((mark) => mark.startsWith(`${ten.dataDir}/`)));
       return own.size === ids.length;
     });
   }));

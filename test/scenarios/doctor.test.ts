@@ -47,7 +47,7 @@ describe("ten doctor", () => {
     expect({ err, exit, left }).toEqual({ err: "", exit: 0, left: [] });
     expect(out).toMatch(/^(Host|Storage)\n/);
     expect(out).toContain("clock: ");
-    expect(out).toEndWith("no configuration to compare them with\n");
+    expect(out).toEndWith("no configuration to compare with\n");
     expect(out).not.toContain("\x1b");
     const text = out.split("\n").filter((line) => !/^ +(remedy|or): /.test(line));
     expect(text.filter((line) => line.length > 80)).toEqual([]);

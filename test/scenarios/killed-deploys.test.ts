@@ -5,7 +5,7 @@ import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Client } from "../../src/control/client/client.ts";
 import type { InstanceAnswer } from "../../src/control/wire/instances.ts";
-import { listProcesses } from "../../src/platform/process/processes.ts";
+import { livingMarks } from "../support/remains.ts";
 import { type Ten, withTen } from "../support/ten.ts";
 import { PHASED_COMMAND } from "../support/tenants/command.ts";
 import { until } from "../support/until.ts";
@@ -35,13 +35,14 @@ interface Change {
 const DEPLOY: Change = {
   after: { ...BEFORE, v3: 40 },
   wakes: false,
-  perform: (client) => client.deploy({ process: "app", version: "v3", weight: 40 }),
+  perform: (client) =>
+    client.call("deploy", { body: { process: "app", version: "v3", weight: 40 } }),
 };
 
 const ROUTE: Change = {
   after: { v1: 0, v2: 100 },
   wakes: true,
-  perform: (client) => client.route({ process: "app", from: "v1", to: "v2" }),
+  perform: (client) => client.call("route", { body: { process: "app", from: "v1", to: "v2" } }),
 };
 
 const rollout = (parallel: number): Change => ({
@@ -93,9 +94,9 @@ async function processOf(ten: Ten, id: string): Promise<string> {
 /** The slots of each instance that have a process, by the marks of all processes of the machine. */
 async function slotsOf(ten: Ten): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
   const slots = new Map<string, Set<string>>();
-  for (const { mark, zombie } of await listProcesses()) {
-    const [, id, slot] = /\/app\/([^/]+)#([01])$/.exec(mark ?? "") ?? [];
-    if (!mark?.startsWith(`${ten.dataDir}/`) || zombie || id === undefined) continue;
+  for (const mark of livingMarks()) {
+    const [, id, slot] = /\/app\/([^/]+)#([01])$/.exec(mark) ?? [];
+    if (!mark.startsWith(`${ten.dataDir}/`) || id === undefined) continue;
     slots.set(id, (slots.get(id) ?? new Set()).add(slot ?? ""));
   }
   return slots;
@@ -126,8 +127,10 @@ type Outcome = "done" | "cut off";
 
 async function begin(ten: Ten, change: Change, moment: Moment): Promise<Kept> {
   const client = clientOf(ten);
-  await client.spawn({ process: "app", id: "v1" });
-  await client.spawn({ process: "app", id: "v2", weight: 50, start: !change.wakes });
+  await client.call("spawnInstance", { body: { process: "app", id: "v1" } });
+  await client.call("spawnInstance", {
+    body: { process: "app", id: "v2", weight: 50, start: !change.wakes },
+  });
   const kept = new DisposableStack();
   const reached = moment.isDraining ? await drain(ten, kept) : hold(ten, moment, kept);
   const outcome = change.perform(client).then(
@@ -171,7 +174,7 @@ async function drain(ten: Ten, kept: DisposableStack): Promise<() => Promise<voi
 
 async function settledWeights(ten: Ten): Promise<Weights> {
   const instances = await until("all is settled", async () => {
-    const found = await clientOf(ten).list({ all: true });
+    const found = await clientOf(ten).call("listInstances", { query: { all: "true" } });
     return (await isSettled(ten, found)) && found;
   });
   return Object.fromEntries(instances.map(({ instance, weight }) => [instance, weight]));

@@ -2,10 +2,10 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { release } from "node:os";
 import { join } from "node:path";
-import { listProcesses } from "../../src/platform/process/processes.ts";
 import { compilePrograms, isUnable } from "../launcher/programs.ts";
 import { ROOT } from "../support/executable.ts";
 import { lacksMachines, machineKernel } from "../support/machines.ts";
+import { livingMarks } from "../support/remains.ts";
 import { type Ten, withTen } from "../support/ten.ts";
 import { isMissing } from "../support/tool.ts";
 import { attackFromMachine, bootId } from "./qemu-attack.ts";
@@ -44,8 +44,7 @@ async function ask(ten: Ten, path: string, query: Record<string, string> = {}): 
 
 /** Living processes of a server's tenants. */
 async function remains({ dataDir }: Ten): Promise<number> {
-  const all = await listProcesses();
-  return all.filter(({ mark, zombie }) => !zombie && mark?.startsWith(dataDir)).length;
+  return livingMarks().filter((mark) => mark.startsWith(dataDir)).length;
 }
 
 describe.skipIf(lacksMachines() || isUnable())("a tenant in an emulated machine", () => {

@@ -94,7 +94,7 @@ describe("ten reload", () => {
       const { exitCode, stdout, stderr } = await ten.ten("reload");
       expect(exitCode).toBe(1);
       expect(stdout).toContain("failed notes:alice: ");
-      expect(stderr).toContain("Cannot apply all of it: 1 did not succeed");
+      expect(stderr).toContain("Cannot apply all changes: 1 failed");
       expect((await ten.get(hostOf("notes"), "/")).text).toBe("hello from alice");
       expect(await pidOf(ten, "notes")).toBe(pid);
       ten.reconfigure((text) => text.replace(/command = .*/, `command = "${APP_COMMAND}"`));

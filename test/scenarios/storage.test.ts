@@ -13,12 +13,12 @@ import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import type { StorageAnswer } from "../../src/control/wire/instances.ts";
 import { listMounts } from "../../src/platform/mounts.ts";
-import { bunSpawner } from "../../src/platform/process/spawner.ts";
 import { isAttached } from "../../src/storage/volume-image.ts";
 import { ROOT } from "../support/executable.ts";
+import { endTenants } from "../support/remains.ts";
 import { fetchReply } from "../support/request.ts";
 import { type Ten, withTen } from "../support/ten.ts";
-import { STORING_COMMAND } from "../support/tenants/command.ts";
+import { STORING_COMMAND, WALLED_COMMAND } from "../support/tenants/command.ts";
 import { E2FSPROGS, GCC, isMissing } from "../support/tool.ts";
 import { until } from "../support/until.ts";
 
@@ -179,7 +179,7 @@ describe.skipIf(!isRoot || isMissing(E2FSPROGS) || isMissing(GCC))("a hard quota
     withTen({ configText: configWith(hard(16)) }, async (ten) => {
       await ten.must("spawn", "app:alice");
       await ten.kill9();
-      await bunSpawner.sweep((mark) => mark.startsWith(`${ten.dataDir}/`));
+      await endTenants(ten.dataDir);
       expect(mountOf(ten)).not.toBeNull();
       ten.reconfigure((text) => text.replace("idle_timeout = 0", "idle_timeout = 300"));
       await ten.start();
@@ -250,6 +250,31 @@ describe.skipIf(!isRoot || isMissing(E2FSPROGS) || isMissing(GCC))("a hard quota
       const files = readdirSync(join(ten.dataDir, ".volumes/app"));
       expect(files).toEqual(["alice.image"]);
     }));
+
+  test("may hold the socket of its tenant, which every next server reaches as well", () => {
+    const configText = `[service.app]
+command = "${WALLED_COMMAND}"
+isolation = "namespace"
+read_paths = ["${ROOT}"]
+env = { SOCKET = "1" }
+socket = "{data_dir}/{name}/{id}/own.sock"
+${hard(16)}
+`;
+    return withTen({ configText }, async (ten) => {
+      await ten.must("spawn", "app:alice");
+      const answer = async () => (await ten.get(ALICE, "/")).text;
+      const { pid } = (await ten.instance("app:alice")) ?? {};
+      expect(await answer()).toBe("hello from alice");
+      await ten.must("restart-server");
+      expect(await answer()).toBe("hello from alice");
+      await ten.kill9();
+      await ten.start();
+      expect(await answer()).toBe("hello from alice");
+      expect((await ten.instance("app:alice"))?.pid).toBe(pid ?? 0);
+      await ten.must("stop", "app:alice");
+      await unmounted(ten);
+    });
+  });
 
   test("is removed with --purge, and is refused when too small for the existing files", () =>
     withTen({ configText: configWith(hard(16)) }, async (ten) => {

@@ -1,13 +1,17 @@
 // Checks answers of the API against its own OpenAPI document.
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import { readEvents } from "../../src/control/client/event-reader.ts";
-import type { Content, OpenApiDocument, Operation } from "../../src/control/routes/openapi.ts";
+import type {
+  Content,
+  OpenApiDocument,
+  OperationObject,
+} from "../../src/control/routes/openapi.ts";
 
 export interface OperationAt {
   readonly method: string;
   /** As in the document: `/api/instances/{ref}`. */
   readonly path: string;
-  readonly operation: Operation;
+  readonly operation: OperationObject;
 }
 
 type Schema = Content[string]["schema"];
@@ -77,7 +81,7 @@ export class Contract {
     path: string,
     { response, most }: { response: Response; most: number },
   ): Promise<void> {
-    const events = readEvents(response.body, new AbortController().signal);
+    const events = readEvents(response.body);
     for (let count = 0; count < most; count++) {
       const { value, done } = await events.next();
       if (done === true) return;
@@ -99,7 +103,7 @@ export class Contract {
     }
   }
 
-  #contentOf(declared: Operation["responses"][string]): Content {
+  #contentOf(declared: OperationObject["responses"][string]): Content {
     const { content = {} } = this.resolve(declared) as { content?: Content };
     return content;
   }

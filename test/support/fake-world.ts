@@ -11,7 +11,7 @@ import { Isolation } from "../../src/isolation/isolation.ts";
 import type { LogHub } from "../../src/logs/hub.ts";
 import { Statistics } from "../../src/metrics/statistics.ts";
 import { PORT_FIRST, Ports } from "../../src/platform/process/ports.ts";
-import type { Child, Spawner } from "../../src/platform/process/spawner.ts";
+import type { Child, Spawner, SweepOrder } from "../../src/platform/process/spawner.ts";
 import { StorageGauge } from "../../src/storage/gauge.ts";
 import { Volumes } from "../../src/storage/volumes.ts";
 import { StorageWatch } from "../../src/storage/watch.ts";
@@ -26,6 +26,7 @@ import { Operator } from "../../src/supervisor/operator.ts";
 import { Deployer } from "../../src/supervisor/rollout/deploys.ts";
 import { Supervisor } from "../../src/supervisor/supervisor.ts";
 import { FakeClock, settle } from "./fake-clock.ts";
+import { fakeUsers } from "./fake-users.ts";
 import { serviceWith } from "./service.ts";
 
 export class FakeChild implements Child {
@@ -36,14 +37,20 @@ export class FakeChild implements Child {
   readonly #exited = Promise.withResolvers<Exit>();
   readonly #gone = Promise.withResolvers<void>();
   readonly exited = this.#exited.promise;
-  readonly gone = this.#gone.promise;
+  readonly gone: Promise<void>;
   /** False: only SIGKILL ends it. */
   obedient = true;
 
-  constructor(ref: ChildRef, mark: string, env: Readonly<Record<string, string>>) {
+  constructor(
+    ref: ChildRef,
+    mark: string,
+    env: Readonly<Record<string, string>>,
+    gone?: Promise<void>,
+  ) {
     this.ref = ref;
     this.mark = mark;
     this.env = env;
+    this.gone = gone ?? this.#gone.promise;
   }
 
   get app(): number {
@@ -61,9 +68,14 @@ export class FakeChild implements Child {
     return this.isLiving;
   }
 
-  signal(signal: NodeJS.Signals): void {
-    this.signals.push(signal);
-    if (this.obedient || signal === "SIGKILL") this.end({ kind: "signal", signal });
+  async memoryBytes(): Promise<number> {
+    return 0;
+  }
+
+  signal(signal: NodeJS.Signals | number): void {
+    this.signals.push(String(signal));
+    if (typeof signal === "number") this.end({ kind: "signal", signal: "SIGKILL" });
+    else if (this.obedient || signal === "SIGKILL") this.end({ kind: "signal", signal });
   }
 
   isLiving = true;
@@ -83,11 +95,18 @@ export class FakeSpawner implements Spawner {
   /** Marks of processes that no record names. */
   readonly strays = new Set<string>();
   failure: Error | null = null;
+  /** When the next processes are gone; null: once they have ended. */
+  gone: Promise<void> | null = null;
 
-  spawn({ env }: { env: Readonly<Record<string, string>> }, mark: string): Child {
+  spawn({ env }: { env: Readonly<Record<string, string>> }, mark: string | null): Child {
     if (this.failure !== null) throw this.failure;
     const pid = 100 + this.spawned.length;
-    const child = new FakeChild({ pid, startTime: pid * 10 }, mark, env);
+    const child = new FakeChild(
+      { pid, startTime: pid * 10 },
+      mark ?? "",
+      env,
+      this.gone ?? undefined,
+    );
     this.spawned.push(child);
     return child;
   }
@@ -97,8 +116,9 @@ export class FakeSpawner implements Spawner {
     return child?.ref.startTime === ref.startTime ? child : null;
   }
 
-  async sweep(isUnwanted: (mark: string) => boolean): Promise<void> {
+  async sweep({ isUnwanted }: SweepOrder): Promise<number> {
     for (const mark of this.strays) if (isUnwanted(mark)) this.strays.delete(mark);
+    return 0;
   }
 }
 
@@ -165,23 +185,29 @@ export function openFakeWorld({
   const reports: unknown[] = [];
   /** Bytes stored, by id. */
   const sizes = new Map<string, number>();
+  /** Ids of those that can't be measured as a whole. */
+  const partlySeen = new Set<string>();
   const measuring = { now: 0, most: 0, held: Promise.resolve() };
   const measure = async ({ id }: InstanceRef) => {
     measuring.most = Math.max(measuring.most, ++measuring.now);
     await measuring.held;
     measuring.now--;
-    return sizes.get(id) ?? 0;
+    return { bytes: sizes.get(id) ?? 0, isWhole: !partlySeen.has(id) };
   };
   const probes = { answer: readyOnPort as (request: ProbeRequest) => ProbeAnswer, asked: 0 };
   const config = fakeConfig({ services, settings: { ...settings, dataDir: directory }, instances });
   const isolation = new Isolation({
     dataDir: directory,
-    userIdOf: (ref) => store.userIds.take(ref),
+    userIdOf: (ref) => store.userIds.take(ref, fakeUsers()),
+    writePaths: () => [],
     installLauncher: () => null,
+    report: (event) => reports.push(event),
   });
-  const volumes = new Volumes(directory);
+  const volumes = new Volumes(directory, (path) => isolation.trash.discard(path));
   const launches = new Launches({
+    clock,
     dataDir: directory,
+    report: (event) => reports.push(event),
     spawner,
     isolation,
     ports: new Ports(PORT_FIRST, { isFree: () => true }),
@@ -189,10 +215,22 @@ export function openFakeWorld({
     logs,
     serverEnv: { PATH: "/usr/bin:/bin" },
   });
+  /** Purges delete no file before this resolves; rejected, they fail. */
+  const deleting = { begun: 0, held: Promise.resolve() };
+  const { trash, trees } = isolation;
   const home = new InstanceHome({
     dataDir: directory,
     volumes,
     isolation,
+    trash,
+    trees: {
+      measure: (paths) => trees.measure(paths),
+      delete: async (paths) => {
+        deleting.begun++;
+        await deleting.held;
+        await trees.delete(paths);
+      },
+    },
     releaseUserId: (ref) => store.userIds.release(ref),
   });
   const storage = new StorageWatch({
@@ -225,14 +263,22 @@ export function openFakeWorld({
   return {
     clock,
     spawner,
-    leftovers: new Leftovers({ dataDir: directory, spawner, isolation, volumes }),
+    leftovers: new Leftovers({
+      dataDir: directory,
+      spawner,
+      isolation,
+      volumes,
+      report: (event) => reports.push(event),
+    }),
     received: new ReceivedHandover(handoverState),
     logs,
     store,
     probes,
     reports,
     sizes,
+    partlySeen,
     measuring,
+    deleting,
     dataDir: directory,
     supervisor,
     operator,
@@ -269,6 +315,9 @@ function fakeConfig({
       maxRunning: 0,
       maxStarting: 8,
       trustedProxies: [],
+      maxConnections: 0,
+      maxConnectionsPerAddress: 0,
+      bufferLimitBytes: null,
       logRetentionMs: 1e9,
       logMaxBytes: 1e9,
       tls: {

@@ -1,14 +1,20 @@
 // The compiled server under test: starts it in a temporary directory, talks to it, and ends it with all it started.
-import { chmodSync, copyFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import type { Subprocess } from "bun";
 import type { InstanceAnswer } from "../../src/control/wire/instances.ts";
-import { ControlGroups } from "../../src/isolation/cgroup/groups.ts";
 import { removeFirewall } from "../../src/isolation/firewall/firewall.ts";
 import { startTimeOf } from "../../src/platform/process/processes.ts";
-import { bunSpawner } from "../../src/platform/process/spawner.ts";
 import { executable, ROOT } from "./executable.ts";
 import { openPlace, type Place, type PlaceOptions } from "./place.ts";
+import { endTenants } from "./remains.ts";
 import {
   fetchReply,
   openResponse,
@@ -23,6 +29,8 @@ export interface TenOptions extends PlaceOptions {
   readonly prefix?: readonly string[];
   /** Further arguments of `ten serve`. */
   readonly args?: readonly string[];
+  /** The working directory of `ten serve`, made in the server's directory; by default that directory. */
+  readonly cwd?: string;
   /** Further environment of `ten serve`. */
   readonly env?: Readonly<Record<string, string>>;
   /** The server runs from a copy, `installed`, which the test may replace. */
@@ -139,10 +147,11 @@ export class Ten implements AsyncDisposable {
 
   /** Starts a server on the same data as the one before, by default at a port that the system chooses. */
   async start({ port = 0 }: { port?: number } = {}): Promise<void> {
-    const { args = [], env } = this.#options;
+    const { args = [], cwd = ".", env } = this.#options;
+    mkdirSync(join(this.root, cwd), { recursive: true });
     const command = [...this.#serverProgram, "serve", "--port", String(port), ...args];
     const server = Bun.spawn(command, {
-      cwd: this.#place.root,
+      cwd: join(this.root, cwd),
       env: { ...this.#environment(), ...env },
       stdio: ["ignore", "pipe", "pipe"],
     });
@@ -243,8 +252,6 @@ export class Ten implements AsyncDisposable {
   /** Ends the server and all its processes, and removes its directory. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#end("SIGTERM");
-    // After a SIGKILL only the mark in their environment identifies the tenants.
-    await bunSpawner.sweep((mark) => mark.startsWith(`${this.dataDir}/`));
     await removeRemains(this.dataDir);
     this.#place.remove();
   }
@@ -341,11 +348,9 @@ function kill(pid: number, signal: NodeJS.Signals): void {
   if (startTimeOf(pid) !== null) process.kill(pid, signal);
 }
 
-/** Kills processes without a mark, and removes the control groups and the firewall of a killed server. */
+/** Kills the tenants of a killed server, and removes its control groups and its firewall. */
 async function removeRemains(dataDir: string): Promise<void> {
   if (!existsSync(dataDir)) return;
-  const groups = new ControlGroups({ dataDir });
-  await groups.sweep([]);
-  groups.close();
+  await endTenants(dataDir);
   removeFirewall(dataDir);
 }

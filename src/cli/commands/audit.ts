@@ -1,4 +1,4 @@
-// ten audit: who changed what, and how it ended.
+// ten audit: lists the changes of operators, with their outcomes.
 import type { AuditAnswer } from "../../control/wire/tokens.ts";
 import { defineCommand } from "../command.ts";
 import { type Column, renderSafe, renderTable } from "../output.ts";
@@ -6,14 +6,14 @@ import { type Column, renderSafe, renderTable } from "../output.ts";
 export const audit = defineCommand({
   meta: {
     description:
-      "Lists changes, newest first: when, by whom, what, on which instance or token, and the outcome.",
+      "Lists changes, newest first: time, actor, action, the instance or token, and the outcome.",
     examples: ["audit --limit 20"],
   },
   args: {
-    limit: { type: "string", alias: "n", valueHint: "N", description: "At most so many (100)" },
+    limit: { type: "string", alias: "n", valueHint: "N", description: "At most this many (100)" },
   },
   async run({ args: { limit }, data: context }) {
-    const rows = await context.client().audit({ limit });
+    const rows = await context.client().call("listAudit", { query: { limit } });
     context.show(rows, () => renderTable(COLUMNS, rows));
   },
 });

@@ -1,4 +1,4 @@
-// ten completions: scripts that ask ten itself for the words that fit, so they never grow stale.
+// ten completions: shell scripts that ask ten itself for completions, so they never get outdated.
 import { TenError } from "../../core/errors.ts";
 import { OPERAND } from "../args.ts";
 import { defineCommand } from "../command.ts";
@@ -21,7 +21,7 @@ export const completions = defineCommand({
   },
 });
 
-/** Bash splits words at colons; the line is split anew, and what it has of the word up to a colon is cut off. */
+/** Bash splits words at colons: the script splits the line itself, and cuts the part before the colon. */
 const BASH = `# bash completion for ten
 _ten() {
   local line=\${COMP_LINE:0:COMP_POINT} IFS=$' \\t' words current

@@ -1,4 +1,4 @@
-// ten config: the configuration as the server would take it.
+// ten config: prints or checks the effective configuration.
 import { loadConfig } from "../../config/config.ts";
 import { locateConfig, overrideDataDir } from "../../config/locate.ts";
 import { planConfigTable, renderConfig } from "../../config/render.ts";
@@ -22,7 +22,7 @@ export const config = defineCommand({
 export const configCheck = defineCommand({
   meta: {
     description:
-      "Checks the configuration. Prints nothing when it is valid, otherwise everything that is wrong.",
+      "Checks the configuration. Prints nothing if it is valid, otherwise all its mistakes.",
     examples: ["config check", "config check --config /etc/tenement/tenement.toml"],
   },
   args: {},

@@ -1,4 +1,4 @@
-// ten doctor: what this host can provide, and what to do about the rest.
+// ten doctor: checks what this host provides, and shows remedies for what is missing.
 import { existsSync } from "node:fs";
 import { locateConfig } from "../../config/locate.ts";
 import { messageOf, TenError } from "../../core/errors.ts";
@@ -12,6 +12,7 @@ import {
   type UnmetNeed,
 } from "../../doctor/finding.ts";
 import { openHost } from "../../platform/host.ts";
+import { acceptExitCodes } from "../../platform/kernel/child-signal.ts";
 import { defineCommand } from "../command.ts";
 import type { Context } from "../command-context.ts";
 import { loadConfigOf } from "./config.ts";
@@ -20,11 +21,12 @@ import { renderFindings, renderSummary } from "./findings.ts";
 export const doctor = defineCommand({
   meta: {
     description:
-      "Examines this host: what it can provide, level by level and limit by limit, what follows from each gap, and the remedy. It tries what can be tried, and leaves nothing behind; it needs no server and no configuration. Run it as the user of the server. It fails when a service of the configuration asks for something that is missing.\n--json prints {ok, config, findings: [{id, group, title, state, found, meaning, remedy, blocks}], gaps: [{service, need, finding}]}; state is ok, warning or missing, blocks names what is not to be had.",
+      "Examines this host: the levels of isolation and the limits that it provides, the consequence of each gap, and its remedy. It tries each where possible and leaves nothing behind; it needs no server and no configuration. Run it as the user of the server. It fails when a service of the configuration needs something that is missing.\n--json prints {ok, config, findings: [{id, group, title, state, found, meaning, remedy, blocks}], gaps: [{service, need, finding}]}; state is ok, warning or missing, blocks names what is unavailable.",
     examples: ["doctor", "doctor --json"],
   },
   args: {},
   async run({ data: context }) {
+    acceptExitCodes();
     const { config, failure } = await loadIfThere(context);
     const host = openHost({ dataDir: context.dataDir });
     const findings = [...(await examineHost(host)), ...(await examineServer(context))];
@@ -40,9 +42,9 @@ export const doctor = defineCommand({
 });
 
 interface Loaded {
-  /** Null where there is none that can be used. */
+  /** Null: there is none, or it is invalid. */
   readonly config: Config | null;
-  /** Why the one that is there can't be. */
+  /** Why it is invalid. */
   readonly failure: unknown;
 }
 
@@ -59,13 +61,13 @@ async function loadIfThere(context: Context): Promise<Loaded> {
   );
 }
 
-/** The server on this host, if it is the one that commands go to. */
+/** The server on this host, unless commands go to another. */
 async function examineServer(context: Context): Promise<readonly Finding[]> {
   const finding = { id: "server", group: "server", title: "server" } as const;
   const { target } = context;
   if (target.kind !== "unix") return [];
   try {
-    const instances = await context.client().list({ all: true });
+    const instances = await context.client().call("listInstances", { query: { all: "true" } });
     const found = `runs, with ${instances.length} instances`;
     const open = [...new Set(instances.flatMap(({ gaps }) => gaps))];
     return [fine({ ...finding, found }), ...open.map(describeOpenWall)];
@@ -91,7 +93,7 @@ function describeOpenWall(gap: string, index: number): Finding {
     state: "warning",
     found: gap,
     meaning: "A wall was missing when the server started them",
-    remedy: "mend what is told above, then restart the server",
+    remedy: "apply the remedies above, then restart the server",
     blocks: [],
   };
 }

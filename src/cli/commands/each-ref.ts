@@ -1,16 +1,12 @@
-// Commands that take several instances.
+// Performs a command on several instances at a time, and prints the results in the order of its operands.
 import { type InstanceRef, parseRef } from "../../core/ref.ts";
-import { type Arg, OPERAND } from "../args.ts";
 
-export const REF = { ...OPERAND, valueHint: "REF" } as const satisfies Arg;
-export const REFS = { ...REF, repeated: true } as const satisfies Arg;
-
-/** As many as the server starts at once by default; the rest wait here instead of there. */
-const AT_ONCE_MAX = 8;
+/** As many as the server starts at a time by default: more would only wait at the server. */
+const CONCURRENT_MAX = 8;
 
 /**
- * Does the same to every instance, several at a time, and prints what came of each in the order given.
- * All names are checked before anything is done. Throws an AggregateError of what failed.
+ * Performs the same on every instance, several at a time, and prints the results in the order of the operands.
+ * Checks all names before it performs anything. Throws an AggregateError with every failure.
  */
 export async function forEachRef<Result>(
   operands: readonly string[],
@@ -24,8 +20,8 @@ export async function forEachRef<Result>(
 ): Promise<void> {
   const refs = operands.map(parseRef);
   const failures: unknown[] = [];
-  for (let start = 0; start < refs.length; start += AT_ONCE_MAX) {
-    const slice = refs.slice(start, start + AT_ONCE_MAX);
+  for (let start = 0; start < refs.length; start += CONCURRENT_MAX) {
+    const slice = refs.slice(start, start + CONCURRENT_MAX);
     const settled = await Promise.allSettled(slice.map(perform));
     for (const [index, outcome] of settled.entries()) {
       if (outcome.status === "rejected") failures.push(outcome.reason);

@@ -1,11 +1,10 @@
-// ten env: environment variables that are stored for an instance.
-import { parseRef } from "../../core/ref.ts";
+// ten env: sets, unsets and lists the environment variables that are stored for an instance.
 import { OPERAND } from "../args.ts";
 import { defineCommand } from "../command.ts";
 import type { Context } from "../command-context.ts";
 import { renderSafe } from "../output.ts";
 import { parsePairs } from "../parse.ts";
-import { REF } from "./each-ref.ts";
+import { REF, refParams } from "./operands.ts";
 
 export const envSet = defineCommand({
   meta: {
@@ -23,7 +22,7 @@ export const envSet = defineCommand({
 export const envUnset = defineCommand({
   meta: {
     description:
-      "Removes stored environment variables of an instance. What its service sets holds again from its next start.",
+      "Removes stored environment variables of an instance. From its next start the values of its service apply again.",
     examples: ["env unset notes:alice GREETING"],
   },
   args: { ref: REF, name: { ...OPERAND, valueHint: "NAME", repeated: true } },
@@ -41,7 +40,7 @@ export const envLs = defineCommand({
   },
   args: { ref: REF },
   async run({ args: { ref }, data: context }) {
-    const { env } = await context.client().env(parseRef(ref));
+    const { env } = await context.client().call("getEnv", { params: refParams(ref) });
     context.show(env, () =>
       Object.entries(env)
         .map(([key, value]) => `${key}=${renderSafe(value)}\n`)
@@ -54,7 +53,11 @@ async function change(
   name: string,
   { changes, context }: { changes: Readonly<Record<string, string | null>>; context: Context },
 ): Promise<void> {
-  const answer = await context.client().changeEnv(parseRef(name), changes);
-  if (context.json) context.show(answer.env, () => "");
-  else context.say(`Stored; applied at the next start of ${name} (ten restart ${name})`);
+  const answer = await context
+    .client()
+    .call("patchEnv", { params: refParams(name), body: changes });
+  context.showResult(
+    answer.env,
+    `Stored; applied at the next start of ${name} (ten restart ${name})`,
+  );
 }

@@ -1,4 +1,4 @@
-// How findings about the host are read: by group, each with what it means and its remedy, in 80 columns.
+// Renders the findings of ten doctor: by group, each with its meaning and remedy, in 80 columns.
 import {
   FINDING_GROUPS,
   type Finding,
@@ -29,7 +29,7 @@ export function renderFindings(findings: readonly Finding[], paint: Paint): stri
   return groups.join("\n");
 }
 
-/** One line that says whether the configuration gets what it asks for. */
+/** One line: whether the host provides what the configuration needs. */
 export function renderSummary({
   findings,
   gaps,
@@ -43,10 +43,10 @@ export function renderSummary({
   const counts = `${count("ok")} ok, ${count("warning")} warning, ${count("missing")} missing`;
   const services = new Set(gaps.map(({ service }) => service)).size;
   const outcome = !hasConfig
-    ? "no configuration to compare them with"
+    ? "no configuration to compare with"
     : services === 0
-      ? "the configuration gets all that it asks for"
-      : `${services} of its services ${services === 1 ? "asks" : "ask"} for what is missing`;
+      ? "this host provides all that the configuration needs"
+      : `${services} configured ${services === 1 ? "service needs" : "services need"} something that is missing`;
   return `${counts}; ${outcome}\n`;
 }
 
@@ -61,7 +61,7 @@ function renderFinding(finding: Finding, paint: Paint): string {
   ].join("");
 }
 
-/** Not wrapped: it is there to be copied. Of several lines each is a way of its own. */
+/** Not wrapped, so that it can be copied. Each line is an alternative. */
 function renderRemedy(remedy: string): string {
   const lines = remedy.split("\n").map(renderLine);
   return lines.join("");

@@ -51,7 +51,7 @@ function readProject(cwd: string, path: string | undefined): Project {
       if (defaultIsolation(process.platform) === "process") return null;
       const found = Bun.which(program, { PATH: path ?? "", cwd });
       const hidden = found === null ? [] : [found, realpathSync(found)].filter(isHidden);
-      // What lies in the project itself is seen.
+      // The project itself is visible to the instance.
       const first = hidden.find((each) => !isUnder(each, realpathSync(cwd)));
       return first === undefined ? null : installationOf(first);
     },
@@ -59,7 +59,7 @@ function readProject(cwd: string, path: string | undefined): Project {
   };
 }
 
-/** False: there is such a file already, and it stays as it is. */
+/** False: the file exists, and stays unchanged. */
 function writeNew(file: string, text: string): boolean {
   try {
     writeFileSync(file, text, { flag: "wx" });

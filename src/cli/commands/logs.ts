@@ -1,29 +1,29 @@
-// ten logs: what instances wrote, and what they write.
+// ten logs: prints or follows the output of instances.
 import type { LogAnswer, LogQueryFields } from "../../control/wire/logs.ts";
 import { TenError } from "../../core/errors.ts";
-import { isLabel, parseRef } from "../../core/ref.ts";
+import { formatRef, isLabel, parseRef } from "../../core/ref.ts";
 import { defineCommand } from "../command.ts";
 import type { Context } from "../command-context.ts";
 import { renderSafe } from "../output.ts";
 import { parseInteger } from "../parse.ts";
-import { REF } from "./each-ref.ts";
+import { REF } from "./operands.ts";
 
 const LIMIT_MAX = 10_000;
 
 export const logs = defineCommand({
   meta: {
     description:
-      "Prints what instances wrote to standard output and error, newest last; of one instance, of a service, or of all.",
+      "Prints the standard output and error of instances, newest last: of one instance, of a service, or of all.",
     examples: ["logs notes:alice -f", 'logs --search "connection refused" --since 10m'],
   },
   args: {
     ref: { ...REF, required: false },
-    follow: { type: "boolean", alias: "f", description: "Go on with new lines, until Ctrl-C" },
+    follow: { type: "boolean", alias: "f", description: "Continue with new lines, until Ctrl-C" },
     level: {
       type: "enum",
       valueHint: "STREAM",
       options: ["stdout", "stderr"],
-      description: "Only what was written there",
+      description: "Only lines of this stream",
     },
     search: {
       type: "string",
@@ -33,14 +33,14 @@ export const logs = defineCommand({
     since: {
       type: "string",
       valueHint: "TIME",
-      description: "Only newer ones: 90s, 10m, 2h, 7d, or a moment",
+      description: "Only newer lines: 90s, 10m, 2h, 7d, or a moment",
     },
     limit: {
       type: "string",
       alias: "n",
       valueHint: "N",
       default: "100",
-      description: "At most so many",
+      description: "At most this many",
     },
   },
   async run({ args, data: context }) {
@@ -52,38 +52,41 @@ export const logs = defineCommand({
   },
 });
 
-type Query = Partial<LogQueryFields>;
-
-function parseSubject(name: string | undefined): Query {
+function parseSubject(name: string | undefined): LogQueryFields {
   if (name === undefined) return {};
   if (isLabel(name)) return { process: name };
   const { service, id } = parseRef(name);
   return { process: service, id };
 }
 
-async function print(query: Query, context: Context): Promise<void> {
-  const lines = await context.client().logs(query);
+async function print(query: LogQueryFields, context: Context): Promise<void> {
+  const lines = await context.client().call("searchLogs", { query });
   if (lines.length === 0) await checkSubject(query, context);
   context.shell.print(lines.map((line) => renderLine(line, context)).join(""));
 }
 
-async function follow(query: Query, context: Context): Promise<void> {
+async function follow(query: LogQueryFields, context: Context): Promise<void> {
   await checkSubject(query, context);
   const stopped = context.interruption();
   try {
     for await (const event of context.client().followLogs(query, stopped)) {
       if (event.kind === "line") context.shell.print(renderLine(event.line, context));
       else context.note(`${event.count} lines were too many for this connection`);
+      // A slow reader holds the stream back, and lines do not pile up here.
+      await context.shell.printed();
     }
   } catch (thrown) {
     if (!stopped.aborted) throw thrown;
   }
 }
 
-/** Nothing to read is fine; a name that there isn't is not. */
-async function checkSubject({ process: service, id }: Query, context: Context): Promise<void> {
+/** An instance may have no lines, but it must exist. */
+async function checkSubject(
+  { process: service, id }: LogQueryFields,
+  context: Context,
+): Promise<void> {
   if (service === undefined || id === undefined) return;
-  await context.client().health({ service, id });
+  await context.client().call("getHealth", { params: { ref: formatRef({ service, id }) } });
 }
 
 function renderLine(line: LogAnswer, context: Context): string {

@@ -1,4 +1,4 @@
-// Tokens without a server: its database, with the same audit trail.
+// Creates, lists and revokes tokens in the database while no server runs, with the same audit trail.
 import type { NewTokenAnswer, TokenAnswer, TokenBody } from "../../control/wire/tokens.ts";
 import { TenError } from "../../core/errors.ts";
 import type { TenementDatabase } from "../../database/database.ts";
@@ -11,7 +11,7 @@ export class OfflineTokens {
     this.#database = database;
   }
 
-  async createToken({ tenant = null, description = "" }: TokenBody): Promise<NewTokenAnswer> {
+  async create({ tenant = null, description = "" }: TokenBody): Promise<NewTokenAnswer> {
     const { token, row } = this.#database.tokens.create({ tenant, description }, Date.now());
     this.#record("create-token", {
       subject: tenant === null ? "admin" : `tenant ${tenant}`,
@@ -20,11 +20,11 @@ export class OfflineTokens {
     return { ...describeToken(row), token };
   }
 
-  async tokens(): Promise<readonly TokenAnswer[]> {
+  async list(): Promise<readonly TokenAnswer[]> {
     return this.#database.tokens.list().map(describeToken);
   }
 
-  async revokeToken(id: number): Promise<void> {
+  async revoke(id: number): Promise<void> {
     const isRevoked = this.#database.tokens.revoke(id);
     this.#record("revoke-token", {
       subject: `token ${id}`,

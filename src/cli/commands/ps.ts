@@ -1,4 +1,4 @@
-// ten ps: the instances in a table.
+// ten ps: lists instances in a table.
 import { setTimeout as pause } from "node:timers/promises";
 import type { InstanceAnswer } from "../../control/wire/instances.ts";
 import { isQuiet, QUIET_STATES, type ReportedState } from "../../core/life/report.ts";
@@ -14,18 +14,18 @@ import {
   renderTable,
 } from "../output.ts";
 
-/** How often `--watch` looks. */
+/** The interval of `--watch`. */
 const WATCH_MS = 1000;
 
 export const ps = defineCommand({
   meta: {
     description:
-      "Lists the instances that are up, on their way or failed, and says how many more there are.\nIDLE is the time since the last request ended.",
+      "Lists the instances that run, start, stop or have failed, and counts the others.\nIDLE is the time since the last request ended.",
     examples: ["ps", "ps -a --json", "ps --watch"],
   },
   args: {
     all: { type: "boolean", alias: "a", description: "Also those asleep, stopped or disabled" },
-    watch: { type: "boolean", alias: "w", description: "Show it anew every second, until Ctrl-C" },
+    watch: { type: "boolean", alias: "w", description: "Refresh every second, until Ctrl-C" },
   },
   async run({ args: { all = false, watch }, data: context }) {
     if (!watch) {
@@ -35,7 +35,7 @@ export const ps = defineCommand({
     const stopped = context.interruption();
     while (!stopped.aborted) {
       const text = await renderPs(context, all);
-      // Home, then clear what is below: the screen does not flicker, and what was above it stays.
+      // Moves home and clears below: the screen does not flicker, and the scrollback stays.
       context.shell.print(context.shell.isTerminal ? `\x1b[H\x1b[J${text}` : `${text}\n`);
       await pause(WATCH_MS, undefined, { signal: stopped }).catch(() => undefined);
     }
@@ -43,7 +43,7 @@ export const ps = defineCommand({
 });
 
 async function renderPs(context: Context, all: boolean): Promise<string> {
-  const instances = await context.client().list({ all: true });
+  const instances = await context.client().call("listInstances", { query: { all: "true" } });
   const shown = all ? instances : instances.filter((instance) => !isQuiet(instance));
   if (context.json) return `${JSON.stringify(shown, null, 2)}\n`;
   const table = renderTable(columnsOf(context), shown);
@@ -74,7 +74,7 @@ function renderHints(instances: readonly InstanceAnswer[]): string {
     .join("");
 }
 
-/** The instances that a hint names; of more it tells how many. */
+/** Of more instances a hint shows the number instead of the names. */
 const NAMES_MAX = 3;
 
 function namesOf(instances: readonly InstanceAnswer[]): string {
@@ -110,7 +110,7 @@ function columnsOf(context: Context): readonly Column<InstanceAnswer>[] {
   ];
 }
 
-/** The longest reason that a table has room for; ten why tells all of it. */
+/** The longest reason in the table; ten why shows all of it. */
 const REASON_CHARS_MAX = 60;
 
 function renderState({ state }: InstanceAnswer, context: Context): string {
@@ -118,7 +118,7 @@ function renderState({ state }: InstanceAnswer, context: Context): string {
   return colour === null ? state : context.paint(state, colour);
 }
 
-/** Why it does not run, or else what is wrong although it may. */
+/** The reason why it does not run, or its warnings. */
 function remarkOf({ reason, warnings }: InstanceAnswer): string {
   return reason ?? warnings.join("; ");
 }

@@ -7,24 +7,27 @@ import { renderSafe } from "../output.ts";
 export const reload = defineCommand({
   meta: {
     description:
-      "Has the server read its configuration anew, tells what has changed and applies it. Services that have not changed are left alone; running instances get a new process only where a changed key shapes it, without failing a request. A configuration with a mistake changes nothing. SIGHUP does the same.",
+      "Makes the server read its configuration again, prints the changes and applies them. Unchanged services are left alone; running instances get a new process only where a changed key affects it, without failing a request. A configuration with a mistake changes nothing. SIGHUP does the same.",
     examples: ["reload", "reload --dry-run"],
   },
   args: {
-    "dry-run": { type: "boolean", description: "Only tell what would be done" },
+    "dry-run": { type: "boolean", description: "Only print the changes" },
   },
   async run({ args, data: context }) {
-    const answer = await context.client().reload({ dryRun: args["dry-run"] ?? false });
+    const dryRun = args["dry-run"] ?? false;
+    const answer = await context
+      .client()
+      .call("reload", { query: { dry_run: dryRun ? "true" : "false" } });
     context.show(answer, () => renderReload(answer));
     const { failed } = answer;
     if (failed.length === 0) return;
-    throw new TenError("FAILED", `Cannot apply all of it: ${failed.length} did not succeed`, {
+    throw new TenError("FAILED", `Cannot apply all changes: ${failed.length} failed`, {
       hint: "Correct the configuration and reload again, or see ten logs and ten why",
     });
   },
 });
 
-/** What a server that follows another can't change either: the two have to meet there. */
+/** A handover can't change it: both servers use the same data directory. */
 const DATA_DIR = "data_dir";
 
 /** A line for each thing that changes. */

@@ -1,19 +1,19 @@
-// ten restart-server: lets a new process follow the server's.
+// ten restart-server: replaces the server's process without a failed request.
 import { defineCommand } from "../command.ts";
 
 export const restartServer = defineCommand({
   meta: {
     description:
-      "Lets a new process follow the server's, in whatever version is installed now, and waits until it serves. It takes over the listening address and the instances; no request fails. The former process ends with the last of its connections. When the new one can't start, it says why and the present one goes on.",
+      "Replaces the server's process with a new one of the installed version, and waits until it serves. The new process takes over the listening address and the instances; no request fails. The old process ends with the last of its connections. If the new one can't start, the command prints why and the old one continues.",
     examples: ["restart-server"],
   },
   args: {},
   async run({ data: context }) {
-    const answer = await context.client().restartServer();
-    if (context.json) return context.show(answer, () => "");
+    const answer = await context.client().call("restartServer");
     const { old, new: next } = answer;
-    context.say(
-      `ten ${next.version} serves, pid ${next.pid}; it follows ten ${old.version}, pid ${old.pid}`,
+    context.showResult(
+      answer,
+      `ten ${next.version} serves, pid ${next.pid}; it replaces ten ${old.version}, pid ${old.pid}`,
     );
   },
 });

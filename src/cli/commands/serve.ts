@@ -1,10 +1,11 @@
-// ten serve: runs the server until it is told to stop.
+// ten serve: runs the server until a signal stops it.
 import { createServer } from "node:net";
 import { VERSION } from "../../build-info.ts";
 import { Client } from "../../control/client/client.ts";
 import { messageOf, TenError } from "../../core/errors.ts";
 import { isLabel } from "../../core/ref.ts";
 import type { Config } from "../../core/service.ts";
+import { acceptExitCodes } from "../../platform/kernel/child-signal.ts";
 import { activatedDescriptors, openNotify } from "../../platform/systemd.ts";
 import { findPreviousServer, type PreviousServer } from "../../server/handover/previous-server.ts";
 import type { Server, ServerOptions } from "../../server/server.ts";
@@ -46,8 +47,11 @@ export const serve = defineCommand({
     },
     staging: { type: "boolean", description: "Certificates for tests; with --tls" },
   },
-  async run({ args, data: context }) {
-    const previous = await findPreviousServer(context.shell.env);
+  async run({ args, data }) {
+    acceptExitCodes();
+    const previous = await findPreviousServer(data.shell.env);
+    // Relative paths stay those of the first server, whose working directory may be gone.
+    const context = previous === null ? data : data.in(previous.cwd ?? data.shell.cwd);
     try {
       const plan = await planServer({ ...args, previous }, context);
       const server = await startServer({ ...plan, previous }, context);
@@ -75,7 +79,7 @@ interface Plan {
   readonly listen: ServerOptions["listen"];
 }
 
-/** Everything that can be seen to be wrong before anything is touched. */
+/** Finds every mistake before the server touches anything. */
 async function planServer({ previous, ...args }: ServeArgs, context: Context): Promise<Plan> {
   const port = parseInteger(args.port, { name: "a port", min: 0, max: 65_535 });
   const domain = parseDomain(args.domain);
@@ -106,10 +110,10 @@ function refuseTls(): Error {
 function parseDomain(text: string): string {
   const domain = text.toLowerCase().replace(/\.$/, "");
   if (domain.length <= 253 && domain.split(".").every(isLabel)) return domain;
-  throw usage(`Cannot use "${text}" as a domain: not a host name`);
+  throw usage(`Cannot use "${text}" as a domain: not a hostname`);
 }
 
-/** Loopback for a domain that only this machine resolves, otherwise every address; IPv6 where there is any. */
+/** Loopback addresses for localhost, otherwise all addresses; with IPv6 where it exists. */
 async function planHosts(domain: string): Promise<readonly string[]> {
   if (domain !== "localhost") return (await canListen("::")) ? ["::"] : ["0.0.0.0"];
   return (await canListen("::1")) ? ["127.0.0.1", "::1"] : ["127.0.0.1"];
@@ -131,9 +135,12 @@ async function startServer(
   const report = await openReport();
   const loadConfig = () => loadConfigOf(context);
   const notify = openNotify(context.shell.env);
-  const server = await startServer({ ...plan, loadConfig, version: VERSION, report, notify });
-  // Before anybody is told that it runs: without a handler the signal would end it.
-  context.shell.onHangup(() => void reloadItself(server, context));
+  const { cwd } = context.shell;
+  const server = await startServer({ ...plan, cwd, loadConfig, version: VERSION, report, notify });
+  // Installed before the server is announced: without a handler the signal would end it.
+  context.shell.onHangup(() => {
+    reloadItself(server, context).catch(report);
+  });
   context.say(renderWelcome(plan.domain, server));
   return server;
 }
@@ -141,7 +148,7 @@ async function startServer(
 /** Server log lines go to standard error. */
 async function openReport(): Promise<(event: unknown) => void> {
   const { createConsola, LogLevels } = await import("consola");
-  // Its own choice of a level depends on the environment, that of the build included.
+  // consola would choose a level by the environment, also by that of the build.
   const level = LogLevels.info;
   const log = createConsola({ level, stdout: process.stderr, stderr: process.stderr });
   return (event) => (event instanceof Error ? log.error(event) : log.info(event));
@@ -156,11 +163,11 @@ function renderWelcome(domain: string, { port, socketPath }: Server): string {
   ].join("\n");
 }
 
-/** Does what `ten reload` does, and says here what came of it. */
+/** Does the same as `ten reload`, and prints the result here. */
 async function reloadItself({ socketPath }: Server, context: Context): Promise<void> {
   const { renderReload } = await import("./reload.ts");
   try {
-    const answer = await new Client({ kind: "unix", path: socketPath }).reload({ dryRun: false });
+    const answer = await new Client({ kind: "unix", path: socketPath }).call("reload");
     context.note(`Reloaded the configuration\n${renderReload(answer).trimEnd()}`);
   } catch (thrown) {
     context.note(`error: ${messageOf(thrown)}\nThe configuration in effect has not changed`);
@@ -168,8 +175,8 @@ async function reloadItself({ socketPath }: Server, context: Context): Promise<v
 }
 
 /**
- * The first signal lets open requests end; from the second on nothing waits for them. Ends also when another server
- * has replaced this one.
+ * The first signal lets open requests end; from the second on nothing waits for them. Also ends after a handover to
+ * another server.
  */
 async function untilClosed(server: Server, context: Context): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();

@@ -1,14 +1,15 @@
-// ten spawn: registers instances, starts them and tells their addresses.
+// ten spawn: registers instances, starts them and prints their addresses.
 import type { SpawnAnswer } from "../../control/wire/instances.ts";
 import { defineCommand } from "../command.ts";
-import { parseInteger, parsePairs, valuesOf } from "../parse.ts";
-import { forEachRef, REFS } from "./each-ref.ts";
+import { parsePairs, valuesOf } from "../parse.ts";
+import { forEachRef } from "./each-ref.ts";
 import { explainFailedStart } from "./failed-start.ts";
+import { parseWeight, REFS } from "./operands.ts";
 
 export const spawn = defineCommand({
   meta: {
     description:
-      "Registers instances and starts them, waits until they are ready and prints their addresses.\nAn instance that is not ready in time is an error; the server goes on trying.",
+      "Registers instances and starts them, waits until they are ready and prints their addresses.\nAn instance that is not ready in time is an error; the server tries again later.",
     examples: ["spawn notes:alice notes:bob", "spawn notes:v2 --weight 0 --env COLOR=blue"],
   },
   args: {
@@ -41,20 +42,15 @@ export const spawn = defineCommand({
     const client = context.client();
     await forEachRef(args._, {
       perform: (ref) =>
-        client.spawn({ process: ref.service, id: ref.id, ...wishes }).catch((thrown) => {
-          throw explainFailedStart(ref, thrown);
-        }),
-      print: (answer) => {
-        if (context.json) context.show(answer, () => "");
-        else context.say(renderSpawned(answer));
-      },
+        client
+          .call("spawnInstance", { body: { process: ref.service, id: ref.id, ...wishes } })
+          .catch((thrown) => {
+            throw explainFailedStart(ref, thrown);
+          }),
+      print: (answer) => context.showResult(answer, renderSpawned(answer)),
     });
   },
 });
-
-export function parseWeight(text: string): number {
-  return parseInteger(text, { name: "a weight", min: 0, max: 100 });
-}
 
 function renderSpawned({ instance, url, socket, state }: SpawnAnswer): string {
   if (state === "running") return `${instance} is ready at ${url}${socket && ` (${socket})`}`;

@@ -1,19 +1,18 @@
-// ten why: the story behind an instance's present state.
+// ten why: explains the present state of an instance.
 import type { StoryAnswer } from "../../control/wire/instances.ts";
-import { parseRef } from "../../core/ref.ts";
 import { defineCommand } from "../command.ts";
 import { renderDuration, renderMs, renderSafe } from "../output.ts";
-import { REF } from "./each-ref.ts";
+import { REF, refParams } from "./operands.ts";
 
 export const why = defineCommand({
   meta: {
     description:
-      "Tells why an instance is awake or at rest: who woke it and how long each phase took, what keeps it awake, why it last exited.",
+      "Explains the state of an instance: the cause of its last start and the duration of each phase, its open requests, and the reason of its last exit.",
     examples: ["why notes:alice"],
   },
   args: { ref: REF },
   async run({ args: { ref }, data: context }) {
-    const story = await context.client().story(parseRef(ref));
+    const story = await context.client().call("getStory", { params: refParams(ref) });
     context.show(story, () => renderStory(story, Date.now()));
   },
 });
@@ -68,8 +67,8 @@ function describeSleep(
   { sleeps_at: at, uptime_secs: uptime }: StoryAnswer,
   now: number,
 ): string | null {
-  if (at !== null) return `in ${untilText(at, now)} if nobody calls`;
-  return uptime === null ? null : "not while things stay as they are";
+  if (at !== null) return `in ${untilText(at, now)} without requests`;
+  return uptime === null ? null : "not in its present state";
 }
 
 function describeExit({ last_exit: exit }: StoryAnswer, now: number): string | null {

@@ -16,10 +16,10 @@ import type {
 } from "../wire/deploys.ts";
 import { lastLines, withLastLines } from "./failed-start.ts";
 
-/** Lines that say why a version did not start. */
+/** Of an instance that did not start. */
 const LOG_LINES = 50;
 
-export async function deployInstance(call: Call<unknown, DeployBody>): Promise<DeployAnswer> {
+export async function deploy(call: Call<unknown, DeployBody>): Promise<DeployAnswer> {
   const { process: service, version, weight, timeout } = call.body;
   const ref = { service, id: version };
   const view = await withLastLines(call.world, { ref, limit: LOG_LINES }, () =>
@@ -36,7 +36,7 @@ export async function deployInstance(call: Call<unknown, DeployBody>): Promise<D
   };
 }
 
-export async function routeTraffic(call: Call<unknown, RouteBody>): Promise<RouteAnswer> {
+export async function route(call: Call<unknown, RouteBody>): Promise<RouteAnswer> {
   const { process: service } = call.body;
   const from = { service, id: call.body.from };
   const to = { service, id: call.body.to };
@@ -53,54 +53,57 @@ export async function routeTraffic(call: Call<unknown, RouteBody>): Promise<Rout
   };
 }
 
-/** Tells of a rollout as it goes. It goes on without its reader: what is begun is finished. */
-export async function rollOutService(call: Call<unknown, RolloutBody>): Promise<Response> {
+/** Streams the progress of a rollout. The rollout goes on without its reader. */
+export async function rollout(call: Call<unknown, RolloutBody>): Promise<Response> {
   const { world, caller, body } = call;
   world.streams.refuseSurplus();
-  const story = new Story();
-  const finished = call.change(body.process, () => rollOut(call, story));
-  // Before it has begun it can still be refused.
-  await Promise.race([story.begun, finished]);
-  finished.catch(() => undefined).finally(() => story.end());
+  const progress = new Progress();
+  const finished = call.change(body.process, () => perform(call, progress));
+  // Until it has begun, the rollout can still be refused.
+  await Promise.race([progress.begun, finished]);
+  finished.catch(() => undefined).finally(() => progress.end());
   const owner = caller.kind === "stranger" ? "stranger" : caller.name;
-  return world.streams.answer(owner, (sink) => story.tell(sink));
+  return world.streams.answer(owner, (sink) => progress.sendTo(sink));
 }
 
-/** Rejects with the first failure, so that it is on record as one; the story has it all. */
-async function rollOut({ world, body }: Call<unknown, RolloutBody>, story: Story): Promise<void> {
+/** Rejects with the first failure, for the audit trail; the progress has all failures. */
+async function perform(
+  { world, body }: Call<unknown, RolloutBody>,
+  progress: Progress,
+): Promise<void> {
   const outcome = await world.deploys.rollout(body.process, {
     parallel: body.parallel,
-    onProgress: (progress) => {
-      const event = describeProgress(progress);
-      if (event !== null) story.add(event);
+    onProgress: (step) => {
+      const event = describeProgress(step);
+      if (event !== null) progress.add(event);
     },
   });
   for (const { ref, error } of outcome.failed) {
     const log = await lastLines(world, { ref, limit: LOG_LINES });
-    story.add(describeFailure(ref, error, log));
+    progress.add(describeFailure(ref, error, log));
   }
-  story.add(describeOutcome(outcome));
+  progress.add(describeOutcome(outcome));
   const [failure] = outcome.failed;
   if (failure !== undefined) throw failure.error;
 }
 
-/** Null: told in the end, with what the instance wrote. */
-function describeProgress(progress: RolloutProgress): RolloutEvent | null {
-  switch (progress.kind) {
+/** Null: failures are sent at the end, with the log of the instance. */
+function describeProgress(step: RolloutProgress): RolloutEvent | null {
+  switch (step.kind) {
     case "begun":
-      return progress;
+      return step;
     case "replaced":
       return {
         kind: "replaced",
-        instance: formatRef(progress.ref),
-        took_ms: Math.round(progress.tookMs),
+        instance: formatRef(step.ref),
+        took_ms: Math.round(step.tookMs),
       };
     case "skipped":
-      return { kind: "skipped", instance: formatRef(progress.ref) };
+      return { kind: "skipped", instance: formatRef(step.ref) };
     case "failed":
       return null;
     default:
-      return unreachable(progress);
+      return unreachable(step);
   }
 }
 
@@ -124,8 +127,8 @@ function describeOutcome({ replaced, skipped, failed, remaining }: RolloutOutcom
   };
 }
 
-/** The events of one rollout: a handful for each instance, kept until its reader has come. */
-class Story {
+/** The events of one rollout, two for each instance at most, kept until their reader connects. */
+class Progress {
   readonly #events: RolloutEvent[] = [];
   readonly #begun = Promise.withResolvers<void>();
   #sink: EventSink | null = null;
@@ -147,8 +150,8 @@ class Story {
     this.#sink?.end();
   }
 
-  /** @returns ends the telling */
-  tell(sink: EventSink): () => void {
+  /** @returns stops to send */
+  sendTo(sink: EventSink): () => void {
     for (const event of this.#events) sink.send(event);
     this.#sink = sink;
     if (this.#isOver) queueMicrotask(() => sink.end());

@@ -1,4 +1,4 @@
-// Handlers about custom host names.
+// Handlers for custom hostnames.
 import { parseHostname } from "../../core/hostname.ts";
 import { formatTarget, parseTarget } from "../../core/routing.ts";
 import type { DomainRow } from "../../database/domains.ts";
@@ -23,7 +23,7 @@ export async function removeDomain(call: Call<DomainQuery>): Promise<void> {
   await call.change(host, () => call.world.domains.remove(host, toTarget(target)));
 }
 
-/** What is no percent-encoding is no host either. */
+/** An invalid percent-encoding is refused as a hostname. */
 function decode(segment: string): string {
   try {
     return decodeURIComponent(segment);

@@ -1,4 +1,4 @@
-// Handlers about instances: listed, told of, spawned, moved from state to state, removed.
+// Handlers for instances: list, inspect, spawn, order, configure, remove.
 import { maySee } from "../../core/access.ts";
 import { assert } from "../../core/assert.ts";
 import { renderEndpoint } from "../../core/endpoint.ts";
@@ -24,7 +24,7 @@ import type {
 } from "../wire/instances.ts";
 import { withLastLines } from "./failed-start.ts";
 
-/** Lines that say why a start failed. */
+/** Of an instance that did not start. */
 const LOG_LINES = 20;
 
 export async function listInstances(call: Call<ListQuery>): Promise<InstanceAnswer[]> {
@@ -60,7 +60,7 @@ export async function spawnInstance(call: Call<unknown, SpawnBody>): Promise<Spa
   };
 }
 
-/** Handles an order that takes no arguments and answers with the instance. */
+/** The handler of an order, which takes no arguments and answers with the instance. */
 export function orderInstance(
   verb: "start" | "stop" | "sleep" | "restart" | "disable" | "enable",
 ): (call: Call) => Promise<InstanceAnswer> {
@@ -73,11 +73,7 @@ export function orderInstance(
   };
 }
 
-export function isRemoval(query: URLSearchParams): boolean {
-  return query.get("unregister") === "true" || query.get("purge") === "true";
-}
-
-/** Stops an instance; on demand also forgets it, with or without its files. */
+/** Stops an instance; on demand also forgets it and deletes its files. */
 export async function deleteInstance(call: Call<RemoveQuery>): Promise<void> {
   const { unregister = false, purge = false } = call.query;
   const { administration } = call.world;
@@ -87,7 +83,7 @@ export async function deleteInstance(call: Call<RemoveQuery>): Promise<void> {
   });
 }
 
-export async function weighInstance(call: Call<unknown, WeightBody>): Promise<WeightAnswer> {
+export async function setWeight(call: Call<unknown, WeightBody>): Promise<WeightAnswer> {
   const { weight } = call.body;
   const instance = formatRef(call.ref);
   const view = await call.change(instance, () =>
@@ -96,34 +92,35 @@ export async function weighInstance(call: Call<unknown, WeightBody>): Promise<We
   return { instance, weight: view.weight };
 }
 
-export function healthOfInstance({ world, ref }: Call): HealthAnswer {
+export function getHealth({ world, ref }: Call): HealthAnswer {
   const { health } = world.administration.view(ref);
   return { instance: formatRef(ref), health };
 }
 
-export async function storageOfInstance(call: Call): Promise<StorageAnswer> {
+export async function getStorage(call: Call): Promise<StorageAnswer> {
   const { administration } = call.world;
   const { storageQuotaBytes: quota } = administration.view(call.ref);
   const path = administration.dataDirectory(call.ref);
-  const used = await administration.measureStorage(call.ref);
+  const { bytes, isWhole } = await administration.measureStorage(call.ref);
   return {
-    used_bytes: used,
+    used_bytes: bytes,
+    at_least: !isWhole,
     quota_bytes: quota,
-    usage_percent: quota === null ? null : Math.round((used / quota) * 1000) / 10,
+    usage_percent: quota === null ? null : Math.round((bytes / quota) * 1000) / 10,
     path,
   };
 }
 
-export function storyOfInstance({ world, ref }: Call): StoryAnswer {
+export function getStory({ world, ref }: Call): StoryAnswer {
   return describeStory(world.administration.story(ref));
 }
 
-/** Sets the names given and unsets those given as null; others stay. */
+/** Null unsets a name; other names stay. */
 export function patchEnv(call: Call<unknown, EnvPatchBody>): Promise<EnvAnswer> {
   return changeEnv(call, () => call.body);
 }
 
-/** The environment given takes the place of the stored one. */
+/** Unsets the names that the request lacks. */
 export function replaceEnv(call: Call<unknown, EnvBody>): Promise<EnvAnswer> {
   return changeEnv(call, () => {
     const present = Object.keys(call.world.administration.environment(call.ref));
@@ -138,10 +135,10 @@ async function changeEnv(
   await call.change(formatRef(call.ref), () =>
     call.world.administration.setEnvironment(call.ref, planChanges()),
   );
-  return envOfInstance(call);
+  return getEnv(call);
 }
 
-export function envOfInstance({ world, ref }: Call): EnvAnswer {
+export function getEnv({ world, ref }: Call): EnvAnswer {
   const stored = Object.entries(world.administration.environment(ref));
   return {
     instance: formatRef(ref),
@@ -149,7 +146,7 @@ export function envOfInstance({ world, ref }: Call): EnvAnswer {
   };
 }
 
-/** A change that may start the instance; when that fails, the error holds the last lines that it wrote. */
+/** Performs a change that may start the instance; the error of a failed start holds its last lines. */
 function changeWithLog<T>(call: Call, ref: InstanceRef, perform: () => T | Promise<T>): Promise<T> {
   return withLastLines(call.world, { ref, limit: LOG_LINES }, () =>
     call.change(formatRef(ref), perform),

@@ -1,4 +1,4 @@
-// Handlers about logs: searched, and followed as they are written.
+// Handlers for logs: search, and follow as instances write.
 import { TenError } from "../../core/errors.ts";
 import { formatRef } from "../../core/ref.ts";
 import type { LogFilter, LogLine } from "../../logs/line.ts";
@@ -8,52 +8,52 @@ import { type LogAnswer, type LogQuery, parseSince } from "../wire/logs.ts";
 
 const LIMIT_DEFAULT = 100;
 
-interface Wish {
+interface Selection {
   readonly filter: LogFilter;
   readonly limit: number | undefined;
 }
 
 export async function searchLogs(call: Call<LogQuery>): Promise<LogAnswer[]> {
-  const { filter, limit = LIMIT_DEFAULT } = readWish(call);
+  const { filter, limit = LIMIT_DEFAULT } = readSelection(call);
   const lines = await call.world.logs.query(filter, limit);
   return lines.map(describeLine);
 }
 
-/** Lines as they are written; with `limit`, after so many of those that were written before. */
-export function streamLogs(call: Call<LogQuery>): Response {
-  const wish = readWish(call);
+/** Sends new lines; with `limit`, after that many older lines. */
+export function followLogs(call: Call<LogQuery>): Response {
+  const selection = readSelection(call);
   const owner = call.caller.kind === "stranger" ? "stranger" : call.caller.name;
-  return call.world.streams.answer(owner, (sink) => followLogs(call, { wish, sink }));
+  return call.world.streams.answer(owner, (sink) => sendLines(call, { selection, sink }));
 }
 
 /**
- * Follows before it searches, so that no line falls between the two; lines that both bring are sent once.
- * @returns ends it
+ * Follows before it searches, so that no line is missed between the two; lines of both are sent once.
+ * @returns stops to follow
  */
-function followLogs(
+function sendLines(
   { world: { logs, clock } }: Call,
-  { wish: { filter, limit }, sink }: { wish: Wish; sink: EventSink },
+  { selection: { filter, limit }, sink }: { selection: Selection; sink: EventSink },
 ): () => void {
   const send = (lines: readonly LogLine[]) => {
     for (const line of lines) sink.send(describeLine(line));
   };
   if (limit === undefined) return logs.follow(filter, send);
   const since = clock.wall();
-  const past = new PastLines();
-  const stop = logs.follow(filter, (lines) => send(past.hold(lines)));
+  const held = new HeldLines();
+  const stop = logs.follow(filter, (lines) => send(held.hold(lines)));
   const release = (lines: readonly LogLine[]) => {
     send(lines);
-    send(past.release(lines.filter(({ at }) => at >= since)));
+    send(held.release(lines.filter(({ at }) => at >= since)));
   };
   logs.query(filter, limit).then(release, () => release([]));
   return stop;
 }
 
-/** Lines held while the search is under way: it ends within a second or two; then the oldest go. */
+/** Held during the search, which ends within a second or two; of more lines the oldest are dropped. */
 const HELD_LINES_MAX = 10_000;
 
-/** Keeps new lines back until the old ones are sent, and knows which of them were among those. */
-class PastLines {
+/** Holds new lines until the old ones are sent, and leaves out lines that were among those. */
+class HeldLines {
   #held: LogLine[] | null = [];
   readonly #sent = new Map<string, number>();
 
@@ -63,7 +63,7 @@ class PastLines {
     return [];
   }
 
-  /** @param sent lines of the search that the follower may bring as well */
+  /** @param sent lines of the search that the follower may have received as well */
   release(sent: readonly LogLine[]): readonly LogLine[] {
     for (const line of sent) {
       const key = keyOf(line);
@@ -89,7 +89,7 @@ function keyOf({ at, ref, stream, text }: LogLine): string {
   return `${at} ${formatRef(ref)} ${stream} ${text}`;
 }
 
-function readWish(call: Call<LogQuery>): Wish {
+function readSelection(call: Call<LogQuery>): Selection {
   const { process: service, level, search, since, limit, ...query } = call.query;
   const id = scopeId(call, query.id);
   const filter: LogFilter = {
@@ -102,7 +102,7 @@ function readWish(call: Call<LogQuery>): Wish {
   return { filter, limit };
 }
 
-/** A tenant reads the lines of its own instances, whatever it asks for. */
+/** A tenant reads only the lines of its own instances. */
 function scopeId({ caller }: Call, asked: string | undefined): string | undefined {
   if (caller.kind !== "tenant" || asked === caller.id) return asked;
   if (asked === undefined) return caller.id;

@@ -1,11 +1,11 @@
-// What strangers get: whether the server is well, and a page that says what this is.
+// Handlers of the public paths: the health check and the page.
 import type { Call } from "../call.ts";
 
-export function answerHealth(): { status: "ok" } {
+export function getServerHealth(): { status: "ok" } {
   return { status: "ok" };
 }
 
-export function answerPage({ world }: Call): Response {
+export function showPage({ world }: Call): Response {
   return new Response(renderPage(world.version), {
     headers: {
       "Content-Type": "text/html; charset=utf-8",
@@ -33,7 +33,7 @@ body { font: 1rem/1.6 system-ui, sans-serif; max-width: 36rem; margin: 15vh auto
 <main>
 <h1>ten ${version}</h1>
 <p>The server is running. Each instance answers at an address of its own, <code>id.service.domain</code>.</p>
-<p>Operators: <code>ten ps</code> on the server shows what runs, <code>ten --help</code> what can be done.</p>
+<p>Operators: <code>ten ps</code> on the server lists the instances, <code>ten --help</code> the commands.</p>
 </main>
 </body>
 </html>

@@ -5,7 +5,7 @@ import type { ReloadOutcome } from "../../supervisor/rollout/reloader.ts";
 import type { Call } from "../call.ts";
 import type { ReloadAnswer, ReloadQuery } from "../wire/reload.ts";
 
-export async function reloadConfiguration(call: Call<ReloadQuery>): Promise<ReloadAnswer> {
+export async function reload(call: Call<ReloadQuery>): Promise<ReloadAnswer> {
   const { reloader } = call.world;
   if (call.query.dry_run === true) {
     return { dry_run: true, ...describePlan(await reloader.plan()), replaced: [], failed: [] };

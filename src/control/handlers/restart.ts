@@ -1,4 +1,4 @@
-// The handler that lets another server follow this one.
+// The handler that replaces the server's process.
 import type { Call } from "../call.ts";
 import type { RestartAnswer } from "../wire/restart.ts";
 

@@ -1,4 +1,4 @@
-// Handlers of the numbers: for Prometheus, and for people's dashboards.
+// Handlers for metrics: Prometheus' text format, and JSON.
 import type { ReportedState } from "../../core/life/report.ts";
 import { formatRef } from "../../core/ref.ts";
 import { DurationHistogram } from "../../metrics/histogram.ts";
@@ -8,7 +8,7 @@ import type { InstanceView } from "../../supervisor/administration.ts";
 import type { Call } from "../call.ts";
 import type { InstanceTelemetryAnswer, LatencyAnswer, TelemetryAnswer } from "../wire/telemetry.ts";
 
-export async function answerMetrics({ world }: Call): Promise<Response> {
+export async function getMetrics({ world }: Call): Promise<Response> {
   const { administration, logs, statistics } = world;
   const views = administration.list();
   const refs = views.map(({ ref }) => ref);
@@ -27,7 +27,7 @@ export async function answerMetrics({ world }: Call): Promise<Response> {
   return new Response(await renderMetrics(sources), { headers });
 }
 
-export async function answerTelemetry({ world }: Call): Promise<TelemetryAnswer> {
+export async function getTelemetry({ world }: Call): Promise<TelemetryAnswer> {
   const { administration, logs, statistics } = world;
   const views = administration.list();
   const memory = await administration.memory(views.map(({ ref }) => ref));

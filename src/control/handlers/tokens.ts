@@ -1,4 +1,4 @@
-// Handlers about tokens and the audit trail.
+// Handlers for API tokens and the audit trail.
 import { TenError } from "../../core/errors.ts";
 import type { TokenRow } from "../../database/tokens.ts";
 import type { Call } from "../call.ts";
@@ -20,7 +20,7 @@ export async function createToken(call: Call<unknown, TokenBody>): Promise<NewTo
   return { ...describeToken(row), token };
 }
 
-/** From then on the token opens nothing, and what it had open is closed. */
+/** Revokes the token and ends its streams. */
 export async function revokeToken(call: Call): Promise<void> {
   const id = call.params["token"] ?? "";
   await call.change(`token ${id}`, () => {

@@ -1,20 +1,21 @@
-// The document of the control API, OpenAPI 3.1, made from the table of its routes.
+// The OpenAPI 3.1 document of the control API, generated from its routes.
 import { STATUS_CODES } from "node:http";
 import { z } from "zod";
+import type { Answer } from "../wire/operation.ts";
 import { anything, errorAnswer, PARAMETERS } from "../wire/wire.ts";
-import { type Answer, parametersOf, type Route } from "./route.ts";
+import { parametersOf, type Route } from "./route.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
 export interface OpenApiDocument {
   readonly openapi: string;
   readonly info: Json;
-  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+  readonly paths: Readonly<Record<string, Readonly<Record<string, OperationObject>>>>;
   readonly components: { readonly schemas: Json; readonly [kind: string]: Json };
   readonly [field: string]: unknown;
 }
 
-export interface Operation {
+export interface OperationObject {
   readonly operationId: string;
   readonly summary: string;
   readonly parameters: readonly Parameter[];
@@ -41,27 +42,27 @@ export type Content = Readonly<
     string,
     {
       readonly schema: Json;
-      /** Of the data of each event: OpenAPI 3.1 has no word for it. */
+      /** Schema of the data of each event: OpenAPI 3.1 has no field for it. */
       readonly "x-event-data"?: Json;
     }
   >
 >;
 
-const REFUSED = "what could not be done, why, and what helps";
+const REFUSED = "the failed operation, the reason, and a hint";
 
-/** The HTTP server refuses it by itself, before any route is looked for. */
+/** The HTTP server refuses it before any route is matched. */
 const HEAD_REFUSED =
   "Request Header Fields Too Large: path, query and headers are over 16 KiB, or too many; may have no body";
 
-const ABOUT = `Every answer is JSON unless it says otherwise, and is never to be stored. Over the Unix socket in the data directory no token is
-needed: whoever may open it is the administrator. Over HTTP a request carries a token, Authorization: Bearer TOKEN, which ten token-gen makes.
+const ABOUT = `Every answer is JSON unless declared otherwise, and must not be cached. Over the Unix socket in the data directory no token is
+needed: a program that can open it is the administrator's. Over HTTP a request carries a token, Authorization: Bearer TOKEN, which ten token-gen creates.
 A tenant's token permits GET /api/instances, GET /api/logs and its stream, health and storage, and start, stop and restart, of the instances
 whose id is the tenant's. An unknown field is refused, and so is one that is given twice.`;
 
-/** Describes the routes; where a schema has an id, it stands under that name among the components. */
+/** A schema with an id becomes a component of that name. */
 export function planOpenApi(routes: readonly Route[], version: string): OpenApiDocument {
   const schemas = new Schemas();
-  const paths: Record<string, Record<string, Operation>> = {};
+  const paths: Record<string, Record<string, OperationObject>> = {};
   for (const route of routes) {
     const operation = planOperation(route, schemas);
     paths[route.path] = { ...paths[route.path], [route.method.toLowerCase()]: operation };
@@ -81,15 +82,11 @@ export function planOpenApi(routes: readonly Route[], version: string): OpenApiD
   };
 }
 
-function planOperation(route: Route, schemas: Schemas): Operation {
-  const { method, path, summary, action, body, answer } = route;
-  const names = path.split("/").map((segment) => segment.replaceAll(/\W/g, ""));
-  const [subject = ""] = names.filter((name) => name !== "" && name !== "api");
+function planOperation(route: Route, schemas: Schemas): OperationObject {
+  const { name, path, summary, action, body, answer } = route;
+  const [subject = ""] = path.split("/").filter((segment) => segment !== "" && segment !== "api");
   return {
-    operationId: [
-      method.toLowerCase(),
-      ...names.filter((name) => name !== "api").map(capital),
-    ].join(""),
+    operationId: name,
     tags: [subject === "" ? "page" : subject],
     summary,
     parameters: [...planPath(path, schemas), ...planQuery(route.query, schemas)],
@@ -121,11 +118,11 @@ function planQuery(query: z.ZodType, schemas: Schemas): Parameter[] {
 }
 
 function planBody(body: z.ZodType, schemas: Schemas): { required: boolean; content: Content } {
-  // Without one it counts as an object without fields.
+  // An empty body counts as an object without fields.
   return { required: !body.safeParse({}).success, content: jsonOf(schemas.asSent(body)) };
 }
 
-function planAnswer(answer: Answer, schemas: Schemas): Operation["responses"] {
+function planAnswer(answer: Answer, schemas: Schemas): OperationObject["responses"] {
   switch (answer.kind) {
     case "json":
       return {
@@ -141,7 +138,7 @@ function planAnswer(answer: Answer, schemas: Schemas): Operation["responses"] {
   }
 }
 
-function planRefusals(route: Route): Operation["responses"] {
+function planRefusals(route: Route): OperationObject["responses"] {
   const references = refusalsOf(route).map((status) => [
     status,
     { $ref: `#/components/responses/${status}` },
@@ -149,7 +146,7 @@ function planRefusals(route: Route): Operation["responses"] {
   return Object.fromEntries(references);
 }
 
-/** What a route may refuse with comes of what it takes; a fault and a failing store can meet any. */
+/** Refusals follow from what the route takes; 500 and 503 are possible for all. */
 function refusalsOf({
   method,
   path,
@@ -186,11 +183,7 @@ function jsonOf(schema: Json): Content {
   return { "application/json": { schema } };
 }
 
-function capital(name: string): string {
-  return name.slice(0, 1).toUpperCase() + name.slice(1);
-}
-
-/** JSON Schemas, those with an id gathered under it. */
+/** Converts schemas to JSON Schema and collects those with an id. */
 class Schemas {
   readonly named: Record<string, unknown> = {};
 
@@ -203,7 +196,7 @@ class Schemas {
   }
 
   #convert(schema: z.ZodType, io: "input" | "output"): Json {
-    const converted = z.toJSONSchema(schema, { io, override: sayAsSent });
+    const converted = z.toJSONSchema(schema, { io, override: describeAsSent });
     const text = JSON.stringify(converted).replaceAll('"#/$defs/', '"#/components/schemas/');
     const { $defs = {}, $schema: _, ...own } = JSON.parse(text) as Record<string, Json>;
     Object.assign(this.named, $defs);
@@ -211,8 +204,8 @@ class Schemas {
   }
 }
 
-/** A number in a query is text on the wire, but nobody wants to read so. */
-function sayAsSent({ jsonSchema }: { jsonSchema: z.core.JSONSchema.BaseSchema }): void {
+/** A number in a query is text on the wire; the document describes it as a number. */
+function describeAsSent({ jsonSchema }: { jsonSchema: z.core.JSONSchema.BaseSchema }): void {
   const { asSent } = jsonSchema;
   if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
   if (asSent === undefined) return;

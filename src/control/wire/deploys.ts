@@ -1,10 +1,11 @@
 // Deploys, routes and rollouts on the wire.
 import { z } from "zod";
 import { health } from "./instances.ts";
+import { events, json, type Operations } from "./operation.ts";
 import { count, hint, label, range, refName, weight } from "./wire.ts";
 
 const TIMEOUT_SECS_MAX = 3600;
-/** As many processes as are started at once by default: more would only wait for each other. */
+/** The server starts as many processes at a time by default: more would only wait. */
 const PARALLEL_MAX = 64;
 
 export const DEPLOY_DEFAULTS = { weight: 100, timeout: 30, parallel: 1 } as const;
@@ -16,7 +17,7 @@ export const deployBody = z
     weight: weight.default(DEPLOY_DEFAULTS.weight),
     timeout: range({ min: 1, max: TIMEOUT_SECS_MAX })
       .default(DEPLOY_DEFAULTS.timeout)
-      .describe("Seconds in which it has to be healthy"),
+      .describe("Seconds in which it has to become healthy"),
   })
   .meta({ id: "Deploy" });
 export type DeployBody = z.output<typeof deployBody>;
@@ -37,7 +38,7 @@ export const routeBody = z
   .strictObject({
     process: label,
     from: label.describe("Id of the instance that has the traffic"),
-    to: label.describe("Id of the instance that is to have it"),
+    to: label.describe("Id of the instance that gets the traffic"),
   })
   .refine(({ from, to }) => from !== to, "from and to: expected two instances")
   .meta({ id: "Route" });
@@ -64,7 +65,7 @@ export const rolloutBody = z
 export type RolloutBody = z.output<typeof rolloutBody>;
 export type RolloutFields = z.input<typeof rolloutBody>;
 
-/** What the data of an event in the stream of a rollout is. The last is "done". */
+/** The data of an event in the stream of a rollout. The last is "done". */
 export const rolloutEvent = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("begun"), total: count }),
   z.strictObject({ kind: z.literal("replaced"), instance: refName, took_ms: count }),
@@ -85,3 +86,28 @@ export const rolloutEvent = z.discriminatedUnion("kind", [
   }),
 ]);
 export type RolloutEvent = z.output<typeof rolloutEvent>;
+
+export const DEPLOY_OPERATIONS = {
+  deploy: {
+    summary:
+      "Start an instance at weight 0 and give it its weight when it is healthy, or change nothing",
+    action: "deploy",
+    body: deployBody,
+    answer: json(deployAnswer),
+    refusals: [404, 409],
+  },
+  route: {
+    summary: "Move the traffic of one instance to another, then let the first sleep",
+    action: "route",
+    body: routeBody,
+    answer: json(routeAnswer),
+    refusals: [404, 409],
+  },
+  rollout: {
+    summary: "Give every running instance of a service a new process, without a failed request",
+    action: "rollout",
+    body: rolloutBody,
+    answer: events(rolloutEvent, "The progress; the last event is of the kind done"),
+    refusals: [404, 409],
+  },
+} as const satisfies Operations;

@@ -1,6 +1,8 @@
-// Instances on the wire: what is told of them, what is asked of them.
+// Instances on the wire: their state, orders, environment, health and storage.
 import { z } from "zod";
+import type { Action } from "../../core/access.ts";
 import { HEALTHS, REPORTED_STATES } from "../../core/life/report.ts";
+import { EMPTY, json, type Operations } from "./operation.ts";
 import {
   amount,
   count,
@@ -9,8 +11,8 @@ import {
   hint,
   label,
   moment,
+  queryBoolean,
   refName,
-  truth,
   weight,
 } from "./wire.ts";
 
@@ -23,7 +25,7 @@ const warnings = z
   .array(z.string())
   .readonly()
   .describe(
-    "What is wrong with it although it may run: its storage fills up, its configuration has changed since",
+    "Problems that do not stop it: its storage fills up, its configuration has changed since its start",
   );
 
 export const instanceAnswer = z
@@ -84,15 +86,15 @@ export const spawnAnswer = z
 export type SpawnAnswer = z.output<typeof spawnAnswer>;
 
 export const listQuery = z.strictObject({
-  all: truth.optional().meta({ description: "Also those asleep, stopped or disabled" }),
+  all: queryBoolean.optional().meta({ description: "Also those asleep, stopped or disabled" }),
 });
 export type ListQuery = z.output<typeof listQuery>;
 
 export const removeQuery = z.strictObject({
-  unregister: truth
+  unregister: queryBoolean
     .optional()
     .meta({ description: "Also forgets the instance; its files and logs stay" }),
-  purge: truth
+  purge: queryBoolean
     .optional()
     .meta({ description: "Also forgets the instance and deletes its files and logs" }),
 });
@@ -109,6 +111,9 @@ export type HealthAnswer = z.output<typeof healthAnswer>;
 
 export const storageAnswer = z.strictObject({
   used_bytes: count,
+  at_least: z
+    .boolean()
+    .describe("It uses that much or more: not everything could be seen, or in a minute"),
   quota_bytes: count.nullable(),
   usage_percent: amount.nullable(),
   path: z.string().describe("Its data directory"),
@@ -126,7 +131,7 @@ export const storyAnswer = z
     idle_secs: count.nullable(),
     open_requests: count,
     open_tunnels: count.describe("WebSockets, and whatever else was upgraded"),
-    sleeps_at: moment.nullable().describe("If nobody calls"),
+    sleeps_at: moment.nullable().describe("If no request arrives"),
     retries_at: moment.nullable(),
     last_wake: z
       .strictObject({
@@ -154,7 +159,85 @@ export type EnvPatchBody = z.output<typeof envPatchBody>;
 export const envAnswer = z
   .strictObject({
     instance: refName,
-    env: z.record(z.string(), z.string()).describe("What is stored, secrets masked"),
+    env: z.record(z.string(), z.string()).describe("The stored variables, secrets masked"),
   })
   .meta({ id: "Environment" });
 export type EnvAnswer = z.output<typeof envAnswer>;
+
+export const INSTANCE_OPERATIONS = {
+  listInstances: {
+    summary: "List instances",
+    action: "list",
+    query: listQuery,
+    answer: json(z.array(instanceAnswer)),
+  },
+  spawnInstance: {
+    summary: "Register an instance and start it",
+    action: "spawn",
+    body: spawnBody,
+    answer: json(spawnAnswer),
+    refusals: [404, 409],
+  },
+  deleteInstance: {
+    summary: "Stop an instance; on demand also forget it, with or without its files",
+    action: (query) => (isRemoval(query) ? "remove" : "stop"),
+    query: removeQuery,
+    answer: EMPTY,
+  },
+  startInstance: order(
+    "start",
+    "Start an instance, also one that was stopped or has failed, and wait until it is ready",
+  ),
+  stopInstance: order("stop", "Stop an instance: it stays stopped until it is started"),
+  restartInstance: order("restart", "Stop an instance and start it again"),
+  sleepInstance: order("sleep", "Put an instance to sleep: the next request wakes it"),
+  disableInstance: order("disable", "Stop an instance and refuse its traffic"),
+  enableInstance: order("enable", "Take an instance back into traffic"),
+  setWeight: {
+    summary: "Set an instance's share of its service's traffic",
+    action: "weight",
+    body: weightBody,
+    answer: json(weightAnswer),
+  },
+  getHealth: {
+    summary: "Get the health of an instance",
+    action: "health",
+    answer: json(healthAnswer),
+  },
+  getStorage: {
+    summary: "Measure the storage that an instance uses",
+    action: "storage",
+    answer: json(storageAnswer),
+  },
+  getStory: {
+    summary: "Explain the present state of an instance",
+    action: "why",
+    answer: json(storyAnswer),
+  },
+  getEnv: {
+    summary: "List the environment variables that are stored for an instance, secrets masked",
+    action: "env",
+    answer: json(envAnswer),
+  },
+  patchEnv: {
+    summary: "Store environment variables for the next start; null unsets one, others stay",
+    action: "set-env",
+    body: envPatchBody,
+    answer: json(envAnswer),
+  },
+  replaceEnv: {
+    summary: "Replace the stored environment variables for the next start",
+    action: "set-env",
+    body: envBody,
+    answer: json(envAnswer),
+  },
+} as const satisfies Operations;
+
+/** An order takes no arguments and answers with the instance. */
+function order<Verb extends Action>(action: Verb, summary: string) {
+  return { summary, action, answer: json(instanceAnswer), refusals: [409] } as const;
+}
+
+function isRemoval(query: URLSearchParams): boolean {
+  return query.get("unregister") === "true" || query.get("purge") === "true";
+}

@@ -1,7 +1,8 @@
-// Logs on the wire: a line, and what selects lines.
+// Logs on the wire: lines, and the query that selects them.
 import { z } from "zod";
 import { TenError } from "../../core/errors.ts";
 import { LOG_STREAMS } from "../../logs/line.ts";
+import { events, json, type Operations } from "./operation.ts";
 import { count, label, limit, moment } from "./wire.ts";
 
 const LINES_MAX = 10_000;
@@ -17,7 +18,7 @@ export const logAnswer = z
   .meta({ id: "LogLine" });
 export type LogAnswer = z.output<typeof logAnswer>;
 
-/** In a stream, in the place of lines that came too fast for its reader. */
+/** In a stream, in place of lines that came too fast for its reader. */
 export const droppedAnswer = z.strictObject({ count });
 
 export const logQuery = z.strictObject({
@@ -26,24 +27,22 @@ export const logQuery = z.strictObject({
   level: z
     .enum(LOG_STREAMS, "expected stdout or stderr")
     .optional()
-    .meta({ description: "Only what was written there" }),
+    .meta({ description: "Only lines of this stream" }),
   search: z.string().optional().meta({ description: "Only lines with all of these words" }),
   since: z
     .string()
     .optional()
-    .meta({ description: "Only newer ones: how long ago, such as 10m, or a moment in ISO 8601" }),
+    .meta({ description: "Only newer lines: an age such as 10m, or a moment in ISO 8601" }),
   limit: limit(LINES_MAX).optional(),
 });
 export type LogQuery = z.output<typeof logQuery>;
 /** As it is sent. */
-export type LogQueryFields = {
-  readonly [Key in keyof z.input<typeof logQuery>]: string | undefined;
-};
+export type LogQueryFields = z.input<typeof logQuery>;
 
 const MS_PER_UNIT = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
 /**
- * Reads `10m`, `90s`, `2h`, `7d` as so long ago, or a moment in ISO 8601; throws REQUEST_INVALID.
+ * Reads an age such as `90s`, `10m`, `2h`, `7d`, or a moment in ISO 8601; throws REQUEST_INVALID.
  * @param now milliseconds since the epoch, as is the answer
  */
 export function parseSince(text: string, now: number): number {
@@ -52,6 +51,24 @@ export function parseSince(text: string, now: number): number {
   const at = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : Number.NaN;
   if (Number.isFinite(at)) return at;
   throw new TenError("REQUEST_INVALID", `Cannot read "${text}": expected a time`, {
-    hint: "Write how long ago, like 90s, 10m, 2h or 7d, or a moment like 2026-01-31T12:00:00Z",
+    hint: "Write an age like 90s, 10m, 2h or 7d, or a moment like 2026-01-31T12:00:00Z",
   });
 }
+
+export const LOG_OPERATIONS = {
+  searchLogs: {
+    summary: "Search the logs: the newest lines that match, newest last",
+    action: "logs",
+    query: logQuery,
+    answer: json(z.array(logAnswer)),
+  },
+  followLogs: {
+    summary: "Follow the logs; with limit, after so many of the lines written before",
+    action: "logs",
+    query: logQuery,
+    answer: events(
+      z.union([logAnswer, droppedAnswer]),
+      "A line each; an event called dropped says how many were left out",
+    ),
+  },
+} as const satisfies Operations;

@@ -1,9 +1,12 @@
 // A reload of the configuration on the wire.
 import { z } from "zod";
-import { hint, label, refName, truth } from "./wire.ts";
+import { json, type Operations } from "./operation.ts";
+import { hint, label, queryBoolean, refName } from "./wire.ts";
 
 export const reloadQuery = z.strictObject({
-  dry_run: truth.optional().meta({ description: "Only tells what a reload would do now" }),
+  dry_run: queryBoolean
+    .optional()
+    .meta({ description: "Only reports the changes that a reload would make" }),
 });
 export type ReloadQuery = z.output<typeof reloadQuery>;
 
@@ -19,7 +22,7 @@ export const reloadAnswer = z
           service: label,
           now: keys.describe("Keys that take effect at once"),
           launch: keys.describe("Keys that take effect with a new process of each instance"),
-          start: keys.describe("Keys that take effect when an instance starts that did not run"),
+          start: keys.describe("Keys that take effect at the next start of an instance at rest"),
         }),
       )
       .describe("Services"),
@@ -27,11 +30,20 @@ export const reloadAnswer = z
     started: z.array(refName).describe("Newly listed in [instances]"),
     settings: keys.describe("Keys of [settings] that take effect at once"),
     routing: keys.describe("Keys of [routing]"),
-    needs_restart: keys.describe("Keys of [settings] that only a new server takes"),
-    replaced: z.array(refName).describe("Instances that have a new process now"),
+    needs_restart: keys.describe("Keys of [settings] that take effect with a new server"),
+    replaced: z.array(refName).describe("Instances that have a new process"),
     failed: z
       .array(z.strictObject({ subject: z.string(), reason: z.string(), hint }))
-      .describe("What could not be done; the configuration is in effect all the same"),
+      .describe("Changes that failed; the configuration is in effect nevertheless"),
   })
   .meta({ id: "Reload" });
 export type ReloadAnswer = z.output<typeof reloadAnswer>;
+
+export const RELOAD_OPERATIONS = {
+  reload: {
+    summary: "Read the configuration again and apply its changes; the rest is left alone",
+    action: "reload",
+    query: reloadQuery,
+    answer: json(reloadAnswer),
+  },
+} as const satisfies Operations;

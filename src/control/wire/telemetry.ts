@@ -1,10 +1,9 @@
-// The server's own numbers on the wire.
+// The metrics of the server and its instances on the wire, as JSON.
 import { z } from "zod";
 import { REPORTED_STATES } from "../../core/life/report.ts";
 import { state } from "./instances.ts";
+import { json, type Operations, text } from "./operation.ts";
 import { amount, count, refName } from "./wire.ts";
-
-export const wellAnswer = z.strictObject({ status: z.literal("ok") });
 
 const latency = z
   .strictObject({
@@ -13,7 +12,7 @@ const latency = z
     p95_ms: amount.nullable(),
     p99_ms: amount.nullable(),
   })
-  .meta({ id: "Latency", description: "Null while there is nothing to tell" });
+  .meta({ id: "Latency", description: "Null without requests" });
 export type LatencyAnswer = z.output<typeof latency>;
 
 const instanceTelemetry = z
@@ -34,7 +33,7 @@ export const telemetryAnswer = z
     summary: z.strictObject({
       instances: z
         .partialRecord(z.enum(REPORTED_STATES), count)
-        .describe("By state; states that nobody is in are left out"),
+        .describe("By state; states without instances are left out"),
       requests: count,
       requests_unrouted: count,
       restarts: count,
@@ -48,3 +47,16 @@ export const telemetryAnswer = z
   })
   .meta({ id: "Telemetry", description: "Counts since the server started" });
 export type TelemetryAnswer = z.output<typeof telemetryAnswer>;
+
+export const TELEMETRY_OPERATIONS = {
+  getTelemetry: {
+    summary: "Get requests, latencies, restarts and memory, in total and by instance",
+    action: "telemetry",
+    answer: json(telemetryAnswer),
+  },
+  getMetrics: {
+    summary: "Get the metrics",
+    action: "telemetry",
+    answer: text("text/plain", "Prometheus' text format"),
+  },
+} as const satisfies Operations;

@@ -1,5 +1,6 @@
 // Tokens and the audit trail on the wire.
 import { z } from "zod";
+import { EMPTY, json, type Operations } from "./operation.ts";
 import { count, label, limit, moment } from "./wire.ts";
 
 const DESCRIPTION_CHARS_MAX = 200;
@@ -16,19 +17,19 @@ export const tokenAnswer = z.strictObject(token).meta({ id: "Token" });
 export type TokenAnswer = z.output<typeof tokenAnswer>;
 
 export const newTokenAnswer = z
-  .strictObject({ ...token, token: z.string().describe("The token itself; shown only now") })
+  .strictObject({ ...token, token: z.string().describe("The token itself; it is not shown again") })
   .meta({ id: "NewToken" });
 export type NewTokenAnswer = z.output<typeof newTokenAnswer>;
 
 export const tokenBody = z.strictObject({
   tenant: label
     .nullish()
-    .describe("Only for the instances with this id; without: an administrator's"),
+    .describe("Only for the instances with this id; left out: an administrator's"),
   description: z
     .string("expected a text")
     .max(DESCRIPTION_CHARS_MAX, `expected at most ${DESCRIPTION_CHARS_MAX} characters`)
     .optional()
-    .describe("What it is for"),
+    .describe("Its purpose"),
 });
 export type TokenBody = z.input<typeof tokenBody>;
 
@@ -44,3 +45,28 @@ export const auditAnswer = z
   })
   .meta({ id: "AuditRow" });
 export type AuditAnswer = z.output<typeof auditAnswer>;
+
+export const TOKEN_OPERATIONS = {
+  listTokens: {
+    summary: "List API tokens and their purposes, without the tokens themselves",
+    action: "tokens",
+    answer: json(z.array(tokenAnswer)),
+  },
+  createToken: {
+    summary: "Create an API token",
+    action: "create-token",
+    body: tokenBody,
+    answer: json(newTokenAnswer, 201),
+  },
+  revokeToken: {
+    summary: "Revoke an API token, and close its open streams",
+    action: "revoke-token",
+    answer: EMPTY,
+  },
+  listAudit: {
+    summary: "List changes with their authors and outcomes, newest first",
+    action: "audit",
+    query: auditQuery,
+    answer: json(z.array(auditAnswer)),
+  },
+} as const satisfies Operations;

@@ -1,12 +1,12 @@
-// The vocabulary that requests and answers share on the wire, errors among it, and the check of what comes in.
+// Schemas that several subjects share on the wire, errors among them, and the check of requests.
 import { z } from "zod";
 import { ENV_NAME, ENV_NAME_RULE, isEnvName } from "../../core/env-file.ts";
 import { ERROR_CODES, TenError } from "../../core/errors.ts";
 import { isLabel, LABEL, LABEL_RULE } from "../../core/ref.ts";
 import { renderSuggestion } from "../../core/suggest.ts";
 
-// A schema with an `id` stands once, under that name, in the document of the API. What only a refinement checks is said
-// again in `meta`, for those who read the document. Answers are strict as well: nothing leaves that is not declared.
+// A schema with an `id` becomes a component of that name in the OpenAPI document. A refinement's rule is repeated in
+// `meta`, for the document. Answers are strict as well: they contain declared fields only.
 
 export const label = z
   .string("expected a name")
@@ -26,7 +26,7 @@ export const weight = range({ min: 0, max: 100 }).meta({
 });
 
 export const count = z.int().min(0);
-/** Not always whole. */
+/** Not always an integer. */
 export const amount = z.number().min(0);
 
 export const envName = z
@@ -39,12 +39,12 @@ export const envValue = z
   .refine((text) => !text.includes("\0"), "expected a text without NUL")
   .meta({ pattern: "^[^\\u0000]*$" });
 
-/** A truth as a query writes it. */
-export const truth = z
+/** A boolean, as a query spells it. */
+export const queryBoolean = z
   .enum(["true", "false"], "expected true or false")
   .transform((text) => text === "true");
 
-/** A number as a query writes it. */
+/** A number, as a query spells it. */
 export function limit(max: number): z.ZodType<number, string> {
   const rule = `expected a whole number from 1 to ${max}`;
   return z
@@ -53,7 +53,7 @@ export function limit(max: number): z.ZodType<number, string> {
     .transform(Number)
     .refine((number) => number >= 1 && number <= max, rule)
     .meta({
-      description: `At most so many: 1 to ${max}`,
+      description: `At most this many: 1 to ${max}`,
       asSent: { type: "integer", minimum: 1, maximum: max },
     });
 }
@@ -63,10 +63,10 @@ export function range({ min, max }: { min: number; max: number }): z.ZodNumber {
   return z.int(rule).min(min, rule).max(max, rule);
 }
 
-/** What a route takes that takes nothing. */
+/** For an operation that takes no query or no body. */
 export const nothing = z.strictObject({}, "expected no fields");
 
-/** A query that nobody looks at. */
+/** A query that is ignored. */
 export const anything = z.looseObject({});
 
 export const hint = z.string().exactOptional().describe("What can be done about it");
@@ -79,19 +79,19 @@ export const errorAnswer = z
     log: z
       .array(z.string())
       .exactOptional()
-      .describe("The last lines that an instance wrote before its start failed"),
+      .describe("The last lines that the instance wrote before its start failed"),
   })
   .meta({ id: "Error" });
 export type ErrorAnswer = z.output<typeof errorAnswer>;
 
-/** What stands between braces in a path. */
+/** Parameters of paths: the names in braces. */
 export const PARAMETERS: Readonly<Record<string, z.ZodType>> = {
   ref: refName,
-  host: z.string().meta({ description: "A custom host name" }),
+  host: z.string().meta({ description: "A custom hostname" }),
   token: z.string().meta({ description: "Number of a token", examples: ["3"] }),
 };
 
-/** What comes in, checked; throws REQUEST_INVALID with everything that is wrong with it. */
+/** Throws REQUEST_INVALID with every problem. */
 export function checkFields<Schema extends z.ZodType>(
   schema: Schema,
   fields: unknown,

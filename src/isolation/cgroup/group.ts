@@ -16,6 +16,13 @@ import type { Limit } from "./cgroup-limits.ts";
 
 const RETRY_MIN_MS = 1;
 const RETRY_MAX_MS = 200;
+/** Some ten seconds: a process that outlives them hangs in the kernel. */
+const RETRIES_MAX = 60;
+/** Files of the two versions: all memory of a group, and what of it are caches that the kernel would drop first. */
+const MEMORY_FILES = [
+  { total: "memory.current", caches: /^inactive_file (\d+)$/m },
+  { total: "memory.usage_in_bytes", caches: /^total_inactive_file (\d+)$/m },
+] as const;
 
 export class ControlGroup {
   readonly #directories: readonly { readonly path: string; readonly inode: number }[];
@@ -54,6 +61,19 @@ export class ControlGroup {
     return { limitBytes: Number.isSafeInteger(bytes) ? bytes : null };
   }
 
+  /** The memory of all its processes, without idle caches of files; null: no group counts it. */
+  memoryBytes(): number | null {
+    for (const directory of this.#present) {
+      for (const { caches, total } of MEMORY_FILES) {
+        const bytes = read(join(directory, total));
+        if (bytes === "") continue;
+        const idle = Number(caches.exec(read(join(directory, "memory.stat")))?.[1] ?? 0);
+        return Math.max(0, Number(bytes) - idle);
+      }
+    }
+    return null;
+  }
+
   /** Kills every process in the groups, whatever it has done to hide. */
   kill(): void {
     for (const directory of this.#present) {
@@ -62,15 +82,14 @@ export class ControlGroup {
     }
   }
 
-  /** Kills the remaining processes and removes the groups; resolves when they are removed. */
+  /** Kills the remaining processes and removes the groups. Rejects when that takes too long. */
   async dissolve(): Promise<void> {
-    for (
-      let pauseMs = RETRY_MIN_MS;
-      !this.remove();
-      pauseMs = Math.min(2 * pauseMs, RETRY_MAX_MS)
-    ) {
+    let pauseMs = RETRY_MIN_MS;
+    for (let retries = 0; !this.remove(); retries++) {
+      if (retries === RETRIES_MAX) throw new Error(`Cannot remove ${this.#present.join(", ")}`);
       this.kill();
       await delay(pauseMs);
+      pauseMs = Math.min(2 * pauseMs, RETRY_MAX_MS);
     }
   }
 

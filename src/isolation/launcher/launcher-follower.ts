@@ -1,31 +1,45 @@
-// Follows an application through its launcher: reports the exit, sends signals, kills all descendants.
+// Follows an application through its launcher: reports the exit, sends signals, waits until no process is left.
 import { type FSWatcher, watch } from "node:fs";
-import type { Exit } from "../../core/life/instance.ts";
-import { codeOf } from "../../platform/files.ts";
-import { hasSocket, listeningSockets } from "../../platform/kernel/sock-diag.ts";
+import type { ChildRef, Exit } from "../../core/life/instance.ts";
+import { landlockVersion } from "../../platform/kernel/landlock.ts";
+import { listeningSockets } from "../../platform/kernel/sock-diag.ts";
+import { familyListens, listens } from "../../platform/process/open-sockets.ts";
 import { startTimeOf } from "../../platform/process/processes.ts";
 import type { Child } from "../../platform/process/spawner.ts";
+import { endProcesses, Strays } from "../../platform/process/strays.ts";
 import type { ControlGroup } from "../cgroup/group.ts";
-import { readLaunchStatus } from "./launcher-status.ts";
+import { tryReadLaunchStatus } from "./launcher-status.ts";
 
 /** The signal that orders the launcher to kill all of its descendants. */
-const KILL_ALL = 64;
+export const KILL_ALL = 64;
 /** A shell's exit code when its last command was killed. */
 const CODE_OF_KILLED = 137;
+/** Of Landlock's interface, with which a tenant can bind no port but its own. */
+const LANDLOCK_PORTS = 4;
+
+/**
+ * What holds the processes of a launch together. "walls": a pid namespace, which ends with its init. "mark": the
+ * launcher, and where it was killed the mark. `owner`: the instance's own user; null: it is the server's.
+ */
+export type Containment =
+  | { readonly kind: "walls"; readonly owner: number | null }
+  | { readonly kind: "mark"; readonly mark: string };
 
 interface Launch {
   readonly statusFile: string;
   readonly group: ControlGroup;
+  readonly containment: Containment;
 }
 
 /** Follows the application of a launcher, which may outlive it to wait for its descendants. */
-export function followLauncher(child: Child, { statusFile, group }: Launch): Child {
+export function followLauncher(child: Child, launch: Launch): Child {
+  const { containment, group, statusFile } = launch;
   const { end, look } = watchEnd(child, statusFile);
   const exited = end.then((exit) => explain(exit, group));
   let app: number | null = null;
   const findApp = () => {
-    app ??= readLaunchStatus(statusFile).app;
-    return app;
+    app ??= tryReadLaunchStatus(statusFile).app;
+    return app ?? child.app;
   };
   let killed = false;
   return {
@@ -34,43 +48,88 @@ export function followLauncher(child: Child, { statusFile, group }: Launch): Chi
       // The system may have no watch left for the status file.
       look();
       const main = findApp();
-      return child.isRunning() && (main === null || startTimeOf(main) !== null);
+      return child.isRunning() && startTimeOf(main) !== null;
     },
     exited,
     // When this resolves, the status and the groups have been read and may be removed.
-    gone: exited.then(() => child.gone).then(() => group.dissolve()),
+    gone: exited.then(() => untilGone(child, launch)),
     get app() {
-      return findApp() ?? child.app;
+      return findApp();
     },
-    async listensOn(port) {
-      const main = findApp();
-      const sockets = listeningSockets(port);
-      if (main !== null && sockets !== null && hasSocket(main, sockets)) return true;
-      return await child.listensOn(port);
-    },
+    listensOn: async (port) =>
+      containment.kind === "walls"
+        ? listensBehindWalls(findApp(), { port, owner: containment.owner })
+        : listens(findApp(), port) || (await familyListens(child.ref.pid, port)),
+    memoryBytes: async () => group.memoryBytes() ?? (await child.memoryBytes()),
     signal(signal) {
       if (signal !== "SIGKILL") child.signal(signal);
       // The first time the launcher stays, to record how the application ended.
-      else if (!killed) killed = orderKill(child);
+      else if (!killed) child.signal(KILL_ALL);
       else {
         child.signal(signal);
         group.kill();
       }
+      killed ||= signal === "SIGKILL";
     },
   };
 }
 
+/**
+ * Resolves when no process is left. A launcher that was killed has not waited for the others; then these are killed as
+ * well. Rejects when some can't be ended.
+ */
+async function untilGone(child: Child, { containment, group, statusFile }: Launch): Promise<void> {
+  await child.gone;
+  const status = tryReadLaunchStatus(statusFile);
+  const outcomes = [];
+  if (!status.isGone) outcomes.push(await settled(endRest(child.ref, status.init, containment)));
+  outcomes.push(await settled(group.dissolve()));
+  const failed = outcomes.find((outcome) => outcome !== null);
+  if (failed !== undefined) throw failed;
+}
+
+async function endRest(
+  ref: ChildRef,
+  init: ChildRef | null,
+  containment: Containment,
+): Promise<void> {
+  if (containment.kind === "walls") return await endProcesses(init === null ? [] : [init]);
+  const strays = new Strays({ ref, mark: containment.mark });
+  strays.signal("SIGKILL");
+  await strays.untilNone();
+}
+
+/** Null, or the reason why it failed. */
+async function settled(work: Promise<void>): Promise<unknown> {
+  return await work.then(
+    () => null,
+    (error: unknown) => error,
+  );
+}
+
+/** A socket names its user, so no descriptor of the tenant's is looked at where that user is its own. */
+function listensBehindWalls(
+  app: number,
+  { owner, port }: { owner: number | null; port: number },
+): boolean {
+  const isExclusive = owner !== null || (landlockVersion() ?? 0) >= LANDLOCK_PORTS;
+  if (!isExclusive) return listens(app, port);
+  const user = owner ?? process.geteuid?.();
+  return listeningSockets(port)?.some((socket) => socket.user === user) ?? true;
+}
+
 /** The end in the status file, as soon as it is there or looked for; otherwise that of the launcher. */
 function watchEnd(child: Child, statusFile: string): { end: Promise<Exit>; look: () => void } {
-  const { promise, resolve } = Promise.withResolvers<Exit>();
+  const { promise, reject, resolve } = Promise.withResolvers<Exit>();
   const look = () => {
-    const { end } = readLaunchStatus(statusFile);
+    const { end } = tryReadLaunchStatus(statusFile);
     if (end !== null) resolve(end);
   };
   const watcher = watchFile(statusFile, look);
   // For what was written before the watch began.
   look();
-  void child.exited.then((exit) => resolve(readLaunchStatus(statusFile).end ?? exit));
+  const ended = child.exited.then((exit) => resolve(tryReadLaunchStatus(statusFile).end ?? exit));
+  ended.catch(reject);
   return { end: promise.finally(() => watcher?.close()), look };
 }
 
@@ -93,15 +152,4 @@ function explain(exit: Exit, group: ControlGroup): Exit {
   if (!isKill && !isShellCode && exit.kind !== "unknown") return exit;
   const found = group.outOfMemory();
   return found === null ? exit : { kind: "outOfMemory", ...found };
-}
-
-/** True, whether or not the launcher still ran. */
-function orderKill({ ref }: Child): true {
-  if (startTimeOf(ref.pid) !== ref.startTime) return true;
-  try {
-    process.kill(ref.pid, KILL_ALL);
-  } catch (error) {
-    if (codeOf(error) !== "ESRCH") throw error;
-  }
-  return true;
 }

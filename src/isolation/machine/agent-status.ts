@@ -72,15 +72,15 @@ export function followMachine(
   child: Child,
   { consoleFile, order, readStatus }: AgentConnection,
 ): Child {
-  let ended: NodeJS.Signals | null = null;
+  let ended: NodeJS.Signals | number | null = null;
   const exited = child.exited.then((exit) => {
     const end = readStatus().end;
     if (end !== null || exit.kind !== "code") return end ?? exit;
     return ended === null
       ? explain(exit, consoleFile)
-      : ({ kind: "signal", signal: ended } as const);
+      : ({ kind: "signal", signal: String(ended) } as const);
   });
-  const endMachine = (signal: NodeJS.Signals) => {
+  const endMachine = (signal: NodeJS.Signals | number) => {
     ended = signal;
     child.signal(signal);
   };
@@ -95,13 +95,21 @@ export function followMachine(
     gone: exited.then(() => child.gone),
     // A machine has no port of the host: its only entry is a Unix socket.
     listensOn: () => Promise.resolve(false),
+    memoryBytes: () => child.memoryBytes(),
     signal(signal) {
       // The hypervisor ends at a signal, and its machine with it: right only while no application runs in it.
       const isReceived =
-        signal !== "SIGKILL" && readStatus().started && order(system.signals[signal]);
+        typeof signal === "string" &&
+        signal !== "SIGKILL" &&
+        readStatus().started &&
+        order(system.signals[signal]);
       if (isReceived === false) endMachine(signal);
-      else if (isReceived !== true)
-        void isReceived.then((received) => received || endMachine(signal));
+      else if (isReceived !== true) {
+        isReceived.then(
+          (received) => received || endMachine(signal),
+          () => endMachine(signal),
+        );
+      }
     },
   };
 }

@@ -12,7 +12,9 @@ export function sendLine(
   const timer = setTimeout(() => resolve(false), ANSWER_TIMEOUT_MS);
   let answer = "";
   const socket: Bun.SocketHandler = {
-    open: (opened) => void opened.write(`CONNECT ${port}\n`),
+    open(opened) {
+      opened.write(`CONNECT ${port}\n`);
+    },
     data(opened, chunk) {
       answer += chunk.toString("latin1");
       if (!answer.includes("\n")) return;

@@ -1,8 +1,8 @@
 // Follows an application in a sandbox through its launcher; sends signals by `runsc`, which a signal would end.
-import { readdirSync } from "node:fs";
 import type { Exit } from "../../core/life/instance.ts";
 import { readText } from "../../platform/files.ts";
-import { hasSocket, listeningSockets } from "../../platform/kernel/sock-diag.ts";
+import { listens } from "../../platform/process/open-sockets.ts";
+import { childrenOf, readProcess } from "../../platform/process/processes.ts";
 import type { Child } from "../../platform/process/spawner.ts";
 import { readRunscFailure } from "./bundle.ts";
 
@@ -27,7 +27,8 @@ export function followSandbox(child: Child, { logFile, renderSignal }: SandboxLa
   let deliveries: Promise<unknown> = Promise.resolve();
   let sandbox: number | null = null;
   const findSandbox = () => {
-    sandbox ??= childrenOf(child.app).find((pid) => nameOf(pid) === SANDBOX) ?? null;
+    const runsc = sandbox === null ? readProcess(child.app) : null;
+    if (runsc !== null) sandbox = childrenOf(runsc).find((pid) => nameOf(pid) === SANDBOX) ?? null;
     return sandbox;
   };
   return {
@@ -40,12 +41,12 @@ export function followSandbox(child: Child, { logFile, renderSignal }: SandboxLa
       return findSandbox() ?? child.app;
     },
     async listensOn(port) {
-      const sockets = listeningSockets(port);
       const found = findSandbox();
-      return sockets === null || (found !== null && hasSocket(found, sockets));
+      return found !== null && listens(found, port);
     },
+    memoryBytes: () => child.memoryBytes(),
     signal(signal) {
-      if (signal === "SIGKILL" || hasEnded) {
+      if (signal === "SIGKILL" || hasEnded || typeof signal === "number") {
         child.signal(signal);
         return;
       }
@@ -68,21 +69,6 @@ function explain(exit: Exit, logFile: string): Exit {
   if (exit.kind !== "code" || exit.code !== CODE_OF_FAILURE) return exit;
   const reason = readRunscFailure(readText(logFile) ?? "");
   return reason === null ? exit : { kind: "unstarted", reason: `gVisor: ${reason}` };
-}
-
-function childrenOf(pid: number): readonly number[] {
-  try {
-    const threads = readdirSync(`/proc/${pid}/task`);
-    return threads.flatMap((thread) =>
-      (readText(`/proc/${pid}/task/${thread}/children`) ?? "")
-        .split(" ")
-        .filter(Boolean)
-        .map(Number),
-    );
-  } catch {
-    // The process has ended.
-    return [];
-  }
 }
 
 /** The first word of a process's command line. */

@@ -7,6 +7,6 @@ const ASK_VERSION = 1;
 
 /** Null where the kernel lacks Landlock, or was booted without it. */
 export function landlockVersion(): number | null {
-  const version = linuxCalls()?.syscall(CREATE_RULESET, null, 0, ASK_VERSION) ?? 0;
+  const version = linuxCalls()?.syscall(CREATE_RULESET, 0, 0, ASK_VERSION, 0) ?? 0;
   return version < 1 ? null : version;
 }

@@ -1,6 +1,5 @@
-// The sockets that listen on a TCP port, and the processes that have them open, asked of the kernel (sock_diag(7)).
+// The sockets that listen on a TCP port, with their users, asked of the kernel (sock_diag(7)).
 // Reading /proc/net/tcp instead takes milliseconds, even when the table is short.
-import { readdirSync, readlinkSync } from "node:fs";
 import { readText } from "../files.ts";
 import { NetlinkSocket, NLM_F_DUMP, renderMessage } from "./netlink.ts";
 
@@ -12,37 +11,25 @@ const IPPROTO_TCP = 6;
 const LISTENING = 1 << 10;
 /** The state of a listening socket in /proc/net/tcp. */
 const TABLE_LISTENING = "0A";
-/** Of `struct inet_diag_req_v2`, and where `struct inet_diag_msg` has the inode. */
+/** Of `struct inet_diag_req_v2`, and where `struct inet_diag_msg` has the user and the inode. */
 const REQUEST_BYTES = 56;
+const USER_AT = 64;
 const INODE_AT = 68;
 
-/** The sockets that listen on a TCP port, on any address, as /proc names them; null where the system can't be asked. */
-export function listeningSockets(port: number): ReadonlySet<string> | null {
+export interface ListeningSocket {
+  /** By which /proc names it. */
+  readonly inode: number;
+  /** The user that made it. */
+  readonly user: number;
+}
+
+/** The sockets that listen on a TCP port, on any address; null where the system can't be asked. */
+export function listeningSockets(port: number): readonly ListeningSocket[] | null {
   using socket = NetlinkSocket.open(NETLINK_SOCK_DIAG);
   if (socket === null) return null;
-  const inodes = [AF_INET, AF_INET6].flatMap(
+  return [AF_INET, AF_INET6].flatMap(
     (family) => askFor(socket, { family, port }) ?? readTable({ family, port }),
   );
-  return new Set(inodes.map((inode) => `socket:[${inode}]`));
-}
-
-/** Whether a process has one of the sockets open. */
-export function hasSocket(pid: number, sockets: ReadonlySet<string>): boolean {
-  const directory = `/proc/${pid}/fd`;
-  try {
-    return readdirSync(directory).some((fd) => sockets.has(readLink(`${directory}/${fd}`)));
-  } catch {
-    // The process has ended, or belongs to another user.
-    return false;
-  }
-}
-
-function readLink(path: string): string {
-  try {
-    return readlinkSync(path);
-  } catch {
-    return "";
-  }
 }
 
 interface Question {
@@ -51,20 +38,24 @@ interface Question {
 }
 
 /** Null: the kernel has no answer, as where its module can't be loaded. */
-function askFor(socket: NetlinkSocket, question: Question): readonly number[] | null {
+function askFor(socket: NetlinkSocket, question: Question): readonly ListeningSocket[] | null {
   const answers = socket.dump(renderRequest(question));
-  return answers?.map(({ body }) => body.readUInt32LE(INODE_AT)) ?? null;
+  if (answers === null) return null;
+  return answers.map(({ body }) => ({
+    inode: body.readUInt32LE(INODE_AT),
+    user: body.readUInt32LE(USER_AT),
+  }));
 }
 
 /** The same from /proc/net/tcp, in milliseconds. */
-function readTable({ family, port }: Question): readonly number[] {
+function readTable({ family, port }: Question): readonly ListeningSocket[] {
   const table = readText(`/proc/net/${family === AF_INET ? "tcp" : "tcp6"}`) ?? "";
   const suffix = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
   return table
     .split("\n")
     .map((line) => line.trim().split(/\s+/))
     .filter(([, local = "", , state]) => local.endsWith(suffix) && state === TABLE_LISTENING)
-    .map((fields) => Number(fields[9]));
+    .map((fields) => ({ inode: Number(fields[9]), user: Number(fields[7]) }));
 }
 
 function renderRequest({ family, port }: Question): Buffer {

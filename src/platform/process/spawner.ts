@@ -1,9 +1,10 @@
 // Starts and adopts processes that outlive the server, and watches each until its last descendant has ended.
 import { setTimeout as delay } from "node:timers/promises";
 import type { ChildRef, Exit } from "../../core/life/instance.ts";
-import { codeOf } from "../files.ts";
-import { hasSocket, listeningSockets } from "../kernel/sock-diag.ts";
-import { listProcesses, type ProcessEntry, startTimeOf } from "./processes.ts";
+import { familyListens } from "./open-sockets.ts";
+import { ProcessHandle } from "./process-handle.ts";
+import { listFamily, startTimeOf } from "./processes.ts";
+import { children, endMarked, Strays } from "./strays.ts";
 
 export interface SpawnCommand {
   readonly argv: readonly string[];
@@ -24,28 +25,39 @@ export interface Child {
   isRunning(): boolean;
   /** How the main process ended. */
   readonly exited: Promise<Exit>;
-  /** Resolves when the process and all of its descendants have ended. */
+  /** Resolves when the process and all of its descendants have ended; rejects when some of them can't be ended. */
   readonly gone: Promise<void>;
   /** Whether the process or a descendant listens on a TCP port; true where the system does not tell. */
   listensOn(port: number): Promise<boolean>;
-  /** Signals the process group; SIGKILL also reaches descendants that left the group. */
-  signal(signal: NodeJS.Signals): void;
+  /** Of the process and its descendants. */
+  memoryBytes(): Promise<number>;
+  /** By number where it has no name in the C library. SIGKILL reaches all descendants. */
+  signal(signal: NodeJS.Signals | number): void;
 }
 
-/** `mark`: the TENEMENT_MARK of the command's environment, by which descendants are found. */
+/**
+ * `mark`: the TENEMENT_MARK of the command's environment, by which descendants are found; null: the command waits for
+ * them and passes signals on.
+ */
 export interface Spawner {
   /** Throws when the program can't be executed. */
-  spawn(command: SpawnCommand, mark: string): Child;
+  spawn(command: SpawnCommand, mark: string | null): Child;
   /** Takes over a process of an earlier server; null when it has ended. */
-  adopt(ref: ChildRef, mark: string): Child | null;
-  /** Kills every process whose mark is unwanted, and waits until all have ended. */
-  sweep(isUnwanted: (mark: string) => boolean): Promise<void>;
+  adopt(ref: ChildRef, mark: string | null): Child | null;
+  /**
+   * Kills processes of earlier servers: the recorded ones and, in one pass, those with an unwanted mark that belong to
+   * no child. Resolves with the number of those that do not end.
+   */
+  sweep(order: SweepOrder): Promise<number>;
+}
+
+export interface SweepOrder {
+  readonly recorded: readonly ChildRef[];
+  readonly isUnwanted: (mark: string) => boolean;
 }
 
 /** Only a parent is notified of an exit, so the server polls for that of an adopted process. */
 const ADOPTED_POLL_MS = 100;
-const REMAINS_POLL_MIN_MS = 2;
-const REMAINS_POLL_MAX_MS = 200;
 
 export const bunSpawner: Spawner = {
   spawn({ argv, cwd, env, stdout, stderr, cgroup }, mark) {
@@ -56,40 +68,54 @@ export const bunSpawner: Spawner = {
       ...(cgroup === null ? {} : { cgroup }),
       stdio: ["ignore", stdout, stderr],
     });
+    const { handle, ref } = ProcessHandle.ofChild(spawned.pid);
     const exited = spawned.exited.then(() => exitOf(spawned));
-    return follow({ pid: spawned.pid, startTime: startTimeOf(spawned.pid) ?? 0 }, exited, mark);
+    return follow({ handle, ref, exited, mark });
   },
 
   adopt(ref, mark) {
-    if (startTimeOf(ref.pid) !== ref.startTime) return null;
-    return follow(ref, pollExit(ref), mark);
+    const handle = ProcessHandle.open(ref);
+    return handle && follow({ handle, ref, exited: pollExit(ref), mark });
   },
 
-  sweep(isUnwanted) {
-    return untilNone(
-      ({ mark }) => mark !== null && isUnwanted(mark),
-      (entry) => send(entry.pid, "SIGKILL"),
-    );
+  async sweep({ isUnwanted, recorded }) {
+    for (const ref of recorded) {
+      using handle = ProcessHandle.open(ref);
+      handle?.signalGroup("SIGKILL");
+    }
+    return await endMarked(isUnwanted);
   },
 };
 
-function follow(ref: ChildRef, exited: Promise<Exit>, mark: string): Child {
-  const isPart = (entry: ProcessEntry) => entry.group === ref.pid || entry.mark === mark;
+interface Followed {
+  readonly handle: ProcessHandle;
+  readonly ref: ChildRef;
+  readonly exited: Promise<Exit>;
+  readonly mark: string | null;
+}
+
+function follow({ exited: ended, handle, mark, ref }: Followed): Child {
+  children.set(ref.pid, ref.startTime);
+  const exited = ended.finally(() => {
+    children.delete(ref.pid);
+    handle[Symbol.dispose]();
+  });
+  const strays = mark === null ? null : new Strays({ ref, mark });
   return {
     ref,
     app: ref.pid,
     isRunning: () => startTimeOf(ref.pid) === ref.startTime,
     exited,
-    gone: exited.then(() => untilNone(isPart)),
-    async listensOn(port) {
-      const sockets = listeningSockets(port);
-      // Most applications listen in their main process; only for the others are all processes searched.
-      if (sockets === null || hasSocket(ref.pid, sockets)) return true;
-      return (await survivors(isPart)).some(({ pid }) => hasSocket(pid, sockets));
+    gone: exited.then(() => strays?.untilNone()),
+    listensOn: (port) => familyListens(ref.pid, port),
+    memoryBytes: async () => {
+      const family = await listFamily(ref.pid);
+      return family.reduce((sum, entry) => sum + entry.memoryBytes, 0);
     },
     signal(signal) {
-      send(-ref.pid, signal);
-      if (signal === "SIGKILL") void killStrays(isPart);
+      if (strays === null || typeof signal === "number") handle.signal(signal);
+      // A signal other than SIGKILL is for the group, and for the rest once the group can't be named any more.
+      else if (!handle.signalGroup(signal) || signal === "SIGKILL") strays.signal(signal);
     },
   };
 }
@@ -102,39 +128,4 @@ function exitOf({ exitCode, signalCode }: Bun.Subprocess): Exit {
 async function pollExit({ pid, startTime }: ChildRef): Promise<Exit> {
   while (startTimeOf(pid) === startTime) await delay(ADOPTED_POLL_MS);
   return { kind: "unknown" };
-}
-
-async function killStrays(isPart: (entry: ProcessEntry) => boolean): Promise<void> {
-  for (const entry of await survivors(isPart)) send(entry.pid, "SIGKILL");
-}
-
-/** Waits until no living process matches; passes each match to `onFound`. */
-async function untilNone(
-  isPart: (entry: ProcessEntry) => boolean,
-  onFound?: (entry: ProcessEntry) => void,
-): Promise<void> {
-  let pauseMs = REMAINS_POLL_MIN_MS;
-  for (;;) {
-    const found = await survivors(isPart);
-    if (found.length === 0) return;
-    if (onFound !== undefined) found.forEach(onFound);
-    await delay(pauseMs);
-    pauseMs = Math.min(pauseMs * 2, REMAINS_POLL_MAX_MS);
-  }
-}
-
-async function survivors(
-  isPart: (entry: ProcessEntry) => boolean,
-): Promise<readonly ProcessEntry[]> {
-  const entries = await listProcesses();
-  return entries.filter((entry) => !entry.zombie && entry.pid !== process.pid && isPart(entry));
-}
-
-/** A process that has just ended is no error. */
-function send(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal);
-  } catch (error) {
-    if (codeOf(error) !== "ESRCH") throw error;
-  }
 }

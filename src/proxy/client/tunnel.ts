@@ -36,6 +36,10 @@ export class Tunnel implements ConnectionState, TunnelUser {
     upstream.resume();
   }
 
+  get heldBytes(): number {
+    return this.#upstream.heldBytes;
+  }
+
   onTenantBytes(bytes: Buffer): void {
     this.#movedAt = this.#clock.now();
     if (!this.#socket.write(bytes) && this.#socket.writableLength > 0) this.#upstream.pause();

@@ -10,8 +10,8 @@ import { refusalOf } from "../http/refusal.ts";
 import type { RequestHead } from "../http/request-head.ts";
 import type { Reuse } from "../upstream/keep-alive.ts";
 import type { Destination } from "../upstream/pool.ts";
-import { Attempts } from "./attempts.ts";
 import type { ProxyContext } from "./proxy-context.ts";
+import { Retries } from "./retries.ts";
 
 /** Where a request may go; without a lease to the API and to the next server, which are no tenants. */
 export interface Grant {
@@ -28,6 +28,8 @@ const REFUSED_MS_MAX = 30_000;
 /** The same for the API and another server: they refuse while their queue is full, or when they have ended. */
 const REFUSED_BY_SERVER_MS_MAX = 1000;
 
+const BUSY_RETRY_AFTER_MS = 1000;
+
 type Found = Grant | Promise<Grant | null> | null;
 
 export class Seeker {
@@ -35,7 +37,7 @@ export class Seeker {
   readonly #context: ProxyContext;
   readonly #target: Target;
   readonly #passedOver = new Set<RefKey>();
-  readonly #attempts: Attempts;
+  readonly #retries: Retries;
   #abort: AbortController | null = null;
   #isWaking = false;
 
@@ -47,7 +49,7 @@ export class Seeker {
       context.nextServer === null ? context.gateway.decide({ host, path }) : NEXT_SERVER;
     const { service } = this;
     const limitMs = service === null ? REFUSED_BY_SERVER_MS_MAX : service.requestTimeoutMs;
-    this.#attempts = new Attempts(head, limitMs === 0 ? REFUSED_MS_MAX : limitMs);
+    this.#retries = new Retries(head, limitMs === 0 ? REFUSED_MS_MAX : limitMs);
   }
 
   /** The instance that the request names; null: it names none. */
@@ -91,7 +93,7 @@ export class Seeker {
 
   /** The kept connections that the next attempt may use. */
   get reuse(): Reuse {
-    return this.#attempts.reuse;
+    return this.#retries.reuse;
   }
 
   /** Waits for a process to start, and not for one that runs to take the connection. */
@@ -105,7 +107,7 @@ export class Seeker {
    */
   seekAgain(failed: Lease | null, kind: "refused" | "broken"): Found {
     const { clock, gateway, nextServer } = this.#context;
-    if (!this.#attempts.mayFollow(kind, clock.now())) return null;
+    if (!this.#retries.mayFollow(kind, clock.now())) return null;
     if (failed === null || nextServer !== null) {
       return kind === "broken" ? this.seek() : this.#pause().then(() => this.seek());
     }
@@ -122,7 +124,7 @@ export class Seeker {
   async #seekProcess({ ref, launch }: Lease, kind: "refused" | "broken"): Promise<Grant | null> {
     const runs = await this.#context.gateway.isRunning(ref, launch);
     this.#signal.throwIfAborted();
-    if (!runs) return this.#attempts.mayRestart() ? this.#wake(ref) : null;
+    if (!runs) return this.#retries.mayRestart() ? this.#wake(ref) : null;
     if (kind === "refused") await this.#pause();
     return this.seek();
   }
@@ -131,7 +133,7 @@ export class Seeker {
   async #pause(): Promise<void> {
     this.#isWaking = false;
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.#context.clock.after(this.#attempts.nextPauseMs(), resolve);
+    this.#context.clock.after(this.#retries.nextPauseMs(), resolve);
     await promise;
     this.#signal.throwIfAborted();
   }
@@ -147,25 +149,37 @@ export class Seeker {
   }
 
   #pick(service: string): InstanceRef {
-    const ref = this.#context.gateway.pick(service, this.#passedOver);
-    if (ref !== null) return ref;
+    const { gateway } = this.#context;
+    const ref = gateway.pick(service, this.#passedOver);
+    if (ref !== null) return gateway.isFull(ref) ? this.#pickWithRoom(service, ref) : ref;
     throw new TenError(
       "INSTANCE_UNAVAILABLE",
       `Cannot serve "${service}": none of its instances takes requests`,
     );
   }
 
+  /** Another instance that does not let the request wait; else this one. */
+  #pickWithRoom(service: string, full: InstanceRef): InstanceRef {
+    const { gateway } = this.#context;
+    const tried = new Set(this.#passedOver);
+    let next: InstanceRef | null = full;
+    for (; next !== null && gateway.isFull(next); next = gateway.pick(service, tried)) {
+      tried.add(formatRef(next));
+    }
+    return next ?? full;
+  }
+
   #claim(ref: InstanceRef): Grant | Promise<Grant> {
     const lease = this.#context.gateway.lease(ref);
-    return lease === null ? this.#wake(ref) : grantOf(lease);
+    return lease === null ? this.#wake(ref) : grantOf(lease, this.#context);
   }
 
   async #wake(ref: InstanceRef): Promise<Grant> {
-    this.#isWaking = true;
     const { gateway } = this.#context;
+    this.#isWaking = !gateway.isFull(ref);
     const by = `request from ${this.#head.from}`;
     try {
-      return grantOf(await gateway.wake(ref, { signal: this.#signal, by }));
+      return grantOf(await gateway.wake(ref, { signal: this.#signal, by }), this.#context);
     } catch (error) {
       const { nextServer } = this.#context;
       if (nextServer !== null) return grantOfServer(nextServer);
@@ -190,6 +204,14 @@ async function grantOfServer(nextServer: Promise<Endpoint>): Promise<Grant> {
   return { destination: { endpoint: await nextServer, launch: 0 }, lease: null };
 }
 
-function grantOf(lease: Lease): Grant {
+/** Throws when the instance has its share of all connections. */
+function grantOf(lease: Lease, { limits }: ProxyContext): Grant {
+  if (lease.open > limits.perInstance) {
+    lease.release();
+    const reason = "it has too many open connections";
+    throw new TenError("QUEUE_FULL", `Cannot use "${formatRef(lease.ref)}": ${reason}`, {
+      retryAfterMs: BUSY_RETRY_AFTER_MS,
+    });
+  }
   return { destination: { endpoint: lease.endpoint, launch: lease.launch }, lease };
 }

@@ -246,8 +246,7 @@ export class ChunkedParser {
   }
 
   /**
-   * Hands out the body's part of the bytes and returns how many bytes the body, and empty lines behind it, took. Throws
-   * ParseFailure.
+   * Hands out the body's part of the bytes; returns how many it and empty lines behind it took. Throws ParseFailure.
    */
   feed(bytes: Buffer, emit: (piece: Buffer) => void): number {
     this.#emit = emit;

@@ -2,7 +2,10 @@
 import { type AnswerHead, readAnswerHead } from "../http/answer-head.ts";
 import { AnswerHeadParser } from "../http/answer-repair.ts";
 import { BodyReader } from "../http/body.ts";
-import type { Fields } from "../http/parser.ts";
+import { type Fields, ParseFailure } from "../http/parser.ts";
+
+/** Far more than an application has reason to send. */
+const INTERIM_MAX = 100;
 
 type Progress =
   /** No byte of the answer has come. */
@@ -31,10 +34,13 @@ export class AnswerReader {
   readonly #body = new BodyReader();
   #method = "";
   #progress: Progress = AWAITED;
+  /** Interim heads of the current answer. */
+  #interim = 0;
 
   /** Expects the answer to a request. */
   expect(method: string): void {
     this.#method = method;
+    this.#interim = 0;
     this.#progress = AWAITED;
   }
 
@@ -85,9 +91,14 @@ export class AnswerReader {
     if (head.status >= 200) {
       this.#progress = { kind: "body", head };
       this.#body.begin(head.framing);
-    }
+    } else this.#countInterim();
     taker.onHead(head);
     return consumed;
+  }
+
+  #countInterim(): void {
+    this.#interim += 1;
+    if (this.#interim > INTERIM_MAX) throw new ParseFailure("malformed", "endless interim answers");
   }
 
   #complete(progress: Progress, taker: AnswerTaker): void {

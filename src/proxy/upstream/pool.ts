@@ -1,6 +1,7 @@
 // The idle connections to tenants, kept for the exchanges to come.
 import { type Endpoint, renderEndpoint } from "../../core/endpoint.ts";
 import type { Clock } from "../../platform/clock.ts";
+import type { Turns } from "../turns.ts";
 import { KeepAlive, type Reuse } from "./keep-alive.ts";
 import { Upstream } from "./upstream.ts";
 import type { UpstreamUser } from "./upstream-user.ts";
@@ -37,10 +38,12 @@ interface Launch {
 export class UpstreamPool {
   readonly #launches = new Map<string, Launch>();
   readonly #clock: Clock;
+  readonly #turns: Turns;
   #count = 0;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, turns: Turns) {
     this.#clock = clock;
+    this.#turns = turns;
   }
 
   get idleCount(): number {
@@ -52,14 +55,14 @@ export class UpstreamPool {
     destination: Destination,
     { reuse, user }: { reuse: Reuse; user: UpstreamUser },
   ): Upstream {
-    const launch = this.#launches.get(keyOf(destination));
+    const key = keyOf(destination);
+    const launch = this.#launches.get(key);
     const last = launch?.idle.at(-1);
-    if (launch === undefined || last === undefined) return new Upstream(destination.endpoint, user);
-    const { upstream, since } = last;
-    const idleMs = this.#clock.now() - since;
-    const isUsable =
-      launch.keepAlive.allows(reuse, idleMs) && (reuse === "any" || !upstream.isReadable);
-    if (!isUsable) return new Upstream(destination.endpoint, user);
+    const idleMs = last === undefined ? 0 : this.#clock.now() - last.since;
+    if (launch === undefined || last === undefined || !isUsable(launch, last, { reuse, idleMs })) {
+      return new Upstream(destination.endpoint, { key, user, turns: this.#turns });
+    }
+    const { upstream } = last;
     launch.idle.pop();
     this.#count -= 1;
     upstream.becomeBusy(user, idleMs);
@@ -67,8 +70,8 @@ export class UpstreamPool {
   }
 
   /** Keeps a connection after its answer; ends it when it can't be used again. */
-  release(destination: Destination, upstream: Upstream): void {
-    const launch = this.#launchOf(destination);
+  release(upstream: Upstream): void {
+    const launch = this.#launchOf(upstream.key);
     const now = this.#clock.now();
     if (upstream.reusable && upstream.idledMs !== null) launch.keepAlive.servedAgain();
     const isFull = launch.idle.length >= IDLE_PER_TENANT_MAX || this.#count >= IDLE_MAX;
@@ -82,9 +85,9 @@ export class UpstreamPool {
   }
 
   /** A connection was closed before it answered, perhaps before the request came. */
-  broke(destination: Destination, { idledMs }: Upstream): void {
+  broke({ idledMs, key }: Upstream): void {
     if (idledMs === null) return;
-    this.#launchOf(destination).keepAlive.closedAfter(idledMs, this.#clock.now());
+    this.#launchOf(key).keepAlive.closedAfter(idledMs, this.#clock.now());
   }
 
   /** Ends connections that have been idle too long. */
@@ -103,8 +106,7 @@ export class UpstreamPool {
     this.sweep(Number.POSITIVE_INFINITY);
   }
 
-  #launchOf(destination: Destination): Launch {
-    const key = keyOf(destination);
+  #launchOf(key: string): Launch {
     const known = this.#launches.get(key);
     if (known !== undefined) return known;
     if (this.#launches.size >= LAUNCHES_MAX) this.#forgetOne();
@@ -131,6 +133,14 @@ export class UpstreamPool {
     const now = this.#clock.now();
     keepAlive.closedAfter(now - entry.since, now);
   }
+}
+
+function isUsable(
+  { keepAlive }: Launch,
+  { upstream }: Idle,
+  { reuse, idleMs }: { reuse: Reuse; idleMs: number },
+): boolean {
+  return keepAlive.allows(reuse, idleMs) && (reuse === "any" || !upstream.isReadable);
 }
 
 function keyOf({ endpoint, launch }: Destination): string {

@@ -11,9 +11,13 @@ import { type NextServer, startNextServer } from "./next-server.ts";
 
 export interface HandoverOptions {
   readonly dataDir: string;
+  /** Where relative paths of the arguments begin. */
+  readonly cwd: string;
   /** Of this server. */
   readonly version: string;
   readonly notify: Notify;
+  /** Reports an error that no caller waits for. */
+  readonly report: (error: unknown) => void;
   /** The next server accepts the requests that reached this one. */
   readonly relay: Endpoint;
   /** After a handover that failed: opens the engine with the state that was to be handed over, and serves with it. */
@@ -88,13 +92,13 @@ export class ServerHandover {
     try {
       handover = await engine.handOver();
       const identity = await next.takeOver(handover.handoverState);
-      void this.#retire(parts, handover);
+      this.#retire(parts, handover).catch((error) => this.#replaced.reject(error));
       return identity;
     } catch (error) {
       await next.end();
       const resumed = await this.#resume(handover?.handoverState ?? {});
       recordFailure(resumed.audit, error);
-      void engine[Symbol.asyncDispose]();
+      engine[Symbol.asyncDispose]().then(undefined, this.#options.report);
       throw error;
     } finally {
       handover?.leases.begin();
@@ -104,8 +108,8 @@ export class ServerHandover {
 
   /** Nothing has changed when this rejects: the next server can't take over, or the audit trail can't be written. */
   async #startNextServer({ descriptors }: PublicProxy, record: RecordOutcome): Promise<NextServer> {
-    const { dataDir } = this.#options;
-    const next = await startNextServer({ descriptors, dataDir }).catch((error) => {
+    const { cwd, dataDir } = this.#options;
+    const next = await startNextServer({ cwd, descriptors, dataDir }).catch((error) => {
       record(outcomeOf(error));
       throw error;
     });

@@ -32,6 +32,8 @@ export interface NextServerOptions {
   /** Of the listening sockets. */
   readonly descriptors: readonly number[];
   readonly dataDir: string;
+  /** Where relative paths of the arguments begin. */
+  readonly cwd: string;
 }
 
 /**
@@ -65,14 +67,18 @@ class Dialogue {
   private constructor(channel: ChannelToNext, starter: Bun.Subprocess) {
     this.#channel = channel;
     this.#starter = starter;
-    void channel.ended.then(() => this.#onEnd());
+    channel.ended.then(
+      () => this.#onEnd(),
+      () => this.#onEnd(),
+    );
   }
 
-  static async begin({ descriptors, dataDir }: NextServerOptions): Promise<Dialogue> {
+  static async begin({ cwd, descriptors, dataDir }: NextServerOptions): Promise<Dialogue> {
     const introduction: Introduction = {
       pid: process.pid,
       descriptors: descriptors.length,
       dataDir,
+      cwd,
     };
     const env = { ...process.env, [INTRODUCTION_VARIABLE]: JSON.stringify(introduction) };
     const { own, other } = openSocketPair();
@@ -81,7 +87,10 @@ class Dialogue {
     );
     let dialogue: Dialogue;
     try {
-      dialogue = new Dialogue(channel, spawnOwnProgram(env, [other, ...descriptors]));
+      dialogue = new Dialogue(
+        channel,
+        spawnOwnProgram({ env, cwd, descriptors: [other, ...descriptors] }),
+      );
       return dialogue;
     } catch (error) {
       channel.close();
@@ -92,7 +101,7 @@ class Dialogue {
   }
 
   send(message: MessageFromPrevious): void {
-    void this.#channel.send(message);
+    this.#channel.send(message).catch(() => this.#onEnd());
   }
 
   async expect<Kind extends "started" | "ready" | "serves">(

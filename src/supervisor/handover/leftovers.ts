@@ -1,4 +1,5 @@
 // Ends the processes and control groups that earlier launches left behind, and unmounts their volumes.
+import type { ChildRef } from "../../core/life/instance.ts";
 import { type InstanceRef, isLabel, type SlotRef } from "../../core/ref.ts";
 import type { Isolation } from "../../isolation/isolation.ts";
 import type { Spawner } from "../../platform/process/spawner.ts";
@@ -10,6 +11,7 @@ export interface LeftoversParts {
   readonly spawner: Pick<Spawner, "sweep">;
   readonly isolation: Pick<Isolation, "sweep">;
   readonly volumes: Pick<Volumes, "sweep">;
+  readonly report: (event: unknown) => void;
 }
 
 /** An instance with the launches that the server goes on with. */
@@ -25,13 +27,18 @@ export class Leftovers {
     this.#parts = parts;
   }
 
-  /** Ends every process with a mark or a control group of this server, except for those of the kept launches. */
-  async sweep(kept: readonly Kept[]): Promise<void> {
-    const { isolation, spawner, volumes } = this.#parts;
+  /**
+   * Ends the launches that are not kept: by their status files and control groups, by the database's records, and by
+   * the marks of orphans. Processes that can't be ended are reported, and not waited for.
+   */
+  async sweep(kept: readonly Kept[], recorded: readonly ChildRef[]): Promise<void> {
+    const { isolation, report, spawner, volumes } = this.#parts;
     const marks = new Set(kept.flatMap(({ processes }) => processes.map(({ mark }) => mark)));
     const slots = kept.flatMap(slotsOf);
-    await spawner.sweep((mark) => this.#isMark(mark) && !marks.has(mark));
-    await isolation.sweep(slots);
+    const isUnwanted = (mark: string) => this.#isMark(mark) && !marks.has(mark);
+    for (const reason of await isolation.sweep(slots)) report(reason);
+    const left = await spawner.sweep({ recorded, isUnwanted });
+    if (left > 0) report(`${left} processes of an earlier server do not end`);
     await volumes.sweep(slots.map(({ ref }) => ref));
   }
 

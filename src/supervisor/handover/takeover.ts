@@ -1,6 +1,8 @@
 // Takes over from an earlier server: adopts the processes that still match, ends all others, then starts instances.
+import type { ChildRef } from "../../core/life/instance.ts";
 import { formatRef } from "../../core/ref.ts";
 import type { ChildRecord, InstanceRow } from "../../database/instances.ts";
+import type { Clock } from "../../platform/clock.ts";
 import { startAgain, startListed } from "../autostart.ts";
 import type { InstanceActor } from "../instance/actor.ts";
 import { isOwn } from "../instance/instance-processes.ts";
@@ -14,6 +16,9 @@ export interface TakeoverParts {
   readonly received: ReceivedHandover;
 }
 
+/** A process that was killed ends within milliseconds, or hangs in the kernel. */
+const END_MS = 2000;
+
 /** Resolves when every process of an earlier server is supervised or has ended, not when all starts have. */
 export async function takeOver(
   supervisor: Supervisor,
@@ -22,9 +27,20 @@ export async function takeOver(
   const { table } = supervisor.world;
   const rows = table.list();
   const resumed = await Promise.all(rows.map((row) => resume(supervisor, row, received)));
-  await leftovers.sweep([...supervisor.actors()]);
+  await leftovers.sweep([...supervisor.actors()], abandonedOf(supervisor, rows));
   for (const each of resumed) if (each !== null) startAgain(each.actor, each.row.wanted);
   for (const ref of supervisor.config.instances) startListed(supervisor, ref);
+}
+
+/** The recorded processes that no instance goes on with. */
+function abandonedOf(supervisor: Supervisor, rows: readonly InstanceRow[]): readonly ChildRef[] {
+  const kept = new Set(
+    [...supervisor.actors()].flatMap(({ processes }) =>
+      processes.map(({ child }) => child.ref.pid),
+    ),
+  );
+  const recorded = rows.flatMap(({ child, second }) => [child?.child ?? [], second?.child ?? []]);
+  return recorded.flat().filter(({ pid }) => !kept.has(pid));
 }
 
 interface Resumed {
@@ -56,7 +72,7 @@ async function resume(
   return { actor, row };
 }
 
-/** The process; null where it is to serve and no longer listens at its endpoint. */
+/** The process; null where it was to serve, no longer listened at its endpoint, and has been ended. */
 async function ifListening(
   { world }: Supervisor,
   { ref, wanted, child: record }: InstanceRow,
@@ -66,8 +82,22 @@ async function ifListening(
   if (launched === null || endpoint === null || wanted !== "running") return launched;
   const check = { endpoints: [endpoint], health: null, host: world.hostOf(ref), hasServed: true };
   const { kind } = await world.prober(check);
+  if (kind === "unasked") return launched;
   if (kind === "ready" && (await isOwn(launched, endpoint))) return launched;
+  if (!(await hasEnded(launched, world.clock))) return launched;
   world.report(`Did not adopt the process of ${formatRef(ref)}: it no longer listens`);
   world.launches.retire(launched);
   return null;
+}
+
+/** Kills a process. False: it has not ended in time, so it has to be supervised further. */
+async function hasEnded({ child }: Launched, clock: Clock): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const cancel = clock.after(END_MS, () => resolve(false));
+  child.signal("SIGKILL");
+  child.gone.then(
+    () => resolve(true),
+    () => resolve(false),
+  );
+  return await promise.finally(cancel);
 }

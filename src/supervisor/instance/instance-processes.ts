@@ -1,8 +1,9 @@
 // The processes of an instance, one or two: launched or adopted, probed, followed to their end, recorded for the next
 // server.
 import { type Endpoint, renderEndpoint } from "../../core/endpoint.ts";
+import { messageOf } from "../../core/errors.ts";
 import { failureOf, InstanceError } from "../../core/failure.ts";
-import type { Event, Instance, ProbeAnswer } from "../../core/life/instance.ts";
+import type { Event, Exit, Instance, ProbeAnswer } from "../../core/life/instance.ts";
 import { describeExit } from "../../core/life/restart-policy.ts";
 import type { InstanceRef } from "../../core/ref.ts";
 import type { Service } from "../../core/service.ts";
@@ -10,6 +11,7 @@ import type { ChildRecord } from "../../database/instances.ts";
 import type { LogHub } from "../../logs/hub.ts";
 import { NOTE_PREFIX } from "../../logs/line.ts";
 import type { Clock } from "../../platform/clock.ts";
+import { isOutOfDescriptors } from "../../platform/kernel/descriptors.ts";
 import type { InstanceHome } from "../launch/home.ts";
 import type { Launched } from "../launch/launched.ts";
 import type { Launches } from "../launch/launches.ts";
@@ -76,7 +78,10 @@ export class InstanceProcesses {
     if (child === undefined || child.isRunning()) return child !== undefined;
     const { promise, resolve } = Promise.withResolvers<boolean>();
     const cancel = this.#parts.clock.after(EXIT_NOTICE_MS_MAX, () => resolve(true));
-    void child.exited.then(() => resolve(false));
+    child.exited.then(
+      () => resolve(false),
+      () => resolve(false),
+    );
     return promise.finally(cancel);
   }
 
@@ -127,20 +132,22 @@ export class InstanceProcesses {
     launched: Launched,
     { launch, ...process }: { launch: number } & Omit<Process, "launched">,
   ): void {
-    const { instance, story, logs, ref, send } = this.#parts;
+    const { report } = this.#parts;
     this.#processes.set(launch, { launched, ...process });
     const { child } = launched;
-    void child.exited.then((exit) => {
-      if (this.of(launch) !== launched) return;
-      const isReplaced = wasReplaced(instance(), launch);
-      story.exited(describeExit(exit));
-      send({ kind: "exited", launch, exit });
-      const isExpected = isReplaced || restsNext(instance());
-      if (!isExpected || exit.kind === "outOfMemory") {
-        logs.note(ref, `${NOTE_PREFIX}the process ${describeExit(exit)}`);
-      }
-    });
-    void child.gone.then(() => this.#cleanUp(launched, launch));
+    const unknown = (error: unknown): Exit => {
+      report(error);
+      return { kind: "unknown" };
+    };
+    child.exited
+      .catch(unknown)
+      .then((exit) => this.#exited(launched, { launch, exit }))
+      .catch(report);
+    // Processes that can't be ended are reported. To wait for them would leave the instance unusable.
+    child.gone
+      .catch(report)
+      .then(() => this.#cleanUp(launched, launch))
+      .catch(report);
   }
 
   /** Leaves the processes to another server. */
@@ -150,13 +157,20 @@ export class InstanceProcesses {
   }
 
   signal(launch: number, signal: NodeJS.Signals): void {
-    this.of(launch)?.child.signal(signal);
+    try {
+      this.of(launch)?.child.signal(signal);
+    } catch (error) {
+      // A deadline follows that sends the next one.
+      this.#parts.report(error);
+    }
   }
 
   probe(launch: number, known: Endpoint | null): void {
-    void this.#ask(launch, known).then((answer) =>
-      this.#parts.send({ kind: "probed", launch, answer }),
-    );
+    const { report, send } = this.#parts;
+    this.#ask(launch, known)
+      .catch((error): ProbeAnswer => ({ kind: "unready", reason: messageOf(error) }))
+      .then((answer) => send({ kind: "probed", launch, answer }))
+      .catch(report);
   }
 
   /** Records that a process serves at an endpoint. */
@@ -182,10 +196,24 @@ export class InstanceProcesses {
     const endpoints = known === null ? (launched?.enclosure.endpoints ?? []) : [known];
     const check = { health: service().health, host: hostOf(ref), hasServed: known !== null };
     const answer = await prober({ endpoints, ...check });
-    if (known !== null || launched === null || answer.kind === "unready") return answer;
-    return (await isOwn(launched, answer.endpoint)) ? answer : takenByAnother(answer.endpoint);
+    if (known !== null || launched === null || answer.kind !== "ready") return answer;
+    if (await isOwn(launched, answer.endpoint)) return answer;
+    return isOutOfDescriptors() ? { kind: "unasked" } : takenByAnother(answer.endpoint);
   }
 
+  #exited(launched: Launched, { exit, launch }: { exit: Exit; launch: number }): void {
+    const { instance, story, logs, ref, send } = this.#parts;
+    if (this.of(launch) !== launched) return;
+    const isReplaced = wasReplaced(instance(), launch);
+    story.exited(describeExit(exit));
+    send({ kind: "exited", launch, exit });
+    const isExpected = isReplaced || restsNext(instance());
+    if (!isExpected || exit.kind === "outOfMemory") {
+      logs.note(ref, `${NOTE_PREFIX}the process ${describeExit(exit)}`);
+    }
+  }
+
+  /** Whatever fails here, the launch is over. */
   async #cleanUp(launched: Launched, launch: number): Promise<void> {
     if (this.of(launch) !== launched) return;
     const { home, instance, launches, ref, report, send, service } = this.#parts;

@@ -2,6 +2,8 @@
 import { type Endpoint, renderEndpoint } from "../../core/endpoint.ts";
 import type { ProbeAnswer } from "../../core/life/instance.ts";
 import { connect } from "../../platform/connect.ts";
+import { codeOf } from "../../platform/files.ts";
+import { isOutOfDescriptors } from "../../platform/kernel/descriptors.ts";
 import { isListening } from "../../platform/kernel/unix-queue.ts";
 
 export interface ProbeRequest {
@@ -23,8 +25,20 @@ const ANSWER_BYTES_MAX = 64 * 1024;
 const STATUS_LINE = /^HTTP\/1\.[01] (\d{3})/;
 const STATUS_LINE_LENGTH = "HTTP/1.1 200".length;
 
+/** What this side lacks for a connection; the runtime reports others as ECONNREFUSED. */
+const OWN_LACKS: ReadonlySet<unknown> = new Set([
+  "EMFILE",
+  "ENFILE",
+  "ENOBUFS",
+  "ENOMEM",
+  "EADDRNOTAVAIL",
+]);
+
+const UNASKED: ProbeAnswer = { kind: "unasked" };
+
 export const socketProber: Prober = async ({ endpoints, health, host, hasServed }) => {
   for (const endpoint of endpoints) {
+    if (isOutOfDescriptors()) return UNASKED;
     const check = health === null ? null : { path: health, host };
     const answer = await ask(endpoint, check);
     if (answer !== null) return answer;
@@ -71,10 +85,11 @@ function ask(
       clearTimeout(timer);
       resolve({ kind: "unready", reason: "it closed the connection without an answer" });
     },
-    connectError: () => resolve(null),
     error: () => resolve({ kind: "unready", reason: "it broke the connection" }),
   };
-  connect(endpoint, handler).catch(() => resolve(null));
+  connect(endpoint, handler).catch((error: unknown) =>
+    resolve(OWN_LACKS.has(codeOf(error)) ? UNASKED : null),
+  );
   return promise;
 }
 

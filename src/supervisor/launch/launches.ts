@@ -12,6 +12,7 @@ import type { Claim } from "../../isolation/firewall/rules.ts";
 import type { Isolation } from "../../isolation/isolation.ts";
 import type { Enclosure, Placement } from "../../isolation/level.ts";
 import type { LogHub } from "../../logs/hub.ts";
+import type { Clock } from "../../platform/clock.ts";
 import { landlockVersion } from "../../platform/kernel/landlock.ts";
 import { openOutput, outputPaths } from "../../platform/process/output-pipes.ts";
 import type { Ports } from "../../platform/process/ports.ts";
@@ -28,7 +29,14 @@ export interface LaunchesParts {
   readonly firewall: Firewall;
   readonly logs: LogHub;
   readonly serverEnv: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
+  /** Reports an error that no caller waits for. */
+  readonly report: (error: unknown) => void;
 }
+
+/** Some two minutes in all: what fails longer, a full disk for example, is cleared by the slot's next start. */
+const CLEAR_RETRIES_MAX = 7;
+const CLEAR_RETRY_MS = 1000;
 
 export interface LaunchOrder extends SlotRef {
   readonly service: Service;
@@ -41,6 +49,8 @@ export class Launches {
   readonly #outputDirectory: string;
   /** The sockets of living instances, by path: a-b-c can be the socket of a:b-c and of a-b:c. */
   readonly #sockets = new Map<string, RefKey>();
+  /** Cancels the next attempt to clear a launch that has ended, by its socket. */
+  readonly #clearing = new Map<string, () => void>();
   readonly #landlock = landlockVersion();
 
   constructor(parts: LaunchesParts) {
@@ -65,6 +75,8 @@ export class Launches {
       const resolved = hasOwnRoot(service) ? plan : resolvePlan(service, plan);
       this.#refuseTaken(ref, plan.socketPath);
       const enclosure = level.enclose(placement, resolved);
+      // From now on the files there are those of this launch.
+      this.#stopClearing(enclosure);
       firewall.claim(claimOf(placement, enclosure));
       const child = this.#spawn({ ref, slot }, resolved, enclosure);
       const { socketPath } = enclosure;
@@ -88,27 +100,66 @@ export class Launches {
     const enclosure = isolation.level(service).recover(placement, record.child);
     if (enclosure === null) return null;
     const mark = markOf({ ...placement, dataDir });
-    const child = spawner.adopt(record.child, mark);
+    const child = spawner.adopt(record.child, enclosure.mark);
     if (child === null) return null;
     ports.reserve(port);
     firewall.claim(claimOf(placement, enclosure));
     this.#sockets.set(socketPath, formatRef(ref));
+    this.#expose(enclosure);
     logs.attach(placement, outputPaths(this.#outputDirectory, placement));
     return { child: enclosure.follow(child), slot, mark, port, socketPath, enclosure, startedAt };
   }
 
-  /** Frees the port, the socket and the walls of a launch whose processes have all ended. */
+  /**
+   * Frees the port, the socket and the walls of a launch whose processes have all ended. Never throws: failures are
+   * reported, and its files are tried again.
+   */
   retire({ port, enclosure }: Launched): void {
-    this.#parts.firewall.release(port);
-    this.#parts.ports.give(port);
+    const { firewall, ports, report } = this.#parts;
     this.#sockets.delete(enclosure.socketPath);
-    enclosure.clear();
+    ports.give(port);
+    try {
+      firewall.release(port);
+    } catch (error) {
+      report(error);
+    }
+    this.#clear(enclosure, 0);
+  }
+
+  /** A link to a socket may lead through a descriptor of the earlier server. */
+  #expose(enclosure: Enclosure): void {
+    try {
+      enclosure.exposeSocket();
+    } catch (error) {
+      // The first probe meets it as well, and tells the reason.
+      this.#parts.report(error);
+    }
+  }
+
+  #clear(enclosure: Enclosure, retries: number): void {
+    const { clock, report } = this.#parts;
+    this.#stopClearing(enclosure);
+    try {
+      enclosure.clear();
+    } catch (error) {
+      if (retries === 0) report(error);
+      if (retries === CLEAR_RETRIES_MAX) return;
+      const again = () => this.#clear(enclosure, retries + 1);
+      const cancel = clock.after(CLEAR_RETRY_MS * 2 ** retries, again);
+      this.#clearing.set(enclosure.socketPath, cancel);
+    }
+  }
+
+  #stopClearing({ socketPath }: Enclosure): void {
+    this.#clearing.get(socketPath)?.();
+    this.#clearing.delete(socketPath);
   }
 
   /** The walls of the service's level that this host can't build. */
   gaps(service: Service): readonly string[] {
     const firewall = this.#parts.firewall.gap?.reason ?? null;
-    return findWallGaps(service, { landlock: this.#landlock, firewall });
+    const { limitsProcesses: processLimit } = this.#parts.isolation;
+    return findWallGaps(service, { landlock: this.#landlock, firewall, processLimit });
   }
 
   /** Two instances with one socket would take each other's requests. */
@@ -120,16 +171,17 @@ export class Launches {
     throw new FailureError(startFailure(reason, hint));
   }
 
-  #spawn(slot: SlotRef, plan: LaunchPlan, { cgroup, owner, follow, wrap }: Enclosure): Child {
+  #spawn(slot: SlotRef, plan: LaunchPlan, enclosure: Enclosure): Child {
     const { logs, spawner } = this.#parts;
-    const { argv, cwd, env, mark } = plan;
+    const { cgroup, mark, owner } = enclosure;
+    const { argv, cwd, env } = plan;
     const output = openOutput(this.#outputDirectory, slot);
     try {
       logs.attach(slot, output.pipes);
       // A process that opens /dev/stdout by name needs to own the pipe behind it.
       if (owner !== null) for (const fd of Object.values(output.fds)) fchownSync(fd, owner, owner);
-      const command = { argv: wrap(argv), cwd, env, cgroup, ...output.fds };
-      return follow(spawner.spawn(command, mark));
+      const command = { argv: enclosure.wrap(argv), cwd, env, cgroup, ...output.fds };
+      return enclosure.follow(spawner.spawn(command, mark));
     } finally {
       output.close();
     }

@@ -14,7 +14,7 @@ beforeAll(async () => {
 
 afterAll(() => world[Symbol.asyncDispose]());
 
-/** @param line what is typed; the last word is being completed */
+/** @param line the command line, whose last word is completed */
 async function candidates(line: string): Promise<readonly string[]> {
   const env = { TENEMENT_DATA_DIR: world.dataDir };
   const { exit, out, err } = await runWith(
@@ -59,7 +59,7 @@ test.each([
   expect(await candidates(line)).toEqual(expected);
 });
 
-test("without a server there are no instances, and no complaint", async () => {
+test("without a server there are no instances, and no error", async () => {
   const outcome = await runWith(new FakeShell(), "__complete", "start", "");
   expect(outcome).toEqual({ exit: 0, out: "", err: "" });
 });

@@ -26,7 +26,7 @@ describe.each(COMMANDS.map(({ name }) => name))("ten %s", (name) => {
     expect(out).toContain(command.meta.description);
   });
 
-  test("its own flags hide no global one, and no letter means two things", async () => {
+  test("its own flags hide no global flag, and each letter has one meaning", async () => {
     const command = await entry?.load();
     const own = Object.keys(command?.args ?? {});
     expect(own.filter((flag) => Object.hasOwn(GLOBAL_ARGS, flag))).toEqual([]);

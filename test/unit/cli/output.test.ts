@@ -8,7 +8,7 @@ import {
   renderTable,
 } from "../../../src/cli/output.ts";
 
-test("columns are aligned by what is seen, numbers to the right, nothing trails", () => {
+test("columns are aligned by visible width, numbers to the right, without trailing spaces", () => {
   const rows = [
     { name: "alice", state: paint("up", "green"), count: "7" },
     { name: "é", state: "starting", count: "1234" },
@@ -67,6 +67,10 @@ test.each([
 test.each([
   ["plain\ttext é 🙂", "plain\ttext é 🙂"],
   ["\x1b[31mred\x1b[0m", "\x1b[31mred\x1b[0m"],
+  ["\x1b[1;31mred", "\x1b[1;31mred\x1b[0m"],
+  ["\x1b[38;5;8;4mgrey\x1b[m", "\x1b[38;5;8;4mgrey\x1b[m\x1b[0m"],
+  ["\x1b[8mhidden", "\\x1b[8mhidden"],
+  ["\x1b[31;8mhidden", "\\x1b[31;8mhidden"],
   ["\x1b]0;title\x07", "\\x1b]0;title\\x07"],
   ["\x1b[2J\x1b[H", "\\x1b[2J\\x1b[H"],
   ["a\rb\nc\0", "a\\x0db\\x0ac\\x00"],

@@ -27,7 +27,7 @@ const NOTHING = {
   start: true,
 };
 
-/** What a command is given: by citty, and of repeated flags by us. */
+/** The arguments that a command receives: from citty, and repeated flags from `valuesOf`. */
 function read(argv: readonly string[]) {
   const { rawArgs, operands } = readLine(argv, FLAGS);
   const { all, follow, limit, level, start, _ } = parseArgs<typeof FLAGS>(rawArgs, FLAGS);
@@ -110,7 +110,7 @@ describe("operands", () => {
   const check = (given: readonly string[], ...expected: Arg[]) =>
     checkOperands("x", { given, args: Object.fromEntries(expected.entries()) });
 
-  test("as many as the command takes are fine", () => {
+  test("as many as the command takes are accepted", () => {
     check([]);
     check(["a"], REF);
     check(["a", "b", "c"], { ...REF, repeated: true });
@@ -118,7 +118,7 @@ describe("operands", () => {
     check(["bash"], SHELL);
   });
 
-  test("too few, too many and others are not", () => {
+  test("missing, surplus and unknown ones are refused", () => {
     expect(() => check([], REF)).toThrow('Cannot run "x": REF is missing');
     expect(() => check(["a", "b"], REF)).toThrow('Cannot run "x": unexpected "b"');
     expect(() => check(["a"])).toThrow('Cannot run "x": unexpected "a"');
@@ -132,7 +132,7 @@ describe("operands", () => {
 });
 
 test.each(["", "-1", "1.5", "0x10", "1e2", "101", "9".repeat(30), " 5"])(
-  "%p is no number from 0 to 100",
+  "%p is not a number from 0 to 100",
   (text) => {
     expect(() => parseInteger(text, { name: "a weight", min: 0, max: 100 })).toThrow(
       "as a weight: expected a whole number from 0 to 100",
@@ -140,7 +140,7 @@ test.each(["", "-1", "1.5", "0x10", "1e2", "101", "9".repeat(30), " 5"])(
   },
 );
 
-test("variables are split at the first equals sign; what has none is not repeated, for it may be a secret", () => {
+test("variables are split at the first equals sign; a message does not repeat text without one, which may be a secret", () => {
   expect(parsePairs(["A=1", "B=", "C=x=y"])).toEqual({ A: "1", B: "", C: "x=y" });
   for (const text of ["s3cret", "=s3cret"]) {
     expect(() => parsePairs([text])).toThrow(/^(?!.*s3cret).*NAME=VALUE/);

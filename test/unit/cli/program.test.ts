@@ -36,7 +36,7 @@ describe("usage", () => {
     ["logs Notes", 2, 'error: Cannot read "Notes"'],
     ["env set notes:a FOO", 2, "error: Cannot read a variable: expected NAME=VALUE\n"],
     ["token revoke x", 2, 'error: Cannot use "x" as a token\'s number'],
-    ["token-gen --tenant a:b", 2, 'error: Cannot make a token for "a:b": not a valid name'],
+    ["token-gen --tenant a:b", 2, 'error: Cannot create a token for "a:b": not a valid name'],
     ["completions csh", 2, 'error: Cannot use "csh": expected bash, zsh, fish'],
     ["--server nonsense ps", 2, 'error: Cannot use "nonsense" as a server: expected its address'],
     ["--server ftp://x ps", 2, 'error: Cannot use "ftp://x" as a server'],
@@ -71,13 +71,24 @@ describe("usage", () => {
   });
 });
 
-test.each(["--version", "-V"])("%s tells version, commit, Bun version and target", async (flag) => {
-  const { exit, out } = await runWith(new FakeShell(), flag);
-  expect(exit).toBe(0);
-  expect(out).toMatch(/^ten \d+\.\d+\.\d+ \(commit \w+, Bun \d+\.\d+\.\d+, \w+-\w+\)\n$/);
+test.each(["--version", "-V"])(
+  "%s prints version, commit, Bun version and target",
+  async (flag) => {
+    const { exit, out } = await runWith(new FakeShell(), flag);
+    expect(exit).toBe(0);
+    expect(out).toMatch(/^ten \d+\.\d+\.\d+ \(commit \w+, Bun \d+\.\d+\.\d+, \w+-\w+\)\n$/);
+  },
+);
+
+test("output that can't be written ends a command with 1", async () => {
+  const shell = new FakeShell();
+  shell.outputError = new Error("ENOSPC: no space left on device");
+  const { exit, err } = await runWith(shell, "--version");
+  expect(exit).toBe(1);
+  expect(err).toBe("error: Cannot write the output: ENOSPC: no space left on device\n");
 });
 
-test("the executable hands over arguments, streams and exit code", async () => {
+test("the executable passes arguments, streams and the exit code on", async () => {
   const main = join(import.meta.dir, "../../../src/main.ts");
   const run = Bun.spawn([process.execPath, main, "--server", "unix:///nowhere", "ps"], {
     stdio: ["ignore", "pipe", "pipe"],
@@ -97,7 +108,7 @@ describe("in a project", () => {
     }
   };
 
-  test("init writes a configuration that is valid, with its schema, and says what is next", () =>
+  test("init writes a valid configuration with its schema, and prints the next steps", () =>
     inProject(async (root) => {
       writeFileSync(join(root, "app.py"), "");
       const { exit, out } = await runWith(new FakeShell({ cwd: root }), "init", "--name", "notes");
@@ -113,7 +124,7 @@ describe("in a project", () => {
     }));
 
   test.skipIf(process.platform !== "linux" || !isHidden(tmpdir()))(
-    "init shows tenants a program that walls would hide, but not what lies in the project",
+    "init makes a hidden program visible to tenants, but not programs in the project",
     () =>
       inProject(async (root) => {
         const [bin, project] = [join(root, "tools/bin"), join(root, "project")];
@@ -144,7 +155,7 @@ describe("in a project", () => {
       expect(await Bun.file(join(root, ".tenement.schema.json")).text()).toBe("mine");
     }));
 
-  test("config prints what is in effect, secrets masked; a flag goes before the file", () =>
+  test("config prints the effective values, secrets masked; a flag overrides the file", () =>
     inProject(async (root) => {
       const text =
         '[service.notes]\ncommand = "./notes"\n[service.notes.env]\nAPI_KEY = "s3cret"\n';
@@ -156,7 +167,7 @@ describe("in a project", () => {
       expect(JSON.parse(json.out)).toMatchObject({ settings: { data_dir: "/srv/x" } });
     }));
 
-  test("a broken configuration ends with 2 and every problem", () =>
+  test("an invalid configuration ends with 2 and every problem", () =>
     inProject(async (root) => {
       writeFileSync(
         join(root, "tenement.toml"),

@@ -1,12 +1,15 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
-import type { Operation, Parameter } from "../../../src/control/routes/openapi.ts";
+import type { OperationObject, Parameter } from "../../../src/control/routes/openapi.ts";
 import { TenError } from "../../../src/core/errors.ts";
 import type { OperationAt } from "../../support/contract.ts";
 import { seededRandom } from "../../support/random.ts";
 import { type Sampler, type Schema, sample, spoil } from "../../support/samples.ts";
-import { CONTRACT, ControlWorld, lineOf } from "./fakes.ts";
+import { lineOf } from "./fake-logs.ts";
+import { CONTRACT, ControlWorld } from "./fakes.ts";
 
 const REQUESTS_EACH = 150;
+/** Of 150 requests at random some 5 spawn an instance, in one run of 100 none: then more are sent. */
+const REQUESTS_EACH_MAX = 1500;
 const MEDIA_TYPES = [
   "application/json",
   "application/json; charset=utf-8",
@@ -62,24 +65,28 @@ beforeEach(() => {
 });
 
 test.each(CONTRACT.operations.map((each) => [`${each.method} ${each.path}`, each] as const))(
-  "%s answers whatever is sent as it says it would",
+  "%s answers any request as its document declares",
   async (_, operation) => {
-    for (let count = 0; count < REQUESTS_EACH; count++) {
+    const hasSucceeded = () =>
+      [...CONTRACT.seen].some((each) => each.startsWith(`${operation.method} ${operation.path} 2`));
+    for (
+      let count = 0;
+      count < REQUESTS_EACH || (!hasSucceeded() && count < REQUESTS_EACH_MAX);
+      count++
+    ) {
       world.administration.startFailure =
         random.below(10) === 0 ? new TenError("START_FAILED", "it exits") : null;
       if (random.below(5) === 0) provide();
       await send(operation);
     }
     expect(world.faults).toEqual([]);
-    // Some of it must have been what was asked for, or nothing has been tried.
-    expect(
-      [...CONTRACT.seen].some((each) => each.startsWith(`${operation.method} ${operation.path} 2`)),
-    ).toBe(true);
+    // Otherwise the test has tried refusals only.
+    expect(hasSucceeded()).toBe(true);
   },
   120_000,
 );
 
-/** What the usual requests are about: an instance, a token, a host name. */
+/** Creates the subjects of the usual requests: an instance, a token, a hostname. */
 function provide(): void {
   world.administration.addRunning("notes:alice");
   const { id } = world.store.tokens.create({ tenant: null, description: "" }, 0).row;
@@ -89,7 +96,7 @@ function provide(): void {
   }
 }
 
-/** Sends one request; the world holds its answer to the contract. */
+/** Sends one request, whose answer is checked against the contract. */
 async function send({ method, path, operation }: OperationAt): Promise<void> {
   const url = `${fillPath(path)}${renderQuery(operation.parameters)}`;
   const body = method === "GET" ? undefined : makeBody(operation);
@@ -118,7 +125,7 @@ async function send({ method, path, operation }: OperationAt): Promise<void> {
   }
 }
 
-/** Mostly one of its own: an address is made to wait after ten wrong tokens. */
+/** Mostly a new one, since an address is limited after ten wrong tokens. */
 function address(): string {
   return random.below(4) > 0
     ? `10.0.${random.below(250)}.${random.below(250)}`
@@ -149,7 +156,7 @@ function asText(value: unknown): string {
   return typeof value === "object" ? JSON.stringify(value) : String(value);
 }
 
-function makeBody({ requestBody }: Operation): string | Uint8Array<ArrayBuffer> | undefined {
+function makeBody({ requestBody }: OperationObject): string | Uint8Array<ArrayBuffer> | undefined {
   const schema = requestBody?.content["application/json"]?.schema as Schema | undefined;
   switch (random.below(8)) {
     case 0:

@@ -20,12 +20,12 @@ async function failureOf(
 }
 
 describe("routing", () => {
-  test("health is public and says no more than that", async () => {
+  test("health is public and has no other fields", async () => {
     expect(await (await world.askOutside("/health")).json()).toEqual({ status: "ok" });
     expect((await world.askOutside("/health", { method: "HEAD" })).status).toBe(200);
   });
 
-  test("the page says what this is, loads nothing, and can't be framed", async () => {
+  test("the page introduces the server, loads nothing, and can't be framed", async () => {
     const response = await world.askOutside("/");
     const text = await response.text();
     expect(response.headers.get("Content-Type")).toStartWith("text/html");
@@ -70,14 +70,14 @@ describe("routing", () => {
     },
   );
 
-  test("answers are never stored by anybody", async () => {
+  test("answers are never cached", async () => {
     for (const path of ["/", "/health", "/api/instances", "/nothing"]) {
       expect((await world.ask(path)).headers.get("Cache-Control")).toBe("no-store");
     }
   });
 });
 
-describe("what can't be used", () => {
+describe("invalid requests", () => {
   const spawn = (body: unknown) => ({ method: "POST", path: "/api/instances/spawn", body });
   const weight = (body: unknown) => ({
     method: "PUT",
@@ -167,7 +167,7 @@ describe("a request whose head is over 16 KiB", () => {
   const tooLong = "x".repeat(17_000);
 
   test.each(CONTRACT.operations.map(({ method, path }) => [method, path] as const))(
-    "%s %s is refused as the document says",
+    "%s %s is refused as the document declares",
     async (method, path) => {
       const asked = path.replace("{ref}", "notes:alice").replaceAll(/\{\w+\}/g, "1");
       expect((await world.ask(`${asked}?search=${tooLong}`, { method })).status).toBe(431);
@@ -175,15 +175,17 @@ describe("a request whose head is over 16 KiB", () => {
     },
   );
 
-  test("is told of by its client as what it is", async () => {
-    await expect(world.client().logs({ search: tooLong })).rejects.toMatchObject({
+  test("is reported as too long by the client", async () => {
+    await expect(
+      world.client().call("searchLogs", { query: { search: tooLong } }),
+    ).rejects.toMatchObject({
       code: "REQUEST_INVALID",
-      message: "Cannot ask the server: what is asked is too long",
+      message: "Cannot send the request: it is too long",
     });
   });
 });
 
-describe("faults", () => {
+describe("unexpected errors", () => {
   test("are reported to the server's log, and not to the caller", async () => {
     const fault = new TypeError("undefined is not a secret");
     world.administration.list = () => {
@@ -196,7 +198,7 @@ describe("faults", () => {
     expect((await world.ask("/health")).status).toBe(200);
   });
 
-  test("of the database are told as such", async () => {
+  test("of the database have a code of their own", async () => {
     world.store[Symbol.dispose]();
     const response = await world.ask("/api/instances/notes:alice/stop", { method: "POST" });
     expect(await failureOf(response)).toMatchObject({ status: 503, code: "STORAGE_FAILED" });
@@ -204,14 +206,14 @@ describe("faults", () => {
 });
 
 describe("the sockets", () => {
-  test("are their owner's alone", () => {
+  test("are accessible to their owner only", () => {
     const { adminSocket, innerSocket } = world.server;
     expect(adminSocket).toBe(`${world.dataDir}/tenement.sock`);
     for (const path of [adminSocket, innerSocket]) expect(statSync(path).mode & 0o777).toBe(0o600);
     expect(statSync(world.dataDir).mode & 0o777).toBe(0o700);
   });
 
-  test("leave the process's own mask as it was", () => {
+  test("leave the umask of the process unchanged", () => {
     const before = process.umask();
     expect(before).not.toBe(0o177);
   });
@@ -228,7 +230,7 @@ describe("the sockets", () => {
     expect([adminSocket, innerSocket].filter((path) => existsSync(path))).toEqual([]);
   });
 
-  test("a file that a dead server left is replaced", async () => {
+  test("the socket of a dead server is replaced", async () => {
     const { adminSocket } = world.server;
     await world.close();
     writeFileSync(adminSocket, "");
@@ -236,7 +238,7 @@ describe("the sockets", () => {
     expect((await world.ask("/health")).status).toBe(200);
   });
 
-  test("an earlier server loses its paths without a gap, and keeps the connections that it has", async () => {
+  test("an earlier server loses its paths without a gap, and keeps its connections", async () => {
     const earlier = world.server;
     const stream = await world.ask("/api/logs/stream");
     await world.start();
@@ -246,7 +248,7 @@ describe("the sockets", () => {
     expect((await world.ask("/health")).status).toBe(200);
   });
 
-  test("a path that is too long is refused, with what to do", async () => {
+  test("a path that is too long is refused, with a hint", async () => {
     await using other = new ControlWorld();
     const long = `${other.dataDir}/${"x".repeat(100)}`;
     await expect(other.start(long)).rejects.toMatchObject({

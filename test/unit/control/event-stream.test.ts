@@ -7,7 +7,7 @@ interface Opened {
   /** The next piece of text; null at the end. */
   read(): Promise<string | null>;
   leave(): Promise<void>;
-  /** How often the source was told to stop. */
+  /** Number of times that the source was stopped. */
   stops(): number;
 }
 
@@ -45,7 +45,7 @@ test("opens with a comment, sends each event as one line of JSON, and a heartbea
   expect(await stream.read()).toBe(": alive\n\n");
 });
 
-test("what a slow reader has no room for is dropped, counted and said", async () => {
+test("events beyond a slow reader's buffer are dropped, counted and reported", async () => {
   const stream = open(new EventStreams(new FakeClock()));
   const event = "x".repeat(100 * 1024);
   for (let count = 0; count < 20; count++) stream.sink.send(event);
@@ -56,7 +56,7 @@ test("what a slow reader has no room for is dropped, counted and said", async ()
   expect(await stream.read()).toBe('data: "next"\n\n');
 });
 
-test("a heartbeat brings the count when nothing else is sent", async () => {
+test("a heartbeat reports the count when nothing else is sent", async () => {
   const clock = new FakeClock();
   const stream = open(new EventStreams(clock));
   for (const _ of [1, 2]) stream.sink.send("x".repeat(1024 * 1024));
@@ -66,7 +66,7 @@ test("a heartbeat brings the count when nothing else is sent", async () => {
   expect(await stream.read()).toBe('event: dropped\ndata: {"count":1}\n\n');
 });
 
-test("a reader that leaves stops the source, once, and what is sent afterwards goes nowhere", async () => {
+test("a reader that leaves stops the source once, and later events are discarded", async () => {
   const clock = new FakeClock();
   const streams = new EventStreams(clock);
   const stream = open(streams);

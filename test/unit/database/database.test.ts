@@ -42,7 +42,7 @@ describe("openTenementDatabase()", () => {
     expect(database.instances.list()).toEqual([]);
   });
 
-  test("reads a failure that an earlier version noted without its code and its hint", () => {
+  test("reads a failure of an earlier version, without code and hint", () => {
     const directory = newDirectory();
     using database = openTenementDatabase(directory);
     const reasons = { failed: "it broke", stopped: "storage is full" };
@@ -127,8 +127,8 @@ test("lists the audit trail newest first", () => {
 });
 
 test("a failure to write the audit trail names the change that it was about", () => {
-  const store = openTenementDatabase(newDirectory());
-  store[Symbol.dispose]();
+  const database = openTenementDatabase(newDirectory());
+  database[Symbol.dispose]();
   const entry = { at: 1, actor: "socket", action: "stop", subject: "notes:alice", outcome: "done" };
-  expect(() => store.audit.record(entry)).toThrow('Cannot record "stop" of "notes:alice"');
+  expect(() => database.audit.record(entry)).toThrow('Cannot record "stop" of "notes:alice"');
 });

@@ -3,16 +3,29 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { createConnection } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { ExchangeRecord } from "../../../src/proxy/exchange/outcome.ts";
+import type { ConnectionFate, ExchangeRecord } from "../../../src/proxy/exchange/outcome.ts";
+import type { ProxySettings } from "../../../src/proxy/limits.ts";
 import { openProxy, type Proxy as PublicProxy } from "../../../src/proxy/listener.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 import { FakeGateway } from "./fake-gateway.ts";
 import { RawTenant, Wire } from "./wire.ts";
 
+export const NO_LIMITS: ProxySettings = {
+  trustedProxies: [],
+  maxConnections: 0,
+  maxConnectionsPerAddress: 0,
+  bufferLimitBytes: null,
+};
+
+interface Options extends Partial<ProxySettings> {
+  readonly asleep?: boolean;
+}
+
 export class ProxyWorld implements AsyncDisposable {
   readonly clock = new FakeClock();
   readonly gateway = new FakeGateway();
   readonly records: ExchangeRecord[] = [];
+  readonly fates: ConnectionFate[] = [];
   readonly tenant: RawTenant;
   proxy!: PublicProxy;
   readonly #clients: Wire[] = [];
@@ -22,15 +35,16 @@ export class ProxyWorld implements AsyncDisposable {
   }
 
   /** Unless asleep, `notes:alice` runs at `tenant`. */
-  static async open({ trustedProxies = [] as string[], asleep = false } = {}): Promise<ProxyWorld> {
+  static async open({ asleep = false, ...settings }: Options = {}): Promise<ProxyWorld> {
     const world = new ProxyWorld(await RawTenant.open());
     if (!asleep) world.gateway.run("notes:alice", world.tenant.endpoint);
     world.proxy = await openProxy({
       gateway: world.gateway,
       control: world.tenant.endpoint,
       clock: world.clock,
-      trustedProxies,
+      settings: { ...NO_LIMITS, ...settings },
       observe: (record) => world.records.push(record),
+      observeConnection: (fate) => world.fates.push(fate),
       listen: { kind: "address", hosts: ["127.0.0.1"], port: 0 },
     });
     return world;

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { TenError } from "../../../../src/core/errors.ts";
-import { ControlWorld, lineOf } from "../../control/fakes.ts";
+import { lineOf } from "../../control/fake-logs.ts";
+import { ControlWorld } from "../../control/fakes.ts";
 import { FakeShell, runWith } from "../fakes.ts";
 
 let world: ControlWorld;
@@ -19,7 +20,7 @@ const ten = (...argv: readonly string[]) =>
 const V1 = { service: "notes", id: "v1" };
 const V2 = { service: "notes", id: "v2" };
 
-test("deploy says where the version is and what weight it has", async () => {
+test("deploy prints the address and the weight of the version", async () => {
   expect(await ten("deploy", "notes:v3", "--weight", "10", "--timeout", "5")).toEqual({
     exit: 0,
     out: "notes:v3 is healthy at http://v3.notes.localhost:8080 and has weight 10\n",
@@ -28,7 +29,7 @@ test("deploy says where the version is and what weight it has", async () => {
   expect(world.deploys.orders).toEqual(["deploy notes:v3 10 5000"]);
 });
 
-test("a deploy that fails shows the last lines and ends with 1", async () => {
+test("a failed deploy prints the last lines and ends with 1", async () => {
   world.deploys.failure = new TenError("START_FAILED", 'Cannot start "notes:v3": no');
   world.logs.write(lineOf("notes:v3", "no such table"));
   expect(await ten("deploy", "notes:v3")).toEqual({
@@ -38,7 +39,7 @@ test("a deploy that fails shows the last lines and ends with 1", async () => {
   });
 });
 
-test("route says both weights; a missing flag is bad usage", async () => {
+test("route prints both weights; a missing flag is a usage error", async () => {
   expect(await ten("route", "notes", "--from", "v1", "--to", "v2")).toEqual({
     exit: 0,
     out: "notes:v2 has weight 100\nnotes:v1 has weight 0 and has drained\n",
@@ -59,13 +60,13 @@ test("rollout prints a line for each instance", async () => {
   world.deploys.outcome = { replaced: [V1], skipped: [V2], failed: [], remaining: [] };
   expect(await ten("rollout", "notes", "--parallel", "2")).toEqual({
     exit: 0,
-    out: "notes:v1 has a new process (0.4 s)\nnotes:v2 does not run any more; it starts new by itself\n",
+    out: "notes:v1 has a new process (0.4 s)\nnotes:v2 is not running any more; it gets a new process at its next start\n",
     err: "",
   });
   expect(world.deploys.orders).toEqual(["rollout notes 2"]);
 });
 
-test("a rollout that fails shows why, which remain, and ends with 1", async () => {
+test("a failed rollout prints the reason, the remedy and the remaining instances, and ends with 1", async () => {
   const error = new TenError("START_FAILED", 'Cannot replace "notes:v1": no', { hint: "Say yes" });
   world.logs.write(lineOf("notes:v1", "no such table"));
   world.deploys.outcome = {
@@ -79,11 +80,11 @@ test("a rollout that fails shows why, which remain, and ends with 1", async () =
     err:
       'error: Cannot replace "notes:v1": no\n  no such table\nhint: Say yes\n' +
       'error: Cannot roll out "notes": 2 of its instances have no new process: notes:v1, notes:v2\n' +
-      "hint: Mend what failed, then run ten rollout notes again\n",
+      "hint: Correct the cause, then run ten rollout notes again\n",
   });
 });
 
-test("a rollout whose server goes away says that it can be run again", async () => {
+test("a rollout whose server goes away says that it can be repeated", async () => {
   const begun = Promise.withResolvers<void>();
   world.deploys.rollout = (_, { onProgress }) => {
     onProgress?.({ kind: "begun", total: 2 });

@@ -13,9 +13,9 @@ const line = (second: number, message: string): LogAnswer => ({
 
 /** Streams that each end after their lines; then there is no server. */
 async function followAll(...streams: readonly (readonly LogAnswer[])[]) {
-  const queries: Partial<LogQueryFields>[] = [];
+  const queries: LogQueryFields[] = [];
   const read: string[] = [];
-  const open = async (query: Partial<LogQueryFields>) => {
+  const open = async (query: LogQueryFields) => {
     const lines = streams[queries.length];
     queries.push(query);
     if (lines === undefined) throw new TenError("SERVER_UNREACHABLE", "Cannot reach the server");
@@ -32,7 +32,7 @@ async function followAll(...streams: readonly (readonly LogAnswer[])[]) {
   return { queries, read };
 }
 
-test("what comes again of the last moment is left out, once for each time that it was read", async () => {
+test("lines of the last moment that come again are left out, as often as they were read", async () => {
   const { queries, read } = await followAll(
     [line(1, "a"), line(2, "b"), line(2, "b")],
     [line(2, "b"), line(2, "b"), line(2, "b"), line(3, "c")],
@@ -47,7 +47,7 @@ test("what comes again of the last moment is left out, once for each time that i
   ]);
 });
 
-test("a stream that is cut is followed by another like one that ends", async () => {
+test("a stream that is cut is continued by another, as one that ends", async () => {
   const { signal } = new AbortController();
   const pieces = [Buffer.from(`data: ${JSON.stringify(line(1, "a"))}\n\n`)];
   const cut = new ReadableStream(
@@ -72,8 +72,20 @@ test("a stream that is cut is followed by another like one that ends", async () 
   expect(read).toEqual(["a", "b"]);
 });
 
-test("a stream that brought nothing is followed by one that brings what is new", async () => {
+test("a stream without lines is continued by one with new lines only", async () => {
   const { queries, read } = await followAll([], [line(1, "a")]);
   expect(read).toEqual(["a"]);
   expect(queries[1]).toEqual({ process: "notes", limit: undefined });
+});
+
+test("an answer that is no stream of events is an error, not a reason to try again", async () => {
+  const { signal } = new AbortController();
+  let opened = 0;
+  const open = async () => {
+    opened += 1;
+    return new Response(`data: ${"x".repeat(9 * 1024 * 1024)}`);
+  };
+  const following = Array.fromAsync(followLines({ open, query: {}, signal }));
+  await expect(following).rejects.toMatchObject({ code: "FAILED" });
+  expect(opened).toBe(1);
 });

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import type { RolloutEvent } from "../../../../src/control/wire/deploys.ts";
 import { TenError } from "../../../../src/core/errors.ts";
-import { ControlWorld, lineOf } from "../fakes.ts";
+import { lineOf } from "../fake-logs.ts";
+import { ControlWorld } from "../fakes.ts";
 
 let world: ControlWorld;
 
@@ -20,7 +21,7 @@ const V1 = { service: "notes", id: "v1" };
 const NO_START = new TenError("START_FAILED", 'Cannot start "notes:v3": exited with code 1');
 
 describe("a deploy", () => {
-  test("has a weight and a timeout by default, and is on record with its weight", async () => {
+  test("has a default weight and timeout, and is recorded with its weight", async () => {
     const answer = await post("/api/deploy", { process: "notes", version: "v3" });
     expect(await answer.json()).toEqual({
       instance: "notes:v3",
@@ -33,7 +34,7 @@ describe("a deploy", () => {
     expect(world.trail).toEqual(["socket deploy notes:v3 100 done"]);
   });
 
-  test("that fails tells the last 50 lines, and is on record as a failure", async () => {
+  test("that fails answers with the last 50 lines, and is recorded as a failure", async () => {
     world.deploys.failure = NO_START;
     world.logs.write(...Array.from({ length: 60 }, (_, n) => lineOf("notes:v3", `line ${n}`)));
     const answer = await post("/api/deploy", { process: "notes", version: "v3", weight: 5 });
@@ -45,7 +46,7 @@ describe("a deploy", () => {
     expect(world.trail).toEqual(["socket deploy notes:v3 5 START_FAILED"]);
   });
 
-  test("of an unheard-of weight or timeout is refused", async () => {
+  test("with an invalid weight or timeout is refused", async () => {
     for (const wrong of [{ weight: 101 }, { timeout: 0 }, { version: "V 3" }, { extra: 1 }]) {
       const body = { process: "notes", version: "v3", ...wrong };
       expect((await post("/api/deploy", body)).status).toBe(422);
@@ -54,7 +55,7 @@ describe("a deploy", () => {
 });
 
 describe("a route", () => {
-  test("answers with both weights and is on record once", async () => {
+  test("answers with both weights and is recorded once", async () => {
     const answer = await post("/api/route", { process: "notes", from: "v1", to: "v2" });
     expect(await answer.json()).toEqual({
       from_instance: "notes:v1",
@@ -80,7 +81,7 @@ describe("a rollout", () => {
     return events;
   };
 
-  test("tells of each instance, and in the end of all", async () => {
+  test("streams an event for each instance, and a summary", async () => {
     world.deploys.progress = [
       { kind: "begun", total: 1 },
       { kind: "replaced", ref: V1, tookMs: 12.4 },
@@ -95,7 +96,7 @@ describe("a rollout", () => {
     expect(world.trail).toEqual(["socket rollout notes done"]);
   });
 
-  test("that fails tells why, with what the instance wrote, and which remain", async () => {
+  test("that fails reports the reason, the log of the instance, and the remaining instances", async () => {
     const error = new TenError("START_FAILED", NO_START.message, { hint: "Make the table" });
     const failed = { ref: V1, error };
     world.logs.write(lineOf("notes:v1", "no such table"));
@@ -125,7 +126,7 @@ describe("a rollout", () => {
     expect(world.trail).toEqual(["socket rollout notes START_FAILED"]);
   });
 
-  test("of a service that there isn't is refused before it begins", async () => {
+  test("of an unknown service is refused before it begins", async () => {
     const answer = await post("/api/rollout", { process: "none" });
     expect(answer.status).toBe(404);
     expect(((await answer.json()) as { code: string }).code).toBe("SERVICE_UNKNOWN");

@@ -9,20 +9,25 @@ beforeEach(async () => {
 
 afterEach(() => world[Symbol.asyncDispose]());
 
-test("hosts are added, listed and removed, and each change is on record", async () => {
+test("hostnames are added, listed and removed, and each change is recorded", async () => {
   const client = world.client();
-  expect(await client.addDomain({ host: "bücher.example", target: "notes:alice" })).toEqual({
+  expect(
+    await client.call("addDomain", { body: { host: "bücher.example", target: "notes:alice" } }),
+  ).toEqual({
     host: "xn--bcher-kva.example",
     target: "notes:alice",
   });
-  await client.addDomain({ host: "notes.org", target: "notes" });
-  expect(await client.domains({ target: undefined })).toEqual([
+  await client.call("addDomain", { body: { host: "notes.org", target: "notes" } });
+  expect(await client.call("listDomains")).toEqual([
     { host: "notes.org", target: "notes" },
     { host: "xn--bcher-kva.example", target: "notes:alice" },
   ]);
-  expect(await client.domains({ target: "notes" })).toHaveLength(1);
-  await client.removeDomain({ host: "bücher.example", target: "notes:alice" });
-  expect(await client.domains({ target: "notes:alice" })).toEqual([]);
+  expect(await client.call("listDomains", { query: { target: "notes" } })).toHaveLength(1);
+  await client.call("removeDomain", {
+    params: { host: "bücher.example" },
+    query: { target: "notes:alice" },
+  });
+  expect(await client.call("listDomains", { query: { target: "notes:alice" } })).toEqual([]);
   expect(world.trail).toEqual([
     "socket add-domain bücher.example notes:alice done",
     "socket add-domain notes.org notes done",
@@ -45,8 +50,8 @@ test.each([
   expect(world.store.domains.list()).toEqual([]);
 });
 
-test("a host that leads elsewhere, or nowhere, is not removed", async () => {
-  await world.client().addDomain({ host: "alice.org", target: "notes:alice" });
+test("a hostname with another target, or none, is not removed", async () => {
+  await world.client().call("addDomain", { body: { host: "alice.org", target: "notes:alice" } });
   for (const path of ["alice.org?target=notes:bob", "bob.org", "%zz"]) {
     const response = await world.ask(`/api/domains/${path}`, { method: "DELETE" });
     expect([404, 422]).toContain(response.status);

@@ -2,7 +2,8 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { TenError } from "../../../../src/core/errors.ts";
-import { ControlWorld, lineOf } from "../fakes.ts";
+import { lineOf } from "../fake-logs.ts";
+import { ControlWorld } from "../fakes.ts";
 
 let world: ControlWorld;
 
@@ -22,12 +23,14 @@ async function failureOf(response: Response): Promise<Record<string, unknown>> {
 }
 
 describe("the list", () => {
-  test("tells of a running instance all that the contract names", async () => {
+  test("has all fields of the contract for a running instance", async () => {
     const gaps = ["they reach other tenants' ports: nft is not installed"];
     world.administration.addRunning("notes:alice", { storageQuotaBytes: 1000, gaps });
     mkdirSync(join(world.dataDir, "notes/alice"), { recursive: true });
     writeFileSync(join(world.dataDir, "notes/alice/db"), "x");
-    const { used_bytes: used } = await world.client().storage({ service: "notes", id: "alice" });
+    const { used_bytes: used } = await world
+      .client()
+      .call("getStorage", { params: { ref: "notes:alice" } });
     const [alice] = (await (await world.ask("/api/instances")).json()) as [object];
     expect(alice).toEqual({
       id: "notes:alice",
@@ -52,21 +55,23 @@ describe("the list", () => {
     });
   });
 
-  test("leaves out those at rest, unless all are asked for", async () => {
+  test("leaves out instances at rest, unless all are requested", async () => {
     world.administration.add("notes:carol", { state: "failed", health: "failed" });
     world.administration.add("notes:dan", { state: "waiting", health: "unhealthy" });
     world.administration.add("notes:eve", { state: "stopped", health: "stopped" });
     world.administration.add("notes:fay", { state: "disabled", health: "disabled" });
     const names = (list: readonly { id: string }[]) => list.map(({ id }) => id);
-    expect(names(await world.client().list({ all: false }))).toEqual([
+    expect(names(await world.client().call("listInstances"))).toEqual([
       "notes:alice",
       "notes:carol",
       "notes:dan",
     ]);
-    expect(names(await world.client().list({ all: true }))).toHaveLength(6);
+    expect(
+      names(await world.client().call("listInstances", { query: { all: "true" } })),
+    ).toHaveLength(6);
   });
 
-  test("shows a tenant its own alone", async () => {
+  test("shows a tenant its own instances only", async () => {
     world.administration.add("wiki:alice");
     const token = world.token("alice");
     const text = await (await world.askOutside("/api/instances?all=true", { token })).text();
@@ -79,7 +84,7 @@ describe("the list", () => {
 });
 
 describe("spawn", () => {
-  test("registers, starts and tells the address", async () => {
+  test("registers, starts and answers with the address", async () => {
     const response = await send("POST", "/api/instances/spawn", {
       process: "notes",
       id: "carol",
@@ -99,13 +104,15 @@ describe("spawn", () => {
     expect(world.trail).toEqual(["socket spawn notes:carol done"]);
   });
 
-  test("starts nothing when asked not to", async () => {
-    const answer = await world.client().spawn({ process: "notes", id: "carol", start: false });
+  test("starts nothing with start: false", async () => {
+    const answer = await world
+      .client()
+      .call("spawnInstance", { body: { process: "notes", id: "carol", start: false } });
     expect(answer).toMatchObject({ socket: null, port: null, state: "asleep" });
     expect(world.administration.orders).toEqual(["register notes:carol"]);
   });
 
-  test("a start that fails is told with the last lines of the instance, and is on record", async () => {
+  test("a failed start is reported with the last lines of the instance, and recorded", async () => {
     world.administration.startFailure = new TenError(
       "START_FAILED",
       'Cannot start "notes:carol": it exited with code 1',
@@ -156,7 +163,7 @@ describe("orders", () => {
     expect((await send("POST", "/api/instances/notes%3Aalice/stop")).status).toBe(200);
   });
 
-  test("a conflict is 409, with its outcome on record", async () => {
+  test("a conflict is 409, with its outcome recorded", async () => {
     world.administration.add("notes:alice", { state: "disabled" });
     const failure = await failureOf(await send("POST", "/api/instances/notes:alice/start"));
     expect(failure).toMatchObject({ status: 409, code: "CONFLICT" });
@@ -196,15 +203,16 @@ describe("reading", () => {
     const path = join(world.dataDir, "notes/alice");
     mkdirSync(path, { recursive: true });
     writeFileSync(join(path, "db"), Buffer.alloc(100_000, "x"));
-    const free = await world.client().storage({ service: "notes", id: "alice" });
+    const free = await world.client().call("getStorage", { params: { ref: "notes:alice" } });
     expect(free).toEqual({
       used_bytes: expect.any(Number),
+      at_least: false,
       quota_bytes: null,
       usage_percent: null,
       path,
     });
     world.administration.addRunning("notes:alice", { storageQuotaBytes: free.used_bytes * 2 });
-    expect(await world.client().storage({ service: "notes", id: "alice" })).toEqual({
+    expect(await world.client().call("getStorage", { params: { ref: "notes:alice" } })).toEqual({
       ...free,
       quota_bytes: free.used_bytes * 2,
       usage_percent: 50,
@@ -247,10 +255,13 @@ describe("reading", () => {
     });
   });
 
-  test.each(["health", "storage", "why", "env"])("%s of an unknown one is 404", async (what) => {
-    const failure = await failureOf(await world.ask(`/api/instances/notes:zed/${what}`));
-    expect(failure).toMatchObject({ status: 404, code: "INSTANCE_UNKNOWN" });
-  });
+  test.each(["health", "storage", "why", "env"])(
+    "%s of an unknown instance is 404",
+    async (what) => {
+      const failure = await failureOf(await world.ask(`/api/instances/notes:zed/${what}`));
+      expect(failure).toMatchObject({ status: 404, code: "INSTANCE_UNKNOWN" });
+    },
+  );
 });
 
 describe("the environment", () => {
@@ -325,7 +336,7 @@ describe("a tenant", () => {
     expect(world.administration.orders).toEqual([]);
   });
 
-  test("is on record with its token, also for what it was refused", async () => {
+  test("is recorded with its token, also for refused changes", async () => {
     await ask("POST", "/api/instances/notes:alice/stop");
     await ask("POST", "/api/instances/notes:bob/stop");
     await ask("POST", "/api/instances/spawn", {});

@@ -3,7 +3,8 @@ import type { LogEvent } from "../../../../src/control/client/log-follower.ts";
 import { systemClock } from "../../../../src/platform/clock.ts";
 import { FakeClock } from "../../../support/fake-clock.ts";
 import { until } from "../../../support/until.ts";
-import { ControlWorld, lineOf } from "../fakes.ts";
+import { lineOf } from "../fake-logs.ts";
+import { ControlWorld } from "../fakes.ts";
 
 let world: ControlWorld;
 
@@ -17,7 +18,7 @@ async function messagesOf(response: Response): Promise<readonly string[]> {
   return ((await response.json()) as { message: string }[]).map(({ message }) => message);
 }
 
-/** Reads so many events, then leaves. */
+/** Reads `count` events, then leaves. */
 async function take(
   count: number,
   events: AsyncIterable<LogEvent>,
@@ -32,7 +33,7 @@ async function take(
 }
 
 describe("searching", () => {
-  test("answers with the shape of the contract", async () => {
+  test("answers with all fields of the contract", async () => {
     world.logs.write(lineOf("notes:alice", "hello", { stream: "stderr" }));
     expect(await (await world.ask("/api/logs")).json()).toEqual([
       {
@@ -45,7 +46,7 @@ describe("searching", () => {
     ]);
   });
 
-  test("hands every filter on, with 100 lines unless another number is asked for", async () => {
+  test("passes every filter on, with a limit of 100 lines by default", async () => {
     await world.ask("/api/logs");
     await world.ask(
       "/api/logs?process=notes&id=alice&level=stdout&search=a%20%22b&since=2026-01-31T12:00:00Z&limit=7",
@@ -72,7 +73,7 @@ describe("searching", () => {
     expect(still.logs.queries[0]?.filter.since).toBe(clock.wall() - agoMs);
   });
 
-  test("a tenant reads its own lines, whatever it asks for", async () => {
+  test("a tenant reads its own lines only", async () => {
     world.logs.write(lineOf("notes:alice", "mine"), lineOf("notes:bob", "not mine"));
     const token = world.token("alice");
     for (const query of ["", "?id=alice", "?process=notes"]) {
@@ -88,7 +89,7 @@ describe("searching", () => {
 });
 
 describe("following", () => {
-  test("brings lines as they are written, and stops when the reader leaves", async () => {
+  test("sends new lines, and stops when the reader leaves", async () => {
     const leave = new AbortController();
     const reading = take(2, world.client().followLogs({ process: "notes" }, leave.signal), leave);
     await world.logs.followed;
@@ -98,7 +99,7 @@ describe("following", () => {
     await until("the server has noticed", () => world.logs.followers.size === 0);
   });
 
-  test("brings older lines first, each line once, and none is lost in between", async () => {
+  test("sends older lines first, each line once, and loses none in between", async () => {
     const search = Promise.withResolvers<void>();
     world.logs.searching = search.promise;
     const at = systemClock.wall() + 1000;
@@ -114,7 +115,7 @@ describe("following", () => {
     expect(await reading).toEqual(["too old", "old", "early", "late", "late", "end"]);
   });
 
-  test("a line that both the search and the follower bring is sent once", async () => {
+  test("a line of both the search and the follower is sent once", async () => {
     const at = systemClock.wall() + 60_000;
     const both = lineOf("notes:alice", "both", { at });
     world.logs.query = async () => {
@@ -128,23 +129,23 @@ describe("following", () => {
     expect(await reading).toEqual(["old", "both", "new"]);
   });
 
-  test("a tenant follows its own alone", async () => {
+  test("a tenant follows its own lines only", async () => {
     const response = await world.askOutside("/api/logs/stream", { token: world.token("alice") });
     expect([...world.logs.followers].map(({ filter }) => filter)).toEqual([{ id: "alice" }]);
     await response.body?.cancel();
   });
 
-  test("ends when the token that opened it is revoked; others go on", async () => {
+  test("ends when its token is revoked; others continue", async () => {
     const token = world.token(null);
     const revoked = await world.askOutside("/api/logs/stream", { token });
     const kept = await world.ask("/api/logs/stream");
-    await world.client().revokeToken(1);
+    await world.client().call("revokeToken", { params: { token: "1" } });
     expect(await revoked.text()).toContain(": open");
     expect(world.logs.followers.size).toBe(1);
     await kept.body?.cancel();
   });
 
-  test("a client learns that the server has gone", async () => {
+  test("a client learns that the server is gone", async () => {
     const events = world.client().followLogs({}, new AbortController().signal);
     const next = events.next();
     await world.logs.followed;

@@ -18,12 +18,12 @@ beforeEach(async () => {
 
 afterEach(() => world[Symbol.asyncDispose]());
 
-test("tells which server has followed which, and puts it on record", async () => {
-  expect(await world.client().restartServer()).toEqual(SERVERS);
+test("answers with the old and the new server, and records the restart", async () => {
+  expect(await world.client().call("restartServer")).toEqual(SERVERS);
   expect(world.trail).toEqual(["socket restart-server server done"]);
 });
 
-test("says why none could follow", async () => {
+test("reports why no new server could start", async () => {
   world.restart = async () => {
     throw new TenError("FAILED", "Cannot start the new server: it ended with 7", { hint: "Look" });
   };
@@ -32,13 +32,13 @@ test("says why none could follow", async () => {
   expect(await response.json()).toMatchObject({ code: "FAILED", hint: "Look" });
 });
 
-test("is for administrators alone", async () => {
+test("is permitted to administrators only", async () => {
   const token = world.token("alice");
   expect((await world.askOutside("/api/server/restart", { ...POST, token })).status).toBe(403);
   expect((await world.askOutside("/api/server/restart", POST)).status).toBe(401);
 });
 
-/** Asks over a connection that the former server has kept alive. */
+/** Sends a request over a connection that the old server keeps alive. */
 class KeptAlive {
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 });
   readonly #socketPath: string;
@@ -65,7 +65,7 @@ class KeptAlive {
   }
 }
 
-test("requests that come meanwhile wait for the next server and are answered there, bodies and all", async () => {
+test("requests during a handover wait for the next server, which answers them with their bodies", async () => {
   const former = world.server;
   const kept = new KeptAlive(former.adminSocket);
   await kept.ask("/health");
@@ -76,7 +76,7 @@ test("requests that come meanwhile wait for the next server and are answered the
     method: "PUT",
     body: JSON.stringify({ weight: 7 }),
   });
-  // What is asked later, at the next server, is answered sooner.
+  // The later request, at the next server, is answered first.
   expect((await world.ask("/health")).status).toBe(200);
   expect(world.administration.orders).toEqual([]);
   serves.resolve();
@@ -87,7 +87,7 @@ test("requests that come meanwhile wait for the next server and are answered the
   await former.close();
 });
 
-test("orders under way are finished before, and event streams end", async () => {
+test("orders in progress are finished before, and event streams end", async () => {
   const stopping = Promise.withResolvers<void>();
   const begun = Promise.withResolvers<void>();
   const stop = world.administration.stop.bind(world.administration);
@@ -118,7 +118,7 @@ test("orders under way are finished before, and event streams end", async () => 
   expect(await (await restarted).json()).toEqual(SERVERS);
 });
 
-test("an order that takes too long is not waited for, and told so", async () => {
+test("an order that takes too long is cut off with an error", async () => {
   const begun = Promise.withResolvers<void>();
   const stopping = Promise.withResolvers<never>();
   world.administration.stop = () => {

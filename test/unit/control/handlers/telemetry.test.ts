@@ -24,7 +24,7 @@ test("the metrics are Prometheus text", async () => {
   expect(lines).toContain('ten_requests_total{service="notes",instance="alice",status="2xx"} 2');
 });
 
-test("telemetry sums up and tells each instance", async () => {
+test("telemetry has totals and each instance", async () => {
   const answer = (await (await world.ask("/api/telemetry")).json()) as TelemetryAnswer;
   expect(answer.summary).toMatchObject({
     instances: { running: 1, asleep: 1 },
@@ -38,7 +38,7 @@ test("telemetry sums up and tells each instance", async () => {
   ]);
 });
 
-test("both are for administrators alone", async () => {
+test("both are permitted to administrators only", async () => {
   const token = world.token("alice");
   for (const path of ["/metrics", "/api/telemetry"]) {
     expect((await world.askOutside(path)).status).toBe(401);

@@ -25,16 +25,18 @@ test("a new token is shown once and works", async () => {
   expect(world.trail).toEqual(["socket create-token admin done"]);
 });
 
-test("tokens are listed with what they are for, and revoked by number", async () => {
-  await world.client().createToken({ tenant: "alice", description: "status page" });
-  await world.client().createToken({ tenant: null });
-  const listed = await world.client().tokens();
+test("tokens are listed with their purposes, and revoked by number", async () => {
+  await world
+    .client()
+    .call("createToken", { body: { tenant: "alice", description: "status page" } });
+  await world.client().call("createToken", { body: { tenant: null } });
+  const listed = await world.client().call("listTokens");
   expect(listed.map(({ id, tenant, description }) => [id, tenant, description])).toEqual([
     [1, "alice", "status page"],
     [2, null, ""],
   ]);
-  await world.client().revokeToken(1);
-  expect((await world.client().tokens()).map(({ id }) => id)).toEqual([2]);
+  await world.client().call("revokeToken", { params: { token: "1" } });
+  expect((await world.client().call("listTokens")).map(({ id }) => id)).toEqual([2]);
   expect(world.trail).toEqual([
     "socket create-token tenant alice done",
     "socket create-token admin done",
@@ -54,9 +56,9 @@ test.each(["7", "0", "x", "1%20OR%201", "99999999999999999999"])(
 
 test("the audit trail is newest first, and limited", async () => {
   world.administration.addRunning("notes:alice");
-  await world.client().order({ service: "notes", id: "alice" }, "stop");
-  await world.client().order({ service: "notes", id: "alice" }, "start");
-  const all = await world.client().audit({ limit: undefined });
+  await world.client().call("stopInstance", { params: { ref: "notes:alice" } });
+  await world.client().call("startInstance", { params: { ref: "notes:alice" } });
+  const all = await world.client().call("listAudit");
   expect(all.map(({ action }) => action)).toEqual(["start", "stop"]);
   expect(all[0]).toEqual({
     at: expect.stringMatching(/Z$/),
@@ -65,5 +67,5 @@ test("the audit trail is newest first, and limited", async () => {
     subject: "notes:alice",
     outcome: "done",
   });
-  expect(await world.client().audit({ limit: "1" })).toHaveLength(1);
+  expect(await world.client().call("listAudit", { query: { limit: "1" } })).toHaveLength(1);
 });

@@ -1,11 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { ROUTES } from "../../../../src/control/routes/routes.ts";
-import { ControlWorld, lineOf } from "../fakes.ts";
+import { lineOf } from "../fake-logs.ts";
+import { ControlWorld } from "../fakes.ts";
 
-/** What everybody may. */
+/** Routes that need no token. */
 const PUBLIC = ["GET /", "GET /health"];
 
-/** What a tenant may; of what names an instance, only with its own. */
+/** Routes that a tenant may use; those with `{ref}` for its own instances only. */
 const TENANT = [
   "GET /api/instances",
   "GET /api/logs",
@@ -18,7 +19,7 @@ const TENANT = [
   "DELETE /api/instances/{ref}",
 ];
 
-/** What a query makes another action of. */
+/** Routes whose query changes their action. */
 const WITH_QUERY = [
   "DELETE /api/instances/{ref}?purge=true",
   "DELETE /api/instances/{ref}?unregister=true",
@@ -39,7 +40,7 @@ beforeEach(async () => {
 
 afterEach(() => world[Symbol.asyncDispose]());
 
-/** Sends a request without a body; what is missing from it is found only after the caller was let in. */
+/** Sends a request without a body: a missing field is refused only after authorization. */
 async function ask(
   name: string,
   { token, ref = "notes:alice" }: { token: string | null; ref?: string },
@@ -53,7 +54,7 @@ async function ask(
   return { status: response.status, text };
 }
 
-test("the lists here name routes that there are", () => {
+test("the lists here name existing routes", () => {
   expect([...PUBLIC, ...TENANT].filter((name) => !ROUTE_NAMES.includes(name))).toEqual([]);
 });
 
@@ -72,16 +73,16 @@ describe.each(EVERY)("%s", (name) => {
 });
 
 describe.each(PROTECTED)("%s", (name) => {
-  test("is closed to whoever has no token, a wrong one or a revoked one", async () => {
+  test("is closed without a token, with a wrong and with a revoked one", async () => {
     const revoked = world.token(null);
-    await world.client().revokeToken(1);
+    await world.client().call("revokeToken", { params: { token: "1" } });
     const answers = await Promise.all(
       [null, "wrong", revoked].map((token) => ask(name, { token })),
     );
     expect(answers.map(({ status }) => status)).toEqual([401, 401, 401]);
   });
 
-  test("tells a tenant nothing of another, not even whether it is there", async () => {
+  test("reveals nothing of another tenant, not even its existence", async () => {
     const token = world.token("alice");
     const own = await ask(name, { token });
     const other = await ask(name, { token, ref: "notes:zoe" });

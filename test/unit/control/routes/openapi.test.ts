@@ -28,7 +28,7 @@ test("every reference leads to a component", () => {
   expect(names).toContain("Instance");
 });
 
-test("only what is public needs no token", () => {
+test("only public operations need no token", () => {
   const open = operations.filter(({ operation }) => operation.security.length === 0);
   expect(open.map(({ path }) => path)).toEqual(["/", "/health"]);
 });
@@ -40,7 +40,7 @@ test("a number in a query is described as a number, though it is sent as text", 
       name: "limit",
       in: "query",
       required: false,
-      description: "At most so many: 1 to 10000",
+      description: "At most this many: 1 to 10000",
       schema: { type: "integer", minimum: 1, maximum: 10_000 },
     },
   ]);

@@ -15,16 +15,20 @@ describe("a status file", () => {
     writeFileSync(file, STARTED);
     expect(readLaunchStatus(file)).toEqual({
       launcher: { pid: 10, startTime: 100 },
+      init: { pid: 11, startTime: 101 },
       app: 12,
       end: null,
+      isGone: false,
     });
   });
 
   test("that does not exist holds no facts", () => {
     expect(readLaunchStatus(join(directory, "none"))).toEqual({
       launcher: null,
+      init: null,
       app: null,
       end: null,
+      isGone: false,
     });
   });
 });

@@ -84,7 +84,8 @@ function ended(exit: Exit, signals: string[] = []): Child {
     exited: Promise.resolve(exit),
     gone: Promise.resolve(),
     listensOn: () => Promise.resolve(true),
-    signal: (signal) => void signals.push(signal),
+    memoryBytes: () => Promise.resolve(0),
+    signal: (signal) => void signals.push(String(signal)),
   };
 }
 

@@ -1,7 +1,7 @@
 // A level of machines for tests, with real walls around a given hypervisor.
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { instanceDirOf, markOf } from "../../../../src/core/instance-paths.ts";
+import { instanceDirOf } from "../../../../src/core/instance-paths.ts";
 import { planLaunch } from "../../../../src/core/launch-plan.ts";
 import type { Service } from "../../../../src/core/service.ts";
 import { ControlGroups } from "../../../../src/isolation/cgroup/groups.ts";
@@ -36,8 +36,11 @@ export class MachineWorld implements Disposable {
     this.walls = new NamespaceLevel({
       dataDir,
       groups: this.#groups,
-      launches: new LaunchDirectories(dataDir),
+      launches: new LaunchDirectories(dataDir, {
+        moveAway: (path) => rmSync(path, { recursive: true, force: true }),
+      }),
       userIdOf: () => USER,
+      writePaths: () => [],
       installLauncher: () => launcher,
     });
   }
@@ -76,7 +79,7 @@ export class MachineWorld implements Disposable {
       const { cgroup } = enclosure;
       const argv = enclosure.wrap(plan.argv);
       const command = { argv, cwd: "/", env: plan.env, cgroup, ...output.fds };
-      const child = enclosure.follow(bunSpawner.spawn(command, plan.mark));
+      const child = enclosure.follow(bunSpawner.spawn(command, enclosure.mark));
       return { child, enclosure, instanceDir: plan.instanceDir, port };
     } finally {
       output.close();
@@ -89,7 +92,7 @@ export class MachineWorld implements Disposable {
     const { dataDir } = this;
     const placement = { service, ref, slot: 0, port } as const;
     const enclosure = level.recover(placement, child.ref);
-    const adopted = bunSpawner.adopt(child.ref, markOf({ ...placement, dataDir }));
+    const adopted = enclosure && bunSpawner.adopt(child.ref, enclosure.mark);
     if (enclosure === null || adopted === null) return null;
     const instanceDir = instanceDirOf({ ref, dataDir });
     return { child: enclosure.follow(adopted), enclosure, instanceDir, port };

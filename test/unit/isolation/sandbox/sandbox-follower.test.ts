@@ -15,7 +15,7 @@ afterEach(() => rmSync(directory, { recursive: true }));
 /** A launcher's process, and the signal that it was sent. */
 function fakeLauncher() {
   const exit = Promise.withResolvers<Exit>();
-  const got = Promise.withResolvers<NodeJS.Signals>();
+  const got = Promise.withResolvers<NodeJS.Signals | number>();
   const child: Child = {
     ref: { pid: 0, startTime: 0 },
     app: 0,
@@ -23,6 +23,7 @@ function fakeLauncher() {
     exited: exit.promise,
     gone: exit.promise.then(() => undefined),
     listensOn: () => Promise.resolve(false),
+    memoryBytes: () => Promise.resolve(0),
     signal: got.resolve,
   };
   return { child, end: exit.resolve, signalled: got.promise };

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { openProxy } from "../../../../src/proxy/listener.ts";
-import { GET, ProxyWorld } from "../proxy-world.ts";
+import { GET, NO_LIMITS, ProxyWorld } from "../proxy-world.ts";
 import type { Wire } from "../wire.ts";
 
 const OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
@@ -52,8 +52,9 @@ test("openProxy() names address and port when another program listens there", as
     gateway,
     clock,
     control: world.tenant.endpoint,
-    trustedProxies: [],
+    settings: NO_LIMITS,
     observe: () => undefined,
+    observeConnection: () => undefined,
     listen: { kind: "address", hosts: ["127.0.0.1"], port: world.proxy.port },
   });
   await expect(opening).rejects.toMatchObject({
@@ -71,8 +72,9 @@ test("openProxy() listens on several hosts with one port", async () => {
     gateway,
     clock,
     control: world.tenant.endpoint,
-    trustedProxies: [],
+    settings: NO_LIMITS,
     observe: () => undefined,
+    observeConnection: () => undefined,
     listen: { kind: "address", hosts: ["127.0.0.1", "127.0.0.2"], port: 0 },
   });
   for (const host of ["127.0.0.1", "127.0.0.2"]) {

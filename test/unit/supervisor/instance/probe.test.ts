@@ -7,6 +7,7 @@ import { isListening } from "../../../../src/platform/kernel/unix-queue.ts";
 import { socketProber } from "../../../../src/supervisor/instance/probe.ts";
 import { isMissing, PYTHON } from "../../../support/tool.ts";
 
+const HOST = "alice.notes.test";
 const isLinux = process.platform === "linux";
 
 let directory: string;
@@ -36,7 +37,7 @@ async function fullQueue() {
 }
 
 function probe(hasServed: boolean, health: string | null = "/health") {
-  return socketProber({ endpoints: [endpoint], health, host: "alice.notes.test", hasServed });
+  return socketProber({ endpoints: [endpoint], health, host: HOST, hasServed });
 }
 
 test.skipIf(!isLinux || isMissing(PYTHON))(
@@ -59,4 +60,32 @@ test.skipIf(!isLinux)("a Unix socket without a process is dead", async () => {
   writeFileSync(path, "");
   expect(isListening(path)).toBe(false);
   expect(await probe(true)).toMatchObject({ kind: "unready" });
+});
+
+test("the probe reports an endpoint that nothing listens on", async () => {
+  const endpoints = [
+    { kind: "unix", path: "/nowhere.sock" },
+    { kind: "tcp", host: "127.0.0.1", port: 1 },
+  ] as const;
+  expect(await socketProber({ endpoints, health: null, host: HOST, hasServed: true })).toEqual({
+    kind: "unready",
+    reason: "nothing listens on /nowhere.sock or 127.0.0.1:1",
+  });
+});
+
+test("the probe says nothing of a tenant that it has no descriptor to ask", async () => {
+  using listener = Bun.listen({
+    hostname: "127.0.0.1",
+    port: 0,
+    socket: { data: () => undefined },
+  });
+  const program = join(import.meta.dir, "probe-without-descriptors.ts");
+  const command = [process.execPath, program, String(listener.port)];
+  const child = Bun.spawn(["sh", "-c", 'ulimit -n 128; exec "$@"', "sh", ...command], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  expect(JSON.parse(await child.stdout.text())).toEqual([
+    { kind: "unasked" },
+    { kind: "ready", endpoint: { kind: "tcp", host: "127.0.0.1", port: listener.port } },
+  ]);
 });

@@ -1,4 +1,4 @@
-// Decides whether a request whose connection to a tenant failed is tried again, after which pause, how it connects.
+// The retries of a request whose connection to a tenant failed: whether, after which pause, on which connections.
 import type { RequestHead } from "../http/request-head.ts";
 import type { Reuse } from "../upstream/keep-alive.ts";
 
@@ -12,7 +12,7 @@ const PAUSE_MS_MAX = 500;
 /** As many as fail an instance by default: more would restart it for one request over and over. */
 const RESTARTS_MAX = 3;
 
-export class Attempts {
+export class Retries {
   readonly #isRepeatable: boolean;
   readonly #refusedMsMax: number;
   /** Also a repeated request uses no kept connection: that of the first attempt may have been one. */

@@ -1,0 +1,83 @@
+// Logs in memory, for tests.
+import { type InstanceRef, parseRef } from "../../../src/core/ref.ts";
+import type { LogHub } from "../../../src/logs/hub.ts";
+import type { LogFilter, LogLine } from "../../../src/logs/line.ts";
+
+interface Follower {
+  readonly filter: LogFilter;
+  readonly onLines: (lines: readonly LogLine[]) => void;
+}
+
+/** Like the real logs, a search finds earlier lines, a follower receives later ones. */
+export class FakeLogs implements LogHub {
+  readonly lines: LogLine[] = [];
+  readonly followers = new Set<Follower>();
+  readonly queries: { readonly filter: LogFilter; readonly limit: number }[] = [];
+  /** A search ends when it resolves. */
+  searching: Promise<void> = Promise.resolve();
+  #onFollow = Promise.withResolvers<void>();
+
+  /** Resolves with the first follower. */
+  get followed(): Promise<void> {
+    return this.#onFollow.promise;
+  }
+
+  write(...lines: readonly LogLine[]): void {
+    this.lines.push(...lines);
+    for (const { filter, onLines } of this.followers) {
+      const matching = lines.filter((line) => matches(filter, line));
+      if (matching.length > 0) onLines(matching);
+    }
+  }
+
+  attach(): void {
+    throw new Error("not in these tests");
+  }
+
+  note(ref: InstanceRef, text: string): void {
+    this.write({ at: 0, ref, stream: "stderr", text });
+  }
+
+  async query(filter: LogFilter, limit: number): Promise<readonly LogLine[]> {
+    this.queries.push({ filter, limit });
+    const found = this.lines.filter((line) => matches(filter, line)).slice(-limit);
+    await this.searching;
+    return found;
+  }
+
+  follow(filter: LogFilter, onLines: (lines: readonly LogLine[]) => void): () => void {
+    const follower = { filter, onLines };
+    this.followers.add(follower);
+    this.#onFollow.resolve();
+    return () => this.followers.delete(follower);
+  }
+
+  limit(): void {
+    // Nothing is kept.
+  }
+
+  forget(): void {
+    throw new Error("not in these tests");
+  }
+
+  counters(): { stored: number; dropped: number } {
+    return { stored: this.lines.length, dropped: 0 };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.followers.clear();
+  }
+}
+
+function matches({ service, id, stream }: LogFilter, line: LogLine): boolean {
+  return (
+    (service ?? line.ref.service) === line.ref.service &&
+    (id ?? line.ref.id) === line.ref.id &&
+    (stream ?? line.stream) === line.stream
+  );
+}
+
+export function lineOf(name: string, text: string, changes: Partial<LogLine> = {}): LogLine {
+  const at = Date.UTC(2026, 0, 31, 12);
+  return { at, ref: parseRef(name), stream: "stdout", text, ...changes };
+}
