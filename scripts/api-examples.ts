@@ -83,6 +83,7 @@ export const API_EXAMPLES: Readonly<Record<OperationName, ApiExample>> = {
     path: `${ALICE}/storage`,
     answer: {
       used_bytes: 40_960,
+      at_least: false,
       quota_bytes: 104_857_600,
       usage_percent: 0.04,
       path: "/var/lib/tenement/notes/alice",

@@ -16,7 +16,7 @@ export const HOUSE: readonly Folder[] = [
   {
     name: "",
     about: "the entry of the executable",
-    imports: ["cli"],
+    imports: ["cli", "platform"],
     order: ["main.ts", "build-info.ts"],
   },
   {
@@ -46,7 +46,14 @@ export const HOUSE: readonly Folder[] = [
     name: "proxy",
     about: "HTTP between clients and tenants",
     imports: ["supervisor", "platform", "core"],
-    order: ["*.ts", "client/*.ts", "exchange/*.ts", "upstream/*.ts", "http/*.ts"],
+    order: [
+      "{listener,connections}.ts",
+      "client/*.ts",
+      "exchange/*.ts",
+      "upstream/*.ts",
+      "http/*.ts",
+      "*.ts",
+    ],
   },
   {
     name: "control",
@@ -120,7 +127,7 @@ export const HOUSE: readonly Folder[] = [
     name: "platform",
     about: "the operating system, behind small interfaces",
     imports: ["core"],
-    order: ["{host,systemd}.ts", "process/*.ts", "kernel/*.ts", "*.ts"],
+    order: ["{host,host-users,systemd}.ts", "process/*.ts", "kernel/*.ts", "*.ts"],
   },
   {
     name: "core",

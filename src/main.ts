@@ -1,18 +1,23 @@
 // The entry of the executable: hands the command line to the program and its exit code to the shell.
 import { closeSync, openSync } from "node:fs";
+import { isatty } from "node:tty";
 import type { Shell } from "./cli/command-context.ts";
 import { runProgram } from "./cli/program.ts";
+import { StandardStream } from "./platform/standard-stream.ts";
+
+const [STDOUT, STDERR] = [1, 2];
+const isTerminal = isatty(STDOUT);
+const output = new StandardStream(STDOUT);
+const errors = new StandardStream(STDERR);
 
 const shell: Shell = {
   env: process.env,
   cwd: process.cwd(),
-  isTerminal: process.stdout.isTTY === true,
-  print(text) {
-    process.stdout.write(text);
-  },
-  complain(text) {
-    process.stderr.write(text);
-  },
+  isTerminal,
+  print: (text) => output.write(text),
+  complain: (text) => errors.write(text),
+  printed: () => output.flushed(),
+  onOutputClosed: (callback) => output.onClosed(callback),
   onSignal(callback) {
     process.on("SIGINT", callback);
     process.on("SIGTERM", callback);
@@ -26,7 +31,7 @@ const shell: Shell = {
 
 /** A terminal that closes says so by SIGHUP as well, and whoever closed it wants to see an end. */
 function isTerminalGone(): boolean {
-  if (!process.stdout.isTTY) return false;
+  if (!isTerminal) return false;
   try {
     closeSync(openSync("/dev/tty", "r"));
     return false;
@@ -35,10 +40,6 @@ function isTerminalGone(): boolean {
   }
 }
 
-// A reader such as `head` has seen enough.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  process.exit(error.code === "EPIPE" ? 0 : 1);
-});
-
 const exitCode = await runProgram(process.argv.slice(2), shell);
-process.stdout.write("", () => process.exit(exitCode));
+await Promise.allSettled([output.flushed(), errors.flushed()]);
+process.exit(exitCode);

@@ -114,6 +114,14 @@ test("nothing imports the entry point or the composition root, except serve, laz
   expect(await source("src/cli/commands/serve.ts")).not.toMatch(/^import \{.*server\/server\.ts"/m);
 });
 
+test("no directory is listed recursively, because Bun follows links to directories there", async () => {
+  const listings: string[] = [];
+  for (const file of files) {
+    if (/\breaddir(?:Sync)?\([^;]*\brecursive\b/.test(await source(file))) listings.push(file);
+  }
+  expect(listings).toEqual([]);
+});
+
 test("only one file touches the parser's internal binding", async () => {
   const users: string[] = [];
   for (const file of files) if ((await source(file)).includes("http_parser")) users.push(file);

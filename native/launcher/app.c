@@ -4,6 +4,7 @@
 #include "../shared/process.h"
 #include "failure.h"
 #include "landlock.h"
+#include "limits.h"
 #include "privileges.h"
 #include "seccomp.h"
 #include "walls.h"
@@ -31,10 +32,11 @@ static void enter_directory(const struct options *options) {
 void run_application(const struct options *options) {
   setsid();
   if (wall(WALL_SIGNALS)) reset_signals();
+  limit_files();
   if (options->walls) restrict_process(options);
   enter_directory(options);
   // Last, since it refuses calls that the steps above need.
-  if (options->walls && wall(WALL_SECCOMP)) filter_system_calls();
+  if (options->walls && wall(WALL_SECCOMP)) filter_system_calls(options->permissive_calls);
   execvp(options->command[0], options->command);
   fail_with(exit_code_of_error(errno), options->command[0], strerror(errno));
 }

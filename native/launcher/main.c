@@ -3,8 +3,12 @@
 #define _GNU_SOURCE
 #include "../shared/process.h"
 #include "app.h"
+#include "delete.h"
 #include "failure.h"
 #include "forward.h"
+#include "give.h"
+#include "limits.h"
+#include "measure.h"
 #include "namespaces.h"
 #include "options.h"
 #include "privileges.h"
@@ -23,6 +27,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -139,6 +144,7 @@ static int await_init(pid_t init) {
 static int run_behind_walls(const struct options *options, struct arguments arguments) {
   int ends[2];
   const int on = 1;
+  umask(022); // the directories of the view are for every user inside, whatever mask the server has
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) fail("create a socket pair");
   if (setsockopt(ends[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof on) < 0) fail("ask for credentials");
   pid_t init = enter_namespaces(options);
@@ -180,13 +186,19 @@ static int run_without_walls(const struct options *options) {
 
 int main(int argc, char **argv) {
   close_inherited_descriptors();
+  if (argc > 2 && strcmp(argv[1], "measure") == 0) return measure_trees(argv + 2);
+  if (argc > 2 && strcmp(argv[1], "delete") == 0) return delete_trees(argv + 2);
   struct options options;
   parse_options(argc, copy_arguments(argc, argv), &options);
   if (options.status != NULL && !open_status(options.status)) fail(options.status);
   for (int i = 0; i < options.cgroups.count; i++) join_group(options.cgroups.items[i]);
+  yield_memory_to_server();
   open_null_input();
-  block_signals();
   note_process("launcher", getpid());
+  // Before signals are blocked: both may take long.
+  for (int i = 0; i < options.emptied.count; i++) empty_directory(options.emptied.items[i]);
+  if (options.given != NULL) give_tree(options.given, options.given_to);
+  block_signals();
   int status = options.walls ? run_behind_walls(&options, (struct arguments){argc, argv}) : run_without_walls(&options);
   note("gone");
   return exit_code_of(status);

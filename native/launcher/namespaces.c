@@ -5,6 +5,7 @@
 #include "failure.h"
 #include "walls.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
@@ -26,23 +27,30 @@ pid_t enter_namespaces(const struct options *options) {
   return (pid_t)pid;
 }
 
-static void write_text(const char *path, const char *text) {
+static bool write_text(const char *path, const char *text) {
   int fd = open(path, O_WRONLY | O_CLOEXEC);
-  if (fd < 0 || write(fd, text, strlen(text)) < 0) fail(path);
+  if (fd < 0) return false;
+  bool is_written = write(fd, text, strlen(text)) >= 0;
+  int error = errno;
   close(fd);
+  errno = error;
+  return is_written;
 }
 
-// The child keeps its user and group; its namespace has no others.
+bool try_map_user(pid_t process, uid_t user, gid_t group) {
+  char path[64], users[64], groups[64];
+  snprintf(users, sizeof users, "%u %u 1", user, user);
+  snprintf(groups, sizeof groups, "%u %u 1", group, group);
+  snprintf(path, sizeof path, "/proc/%d/setgroups", process);
+  if (!write_text(path, "deny")) return false; // without this the kernel accepts no group map from an ordinary user
+  snprintf(path, sizeof path, "/proc/%d/uid_map", process);
+  if (!write_text(path, users)) return false;
+  snprintf(path, sizeof path, "/proc/%d/gid_map", process);
+  return write_text(path, groups);
+}
+
 void map_user(pid_t child) {
-  char path[64], map[64];
-  snprintf(path, sizeof path, "/proc/%d/setgroups", child);
-  write_text(path, "deny"); // without this the kernel accepts no group map from an ordinary user
-  snprintf(path, sizeof path, "/proc/%d/uid_map", child);
-  snprintf(map, sizeof map, "%u %u 1", geteuid(), geteuid());
-  write_text(path, map);
-  snprintf(path, sizeof path, "/proc/%d/gid_map", child);
-  snprintf(map, sizeof map, "%u %u 1", getegid(), getegid());
-  write_text(path, map);
+  if (!try_map_user(child, geteuid(), getegid())) fail("map the user");
 }
 
 void set_hostname(const struct options *options) {

@@ -6,7 +6,10 @@
 
 // Forks into new namespaces, where the child is the init. Returns twice, like fork.
 pid_t enter_namespaces(const struct options *options);
+// The child keeps its user and group; its namespace has no others.
 void map_user(pid_t child);
+// The same for any process in a new user namespace; false with errno where the kernel refuses it.
+bool try_map_user(pid_t process, uid_t user, gid_t group);
 void set_hostname(const struct options *options);
 void raise_loopback(void);
 

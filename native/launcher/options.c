@@ -22,6 +22,8 @@ enum option_id {
   OPT_WRITE,
   OPT_SOCKET_DIR,
   OPT_TMP,
+  OPT_GIVE,
+  OPT_EMPTY,
   OPT_BIND_PORT,
   OPT_PROCESSES,
   OPT_CHDIR,
@@ -30,6 +32,7 @@ enum option_id {
   OPT_FORWARD,
   OPT_DEVICE,
   OPT_VSOCK,
+  OPT_SECCOMP,
 };
 
 static const struct option LONG_OPTIONS[] = {
@@ -44,6 +47,8 @@ static const struct option LONG_OPTIONS[] = {
   {"write", required_argument, NULL, OPT_WRITE},
   {"socket-dir", required_argument, NULL, OPT_SOCKET_DIR},
   {"tmp", required_argument, NULL, OPT_TMP},
+  {"give", required_argument, NULL, OPT_GIVE},
+  {"empty", required_argument, NULL, OPT_EMPTY},
   {"bind-port", required_argument, NULL, OPT_BIND_PORT},
   {"processes", required_argument, NULL, OPT_PROCESSES},
   {"chdir", required_argument, NULL, OPT_CHDIR},
@@ -52,6 +57,7 @@ static const struct option LONG_OPTIONS[] = {
   {"forward", required_argument, NULL, OPT_FORWARD},
   {"device", required_argument, NULL, OPT_DEVICE},
   {"vsock", required_argument, NULL, OPT_VSOCK},
+  {"seccomp", required_argument, NULL, OPT_SECCOMP},
   {NULL, 0, NULL, 0},
 };
 
@@ -92,6 +98,12 @@ static void add_socket_directory(struct options *options, char *pair) {
   append(&options->socket_insides, absolute(inside, "--socket-dir"), "--socket-dir");
 }
 
+static void set_given(struct options *options, char *pair) {
+  const char *user = split_pair(pair, "--give");
+  options->given = absolute(pair, "--give");
+  options->given_to = parse_number(user, "--give", UINT_MAX - 1);
+}
+
 static void set_forward(struct options *options, char *pair) {
   const char *port = split_pair(pair, "--forward");
   options->forward_socket = absolute(pair, "--forward");
@@ -103,6 +115,13 @@ static void add_device(struct options *options, const char *path) {
   if (strncmp(path, "/dev/", 5) != 0 || strchr(path + 5, '/') != NULL)
     refuse("--device", "not a device directly below /dev");
   append(&options->devices, absolute(path, "--device"), "--device");
+}
+
+// The service's setting by name, so that a launcher of another version refuses one that it does not know.
+static bool is_permissive(const char *name) {
+  if (strcmp(name, "permissive") == 0) return true;
+  if (strcmp(name, "default") != 0) refuse("--seccomp", "neither default nor permissive");
+  return false;
 }
 
 static void apply(struct options *o, int id, char *value) {
@@ -118,6 +137,8 @@ static void apply(struct options *o, int id, char *value) {
   case OPT_WRITE: append(&o->writes, absolute(value, "--write"), "--write"); break;
   case OPT_SOCKET_DIR: add_socket_directory(o, value); break;
   case OPT_TMP: o->tmp = absolute(value, "--tmp"); break;
+  case OPT_EMPTY: append(&o->emptied, absolute(value, "--empty"), "--empty"); break;
+  case OPT_GIVE: set_given(o, value); break;
   case OPT_PROCESSES: o->processes = parse_number(value, "--processes", INT_MAX); break;
   case OPT_BIND_PORT: o->bind_port = (int)parse_number(value, "--bind-port", 65535); break;
   case OPT_CHDIR: o->directory = value; break;
@@ -125,6 +146,7 @@ static void apply(struct options *o, int id, char *value) {
   case OPT_PRIVATE_NET: o->private_net = true; break;
   case OPT_FORWARD: set_forward(o, value); break;
   case OPT_DEVICE: add_device(o, value); break;
+  case OPT_SECCOMP: o->permissive_calls = is_permissive(value); break;
   case OPT_VSOCK: o->vsock = absolute(value, "--vsock"); break;
   default: _exit(EXIT_USAGE); // getopt has printed the reason
   }
@@ -132,18 +154,20 @@ static void apply(struct options *o, int id, char *value) {
 
 static bool has_wall_options(const struct options *o) {
   return o->rootless || o->uid != 0 || o->gid != 0 || o->hides.count > 0 || o->reads.count > 0 || o->writes.count > 0 ||
-         o->socket_insides.count > 0 || o->tmp != NULL || o->bind_port != 0 || o->devices.count > 0 || o->private_net;
+         o->socket_insides.count > 0 || o->tmp != NULL || o->bind_port != 0 || o->devices.count > 0 ||
+         o->permissive_calls || o->private_net;
 }
 
 // Refuses combinations that would leave a wall open.
 static void check(const struct options *o) {
   if (o->command[0] == NULL) refuse("usage", "ten-launcher [OPTIONS] -- COMMAND [ARGUMENTS]");
   if (!o->walls && has_wall_options(o)) refuse("--walls", "needed by the other options");
-  // The kernel counts processes per user.
-  if (o->processes != 0 && o->uid == 0) refuse("--processes", "needs --uid");
+  // The kernel counts processes per user and user namespace.
+  if (o->processes != 0 && o->uid == 0 && !o->rootless) refuse("--processes", "needs --uid or --rootless");
   // As the first process of a sandbox the launcher has a network of its own already.
   if (o->forward_socket != NULL && !o->private_net && getpid() != 1) refuse("--forward", "needs --private-net");
   if (o->vsock != NULL && o->forward_socket == NULL) refuse("--vsock", "needs --forward");
+  if (o->given != NULL && geteuid() != 0) refuse("--give", "needs root");
   if (!o->walls) return;
   bool root = geteuid() == 0;
   // The user map would make the tenant root of the host.

@@ -26,11 +26,15 @@ struct options {
   struct list devices;         // visible inside; as root the application joins their groups
   struct list socket_outsides; // mounted at the inside path of the same index
   struct list socket_insides;
-  const char *tmp;       // NULL: a tmpfs
-  int bind_port;         // 0: any
-  unsigned processes;    // of the user, threads included; 0: no limit
+  const char *tmp;    // NULL: a tmpfs
+  int bind_port;      // 0: any
+  unsigned processes; // of the application, threads included; 0: no limit
+  const char *given;  // a directory that is given to a user; NULL: none
+  uid_t given_to;
+  struct list emptied;   // directories whose content is deleted
   const char *directory; // NULL: "/" behind walls, unchanged without
   const char *hostname;
+  bool permissive_calls; // allow system calls that the filter does not list
   bool private_net;
   const char *forward_socket; // NULL: none
   int forward_port;

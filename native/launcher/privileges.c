@@ -42,12 +42,18 @@ static void join_device_groups(const struct list *devices) {
   if (setgroups((size_t)count, groups) < 0) fail("change the groups");
 }
 
+// The kernel counts per user and user namespace, and one of both is the instance's own. It counts the forwarder as
+// well, and rootless the init.
+static void limit_own_processes(const struct options *options) {
+  unsigned helpers = (options->forward_socket != NULL ? 1 : 0) + (options->rootless ? 1 : 0);
+  if (options->processes != 0 && limit_processes(options->processes + helpers) < 0) fail("limit processes");
+}
+
 // Rootless the user stays, and so do its supplementary groups: a user namespace with a single mapping can't drop them.
 void become_user(const struct options *options) {
   if (wall(WALL_CAPABILITIES)) drop_bounding_set();
+  limit_own_processes(options);
   if (!options->rootless) {
-    // The kernel counts per user, and this user is the instance's own.
-    if (limit_processes(options->processes) < 0) fail("limit processes");
     if (wall(WALL_GROUPS)) join_device_groups(&options->devices);
     if (setresgid(options->gid, options->gid, options->gid) < 0) fail("change the group");
     if (wall(WALL_UID) && setresuid(options->uid, options->uid, options->uid) < 0) fail("change the user");

@@ -1,11 +1,11 @@
-// The seccomp filter: refuses system calls that change the host, gain privileges or reach risky parts of the kernel.
-// All other calls are allowed, since a list of allowed calls could not foresee those of every runtime. Among them is
-// ptrace: debuggers, profilers and crash reporters need it, and it reaches only processes of the tenant's own pid
-// namespace and user.
+// The seccomp filter: allows the system calls that applications need, and refuses what changes the host, gains
+// privileges or reaches risky parts of the kernel. An unlisted call does not exist for the application (ENOSYS), so
+// libraries fall back to older calls; in the permissive mode it is allowed.
 #define _GNU_SOURCE
 #include "seccomp.h"
 #include "../shared/process.h"
 #include "failure.h"
+#include "system-calls.h"
 
 #include <errno.h>
 #include <linux/audit.h>
@@ -26,39 +26,12 @@ static const uint32_t THIS_ARCHITECTURE = AUDIT_ARCH_AARCH64;
 #error "the system call filter has no table for this architecture"
 #endif
 
-// Newer than many C libraries. The numbers are the same on all architectures.
-enum { SYSCALL_MOUNT_SETATTR = 442, SYSCALL_OPEN_TREE_ATTR = 467 };
-enum { SYSCALL_QUOTACTL_FD = 443, SYSCALL_FILE_SETATTR = 469 };
-
-static const int DENIED[] = {
-  // mounts
-  SYS_mount, SYS_umount2, SYS_pivot_root, SYS_chroot, SYS_open_tree, SYS_move_mount, SYS_fsopen, SYS_fsconfig,
-  SYS_fsmount, SYS_fspick, SYSCALL_MOUNT_SETATTR, SYSCALL_OPEN_TREE_ATTR,
-  // namespaces; the calls that create them depend on their flags, see below
-  SYS_setns,
-  // large parts of the kernel that few programs use and many exploits went through
-  SYS_bpf, SYS_perf_event_open, SYS_userfaultfd, SYS_io_uring_setup, SYS_io_uring_enter, SYS_io_uring_register,
-  // keyrings, which all processes of a user share across namespaces
-  SYS_add_key, SYS_request_key, SYS_keyctl,
-  // the kernel itself
-  SYS_kexec_load, SYS_init_module, SYS_finit_module, SYS_delete_module, SYS_reboot, SYS_syslog, SYS_kcmp,
-#ifdef SYS_kexec_file_load
-  SYS_kexec_file_load,
-#endif
-#ifdef SYS_iopl
-  SYS_iopl, SYS_ioperm,
-#endif
-  // disks, quotas, accounting; file_setattr and its ioctl below would let a tenant leave its project quota
-  SYS_quotactl, SYSCALL_QUOTACTL_FD, SYSCALL_FILE_SETATTR, SYS_swapon, SYS_swapoff, SYS_acct, SYS_open_by_handle_at,
-  // the clock
-  SYS_settimeofday, SYS_clock_settime, SYS_adjtimex, SYS_clock_adjtime};
-
 // All CLONE_NEW flags. 0x80, a new time namespace, is a signal number to clone, and a flag only to unshare.
 enum { NEW_NAMESPACES = 0x7e020000, NEW_TIME_NAMESPACE = 0x80 };
 enum { TIOCSTI_COMMAND = 0x5412, TIOCLINUX_COMMAND = 0x541c, FSSETXATTR_COMMAND = 0x401c5820 };
 enum { SOCKET_TYPE_MASK = 0xf };
 
-enum { INSTRUCTIONS_MAX = 256 };
+enum { INSTRUCTIONS_MAX = 1024 };
 
 struct program {
   struct sock_filter code[INSTRUCTIONS_MAX];
@@ -94,7 +67,9 @@ static int begin_if(struct program *program, uint16_t comparison, uint32_t value
 }
 
 static void end_if(struct program *program, int start) {
-  program->code[start].jf = (uint8_t)(program->length - start - 1);
+  int skipped = program->length - start - 1;
+  if (skipped > UINT8_MAX) fail_with(EXIT_NOT_STARTED, "seccomp", "a block of the filter is too long");
+  program->code[start].jf = (uint8_t)skipped;
 }
 
 static void refuse_if(struct program *program, uint16_t comparison, uint32_t value, int error) {
@@ -179,15 +154,52 @@ static void filter_device_controls(struct program *program) {
   end_if(program, control);
 }
 
-void filter_system_calls(void) {
+// More than the newest kernel has.
+enum { CALLS_MAX = 512 };
+
+// Neighbouring calls with the same answer, a value of SECCOMP_RET.
+struct run {
+  uint32_t first;
+  uint32_t answer;
+};
+
+static void set_answers(uint32_t *answers, const struct call_list *calls, uint32_t answer) {
+  for (size_t i = 0; i < calls->count; i++) answers[calls->numbers[i]] = answer;
+}
+
+static int list_runs(struct run *runs, bool permissive) {
+  uint32_t answers[CALLS_MAX];
+  for (int i = 0; i < CALLS_MAX; i++) answers[i] = permissive ? SECCOMP_RET_ALLOW : SECCOMP_RET_ERRNO | ENOSYS;
+  set_answers(answers, &ALLOWED_CALLS, SECCOMP_RET_ALLOW);
+  set_answers(answers, &REFUSED_CALLS, SECCOMP_RET_ERRNO | EPERM);
+  int count = 0;
+  for (int i = 0; i < CALLS_MAX; i++)
+    if (i == 0 || answers[i] != answers[i - 1]) runs[count++] = (struct run){(uint32_t)i, answers[i]};
+  return count;
+}
+
+// A binary search: the kernel tries a new filter with every call, so a chain of comparisons would delay each start.
+static void answer_by_run(struct program *program, const struct run *runs, int count) {
+  if (count == 1) {
+    emit(program, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, runs->answer));
+    return;
+  }
+  int half = count / 2;
+  int upper = begin_if(program, BPF_JGE, runs[half].first);
+  answer_by_run(program, runs + half, count - half);
+  end_if(program, upper);
+  answer_by_run(program, runs, half);
+}
+
+void filter_system_calls(bool permissive) {
   static struct program program;
+  static struct run runs[CALLS_MAX];
   refuse_foreign_calls(&program);
   filter_device_controls(&program);
   filter_namespaces(&program);
   filter_sockets(&program, SYS_socket);
   filter_sockets(&program, SYS_socketpair);
-  for (size_t i = 0; i < sizeof DENIED / sizeof *DENIED; i++) refuse_if(&program, BPF_JEQ, (uint32_t)DENIED[i], EPERM);
-  allow(&program);
+  answer_by_run(&program, runs, list_runs(runs, permissive));
   struct sock_fprog filter = {program.length, program.code};
   if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) < 0) fail("filter system calls");
 }

@@ -1,8 +1,10 @@
-// The seccomp filter: refuses system calls that change the host, gain privileges or reach risky parts of the kernel.
+// The seccomp filter: which system calls the application may use.
 #ifndef TEN_SECCOMP_H
 #define TEN_SECCOMP_H
 
-// Needs no_new_privs.
-void filter_system_calls(void);
+#include <stdbool.h>
+
+// Needs no_new_privs. `permissive`: calls that the filter does not list are allowed.
+void filter_system_calls(bool permissive);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <linux/mount.h>
+#include <linux/openat2.h>
 #include <stdint.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -33,6 +34,17 @@ int copy_tree(const char *path) {
 int need_tree(const char *path) {
   int tree = copy_tree(path);
   if (tree < 0) fail(path);
+  return tree;
+}
+
+int need_tree_without_links(const char *path) {
+  struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS};
+  int fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
+  if (fd < 0) fail(path);
+  unsigned flags = AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | RECURSIVE;
+  int tree = (int)syscall(SYS_open_tree, fd, "", flags);
+  if (tree < 0) fail(path);
+  close(fd);
   return tree;
 }
 

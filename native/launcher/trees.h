@@ -8,6 +8,8 @@
 int copy_tree(const char *path);
 // The same for a path that must exist.
 int need_tree(const char *path);
+// The same for a path that leads through no link: a tenant may have made one since the server resolved the path.
+int need_tree_without_links(const char *path);
 int new_tmpfs(const char *mode, const char *size);
 // Makes the mounts of a tree, or all that are mounted now, ineffective for set-user-id programs and devices.
 void protect_tree(int tree, bool read_only, const char *subject);

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <unistd.h>
 
 // At the same path a later role covers an earlier one.
 enum role { HIDE, READ, WRITE };
@@ -58,24 +59,30 @@ static void add_hides(struct view *view, const struct options *options) {
   for (int i = 0; i < options->hides.count; i++) add_hide(view, options->hides.items[i]);
 }
 
+static char *copy_path(const char *path) {
+  char *copy = strdup(path);
+  if (copy == NULL) fail(path);
+  return copy;
+}
+
 // Only paths that would be hidden need a place. A path inside a writable directory gets none: the tenant may have
 // planted a link there to a file that it may not read.
 static void add_reads(struct view *view, const struct options *options) {
   for (int i = 0; i < options->reads.count; i++) {
     const char *path = options->reads.items[i];
     if (is_under_any(path, &options->writes)) continue;
-    char *resolved = resolve(path);
-    if (resolved == NULL) fail(path);
-    bool covered = is_hidden(view, resolved) || is_under(resolved, "/tmp") || is_under(resolved, "/var/tmp");
-    if (covered) add(view, (struct place){READ, resolved, need_tree(resolved)});
+    bool covered = is_hidden(view, path) || is_under(path, "/tmp") || is_under(path, "/var/tmp");
+    if (covered)
+      add(view, (struct place){READ, copy_path(path), need_tree_without_links(path)});
+    else if (access(path, F_OK) < 0)
+      fail(path);
   }
 }
 
 static void add_writes(struct view *view, const struct options *options) {
   for (int i = 0; i < options->writes.count; i++) {
-    char *resolved = resolve(options->writes.items[i]);
-    if (resolved == NULL) fail(options->writes.items[i]);
-    add(view, (struct place){WRITE, resolved, need_tree(resolved)});
+    const char *path = options->writes.items[i];
+    add(view, (struct place){WRITE, copy_path(path), need_tree_without_links(path)});
   }
   for (int i = 0; i < options->socket_insides.count; i++) {
     char *inside = resolve_inside(options->socket_insides.items[i]);

@@ -20,6 +20,10 @@ export interface Shell {
   print(text: string): void;
   /** Standard error. */
   complain(text: string): void;
+  /** Resolves when everything printed so far is written; rejects when it can't be. */
+  printed(): Promise<void>;
+  /** Calls back when the reader of standard output has gone, as `head` has after its last line. */
+  onOutputClosed(callback: () => void): void;
   /** Calls back for each SIGINT or SIGTERM, in place of ending the program. */
   onSignal(callback: () => void): void;
   /** Calls back for each SIGHUP, but for that of a closing terminal, which counts as SIGTERM. */
@@ -29,11 +33,18 @@ export interface Shell {
 export class Context {
   readonly globals: ParsedArgs<typeof GLOBAL_ARGS>;
   readonly shell: Shell;
+  readonly #rawArgs: string[];
 
   /** @param rawArgs as `readLine` returns them; flags that are not global are ignored */
   constructor(rawArgs: string[], shell: Shell) {
     this.globals = parseArgs(rawArgs, GLOBAL_ARGS);
     this.shell = shell;
+    this.#rawArgs = rawArgs;
+  }
+
+  /** The same command in another working directory, which need not exist. */
+  in(cwd: string): Context {
+    return new Context(this.#rawArgs, { ...this.shell, cwd });
   }
 
   get json(): boolean {
@@ -76,7 +87,10 @@ export class Context {
 
   /** The server's address; throws USAGE_INVALID for a malformed one. */
   get target(): ServerAddress {
-    const server = this.globals.server ?? nonEmpty(this.shell.env["TENEMENT_SERVER"]);
+    const { server: flag, "data-dir": dataDirFlag } = this.globals;
+    // A data directory that is named by a flag names its server as well: flags take precedence over the environment.
+    const variable = dataDirFlag === undefined ? this.shell.env["TENEMENT_SERVER"] : undefined;
+    const server = flag ?? nonEmpty(variable);
     if (server === undefined) return { kind: "unix", path: `${this.dataDir}/tenement.sock` };
     return this.#parseServer(server);
   }
@@ -85,10 +99,11 @@ export class Context {
     return new Client(this.target);
   }
 
-  /** Aborted by the first Ctrl-C. */
+  /** Aborted by the first Ctrl-C, or when nobody reads the output any more. */
   interruption(): AbortSignal {
     const controller = new AbortController();
     this.shell.onSignal(() => controller.abort());
+    this.shell.onOutputClosed(() => controller.abort());
     return controller.signal;
   }
 

@@ -63,17 +63,34 @@ export function orDash<Value>(value: Value | null, render: (value: Value) => str
 }
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the control characters to escape
-const UNSAFE = /\x1b(?!\[[0-9;]*m)|[\0-\x08\x0a-\x1a\x1c-\x1f\x7f-\x9f]/g;
+const CONTROL = /\x1b\[([0-9;]*)m|[\0-\x08\x0a-\x1f\x7f-\x9f]/g;
 
 /**
- * Escapes control characters that would move the cursor or retitle the window; colours stay.
+ * One style of SGR (ECMA-48, 8.3.117): a colour, bold, italic, underlined or the end of one; not concealed, not
+ * blinking.
+ */
+const STYLE = String.raw`(?:[34]8;(?:5;\d+|2;\d+;\d+;\d+)|[0-4]|2[2-4]|[34][0-7]|[34]9|9[0-7]|10[0-7])?`;
+const STYLES = new RegExp(`^${STYLE}(?:;${STYLE})*$`);
+const RESET = "\x1b[0m";
+
+/**
+ * Escapes control characters that would move the cursor, hide text or retitle the window. Colours stay, and end with
+ * the
+ * text.
  * @param allowed control characters that stay as well
  */
 export function renderSafe(text: string, allowed = ""): string {
-  return text.replace(UNSAFE, (character) => {
-    if (allowed.includes(character)) return character;
-    return `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`;
+  const safe = text.replace(CONTROL, (match, parameters?: string) => {
+    if (parameters !== undefined && STYLES.test(parameters)) return match;
+    return [...match].map((each) => (allowed.includes(each) ? each : escapeControl(each))).join("");
   });
+  return safe.includes("\x1b[") && !safe.endsWith(RESET) ? `${safe}${RESET}` : safe;
+}
+
+function escapeControl(character: string): string {
+  const code = character.charCodeAt(0);
+  const isControl = code < 0x20 || (code >= 0x7f && code <= 0x9f);
+  return isControl ? `\\x${code.toString(16).padStart(2, "0")}` : character;
 }
 
 const COLOURS = { red: 31, green: 32, yellow: 33, gray: 90 } as const;

@@ -1,6 +1,6 @@
 // The program: finds the command, runs it, and turns errors into messages and an exit code.
 import { runCommand } from "citty";
-import { TenError } from "../core/errors.ts";
+import { messageOf, TenError } from "../core/errors.ts";
 import { renderSuggestion } from "../core/suggest.ts";
 import { GLOBAL_ARGS, operandsOf } from "./args.ts";
 import { Context, type Shell } from "./command-context.ts";
@@ -12,7 +12,9 @@ import { checkOperands, findWords, readLine, usage } from "./parse.ts";
 /** Runs one command line, without the program's own name; resolves to the exit code. */
 export async function runProgram(argv: readonly string[], shell: Shell): Promise<number> {
   try {
-    return await run(argv, shell);
+    const exitCode = await run(argv, shell);
+    await written(shell);
+    return exitCode;
   } catch (thrown) {
     // A command on several instances may fail for several of them.
     const failures: readonly unknown[] =
@@ -20,6 +22,16 @@ export async function runProgram(argv: readonly string[], shell: Shell): Promise
     for (const failure of failures) complain(failure, shell);
     const [first] = failures;
     return first instanceof TenError ? first.exit : 1;
+  }
+}
+
+/** Output that can't be written is a failure: a script must not take a cut list for a whole one. */
+async function written(shell: Shell): Promise<void> {
+  try {
+    await shell.printed();
+  } catch (cause) {
+    const message = `Cannot write the output: ${messageOf(cause)}`;
+    throw new TenError("FAILED", message, { cause });
   }
 }
 

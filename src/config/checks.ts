@@ -7,6 +7,7 @@ import { renderSuggestion } from "../core/suggest.ts";
 import { checkPlaceholders, PLACEHOLDERS, type Placeholder } from "../core/template.ts";
 import { type KeyPath, renderFound, tildeProblem, valueAt } from "./document.ts";
 import { checkMachine } from "./machine-checks.ts";
+import { checkNestedPaths } from "./path-checks.ts";
 import type { Problem } from "./problems.ts";
 
 /** Names of the server's own files in `data_dir`, where each service has its directory. */
@@ -19,6 +20,7 @@ export function checkDocument(document: unknown): Problem[] {
     ...checkKeys(document, []),
     ...checkSettings(document),
     ...Object.keys(services).flatMap((name) => checkService(document, name)),
+    ...checkNestedPaths(document, Object.keys(services)),
     ...Object.keys(tableAt(document, ["instances"])).flatMap((name) =>
       checkInstances(document, name),
     ),

@@ -127,6 +127,10 @@ function toSettings(
     maxRunning: table.max_running,
     maxStarting: table.max_starting,
     trustedProxies: table.trusted_proxies,
+    maxConnections: table.max_connections,
+    maxConnectionsPerAddress: table.max_connections_per_address,
+    bufferLimitBytes:
+      table.buffer_limit_mb === undefined ? null : table.buffer_limit_mb * BYTES_PER_MEGABYTE,
     logRetentionMs: table.log_retention_days * MS_PER_DAY,
     logMaxBytes: table.log_max_mb * BYTES_PER_MEGABYTE,
     tls: {
@@ -172,6 +176,7 @@ function toService(table: ServiceTable, { name, dir, settings }: ServiceContext)
     storagePersist: table.storage_persist,
     autoCreate: table.auto_create,
     maxInstances: table.max_instances,
+    maxConcurrent: table.max_concurrent,
     socket: resolveTemplate(dir, table.socket),
     envFile: table.env_file === undefined ? null : resolve(dir, table.env_file),
     env: table.env,
@@ -186,6 +191,7 @@ function toService(table: ServiceTable, { name, dir, settings }: ServiceContext)
     readPaths: table.read_paths.map((path) => resolve(dir, path)),
     writePaths: table.write_paths.map((path) => resolve(dir, path)),
     network: table.network ?? null,
+    seccomp: table.seccomp,
     allowMetadata: table.allow_metadata,
     rollout: table.rollout,
     machine: toMachine(table, dir),

@@ -47,6 +47,10 @@ function settingsTable(settings: Settings, first: Service | undefined): Table {
     max_running: settings.maxRunning,
     max_starting: settings.maxStarting,
     trusted_proxies: settings.trustedProxies,
+    max_connections: settings.maxConnections,
+    max_connections_per_address: settings.maxConnectionsPerAddress,
+    buffer_limit_mb:
+      settings.bufferLimitBytes === null ? null : settings.bufferLimitBytes / BYTES_PER_MEGABYTE,
     log_retention_days: settings.logRetentionMs / MS_PER_DAY,
     log_max_mb: settings.logMaxBytes / BYTES_PER_MEGABYTE,
     tls: present({
@@ -79,6 +83,7 @@ function serviceTable(service: Service): Table {
     restart: service.restart.policy,
     auto_create: service.autoCreate,
     max_instances: service.maxInstances,
+    max_concurrent: service.maxConcurrent,
     socket: service.socket,
     env_file: service.envFile,
     waiting_page: service.waitingPage,
@@ -92,6 +97,7 @@ function serviceTable(service: Service): Table {
     read_paths: service.readPaths,
     write_paths: service.writePaths,
     network: service.network,
+    seccomp: service.seccomp,
     allow_metadata: service.allowMetadata,
     rollout: service.rollout,
     ...machineTable(service.machine),

@@ -9,6 +9,7 @@ import {
   ROLLOUTS,
   STOP_SIGNALS,
   STORAGE_ENFORCEMENTS,
+  SYSTEM_CALL_FILTERS,
 } from "../core/service.ts";
 import {
   choice,
@@ -86,6 +87,11 @@ export const service = z.strictObject(
     max_instances: whole({ min: 0 })
       .default(0)
       .describe("Instances that may be registered. 0: no cap."),
+    max_concurrent: whole({ min: 0 })
+      .default(0)
+      .describe(
+        "Requests that an instance may have open at once, WebSockets not counted; up to 1000 more wait for `request_timeout`, further ones get 503. 0: no cap.",
+      ),
     socket: path()
       .default("/tmp/tenement/{name}-{id}.sock")
       .describe(
@@ -138,6 +144,11 @@ export const service = z.strictObject(
       .optional()
       .describe(
         "`host`: the network of the host. `private`: a separate network that only the server can reach. Not set: `host`; for sandboxes and virtual machines `private`.",
+      ),
+    seccomp: choice(SYSTEM_CALL_FILTERS)
+      .default("default")
+      .describe(
+        "Which system calls a walled tenant may use: `default`, those that applications need; `permissive`, all but those that change the host, gain privileges or reach risky parts of the kernel.",
       ),
     allow_metadata: flag()
       .default(false)

@@ -64,10 +64,10 @@ const settings = z.strictObject(
     restart_window: seconds({ min: 1 })
       .default(300)
       .describe("Seconds over which restarts are counted."),
-    backoff_base_ms: whole({ min: 1, max: TIMER_MS_MAX, unit: "milliseconds" })
+    backoff_base_ms: whole({ min: 0, max: TIMER_MS_MAX, unit: "milliseconds" })
       .default(1000)
       .describe(
-        "Delay before the first restart; it doubles with each further one, with up to 10 % jitter.",
+        "Delay before the first restart; it doubles with each further one, with up to 10 % jitter. 0: no delay.",
       ),
     backoff_max_ms: whole({ min: 1, max: TIMER_MS_MAX, unit: "milliseconds" })
       .default(60_000)
@@ -90,6 +90,21 @@ const settings = z.strictObject(
     )
       .default([])
       .describe("Addresses or CIDR blocks whose `X-Forwarded-*` headers are believed."),
+    max_connections: whole({ min: 0 })
+      .default(0)
+      .describe(
+        "Connections of clients that may be open at once; with more, the oldest ones without a request are closed. 0: as many as the limit on descriptors permits.",
+      ),
+    max_connections_per_address: whole({ min: 0 })
+      .default(0)
+      .describe(
+        "Connections that one client may have open at once, by its IPv4 address or its `/64` network of IPv6; `trusted_proxies` are exempt. 0: a quarter of `max_connections`.",
+      ),
+    buffer_limit_mb: whole({ min: 1, max: MEGABYTES_MAX, unit: "megabytes" })
+      .optional()
+      .describe(
+        "Memory for requests and answers on their way, of all connections together; with more, those that have stood still for longest are cut. Not set: an eighth of the memory.",
+      ),
     log_retention_days: number("days", { min: 1, max: DAYS_MAX })
       .default(7)
       .describe("Days for which log lines are kept."),

@@ -11,7 +11,7 @@ import { type AuthorizedRequest, Call, record } from "./call.ts";
 import type { ControlWorld } from "./control-world.ts";
 import { EventStreams } from "./event-stream.ts";
 import { relay } from "./relay.ts";
-import { readBody, readQuery } from "./request.ts";
+import { readBody, readQuery, urlOf } from "./request.ts";
 import { matchRoute, type Route } from "./routes/route.ts";
 import { ROUTES } from "./routes/routes.ts";
 import { serveSocket } from "./sockets.ts";
@@ -141,7 +141,7 @@ class Dispatcher {
   }
 
   async #route(request: Request, auth: AuthMethod): Promise<Response> {
-    const url = new URL(request.url, "http://localhost");
+    const url = urlOf(request);
     const match = matchRoute(ROUTES, { method: request.method, path: url.pathname });
     switch (match.kind) {
       case "unknown":

@@ -1,9 +1,9 @@
 // Relays a request from a replaced server to the server that owns the socket's path now.
+import { urlOf } from "./request.ts";
 
 /** @param path of the socket that received the request */
 export function relay(request: Request, path: string): Promise<Response> {
-  const { pathname, search } = new URL(request.url, "http://localhost");
-  return fetch(`http://localhost${pathname}${search}`, {
+  return fetch(urlOf(request), {
     method: request.method,
     headers: request.headers,
     ...(request.body === null ? {} : { body: request.body }),

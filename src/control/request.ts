@@ -6,6 +6,11 @@ import { anything, checkFields, nothing } from "./wire/wire.ts";
 /** The largest body is an environment of an instance, which is far smaller. */
 const BODY_BYTES_MAX = 64 * 1024;
 
+/** The path and the query; the host is our own, since a request can name one that no URL can have. */
+export function urlOf({ url }: Request): URL {
+  return new URL(`http://localhost${url.replace(/^http:\/\/[^/?#]*/, "")}`);
+}
+
 /** Throws REQUEST_INVALID, also for a field that is given twice. */
 export function readQuery(searchParams: URLSearchParams, schema: z.ZodType): unknown {
   if (schema === anything) return {};

@@ -20,6 +20,7 @@ const CODES = {
   QUEUE_FULL: { status: 503, exit: 1 },
   LEVEL_MISSING: { status: 422, exit: 1 },
   PORTS_EXHAUSTED: { status: 503, exit: 1 },
+  DESCRIPTORS_EXHAUSTED: { status: 503, exit: 1 },
   STORAGE_FAILED: { status: 503, exit: 1 },
   SERVER_UNREACHABLE: { status: 503, exit: 4 },
   SERVER_RUNNING: { status: 409, exit: 1 },

@@ -44,7 +44,20 @@ export class FailureError extends Error {
 
 /** The failure of a start that threw. */
 export function failureOf(thrown: unknown): Failure {
-  return thrown instanceof FailureError ? thrown.failure : startFailure(messageOf(thrown));
+  if (thrown instanceof FailureError) return thrown.failure;
+  const { code } = (thrown ?? {}) as { readonly code?: unknown };
+  return code === "EMFILE" || code === "ENFILE" ? NO_DESCRIPTOR : startFailure(messageOf(thrown));
+}
+
+const NO_DESCRIPTOR: Failure = {
+  code: "DESCRIPTORS_EXHAUSTED",
+  reason: "the server has no free file descriptor",
+  hint: "Raise the limit of the server: LimitNOFILE= under systemd, or ulimit -n",
+};
+
+/** The server could not make the start, which says nothing of the application. */
+export function isServersOwn({ code }: Failure): boolean {
+  return code === "PORTS_EXHAUSTED" || code === "DESCRIPTORS_EXHAUSTED";
 }
 
 interface InstanceErrorDetails {

@@ -18,6 +18,11 @@ export function instanceDirOf({ ref, dataDir }: Pick<InstancePlace, "ref" | "dat
   return `${dataDir}/${ref.service}/${ref.id}`;
 }
 
+/** Where the volume of an instance with a hard quota is mounted as a whole; no service can have this name. */
+export function volumeDirOf({ ref, dataDir }: Pick<InstancePlace, "ref" | "dataDir">): string {
+  return `${dataDir}/.mounts/${ref.service}/${ref.id}`;
+}
+
 /** The mark of every process that is started in one slot of an instance. */
 export function markOf(place: Pick<InstancePlace, "ref" | "slot" | "dataDir">): string {
   return `${instanceDirOf(place)}#${place.slot}`;

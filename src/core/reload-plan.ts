@@ -57,6 +57,7 @@ const SERVICE_KEYS: Keys<Service, "name" | "restart" | "machine" | "healthInterv
   storagePersist: ["storage_persist", "now"],
   autoCreate: ["auto_create", "now"],
   maxInstances: ["max_instances", "now"],
+  maxConcurrent: ["max_concurrent", "now"],
   socket: ["socket", "launch"],
   envFile: ["env_file", "launch"],
   env: ["env", "launch"],
@@ -71,6 +72,7 @@ const SERVICE_KEYS: Keys<Service, "name" | "restart" | "machine" | "healthInterv
   readPaths: ["read_paths", "launch"],
   writePaths: ["write_paths", "launch"],
   network: ["network", "launch"],
+  seccomp: ["seccomp", "launch"],
   allowMetadata: ["allow_metadata", "launch"],
   rollout: ["rollout", "now"],
 };
@@ -107,6 +109,9 @@ const SETTINGS_KEYS: Keys<Settings, "tls"> = {
   maxRunning: ["max_running", "now"],
   maxStarting: ["max_starting", "now"],
   trustedProxies: ["trusted_proxies", "now"],
+  maxConnections: ["max_connections", "now"],
+  maxConnectionsPerAddress: ["max_connections_per_address", "now"],
+  bufferLimitBytes: ["buffer_limit_mb", "now"],
   logRetentionMs: ["log_retention_days", "now"],
   logMaxBytes: ["log_max_mb", "now"],
 };

@@ -29,6 +29,9 @@ export type StorageEnforcement = (typeof STORAGE_ENFORCEMENTS)[number];
 export const NETWORKS = ["host", "private"] as const;
 export type Network = (typeof NETWORKS)[number];
 
+export const SYSTEM_CALL_FILTERS = ["default", "permissive"] as const;
+export type SystemCallFilter = (typeof SYSTEM_CALL_FILTERS)[number];
+
 export const ROLLOUTS = ["overlap", "replace"] as const;
 export type Rollout = (typeof ROLLOUTS)[number];
 
@@ -62,6 +65,8 @@ export interface Service {
   readonly autoCreate: boolean;
   /** 0: no cap. */
   readonly maxInstances: number;
+  /** Open requests of a process; 0: no cap. */
+  readonly maxConcurrent: number;
   /** Template of the path in SOCKET_PATH. */
   readonly socket: string;
   readonly envFile: string | null;
@@ -82,6 +87,8 @@ export interface Service {
   readonly writePaths: readonly string[];
   /** Null: the default of the level of isolation. */
   readonly network: Network | null;
+  /** `permissive`: system calls that the filter does not list are allowed. */
+  readonly seccomp: SystemCallFilter;
   /** Whether an instance may reach the metadata service of a cloud. */
   readonly allowMetadata: boolean;
   readonly rollout: Rollout;
@@ -137,6 +144,12 @@ export interface Settings {
   readonly maxStarting: number;
   /** Addresses or CIDR blocks. */
   readonly trustedProxies: readonly string[];
+  /** 0: as many as the limit on descriptors permits. */
+  readonly maxConnections: number;
+  /** 0: a quarter of all. */
+  readonly maxConnectionsPerAddress: number;
+  /** Null: an eighth of the memory. */
+  readonly bufferLimitBytes: number | null;
   readonly logRetentionMs: number;
   readonly logMaxBytes: number;
   readonly tls: TlsSettings;

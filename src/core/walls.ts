@@ -1,11 +1,7 @@
 // The walls of one instance: hidden and visible paths, and the launcher's arguments. Paths are absolute.
 import { HIDDEN } from "./hidden-paths.ts";
 import { depthOf, isUnder } from "./paths.ts";
-import { networkOf, type Service } from "./service.ts";
-
-/** The user ids of walled instances: systemd's range for dynamic users, which no account has. */
-export const USER_ID_MIN = 61_184;
-export const USER_ID_MAX = 65_519;
+import { networkOf, type Service, type SystemCallFilter } from "./service.ts";
 
 /** The instance's own user and group; without root, the server's user in a user namespace. */
 export type Identity =
@@ -26,6 +22,7 @@ export interface Walls {
   readonly port: number;
   /** With a private network, the socket that is forwarded to the port; null: it has the host's network. */
   readonly entry: string | null;
+  readonly seccomp: SystemCallFilter;
   readonly hostname: string;
   readonly cwd: string;
 }
@@ -36,6 +33,8 @@ export interface WallHost {
   readonly landlock: number | null;
   /** Why there is no firewall between tenants; null: there is one. */
   readonly firewall: string | null;
+  /** Whether the default limit of processes holds. */
+  readonly processLimit: boolean;
 }
 
 /** Versions of Landlock that restrict ports, and abstract sockets and signals. */
@@ -43,8 +42,16 @@ export const LANDLOCK_PORTS = 4;
 export const LANDLOCK_SCOPES = 6;
 
 /** What tenants can do on this host although the level of isolation is to prevent it, a sentence for each. */
-export function findWallGaps(service: Service, { landlock, firewall }: WallHost): string[] {
-  if (service.isolation === "process" || networkOf(service) === "private") return [];
+export function findWallGaps(service: Service, host: WallHost): string[] {
+  if (service.isolation === "process") return [];
+  const gaps = networkOf(service) === "private" ? [] : findNetworkGaps(service, host);
+  if (service.isolation === "namespace" && service.pidsLimit === null && !host.processLimit) {
+    gaps.push("they can start any number of processes: the kernel is too old");
+  }
+  return gaps;
+}
+
+function findNetworkGaps(service: Service, { landlock, firewall }: WallHost): string[] {
   const gaps: string[] = [];
   if (firewall !== null) {
     gaps.push(`they reach other tenants' ports and a cloud's metadata service: ${firewall}`);
@@ -72,6 +79,7 @@ export function renderWalls(walls: Walls, argv: readonly string[]): readonly str
     ...(socketDir === null ? [] : ["--socket-dir", `${socketDir.outside}:${socketDir.inside}`]),
     ...["--tmp", walls.tmpDir, "--bind-port", String(walls.port)],
     ...(walls.entry === null ? [] : ["--private-net", "--forward", `${walls.entry}:${walls.port}`]),
+    ...["--seccomp", walls.seccomp],
     ...["--hostname", walls.hostname, "--chdir", walls.cwd, "--", ...argv],
   ];
 }

@@ -27,7 +27,7 @@ export function openTenementDatabase(dataDir: string): TenementDatabase {
     instances: new InstanceTable(database),
     tokens: new TokenTable(database),
     audit: new AuditTable(database),
-    userIds: new UserIdTable(database),
+    userIds: new UserIdTable(database, dataDir),
     domains: new DomainTable(database),
     [Symbol.dispose]: () => database.close(),
   };

@@ -39,6 +39,10 @@ export const MIGRATIONS: readonly string[] = [
      id TEXT
    ) STRICT, WITHOUT ROWID;`,
   `ALTER TABLE instances ADD COLUMN other TEXT;`,
+  `CREATE TABLE released_user_ids (
+     sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+     uid INTEGER NOT NULL UNIQUE
+   ) STRICT;`,
   `ALTER TABLE instances ADD COLUMN hint TEXT;
    ALTER TABLE instances ADD COLUMN code TEXT;`,
 ];

@@ -2,29 +2,34 @@
 import type { Database } from "bun:sqlite";
 import { FailureError } from "../core/failure.ts";
 import type { InstanceRef } from "../core/ref.ts";
-import { USER_ID_MAX, USER_ID_MIN } from "../core/walls.ts";
-
-const LOWEST_FREE = `
-  INSERT INTO user_ids (uid, service, id)
-  SELECT min(uid), ?, ? FROM (
-    SELECT ${USER_ID_MIN} AS uid UNION ALL SELECT uid + 1 FROM user_ids
-  ) WHERE uid NOT IN (SELECT uid FROM user_ids)`;
+import type { HostUsers, UserIdRange } from "../core/user-id-ranges.ts";
 
 export class UserIdTable {
   readonly #database: Database;
+  readonly #seed: string;
 
-  constructor(database: Database) {
+  /** @param seed decides where in a range the first id is, so that two servers of a host seldom use the same ids */
+  constructor(database: Database, seed: string) {
     this.#database = database;
+    this.#seed = seed;
   }
 
-  /** The instance's id, the lowest free one where it has none yet. Throws LEVEL_MISSING when all are taken. */
-  take({ service, id }: InstanceRef): number {
-    return this.find({ service, id }) ?? this.#add({ service, id });
+  /**
+   * The instance's id. Where it has none yet: an id that no instance has had, or else the one that was released first,
+   * since files of its former instance may be left in write paths. Throws LEVEL_MISSING when all are taken.
+   */
+  take(ref: InstanceRef, users: HostUsers): number {
+    return this.find(ref) ?? this.#add(ref, users);
   }
 
-  /** Releases the id of an instance, once no file on disk belongs to it. */
+  /** Releases the id of an instance, once its data are deleted. */
   release({ service, id }: InstanceRef): void {
-    this.#database.run("DELETE FROM user_ids WHERE service = ? AND id = ?", [service, id]);
+    this.#database.transaction(() => {
+      const added =
+        "INSERT INTO released_user_ids (uid) SELECT uid FROM user_ids WHERE service = ? AND id = ?";
+      this.#database.run(added, [service, id]);
+      this.#database.run("DELETE FROM user_ids WHERE service = ? AND id = ?", [service, id]);
+    })();
   }
 
   find({ service, id }: InstanceRef): number | null {
@@ -36,17 +41,43 @@ export class UserIdTable {
     return found?.uid ?? null;
   }
 
-  #add(ref: InstanceRef): number {
-    const added = this.#database
-      .query<{ uid: number }, [string, string]>(`${LOWEST_FREE} RETURNING uid`)
-      .get(ref.service, ref.id);
-    const uid = added?.uid ?? USER_ID_MAX + 1;
-    if (uid <= USER_ID_MAX) return uid;
-    this.release(ref);
+  #add({ service, id }: InstanceRef, users: HostUsers): number {
+    const uid = this.#findFree(users);
+    this.#database.transaction(() => {
+      this.#database.run("DELETE FROM released_user_ids WHERE uid = ?", [uid]);
+      const added = "INSERT INTO user_ids (uid, service, id) VALUES (?, ?, ?)";
+      this.#database.run(added, [uid, service, id]);
+    })();
+    return uid;
+  }
+
+  #findFree(users: HostUsers): number {
+    const { range } = users;
+    for (const uid of this.#candidates(range)) if (!users.isInUse(uid)) return uid;
     throw new FailureError({
       code: "LEVEL_MISSING",
-      reason: `all ${USER_ID_MAX - USER_ID_MIN + 1} user ids are taken`,
+      reason: `all ${range.last - range.first + 1} user ids are taken`,
       hint: "Remove instances that are no longer needed with: ten rm --purge",
     });
   }
+
+  /** Ids that no instance has, the longest unused first. */
+  *#candidates(range: UserIdRange): Generator<number> {
+    const released = this.#list("SELECT uid FROM released_user_ids ORDER BY sequence");
+    const given = new Set([...this.#list("SELECT uid FROM user_ids"), ...released]);
+    for (const uid of ring(range, this.#seed)) if (!given.has(uid)) yield uid;
+    yield* released.filter((uid) => uid >= range.first && uid <= range.last);
+  }
+
+  #list(query: string): readonly number[] {
+    const rows = this.#database.query<{ uid: number }, []>(query).all();
+    return rows.map(({ uid }) => uid);
+  }
+}
+
+/** All ids of a range, from one that the seed decides. */
+function* ring({ first, last }: UserIdRange, seed: string): Generator<number> {
+  const count = last - first + 1;
+  const start = Number(Bun.hash.crc32(seed) % count);
+  for (let index = 0; index < count; index++) yield first + ((start + index) % count);
 }

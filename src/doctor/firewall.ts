@@ -1,6 +1,7 @@
 // Examines the firewall between tenants: whether this server may create a table of nftables.
 import type { Gap } from "../core/failure.ts";
-import { NO_FIREWALL, runNft } from "../isolation/firewall/firewall.ts";
+import { NO_FIREWALL } from "../isolation/firewall/firewall.ts";
+import { runNft } from "../isolation/firewall/nft.ts";
 import { renderTable } from "../isolation/firewall/rules.ts";
 import type { Host } from "../platform/host.ts";
 import { type Finding, fine } from "./finding.ts";

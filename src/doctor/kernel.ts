@@ -1,4 +1,6 @@
 // Examines the kernel: its version, and Landlock, which restricts ports, abstract sockets and signals.
+import { isKernelAtLeast, PROCESSES_PER_NAMESPACE } from "../core/kernel-release.ts";
+import { PIDS_LIMIT_DEFAULT } from "../core/service.ts";
 import { LANDLOCK_PORTS, LANDLOCK_SCOPES } from "../core/walls.ts";
 import type { Host } from "../platform/host.ts";
 import { type Finding, fine } from "./finding.ts";
@@ -10,7 +12,9 @@ const PORTS = { landlock: LANDLOCK_PORTS, linux: "6.7" } as const;
 const SCOPES = { landlock: LANDLOCK_SCOPES, linux: "6.12" } as const;
 
 export function examineKernel(host: Host): readonly Finding[] {
-  if (host.platform === "linux") return [describeVersion(host), describeLandlock(host)];
+  if (host.platform === "linux") {
+    return [describeVersion(host), describeLandlock(host), ...describeProcesses(host)];
+  }
   return [
     {
       id: "kernel",
@@ -38,16 +42,14 @@ export function examineKernel(host: Host): readonly Finding[] {
 }
 
 function describeVersion(host: Host): Finding {
-  const release = host.read("/proc/sys/kernel/osrelease") ?? "unknown";
+  const release = releaseOf(host);
   const finding = {
     id: "kernel",
     group: "host",
     title: "kernel",
     found: `Linux ${release}`,
   } as const;
-  const [major = 0, minor = 0] = release.split(/[.-]/).map(Number);
-  const [wantedMajor, wantedMinor] = KERNEL_MIN;
-  if (major > wantedMajor || (major === wantedMajor && minor >= wantedMinor)) return fine(finding);
+  if (isKernelAtLeast(release, KERNEL_MIN)) return fine(finding);
   return {
     ...finding,
     state: "missing",
@@ -55,6 +57,29 @@ function describeVersion(host: Host): Finding {
     remedy: "boot a newer kernel",
     blocks: ["isolation=namespace", "isolation=sandbox"],
   };
+}
+
+/** As root, the kernel counts the processes of each instance's own user. */
+function describeProcesses(host: Host): readonly Finding[] {
+  if (host.isRoot) return [];
+  const finding = { id: "processes", group: "namespace", title: "limit of processes" } as const;
+  if (isKernelAtLeast(releaseOf(host), PROCESSES_PER_NAMESPACE)) {
+    return [fine({ ...finding, found: `${PIDS_LIMIT_DEFAULT} without pids_limit` })];
+  }
+  return [
+    {
+      ...finding,
+      state: "warning",
+      found: "counted for all instances together, so not applied",
+      meaning: "Without control groups a walled tenant can start processes until nobody else can",
+      remedy: `boot Linux ${PROCESSES_PER_NAMESPACE.join(".")} or newer`,
+      blocks: [],
+    },
+  ];
+}
+
+function releaseOf(host: Host): string {
+  return host.read("/proc/sys/kernel/osrelease") ?? "unknown";
 }
 
 function describeLandlock({ landlock }: Host): Finding {

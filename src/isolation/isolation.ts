@@ -3,26 +3,36 @@ import { unreachable } from "../core/assert.ts";
 import { type InstanceRef, SLOTS, type SlotRef } from "../core/ref.ts";
 import type { Service } from "../core/service.ts";
 import { openHost } from "../platform/host.ts";
+import { isRoot } from "../platform/owner.ts";
+import { Trash } from "../platform/process/trash.ts";
+import { type Confinement, Trees } from "../platform/process/trees.ts";
 import { ControlGroups } from "./cgroup/groups.ts";
 import { LaunchDirectories } from "./launcher/launcher-directory.ts";
-import { readAgent } from "./launcher/launcher-program.ts";
+import { findRunnable, readAgent } from "./launcher/launcher-program.ts";
 import { endLaunch } from "./launcher/launcher-remains.ts";
 import type { Level } from "./level.ts";
 import { firecrackerLevel } from "./machine/firecracker.ts";
 import { qemuLevel } from "./machine/qemu.ts";
 import { ProcessLevel } from "./process-level.ts";
 import { SandboxLevel } from "./sandbox/sandbox.ts";
-import { NamespaceLevel } from "./walls/namespace.ts";
+import { limitsByNamespace, NamespaceLevel } from "./walls/namespace.ts";
 
 export interface IsolationParts {
   readonly dataDir: string;
   /** The instance's own user, where the server is root. */
   readonly userIdOf: (ref: InstanceRef) => number;
+  /** The `write_paths` of all services. */
+  readonly writePaths: () => readonly string[];
   /** Installs the launcher; null where this build has none. */
   readonly installLauncher: () => string | null;
+  /** Reports an error that no caller waits for. */
+  readonly report: (event: unknown) => void;
 }
 
 export class Isolation implements Disposable {
+  /** Measures and deletes files of tenants. */
+  readonly trees: Trees;
+  readonly trash: Trash;
   readonly #groups: ControlGroups;
   readonly #launches: LaunchDirectories;
   readonly #namespace: Level;
@@ -33,8 +43,11 @@ export class Isolation implements Disposable {
 
   constructor(parts: IsolationParts) {
     this.#groups = new ControlGroups(parts);
-    this.#launches = new LaunchDirectories(parts.dataDir);
-    const shared = { ...parts, groups: this.#groups, launches: this.#launches };
+    const findLauncher = findRunnable(parts.installLauncher);
+    this.trees = new Trees({ findLauncher, confine: () => confine(this.#groups, findLauncher) });
+    this.trash = new Trash({ ...parts, trees: this.trees });
+    this.#launches = new LaunchDirectories(parts.dataDir, this.trash);
+    const shared = { ...parts, findLauncher, groups: this.#groups, launches: this.#launches };
     const walls = new NamespaceLevel(shared);
     this.#namespace = walls;
     this.#process = new ProcessLevel(shared);
@@ -43,6 +56,11 @@ export class Isolation implements Disposable {
     this.#qemu = qemuLevel(machine);
     this.#firecracker = firecrackerLevel(machine);
     this.#sandbox = new SandboxLevel(walls);
+  }
+
+  /** Whether the default limit of processes holds behind walls. */
+  get limitsProcesses(): boolean {
+    return isRoot() || limitsByNamespace() || this.#groups.canLimitByDefault("pids");
   }
 
   /** The level of a service. No level falls back to a weaker one, whatever the host lacks. */
@@ -72,9 +90,18 @@ export class Isolation implements Disposable {
     const files = this.#launches.statusFilesExcept(kept);
     const ended = await Promise.allSettled(files.map(endLaunch));
     const removed = await this.#groups.sweep(kept);
+    this.trash.empty();
     return [...ended, ...removed].flatMap((outcome) =>
       outcome.status === "rejected" ? [outcome.reason] : [],
     );
+  }
+
+  /** The directories of an instance's launches in which it may write. */
+  scratchOf(ref: InstanceRef): readonly string[] {
+    return SLOTS.flatMap((slot) => {
+      const { socketsDir, tmpDir } = this.#launches.paths({ ref, slot });
+      return [tmpDir, socketsDir];
+    });
   }
 
   /** Removes the files of an instance's launches. */
@@ -86,4 +113,14 @@ export class Isolation implements Disposable {
   [Symbol.dispose](): void {
     this.#groups.close();
   }
+}
+
+/** The background group. The launcher joins groups of version 1, which no process can start in. */
+function confine(groups: ControlGroups, findLauncher: () => string | null): Confinement {
+  const { birthplace, launcherOptions } = groups.background();
+  const launcher = launcherOptions.length === 0 ? null : findLauncher();
+  return {
+    cgroup: birthplace,
+    wrap: (argv) => (launcher === null ? argv : [launcher, ...launcherOptions, "--", ...argv]),
+  };
 }

@@ -5,7 +5,7 @@ import type { Gap } from "../core/failure.ts";
 import { markOf, socketPathOf } from "../core/instance-paths.ts";
 import type { LaunchPlan } from "../core/launch-plan.ts";
 import type { ChildRef } from "../core/life/instance.ts";
-import { USER_ID_MAX, USER_ID_MIN } from "../core/walls.ts";
+import { isWalledUser } from "../core/user-id-ranges.ts";
 import { isRoot } from "../platform/owner.ts";
 import type { ControlGroup } from "./cgroup/group.ts";
 import { type ControlGroups, refuseLimits } from "./cgroup/groups.ts";
@@ -17,19 +17,15 @@ export interface ProcessParts {
   readonly dataDir: string;
   readonly groups: ControlGroups;
   readonly launches: LaunchDirectories;
-  /** Installs the launcher; null where this build has none. */
-  readonly installLauncher: () => string | null;
+  /** Null where this host can't run the launcher. */
+  readonly findLauncher: () => string | null;
 }
 
 /** The launcher's own process. */
 const HELPERS = 1;
-/** The launcher's exit code when the program does not exist. */
-const NO_PROGRAM = 127;
 
 export class ProcessLevel implements Level {
   readonly #parts: ProcessParts;
-  /** Undefined: not tried yet; null: this host can't run the launcher. */
-  #launcher: string | null | undefined;
 
   constructor(parts: ProcessParts) {
     this.#parts = parts;
@@ -40,8 +36,8 @@ export class ProcessLevel implements Level {
     mkdirSync(dirname(socketPath), { recursive: true, mode: 0o700 });
     // A socket of an earlier launch would keep the application from listening.
     rmSync(socketPath, { force: true });
-    if (this.#launcher === undefined) this.#launcher = findLauncher(this.#parts.installLauncher);
-    if (this.#launcher !== null) return this.#withLauncher(placement, this.#launcher);
+    const launcher = this.#parts.findLauncher();
+    if (launcher !== null) return this.#withLauncher(placement, launcher);
     refuseLimits(placement.service, lacksOf(process.platform));
     return this.#withoutLauncher(placement);
   }
@@ -102,22 +98,6 @@ export class ProcessLevel implements Level {
   }
 }
 
-/** Null also where the data directory's file system forbids execution. */
-function findLauncher(install: () => string | null): string | null {
-  const launcher = install();
-  return launcher !== null && runs(launcher) ? launcher : null;
-}
-
-function runs(launcher: string): boolean {
-  try {
-    const stdio = ["ignore", "ignore", "ignore"] as const;
-    const { exitCode } = Bun.spawnSync([launcher, "--", "/bin/true"], { stdio: [...stdio] });
-    return exitCode === 0 || exitCode === NO_PROGRAM;
-  } catch {
-    return false;
-  }
-}
-
 function lacksOf(platform: NodeJS.Platform): Gap {
   if (platform !== "linux") return { reason: "limits need Linux", remedy: "run it there" };
   return {
@@ -132,5 +112,5 @@ function lacksOf(platform: NodeJS.Platform): Gap {
  */
 function takeBack(instanceDir: string): void {
   const { uid } = lstatSync(instanceDir);
-  if (isRoot() && uid >= USER_ID_MIN && uid <= USER_ID_MAX) lchownSync(instanceDir, 0, 0);
+  if (isRoot() && isWalledUser(uid)) lchownSync(instanceDir, 0, 0);
 }

@@ -3,7 +3,7 @@ import { Registry } from "prom-client";
 import { REPORTED_STATES, type ReportedState } from "../core/life/report.ts";
 import type { LogCounters } from "../logs/hub.ts";
 import { BOUNDS_MS, type DurationHistogram } from "./histogram.ts";
-import { STATUS_CLASSES, type Statistics, WAKE_PHASES } from "./statistics.ts";
+import { CONNECTION_FATES, STATUS_CLASSES, type Statistics, WAKE_PHASES } from "./statistics.ts";
 
 export interface MetricSources {
   readonly statistics: Statistics;
@@ -46,7 +46,10 @@ export async function renderMetrics(sources: MetricSources): Promise<string> {
 export const METRICS_CONTENT_TYPE = new Registry().contentType;
 
 function planMetrics(sources: MetricSources): Metric[] {
-  const { statistics, states, memory, logs } = sources;
+  return [...planTraffic(sources.statistics), ...planInstances(sources), ...planServer(sources)];
+}
+
+function planTraffic(statistics: Statistics): Metric[] {
   const traffic = [...statistics.traffic.values()];
   return [
     counter("ten_requests_total", "Requests by instance and status class", [
@@ -59,6 +62,11 @@ function planMetrics(sources: MetricSources): Metric[] {
     counter("ten_requests_unrouted_total", "Requests that no instance was found for", [
       of(statistics.unrouted),
     ]),
+    counter(
+      "ten_connections_ended_total",
+      "Connections of clients that were refused or ended for want of room, or since the client took nothing",
+      CONNECTION_FATES.map((reason) => of(statistics.connections[reason], { reason })),
+    ),
     histogram(
       "ten_request_duration_seconds",
       "From a request's head to the last byte of its answer",
@@ -67,6 +75,11 @@ function planMetrics(sources: MetricSources): Metric[] {
         durations,
       })),
     ),
+  ];
+}
+
+function planInstances({ statistics, states, memory, quotas, storage }: MetricSources): Metric[] {
+  return [
     histogram(
       "ten_wake_duration_seconds",
       "Starts by phase: waiting for a turn, spawning, getting ready",
@@ -86,13 +99,18 @@ function planMetrics(sources: MetricSources): Metric[] {
     gauge(
       "ten_instance_storage_bytes",
       "Disk that an instance's files take, as of the latest measurement",
-      [...sources.storage].map(([key, bytes]) => of(bytes, instanceLabels(key))),
+      [...storage].map(([key, bytes]) => of(bytes, instanceLabels(key))),
     ),
     gauge(
       "ten_instance_storage_quota_bytes",
       "Disk that an instance's files may take",
-      [...sources.quotas].map(([key, bytes]) => of(bytes, instanceLabels(key))),
+      [...quotas].map(([key, bytes]) => of(bytes, instanceLabels(key))),
     ),
+  ];
+}
+
+function planServer({ logs, statistics }: MetricSources): Metric[] {
+  return [
     counter("ten_log_lines_stored_total", "Log lines kept", [of(logs.stored)]),
     counter("ten_log_lines_dropped_total", "Log lines dropped for want of room", [
       of(logs.dropped),

@@ -8,6 +8,10 @@ export type StatusClass = (typeof STATUS_CLASSES)[number];
 export const WAKE_PHASES = ["queue", "spawn", "ready"] as const;
 export type WakePhase = (typeof WAKE_PHASES)[number];
 
+/** Why connections of clients were refused, or ended before their time. */
+export const CONNECTION_FATES = ["limit", "address", "idle", "stalled", "buffers"] as const;
+export type ConnectionFate = (typeof CONNECTION_FATES)[number];
+
 export class InstanceTraffic {
   readonly ref: InstanceRef;
   readonly requests: Record<StatusClass, number> = {
@@ -35,6 +39,13 @@ export class Statistics {
   restarts = 0;
   /** Requests without an instance. */
   unrouted = 0;
+  readonly connections: Record<ConnectionFate, number> = {
+    limit: 0,
+    address: 0,
+    idle: 0,
+    stalled: 0,
+    buffers: 0,
+  };
   /** Faults of the server that no code handled. */
   unhandledErrors = 0;
 
@@ -56,6 +67,10 @@ export class Statistics {
       const durationMs = phases[phase];
       if (durationMs !== null) this.wakes[phase].add(durationMs);
     }
+  }
+
+  recordConnection(fate: ConnectionFate): void {
+    this.connections[fate]++;
   }
 
   recordRestart(): void {

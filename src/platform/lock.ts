@@ -1,8 +1,9 @@
 // The lock on the data directory, for one server: SQLite's lock on a file, which ends with the process.
 import { Database } from "bun:sqlite";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { messageOf, TenError } from "../core/errors.ts";
 import { codeOf } from "./files.ts";
+import { openPrivateDirectory } from "./private-directory.ts";
 
 /** Locks the data directory for this process. Throws SERVER_RUNNING with the pid of the server that has the lock. */
 export function lockDirectory(dataDir: string): Disposable {
@@ -21,7 +22,7 @@ export function lockDirectory(dataDir: string): Disposable {
 
 function openLock(dataDir: string): Database {
   try {
-    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+    openPrivateDirectory(dataDir);
     return new Database(`${dataDir}/tenement.lock`, { create: true });
   } catch (error) {
     throw lockError(dataDir, null, error);

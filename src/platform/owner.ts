@@ -1,6 +1,5 @@
 // The owners of files: root gives them to the users of instances.
-import { lchownSync, lstatSync, mkdirSync, readdirSync } from "node:fs";
-import { join } from "node:path";
+import { lchownSync, mkdirSync } from "node:fs";
 
 export function isRoot(): boolean {
   return process.geteuid?.() === 0;
@@ -12,19 +11,20 @@ export function makeOwnDirectory(path: string, owner: number | null): void {
   if (owner !== null) lchownSync(path, owner, owner);
 }
 
+/**
+ * Makes a directory, and those above it, that every user may enter, whatever mask the server was started with. Changing
+ * the mode afterwards could follow a link that a tenant has put there meanwhile.
+ */
+export function makePublicDirectory(path: string): void {
+  const mask = process.umask(0o022);
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o755 });
+  } finally {
+    process.umask(mask);
+  }
+}
+
 /** Gives a file to a user; null: it stays the server's. */
 export function giveFile(path: string, owner: number | null): void {
   if (owner !== null) lchownSync(path, owner, owner);
-}
-
-/**
- * Gives a directory and its content to a user, unless the directory belongs to that user already. Does not follow
- * links. The directory itself comes last, so that an interrupted call is repeated.
- */
-export function giveTree(path: string, owner: number): void {
-  if (lstatSync(path).uid === owner) return;
-  for (const entry of readdirSync(path, { recursive: true })) {
-    lchownSync(join(path, String(entry)), owner, owner);
-  }
-  lchownSync(path, owner, owner);
 }

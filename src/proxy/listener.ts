@@ -1,12 +1,12 @@
-// The public listeners, on addresses or inherited descriptors; owns the client connections and their common timer.
+// The proxy as a whole: its listeners and connections, opened, replaced by another server's, and closed.
 import { createServer, type Server, type Socket } from "node:net";
 import type { Endpoint } from "../core/endpoint.ts";
-import { messageOf, TenError } from "../core/errors.ts";
 import type { Clock } from "../platform/clock.ts";
+import { descriptorOf, lowestFreeDescriptor } from "../platform/kernel/descriptors.ts";
 import { type Bound, bindInPlace } from "../platform/unix-socket.ts";
 import type { Gateway } from "../supervisor/gateway.ts";
-import { Connection } from "./client/connection.ts";
-import type { ExchangeRecord } from "./exchange/outcome.ts";
+import { Connections } from "./connections.ts";
+import type { ConnectionFate, ExchangeRecord } from "./exchange/outcome.ts";
 import type { ProxyContext } from "./exchange/proxy-context.ts";
 import {
   type Peer,
@@ -15,6 +15,9 @@ import {
   plainAddress,
   type TrustCheck,
 } from "./http/forwarded.ts";
+import { limitsOf, type ProxySettings } from "./limits.ts";
+import { ACCEPTING, PublicListener } from "./public-listener.ts";
+import { Turns } from "./turns.ts";
 import { UpstreamPool } from "./upstream/pool.ts";
 
 export type Listen =
@@ -28,9 +31,10 @@ export interface ProxyOptions {
   /** Where the API and the dashboard listen. */
   readonly control: Endpoint;
   readonly clock: Clock;
-  /** Addresses or CIDR blocks. */
-  readonly trustedProxies: readonly string[];
+  readonly settings: ProxySettings;
   readonly observe: (exchange: ExchangeRecord) => void;
+  /** A client's connection was refused, or ended by the proxy for want of room. */
+  readonly observeConnection: (fate: ConnectionFate) => void;
   readonly listen: Listen;
 }
 
@@ -46,8 +50,8 @@ export interface Proxy {
   serve(gateway: Gateway): void;
   /** Accepts no more, and ends each connection with its next answer. Resolves when none is left. */
   retire(): Promise<void>;
-  /** Replaces the trusted addresses, from the next connection on. */
-  trust(trustedProxies: readonly string[]): void;
+  /** Replaces the trusted addresses and the limits, from the next connection on. */
+  configure(settings: ProxySettings): void;
   /** Serves a connection that was accepted elsewhere, such as one with TLS. */
   accept(socket: Socket, protocol: "http" | "https"): void;
   /** Accepts no more, ends idle connections at once, and resolves when the open exchanges are done. */
@@ -59,10 +63,11 @@ export interface Proxy {
 /** One timer for all connections: one each would cost more than its precision is worth. */
 const SWEEP_MS = 250;
 
+/** Without connections: other users of descriptors may leave none for an accept, which would be tried without end. */
+const REST_SWEEP_MS = 1000;
+
 /** After that much silence the system probes whether the client's machine is still there. */
 const KEEP_ALIVE_PROBE_MS = 60_000;
-
-const ACCEPTING = { allowHalfOpen: true, noDelay: true };
 
 /** Opens the public listener; throws LISTEN_FAILED naming address and port. */
 export async function openProxy(options: ProxyOptions): Promise<Proxy> {
@@ -74,39 +79,51 @@ export async function openProxy(options: ProxyOptions): Promise<Proxy> {
 class ListeningProxy implements Proxy {
   port = 0;
   readonly #context: ProxyContext;
+  readonly #connections: Connections;
+  readonly #listeners: PublicListener[] = [];
   #isTrusted: TrustCheck;
-  readonly #servers: Server[] = [];
   #relay: Bound<Server> | null = null;
-  readonly #connections = new Set<Connection>();
-  #sweeping = false;
+  #sweep: { readonly withinMs: number; readonly cancel: () => void } | null = null;
   #closing: PromiseWithResolvers<void> | null = null;
 
-  constructor({ gateway, control, clock, trustedProxies, observe }: ProxyOptions) {
-    const pool = new UpstreamPool(clock);
-    this.#context = { gateway, nextServer: null, control, clock, pool, observe };
-    this.#isTrusted = parseTrustedProxies(trustedProxies);
+  constructor({ clock, settings, ...options }: ProxyOptions) {
+    const { gateway, control, observe, observeConnection } = options;
+    const turns = new Turns(clock);
+    const pool = new UpstreamPool(clock, turns);
+    const parts = { gateway, control, clock, turns, pool, observe, observeConnection };
+    this.#context = { ...parts, limits: limitsOf(settings), nextServer: null };
+    const onEmpty = () => this.#settle();
+    this.#connections = new Connections(this.#context, onEmpty);
+    this.#isTrusted = parseTrustedProxies(settings.trustedProxies);
   }
 
   async listen(listen: Listen): Promise<void> {
+    const accept = (socket: Socket) => this.accept(socket, "http");
+    const places =
+      listen.kind === "descriptors"
+        ? listen.fds.map((fd) => ({ fd }))
+        : listen.hosts.map((host) => ({ host, port: listen.port }));
     try {
-      if (listen.kind === "descriptors") {
-        for (const fd of listen.fds) await this.#listenOn({ fd });
-        return;
+      for (const place of places) {
+        // All hosts share the port that the system chose for the first.
+        const at = "host" in place ? { ...place, port: this.port || place.port } : place;
+        const listener = await PublicListener.open(at, accept);
+        this.#listeners.push(listener);
+        this.port = listener.port;
       }
-      this.port = listen.port;
-      for (const host of listen.hosts) await this.#listenOn({ host, port: this.port });
     } catch (error) {
       this.#stopListening();
       throw error;
     }
+    this.#sweepWithin(REST_SWEEP_MS);
   }
 
   get descriptors(): readonly number[] {
-    return this.#servers.map(descriptorOf);
+    return this.#listeners.map(({ descriptor }) => descriptor);
   }
 
   openRelay(path: string): void {
-    const relay = createServer(ACCEPTING, (socket) => this.#serve(socket, PREVIOUS_SERVER));
+    const relay = createServer(ACCEPTING, (socket) => this.#admit(socket, PREVIOUS_SERVER));
     this.#relay = bindInPlace(path, (aside) => relay.listen(aside));
   }
 
@@ -123,20 +140,16 @@ class ListeningProxy implements Proxy {
     return this.#end("one");
   }
 
-  trust(trustedProxies: readonly string[]): void {
-    this.#isTrusted = parseTrustedProxies(trustedProxies);
+  configure(settings: ProxySettings): void {
+    this.#isTrusted = parseTrustedProxies(settings.trustedProxies);
+    this.#context.limits = limitsOf(settings);
   }
 
   accept(socket: Socket, protocol: "http" | "https"): void {
     const address = plainAddress(socket.remoteAddress ?? "");
     socket.setKeepAlive(true, KEEP_ALIVE_PROBE_MS);
-    this.#serve(socket, { address, protocol, trusted: this.#isTrusted(address), relays: false });
-  }
-
-  #serve(socket: Socket, peer: Peer): void {
-    const onClose = (connection: Connection) => this.#forget(connection);
-    this.#connections.add(new Connection({ socket, peer, context: this.#context, onClose }));
-    this.#scheduleSweep();
+    const peer = { address, protocol, trusted: this.#isTrusted(address), relays: false };
+    this.#admit(socket, peer);
   }
 
   close(): Promise<void> {
@@ -145,7 +158,7 @@ class ListeningProxy implements Proxy {
 
   abort(): void {
     this.close().catch(() => undefined);
-    for (const connection of this.#connections) connection.destroy();
+    this.#connections.destroy();
   }
 
   #end(left: "one" | "none"): Promise<void> {
@@ -156,35 +169,36 @@ class ListeningProxy implements Proxy {
       this.#closeRelay();
       this.#context.pool.close();
     }
-    for (const connection of this.#connections) connection.limitRequests(left);
+    this.#connections.limitRequests(left);
     this.#settle();
     return this.#closing.promise;
   }
 
-  async #listenOn(where: { host: string; port: number } | { fd: number }): Promise<void> {
-    const server = createServer(ACCEPTING, (socket) => this.accept(socket, "http"));
-    this.#servers.push(server);
-    const listening = Promise.withResolvers<void>();
-    server.once("error", (error) => listening.reject(listenFailed(where, error)));
-    server.listen(where, listening.resolve);
-    await listening.promise;
-    const address = server.address();
-    if (address !== null && typeof address === "object") this.port = address.port;
+  #admit(socket: Socket, peer: Peer): void {
+    this.#connections.admit(socket, peer);
+    this.#sweepWithin(SWEEP_MS);
+    const descriptor = descriptorOf(socket) ?? 0;
+    if (descriptor >= this.#context.limits.reservedFrom) this.#keepReserve();
+  }
+
+  /** Accepts only while descriptors are free without those in reserve. */
+  #keepReserve(): void {
+    const isScarce = lowestFreeDescriptor() >= this.#context.limits.reservedFrom;
+    if (isScarce) this.#connections.makeRoom();
+    for (const listener of this.#listeners) {
+      if (isScarce) listener.pause();
+      else listener.resume();
+    }
   }
 
   #stopListening(): void {
-    for (const server of this.#servers.splice(0)) server.close();
+    for (const listener of this.#listeners.splice(0)) listener.close();
   }
 
   #closeRelay(): void {
     this.#relay?.listener.close();
     this.#relay?.leave();
     this.#relay = null;
-  }
-
-  #forget(connection: Connection): void {
-    this.#connections.delete(connection);
-    this.#settle();
   }
 
   #settle(): void {
@@ -194,48 +208,21 @@ class ListeningProxy implements Proxy {
     this.#closing.resolve();
   }
 
-  #scheduleSweep(): void {
-    if (this.#sweeping) return;
-    this.#sweeping = true;
-    this.#context.clock.after(SWEEP_MS, () => {
-      this.#sweeping = false;
-      const now = this.#context.clock.now();
-      for (const connection of this.#connections) connection.sweep(now);
-      this.#context.pool.sweep(now);
-      if (this.#connections.size + this.#context.pool.idleCount > 0) this.#scheduleSweep();
-    });
+  #sweepWithin(withinMs: number): void {
+    if (this.#sweep !== null && this.#sweep.withinMs <= withinMs) return;
+    this.#sweep?.cancel();
+    const cancel = this.#context.clock.after(withinMs, () => this.#onSweep());
+    this.#sweep = { withinMs, cancel };
+  }
+
+  #onSweep(): void {
+    this.#sweep = null;
+    const { clock, pool } = this.#context;
+    const now = clock.now();
+    this.#connections.sweep(now);
+    pool.sweep(now);
+    this.#keepReserve();
+    if (this.#connections.size + pool.idleCount > 0) this.#sweepWithin(SWEEP_MS);
+    else if (this.#listeners.length > 0) this.#sweepWithin(REST_SWEEP_MS);
   }
 }
-
-/** Node's types omit it; a process can be started with it. */
-function descriptorOf(server: Server): number {
-  return (server as unknown as { readonly _handle: { readonly fd: number } })._handle.fd;
-}
-
-function listenFailed(
-  where: { host: string; port: number } | { fd: number },
-  error: Error,
-): TenError {
-  const code = (error as NodeJS.ErrnoException).code ?? "";
-  const place = "fd" in where ? `descriptor ${where.fd}` : `${where.host} port ${where.port}`;
-  return new TenError(
-    "LISTEN_FAILED",
-    `Cannot listen on "${place}": ${REASONS[code] ?? messageOf(error)}`,
-    {
-      ...(HINTS[code] === undefined ? {} : { hint: HINTS[code] }),
-      cause: error,
-    },
-  );
-}
-
-const REASONS: Readonly<Record<string, string>> = {
-  EADDRINUSE: "another program listens there",
-  EACCES: "this user may not open that port",
-  EADDRNOTAVAIL: "this machine does not have that address",
-};
-
-const HINTS: Readonly<Record<string, string>> = {
-  EADDRINUSE: "Stop that program, or choose another port with --port",
-  EACCES: "Choose a port above 1023, or grant the capability CAP_NET_BIND_SERVICE",
-  EADDRNOTAVAIL: "Choose an address of this machine with --bind",
-};

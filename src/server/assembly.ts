@@ -1,6 +1,6 @@
 // Assembles what runs instances: the supervisor, and the isolation, volumes and firewall that its launches use.
 import type { InstanceRef } from "../core/ref.ts";
-import type { Config } from "../core/service.ts";
+import type { Config, Service } from "../core/service.ts";
 import type { TenementDatabase } from "../database/database.ts";
 import {
   type Firewall,
@@ -14,6 +14,7 @@ import { installLauncher } from "../isolation/launcher/launcher-program.ts";
 import type { LogHub } from "../logs/hub.ts";
 import { Statistics } from "../metrics/statistics.ts";
 import { systemClock } from "../platform/clock.ts";
+import { hostUsers } from "../platform/host-users.ts";
 import { Ports } from "../platform/process/ports.ts";
 import { bunSpawner } from "../platform/process/spawner.ts";
 import { StorageGauge } from "../storage/gauge.ts";
@@ -55,12 +56,14 @@ export function openInstances(options: InstancesOptions, { database, logs }: Rec
   const { dataDir } = options.config.settings;
   const recorded = claimsOf(database, options);
   const firewall = openFirewall({ dataDir, clock: systemClock, recorded });
-  const isolation = openIsolation(dataDir, database);
-  const volumes = new Volumes(dataDir);
+  const services = () => supervisor.config.services.values();
+  const isolation = openIsolation(options, { database, services });
+  const volumes = new Volumes(dataDir, (path) => isolation.trash.discard(path));
   const parts = { database, logs, isolation, volumes, firewall: firewall ?? NO_FIREWALL };
   const { report } = options;
   const leftovers = new Leftovers({ report, dataDir, spawner: bunSpawner, isolation, volumes });
-  return { firewall, isolation, volumes, leftovers, supervisor: openSupervisor(options, parts) };
+  const supervisor = openSupervisor(options, parts);
+  return { firewall, isolation, volumes, leftovers, supervisor };
 }
 
 /** Stops every instance, then unmounts and removes what its launches used. */
@@ -72,16 +75,19 @@ export async function stopInstances({
 }: Instances): Promise<void> {
   await supervisor.close();
   await volumes[Symbol.asyncDispose]();
+  await isolation.trash[Symbol.asyncDispose]();
   isolation[Symbol.dispose]();
   firewall?.[Symbol.dispose]();
 }
 
 /** Leaves the processes, their volumes and firewall rules to the next server. */
 export function handOverInstances(
-  { supervisor, firewall }: Instances,
+  { supervisor, firewall, isolation }: Instances,
   onTraffic: () => void,
 ): HandoverState {
   firewall?.abandon();
+  // What it has not deleted is deleted by the next server.
+  isolation.trash[Symbol.asyncDispose]().catch(() => undefined);
   return handOver(supervisor, onTraffic);
 }
 
@@ -97,10 +103,19 @@ function claimsOf(
   });
 }
 
-function openIsolation(dataDir: string, { userIds }: TenementDatabase): Isolation {
+function openIsolation(
+  { config, report }: InstancesOptions,
+  {
+    database: { userIds },
+    services,
+  }: { database: TenementDatabase; services: () => Iterable<Service> },
+): Isolation {
+  const { dataDir } = config.settings;
   return new Isolation({
     dataDir,
-    userIdOf: (ref) => userIds.take(ref),
+    report,
+    writePaths: () => [...services()].flatMap(({ writePaths }) => writePaths),
+    userIdOf: (ref) => userIds.take(ref, hostUsers),
     installLauncher: () => installLauncher(dataDir),
   });
 }
@@ -129,7 +144,8 @@ function openSupervisor(
     serverEnv: process.env,
   });
   const releaseUserId = (ref: InstanceRef) => database.userIds.release(ref);
-  const home = new InstanceHome({ dataDir, volumes, isolation, releaseUserId });
+  const { trash, trees } = isolation;
+  const home = new InstanceHome({ dataDir, volumes, isolation, trash, trees, releaseUserId });
   const measure = (ref: InstanceRef) => home.measure(ref);
   const gauge = new StorageGauge({ clock, measure });
   const world: InstanceWorld = {

@@ -13,6 +13,8 @@ import type { PreviousServer } from "./handover/previous-server.ts";
 import { watchUnhandledErrors } from "./unhandled-errors.ts";
 
 export interface ServerOptions extends EngineOptions {
+  /** Where relative paths of the arguments begin; it may be gone by the time of a handover. */
+  readonly cwd: string;
   readonly listen: Listen;
   /** The server that this one replaces; null: there is none. */
   readonly previous: PreviousServer | null;
@@ -66,6 +68,7 @@ class RunningServer implements Server {
     this.#relayPath = `${dataDir}/${RELAY_SOCKET}`;
     this.#handover = new ServerHandover({
       dataDir,
+      cwd: options.cwd,
       version,
       notify,
       report,
@@ -156,14 +159,15 @@ class RunningServer implements Server {
       gateway: supervisor,
       control: { kind: "unix", path: control.innerSocket },
       clock: systemClock,
-      trustedProxies: config.settings.trustedProxies,
+      settings: config.settings,
       observe: (exchange) => this.#statistics.recordRequest(exchange.ref, exchange),
+      observeConnection: (fate) => this.#statistics.recordConnection(fate),
       listen,
     });
   }
 
   #attach(): void {
     this.#proxy.openRelay(this.#relayPath);
-    this.#engine.reloader.onSettings(({ trustedProxies }) => this.#proxy.trust(trustedProxies));
+    this.#engine.reloader.onSettings((settings) => this.#proxy.configure(settings));
   }
 }

@@ -1,6 +1,7 @@
 // The storage that instances use: measured when asked for, remembered for lists.
 import { formatRef, type InstanceRef, type RefKey } from "../core/ref.ts";
 import type { Clock } from "../platform/clock.ts";
+import type { TreeSize } from "../platform/process/trees.ts";
 
 /**
  * The age at which a list has a size measured again. The files of an instance at rest change only by an operator's
@@ -16,9 +17,9 @@ const KNOWN_MAX = 20_000;
 
 export class StorageGauge {
   readonly #clock: Clock;
-  readonly #measure: (ref: InstanceRef) => Promise<number>;
+  readonly #measure: (ref: InstanceRef) => Promise<TreeSize>;
   readonly #known = new Map<RefKey, { readonly bytes: number; readonly at: number }>();
-  readonly #running = new Map<RefKey, Promise<number>>();
+  readonly #running = new Map<RefKey, Promise<TreeSize>>();
   #sweep: Promise<void> | null = null;
 
   constructor({
@@ -26,19 +27,19 @@ export class StorageGauge {
     measure,
   }: {
     clock: Clock;
-    measure: (ref: InstanceRef) => Promise<number>;
+    measure: (ref: InstanceRef) => Promise<TreeSize>;
   }) {
     this.#clock = clock;
     this.#measure = measure;
   }
 
-  /** The present size in bytes; concurrent calls for one instance share a measurement. */
-  measure(ref: InstanceRef): Promise<number> {
+  /** The present size; concurrent calls for one instance share a measurement. */
+  measure(ref: InstanceRef): Promise<TreeSize> {
     const key = formatRef(ref);
     const running = this.#running.get(key);
     if (running !== undefined) return running;
     const started = this.#measure(ref)
-      .then((bytes) => this.#remember(key, bytes))
+      .then((size) => this.#remember(key, size))
       .finally(() => this.#running.delete(key));
     this.#running.set(key, started);
     return started;
@@ -64,7 +65,7 @@ export class StorageGauge {
     );
   }
 
-  /** The last known size; null before the first measurement. */
+  /** The last known size in bytes; null before the first measurement. */
   known(ref: InstanceRef): number | null {
     return this.#known.get(formatRef(ref))?.bytes ?? null;
   }
@@ -97,11 +98,11 @@ export class StorageGauge {
     cancel();
   }
 
-  #remember(key: RefKey, bytes: number): number {
+  #remember(key: RefKey, size: TreeSize): TreeSize {
     this.#known.delete(key);
-    this.#known.set(key, { bytes, at: this.#clock.now() });
+    this.#known.set(key, { bytes: size.bytes, at: this.#clock.now() });
     const [oldest] = this.#known.keys();
     if (this.#known.size > KNOWN_MAX && oldest !== undefined) this.#known.delete(oldest);
-    return bytes;
+    return size;
   }
 }

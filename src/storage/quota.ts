@@ -20,6 +20,8 @@ const MEASURING_SHARE = 0.05;
 export interface StorageUse {
   readonly usedBytes: number;
   readonly quotaBytes: number;
+  /** False: not everything was seen, so it uses at least that much. */
+  readonly isWhole: boolean;
 }
 
 /** Rises at a threshold, and falls only well below it: a size that oscillates around it is reported once. */
@@ -42,19 +44,20 @@ export function isFuller(now: Fullness, before: Fullness): boolean {
 }
 
 /** `83.1 of 100.0 MiB (83 %)` */
-export function renderUse({ usedBytes, quotaBytes }: StorageUse): string {
+export function renderUse({ isWhole, quotaBytes, usedBytes }: StorageUse): string {
   const percent = Math.floor((usedBytes / quotaBytes) * 100);
-  return `${mebibytes(usedBytes)} of ${mebibytes(quotaBytes)} MiB (${percent} %)`;
+  const used = `${isWhole ? "" : "at least "}${mebibytes(usedBytes)}`;
+  return `${used} of ${mebibytes(quotaBytes)} MiB (${percent} %)`;
 }
 
-/** The message about an instance whose storage fills up; null while there is room. */
+/** The message about an instance whose storage fills up, or hides its size; null while there is room. */
 export function describeFullness(
   fullness: Fullness,
   { use, service }: { use: StorageUse; service: Pick<Service, "storageEnforce"> },
 ): string | null {
   switch (fullness) {
     case "roomy":
-      return null;
+      return use.isWhole ? null : `storage can't be measured as a whole: ${renderUse(use)}`;
     case "near":
       return `storage fills up: ${renderUse(use)}`;
     case "full":

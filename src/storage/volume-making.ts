@@ -1,21 +1,10 @@
 // Makes a volume: moves the files of an instance into an image, safe from a crash at any moment.
 import { existsSync, realpathSync } from "node:fs";
 import { chmod, mkdir, rename, rm, rmdir } from "node:fs/promises";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { listMounts } from "../platform/mounts.ts";
 import { copyTree, flush, makeImage, mountImage, unmount } from "./volume-image.ts";
-
-/** The paths of a volume. */
-export interface VolumeLayout {
-  /** The instance's directory, where the volume is mounted. */
-  readonly directory: string;
-  readonly image: string;
-  /** An incomplete image, and the directory where it is mounted meanwhile. */
-  readonly draft: string;
-  readonly draftDirectory: string;
-  /** The instance's directory from before it had an image. */
-  readonly former: string;
-}
+import { DATA_DIRECTORY, SCRATCH_DIRECTORIES, type VolumeLayout } from "./volume-mounts.ts";
 
 /**
  * Moves the image and the replaced files by renaming: whenever the power fails, either the directory is whole or
@@ -49,6 +38,7 @@ async function makeDraft(
   await makeImage(draft, bytes);
   await mkdir(draftDirectory, { mode: 0o700 });
   await mountImage(draft, draftDirectory);
+  await chmod(draftDirectory, 0o700);
   await fill(draftDirectory, directory);
   await unmount(draftDirectory);
   await rmdir(draftDirectory);
@@ -57,9 +47,14 @@ async function makeDraft(
 
 async function fill(target: string, source: string): Promise<void> {
   await rmdir(`${target}/lost+found`);
+  const data = join(target, DATA_DIRECTORY);
+  await mkdir(data, { mode: 0o700 });
   // Copies the directory's own mode and owner, too.
-  if (existsSync(source)) await copyTree(source, target);
-  else await chmod(target, 0o700);
+  if (existsSync(source)) await copyTree(source, data);
+  // Made now, since a full volume has no room for them.
+  for (const path of SCRATCH_DIRECTORIES) {
+    await mkdir(join(target, path), { recursive: true, mode: 0o700 });
+  }
 }
 
 /** Removes the files of an interrupted attempt. */

@@ -1,23 +1,24 @@
 // The volumes of instances with a hard limit on storage: file systems in images, mounted while an instance is up.
 import { existsSync, realpathSync } from "node:fs";
-import { mkdir, readdir, rm, stat, statfs } from "node:fs/promises";
+import { mkdir, readdir, rm, rmdir, stat } from "node:fs/promises";
 import { setTimeout as pause } from "node:timers/promises";
 import { messageOf } from "../core/errors.ts";
 import { FailureError, hintOf, startFailure } from "../core/failure.ts";
+import { instanceDirOf, volumeDirOf } from "../core/instance-paths.ts";
 import { formatRef, type InstanceRef, isLabel, type RefKey } from "../core/ref.ts";
 import type { Service } from "../core/service.ts";
 import { openHost } from "../platform/host.ts";
-import { backingFileOf, listMounts } from "../platform/mounts.ts";
+import { listMounts } from "../platform/mounts.ts";
+import { checkImage, findImageGap, growImage, isAttached, readImage } from "./volume-image.ts";
+import { discardDraft, makeVolume } from "./volume-making.ts";
 import {
-  checkImage,
-  findImageGap,
-  growImage,
-  isAttached,
-  mountImage,
-  readImage,
-  unmount,
-} from "./volume-image.ts";
-import { discardDraft, makeVolume, type VolumeLayout } from "./volume-making.ts";
+  isMounted,
+  isPartlyMounted,
+  mountVolume,
+  unmountVolume,
+  usedOf,
+  type VolumeLayout,
+} from "./volume-mounts.ts";
 
 /** The kernel releases an image a moment after the last process that had it mounted has ended. */
 const RELEASE_LOOKS_MAX = 40;
@@ -33,8 +34,12 @@ export interface VolumeOrder {
   readonly isAlone: boolean;
 }
 
+/** Frees the path of a tree, which may be deleted later. */
+type Discard = (path: string) => Promise<void>;
+
 export class Volumes implements AsyncDisposable {
   readonly #dataDir: string;
+  readonly #discard: Discard;
   /** The work on each instance's volume, one task after the other. */
   readonly #turns = new Map<RefKey, Promise<unknown>>();
   /** Volumes that may be mounted. */
@@ -43,8 +48,9 @@ export class Volumes implements AsyncDisposable {
   readonly #used = new Map<RefKey, number>();
   #isPossible = false;
 
-  constructor(dataDir: string) {
+  constructor(dataDir: string, discard: Discard) {
     this.#dataDir = dataDir;
+    this.#discard = discard;
   }
 
   /**
@@ -74,9 +80,8 @@ export class Volumes implements AsyncDisposable {
     return this.#inTurn(ref, async () => {
       const layout = this.#layout(ref);
       try {
-        if (!isMounted(layout)) return;
-        this.#used.set(formatRef(ref), await usedOf(layout));
-        await unmount(layout.directory);
+        if (isMounted(layout)) this.#used.set(formatRef(ref), await usedOf(layout));
+        await unmountVolume(layout);
       } catch {
         this.#open.add(formatRef(ref));
       }
@@ -89,11 +94,11 @@ export class Volumes implements AsyncDisposable {
       const layout = this.#layout(ref);
       this.#open.delete(formatRef(ref));
       this.#used.delete(formatRef(ref));
-      if (existsSync(layout.image) && isMounted(layout)) await unmount(layout.directory, "lazy");
+      await unmountVolume(layout, "lazy");
       await discardDraft(layout);
-      for (const path of [layout.image, layout.former]) {
-        await rm(path, { recursive: true, force: true });
-      }
+      await rm(layout.image, { force: true });
+      if (existsSync(layout.whole)) await rmdir(layout.whole);
+      await this.#discard(layout.former);
     });
   }
 
@@ -127,8 +132,10 @@ export class Volumes implements AsyncDisposable {
 
   #layout({ service, id }: InstanceRef): VolumeLayout {
     const stem = `${this.#directory}/${service}/${id}`;
+    const place = { ref: { service, id }, dataDir: this.#dataDir };
     return {
-      directory: `${this.#dataDir}/${service}/${id}`,
+      directory: instanceDirOf(place),
+      whole: volumeDirOf(place),
       image: `${stem}.image`,
       draft: `${stem}.draft`,
       draftDirectory: `${stem}.draft.d`,
@@ -138,11 +145,13 @@ export class Volumes implements AsyncDisposable {
 
   #listMounted(): readonly InstanceRef[] {
     const prefix = `${realpathSync(this.#dataDir)}/`;
-    return listMounts().flatMap(({ path }) => {
-      const [service = "", id = "", ...rest] = path.slice(prefix.length).split("/");
-      const isOwn = path.startsWith(prefix) && rest.length === 0 && isLabel(service) && isLabel(id);
-      return isOwn && isMounted(this.#layout({ service, id })) ? [{ service, id }] : [];
+    const found = listMounts().flatMap(({ path }): InstanceRef[] => {
+      const inside = path.startsWith(prefix) ? path.slice(prefix.length) : "";
+      const [, service = "", id = ""] = /^(?:\.mounts\/)?([^/]+)\/([^/]+)$/.exec(inside) ?? [];
+      return isLabel(service) && isLabel(id) ? [{ service, id }] : [];
     });
+    const distinct = new Map(found.map((ref) => [formatRef(ref), ref]));
+    return [...distinct.values()].filter((ref) => isPartlyMounted(this.#layout(ref)));
   }
 
   #inTurn<T>(ref: InstanceRef, task: () => Promise<T>): Promise<T> {
@@ -173,10 +182,10 @@ export class Volumes implements AsyncDisposable {
     const { directory, former, image } = layout;
     const quotaBytes = service.storageQuotaBytes ?? 0;
     if (!existsSync(image)) await makeVolume(layout, { bytes: quotaBytes, isAlone });
-    await rm(former, { recursive: true, force: true });
+    await this.#discard(former);
     if (isMounted(layout)) {
       if (!isAlone || !(await isToGrow(image, quotaBytes))) return;
-      await unmount(directory);
+      await unmountVolume(layout);
     }
     if (await isToGrow(image, quotaBytes)) await growReleased(image, quotaBytes);
     await mkdir(directory, { recursive: true, mode: 0o700 });
@@ -185,21 +194,8 @@ export class Volumes implements AsyncDisposable {
       throw new FailureError(startFailure(reason, "Move them elsewhere"));
     }
     await repairReleased(image);
-    await mountImage(image, directory);
+    await mountVolume(layout);
   }
-}
-
-function isMounted({ directory, image }: VolumeLayout): boolean {
-  if (!existsSync(directory) || !existsSync(image)) return false;
-  const path = realpathSync(directory);
-  const top = listMounts().findLast((mount) => mount.path === path);
-  return top !== undefined && backingFileOf(top.source) === realpathSync(image);
-}
-
-/** The size less the space that can still be written, so that a file system without room is full. */
-async function usedOf({ directory, image }: VolumeLayout): Promise<number> {
-  const [{ bavail, bsize }, { size }] = await Promise.all([statfs(directory), stat(image)]);
-  return Math.max(0, size - bavail * bsize);
 }
 
 /** Also true when an earlier attempt has grown the image, but not its file system. */

@@ -8,6 +8,7 @@ import type { AuditTable } from "../database/audit.ts";
 import type { LogHub } from "../logs/hub.ts";
 import { NOTE_PREFIX } from "../logs/line.ts";
 import type { Clock } from "../platform/clock.ts";
+import type { TreeSize } from "../platform/process/trees.ts";
 import type { StorageGauge } from "./gauge.ts";
 import {
   decideFullness,
@@ -16,6 +17,7 @@ import {
   isFuller,
   nextLookMs,
   renderUse,
+  type StorageUse,
 } from "./quota.ts";
 
 /** Looks at the same time: each keeps a thread of the file system busy, and tenants need the disk, too. */
@@ -41,8 +43,8 @@ export interface StorageWatchParts {
 interface Track {
   readonly instance: Storing;
   fullness: Fullness;
-  /** Of the latest measurement, whoever asked for it; null before the first. */
-  usedBytes: number | null;
+  /** The latest measurement, whoever asked for it; null before the first. */
+  size: TreeSize | null;
   /** The watch's own latest look, and the delay before the next one. */
   last: { readonly usedBytes: number; readonly delayMs: number } | null;
   isUp: boolean;
@@ -73,11 +75,11 @@ export class StorageWatch {
   }
 
   /** Measures now, then warns or halts as the result demands. */
-  async measure(instance: Storing): Promise<number> {
-    const usedBytes = await this.#parts.gauge.measure(instance.ref);
+  async measure(instance: Storing): Promise<TreeSize> {
+    const size = await this.#parts.gauge.measure(instance.ref);
     const { storageQuotaBytes: quotaBytes } = instance.service;
-    if (quotaBytes !== null) this.#judge(this.#trackOf(instance), { usedBytes, quotaBytes });
-    return usedBytes;
+    if (quotaBytes !== null) this.#judge(this.#trackOf(instance), size, quotaBytes);
+    return size;
   }
 
   /** Throws CONFLICT where an instance may not start because it is over its quota. */
@@ -85,9 +87,9 @@ export class StorageWatch {
     const { ref, service } = instance;
     const { storageEnforce, storageQuotaBytes: quotaBytes } = service;
     if (storageEnforce !== "stop" || quotaBytes === null) return;
-    const usedBytes = await this.measure(instance);
-    if (usedBytes < quotaBytes) return;
-    const use = renderUse({ usedBytes, quotaBytes });
+    const size = await this.measure(instance);
+    if (size.bytes < quotaBytes) return;
+    const use = renderUse(useOf(size, quotaBytes));
     const reason = `its storage is over its quota: ${use}`;
     const failure = { code: "CONFLICT", reason, hint: makeRoom(service) } as const;
     throw new InstanceError(ref, { verb: "start", failure });
@@ -109,10 +111,10 @@ export class StorageWatch {
   warningOf(ref: InstanceRef): string | null {
     const track = this.#tracks.get(formatRef(ref));
     const quotaBytes = track?.instance.service.storageQuotaBytes ?? null;
-    if (track === undefined || track.usedBytes === null || quotaBytes === null) return null;
-    const { fullness, instance, usedBytes } = track;
+    if (track === undefined || track.size === null || quotaBytes === null) return null;
+    const { fullness, instance, size } = track;
     return describeFullness(fullness, {
-      use: { usedBytes, quotaBytes },
+      use: useOf(size, quotaBytes),
       service: instance.service,
     });
   }
@@ -136,7 +138,7 @@ export class StorageWatch {
     const track: Track = {
       instance,
       fullness: "roomy",
-      usedBytes: null,
+      size: null,
       last: null,
       isUp: false,
       cancel: () => undefined,
@@ -192,7 +194,7 @@ export class StorageWatch {
     const { last } = track;
     const startedAt = clock.now();
     try {
-      const usedBytes = await this.measure(track.instance);
+      const { bytes: usedBytes } = await this.measure(track.instance);
       const delayMs = nextLookMs(last, { usedBytes, tookMs: clock.now() - startedAt });
       track.last = { usedBytes, delayMs };
       if (track.isUp) this.#lookLater(track, delayMs);
@@ -201,13 +203,14 @@ export class StorageWatch {
     }
   }
 
-  #judge(track: Track, use: { readonly usedBytes: number; readonly quotaBytes: number }): void {
+  #judge(track: Track, size: TreeSize, quotaBytes: number): void {
     const { instance, fullness: before } = track;
     const { service } = instance;
+    const use = useOf(size, quotaBytes);
     track.fullness = decideFullness(before, { use, service });
-    track.usedBytes = use.usedBytes;
+    track.size = size;
     const text = describeFullness(track.fullness, { use, service });
-    const overQuota = use.usedBytes >= use.quotaBytes && service.storageEnforce === "stop";
+    const overQuota = size.bytes >= quotaBytes && service.storageEnforce === "stop";
     if (text !== null && overQuota && canHalt(instance.instance.state)) {
       this.#halt(instance, unavailable(text, makeRoom(service)));
     } else if (text !== null && isFuller(track.fullness, before)) this.#tell(instance.ref, text);
@@ -230,6 +233,10 @@ export class StorageWatch {
     this.#parts.logs.note(ref, `${NOTE_PREFIX}${text}`);
     this.#parts.report(`${formatRef(ref)}: ${text}`);
   }
+}
+
+function useOf({ bytes, isWhole }: TreeSize, quotaBytes: number): StorageUse {
+  return { usedBytes: bytes, quotaBytes, isWhole };
 }
 
 function makeRoom({ name }: Service): string {

@@ -4,6 +4,7 @@ import type { Failure } from "../core/failure.ts";
 import type { Health, ReportedState } from "../core/life/report.ts";
 import type { InstanceRef } from "../core/ref.ts";
 import type { Service } from "../core/service.ts";
+import type { TreeSize } from "../platform/process/trees.ts";
 
 /** One instance as operators see it. */
 export interface InstanceView {
@@ -67,8 +68,8 @@ export interface Administration {
   story(ref: InstanceRef): InstanceStory;
   /** Resident memory of all processes of each instance, in bytes, by instance key; none while it has no process. */
   memory(refs: readonly InstanceRef[]): Promise<ReadonlyMap<string, number>>;
-  /** Measures its storage now, in bytes; over its quota, it is warned about or halted. */
-  measureStorage(ref: InstanceRef): Promise<number>;
+  /** Measures its storage now; over its quota, it is warned about or halted. */
+  measureStorage(ref: InstanceRef): Promise<TreeSize>;
   /** The last known sizes by instance key, without a long wait; unknown sizes are left out. */
   storage(refs: readonly InstanceRef[]): Promise<ReadonlyMap<string, number>>;
   /** The directory of the instance's own files. */
@@ -87,7 +88,10 @@ export interface Administration {
   disable(ref: InstanceRef): Promise<InstanceView>;
   /** Makes it asleep again, or starts it if its service never sleeps. */
   enable(ref: InstanceRef): Promise<InstanceView>;
-  /** Stops and unregisters it; `purge` also deletes its data directory and logs. */
+  /**
+   * Stops and unregisters it; `purge` first deletes its data directory and logs. Rejects with STORAGE_FAILED while
+   * a file is left: then it stays registered, disabled.
+   */
   remove(ref: InstanceRef, options: { purge: boolean }): Promise<void>;
 
   setWeight(ref: InstanceRef, weight: number): InstanceView;

@@ -10,6 +10,8 @@ export interface Lease {
   readonly endpoint: Endpoint;
   /** The launch behind the endpoint: a connection to one launch must not be used for another. */
   readonly launch: number;
+  /** Leases of the instance that are open now, this one included. */
+  readonly open: number;
   /** The exchange has become a tunnel: draining no longer waits for it. */
   tunnel(): void;
   /** Ends the lease; later calls do nothing, since an exchange can both end and be aborted. */
@@ -30,8 +32,10 @@ export interface Gateway {
   service(name: string): Service;
   /** An instance of the service by weight, leaving out those in `passedOver` (keys); null: none can serve. */
   pick(service: string, passedOver: ReadonlySet<string>): InstanceRef | null;
-  /** A lease at once when the instance is running, else null. */
+  /** A lease at once when the instance is running and has room for a request, else null. */
   lease(ref: InstanceRef): Lease | null;
+  /** The instance runs, and has no room: a request waits for another one to end. */
+  isFull(ref: InstanceRef): boolean;
   /**
    * A lease as soon as the instance can take a request, waking it if it sleeps. Bounded by its start-up limits.
    * Rejects with a TenError: INSTANCE_UNKNOWN, INSTANCE_UNAVAILABLE (stopped, disabled, failed, backing off),
@@ -39,4 +43,6 @@ export interface Gateway {
    * abort.
    */
   wake(ref: InstanceRef, patience: Patience): Promise<Lease>;
+  /** Whether the process of a launch runs; after false a wake waits for another one. */
+  isRunning(ref: InstanceRef, launch: number): Promise<boolean>;
 }

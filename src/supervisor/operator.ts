@@ -6,6 +6,7 @@ import { nextDeadline } from "../core/life/lifecycle.ts";
 import { reportFailure, reportHealth, reportState } from "../core/life/report.ts";
 import { formatRef, type InstanceRef } from "../core/ref.ts";
 import type { Service } from "../core/service.ts";
+import type { TreeSize } from "../platform/process/trees.ts";
 import type {
   Administration,
   InstanceStory,
@@ -18,6 +19,8 @@ import type { Supervisor } from "./supervisor.ts";
 
 export class Operator implements Administration {
   readonly #supervisor: Supervisor;
+  /** Instances whose files are being deleted. */
+  readonly #purges = new Map<InstanceActor, Promise<void>>();
 
   constructor(supervisor: Supervisor) {
     this.#supervisor = supervisor;
@@ -66,7 +69,7 @@ export class Operator implements Administration {
     return bytes;
   }
 
-  measureStorage(ref: InstanceRef): Promise<number> {
+  measureStorage(ref: InstanceRef): Promise<TreeSize> {
     return this.#supervisor.world.storage.measure(this.#supervisor.get(ref));
   }
 
@@ -124,6 +127,7 @@ export class Operator implements Administration {
 
   async enable(ref: InstanceRef): Promise<InstanceView> {
     const actor = this.#supervisor.get(ref);
+    this.#refusePurging(actor);
     if (reportState(actor.instance.state) === "disabled")
       actor.send({ kind: "rest", to: "asleep" });
     return actor.service.idleTimeoutMs === 0 ? this.start(ref) : this.#view(actor);
@@ -131,12 +135,9 @@ export class Operator implements Administration {
 
   async remove(ref: InstanceRef, { purge }: { purge: boolean }): Promise<void> {
     const actor = this.#supervisor.get(ref);
-    await this.#rest(ref, "disabled");
-    this.#supervisor.unregister(actor);
-    if (!purge) return;
-    const { home, logs } = this.#supervisor.world;
-    await home.purge(ref);
-    logs.forget(ref);
+    if (!this.#purges.has(actor)) await this.#rest(ref, "disabled");
+    if (purge || this.#purges.has(actor)) await this.#purge(actor);
+    else this.#supervisor.unregister(actor);
   }
 
   setWeight(ref: InstanceRef, weight: number): InstanceView {
@@ -160,8 +161,32 @@ export class Operator implements Administration {
     actor.env = env;
   }
 
+  /** Deletes the files, however long it takes, and only then forgets the instance. */
+  #purge(actor: InstanceActor): Promise<void> {
+    const running = this.#purges.get(actor);
+    if (running !== undefined) return running;
+    const { home, logs } = this.#supervisor.world;
+    const purge = home
+      .purge(actor.ref)
+      .then(() => {
+        this.#supervisor.unregister(actor);
+        logs.forget(actor.ref);
+      })
+      .finally(() => this.#purges.delete(actor));
+    this.#purges.set(actor, purge);
+    return purge;
+  }
+
+  /** Throws CONFLICT. */
+  #refusePurging(actor: InstanceActor): void {
+    if (!this.#purges.has(actor)) return;
+    const name = formatRef(actor.ref);
+    throw new TenError("CONFLICT", `Cannot change "${name}": its files are being deleted`);
+  }
+
   async #rest(ref: InstanceRef, to: RestGoal): Promise<InstanceView> {
     const actor = this.#supervisor.get(ref);
+    this.#refusePurging(actor);
     await actor.rest(to);
     return this.#view(actor);
   }

@@ -87,9 +87,17 @@ export class Supervisor implements Gateway {
     return this.#actors.get(formatRef(ref))?.lease() ?? null;
   }
 
+  isFull(ref: InstanceRef): boolean {
+    return this.#actors.get(formatRef(ref))?.isFull ?? false;
+  }
+
   wake(ref: InstanceRef, patience: Patience): Promise<Lease> {
     const actor = this.#actors.get(formatRef(ref)) ?? this.#createOnRequest(ref);
     return actor.wake("request", patience);
+  }
+
+  async isRunning(ref: InstanceRef, launch: number): Promise<boolean> {
+    return (await this.find(ref)?.isRunning(launch)) ?? false;
   }
 
   actors(): Iterable<InstanceActor> {

@@ -7,7 +7,7 @@ import { GCC, isMissing } from "../support/tool.ts";
 import { bootGuest, isGuestMissing, readChecks } from "./guest.ts";
 import { AgentRoot } from "./root.ts";
 
-setDefaultTimeout(600_000);
+setDefaultTimeout(900_000);
 
 const REPOSITORY = "/srv/ten";
 /** The number of tests inside, and the check of the version. */

@@ -8,7 +8,7 @@ import { bootGuest, isGuestMissing, readChecks } from "./guest.ts";
 import { addPackages } from "./packages.ts";
 import { AgentRoot } from "./root.ts";
 
-setDefaultTimeout(600_000);
+setDefaultTimeout(900_000);
 
 const REPOSITORY = "/srv/ten";
 

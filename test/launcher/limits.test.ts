@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { until } from "../support/until.ts";
-import { openTenant } from "./one-tenant.ts";
+import { LEVELS, type Level, openTenant, WALLED } from "./one-tenant.ts";
 import { compilePrograms, isUnable, type Programs } from "./programs.ts";
 
 setDefaultTimeout(120_000);
@@ -43,6 +43,72 @@ function isUnlimited(): boolean {
   console.warn("skipped tests of limits: needs control groups");
   return true;
 }
+
+describe.skipIf(isUnable())("an application at level", () => {
+  let programs: Programs;
+  beforeAll(() => {
+    programs = compilePrograms();
+  });
+  afterAll(() => programs[Symbol.dispose]());
+
+  /** Soft and hard limit on open files, both limits on core files, the kernel's preference for killing it. */
+  const PROGRAM = "ulimit -Sn; ulimit -Hn; ulimit -Sc; ulimit -Hc; cat /proc/self/oom_score_adj";
+
+  test.each([...LEVELS])("%s has limits of its own, not the server's", async (level) => {
+    const own = Bun.spawnSync(["prlimit", "--nofile", "--noheadings", "--raw", "--output", "HARD"]);
+    const files = Number(own.stdout.toString());
+    const hard = Math.min(files, 65_536);
+    expect(await limitsAt(level, { files, score: 100 })).toEqual([1024, hard, 0, 0, 300]);
+  });
+
+  test.each([...LEVELS])("%s has no more than the server", async (level) => {
+    expect(await limitsAt(level, { files: 500, score: 950 })).toEqual([500, 500, 0, 0, 1000]);
+  });
+
+  /** One process for the shell, one for each `sleep`. */
+  const forks = (count: number) =>
+    `for i in $(seq ${count}); do sleep 100000 & done && echo up; wait`;
+
+  test.each([...WALLED])("%s can start as many processes as it may, and no more", async (level) => {
+    using tenant = openTenant(level, programs);
+    const socket = join(tenant.directory("sockets"), "socket");
+    const network = ["--private-net", "--forward", `${socket}:30000`];
+    // As root the kernel also counts processes of tenants of other tests that have the same user.
+    const user = ["--uid", "61300", "--gid", "61300", "--chdir", "/tmp"];
+    for (const more of [[], network]) {
+      const options = ["--processes", "9", ...(level === "walls" ? user : []), ...more];
+      const start = (count: number) => tenant.launch(["sh", "-c", forks(count)], { options });
+      await using fitting = start(8);
+      await fitting.says("up");
+      await fitting[Symbol.asyncDispose]();
+      await using exceeding = start(9);
+      expect((await exceeding.end()).stderr).toContain("Cannot fork");
+    }
+  });
+
+  test("rootless walls does not count the other processes of its user", async () => {
+    using tenant = openTenant("rootless walls", programs);
+    const options = ["--processes", "9"];
+    await using first = tenant.launch(["sh", "-c", forks(8)], { options });
+    await first.says("up");
+    await using second = tenant.launch(["sh", "-c", forks(8)], { options });
+    await second.says("up");
+  });
+
+  async function limitsAt(
+    level: Level,
+    { files, score }: { files: number; score: number },
+  ): Promise<readonly number[]> {
+    using tenant = openTenant(level, programs);
+    const server = ["prlimit", `--nofile=${files}:${files}`, "--core=4096:4096"];
+    await using launched = tenant.launch(["bash", "-c", PROGRAM], {
+      prefix: [...server, "choom", "-n", String(score), "--", ...tenant.prefix],
+    });
+    const { stderr, stdout } = await launched.end();
+    expect(stderr).toBe("");
+    return stdout.trim().split("\n").map(Number);
+  }
+});
 
 describe.skipIf(isUnlimited())("a limit", () => {
   let programs: Programs;

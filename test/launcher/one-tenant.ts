@@ -15,6 +15,8 @@ export interface Tenant extends Disposable {
   readonly root: string;
   /** The tenant's own directory; `HOME`, and where it starts. */
   readonly own: string;
+  /** The command that starts a launcher as its user. */
+  readonly prefix: readonly string[];
   /** A directory in `root`, which belongs to the tenant's user. */
   directory(name: string): string;
   launch(command: readonly string[], more?: Partial<LaunchOptions>): Launched;
@@ -31,15 +33,17 @@ export function openTenant(level: Level, programs: Programs): Tenant {
   const own = directory("own");
   chmodSync(own, 0o700);
   const status = join(directory("status"), "file");
+  const prefix = level === "rootless walls" ? asUser() : [];
   const walls = ["--hide", root, "--write", own, "--chdir", own];
   return {
     root,
     own,
+    prefix,
     directory,
     launch: (command, { options = [], env = {}, ...more } = {}) =>
       launch({
         launcher: programs.launcher,
-        prefix: level === "rootless walls" ? asUser() : [],
+        prefix,
         status,
         command,
         options: [...optionsOf(level), ...(level === "process" ? [] : walls), ...options],

@@ -4,8 +4,8 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { freePort } from "../../bench/support.ts";
-import { GO_APP, PYTHON_APP, SCRIPT_APP } from "../support/tenants/runtimes.ts";
-import { GO, isMissing, NODE, PYTHON, type Tool } from "../support/tool.ts";
+import { GO_APP, JAVA_APP, PYTHON_APP, SCRIPT_APP } from "../support/tenants/runtimes.ts";
+import { GO, isMissing, JAVA, NODE, PYTHON, type Tool } from "../support/tool.ts";
 import { openTenant, WALLED } from "./one-tenant.ts";
 import { compilePrograms, isUnable, type Programs } from "./programs.ts";
 
@@ -57,6 +57,13 @@ const RUNTIMES: readonly Runtime[] = [
     file: "main.go",
     source: GO_APP,
     command: (file) => ["go", "run", file],
+  },
+  {
+    name: "java",
+    tool: JAVA,
+    file: "App.java",
+    source: JAVA_APP,
+    command: (file) => ["java", file],
   },
 ];
 

@@ -80,6 +80,22 @@ describe.skipIf(isUnable())("behind walls", () => {
       expect((await launched.end()).stdout).toBe("no\n");
     });
 
+    test.each(["--read", "--write"])(
+      "a link in a path of %s keeps it from starting",
+      async (option) => {
+        using tenant = openTenant(level, programs);
+        const other = tenant.directory("other");
+        mkdirSync(join(other, "inner"));
+        symlinkSync(other, join(tenant.directory("shared"), "link"));
+        await using launched = tenant.launch(["ls"], {
+          options: [option, join(tenant.root, "shared/link/inner")],
+        });
+        const { code, stderr } = await launched.end();
+        expect(code).toBe(126);
+        expect(stderr).toMatch(/shared\/link\/inner: .*symbolic link/i);
+      },
+    );
+
     test("a socket in a readable directory accepts connections", async () => {
       using tenant = openTenant(level, programs);
       const unix = join(tenant.directory("database"), "socket");

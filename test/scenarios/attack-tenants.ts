@@ -111,7 +111,9 @@ export async function listTargets(
   const [tmp = "", varTmp = "", run = "", shm = ""] = field.shared;
   const other = await ten.instance("notes:b");
   const launch = { ref: { service: "notes", id: "b" }, slot: 0 } as const;
-  const status = readLaunchStatus(new LaunchDirectories(ten.dataDir).paths(launch).statusFile);
+  const status = readLaunchStatus(
+    new LaunchDirectories(ten.dataDir, { moveAway: () => undefined }).paths(launch).statusFile,
+  );
   const at = (path: string) => join(ten.root, path);
   return {
     kind,

@@ -1,7 +1,6 @@
 // Forged marks: neither a local user nor a walled tenant has another's processes ended, counted or waited for.
 import { afterEach, describe, expect, test } from "bun:test";
 import type { Subprocess } from "bun";
-import { USER_ID_MAX } from "../../src/core/walls.ts";
 import { startTimeOf } from "../../src/platform/process/processes.ts";
 import { ROOT } from "../support/executable.ts";
 import { type Ten, withTen } from "../support/ten.ts";
@@ -9,7 +8,8 @@ import { APP_COMMAND, WALLED_COMMAND } from "../support/tenants/command.ts";
 import { GCC, isMissing } from "../support/tool.ts";
 
 const isRoot = process.platform === "linux" && process.getuid?.() === 0;
-const LOCAL_USER = USER_ID_MAX + 1000;
+/** Of no tenant: their ids are above 60 000. */
+const LOCAL_USER = 54_321;
 /** Memory of a process that forges, which would show in another's. */
 const BYTES = 150e6;
 

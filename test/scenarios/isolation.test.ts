@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { chmodSync, copyFileSync, mkdirSync, readdirSync, readlinkSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { USER_ID_MIN } from "../../src/core/walls.ts";
-import { tableName } from "../../src/isolation/firewall/firewall.ts";
+import { isWalledUser } from "../../src/core/user-id-ranges.ts";
+import { tableName } from "../../src/isolation/firewall/firewall-tables.ts";
 import { startTimeOf } from "../../src/platform/process/processes.ts";
 import { ROOT } from "../support/executable.ts";
 import { type Ten, withTen } from "../support/ten.ts";
@@ -61,7 +61,8 @@ describe.skipIf(!isRoot || isMissing(GCC))("tenants behind walls", () => {
     withTen({ configText }, async (ten) => {
       await ten.must("spawn", "port:alice", "socket:bob");
       const [alice, bob] = [await factsOf(ten, ALICE), await factsOf(ten, BOB)];
-      expect([alice.uid, bob.uid].sort()).toEqual([USER_ID_MIN, USER_ID_MIN + 1]);
+      expect([alice.uid, bob.uid].map(isWalledUser)).toEqual([true, true]);
+      expect(alice.uid).not.toBe(bob.uid);
       expect(alice.namespace).not.toBe(bob.namespace);
       expect(alice.namespace).not.toBe(readlinkSync("/proc/self/ns/pid"));
       expect(alice.hostname).toBe("alice");
@@ -92,7 +93,7 @@ describe.skipIf(!isRoot || isMissing(GCC))("tenants behind walls", () => {
       expect(await look(ten, ALICE, `${dataDir}/socket/bob/journal`)).toBe("ENOENT");
       expect(await look(ten, ALICE, `${dataDir}/tenement.db`)).toBe("ENOENT");
       expect(await look(ten, ALICE, dataDir)).toBe("port");
-      expect(statSync(`${dataDir}/port/alice/journal`).uid).toBeGreaterThanOrEqual(USER_ID_MIN);
+      expect(isWalledUser(statSync(`${dataDir}/port/alice/journal`).uid)).toBe(true);
       const { uid } = await factsOf(ten, ALICE);
       await ten.must("sleep", "port:alice");
       expect(await look(ten, ALICE, `${dataDir}/port/alice/journal`)).toBe("alices");

@@ -11,6 +11,9 @@ import { until } from "../support/until.ts";
 
 setDefaultTimeout(120_000);
 
+/** No one else's. */
+const ORDINARY_USER = 61_217;
+
 const TASKSET = { program: "taskset", debianPackage: "util-linux" };
 
 function isUnlimited(): boolean {
@@ -147,11 +150,15 @@ ${hungry("cpu_shares = 400").replace("service.app", "service.big")}`,
       expect((await ten.get(A, "/")).text).toBe("hello from a");
     }));
 
-  test("is limited to 512 processes by default", () =>
-    withTen({ configText: hungry("", "namespace") }, async (ten) => {
+  test.each([
+    { name: "root", options: {} },
+    { name: "an ordinary user", options: { user: ORDINARY_USER, parent: "/var/lib" } },
+  ])("is limited to 512 processes by default, by a server of $name", ({ options }) =>
+    withTen({ configText: hungry("", "namespace"), ...options }, async (ten) => {
       await ten.must("spawn", "app:a");
       expect((await ten.get(A, "/breed?amount=600")).text).toBe("EAGAIN");
-    }));
+    }),
+  );
 
   test("has its memory counted with that of all it starts", () =>
     withTen({ configText: hungry("") }, async (ten) => {

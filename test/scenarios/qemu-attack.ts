@@ -21,7 +21,7 @@ const ITS_OWN: readonly string[] = [
   ["new-user-namespace", "clone-user-namespace", "capabilities-bounding", "filter-in-place"],
   ["keyring-session", "keyring-user", "key-add", "key-request"],
   ["userfaultfd", "io-uring-setup", "compare-processes", "quota"],
-  ["io-privilege", "io-ports", "other-call-numbers"],
+  ["io-privilege", "io-ports", "other-call-numbers", "unlisted-call"],
   ["netlink-diagnosis", "netlink-audit", "netlink-events", "multipath-tcp"],
   ["idle-port", "idle-port-of-ipv6", "other-port-shared", "idle-udp-port"],
   ["create-in-run", "firmware", "devices-listed", "processes-listed"],

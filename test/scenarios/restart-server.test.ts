@@ -153,13 +153,18 @@ describe("a server that is replaced", () => {
       await ten.get(HOST, "/chatter");
       for (let round = 0; round < 3; round++) await follow(ten);
       const count = Number((await ten.get(HOST, "/hush")).text);
-      const logged = await until("all is stored", async () => {
+      const last = `chatter ${count - 1}`;
+      const messages = await until("all is stored", async () => {
         const output = await ten.must("logs", "--json", "--limit", "10000", "--search", "chatter");
         const lines = output.trim().split("\n");
-        return lines.length >= count && lines;
+        const found = lines.map((line) => (JSON.parse(line) as { message: string }).message);
+        return found.at(-1) === last && found;
       });
-      const messages = logged.map((line) => (JSON.parse(line) as { message: string }).message);
-      expect(messages).toEqual(Array.from({ length: count }, (_, index) => `chatter ${index}`));
+      // On a busy machine there are more than one command returns.
+      const first = count - Math.min(count, 10_000);
+      expect(messages).toEqual(
+        Array.from({ length: count - first }, (_, index) => `chatter ${first + index}`),
+      );
     }));
 
   test("lets log followers continue where they were", () =>

@@ -3,7 +3,7 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { stringify } from "smol-toml";
-import { USER_ID_MIN } from "../../src/core/walls.ts";
+import { isWalledUser } from "../../src/core/user-id-ranges.ts";
 import { type Ten, withTen } from "../support/ten.ts";
 import { GO_APP, PYTHON_APP, SCRIPT_APP } from "../support/tenants/runtimes.ts";
 import { GO, isMissing, NODE, PYTHON, type Tool, UV } from "../support/tool.ts";
@@ -108,9 +108,12 @@ describe.skipIf("isolation" in wallSettings())("behind walls", () => {
         deploy(ten, runtime);
         await ten.restart();
         await ten.must("spawn", `${name}:a`);
-        const user = process.getuid?.() === 0 ? USER_ID_MIN : process.getuid?.();
+        const first = await ten.get(`a.${name}.localhost`, "/");
+        expect(first.text).toMatch(/^42 3 \d+$/);
+        const user = Number(first.text.split(" ")[2]);
+        const own = process.getuid?.();
+        expect(own === 0 ? isWalledUser(user) : user === own).toBe(true);
         const answer = { status: 200, text: `42 3 ${user}` };
-        expect(await ten.get(`a.${name}.localhost`, "/")).toMatchObject(answer);
         await ten.must("sleep", `${name}:a`);
         expect(await ten.get(`a.${name}.localhost`, "/")).toMatchObject(answer);
       }),

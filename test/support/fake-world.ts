@@ -26,6 +26,7 @@ import { Operator } from "../../src/supervisor/operator.ts";
 import { Deployer } from "../../src/supervisor/rollout/deploys.ts";
 import { Supervisor } from "../../src/supervisor/supervisor.ts";
 import { FakeClock, settle } from "./fake-clock.ts";
+import { fakeUsers } from "./fake-users.ts";
 import { serviceWith } from "./service.ts";
 
 export class FakeChild implements Child {
@@ -61,6 +62,10 @@ export class FakeChild implements Child {
 
   async listensOn(): Promise<boolean> {
     return this.listens;
+  }
+
+  isRunning(): boolean {
+    return this.isLiving;
   }
 
   async memoryBytes(): Promise<number> {
@@ -180,21 +185,25 @@ export function openFakeWorld({
   const reports: unknown[] = [];
   /** Bytes stored, by id. */
   const sizes = new Map<string, number>();
+  /** Ids of those that can't be measured as a whole. */
+  const partlySeen = new Set<string>();
   const measuring = { now: 0, most: 0, held: Promise.resolve() };
   const measure = async ({ id }: InstanceRef) => {
     measuring.most = Math.max(measuring.most, ++measuring.now);
     await measuring.held;
     measuring.now--;
-    return sizes.get(id) ?? 0;
+    return { bytes: sizes.get(id) ?? 0, isWhole: !partlySeen.has(id) };
   };
   const probes = { answer: readyOnPort as (request: ProbeRequest) => ProbeAnswer, asked: 0 };
   const config = fakeConfig({ services, settings: { ...settings, dataDir: directory }, instances });
   const isolation = new Isolation({
     dataDir: directory,
-    userIdOf: (ref) => store.userIds.take(ref),
+    userIdOf: (ref) => store.userIds.take(ref, fakeUsers()),
+    writePaths: () => [],
     installLauncher: () => null,
+    report: (event) => reports.push(event),
   });
-  const volumes = new Volumes(directory);
+  const volumes = new Volumes(directory, (path) => isolation.trash.discard(path));
   const launches = new Launches({
     clock,
     dataDir: directory,
@@ -206,10 +215,22 @@ export function openFakeWorld({
     logs,
     serverEnv: { PATH: "/usr/bin:/bin" },
   });
+  /** Purges delete no file before this resolves; rejected, they fail. */
+  const deleting = { begun: 0, held: Promise.resolve() };
+  const { trash, trees } = isolation;
   const home = new InstanceHome({
     dataDir: directory,
     volumes,
     isolation,
+    trash,
+    trees: {
+      measure: (paths) => trees.measure(paths),
+      delete: async (paths) => {
+        deleting.begun++;
+        await deleting.held;
+        await trees.delete(paths);
+      },
+    },
     releaseUserId: (ref) => store.userIds.release(ref),
   });
   const storage = new StorageWatch({
@@ -255,7 +276,9 @@ export function openFakeWorld({
     probes,
     reports,
     sizes,
+    partlySeen,
     measuring,
+    deleting,
     dataDir: directory,
     supervisor,
     operator,
@@ -292,6 +315,9 @@ function fakeConfig({
       maxRunning: 0,
       maxStarting: 8,
       trustedProxies: [],
+      maxConnections: 0,
+      maxConnectionsPerAddress: 0,
+      bufferLimitBytes: null,
       logRetentionMs: 1e9,
       logMaxBytes: 1e9,
       tls: {

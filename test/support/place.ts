@@ -3,6 +3,7 @@ import {
   chmodSync,
   chownSync,
   cpSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -14,6 +15,8 @@ import { basename, dirname, join } from "node:path";
 import { parse, stringify, type TomlTable } from "smol-toml";
 import { ROOT } from "./executable.ts";
 import { wallSettings } from "./walls.ts";
+
+const REMOVALS_MAX = 20;
 
 export interface PlaceOptions {
   /** The parent of its directory; by default the system's temporary directory, which walls hide. */
@@ -52,8 +55,15 @@ export function openPlace(options: PlaceOptions): Place {
     root,
     configFile,
     dataDir: join(root, "data"),
-    remove: () => rmSync(root, { recursive: true, force: true, maxRetries: 5 }),
+    remove: () => removeTree(root),
   };
+}
+
+/** Tries again where the helper of a killed server deletes in it as well, which makes a removal end early. */
+function removeTree(path: string): void {
+  for (let tries = 0; existsSync(path) && tries < REMOVALS_MAX; tries += 1) {
+    rmSync(path, { recursive: true, force: true, maxRetries: 5 });
+  }
 }
 
 function copyExamples(root: string, { example = "" }: PlaceOptions): string {

@@ -14,7 +14,13 @@ export function livingMarks(): readonly string[] {
 
 /** Ends the tenants of a server that was killed. */
 export async function endTenants(dataDir: string): Promise<void> {
-  const isolation = new Isolation({ dataDir, userIdOf: () => 0, installLauncher: () => null });
+  const isolation = new Isolation({
+    dataDir,
+    userIdOf: () => 0,
+    writePaths: () => [],
+    installLauncher: () => null,
+    report: console.error,
+  });
   await isolation.sweep([]);
   const isUnwanted = (mark: string) => mark.startsWith(`${dataDir}/`);
   await bunSpawner.sweep({ recorded: [], isUnwanted });

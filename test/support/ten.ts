@@ -1,5 +1,12 @@
 // The compiled server under test: starts it in a temporary directory, talks to it, and ends it with all it started.
-import { chmodSync, copyFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import type { Subprocess } from "bun";
 import type { InstanceAnswer } from "../../src/control/wire/instances.ts";
@@ -22,6 +29,8 @@ export interface TenOptions extends PlaceOptions {
   readonly prefix?: readonly string[];
   /** Further arguments of `ten serve`. */
   readonly args?: readonly string[];
+  /** The working directory of `ten serve`, made in the server's directory; by default that directory. */
+  readonly cwd?: string;
   /** Further environment of `ten serve`. */
   readonly env?: Readonly<Record<string, string>>;
   /** The server runs from a copy, `installed`, which the test may replace. */
@@ -138,10 +147,11 @@ export class Ten implements AsyncDisposable {
 
   /** Starts a server on the same data as the one before, by default at a port that the system chooses. */
   async start({ port = 0 }: { port?: number } = {}): Promise<void> {
-    const { args = [], env } = this.#options;
+    const { args = [], cwd = ".", env } = this.#options;
+    mkdirSync(join(this.root, cwd), { recursive: true });
     const command = [...this.#serverProgram, "serve", "--port", String(port), ...args];
     const server = Bun.spawn(command, {
-      cwd: this.#place.root,
+      cwd: join(this.root, cwd),
       env: { ...this.#environment(), ...env },
       stdio: ["ignore", "pipe", "pipe"],
     });

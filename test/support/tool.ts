@@ -25,6 +25,7 @@ export function isMissing({ program, debianPackage, command }: Tool): boolean {
 export const PYTHON: Tool = { program: "python3", debianPackage: "python3" };
 export const NODE: Tool = { program: "node", debianPackage: "nodejs" };
 export const GO: Tool = { program: "go", debianPackage: "golang-go" };
+export const JAVA: Tool = { program: "java", debianPackage: "default-jdk-headless" };
 export const GCC: Tool = { program: "gcc", debianPackage: "gcc libc6-dev" };
 export const E2FSPROGS: Tool = { program: "mkfs.ext4", debianPackage: "e2fsprogs" };
 export const CHROMIUM: Tool = { program: "chromium", debianPackage: "chromium" };

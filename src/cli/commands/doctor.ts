@@ -12,6 +12,7 @@ import {
   type UnmetNeed,
 } from "../../doctor/finding.ts";
 import { openHost } from "../../platform/host.ts";
+import { acceptExitCodes } from "../../platform/kernel/child-signal.ts";
 import { defineCommand } from "../command.ts";
 import type { Context } from "../command-context.ts";
 import { loadConfigOf } from "./config.ts";
@@ -25,6 +26,7 @@ export const doctor = defineCommand({
   },
   args: {},
   async run({ data: context }) {
+    acceptExitCodes();
     const { config, failure } = await loadIfThere(context);
     const host = openHost({ dataDir: context.dataDir });
     const findings = [...(await examineHost(host)), ...(await examineServer(context))];

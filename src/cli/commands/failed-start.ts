@@ -1,9 +1,9 @@
-// The error of a failed start, with where to look when the server has no better advice.
+// The error of a failed start, with a hint where the server sent none.
 import { RemoteError } from "../../control/client/transport.ts";
 import { TenError } from "../../core/errors.ts";
 import { formatRef, type InstanceRef } from "../../core/ref.ts";
 
-/** The error to throw for `thrown`. A failed start is not the end: the server goes on trying. */
+/** The error to throw for `thrown`. The hint leads to the server's later attempts. */
 export function explainFailedStart(ref: InstanceRef, thrown: unknown): unknown {
   if (!(thrown instanceof RemoteError) || thrown.code !== "START_FAILED") return thrown;
   const name = formatRef(ref);

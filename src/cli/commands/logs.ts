@@ -72,6 +72,8 @@ async function follow(query: LogQueryFields, context: Context): Promise<void> {
     for await (const event of context.client().followLogs(query, stopped)) {
       if (event.kind === "line") context.shell.print(renderLine(event.line, context));
       else context.note(`${event.count} lines were too many for this connection`);
+      // A slow reader holds the stream back, and lines do not pile up here.
+      await context.shell.printed();
     }
   } catch (thrown) {
     if (!stopped.aborted) throw thrown;

@@ -74,7 +74,7 @@ function renderHints(instances: readonly InstanceAnswer[]): string {
     .join("");
 }
 
-/** The instances that a hint names; of more it tells how many. */
+/** Of more instances a hint shows the number instead of the names. */
 const NAMES_MAX = 3;
 
 function namesOf(instances: readonly InstanceAnswer[]): string {
@@ -118,7 +118,7 @@ function renderState({ state }: InstanceAnswer, context: Context): string {
   return colour === null ? state : context.paint(state, colour);
 }
 
-/** Why it does not run, or else what is wrong although it may. */
+/** The reason why it does not run, or its warnings. */
 function remarkOf({ reason, warnings }: InstanceAnswer): string {
   return reason ?? warnings.join("; ");
 }

@@ -5,6 +5,7 @@ import { Client } from "../../control/client/client.ts";
 import { messageOf, TenError } from "../../core/errors.ts";
 import { isLabel } from "../../core/ref.ts";
 import type { Config } from "../../core/service.ts";
+import { acceptExitCodes } from "../../platform/kernel/child-signal.ts";
 import { activatedDescriptors, openNotify } from "../../platform/systemd.ts";
 import { findPreviousServer, type PreviousServer } from "../../server/handover/previous-server.ts";
 import type { Server, ServerOptions } from "../../server/server.ts";
@@ -46,8 +47,11 @@ export const serve = defineCommand({
     },
     staging: { type: "boolean", description: "Certificates for tests; with --tls" },
   },
-  async run({ args, data: context }) {
-    const previous = await findPreviousServer(context.shell.env);
+  async run({ args, data }) {
+    acceptExitCodes();
+    const previous = await findPreviousServer(data.shell.env);
+    // Relative paths stay those of the first server, whose working directory may be gone.
+    const context = previous === null ? data : data.in(previous.cwd ?? data.shell.cwd);
     try {
       const plan = await planServer({ ...args, previous }, context);
       const server = await startServer({ ...plan, previous }, context);
@@ -131,7 +135,8 @@ async function startServer(
   const report = await openReport();
   const loadConfig = () => loadConfigOf(context);
   const notify = openNotify(context.shell.env);
-  const server = await startServer({ ...plan, loadConfig, version: VERSION, report, notify });
+  const { cwd } = context.shell;
+  const server = await startServer({ ...plan, cwd, loadConfig, version: VERSION, report, notify });
   // Installed before the server is announced: without a handler the signal would end it.
   context.shell.onHangup(() => {
     reloadItself(server, context).catch(report);

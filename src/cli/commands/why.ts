@@ -67,8 +67,8 @@ function describeSleep(
   { sleeps_at: at, uptime_secs: uptime }: StoryAnswer,
   now: number,
 ): string | null {
-  if (at !== null) return `in ${untilText(at, now)} if nobody calls`;
-  return uptime === null ? null : "not while things stay as they are";
+  if (at !== null) return `in ${untilText(at, now)} without requests`;
+  return uptime === null ? null : "not in its present state";
 }
 
 function describeExit({ last_exit: exit }: StoryAnswer, now: number): string | null {

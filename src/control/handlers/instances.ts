@@ -101,11 +101,12 @@ export async function getStorage(call: Call): Promise<StorageAnswer> {
   const { administration } = call.world;
   const { storageQuotaBytes: quota } = administration.view(call.ref);
   const path = administration.dataDirectory(call.ref);
-  const used = await administration.measureStorage(call.ref);
+  const { bytes, isWhole } = await administration.measureStorage(call.ref);
   return {
-    used_bytes: used,
+    used_bytes: bytes,
+    at_least: !isWhole,
     quota_bytes: quota,
-    usage_percent: quota === null ? null : Math.round((used / quota) * 1000) / 10,
+    usage_percent: quota === null ? null : Math.round((bytes / quota) * 1000) / 10,
     path,
   };
 }

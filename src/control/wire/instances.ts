@@ -25,7 +25,7 @@ const warnings = z
   .array(z.string())
   .readonly()
   .describe(
-    "What is wrong with it although it may run: its storage fills up, its configuration has changed since",
+    "Problems that do not stop it: its storage fills up, its configuration has changed since its start",
   );
 
 export const instanceAnswer = z
@@ -111,6 +111,9 @@ export type HealthAnswer = z.output<typeof healthAnswer>;
 
 export const storageAnswer = z.strictObject({
   used_bytes: count,
+  at_least: z
+    .boolean()
+    .describe("It uses that much or more: not everything could be seen, or in a minute"),
   quota_bytes: count.nullable(),
   usage_percent: amount.nullable(),
   path: z.string().describe("Its data directory"),
@@ -128,7 +131,7 @@ export const storyAnswer = z
     idle_secs: count.nullable(),
     open_requests: count,
     open_tunnels: count.describe("WebSockets, and whatever else was upgraded"),
-    sleeps_at: moment.nullable().describe("If nobody calls"),
+    sleeps_at: moment.nullable().describe("If no request arrives"),
     retries_at: moment.nullable(),
     last_wake: z
       .strictObject({
@@ -156,7 +159,7 @@ export type EnvPatchBody = z.output<typeof envPatchBody>;
 export const envAnswer = z
   .strictObject({
     instance: refName,
-    env: z.record(z.string(), z.string()).describe("What is stored, secrets masked"),
+    env: z.record(z.string(), z.string()).describe("The stored variables, secrets masked"),
   })
   .meta({ id: "Environment" });
 export type EnvAnswer = z.output<typeof envAnswer>;

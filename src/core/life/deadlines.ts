@@ -1,6 +1,6 @@
 // The deadlines of an instance's states, and what happens when one has passed.
 import { unreachable } from "../assert.ts";
-import { unavailable } from "../failure.ts";
+import { isServersOwn, unavailable } from "../failure.ts";
 import type { Cause, Facts, Instance, StateOf, Step } from "./instance.ts";
 import {
   afterNeverReady,
@@ -59,7 +59,7 @@ export function onTick(instance: Instance, facts: Facts): Step {
       return now < state.deadline ? stay(instance) : kill(instance, state, facts);
     case "waiting":
       if (now < state.deadline) return stay(instance);
-      return enqueue({ ...instance, restarts: instance.restarts + 1 }, "retry", facts);
+      return enqueue(restarted(instance, state), "retry", facts);
     case "asleep":
     case "stopped":
     case "halted":
@@ -68,6 +68,11 @@ export function onTick(instance: Instance, facts: Facts): Step {
     default:
       return unreachable(state);
   }
+}
+
+/** A start that the server could not make was none to repeat. */
+function restarted(instance: Instance, { failure }: StateOf<"waiting">): Instance {
+  return isServersOwn(failure) ? instance : { ...instance, restarts: instance.restarts + 1 };
 }
 
 function onQueuedTooLong(instance: Instance, cause: Cause, facts: Facts): Step {

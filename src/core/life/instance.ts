@@ -140,7 +140,9 @@ export type RestGoal = "asleep" | "stopped" | "disabled" | "failed" | "restart";
 
 export type ProbeAnswer =
   | { readonly kind: "ready"; readonly endpoint: Endpoint }
-  | { readonly kind: "unready"; readonly reason: string };
+  | { readonly kind: "unready"; readonly reason: string }
+  /** The server could not ask, for lack of descriptors or ports of its own. */
+  | { readonly kind: "unasked" };
 
 export type Effect =
   | { readonly kind: "launch"; readonly launch: number }

@@ -41,6 +41,8 @@ import {
   withEffect,
 } from "./transitions.ts";
 
+type Unready = Extract<ProbeAnswer, { kind: "unready" }>;
+
 /** Moves one instance one step. An event that no longer applies changes nothing. */
 export function step(instance: Instance, event: Event, facts: Facts): Step {
   const isOwn = !("launch" in event) || event.launch === instance.launch;
@@ -111,7 +113,7 @@ function onProbed(instance: Instance, answer: ProbeAnswer, facts: Facts): Step {
   const { state } = instance;
   if (state.kind === "running") return onChecked(instance, state, answer, facts);
   if (state.kind !== "starting" || state.child === null) return stay(instance);
-  if (answer.kind === "unready") return move(instance, unready(state, answer.reason, facts));
+  if (answer.kind !== "ready") return move(instance, unready(state, answer, facts));
   const { endpoint } = answer;
   return move(instance, serving(state.child, endpoint, facts), { kind: "admit", endpoint });
 }
@@ -122,11 +124,24 @@ function onChecked(
   answer: ProbeAnswer,
   facts: Facts,
 ): Step {
-  const missed = answer.kind === "ready" ? 0 : (state.missed ?? 0) + 1;
-  if (missed >= MISSED_MAX) {
+  const missed = missedAfter(state.missed, answer);
+  if (answer.kind === "unready" && (missed ?? 0) >= MISSED_MAX) {
     return drain(instance, { child: state.child, after: afterUnhealthy(answer, facts) }, facts);
   }
   return move(instance, { ...state, missed, probeAt: facts.now + facts.service.healthIntervalMs });
+}
+
+function missedAfter(missed: number | null, answer: ProbeAnswer): number | null {
+  switch (answer.kind) {
+    case "ready":
+      return 0;
+    case "unready":
+      return (missed ?? 0) + 1;
+    case "unasked":
+      return missed;
+    default:
+      return unreachable(answer);
+  }
 }
 
 function onExited(instance: Instance, exit: Exit, facts: Facts): Step {
@@ -148,10 +163,9 @@ function afterExit(exit: Exit, ready: boolean, { service }: Facts): After {
   return { kind: "failed", failure: startFailure(`${reason} before it was ready`) };
 }
 
-function afterUnhealthy(answer: ProbeAnswer, { service }: Facts): After {
+function afterUnhealthy({ reason }: Unready, { service }: Facts): After {
   if (service.restart.policy === "never") return { kind: "asleep" };
-  const why = answer.kind === "unready" ? answer.reason : "no answer";
-  return { kind: "crashed", failure: startFailure(`unhealthy: ${why}`), ready: true };
+  return { kind: "crashed", failure: startFailure(`unhealthy: ${reason}`), ready: true };
 }
 
 function onGone(instance: Instance, facts: Facts): Step {

@@ -92,8 +92,8 @@ function onProbed(
   facts: Facts,
 ): Step {
   if (second.kind !== "starting" || second.child === null) return stay(instance);
-  if (answer.kind === "unready") {
-    return withSecond(instance, { ...second, ...unready(second, answer.reason, facts) });
+  if (answer.kind !== "ready") {
+    return withSecond(instance, { ...second, ...unready(second, answer, facts) });
   }
   return takeOver(instance, { ...second, child: second.child, endpoint: answer.endpoint }, facts);
 }

@@ -3,6 +3,9 @@ import { unreachable } from "../assert.ts";
 import type { RestartPolicy, RestartSettings } from "../service.ts";
 import type { Exit } from "./instance.ts";
 
+/** Until then the server may have what it lacked. */
+const UNMADE_DELAY_MS = 1000;
+
 const JITTER_MAX = 0.1;
 const MEGABYTE = 1024 * 1024;
 
@@ -32,6 +35,14 @@ export function decideRetry(
     settings.backoffMaxMs,
   );
   return { kind: "retry", at: now + delayMs * (1 + JITTER_MAX * random), crashes: recent };
+}
+
+/** Decides on the next start after one that the server itself could not make: no crash of the application counts. */
+export function retryUnmade(
+  settings: RestartSettings,
+  { crashes, now }: { crashes: readonly number[]; now: number },
+): Retry {
+  return { kind: "retry", at: now + Math.max(settings.backoffBaseMs, UNMADE_DELAY_MS), crashes };
 }
 
 export function describeExit(exit: Exit): string {

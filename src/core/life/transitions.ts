@@ -1,7 +1,7 @@
 // Transitions that many events share: into the queue, into draining and stopping, and on from there.
 import { unreachable } from "../assert.ts";
 import type { Endpoint } from "../endpoint.ts";
-import { type Failure, startFailure, unavailable } from "../failure.ts";
+import { type Failure, isServersOwn, startFailure, unavailable } from "../failure.ts";
 import type {
   After,
   Cause,
@@ -10,13 +10,17 @@ import type {
   Facts,
   Instance,
   InstanceState,
+  ProbeAnswer,
   StateOf,
   Step,
 } from "./instance.ts";
-import { decideRetry } from "./restart-policy.ts";
+import { decideRetry, retryUnmade } from "./restart-policy.ts";
 
 /** The longest wait for a turn to start; then the waiting requests are answered. */
 export const QUEUE_WAIT_MAX_MS = 60_000;
+
+/** The start-up time does not end while the server can't ask, nor right after that. */
+const UNASKED_GRACE_MS = 1000;
 
 const PROBE_DELAY_MIN_MS = 1;
 const PROBE_DELAY_MAX_MS = 50;
@@ -45,7 +49,8 @@ export function settle(instance: Instance, after: After, facts: Facts): Step {
 
 function backOff(instance: Instance, after: Crashed, facts: Facts): Step {
   const { failure, ready } = after;
-  const retry = decideRetry(facts.service.restart, { ...facts, crashes: instance.crashes });
+  const decide = isServersOwn(failure) ? retryUnmade : decideRetry;
+  const retry = decide(facts.service.restart, { ...facts, crashes: instance.crashes });
   const crashed = { ...instance, crashes: retry.crashes };
   if (retry.kind === "giveUp") {
     const reason = `${failure.reason}; gave up after ${retry.crashes.length - 1} restarts`;
@@ -128,10 +133,13 @@ export function launched(
 /** The state after a failed probe; another one follows. */
 export function unready(
   state: StateOf<"starting">,
-  finding: string,
+  answer: Exclude<ProbeAnswer, { kind: "ready" }>,
   { now }: Facts,
 ): StateOf<"starting"> {
-  return { ...state, finding, probeAt: now + probeDelay(now - state.since) };
+  const probeAt = now + probeDelay(now - state.since);
+  return answer.kind === "unready"
+    ? { ...state, finding: answer.reason, probeAt }
+    : { ...state, probeAt, deadline: Math.max(state.deadline, now + UNASKED_GRACE_MS) };
 }
 
 /** The delay to the next probe grows to half a percent of the time waited, so probing adds little to a start. */
@@ -193,6 +201,6 @@ export function withEffect({ instance, effects }: Step, effect: Effect): Step {
 }
 
 export function afterNeverReady(failure: Failure, { service }: Facts): After {
-  if (service.restart.policy === "never") return { kind: "failed", failure };
-  return { kind: "crashed", failure, ready: false };
+  const isFinal = service.restart.policy === "never" && !isServersOwn(failure);
+  return isFinal ? { kind: "failed", failure } : { kind: "crashed", failure, ready: false };
 }

@@ -26,6 +26,9 @@ const CPU_PERIOD_US = 100_000;
 const SHARES_PER_WEIGHT = 1024 / 100;
 const SHARES_MIN = 2;
 
+/** Enough for thousands of files in a second. */
+const BACKGROUND_PROCESSORS = 0.5;
+
 type Spelling = (amount: number) => readonly LimitFile[];
 type Spellings = Readonly<Record<Limit["key"], Spelling>>;
 
@@ -97,6 +100,18 @@ export function planLimits(
     const isConfigured = key !== "pids_limit" || service.pidsLimit !== null;
     return [{ key, controller: CONTROLLERS[key], isConfigured, files: spellings[key](amount) }];
   });
+}
+
+/** The bounds of the server's own work on files of tenants: less than any of them may have. */
+export function planBackgroundLimits(version: CgroupVersion): readonly Limit[] {
+  const spellings = version === 2 ? VERSION_2 : VERSION_1;
+  const amounts = { cpu_limit: BACKGROUND_PROCESSORS, cpu_shares: 1, io_weight: 1 } as const;
+  return (["cpu_limit", "cpu_shares", "io_weight"] as const).map((key) => ({
+    key,
+    controller: CONTROLLERS[key],
+    isConfigured: false,
+    files: spellings[key](amounts[key]),
+  }));
 }
 
 function quotaOf(processors: number): number {

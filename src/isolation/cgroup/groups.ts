@@ -8,9 +8,12 @@ import { FailureError, type Gap, hintOf } from "../../core/failure.ts";
 import { type SlotRef, slotName } from "../../core/ref.ts";
 import type { Service } from "../../core/service.ts";
 import type { Placement } from "../level.ts";
-import { type Limit, planLimits } from "./cgroup-limits.ts";
+import { type Controller, type Limit, planBackgroundLimits, planLimits } from "./cgroup-limits.ts";
 import { applyLimit, ControlGroup, makeGroup, read, removeDirectory, write } from "./group.ts";
 import { findHierarchies, type Hierarchies, type Hierarchy } from "./hierarchies.ts";
+
+/** More than servers of one host that stop within a millisecond. */
+const MAKE_ATTEMPTS_MAX = 10;
 
 /** Why a limit was not applied; null: it was. */
 type Outcomes = Map<Limit["key"], string | null>;
@@ -19,6 +22,9 @@ type Outcomes = Map<Limit["key"], string | null>;
 interface LimitGap extends Gap {
   readonly keys: readonly Limit["key"][];
 }
+
+/** Of the server's own work; without a colon, so no launch has it. */
+const BACKGROUND = "background";
 
 export class ControlGroups {
   readonly #dataDir: string;
@@ -55,7 +61,7 @@ export class ControlGroups {
         .filter(({ isConfigured }) => isConfigured || hierarchy.version === 2);
       // A group of version 2 always has a use: all of its processes can be killed at once.
       if (limits.length === 0 && hierarchy.version === 1) return [];
-      return this.#make({ hierarchy, launch, limits }, outcomes) ?? [];
+      return this.#make({ hierarchy, name: nameOf(launch), limits }, outcomes) ?? [];
     });
     const group = new ControlGroup(directories);
     this.#opened.set(nameOf(launch), group);
@@ -67,9 +73,34 @@ export class ControlGroups {
     return { ...lacks, reason, keys };
   }
 
+  /** The groups of the server's own work on files of tenants; none where the host has none. */
+  background(): ControlGroup {
+    const known = this.#opened.get(BACKGROUND);
+    if (known !== undefined) return known;
+    const directories = this.#known.found.flatMap((hierarchy) => {
+      const limits = planBackgroundLimits(hierarchy.version).filter(({ controller }) =>
+        hierarchy.controllers.includes(controller),
+      );
+      if (limits.length === 0) return [];
+      return this.#make({ hierarchy, name: BACKGROUND, limits }, new Map()) ?? [];
+    });
+    const group = new ControlGroup(directories);
+    this.#opened.set(BACKGROUND, group);
+    return group;
+  }
+
+  /** Whether a limit that a service does not set is applied, too. */
+  canLimitByDefault(controller: Controller): boolean {
+    return this.#known.found.some(
+      ({ controllers, version }) => version === 2 && controllers.includes(controller),
+    );
+  }
+
   /** The groups of a launch by an earlier server. */
   find(launch: SlotRef): ControlGroup {
-    const directories = this.#known.found.map((hierarchy) => this.#directory(hierarchy, launch));
+    const directories = this.#known.found.map((hierarchy) =>
+      this.#directory(hierarchy, nameOf(launch)),
+    );
     return new ControlGroup(directories.filter((directory) => existsSync(directory)));
   }
 
@@ -96,11 +127,11 @@ export class ControlGroups {
 
   /** Makes the group of a launch in one hierarchy; null where it can't be made. */
   #make(
-    part: { hierarchy: Hierarchy; launch: SlotRef; limits: readonly Limit[] },
+    part: { hierarchy: Hierarchy; name: string; limits: readonly Limit[] },
     outcomes: Outcomes,
   ): string | null {
-    const { hierarchy, launch, limits } = part;
-    const directory = this.#directory(hierarchy, launch);
+    const { hierarchy, name, limits } = part;
+    const directory = this.#directory(hierarchy, name);
     try {
       prepare(hierarchy, this.#base(hierarchy));
       makeGroup(directory);
@@ -122,8 +153,8 @@ export class ControlGroups {
     return join(topOf(hierarchy), this.#server);
   }
 
-  #directory(hierarchy: Hierarchy, launch: SlotRef): string {
-    return join(this.#base(hierarchy), nameOf(launch));
+  #directory(hierarchy: Hierarchy, name: string): string {
+    return join(this.#base(hierarchy), name);
   }
 }
 
@@ -169,12 +200,25 @@ function groupsIn(base: string): string[] {
   return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
 }
 
+/** Other servers remove the group above when they stop, unless a group is in it: perhaps between two steps of this. */
+function makeBase(base: string): void {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      mkdirSync(base, { recursive: true });
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT" || attempt === MAKE_ATTEMPTS_MAX)
+        throw error;
+    }
+  }
+}
+
 /**
  * Makes the groups above those of launches. In version 2 a controller is enabled from group to group, one by one:
  * with several in one write, an absent one makes all fail. Another program may have disabled them meanwhile.
  */
 function prepare(hierarchy: Hierarchy, base: string): void {
-  mkdirSync(base, { recursive: true });
+  makeBase(base);
   if (hierarchy.version === 1) return;
   const enabled = read(join(base, "cgroup.subtree_control")).split(" ");
   const absent = hierarchy.controllers.filter((controller) => !enabled.includes(controller));

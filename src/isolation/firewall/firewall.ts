@@ -1,9 +1,9 @@
 // The firewall between tenants: a table of nftables for this server, kept in step with its launches.
-import { realpathSync } from "node:fs";
 import type { Gap } from "../../core/failure.ts";
 import type { Clock } from "../../platform/clock.ts";
-import { SYSTEM_PATH } from "../../platform/host.ts";
 import { isRoot } from "../../platform/owner.ts";
+import { deleteOrphanedTables, ownerComment, tableName } from "./firewall-tables.ts";
+import { runNft } from "./nft.ts";
 import { CHANGES_MAX, NetfilterSocket, type SetChange } from "./nftables.ts";
 import { type Claim, type Element, elementsOf, renderTable } from "./rules.ts";
 
@@ -24,30 +24,6 @@ const NO_NETLINK: Gap = {
 const CHECK_INTERVAL_MS = 5000;
 /** The cause of a failure seldom goes away, and each attempt takes some milliseconds. */
 const RETRY_INTERVAL_MS = 60_000;
-
-/** The name of the table for a data directory, which must exist. */
-export function tableName(dataDir: string): string {
-  const digest = new Bun.CryptoHasher("sha256").update(realpathSync(dataDir)).digest("hex");
-  return `tenement_${digest.slice(0, 12)}`;
-}
-
-/** Applies a script; null, or the reason why it can't be applied. With `check` nothing changes. */
-export function runNft(script: string, { check = false } = {}): Gap | null {
-  const nft = Bun.which("nft", { PATH: `${process.env["PATH"] ?? ""}:${SYSTEM_PATH}` });
-  if (nft === null) {
-    return { reason: "nft is not installed", remedy: "apt-get install nftables" };
-  }
-  const { exitCode, stderr } = Bun.spawnSync([nft, ...(check ? ["--check"] : []), "--file", "-"], {
-    stdin: Buffer.from(script),
-    stdout: "ignore",
-  });
-  if (exitCode === 0) return null;
-  const [said = ""] = stderr.toString().trim().split("\n");
-  return {
-    reason: `nft refuses: ${said.replace(/^.*?Error: /, "")}`,
-    remedy: "Run ten with CAP_NET_ADMIN, on a kernel with nf_tables",
-  };
-}
 
 /** Removes the table of a killed server, once its instances have ended. */
 export function removeFirewall(dataDir: string): void {
@@ -79,6 +55,7 @@ export class NftFirewall implements Firewall, Disposable {
     this.#table = tableName(parts.dataDir);
     for (const claim of parts.recorded) this.#claims.set(claim.port, claim);
     this.#unadopted = new Set(this.#claims.keys());
+    deleteOrphanedTables();
     this.#socket = NetfilterSocket.open();
     if (this.#socket === null) this.#gap = NO_NETLINK;
     else this.#build();
@@ -147,7 +124,7 @@ export class NftFirewall implements Firewall, Disposable {
   /** Makes the whole table anew from the claims. */
   #build(): void {
     const claims = [...this.#claims.values()];
-    const table = { name: this.#table, comment: this.#parts.dataDir, claims };
+    const table = { name: this.#table, comment: ownerComment(this.#parts.dataDir), claims };
     this.#gap = runNft(renderTable(table));
   }
 

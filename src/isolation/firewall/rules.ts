@@ -1,6 +1,6 @@
 // The rules of the firewall between tenants: ports of other tenants, and a cloud's metadata service.
 // Needed because every process of a host reaches every port of 127.0.0.1.
-import { USER_ID_MAX, USER_ID_MIN } from "../../core/walls.ts";
+import { USER_ID_RANGES } from "../../core/user-id-ranges.ts";
 
 /** The port of one launch, and its protection. */
 export interface Claim {
@@ -11,6 +11,8 @@ export interface Claim {
 }
 
 /** The sets of nftables that hold the claims. */
+const WALLED_USERS = USER_ID_RANGES.map(({ first, last }) => `${first}-${last}`).join(", ");
+
 export const FIREWALL_SETS = ["ports", "owners", "no_metadata"] as const;
 export type FirewallSet = (typeof FIREWALL_SETS)[number];
 
@@ -56,7 +58,7 @@ export function renderTable({
   claims,
 }: {
   readonly name: string;
-  /** The server's data directory, for people; on a rule, since older versions of nft have no comments on tables. */
+  /** The table's owner; on a rule, since older versions of nft have no comments on tables. */
   readonly comment: string;
   readonly claims: readonly Claim[];
 }): string {
@@ -72,8 +74,7 @@ table inet ${name} {
   set no_metadata { type uid; ${renderElements(elements, "no_metadata")} }
   chain output {
     type filter hook output priority filter; policy accept;
-    meta skuid < ${USER_ID_MIN} accept comment "${comment.replaceAll(/[^\w ./:-]/g, "_").slice(0, COMMENT_LENGTH_MAX)}"
-    meta skuid > ${USER_ID_MAX} accept
+    meta skuid != { ${WALLED_USERS} } accept comment "${comment.replaceAll(/[^\w ./:%[\]!'()*~-]/g, "_").slice(0, COMMENT_LENGTH_MAX)}"
     oifname "lo" tcp dport @ports tcp dport . meta skuid != @owners reject with tcp reset
     meta skuid @no_metadata ip daddr { ${METADATA_ADDRESSES.ip.join(", ")} } jump metadata
     meta skuid @no_metadata ip6 daddr { ${METADATA_ADDRESSES.ip6.join(", ")} } jump metadata

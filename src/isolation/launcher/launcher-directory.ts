@@ -1,19 +1,11 @@
-// The directory of a launch, the server's own: the launcher's status file, and files of the level.
-import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  writeFileSync,
-} from "node:fs";
-import { rm } from "node:fs/promises";
+// The directories of a launch: the server's own, with the status file, and those that the tenant may write for a while.
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { instanceDirOf, volumeDirOf } from "../../core/instance-paths.ts";
 import type { ChildRef } from "../../core/life/instance.ts";
-import { isUnder } from "../../core/paths.ts";
 import { type SlotRef, slotName } from "../../core/ref.ts";
 import type { IsolationLevel } from "../../core/service.ts";
-import { listMounts } from "../../platform/mounts.ts";
+import type { Trash } from "../../platform/process/trash.ts";
 import { readLaunchStatus } from "./launcher-status.ts";
 
 export interface LaunchPaths {
@@ -21,6 +13,8 @@ export interface LaunchPaths {
   readonly statusFile: string;
   readonly tmpDir: string;
   readonly socketsDir: string;
+  /** The instance's directory as the server reaches its sockets. */
+  readonly dataDir: string;
   /** The application's socket, once the server has checked its type. */
   readonly socket: string;
   /** The launcher's socket, from which it forwards into a private network. */
@@ -28,23 +22,29 @@ export interface LaunchPaths {
 }
 
 export class LaunchDirectories {
-  /** Below the data directory; no service can have this name. */
-  readonly #directory: string;
-  readonly #trash: string;
+  readonly #dataDir: string;
+  readonly #trash: Pick<Trash, "moveAway">;
 
-  constructor(dataDir: string) {
-    this.#directory = `${dataDir}/.walls`;
-    this.#trash = `${this.#directory}/.trash`;
+  constructor(dataDir: string, trash: Pick<Trash, "moveAway">) {
+    this.#dataDir = dataDir;
+    this.#trash = trash;
   }
 
   paths(launch: SlotRef): LaunchPaths {
-    const top = `${this.#directory}/${launch.ref.service}/${slotName(launch)}`;
+    const place = { ref: launch.ref, dataDir: this.#dataDir };
+    const top = `${this.#dataDir}/.walls/${launch.ref.service}/${slotName(launch)}`;
+    const volume = volumeDirOf(place);
+    const inVolume = `${volume}/${launch.slot}`;
+    const isInVolume = existsSync(inVolume);
+    const scratch = isInVolume ? inVolume : top;
     return {
       top,
       statusFile: `${top}/status`,
-      tmpDir: `${top}/tmp`,
-      socketsDir: `${top}/sockets`,
-      socket: `${top}/socket`,
+      tmpDir: `${scratch}/tmp`,
+      socketsDir: `${scratch}/sockets`,
+      // A hard link leads to no other mount.
+      dataDir: isInVolume ? `${volume}/data` : instanceDirOf(place),
+      socket: `${scratch}/socket`,
       entry: `${top}/entry`,
     };
   }
@@ -68,44 +68,24 @@ export class LaunchDirectories {
     return readFileSync(join(top, "level"), "utf8");
   }
 
-  /**
-   * Removes a launch's files: moved away at once, so that the next launch can begin, and deleted in the background.
-   */
+  /** Removes a launch's files, at once, so that the next launch can begin. */
   remove(launch: SlotRef): void {
-    const { top } = this.paths(launch);
-    if (!existsSync(top)) return;
-    mkdirSync(this.#trash, { recursive: true, mode: 0o700 });
-    const discarded = join(this.#trash, crypto.randomUUID());
-    renameSync(top, discarded);
-    discard(discarded);
+    const { socket, top } = this.paths(launch);
+    this.#trash.moveAway(top);
+    rmSync(socket, { force: true });
   }
 
   /** The status files of all launches but some. */
   statusFilesExcept(kept: readonly SlotRef[]): readonly string[] {
-    if (!existsSync(this.#directory)) return [];
+    const directory = `${this.#dataDir}/.walls`;
+    if (!existsSync(directory)) return [];
     const files = new Set(kept.map((launch) => this.paths(launch).statusFile));
-    const found = new Bun.Glob("*/*/status").scanSync({ cwd: this.#directory, absolute: true });
+    const found = new Bun.Glob("*/*/status").scanSync({ cwd: directory, absolute: true });
     return [...found].filter((file) => !files.has(file));
   }
 
-  /** Removes what an earlier server moved away without deleting it. */
+  /** Removes the trash of servers up to version 0.1. */
   clean(): void {
-    if (!existsSync(this.#trash)) return;
-    for (const name of readdirSync(this.#trash)) discard(join(this.#trash, name));
+    this.#trash.moveAway(`${this.#dataDir}/.walls/.trash`);
   }
-}
-
-/** Deletes in the background. After a failure the next server tries again. */
-function discard(path: string): void {
-  deleteTree(path).catch(() => undefined);
-}
-
-async function deleteTree(path: string): Promise<void> {
-  if (!hasMounts(path)) await rm(path, { recursive: true, force: true });
-}
-
-/** A launch's mounts are in a namespace that ends with it. A mount found here would lead to the host's own files. */
-function hasMounts(path: string): boolean {
-  if (process.platform !== "linux") return false;
-  return listMounts().some((mount) => isUnder(mount.path, path));
 }

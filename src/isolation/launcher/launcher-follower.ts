@@ -4,6 +4,7 @@ import type { ChildRef, Exit } from "../../core/life/instance.ts";
 import { landlockVersion } from "../../platform/kernel/landlock.ts";
 import { listeningSockets } from "../../platform/kernel/sock-diag.ts";
 import { familyListens, listens } from "../../platform/process/open-sockets.ts";
+import { startTimeOf } from "../../platform/process/processes.ts";
 import type { Child } from "../../platform/process/spawner.ts";
 import { endProcesses, Strays } from "../../platform/process/strays.ts";
 import type { ControlGroup } from "../cgroup/group.ts";
@@ -33,7 +34,8 @@ interface Launch {
 /** Follows the application of a launcher, which may outlive it to wait for its descendants. */
 export function followLauncher(child: Child, launch: Launch): Child {
   const { containment, group, statusFile } = launch;
-  const exited = untilEnd(child, statusFile).then((exit) => explain(exit, group));
+  const { end, look } = watchEnd(child, statusFile);
+  const exited = end.then((exit) => explain(exit, group));
   let app: number | null = null;
   const findApp = () => {
     app ??= tryReadLaunchStatus(statusFile).app;
@@ -42,6 +44,12 @@ export function followLauncher(child: Child, launch: Launch): Child {
   let killed = false;
   return {
     ref: child.ref,
+    isRunning() {
+      // The system may have no watch left for the status file.
+      look();
+      const main = findApp();
+      return child.isRunning() && startTimeOf(main) !== null;
+    },
     exited,
     // When this resolves, the status and the groups have been read and may be removed.
     gone: exited.then(() => untilGone(child, launch)),
@@ -110,8 +118,8 @@ function listensBehindWalls(
   return listeningSockets(port)?.some((socket) => socket.user === user) ?? true;
 }
 
-/** The end in the status file, as soon as it is there; otherwise that of the launcher. */
-function untilEnd(child: Child, statusFile: string): Promise<Exit> {
+/** The end in the status file, as soon as it is there or looked for; otherwise that of the launcher. */
+function watchEnd(child: Child, statusFile: string): { end: Promise<Exit>; look: () => void } {
   const { promise, reject, resolve } = Promise.withResolvers<Exit>();
   const look = () => {
     const { end } = tryReadLaunchStatus(statusFile);
@@ -122,7 +130,7 @@ function untilEnd(child: Child, statusFile: string): Promise<Exit> {
   look();
   const ended = child.exited.then((exit) => resolve(tryReadLaunchStatus(statusFile).end ?? exit));
   ended.catch(reject);
-  return promise.finally(() => watcher?.close());
+  return { end: promise.finally(() => watcher?.close()), look };
 }
 
 /** Null where the system has no watches left: then the launcher's end is waited for. */

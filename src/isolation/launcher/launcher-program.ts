@@ -5,6 +5,8 @@ import { replaceFile } from "../../platform/files.ts";
 
 /** Below the data directory; no service can have this name. */
 const DIRECTORY = ".launcher";
+/** The launcher's exit code when the program does not exist. */
+const NO_PROGRAM = 127;
 const EMBEDDED = "/$bunfs/root/";
 
 /**
@@ -14,6 +16,28 @@ const EMBEDDED = "/$bunfs/root/";
 export function installLauncher(dataDir: string): string | null {
   const content = readCarried("launcher");
   return content === null ? null : install(content, `${dataDir}/${DIRECTORY}`);
+}
+
+/** Finds the launcher once; null also where the data directory's file system forbids execution. */
+export function findRunnable(install: () => string | null): () => string | null {
+  let found: string | null | undefined;
+  return () => {
+    if (found === undefined) {
+      const launcher = install();
+      found = launcher !== null && runs(launcher) ? launcher : null;
+    }
+    return found;
+  };
+}
+
+function runs(launcher: string): boolean {
+  try {
+    const stdio = ["ignore", "ignore", "ignore"] as const;
+    const { exitCode } = Bun.spawnSync([launcher, "--", "/bin/true"], { stdio: [...stdio] });
+    return exitCode === 0 || exitCode === NO_PROGRAM;
+  } catch {
+    return false;
+  }
 }
 
 function install(content: Buffer, directory: string): string {

@@ -89,6 +89,7 @@ export function followMachine(
     get app() {
       return child.app;
     },
+    isRunning: () => child.isRunning(),
     exited,
     // When this resolves, the status has been read and may be removed.
     gone: exited.then(() => child.gone),

@@ -1,5 +1,6 @@
 // The level "firecracker": machines with a kernel and an image of the operator's, whose only way in is a vsock.
 import { existsSync, renameSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { instanceDirOf } from "../../core/instance-paths.ts";
 import type { Service } from "../../core/service.ts";
 import { KVM_DEVICE } from "../../platform/kernel/kvm.ts";
@@ -151,10 +152,12 @@ class Firecracker implements Hypervisor<Materials> {
     { ref, service }: Placement,
     { owner, makeFileSystem }: { owner: number | null; makeFileSystem: string },
   ): string {
-    const disk = `${instanceDirOf({ ref, dataDir: this.#parts.dataDir })}/data.ext4`;
+    const directory = instanceDirOf({ ref, dataDir: this.#parts.dataDir });
+    const disk = `${directory}/data.ext4`;
     if (existsSync(disk)) return disk;
     const kilobytes = Math.ceil((service.storageQuotaBytes ?? DATA_BYTES_DEFAULT) / 1024);
-    const made = `${disk}.new`;
+    // Beside the instance's directory: in it the instance may have put a link in the way, at another level.
+    const made = `${dirname(directory)}/.${ref.id}.new`;
     const { exitCode, stderr } = Bun.spawnSync(
       [makeFileSystem, "-q", "-F", "-t", "ext4", "-m", "0", made, `${kilobytes}k`],
       { stdin: "ignore", stdout: "ignore" },

@@ -33,6 +33,7 @@ export function followSandbox(child: Child, { logFile, renderSignal }: SandboxLa
   };
   return {
     ref: child.ref,
+    isRunning: () => child.isRunning(),
     exited,
     // When this resolves, the log has been read, no signal is on its way, and all files may be removed.
     gone: exited.then(() => child.gone).then(() => deliveries.then(() => undefined)),

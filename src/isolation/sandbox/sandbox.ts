@@ -57,6 +57,7 @@ export class SandboxLevel implements Level {
     const site = this.#walls.prepare(placement, plan, helpersOf(service));
     const walls = this.#walls.describe(site);
     checkSocketPath(placement, walls);
+    checkSources(site);
     const files = filesIn(this.#walls.pathsOf(placement));
     const view = planView({
       ...walls,
@@ -77,7 +78,11 @@ export class SandboxLevel implements Level {
         const bundle = bundleOf(site, { argv, network, view, walls });
         writeFileSync(`${files.bundleDir}/config.json`, renderBundle(bundle), { mode: 0o600 });
         const run = renderRun(placeOf(runsc, files), { bundleDir: files.bundleDir, network });
-        const options = ["--status", walls.statusFile, ...site.group.launcherOptions];
+        const options = [
+          ...["--status", walls.statusFile],
+          ...site.group.launcherOptions,
+          ...site.preparing,
+        ];
         return [site.launcher, ...options, "--", ...cleanEnvironment(plan), ...run];
       },
     };
@@ -177,5 +182,16 @@ function checkSocketPath({ service }: Placement, { socketDir, write }: Walls): v
     code: "LEVEL_MISSING",
     reason: `its socket lies in ${socketDir.inside}, deep in a directory that it may write`,
     hint: `Set socket in [service.${service.name}] to a path below /tmp`,
+  });
+}
+
+/** gVisor mounts by path, where a tenant could put a link in time. Throws LEVEL_MISSING. */
+function checkSources({ paths: { read, write }, places, placement: { service } }: Site): void {
+  const foreign = [...read, ...write].find((path) => places.contains(path));
+  if (foreign === undefined) return;
+  throw new FailureError({
+    code: "LEVEL_MISSING",
+    reason: `${foreign} lies in a directory that tenants may write`,
+    hint: `Name another path in [service.${service.name}], or set isolation = "namespace"`,
   });
 }

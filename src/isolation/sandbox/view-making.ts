@@ -1,16 +1,9 @@
 // Makes a sandbox's view: lists the host's directories, makes mount points and links.
-import {
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  readdirSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, lstatSync, readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { FailureError } from "../../core/failure.ts";
 import { HIDDEN } from "../../core/hidden-paths.ts";
+import { makePublicDirectory } from "../../platform/owner.ts";
 import { listRoot } from "../walls/root-listing.ts";
 import type { SystemListing, View } from "./sandbox-view.ts";
 
@@ -47,6 +40,6 @@ export function makeView({ assumed, links, points }: View): void {
 
 function makePoint(path: string, like: string | null): void {
   const isFile = like !== null && !statSync(like).isDirectory();
-  mkdirSync(isFile ? dirname(path) : path, { recursive: true, mode: 0o755 });
+  makePublicDirectory(isFile ? dirname(path) : path);
   if (isFile && !existsSync(path)) writeFileSync(path, "");
 }

@@ -1,16 +1,18 @@
 // The level "namespace": the walls that the launcher builds, and the server's own files around them.
-import { existsSync, mkdirSync, realpathSync, rmSync } from "node:fs";
+import { existsSync, realpathSync, rmSync } from "node:fs";
+import { release } from "node:os";
 import { basename, dirname, join } from "node:path";
 import type { Endpoint } from "../../core/endpoint.ts";
-import { isHidden, PRIVATE_TMP } from "../../core/hidden-paths.ts";
-import { socketPathOf } from "../../core/instance-paths.ts";
+import { PRIVATE_TMP } from "../../core/hidden-paths.ts";
+import { instanceDirOf, socketPathOf } from "../../core/instance-paths.ts";
+import { isKernelAtLeast, PROCESSES_PER_NAMESPACE } from "../../core/kernel-release.ts";
 import type { LaunchPlan } from "../../core/launch-plan.ts";
 import type { ChildRef } from "../../core/life/instance.ts";
 import { isUnder } from "../../core/paths.ts";
-import type { InstanceRef } from "../../core/ref.ts";
+import { type InstanceRef, SLOTS } from "../../core/ref.ts";
 import { networkOf, PIDS_LIMIT_DEFAULT, type Service } from "../../core/service.ts";
-import { readablePaths, renderWalls, type Walls } from "../../core/walls.ts";
-import { giveTree, isRoot, makeOwnDirectory } from "../../platform/owner.ts";
+import { renderWalls, type Walls } from "../../core/walls.ts";
+import { isRoot, makeOwnDirectory } from "../../platform/owner.ts";
 import type { ControlGroup } from "../cgroup/group.ts";
 import type { ControlGroups } from "../cgroup/groups.ts";
 import type { LaunchDirectories, LaunchPaths } from "../launcher/launcher-directory.ts";
@@ -18,6 +20,8 @@ import { followLauncher } from "../launcher/launcher-follower.ts";
 import { type Enclosure, hostEndpoints, type Level, type Placement } from "../level.ts";
 import { checkReachable, checkVisible } from "./reach.ts";
 import { SocketLink } from "./socket-link.ts";
+import { TenantPlaces } from "./tenant-places.ts";
+import { makeMissing, makeMountPoint, planPaths, type ViewPaths } from "./view-paths.ts";
 import { checkWalls } from "./wall-check.ts";
 
 export interface NamespaceParts {
@@ -26,6 +30,8 @@ export interface NamespaceParts {
   readonly launches: LaunchDirectories;
   /** The instance's own user, where the server is root. */
   readonly userIdOf: (ref: InstanceRef) => number;
+  /** Of all services. */
+  readonly writePaths: () => readonly string[];
   /** Installs the launcher; null where this build has none. */
   readonly installLauncher: () => string | null;
 }
@@ -33,14 +39,15 @@ export interface NamespaceParts {
 /** The launcher, and the init of the namespaces; in a private network also the forwarder. */
 const HELPERS = { host: 2, private: 3 } as const;
 
-type Paths = Pick<Walls, "dataDir" | "read" | "write">;
-
 /** A prepared launch, before its walls are built. */
 export interface Site {
   readonly group: ControlGroup;
   readonly launcher: string;
+  /** The options that have the launcher give and empty directories of the instance. */
+  readonly preparing: readonly string[];
   readonly owner: number | null;
-  readonly paths: Paths;
+  readonly paths: ViewPaths;
+  readonly places: TenantPlaces;
   readonly placement: Placement;
   readonly plan: LaunchPlan;
 }
@@ -88,46 +95,53 @@ export class NamespaceLevel implements Level {
     const { service } = placement;
     const launcher = this.#findLauncher(service);
     const owner = this.#ownerOf(placement);
-    for (const path of service.writePaths) makeMissing(path, owner);
-    const paths = this.#viewOf(placement, plan);
+    const places = this.#findPlaces();
+    makeMissing(service, { owner, places });
+    const paths = planPaths(service, { plan, places, dataDir: this.#parts.dataDir });
     checkVisible(placement, { program: plan.argv[0] ?? "", paths });
-    const { dataDir } = paths;
-    if (owner !== null) checkReachable({ cwd: realpathSync(plan.cwd), user: owner, dataDir });
+    if (owner !== null) checkReachable(paths, owner);
     const group = this.#parts.groups.open(placement, HELPERS[networkOf(service)] + helpers);
-    this.#makeDirectory(placement, { plan, owner });
-    return { group, launcher, owner, paths, placement, plan };
+    this.#makeDirectory(placement, owner);
+    const preparing = [...this.#giving(placement, plan, owner), ...this.#emptying(placement)];
+    return { group, launcher, owner, paths, places, placement, plan, preparing };
   }
 
   /** The walls of a prepared launch. */
-  describe({ owner, paths, placement, plan }: Site): Walls {
+  describe({ owner, paths, places, placement, plan }: Site): Walls {
     const { entry, statusFile, socketsDir, tmpDir } = this.#parts.launches.paths(placement);
     const isMounted = this.#socketDir(placement) === socketsDir;
     const inside = dirname(plan.socketPath);
     // In a directory of the tenant's the path could lead through a link elsewhere.
-    if (isMounted && !paths.write.some((path) => isUnder(inside, path))) makeMountPoint(inside);
+    if (isMounted && !paths.write.some((path) => isUnder(inside, path)))
+      makeMountPoint(inside, places);
     return {
       ...paths,
       statusFile,
-      tmpDir,
+      tmpDir: realpathSync(tmpDir),
       port: placement.port,
       entry: networkOf(placement.service) === "private" ? entry : null,
       identity: owner === null ? { kind: "rootless" } : { kind: "user", id: owner },
-      socketDir: isMounted ? { outside: socketsDir, inside } : null,
+      socketDir: isMounted ? { outside: realpathSync(socketsDir), inside } : null,
+      seccomp: placement.service.seccomp,
       hostname: placement.ref.id,
-      cwd: realpathSync(plan.cwd),
     };
   }
 
   /** Those walls, with the openings that a level on top of them needs. */
   surround(site: Site, more: Openings): Enclosure {
-    const { group, launcher, owner, placement } = site;
+    const { group, launcher, owner, placement, preparing } = site;
     const walls = this.describe(site);
     const opened = {
       ...walls,
-      read: [...walls.read, ...more.read],
-      write: [...walls.write, ...more.write],
+      read: [...walls.read, ...more.read.map((path) => site.places.resolve(path))],
+      write: [...walls.write, ...more.write.map((path) => site.places.resolve(path))],
     };
-    const options = [...group.launcherOptions, ...processLimit(site), ...more.options];
+    const options = [
+      ...group.launcherOptions,
+      ...preparing,
+      ...processLimit(site),
+      ...more.options,
+    ];
     return {
       ...this.#enclosure(placement, group, owner),
       cgroup: group.birthplace,
@@ -146,35 +160,47 @@ export class NamespaceLevel implements Level {
     return this.#launcher;
   }
 
-  #viewOf({ service }: Placement, { cwd, instanceDir }: LaunchPlan): Paths {
-    const dataDir = realpathSync(this.#parts.dataDir);
-    const places = { cwd: realpathSync(cwd), dataDir, instanceDir: realpathSync(instanceDir) };
-    const readPaths = service.readPaths.map((path) => realpathSync(path));
-    const write = [places.instanceDir, ...service.writePaths.map((path) => realpathSync(path))];
-    return { dataDir, read: readablePaths({ ...places, readPaths }), write };
+  #findPlaces(): TenantPlaces {
+    const { dataDir, writePaths } = this.#parts;
+    return new TenantPlaces({ dataDir, writePaths: writePaths() });
   }
 
-  #makeDirectory(
-    placement: Placement,
-    { plan, owner }: { plan: LaunchPlan; owner: number | null },
-  ): void {
+  #makeDirectory(placement: Placement, owner: number | null): void {
     const paths = this.#parts.launches.make(placement, placement.service.isolation);
     makeOwnDirectory(paths.tmpDir, owner);
     makeOwnDirectory(paths.socketsDir, owner);
     // A socket of an earlier launch would keep the application from listening.
     rmSync(this.#socketSource(placement), { force: true });
-    if (owner !== null) giveTree(plan.instanceDir, owner);
+  }
+
+  /** While another process of the instance runs, it owns the directory, and could move files under the launcher. */
+  #giving(
+    { ref, slot }: Placement,
+    { instanceDir }: LaunchPlan,
+    owner: number | null,
+  ): readonly string[] {
+    const others = SLOTS.filter((other) => other !== slot);
+    const isAlone = !others.some((other) =>
+      existsSync(this.#parts.launches.paths({ ref, slot: other }).top),
+    );
+    return owner === null || !isAlone ? [] : ["--give", `${instanceDir}:${owner}`];
+  }
+
+  /** The directories in a volume stay, since a full one has no room for new ones. */
+  #emptying(placement: Placement): readonly string[] {
+    const { socketsDir, tmpDir, top } = this.#parts.launches.paths(placement);
+    return isUnder(tmpDir, top) ? [] : ["--empty", tmpDir, "--empty", socketsDir];
   }
 
   /** The directory of the socket, by its path on the host. */
   #socketDir(placement: Placement): string {
     const { dataDir, launches } = this.#parts;
     const { ref, service } = placement;
-    const { socketsDir, tmpDir } = launches.paths(placement);
+    const paths = launches.paths(placement);
     const inside = dirname(socketPathOf({ ...placement, dataDir }));
-    if ((PRIVATE_TMP as readonly string[]).includes(inside)) return tmpDir;
-    const writable = [`${dataDir}/${ref.service}/${ref.id}`, ...service.writePaths];
-    return writable.includes(inside) ? inside : socketsDir;
+    if ((PRIVATE_TMP as readonly string[]).includes(inside)) return paths.tmpDir;
+    if (inside === instanceDirOf({ ref, dataDir })) return paths.dataDir;
+    return service.writePaths.includes(inside) ? inside : paths.socketsDir;
   }
 
   /** The path on the host at which the application makes its socket. */
@@ -208,32 +234,21 @@ export class NamespaceLevel implements Level {
   }
 }
 
-/** Below a hidden directory the launcher makes the mount point itself, and reports a failure anywhere else. */
-function makeMountPoint(path: string): void {
-  if (isHidden(path) || existsSync(path)) return;
-  try {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
-  } catch {
-    return;
-  }
-}
-
-function makeMissing(path: string, owner: number | null): void {
-  if (existsSync(path)) return;
-  // The directories above are open to all users, so that the owner can reach it.
-  mkdirSync(dirname(path), { recursive: true });
-  makeOwnDirectory(path, owner);
-}
-
 function unixAt(path: string): Endpoint {
   return { kind: "unix", path };
 }
 
+/** Whether the kernel counts the processes in a rootless tenant's user namespace apart from all others of the user. */
+export function limitsByNamespace(): boolean {
+  return isKernelAtLeast(release(), PROCESSES_PER_NAMESPACE);
+}
+
 /**
- * The default limit of processes, by the instance's own user: unlike a control group of version 1, it costs
- * nothing.
+ * The default limit of processes, by the instance's own user or user namespace: unlike a control group of version 1, it
+ * costs nothing.
  */
 function processLimit({ owner, placement }: Site): readonly string[] {
-  if (owner === null || placement.service.pidsLimit !== null) return [];
+  if (placement.service.pidsLimit !== null) return [];
+  if (owner === null && !limitsByNamespace()) return [];
   return ["--processes", String(PIDS_LIMIT_DEFAULT)];
 }

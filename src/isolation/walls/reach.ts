@@ -4,13 +4,14 @@ import { dirname } from "node:path";
 import { FailureError, startFailure } from "../../core/failure.ts";
 import { isHidden } from "../../core/hidden-paths.ts";
 import { isUnder } from "../../core/paths.ts";
-import { installationOf, isVisible, type Walls } from "../../core/walls.ts";
+import { installationOf, isVisible } from "../../core/walls.ts";
 import type { Placement } from "../level.ts";
+import type { ViewPaths } from "./view-paths.ts";
 
 /** Throws LEVEL_MISSING for a program that the walls hide, with the configuration that shows it. */
 export function checkVisible(
   { service }: Placement,
-  { program, paths }: { program: string; paths: Pick<Walls, "dataDir" | "read" | "write"> },
+  { program, paths }: { program: string; paths: ViewPaths },
 ): void {
   const hidden = [program, realpathSync(program)].find((path) => !isVisible(path, paths));
   if (hidden === undefined) return;
@@ -22,18 +23,12 @@ export function checkVisible(
 }
 
 /** Throws START_FAILED when the instance's user may not enter the working directory or the data directory. */
-export function checkReachable({
-  cwd,
-  user,
-  dataDir,
-}: {
-  cwd: string;
-  user: number;
-  dataDir: string;
-}): void {
+export function checkReachable({ cwd, dataDir, write }: ViewPaths, user: number): void {
+  // What is below that directory is the tenant's own affair.
+  const entered = write.find((path) => isUnder(cwd, path)) ?? cwd;
   // In the data directory everything is hidden, or belongs to the instance's user.
-  const isInside = cwd !== dataDir && isUnder(cwd, dataDir);
-  const ways = [...waysTo(dataDir), ...(isInside ? [] : [cwd, ...waysTo(cwd)])];
+  const isInside = entered !== dataDir && isUnder(entered, dataDir);
+  const ways = [...waysTo(dataDir), ...(isInside ? [] : [entered, ...waysTo(entered)])];
   const barrier = ways.find((path) => !mayEnter(path, user));
   if (barrier === undefined) return;
   const reason = `its user ${user} may not enter ${barrier}`;

@@ -81,7 +81,7 @@ function hasModule(directory: string, name: string): boolean {
 
 /** Modules by name, in which "-" and "_" are the same. */
 function indexModules(directory: string): ReadonlyMap<string, string> {
-  const names = readdirSync(join(directory, "kernel"), { recursive: true }).map(String);
+  const names = [...new Bun.Glob("**/*").scanSync(join(directory, "kernel"))];
   const modules = names.filter((name) => /\.ko(\.\w+)?$/.test(name));
   return new Map(modules.map((name) => [moduleName(name), join(directory, "kernel", name)]));
 }

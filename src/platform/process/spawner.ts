@@ -21,6 +21,8 @@ export interface Child {
   readonly ref: ChildRef;
   /** The application's main process, whose process group belongs to it. */
   readonly app: number;
+  /** Whether the main process runs, as the system says now; `exited` resolves soon after the end. */
+  isRunning(): boolean;
   /** How the main process ended. */
   readonly exited: Promise<Exit>;
   /** Resolves when the process and all of its descendants have ended; rejects when some of them can't be ended. */
@@ -102,6 +104,7 @@ function follow({ exited: ended, handle, mark, ref }: Followed): Child {
   return {
     ref,
     app: ref.pid,
+    isRunning: () => startTimeOf(ref.pid) === ref.startTime,
     exited,
     gone: exited.then(() => strays?.untilNone()),
     listensOn: (port) => familyListens(ref.pid, port),

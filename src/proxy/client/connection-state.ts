@@ -11,8 +11,10 @@ import type { Inbox } from "./inbox.ts";
 
 /** A state leaves out what it ignores. */
 export interface ConnectionState {
-  /** Nothing has come of a request: no client misses an answer when the connection ends now. */
-  readonly isIdle?: boolean;
+  /** Since when no part of a request has come, so that no client misses an answer; null: some has. */
+  readonly idleSince?: number | null;
+  /** Bytes that wait for the tenant or, having come from it, for the client. */
+  readonly heldBytes?: number;
   onData?(bytes: Buffer): void;
   /** The client takes more again. */
   onDrain?(): void;
@@ -41,7 +43,7 @@ export interface StatefulConnection {
   readonly staysOpen: boolean;
   /** The client reads more slowly than it is written to. */
   readonly slow: boolean;
-  /** Takes from the inbox all that can be taken now. */
+  /** Takes from the inbox, now or in a later turn, all that can be taken. */
   advance(): void;
   /** The transitions: each ends the state that calls it. */
   awaitRequest(): void;

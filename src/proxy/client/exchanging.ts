@@ -21,6 +21,10 @@ export class Exchanging implements ConnectionState, ExchangeClient {
     this.#halfClose = connection.inbox.hasEnded ? this.#newHalfClose() : null;
   }
 
+  get heldBytes(): number {
+    return this.#exchange.heldBytes;
+  }
+
   start(): void {
     this.#exchange.start();
   }
@@ -87,7 +91,6 @@ export class Exchanging implements ConnectionState, ExchangeClient {
   }
 
   finish(disposition: Disposition): void {
-    this.#connection.outbox.flush();
     switch (disposition) {
       case "keep":
         this.#connection.awaitRequest();
@@ -96,6 +99,7 @@ export class Exchanging implements ConnectionState, ExchangeClient {
         this.#connection.linger();
         break;
       case "reset":
+        this.#connection.outbox.flush();
         this.#connection.reset();
         break;
       default:

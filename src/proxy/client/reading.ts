@@ -11,19 +11,25 @@ const IDLE_MS_MAX = 75_000;
 
 export class Reading implements ConnectionState {
   readonly #connection: StatefulConnection;
-  readonly #silenceMsMax: number;
+  /** A new connection that sends nothing is of no use. */
+  #silenceMsMax = HEAD_MS_MAX;
   /** When the state was entered or, within a head, when its first byte came. */
   #since: number;
 
-  /** @param which of the connection's requests is awaited: a new connection that sends nothing is of no use */
-  constructor(connection: StatefulConnection, which: "first" | "next") {
+  constructor(connection: StatefulConnection) {
     this.#connection = connection;
-    this.#silenceMsMax = which === "first" ? HEAD_MS_MAX : IDLE_MS_MAX;
     this.#since = connection.context.clock.now();
   }
 
-  get isIdle(): boolean {
-    return !this.#connection.inbox.midHead;
+  /** Enters the state again, for another request. */
+  restart(): void {
+    this.#silenceMsMax = IDLE_MS_MAX;
+    this.#since = this.#connection.context.clock.now();
+  }
+
+  get idleSince(): number | null {
+    const { inbox } = this.#connection;
+    return inbox.isEmpty && !inbox.midHead ? this.#since : null;
   }
 
   onData(bytes: Buffer): void {

@@ -1,26 +1,47 @@
 // The state of a client connection after an upgrade: bytes pass as they come, and a slow side holds the other back.
 import type { Socket } from "node:net";
+import type { Clock } from "../../platform/clock.ts";
 import type { Lease } from "../../supervisor/gateway.ts";
 import type { Upstream } from "../upstream/upstream.ts";
 import type { TunnelUser } from "../upstream/upstream-user.ts";
 import type { ConnectionState } from "./connection-state.ts";
 
+/** Silence of one side after the other has ended; longer than any orderly close takes. */
+const SILENCE_MS_MAX = 10_000;
+
+interface TunnelParts {
+  readonly socket: Socket;
+  readonly upstream: Upstream;
+  readonly lease: Lease | null;
+  readonly clock: Clock;
+}
+
 export class Tunnel implements ConnectionState, TunnelUser {
   readonly #socket: Socket;
   readonly #upstream: Upstream;
   readonly #lease: Lease | null;
+  readonly #clock: Clock;
   #ends = 0;
+  /** When a byte last came, or one side ended. */
+  #movedAt: number;
 
-  constructor(socket: Socket, upstream: Upstream, lease: Lease | null) {
+  constructor({ socket, upstream, lease, clock }: TunnelParts) {
     this.#socket = socket;
     this.#upstream = upstream;
     this.#lease = lease;
+    this.#clock = clock;
+    this.#movedAt = clock.now();
     lease?.tunnel();
     upstream.tunnel(this);
     upstream.resume();
   }
 
+  get heldBytes(): number {
+    return this.#upstream.heldBytes;
+  }
+
   onTenantBytes(bytes: Buffer): void {
+    this.#movedAt = this.#clock.now();
     if (!this.#socket.write(bytes) && this.#socket.writableLength > 0) this.#upstream.pause();
   }
 
@@ -39,6 +60,7 @@ export class Tunnel implements ConnectionState, TunnelUser {
   }
 
   onData(bytes: Buffer): void {
+    this.#movedAt = this.#clock.now();
     this.#upstream.bytes(bytes);
     this.#upstream.flush();
     if (this.#upstream.backlogged) this.#socket.pause();
@@ -58,10 +80,19 @@ export class Tunnel implements ConnectionState, TunnelUser {
     this.#lease?.release();
   }
 
+  /** Cuts a tunnel of which one side has ended and the other is silent; the client still gets what was sent. */
+  sweep(now: number): void {
+    if (this.#ends > 0 && now - this.#movedAt >= SILENCE_MS_MAX) this.#cut();
+  }
+
   /** Ends the tunnel when both sides have sent all they had. */
   #countEnd(): void {
     this.#ends += 1;
-    if (this.#ends < 2 || this.#upstream.backlogged) return;
+    this.#movedAt = this.#clock.now();
+    if (this.#ends === 2 && !this.#upstream.backlogged) this.#cut();
+  }
+
+  #cut(): void {
     this.#upstream.destroy();
     this.onTenantClose();
   }

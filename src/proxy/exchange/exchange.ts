@@ -1,5 +1,6 @@
 // One request and its answer. Owns the lease, which ends with the last byte of the answer.
 import { unreachable } from "../../core/assert.ts";
+import type { Lease } from "../../supervisor/gateway.ts";
 import { type AnswerHead, renderAnswerHead } from "../http/answer-head.ts";
 import type { Fields } from "../http/parser.ts";
 import * as refusals from "../http/refusal.ts";
@@ -27,7 +28,8 @@ interface Forwarding {
     | "answering"
     /** The answer is out, and the tenant still takes the body. */
     | "uploading";
-  readonly grant: Grant;
+  /** Null: it goes to the API or to the next server. */
+  readonly lease: Lease | null;
   readonly upstream: Upstream;
 }
 
@@ -56,9 +58,14 @@ export class Exchange implements UpstreamUser {
     this.#answer = new AnswerWriter(head, client);
   }
 
+  /** Bytes on their way, in either direction. */
+  get heldBytes(): number {
+    return "upstream" in this.#phase ? this.#phase.upstream.heldBytes : 0;
+  }
+
   /** Forwards the request at once where a process runs; may end the exchange before it returns. */
   start(): void {
-    this.#seek(null);
+    this.#seek(() => this.#seeker.seek(), refusals.NOT_FOUND);
   }
 
   /** The request's body may be handed over. */
@@ -120,9 +127,7 @@ export class Exchange implements UpstreamUser {
     const isStalled = !this.#body.done && this.#timeouts.isBodyStalled(now);
     switch (this.#phase.kind) {
       case "seeking":
-        if (this.#timeouts.isWaitingPageDue(now) && isNavigation(this.#head)) {
-          this.#answerItself(WAITING_PAGE);
-        }
+        if (this.#isWaitingPageDue(now)) this.#answerItself(WAITING_PAGE);
         break;
       case "connecting":
       case "sent":
@@ -142,20 +147,22 @@ export class Exchange implements UpstreamUser {
     }
   }
 
-  /** @param failure of an earlier attempt */
-  #seek(failure: "refused" | "broken" | null): void {
+  #isWaitingPageDue(now: number): boolean {
+    return (
+      this.#seeker.isWaking && this.#timeouts.isWaitingPageDue(now) && isNavigation(this.#head)
+    );
+  }
+
+  /** @param seek null: there is none to go on with, and the refusal is the answer */
+  #seek(seek: () => ReturnType<Seeker["seek"]>, refusal: refusals.Refusal): void {
+    const take = (grant: Grant | null) => {
+      if (grant !== null) this.#forward(grant);
+      else if (this.#phase.kind !== "over") this.#refuse(refusal);
+    };
     try {
-      const grant =
-        failure === null ? this.#seeker.seek() : this.#seeker.seekAgain(this.#outcome.ref, failure);
-      if (grant === null)
-        this.#refuse(failure === null ? refusals.NOT_FOUND : refusals.BAD_GATEWAY);
-      else if (!(grant instanceof Promise)) this.#forward(grant);
-      else {
-        grant.then(
-          (later) => this.#forward(later),
-          (error: unknown) => this.#giveUp(error),
-        );
-      }
+      const grant = seek();
+      if (!(grant instanceof Promise)) take(grant);
+      else grant.then(take, (error: unknown) => this.#giveUp(error));
     } catch (error) {
       this.#giveUp(error);
     }
@@ -167,28 +174,28 @@ export class Exchange implements UpstreamUser {
     this.#refuse(refusals.refusalOf(error));
   }
 
-  #forward(grant: Grant): void {
+  #forward({ destination, lease }: Grant): void {
     if (this.#phase.kind === "over") {
-      grant.lease?.release();
+      lease?.release();
       return;
     }
-    this.#outcome.ref = grant.lease?.ref ?? null;
-    if (grant.lease === null) this.#timeouts.leaveToOther();
+    this.#outcome.ref = lease?.ref ?? null;
+    if (lease === null) this.#timeouts.leaveToOther();
     this.#timeouts.requestMoved(this.#context.clock.now());
-    const { idleMsMax } = this.#seeker;
-    const upstream = this.#context.pool.acquire(grant.destination, { idleMsMax, user: this });
-    if (upstream.isOpen) this.#send(grant, upstream);
-    else this.#phase = { kind: "connecting", grant, upstream };
+    const { reuse } = this.#seeker;
+    const upstream = this.#context.pool.acquire(destination, { reuse, user: this });
+    if (upstream.isOpen) this.#send(lease, upstream);
+    else this.#phase = { kind: "connecting", lease, upstream };
   }
 
   onOpen(): void {
     if (this.#phase.kind !== "connecting") return;
     this.#timeouts.requestMoved(this.#context.clock.now());
-    this.#send(this.#phase.grant, this.#phase.upstream);
+    this.#send(this.#phase.lease, this.#phase.upstream);
   }
 
-  #send(grant: Grant, upstream: Upstream): void {
-    this.#phase = { kind: "sent", grant, upstream };
+  #send(lease: Lease | null, upstream: Upstream): void {
+    this.#phase = { kind: "sent", lease, upstream };
     upstream.request(this.#head.method, this.#head.rendered);
     this.#client.feed();
   }
@@ -198,8 +205,8 @@ export class Exchange implements UpstreamUser {
     if (head.status === 101) this.#becomeTunnel(head, this.#phase);
     else if (head.status < 200) this.#answer.interim(head);
     else {
-      const { grant, upstream } = this.#phase;
-      this.#phase = { kind: "answering", grant, upstream };
+      const { lease, upstream } = this.#phase;
+      this.#phase = { kind: "answering", lease, upstream };
       this.#outcome.status = head.status;
       this.#answer.head(head, this.#body.done);
     }
@@ -222,8 +229,8 @@ export class Exchange implements UpstreamUser {
     else if (this.#body.done) this.#finish("keep");
     else {
       // Other proxies cut an upload that was answered early, but the tenant may still want it.
-      const { grant, upstream } = this.#phase;
-      this.#phase = { kind: "uploading", grant, upstream };
+      const { lease, upstream } = this.#phase;
+      this.#phase = { kind: "uploading", lease, upstream };
     }
   }
 
@@ -234,19 +241,21 @@ export class Exchange implements UpstreamUser {
 
   onFailure(failure: UpstreamFailure): void {
     if (!("upstream" in this.#phase)) return;
-    const { kind, grant, upstream } = this.#phase;
+    const { kind, lease, upstream } = this.#phase;
     this.#outcome.cause = failure.cause;
     if (kind === "uploading") this.#finish("close");
     else if (kind === "answering") this.#finish(this.#answer.cutShort);
     else if (failure.kind === "malformed" || upstream.answered) this.#refuse(refusals.BAD_GATEWAY);
     else {
-      grant.lease?.release();
+      if (failure.kind === "broken") this.#context.pool.broke(upstream);
+      lease?.release();
       this.#phase = SEEKING;
-      this.#seek(failure.kind);
+      const attempt = failure.kind;
+      this.#seek(() => this.#seeker.seekAgain(lease, attempt), refusals.BAD_GATEWAY);
     }
   }
 
-  #becomeTunnel(head: AnswerHead, { grant, upstream }: Forwarding): void {
+  #becomeTunnel(head: AnswerHead, { lease, upstream }: Forwarding): void {
     if (!this.#head.upgrade || !this.#body.done) {
       this.#refuse(refusals.BAD_GATEWAY);
       return;
@@ -255,7 +264,7 @@ export class Exchange implements UpstreamUser {
     this.#phase = OVER;
     this.#client.text(renderAnswerHead(head, { connection: "Upgrade", chunked: false }));
     this.#context.observe(this.#outcome.record());
-    this.#client.tunnel(upstream, grant.lease);
+    this.#client.tunnel(upstream, lease);
   }
 
   #refuse(refusal: refusals.Refusal): void {
@@ -281,10 +290,9 @@ export class Exchange implements UpstreamUser {
     this.#phase = OVER;
     if (phase.kind === "seeking") this.#seeker.cancel();
     if ("upstream" in phase) {
-      if (fate === "pool") {
-        this.#context.pool.release(phase.grant.destination, phase.upstream);
-      } else phase.upstream.destroy();
-      phase.grant.lease?.release();
+      if (fate === "pool") this.#context.pool.release(phase.upstream);
+      else phase.upstream.destroy();
+      phase.lease?.release();
     }
     this.#context.observe(this.#outcome.record());
   }

@@ -2,8 +2,10 @@
 import type { Endpoint } from "../../core/endpoint.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Gateway } from "../../supervisor/gateway.ts";
+import type { ProxyLimits } from "../limits.ts";
+import type { Turns } from "../turns.ts";
 import type { UpstreamPool } from "../upstream/pool.ts";
-import type { ExchangeRecord } from "./outcome.ts";
+import type { ConnectionFate, ExchangeRecord } from "./outcome.ts";
 
 export interface ProxyContext {
   gateway: Gateway;
@@ -11,6 +13,9 @@ export interface ProxyContext {
   nextServer: Promise<Endpoint> | null;
   readonly control: Endpoint;
   readonly clock: Clock;
+  limits: ProxyLimits;
+  readonly turns: Turns;
   readonly pool: UpstreamPool;
   readonly observe: (exchange: ExchangeRecord) => void;
+  readonly observeConnection: (fate: ConnectionFate) => void;
 }

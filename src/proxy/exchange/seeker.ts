@@ -8,8 +8,10 @@ import type { Service } from "../../core/service.ts";
 import type { Lease } from "../../supervisor/gateway.ts";
 import { refusalOf } from "../http/refusal.ts";
 import type { RequestHead } from "../http/request-head.ts";
+import type { Reuse } from "../upstream/keep-alive.ts";
 import type { Destination } from "../upstream/pool.ts";
 import type { ProxyContext } from "./proxy-context.ts";
+import { Retries } from "./retries.ts";
 
 /** Where a request may go; without a lease to the API and to the next server, which are no tenants. */
 export interface Grant {
@@ -20,26 +22,24 @@ export interface Grant {
 /** Needs no decision here: the next server makes it. */
 const NEXT_SERVER: Target = { kind: "control" };
 
-/** RFC 9110, 9.2.2: the methods that a proxy may repeat. */
-const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
+/** For how long refused connections are tried again where the service sets no `request_timeout`: its default. */
+const REFUSED_MS_MAX = 30_000;
 
-/** The request may be sent again although the tenant may have had it: it is idempotent, and no body has been read. */
-function isRepeatable({ method, framing }: RequestHead): boolean {
-  return IDEMPOTENT.has(method) && framing.kind === "none";
-}
+/** The same for the API and another server: they refuse while their queue is full, or when they have ended. */
+const REFUSED_BY_SERVER_MS_MAX = 1000;
 
-/** A request that can't be repeated only uses a connection that the tenant is unlikely to be closing. */
-const RECENT_MS_MAX = 1000;
+const BUSY_RETRY_AFTER_MS = 1000;
 
-type Found = Grant | Promise<Grant> | null;
+type Found = Grant | Promise<Grant | null> | null;
 
 export class Seeker {
   readonly #head: RequestHead;
   readonly #context: ProxyContext;
   readonly #target: Target;
   readonly #passedOver = new Set<RefKey>();
+  readonly #retries: Retries;
   #abort: AbortController | null = null;
-  #attempts: "first" | "another" | "last" = "first";
+  #isWaking = false;
 
   constructor(head: RequestHead, context: ProxyContext) {
     const { host, path } = head;
@@ -47,6 +47,9 @@ export class Seeker {
     this.#context = context;
     this.#target =
       context.nextServer === null ? context.gateway.decide({ host, path }) : NEXT_SERVER;
+    const { service } = this;
+    const limitMs = service === null ? REFUSED_BY_SERVER_MS_MAX : service.requestTimeoutMs;
+    this.#retries = new Retries(head, limitMs === 0 ? REFUSED_MS_MAX : limitMs);
   }
 
   /** The instance that the request names; null: it names none. */
@@ -88,30 +91,56 @@ export class Seeker {
     }
   }
 
-  /** How long the connection that this attempt uses may have been idle. */
-  get idleMsMax(): number {
-    if (this.#attempts !== "first") return 0;
-    return isRepeatable(this.#head) ? Number.POSITIVE_INFINITY : RECENT_MS_MAX;
+  /** The kept connections that the next attempt may use. */
+  get reuse(): Reuse {
+    return this.#retries.reuse;
+  }
+
+  /** Waits for a process to start, and not for one that runs to take the connection. */
+  get isWaking(): boolean {
+    return this.#isWaking;
   }
 
   /**
-   * After a connection that failed before any byte of an answer; its lease is released already. Null: no more attempts.
-   * An instance gets one more, a service as many as it has other instances that refuse.
+   * After a connection that failed before any byte of an answer. Null: the request is not tried again.
+   * @param failed released already; null: not to a tenant
    */
-  seekAgain(failed: InstanceRef | null, kind: "refused" | "broken"): Found {
-    const { gateway, nextServer } = this.#context;
-    const target = this.#target;
-    if (kind === "broken" && !isRepeatable(this.#head)) return null;
-    const isTenant = failed !== null && nextServer === null;
-    if (target.kind === "service" && isTenant && kind === "refused") {
-      this.#attempts = "another";
-      this.#passedOver.add(formatRef(failed));
-      const next = gateway.pick(target.service, this.#passedOver);
-      return next === null ? null : this.#claim(next);
+  seekAgain(failed: Lease | null, kind: "refused" | "broken"): Found {
+    const { clock, gateway, nextServer } = this.#context;
+    if (!this.#retries.mayFollow(kind, clock.now())) return null;
+    if (failed === null || nextServer !== null) {
+      return kind === "broken" ? this.seek() : this.#pause().then(() => this.seek());
     }
-    if (this.#attempts === "last") return null;
-    this.#attempts = "last";
-    return isTenant ? this.#wake(failed) : this.seek();
+    if (this.#target.kind === "service" && kind === "refused") {
+      this.#passedOver.add(formatRef(failed.ref));
+      const next = gateway.pick(this.#target.service, this.#passedOver);
+      if (next !== null) return this.#claim(next);
+      this.#passedOver.clear();
+    }
+    return this.#seekProcess(failed, kind);
+  }
+
+  /** Waits for the restart where the process has ended, and for room where it runs. */
+  async #seekProcess({ ref, launch }: Lease, kind: "refused" | "broken"): Promise<Grant | null> {
+    const runs = await this.#context.gateway.isRunning(ref, launch);
+    this.#signal.throwIfAborted();
+    if (!runs) return this.#retries.mayRestart() ? this.#wake(ref) : null;
+    if (kind === "refused") await this.#pause();
+    return this.seek();
+  }
+
+  /** Rejects when the client has left meanwhile. */
+  async #pause(): Promise<void> {
+    this.#isWaking = false;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#context.clock.after(this.#retries.nextPauseMs(), resolve);
+    await promise;
+    this.#signal.throwIfAborted();
+  }
+
+  get #signal(): AbortSignal {
+    this.#abort ??= new AbortController();
+    return this.#abort.signal;
   }
 
   /** The client has left or been answered: a process is no longer needed. */
@@ -120,26 +149,37 @@ export class Seeker {
   }
 
   #pick(service: string): InstanceRef {
-    const ref = this.#context.gateway.pick(service, this.#passedOver);
-    if (ref !== null) return ref;
+    const { gateway } = this.#context;
+    const ref = gateway.pick(service, this.#passedOver);
+    if (ref !== null) return gateway.isFull(ref) ? this.#pickWithRoom(service, ref) : ref;
     throw new TenError(
       "INSTANCE_UNAVAILABLE",
       `Cannot serve "${service}": none of its instances takes requests`,
     );
   }
 
+  /** Another instance that does not let the request wait; else this one. */
+  #pickWithRoom(service: string, full: InstanceRef): InstanceRef {
+    const { gateway } = this.#context;
+    const tried = new Set(this.#passedOver);
+    let next: InstanceRef | null = full;
+    for (; next !== null && gateway.isFull(next); next = gateway.pick(service, tried)) {
+      tried.add(formatRef(next));
+    }
+    return next ?? full;
+  }
+
   #claim(ref: InstanceRef): Grant | Promise<Grant> {
     const lease = this.#context.gateway.lease(ref);
-    return lease === null ? this.#wake(ref) : grantOf(lease);
+    return lease === null ? this.#wake(ref) : grantOf(lease, this.#context);
   }
 
   async #wake(ref: InstanceRef): Promise<Grant> {
-    this.#abort ??= new AbortController();
-    const { signal } = this.#abort;
     const { gateway } = this.#context;
+    this.#isWaking = !gateway.isFull(ref);
     const by = `request from ${this.#head.from}`;
     try {
-      return grantOf(await gateway.wake(ref, { signal, by }));
+      return grantOf(await gateway.wake(ref, { signal: this.#signal, by }), this.#context);
     } catch (error) {
       const { nextServer } = this.#context;
       if (nextServer !== null) return grantOfServer(nextServer);
@@ -164,6 +204,14 @@ async function grantOfServer(nextServer: Promise<Endpoint>): Promise<Grant> {
   return { destination: { endpoint: await nextServer, launch: 0 }, lease: null };
 }
 
-function grantOf(lease: Lease): Grant {
+/** Throws when the instance has its share of all connections. */
+function grantOf(lease: Lease, { limits }: ProxyContext): Grant {
+  if (lease.open > limits.perInstance) {
+    lease.release();
+    const reason = "it has too many open connections";
+    throw new TenError("QUEUE_FULL", `Cannot use "${formatRef(lease.ref)}": ${reason}`, {
+      retryAfterMs: BUSY_RETRY_AFTER_MS,
+    });
+  }
   return { destination: { endpoint: lease.endpoint, launch: lease.launch }, lease };
 }

@@ -17,12 +17,13 @@ export class Outbox {
   }
 
   bytes(piece: Buffer): void {
-    if (piece.length <= SMALL_BYTES && this.#text.length <= SMALL_BYTES) {
-      this.#text += piece.toString("latin1");
+    if (piece.length > SMALL_BYTES) {
+      this.flush();
+      this.#write(piece);
       return;
     }
-    this.flush();
-    this.#write(piece);
+    if (this.#text.length > SMALL_BYTES) this.flush();
+    this.#text += piece.toString("latin1");
   }
 
   flush(): void {

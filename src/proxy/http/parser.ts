@@ -3,8 +3,6 @@
 
 interface Binding {
   readonly HTTPParser: ParserClass;
-  /** Method names by llhttp's number. */
-  readonly allMethods: readonly string[];
 }
 
 interface ParserClass {
@@ -31,15 +29,27 @@ interface NativeError extends Error {
   readonly bytesParsed?: number;
 }
 
-const { HTTPParser, allMethods } = (
-  process as unknown as { binding(name: "http_parser"): Binding }
-).binding("http_parser");
+const { HTTPParser } = (process as unknown as { binding(name: "http_parser"): Binding }).binding(
+  "http_parser",
+);
 
 /** No legitimate head is larger; nginx and Node stop at 8 to 32 KiB. */
 export const HEAD_BYTES_MAX = 64 * 1024;
 
 /** More are an attack on memory: each costs far more than its bytes. */
 export const FIELDS_MAX = 1000;
+
+/** The longest registered method has 17. */
+const METHOD_CHARS_MAX = 64;
+
+/** llhttp gets these as they are: CONNECT for its target, PRI for the refusal, since it begins HTTP/2. */
+const FAMILIAR_METHODS = new Set("GET HEAD POST PUT DELETE OPTIONS PATCH CONNECT PRI".split(" "));
+
+/** llhttp gets it in place of any other method, of which it refuses all but a few; it reads their requests alike. */
+const STAND_IN = Buffer.from("POST");
+
+/** RFC 9110, 5.6.2: a token, or the part of one that has come. */
+const PART_OF_TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]*$/;
 
 /** The binding requires it for tracing, which is not used. */
 const RESOURCE = {};
@@ -70,11 +80,14 @@ export interface RawHead {
   readonly keepAlive: boolean;
 }
 
+/** Irregular: malformed in a way that a recipient of answers may repair. */
+type FailureKind = "malformed" | "irregular" | "tooLarge";
+
 /** The bytes are no HTTP, ambiguous, or too many. */
 export class ParseFailure extends Error {
-  readonly kind: "malformed" | "tooLarge";
+  readonly kind: FailureKind;
 
-  constructor(kind: "malformed" | "tooLarge", reason: string) {
+  constructor(kind: FailureKind, reason: string) {
     super(reason);
     this.name = "ParseFailure";
     this.kind = kind;
@@ -89,10 +102,13 @@ export class HeadParser {
   #fields: string[] = [];
   #target = "";
   #line = "";
+  /** Null: not all of it has come. Empty in an answer. */
+  #method: string | null;
   #bytes = 0;
 
   constructor(kind: "request" | "response") {
     this.#type = kind === "request" ? HTTPParser.REQUEST : HTTPParser.RESPONSE;
+    this.#method = this.#initialMethod;
     this.#native[HTTPParser.kOnHeaders] = (fields: string[], target: string) => {
       this.#fields.push(...fields);
       this.#target += target;
@@ -117,16 +133,43 @@ export class HeadParser {
   #feed(bytes: Buffer): number {
     // A parser that was stopped ignores errors in the heads that follow, unless it is initialized again.
     if (!this.midway) initialize(this.#native, this.#type);
+    const lineChars = this.#line.length;
     if (!this.#line.endsWith("\n")) {
       const end = bytes.indexOf(LF) + 1;
       this.#line += bytes.toString("latin1", 0, end === 0 ? bytes.length : end);
     }
-    const consumed = this.#native.execute(bytes);
-    if (typeof consumed !== "number") throw failureOf(consumed);
+    const consumed =
+      this.#method === null ? this.#feedMethod(bytes, lineChars) : this.#execute(bytes);
     this.#bytes += consumed;
     // llhttp counts names and values but not the white space around them, which could go on for ever.
     if (this.#bytes > HEAD_BYTES_MAX) throw new ParseFailure("tooLarge", "header block");
     return consumed;
+  }
+
+  /** @param lineChars of the first line that had come before these bytes; llhttp has had none of them yet */
+  #feedMethod(bytes: Buffer, lineChars: number): number {
+    const end = this.#line.indexOf(" ");
+    const method = end === -1 ? this.#line : this.#line.slice(0, end);
+    if (end === 0 || method.length > METHOD_CHARS_MAX || !PART_OF_TOKEN.test(method)) {
+      throw new ParseFailure("malformed", "method");
+    }
+    if (end === -1) return bytes.length;
+    this.#method = method;
+    const isFamiliar = FAMILIAR_METHODS.has(method);
+    if (isFamiliar && lineChars === 0) return this.#execute(bytes);
+    this.#execute(isFamiliar ? Buffer.from(method) : STAND_IN);
+    const rest = end - lineChars;
+    return rest + this.#execute(bytes.subarray(rest));
+  }
+
+  #execute(bytes: Buffer): number {
+    const consumed = this.#native.execute(bytes);
+    if (typeof consumed !== "number") throw failureOf(consumed);
+    return consumed;
+  }
+
+  get #initialMethod(): string | null {
+    return this.#type === HTTPParser.REQUEST ? null : "";
   }
 
   /** The head that the last `feed` completed. */
@@ -135,6 +178,7 @@ export class HeadParser {
     if (head === null) return null;
     this.#head = null;
     this.#line = "";
+    this.#method = this.#initialMethod;
     this.#bytes = 0;
     return head;
   }
@@ -143,7 +187,7 @@ export class HeadParser {
     versionMajor: number,
     versionMinor: number,
     fields: string[] | undefined,
-    method: number | undefined,
+    _method: number | undefined,
     target: string | undefined,
     status: number | undefined,
     reason: string | undefined,
@@ -154,7 +198,7 @@ export class HeadParser {
       line: this.#line,
       versionMajor,
       versionMinor,
-      method: method === undefined ? "" : (allMethods[method] ?? ""),
+      method: this.#method ?? "",
       target: target ?? this.#target,
       status: status ?? 0,
       reason: reason ?? "",
@@ -202,8 +246,7 @@ export class ChunkedParser {
   }
 
   /**
-   * Hands out the body's part of the bytes and returns how many bytes the body, and empty lines behind it, took. Throws
-   * ParseFailure.
+   * Hands out the body's part of the bytes; returns how many it and empty lines behind it took. Throws ParseFailure.
    */
   feed(bytes: Buffer, emit: (piece: Buffer) => void): number {
     this.#emit = emit;
@@ -238,7 +281,16 @@ function initialize(native: NativeParser, type: number): void {
   native.initialize(type, RESOURCE, HEAD_BYTES_MAX, HTTPParser.kLenientNone);
 }
 
+const KINDS: Readonly<Record<string, FailureKind>> = {
+  HPE_HEADER_OVERFLOW: "tooLarge",
+  HPE_CR_EXPECTED: "irregular",
+  HPE_INVALID_STATUS: "irregular",
+  HPE_INVALID_CONTENT_LENGTH: "irregular",
+  HPE_UNEXPECTED_CONTENT_LENGTH: "irregular",
+  HPE_INVALID_TRANSFER_ENCODING: "irregular",
+};
+
 function failureOf(error: NativeError): ParseFailure {
   const code = error.code ?? error.message;
-  return new ParseFailure(code === "HPE_HEADER_OVERFLOW" ? "tooLarge" : "malformed", code);
+  return new ParseFailure(KINDS[code] ?? "malformed", code);
 }

@@ -43,6 +43,15 @@ export const TENANT_TOO_SLOW = refusal(
   "The application took too long to answer",
 );
 
+export const TOO_MANY_CONNECTIONS: Refusal = {
+  ...refusal(503, "TOO_MANY_CONNECTIONS", "There are too many connections from your address"),
+  retryAfterMs: 1000,
+};
+export const NO_ROOM: Refusal = {
+  ...refusal(503, "NO_ROOM", "There are too many connections"),
+  retryAfterMs: 1000,
+};
+
 /** Unless the error names a better time. */
 const RETRY_AFTER_MS = 5000;
 
@@ -55,7 +64,11 @@ const PUBLIC_MESSAGES: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** The cause of a failed start is for operators: clients get START_FAILED for each of these. */
-const FAILED_STARTS: ReadonlySet<string> = new Set(["LEVEL_MISSING", "PORTS_EXHAUSTED"]);
+const FAILED_STARTS: ReadonlySet<string> = new Set([
+  "LEVEL_MISSING",
+  "PORTS_EXHAUSTED",
+  "DESCRIPTORS_EXHAUSTED",
+]);
 
 /** The refusal for an error of the supervisor; leaves out all that only operators may know. */
 export function refusalOf(thrown: unknown): Refusal {

@@ -46,7 +46,7 @@ interface Findings {
 }
 
 // llhttp also takes several spaces, no version at all, HTTP/2.0 and other protocols' names.
-const REQUEST_LINE = /^[A-Z-]+ [\x21-\x7e]+ HTTP\/1\.[01]\r\n$/;
+const REQUEST_LINE = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+ [\x21-\x7e]+ HTTP\/1\.[01]\r\n$/;
 const HOST = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]+)(?::[0-9]*)?$/;
 const ABSOLUTE = /^https?:\/\/([^/?#]*)(.*)$/i;
 
@@ -145,11 +145,11 @@ class RequestScanner {
   readonly #raw: RawHead;
   readonly #peer: Peer;
   readonly #listed: ReadonlySet<string> | null;
-  readonly #offersUpgrade: boolean;
+  readonly #mayUpgrade: boolean;
   #lines = "";
   #host: string | null = null;
   #framing: Framing = { kind: "none" };
-  #upgrade = "";
+  #offersUpgrade = false;
   #expectsContinue = false;
   #acceptsHtml = false;
   #claims: ForwardedClaims = NO_CLAIMS;
@@ -158,7 +158,7 @@ class RequestScanner {
     this.#raw = raw;
     this.#peer = peer;
     this.#listed = listedByConnection(raw.fields);
-    this.#offersUpgrade = raw.versionMinor === 1 && offersUpgrade(raw.fields);
+    this.#mayUpgrade = raw.versionMinor === 1 && connectionNamesUpgrade(raw.fields);
   }
 
   /** Reads one header line; forwards it unless it concerns only this hop or makes a claim about the client. */
@@ -176,9 +176,8 @@ class RequestScanner {
         this.#encoding(value);
         break;
       case "upgrade":
-        if (!this.#offersUpgrade) return;
-        this.#upgrade = value;
-        break;
+        if (this.#listed?.has(lower) !== true) this.#upgrade(name, value);
+        return;
       case "expect":
         this.#expectsContinue = value.toLowerCase() === "100-continue";
         break;
@@ -190,6 +189,7 @@ class RequestScanner {
       case "proxy-connection":
       case "proxy-authorization":
       case "te":
+      case "http2-settings":
         return;
       default:
         if (this.#isClaim(lower, value)) return;
@@ -202,12 +202,19 @@ class RequestScanner {
     return {
       host: this.#host,
       framing: this.#framing,
-      upgrade: this.#upgrade !== "",
+      upgrade: this.#offersUpgrade,
       expectsContinue: this.#expectsContinue,
       acceptsHtml: this.#acceptsHtml,
       claims: this.#claims,
       lines: this.#lines,
     };
+  }
+
+  #upgrade(name: string, value: string): void {
+    const protocols = this.#mayUpgrade ? withoutHttp2(value) : "";
+    if (protocols === "") return;
+    this.#offersUpgrade = true;
+    this.#lines += `${name}: ${protocols}\r\n`;
   }
 
   #length(value: string): void {
@@ -250,15 +257,19 @@ class RequestScanner {
   }
 }
 
-/** An upgrade to HTTP/2 is not passed on: nothing would check and mark the requests inside it. */
-function offersUpgrade(fields: Fields): boolean {
-  let named = false;
-  let offered = false;
-  for (let index = 0; index < fields.length; index += 2) {
-    const value = fields[index + 1] ?? "";
-    if (isNamed(fields[index], "connection")) named ||= /(?:^|,)\s*upgrade\s*(?:,|$)/i.test(value);
-    if (isNamed(fields[index], "upgrade"))
-      offered = value !== "" && !/(?:^|,)\s*h2c\s*(?:,|$)/i.test(value);
-  }
-  return named && offered;
+function connectionNamesUpgrade(fields: Fields): boolean {
+  return fields.some(
+    (value, index) =>
+      isNamed(fields[index - 1], "connection") && /(?:^|,)\s*upgrade\s*(?:,|$)/i.test(value),
+  );
+}
+
+/** RFC 9110, 7.8: a name, and a version behind a slash. */
+const PROTOCOL = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:\/[!#$%&'*+.^_`|~0-9A-Za-z-]+)?$/;
+const HTTP2 = /^h2c?(?:-\d+)?(?:\/|$)/i;
+
+/** The protocols without HTTP/2, whose requests inside a tunnel nothing would check and mark. */
+function withoutHttp2(value: string): string {
+  const offered = value.split(",").map((protocol) => protocol.trim());
+  return offered.filter((each) => PROTOCOL.test(each) && !HTTP2.test(each)).join(", ");
 }

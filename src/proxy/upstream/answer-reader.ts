@@ -1,7 +1,11 @@
 // Reads the answers that arrive on a connection to a tenant, one for each request.
 import { type AnswerHead, readAnswerHead } from "../http/answer-head.ts";
+import { AnswerHeadParser } from "../http/answer-repair.ts";
 import { BodyReader } from "../http/body.ts";
-import { type Fields, HeadParser } from "../http/parser.ts";
+import { type Fields, ParseFailure } from "../http/parser.ts";
+
+/** Far more than an application has reason to send. */
+const INTERIM_MAX = 100;
 
 type Progress =
   /** No byte of the answer has come. */
@@ -26,14 +30,17 @@ export interface AnswerTaker {
 }
 
 export class AnswerReader {
-  readonly #heads = new HeadParser("response");
+  readonly #heads = new AnswerHeadParser();
   readonly #body = new BodyReader();
   #method = "";
   #progress: Progress = AWAITED;
+  /** Interim heads of the current answer. */
+  #interim = 0;
 
   /** Expects the answer to a request. */
   expect(method: string): void {
     this.#method = method;
+    this.#interim = 0;
     this.#progress = AWAITED;
   }
 
@@ -47,7 +54,9 @@ export class AnswerReader {
 
   /** The last answer has ended cleanly, and the tenant takes another request. */
   get keepsConnection(): boolean {
-    return this.#progress.kind === "complete" && this.#progress.keepsConnection;
+    const { kind } = this.#progress;
+    if (kind !== "complete" || this.#heads.hasRepaired) return false;
+    return this.#progress.keepsConnection;
   }
 
   /** Hands out one part of the answer and returns how many bytes that took. Throws ParseFailure. */
@@ -82,9 +91,14 @@ export class AnswerReader {
     if (head.status >= 200) {
       this.#progress = { kind: "body", head };
       this.#body.begin(head.framing);
-    }
+    } else this.#countInterim();
     taker.onHead(head);
     return consumed;
+  }
+
+  #countInterim(): void {
+    this.#interim += 1;
+    if (this.#interim > INTERIM_MAX) throw new ParseFailure("malformed", "endless interim answers");
   }
 
   #complete(progress: Progress, taker: AnswerTaker): void {

@@ -1,5 +1,10 @@
 // The socket of a connection to a tenant: gathers and queues what is sent, and shuts down once all of it is.
+import { isReadable } from "../../platform/kernel/readable.ts";
+import { boundReceiveBuffer } from "../../platform/kernel/socket-options.ts";
 import { freeBuffer, Outbox } from "../http/outbox.ts";
+
+/** The answer to a client that reads slowly waits with the tenant: what one read brings has to be kept here. */
+const RECEIVED_BYTES_MAX = 128 * 1024;
 
 type State =
   | { readonly kind: "unopened" }
@@ -15,13 +20,26 @@ export class TenantSocket {
   readonly #outbox = new Outbox((data) => this.#send(data));
 
   open(socket: Bun.Socket): void {
-    if (this.#state.kind === "unopened") this.#state = { kind: "open", socket };
-    else socket.end();
+    if (this.#state.kind !== "unopened") {
+      socket.end();
+      return;
+    }
+    boundReceiveBuffer(descriptorOf(socket), RECEIVED_BYTES_MAX);
+    this.#state = { kind: "open", socket };
   }
 
   /** Bytes wait for the tenant to read. */
   get backlogged(): boolean {
     return this.#backlog.length > 0;
+  }
+
+  get backlogBytes(): number {
+    return this.#backlog.reduce((sum, { length }) => sum + length, 0);
+  }
+
+  /** Something has come that the event loop has not reported yet. */
+  get isReadable(): boolean {
+    return "socket" in this.#state && isReadable(descriptorOf(this.#state.socket));
   }
 
   text(latin1: string): void {
@@ -94,6 +112,11 @@ export class TenantSocket {
     const rest = typeof data === "string" ? data.slice(from) : data.subarray(from);
     this.#backlog.push(typeof rest === "string" ? Buffer.from(rest, "latin1") : Buffer.from(rest));
   }
+}
+
+/** The runtime has it, which its types omit. */
+function descriptorOf(socket: Bun.Socket): number {
+  return (socket as unknown as { readonly fd: number }).fd;
 }
 
 /** The runtime takes an encoding, which its types omit. */

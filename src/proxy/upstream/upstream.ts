@@ -3,7 +3,9 @@ import { unreachable } from "../../core/assert.ts";
 import type { Endpoint } from "../../core/endpoint.ts";
 import { connect } from "../../platform/connect.ts";
 import { ParseFailure } from "../http/parser.ts";
+import type { Turns } from "../turns.ts";
 import { AnswerReader } from "./answer-reader.ts";
+import { Intake } from "./intake.ts";
 import { TenantSocket } from "./tenant-socket.ts";
 import type { TunnelUser, UpstreamFailure, UpstreamUser } from "./upstream-user.ts";
 
@@ -15,20 +17,32 @@ type State =
   | { readonly kind: "closed" };
 
 export class Upstream {
+  /** The same for all connections that can take each other's place. */
+  readonly key: string;
   #state: State;
   readonly #socket = new TenantSocket();
   readonly #answer = new AnswerReader();
+  readonly #intake: Intake;
+  #idledMs: number | null = null;
 
   /** Starts connecting; then `onOpen` or `onFailure` of the user is called. */
-  constructor(endpoint: Endpoint, user: UpstreamUser) {
+  constructor(
+    endpoint: Endpoint,
+    { key, user, turns }: { key: string; user: UpstreamUser; turns: Turns },
+  ) {
+    this.key = key;
     this.#state = { kind: "connecting", user };
+    this.#intake = new Intake(this.#socket, turns, {
+      onBytes: (bytes) => this.#take(bytes),
+      onBatch: () => this.#onBatch(),
+    });
     const handler: Bun.SocketHandler<undefined> = {
       open: (socket) => this.#onOpen(socket),
       data: (_, bytes) => this.#onData(bytes),
       drain: () => this.#onDrain(),
-      end: () => this.#onEnd(),
-      close: (_, error) => this.#onClose(error),
-      error: (_, error) => this.#onClose(error),
+      end: () => this.#intake.end(() => this.#onEnd()),
+      close: (_, error) => this.#intake.end(() => this.#onClose(error)),
+      error: (_, error) => this.#intake.end(() => this.#onClose(error)),
     };
     connect(endpoint, handler, { allowHalfOpen: true }).catch((cause: unknown) =>
       this.#fail({ kind: "refused", cause }),
@@ -44,14 +58,30 @@ export class Upstream {
     return this.#answer.hasBegun;
   }
 
+  /** How long it was idle before the current request; null: it has had no other. */
+  get idledMs(): number | null {
+    return this.#idledMs;
+  }
+
+  /** Something has come, or the tenant has ended it, although no request is under way. */
+  get isReadable(): boolean {
+    return this.#socket.isReadable;
+  }
+
   /** Bytes wait for the tenant to read. */
   get backlogged(): boolean {
     return this.#socket.backlogged;
   }
 
+  /** Bytes that wait for the tenant to read, and those it has sent that have not been handed on. */
+  get heldBytes(): number {
+    return this.#socket.backlogBytes + this.#intake.heldBytes;
+  }
+
   /** The answer has ended cleanly, and the tenant takes another request. */
   get reusable(): boolean {
-    return this.#state.kind === "busy" && this.#answer.keepsConnection && !this.backlogged;
+    if (this.#state.kind !== "busy" || this.backlogged || this.#intake.isEnding) return false;
+    return this.#answer.keepsConnection;
   }
 
   /** Begins a request with its complete head. */
@@ -73,11 +103,11 @@ export class Upstream {
   }
 
   pause(): void {
-    this.#socket.pause();
+    this.#intake.pause();
   }
 
   resume(): void {
-    this.#socket.resume();
+    this.#intake.resume();
   }
 
   /** Has no user from now on; `onClose` is called when the connection ends meanwhile. */
@@ -87,7 +117,8 @@ export class Upstream {
   }
 
   /** Has a user again. */
-  becomeBusy(user: UpstreamUser): void {
+  becomeBusy(user: UpstreamUser, idledMs: number): void {
+    this.#idledMs = idledMs;
     this.#state = { kind: "busy", user };
   }
 
@@ -105,6 +136,7 @@ export class Upstream {
   destroy(): void {
     if (this.#state.kind === "closed") return;
     this.#state = { kind: "closed" };
+    this.#intake.drop();
     this.#socket.close();
   }
 
@@ -117,33 +149,31 @@ export class Upstream {
   }
 
   #onData(bytes: Buffer): void {
-    if (this.#state.kind === "tunnel") {
-      this.#state.user.onTenantBytes(bytes);
-      return;
-    }
+    const expectsBytes = this.#state.kind === "busy" && !this.#answer.isComplete;
+    if (expectsBytes || this.#state.kind === "tunnel") this.#intake.add(bytes);
     // An answer without a request must never reach the next exchange.
-    if (this.#state.kind !== "busy" || this.#answer.isComplete) {
-      this.#fail({ kind: "malformed", cause: new Error("bytes after the answer") });
-      return;
-    }
-    try {
-      this.#read(bytes);
-    } catch (error) {
-      if (!(error instanceof ParseFailure)) throw error;
-      this.#fail({ kind: "malformed", cause: error });
-    }
+    else this.#fail({ kind: "malformed", cause: new Error("bytes after the answer") });
   }
 
   /** Hands on what the bytes bring; bytes behind a 101 already belong to the tunnel. */
-  #read(bytes: Buffer): void {
-    let rest = bytes;
-    while (rest.length > 0 && this.#state.kind === "busy" && !this.#answer.isComplete) {
-      rest = rest.subarray(this.#answer.read(rest, this.#state.user));
+  #take(bytes: Buffer): number {
+    if (this.#state.kind === "tunnel") {
+      this.#state.user.onTenantBytes(bytes);
+      return bytes.length;
     }
+    // Behind the end of an answer, they are why the connection is not kept.
+    if (this.#state.kind !== "busy" || this.#answer.isComplete) return bytes.length;
+    try {
+      return this.#answer.read(bytes, this.#state.user);
+    } catch (error) {
+      if (!(error instanceof ParseFailure)) throw error;
+      this.#fail({ kind: "malformed", cause: error });
+      return bytes.length;
+    }
+  }
+
+  #onBatch(): void {
     if (this.#state.kind === "busy") this.#state.user.onBatch();
-    else if (this.#state.kind === "tunnel" && rest.length > 0) {
-      this.#state.user.onTenantBytes(rest);
-    }
   }
 
   #onEnd(): void {

@@ -15,6 +15,8 @@ export interface Introduction {
   /** Number of the listening sockets. */
   readonly descriptors: number;
   readonly dataDir: string;
+  /** Where relative paths of the arguments begin; versions up to 0.1.0 have none. */
+  readonly cwd?: string;
 }
 
 export type MessageFromNext =

@@ -11,6 +11,8 @@ import { type NextServer, startNextServer } from "./next-server.ts";
 
 export interface HandoverOptions {
   readonly dataDir: string;
+  /** Where relative paths of the arguments begin. */
+  readonly cwd: string;
   /** Of this server. */
   readonly version: string;
   readonly notify: Notify;
@@ -106,8 +108,8 @@ export class ServerHandover {
 
   /** Nothing has changed when this rejects: the next server can't take over, or the audit trail can't be written. */
   async #startNextServer({ descriptors }: PublicProxy, record: RecordOutcome): Promise<NextServer> {
-    const { dataDir } = this.#options;
-    const next = await startNextServer({ descriptors, dataDir }).catch((error) => {
+    const { cwd, dataDir } = this.#options;
+    const next = await startNextServer({ cwd, descriptors, dataDir }).catch((error) => {
       record(outcomeOf(error));
       throw error;
     });

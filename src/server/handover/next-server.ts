@@ -32,6 +32,8 @@ export interface NextServerOptions {
   /** Of the listening sockets. */
   readonly descriptors: readonly number[];
   readonly dataDir: string;
+  /** Where relative paths of the arguments begin. */
+  readonly cwd: string;
 }
 
 /**
@@ -71,11 +73,12 @@ class Dialogue {
     );
   }
 
-  static async begin({ descriptors, dataDir }: NextServerOptions): Promise<Dialogue> {
+  static async begin({ cwd, descriptors, dataDir }: NextServerOptions): Promise<Dialogue> {
     const introduction: Introduction = {
       pid: process.pid,
       descriptors: descriptors.length,
       dataDir,
+      cwd,
     };
     const env = { ...process.env, [INTRODUCTION_VARIABLE]: JSON.stringify(introduction) };
     const { own, other } = openSocketPair();
@@ -84,7 +87,10 @@ class Dialogue {
     );
     let dialogue: Dialogue;
     try {
-      dialogue = new Dialogue(channel, spawnOwnProgram(env, [other, ...descriptors]));
+      dialogue = new Dialogue(
+        channel,
+        spawnOwnProgram({ env, cwd, descriptors: [other, ...descriptors] }),
+      );
       return dialogue;
     } catch (error) {
       channel.close();

@@ -1,17 +1,30 @@
 // Starts this program again with the same arguments, in the version that is now installed.
+import { existsSync } from "node:fs";
 import { messageOf, TenError } from "../../core/errors.ts";
 
 /** The kernel marks the path of a replaced executable as deleted; the new file has the path without the mark. */
 const EXECUTABLE = process.execPath.replace(/ \(deleted\)$/, "");
 
-/** @param descriptors inherited by the new process, as 3 and upwards */
-export function spawnOwnProgram(
-  env: Record<string, string | undefined>,
-  descriptors: readonly number[],
-): Bun.Subprocess {
+export interface SpawnOptions {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string | undefined;
+  /** Inherited by the new process, as 3 and upwards. */
+  readonly descriptors: readonly number[];
+}
+
+/** No program starts in a directory that is gone, such as that of a release which was removed. */
+export function spawnOwnProgram({
+  env,
+  cwd = process.cwd(),
+  descriptors,
+}: SpawnOptions): Bun.Subprocess {
   const argv = ownCommand();
   try {
-    return Bun.spawn(argv, { env, stdio: ["ignore", "inherit", "inherit", ...descriptors] });
+    return Bun.spawn(argv, {
+      env: { ...env },
+      cwd: existsSync(cwd) ? cwd : "/",
+      stdio: ["ignore", "inherit", "inherit", ...descriptors],
+    });
   } catch (error) {
     throw cannotStart(messageOf(error), `Check that ${argv[0]} exists and is executable`);
   }

@@ -14,6 +14,8 @@ export interface PreviousServer {
   /** Of the listening sockets. */
   readonly descriptors: readonly number[];
   readonly dataDir: string;
+  /** Where relative paths of the arguments begin; undefined: a version that does not say. */
+  readonly cwd: string | undefined;
   /**
    * Announces that this server can take over; resolves with the handover state once the data directory is free.
    * Rejects with FAILED when the previous server ends before that.
@@ -30,10 +32,10 @@ export async function findPreviousServer(
 ): Promise<PreviousServer | null> {
   const text = env[INTRODUCTION_VARIABLE];
   if (text === undefined) return null;
-  const { pid, descriptors: count, dataDir } = JSON.parse(text) as Introduction;
+  const { cwd, pid, descriptors: count, dataDir } = JSON.parse(text) as Introduction;
   const descriptors = Array.from({ length: count }, (_, index) => FIRST_SOCKET_DESCRIPTOR + index);
   if (process.ppid === pid) {
-    spawnOwnProgram({ ...env }, [CHANNEL_DESCRIPTOR, ...descriptors]);
+    spawnOwnProgram({ env, cwd, descriptors: [CHANNEL_DESCRIPTOR, ...descriptors] });
     process.exit(0);
   }
   const handoverState = Promise.withResolvers<unknown>();
@@ -47,6 +49,7 @@ export async function findPreviousServer(
   return {
     descriptors,
     dataDir,
+    cwd,
     requestHandover() {
       channel.send({ kind: "ready" }).catch(abandon);
       channel.ended.then(abandon, abandon);

@@ -80,8 +80,9 @@ async function ifListening(
 ): Promise<Launched | null> {
   const endpoint = record?.endpoint ?? null;
   if (launched === null || endpoint === null || wanted !== "running") return launched;
-  const check = { endpoints: [endpoint], health: null, host: world.hostOf(ref) };
+  const check = { endpoints: [endpoint], health: null, host: world.hostOf(ref), hasServed: true };
   const { kind } = await world.prober(check);
+  if (kind === "unasked") return launched;
   if (kind === "ready" && (await isOwn(launched, endpoint))) return launched;
   if (!(await hasEnded(launched, world.clock))) return launched;
   world.report(`Did not adopt the process of ${formatRef(ref)}: it no longer listens`);

@@ -60,21 +60,19 @@ export class InstanceActor implements Startable {
     this.#world = world;
     this.#alarm = new Alarm(world.clock, () => this.send({ kind: "tick" }));
     this.#instance = newInstance(ref, restoreState(row));
+    const known = { ref, service: () => this.service, instance: () => this.#instance };
     this.#admission = new Admission({
-      ref,
+      ...known,
       clock: world.clock,
-      instance: () => this.#instance,
       wake: (cause) => this.send({ kind: "wake", cause }),
       onTraffic: () => this.#onTraffic(),
     });
     this.#processes = new InstanceProcesses({
       ...world,
-      ref,
-      service: () => this.service,
+      ...known,
       story: this.story,
       record: this.#record,
       send: (event) => this.send(event),
-      instance: () => this.#instance,
     });
   }
 
@@ -117,6 +115,15 @@ export class InstanceActor implements Startable {
   /** Whether its process has another shape than its service now asks for. */
   get isOutdated(): boolean {
     return this.#processes.isOutdated(this.#instance.launch);
+  }
+
+  /** Whether the main process of a launch runs. Its exit has been acted upon when this resolves with false. */
+  isRunning(launch: number): Promise<boolean> {
+    return this.#processes.isRunning(launch);
+  }
+
+  get isFull(): boolean {
+    return this.#admission.isFull;
   }
 
   /** A lease at once, if it runs. */
@@ -222,14 +229,10 @@ export class InstanceActor implements Startable {
     // An effect may send another event; the outermost call handles it.
     if (this.#events.length > 1) return;
     for (let next = event; next !== undefined; next = this.#events[0] as Event) {
-      this.#advance(next);
+      this.#obey(step(this.#instance, next, this.facts));
       this.#events.shift();
     }
     this.#rearm();
-  }
-
-  #advance(event: Event): void {
-    this.#obey(step(this.#instance, event, this.facts));
   }
 
   #obey({ instance, effects }: Step): void {
@@ -239,7 +242,9 @@ export class InstanceActor implements Startable {
 
   #enter(instance: Instance): void {
     if (instance === this.#instance) return;
+    const { state: former } = this.#instance;
     this.#instance = instance;
+    this.#admission.follow(former);
     this.story.follow(instance.state, this.#admission.requester);
     this.#record.follow(instance.state);
     this.#world.queue.follow(this, instance);

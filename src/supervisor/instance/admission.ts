@@ -1,7 +1,9 @@
 // Admits requests to an instance: leases while it runs, waiters until it does, and the count of what is open.
 import type { Endpoint } from "../../core/endpoint.ts";
-import type { Cause, Instance, Refusal, Traffic } from "../../core/life/instance.ts";
-import type { InstanceRef } from "../../core/ref.ts";
+import { TenError } from "../../core/errors.ts";
+import type { Cause, Instance, InstanceState, Refusal, Traffic } from "../../core/life/instance.ts";
+import { formatRef, type InstanceRef } from "../../core/ref.ts";
+import type { Service } from "../../core/service.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Lease, Patience } from "../gateway.ts";
 import type { LeaseCounts } from "./instance-handover.ts";
@@ -12,6 +14,8 @@ export interface AdmissionParts {
   readonly ref: InstanceRef;
   readonly clock: Clock;
   readonly instance: () => Instance;
+  /** As it is configured now. */
+  readonly service: () => Service;
   /** Asks the instance to start. */
   readonly wake: (cause: Cause) => void;
   /** A lease has ended, or become a tunnel. */
@@ -26,7 +30,7 @@ export class Admission {
 
   constructor(parts: AdmissionParts) {
     this.#parts = parts;
-    this.#meter = new TrafficMeter(parts.clock, parts.onTraffic);
+    this.#meter = new TrafficMeter(parts.clock, () => this.#onTraffic());
   }
 
   /** The sender of the latest request that had to wait. */
@@ -48,25 +52,41 @@ export class Admission {
     return { requests, tunnels: open - requests };
   }
 
-  /** A lease at once, if the instance runs. */
+  /** The instance runs, and has no room for another request. */
+  get isFull(): boolean {
+    return this.#isRunning && !this.#hasRoom;
+  }
+
+  /** A lease at once, if the instance runs and has room for a request. */
   lease(): Lease | null {
     const { state } = this.#parts.instance();
-    return state.kind === "running" ? this.#leaseOf(state.endpoint) : null;
+    return state.kind === "running" && this.#hasRoom ? this.#leaseOf(state.endpoint) : null;
   }
 
   /** A lease as soon as the instance can take a request; starts it if the cause may. */
   async wake(cause: Cause, patience?: Patience): Promise<Lease> {
     const lease = this.lease();
     if (lease !== null) return lease;
+    const { state } = this.#parts.instance();
+    if (state.kind === "running") {
+      // An operator's order is no request, and waits for none.
+      return cause === "request" ? this.#waitForRoom(patience) : this.#leaseOf(state.endpoint);
+    }
     const joined = this.#waiters.join(patience?.signal ?? null);
     this.#requester = patience?.by ?? null;
     this.#parts.wake(cause);
     return joined;
   }
 
-  /** Lets the waiting requests through. */
+  /** Lets the waiting requests through, those that came first, as far as there is room. */
   admit(endpoint: Endpoint): void {
-    this.#waiters.admit(() => this.#leaseOf(endpoint));
+    this.#waiters.admit(this.#room, () => this.#leaseOf(endpoint));
+  }
+
+  /** Requests that wait for room when the instance stops wait for another process, or are refused, as new ones are. */
+  follow(former: InstanceState): void {
+    const hasStopped = former.kind === "running" && !this.#isRunning;
+    if (hasStopped && this.#waiters.size > 0) this.#parts.wake("request");
   }
 
   refuse(refusal: Refusal): void {
@@ -78,8 +98,52 @@ export class Admission {
     this.#waiters.close(handOverError(this.#parts.ref));
   }
 
+  get #isRunning(): boolean {
+    return this.#parts.instance().state.kind === "running";
+  }
+
+  /** How many more requests the process may have open. */
+  get #room(): number {
+    const { maxConcurrent } = this.#parts.service();
+    if (maxConcurrent === 0) return Number.POSITIVE_INFINITY;
+    return Math.max(0, maxConcurrent - this.#meter.busy(this.#parts.instance().launch));
+  }
+
+  /** Those that wait go first. */
+  get #hasRoom(): boolean {
+    return this.#room > this.#waiters.size;
+  }
+
+  async #waitForRoom(patience?: Patience): Promise<Lease> {
+    const { clock, ref, service } = this.#parts;
+    const { requestTimeoutMs } = service();
+    const late = new AbortController();
+    const signals = patience === undefined ? [] : [patience.signal];
+    const joined = this.#waiters.join(AbortSignal.any([...signals, late.signal]));
+    if (requestTimeoutMs === 0) return joined;
+    const cancel = clock.after(requestTimeoutMs, () => late.abort(busyError(ref)));
+    try {
+      return await joined;
+    } finally {
+      cancel();
+    }
+  }
+
+  #onTraffic(): void {
+    const { state } = this.#parts.instance();
+    if (state.kind === "running" && this.#waiters.size > 0) this.admit(state.endpoint);
+    this.#parts.onTraffic();
+  }
+
   #leaseOf(endpoint: Endpoint): Lease {
     const { instance, ref } = this.#parts;
     return this.#meter.lease({ ref, endpoint, launch: instance().launch });
   }
+}
+
+function busyError(ref: InstanceRef): TenError {
+  const reason = "its open requests have not ended in time";
+  return new TenError("QUEUE_FULL", `Cannot use "${formatRef(ref)}": ${reason}`, {
+    retryAfterMs: 1000,
+  });
 }

@@ -10,6 +10,8 @@ import type { Service } from "../../core/service.ts";
 import type { ChildRecord } from "../../database/instances.ts";
 import type { LogHub } from "../../logs/hub.ts";
 import { NOTE_PREFIX } from "../../logs/line.ts";
+import type { Clock } from "../../platform/clock.ts";
+import { isOutOfDescriptors } from "../../platform/kernel/descriptors.ts";
 import type { InstanceHome } from "../launch/home.ts";
 import type { Launched } from "../launch/launched.ts";
 import type { Launches } from "../launch/launches.ts";
@@ -18,7 +20,11 @@ import type { InstanceRecord } from "./record.ts";
 import { shapeOf } from "./shape.ts";
 import type { StoryRecorder } from "./story.ts";
 
+/** An exit is known within it, also one that the server has to poll for. */
+const EXIT_NOTICE_MS_MAX = 1000;
+
 export interface ProcessWorld {
+  readonly clock: Clock;
   readonly launches: Launches;
   readonly home: InstanceHome;
   readonly prober: Prober;
@@ -64,6 +70,19 @@ export class InstanceProcesses {
 
   get all(): readonly Launched[] {
     return [...this.#processes.values()].map(({ launched }) => launched);
+  }
+
+  /** Whether the main process of a launch runs. Its exit has been acted upon when this resolves with false. */
+  async isRunning(launch: number): Promise<boolean> {
+    const child = this.of(launch)?.child;
+    if (child === undefined || child.isRunning()) return child !== undefined;
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const cancel = this.#parts.clock.after(EXIT_NOTICE_MS_MAX, () => resolve(true));
+    child.exited.then(
+      () => resolve(false),
+      () => resolve(false),
+    );
+    return promise.finally(cancel);
   }
 
   /** Whether the configuration that shapes a process has changed since its launch. */
@@ -175,9 +194,11 @@ export class InstanceProcesses {
     const launched = this.of(launch);
     launched?.enclosure.exposeSocket();
     const endpoints = known === null ? (launched?.enclosure.endpoints ?? []) : [known];
-    const answer = await prober({ endpoints, health: service().health, host: hostOf(ref) });
-    if (known !== null || launched === null || answer.kind === "unready") return answer;
-    return (await isOwn(launched, answer.endpoint)) ? answer : takenByAnother(answer.endpoint);
+    const check = { health: service().health, host: hostOf(ref), hasServed: known !== null };
+    const answer = await prober({ endpoints, ...check });
+    if (known !== null || launched === null || answer.kind !== "ready") return answer;
+    if (await isOwn(launched, answer.endpoint)) return answer;
+    return isOutOfDescriptors() ? { kind: "unasked" } : takenByAnother(answer.endpoint);
   }
 
   #exited(launched: Launched, { exit, launch }: { exit: Exit; launch: number }): void {

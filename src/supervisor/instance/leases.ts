@@ -81,6 +81,10 @@ class CountedLease implements Lease {
     this.#requests = requests;
   }
 
+  get open(): number {
+    return this.#meter.open;
+  }
+
   tunnel(): void {
     if (this.#state !== "request") return;
     this.#state = "tunnel";

@@ -2,6 +2,9 @@
 import { type Endpoint, renderEndpoint } from "../../core/endpoint.ts";
 import type { ProbeAnswer } from "../../core/life/instance.ts";
 import { connect } from "../../platform/connect.ts";
+import { codeOf } from "../../platform/files.ts";
+import { isOutOfDescriptors } from "../../platform/kernel/descriptors.ts";
+import { isListening } from "../../platform/kernel/unix-queue.ts";
 
 export interface ProbeRequest {
   /** Where it may listen; the first endpoint that accepts a connection is probed. */
@@ -10,6 +13,8 @@ export interface ProbeRequest {
   readonly health: string | null;
   /** Host header of the check: the public one, because applications refuse unknown hosts. */
   readonly host: string;
+  /** It has answered before: then it is busy, and not dead, where its queue of connections is full. */
+  readonly hasServed: boolean;
 }
 
 export type Prober = (request: ProbeRequest) => Promise<ProbeAnswer>;
@@ -20,15 +25,33 @@ const ANSWER_BYTES_MAX = 64 * 1024;
 const STATUS_LINE = /^HTTP\/1\.[01] (\d{3})/;
 const STATUS_LINE_LENGTH = "HTTP/1.1 200".length;
 
-export const socketProber: Prober = async ({ endpoints, health, host }) => {
+/** What this side lacks for a connection; the runtime reports others as ECONNREFUSED. */
+const OWN_LACKS: ReadonlySet<unknown> = new Set([
+  "EMFILE",
+  "ENFILE",
+  "ENOBUFS",
+  "ENOMEM",
+  "EADDRNOTAVAIL",
+]);
+
+const UNASKED: ProbeAnswer = { kind: "unasked" };
+
+export const socketProber: Prober = async ({ endpoints, health, host, hasServed }) => {
   for (const endpoint of endpoints) {
+    if (isOutOfDescriptors()) return UNASKED;
     const check = health === null ? null : { path: health, host };
     const answer = await ask(endpoint, check);
     if (answer !== null) return answer;
   }
+  const busy = hasServed ? endpoints.find(isBusy) : undefined;
+  if (busy !== undefined) return { kind: "ready", endpoint: busy };
   const places = endpoints.map(renderEndpoint).join(" or ");
   return { kind: "unready", reason: `nothing listens on ${places}` };
 };
+
+function isBusy(endpoint: Endpoint): boolean {
+  return endpoint.kind === "unix" && isListening(endpoint.path);
+}
 
 /** Null: no process accepts a connection there. */
 function ask(
@@ -62,10 +85,11 @@ function ask(
       clearTimeout(timer);
       resolve({ kind: "unready", reason: "it closed the connection without an answer" });
     },
-    connectError: () => resolve(null),
     error: () => resolve({ kind: "unready", reason: "it broke the connection" }),
   };
-  connect(endpoint, handler).catch(() => resolve(null));
+  connect(endpoint, handler).catch((error: unknown) =>
+    resolve(OWN_LACKS.has(codeOf(error)) ? UNASKED : null),
+  );
   return promise;
 }
 

@@ -31,8 +31,15 @@ export class Waiters {
     return waiter.promise;
   }
 
-  admit(lease: () => Lease): void {
-    for (const waiter of this.#takeAll()) waiter.resolve(lease());
+  /** Lets so many through, those that came first. */
+  admit(count: number, lease: () => Lease): void {
+    let left = count;
+    for (const waiter of this.#waiting) {
+      if (left === 0) return;
+      left -= 1;
+      this.#waiting.delete(waiter);
+      waiter.resolve(lease());
+    }
   }
 
   refuse(error: TenError): void {

@@ -1,16 +1,19 @@
 // The files of an instance: its volume, its directory, and the files that the server keeps for it.
-import { rm } from "node:fs/promises";
+import { messageOf, TenError } from "../../core/errors.ts";
 import { instanceDirOf } from "../../core/instance-paths.ts";
-import type { InstanceRef } from "../../core/ref.ts";
+import { formatRef, type InstanceRef } from "../../core/ref.ts";
 import type { Isolation } from "../../isolation/isolation.ts";
 import { removeOutput } from "../../platform/process/output-pipes.ts";
-import { measureDirectory } from "../../storage/measure.ts";
+import type { Trash } from "../../platform/process/trash.ts";
+import type { TreeSize, Trees } from "../../platform/process/trees.ts";
 import type { VolumeOrder, Volumes } from "../../storage/volumes.ts";
 
 export interface InstanceHomeParts {
   readonly dataDir: string;
   readonly volumes: Volumes;
-  readonly isolation: Pick<Isolation, "forget">;
+  readonly isolation: Pick<Isolation, "forget" | "scratchOf">;
+  readonly trash: Pick<Trash, "discard">;
+  readonly trees: Pick<Trees, "delete" | "measure">;
   /** Gives up the user id of an instance whose data are deleted. */
   readonly releaseUserId: (ref: InstanceRef) => void;
 }
@@ -37,21 +40,37 @@ export class InstanceHome {
     this.#parts.volumes.close(ref)?.catch(() => undefined);
   }
 
-  /** How much an instance stores, in bytes. */
-  async measure(ref: InstanceRef): Promise<number> {
-    return await (this.#parts.volumes.measure(ref) ?? measureDirectory(this.directory(ref)));
+  /** How much an instance stores, its temporary files included. */
+  async measure(ref: InstanceRef): Promise<TreeSize> {
+    const { isolation, trees, volumes } = this.#parts;
+    const usedBytes = await volumes.measure(ref);
+    if (usedBytes !== null) return { bytes: usedBytes, isWhole: true };
+    return await trees.measure([this.directory(ref), ...isolation.scratchOf(ref)]);
   }
 
-  /** Deletes the instance's own files. */
+  /** Removes the instance's own files at once; they are deleted later. */
   async wipe(ref: InstanceRef): Promise<void> {
     await this.#parts.volumes.remove(ref);
-    await rm(this.directory(ref), { recursive: true, force: true });
+    await this.#parts.trash.discard(this.directory(ref));
   }
 
-  /** Deletes the files of an instance that is no longer registered, and gives up its user id. */
+  /**
+   * Deletes the files of an instance at rest, and gives up its user id. Rejects with STORAGE_FAILED while a file is
+   * left.
+   */
   async purge(ref: InstanceRef): Promise<void> {
-    await this.wipe(ref);
-    this.#parts.releaseUserId(ref);
+    const { releaseUserId, trees, volumes } = this.#parts;
+    try {
+      await volumes.remove(ref);
+      await trees.delete([this.directory(ref)]);
+    } catch (cause) {
+      const state = `its files can't be deleted: ${messageOf(cause)}`;
+      throw new TenError("STORAGE_FAILED", `Cannot remove "${formatRef(ref)}": ${state}`, {
+        cause,
+        hint: `Delete what is left by hand, then run again: ten rm --purge ${formatRef(ref)}`,
+      });
+    }
+    releaseUserId(ref);
   }
 
   /** Removes the files that the server keeps for an instance that is no longer registered. */

@@ -158,7 +158,8 @@ export class Launches {
   /** The walls of the service's level that this host can't build. */
   gaps(service: Service): readonly string[] {
     const firewall = this.#parts.firewall.gap?.reason ?? null;
-    return findWallGaps(service, { landlock: this.#landlock, firewall });
+    const { limitsProcesses: processLimit } = this.#parts.isolation;
+    return findWallGaps(service, { landlock: this.#landlock, firewall, processLimit });
   }
 
   /** Two instances with one socket would take each other's requests. */

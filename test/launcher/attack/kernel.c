@@ -151,6 +151,17 @@ static const char *leave_quota(const char *unused) {
   return failed_with(ioctl(0, 0x401c5820, attributes), EPERM);
 }
 
+// A call that every kernel of today has and that needs no privilege, but that the filter does not list.
+static const char *call_unlisted(const char *unused) {
+  (void)unused;
+  return failed_with(syscall(SYS_fanotify_init, 0x200, 0), ENOSYS);
+}
+// One that no kernel has yet.
+static const char *call_of_the_future(const char *unused) {
+  (void)unused;
+  return failed_with(syscall(1000), ENOSYS);
+}
+
 #if defined(__x86_64__)
 // Numbers of another architecture: 20 is getpid for 32-bit programs, but the filter does not know that.
 static const char *other_numbers(const char *unused) {
@@ -230,6 +241,8 @@ static const struct check CHECKS[] = {
   {"io-ports", call, "io-ports", false},
   {"terminal-input", type_into_terminal, NULL, false},
   {"console-paste", paste_into_console, NULL, false},
+  {"unlisted-call", call_unlisted, NULL, false},
+  {"future-call", call_of_the_future, NULL, false},
 #if defined(__x86_64__)
   {"other-call-numbers", other_numbers, NULL, false},
 #endif

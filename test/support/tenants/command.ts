@@ -10,6 +10,7 @@ export const HUNGRY_COMMAND = `${process.execPath} ${here("hungry.ts")}`;
 export const STORING_COMMAND = `${process.execPath} ${here("storing.ts")}`;
 export const LASTING_COMMAND = `${process.execPath} ${here("lasting.ts")}`;
 export const PHASED_COMMAND = `${process.execPath} ${here("phased.ts")}`;
+export const SHELL_COMMAND = `${process.execPath} ${here("shell.ts")}`;
 export const BULK_COMMAND = `node ${here("bulk.mjs")}`;
 
 /** A configuration with one service, `app`. */

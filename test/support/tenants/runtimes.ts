@@ -51,3 +51,30 @@ func main() {
 	}
 }
 `;
+export const JAVA_APP = `
+import com.sun.net.httpserver.HttpServer;
+import java.net.InetSocketAddress;
+import java.nio.file.*;
+import java.util.concurrent.*;
+public class App {
+  public static void main(String[] arguments) throws Exception {
+    int port = Integer.parseInt(System.getenv("PORT"));
+    HttpServer server = HttpServer.create(new InetSocketAddress("127.0.0.1", port), 0);
+    ExecutorService threads = Executors.newFixedThreadPool(3);
+    server.setExecutor(threads);
+    server.createContext("/", exchange -> {
+      try {
+        Files.writeString(Path.of("file"), "x");
+        int answer = threads.submit(() -> 42).get();
+        Process id = new ProcessBuilder("id", "-u").start();
+        String user = new String(id.getInputStream().readAllBytes()).trim();
+        byte[] text = (answer + " 3 " + user).getBytes();
+        exchange.sendResponseHeaders(200, text.length);
+        exchange.getResponseBody().write(text);
+        exchange.close();
+      } catch (Exception error) { error.printStackTrace(); }
+    });
+    server.start();
+  }
+}
+`;

@@ -4,6 +4,7 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  rmSync,
   statSync,
   symlinkSync,
   unlinkSync,
@@ -70,6 +71,10 @@ async function answer(request: Request): Promise<Response> {
       unlinkSync(SOCKET_PATH);
       symlinkSync(parameter("to"), SOCKET_PATH);
       return new Response("redirected");
+    case "/link":
+      rmSync(`${home}/${parameter("name")}`, { recursive: true, force: true });
+      symlinkSync(parameter("to"), `${home}/${parameter("name")}`);
+      return new Response("linked");
     case "/stay":
       process.removeAllListeners("SIGTERM").on("SIGTERM", () => undefined);
       return new Response("here to stay");

@@ -8,6 +8,10 @@ export class FakeShell implements Shell {
   readonly isTerminal: boolean;
   out = "";
   err = "";
+  /** The reason why the output can't be written. */
+  outputError: Error | null = null;
+  /** As a reader that goes does. */
+  closeOutput: () => void = () => undefined;
   readonly #onSignal: (() => void)[] = [];
   readonly #awaited: { readonly text: string; readonly resolve: () => void }[] = [];
 
@@ -30,6 +34,14 @@ export class FakeShell implements Shell {
     this.err += text;
   }
 
+  async printed(): Promise<void> {
+    if (this.outputError !== null) throw this.outputError;
+  }
+
+  onOutputClosed(callback: () => void): void {
+    this.closeOutput = callback;
+  }
+
   onSignal(callback: () => void): void {
     this.#onSignal.push(callback);
   }
@@ -44,7 +56,7 @@ export class FakeShell implements Shell {
   }
 
   /** Resolves once the text has been printed. */
-  printed(text: string): Promise<void> {
+  untilPrinted(text: string): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     if (this.out.includes(text)) resolve();
     else this.#awaited.push({ text, resolve });

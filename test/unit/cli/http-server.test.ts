@@ -1,23 +1,11 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { ControlWorld } from "../control/fakes.ts";
-import { FakeShell, type Outcome, runWith } from "./fakes.ts";
+import { useApi } from "./api.ts";
+import { runWith } from "./fakes.ts";
 
-let world: ControlWorld;
-
-beforeEach(async () => {
-  world = await ControlWorld.open();
-  world.administration.addRunning("notes:alice");
-  world.administration.add("notes:bob");
-});
-
-afterEach(() => world[Symbol.asyncDispose]());
-
-const shellOf = (options: { isTerminal?: boolean; env?: Record<string, string> } = {}) =>
-  new FakeShell({ ...options, env: { TENEMENT_DATA_DIR: world.dataDir, ...options.env } });
-
-const ten = (...argv: readonly string[]): Promise<Outcome> => runWith(shellOf(), ...argv);
+const api = useApi();
+const { shellOf, ten } = api;
 
 let front: Bun.Server<undefined>;
 let url: string;
@@ -31,7 +19,7 @@ beforeEach(() => {
       const { pathname, search } = new URL(request.url);
       const headers = new Headers(request.headers);
       headers.set("X-Forwarded-For", "203.0.113.7");
-      const unix = world.server.innerSocket;
+      const unix = api.world.server.innerSocket;
       return fetch(`http://localhost${pathname}${search}`, { headers, unix });
     },
   });
@@ -41,8 +29,12 @@ beforeEach(() => {
 afterEach(() => front.stop(true));
 
 test("the token comes from the flag, then the environment, then the data directory", async () => {
-  const [flag, variable, file] = [world.token(null), world.token(null), world.token(null)];
-  writeFileSync(join(world.dataDir, "api_token"), `${file}\n`);
+  const [flag, variable, file] = [
+    api.world.token(null),
+    api.world.token(null),
+    api.world.token(null),
+  ];
+  writeFileSync(join(api.world.dataDir, "api_token"), `${file}\n`);
   const exit = async (env: Record<string, string>, ...argv: string[]) =>
     (await runWith(shellOf({ env: { TENEMENT_SERVER: url, ...env } }), "ps", ...argv)).exit;
   expect(await exit({})).toBe(0);
@@ -52,11 +44,20 @@ test("the token comes from the flag, then the environment, then the data directo
   expect(await exit({ TENEMENT_TOKEN: "wrong" }, `--token=${flag}`)).toBe(0);
 });
 
+test("a data directory named by a flag goes before a server named by the environment", async () => {
+  const env = { TENEMENT_SERVER: "http://127.0.0.1:1" };
+  expect((await runWith(shellOf({ env }), "ps")).exit).toBe(4);
+  const { dataDir } = api.world;
+  expect((await runWith(shellOf({ env }), "--data-dir", dataDir, "ps")).exit).toBe(0);
+  await api.world.close();
+  expect((await runWith(shellOf({ env }), "--data-dir", dataDir, "token-gen")).exit).toBe(0);
+});
+
 test("a command without a token, or beyond the rights of a tenant's, ends with 5", async () => {
   const none = await ten("--server", url, "ps");
   expect(none.exit).toBe(5);
   expect(none.err).toContain("hint: ");
-  const tenant = world.token("alice");
+  const tenant = api.world.token("alice");
   expect((await ten("--server", url, "--token", tenant, "ps", "-a")).out).not.toContain("bob");
   expect((await ten("--server", url, "--token", tenant, "audit")).exit).toBe(5);
 });

@@ -67,6 +67,10 @@ test.each([
 test.each([
   ["plain\ttext é 🙂", "plain\ttext é 🙂"],
   ["\x1b[31mred\x1b[0m", "\x1b[31mred\x1b[0m"],
+  ["\x1b[1;31mred", "\x1b[1;31mred\x1b[0m"],
+  ["\x1b[38;5;8;4mgrey\x1b[m", "\x1b[38;5;8;4mgrey\x1b[m\x1b[0m"],
+  ["\x1b[8mhidden", "\\x1b[8mhidden"],
+  ["\x1b[31;8mhidden", "\\x1b[31;8mhidden"],
   ["\x1b]0;title\x07", "\\x1b]0;title\\x07"],
   ["\x1b[2J\x1b[H", "\\x1b[2J\\x1b[H"],
   ["a\rb\nc\0", "a\\x0db\\x0ac\\x00"],

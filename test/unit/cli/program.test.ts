@@ -80,6 +80,14 @@ test.each(["--version", "-V"])(
   },
 );
 
+test("output that can't be written ends a command with 1", async () => {
+  const shell = new FakeShell();
+  shell.outputError = new Error("ENOSPC: no space left on device");
+  const { exit, err } = await runWith(shell, "--version");
+  expect(exit).toBe(1);
+  expect(err).toBe("error: Cannot write the output: ENOSPC: no space left on device\n");
+});
+
 test("the executable passes arguments, streams and the exit code on", async () => {
   const main = join(import.meta.dir, "../../../src/main.ts");
   const run = Bun.spawn([process.execPath, main, "--server", "unix:///nowhere", "ps"], {

@@ -109,6 +109,13 @@ test.each<[string, string[]]>([
     ['routing.path."/a/": expected each path once, got the same as "/a"'],
   ],
   [
+    `${NOTES}read_paths = ["/srv/a/b"]\nwrite_paths = ["shared/inner", "/srv/a"]\n[service.wiki]\ncommand = "app"\nread_paths = ["/srv/ab"]\nwrite_paths = ["./shared/", "/srv/a/"]`,
+    [
+      'service.notes.read_paths[0]: expected a path outside the write_paths of [service.wiki], whose instances could put a link in its place, got "/srv/a/b"',
+      'service.notes.write_paths[0]: expected a path outside the write_paths of [service.wiki], whose instances could put a link in its place, got "shared/inner"',
+    ],
+  ],
+  [
     `${NOTES}isolation = "qemu"\nmemory_limit_mb = 300`,
     [
       "service.notes.memory_limit_mb: expected at least 320, memory_mb and 64 for what runs the machine, got 300",

@@ -26,6 +26,9 @@ test("an empty file configures a server without services", () => {
       maxRunning: 0,
       maxStarting: 8,
       trustedProxies: [],
+      maxConnections: 0,
+      maxConnectionsPerAddress: 0,
+      bufferLimitBytes: null,
       logRetentionMs: 604_800_000,
       logMaxBytes: 1_073_741_824,
       tls: {
@@ -68,6 +71,7 @@ test("a service needs only a command", () => {
     storagePersist: true,
     autoCreate: false,
     maxInstances: 0,
+    maxConcurrent: 0,
     socket: "/tmp/tenement/{name}-{id}.sock",
     envFile: null,
     env: {},
@@ -82,6 +86,7 @@ test("a service needs only a command", () => {
     readPaths: [],
     writePaths: [],
     network: null,
+    seccomp: "default",
     allowMetadata: false,
     rollout: "overlap",
     machine: { accel: "kvm", kernel: null, rootfs: null, memoryBytes: 256 * 1024 ** 2, vcpus: 1 },
@@ -99,6 +104,9 @@ backoff_max_ms = 20
 max_running = 7
 max_starting = 2
 trusted_proxies = ["10.0.0.1", "fd00::/8"]
+max_connections = 500
+max_connections_per_address = 50
+buffer_limit_mb = 64
 log_retention_days = 1.5
 log_max_mb = 2
 
@@ -127,6 +135,7 @@ storage_persist = false
 restart = "always"
 auto_create = true
 max_instances = 9
+max_concurrent = 7
 socket = "sockets/{name}-{id}.sock"
 env_file = ".env"
 waiting_page = false
@@ -138,6 +147,7 @@ io_weight = 200
 storage_quota_mb = 3
 storage_enforce = "hard"
 network = "private"
+seccomp = "permissive"
 allow_metadata = true
 rollout = "replace"
 qemu_accel = "tcg"
@@ -177,6 +187,9 @@ test("converts every key, to milliseconds, bytes and absolute paths", () => {
     maxRunning: 7,
     maxStarting: 2,
     trustedProxies: ["10.0.0.1", "fd00::/8"],
+    maxConnections: 500,
+    maxConnectionsPerAddress: 50,
+    bufferLimitBytes: 67_108_864,
     logRetentionMs: 129_600_000,
     logMaxBytes: 2_097_152,
     tls: {
@@ -206,6 +219,7 @@ test("converts every key, to milliseconds, bytes and absolute paths", () => {
     storagePersist: false,
     autoCreate: true,
     maxInstances: 9,
+    maxConcurrent: 7,
     socket: "/etc/ten/sockets/{name}-{id}.sock",
     envFile: "/etc/ten/.env",
     env: { EMPTY: "", DATABASE: "{data_dir}/{name}/{id}/app.db", JSON: '{"a":1}' },
@@ -220,6 +234,7 @@ test("converts every key, to milliseconds, bytes and absolute paths", () => {
     readPaths: ["/etc/ten/lib", "/opt"],
     writePaths: ["/etc/shared"],
     network: "private",
+    seccomp: "permissive",
     allowMetadata: true,
     rollout: "replace",
     machine: {

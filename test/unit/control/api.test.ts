@@ -61,6 +61,15 @@ describe("routing", () => {
     expect(response.headers.get("Allow")).toBe(allowed);
   });
 
+  test.each(["a%b", "1.2.3.400", "a:99999", "[1:2]", "xn--a"])(
+    "a Host that no URL can have, %s, leaves the path as it is",
+    async (host) => {
+      const headers = { Host: host };
+      expect((await world.askOutside("/health?x=1", { headers })).status).toBe(200);
+      expect((await world.askOutside("/api/instances", { headers })).status).toBe(401);
+    },
+  );
+
   test("answers are never cached", async () => {
     for (const path of ["/", "/health", "/api/instances", "/nothing"]) {
       expect((await world.ask(path)).headers.get("Cache-Control")).toBe("no-store");

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { TenError } from "../../../src/core/errors.ts";
 import { formatRef, type InstanceRef, parseRef } from "../../../src/core/ref.ts";
 import type { Service } from "../../../src/core/service.ts";
-import { measureDirectory } from "../../../src/storage/measure.ts";
+import { type TreeSize, Trees } from "../../../src/platform/process/trees.ts";
 import type {
   Administration,
   InstanceStory,
@@ -11,6 +11,11 @@ import type {
   Registration,
 } from "../../../src/supervisor/administration.ts";
 import { serviceWith } from "../../support/service.ts";
+
+const trees = new Trees({
+  findLauncher: () => null,
+  confine: () => ({ cgroup: null, wrap: (argv) => argv }),
+});
 
 export function viewOf(name: string, changes: Partial<InstanceView> = {}): InstanceView {
   return {
@@ -95,13 +100,13 @@ export class FakeAdministration implements Administration {
     return new Map(refs.map((ref) => [formatRef(ref), 12_900_000]));
   }
 
-  measureStorage(ref: InstanceRef): Promise<number> {
-    return measureDirectory(this.dataDirectory(ref));
+  measureStorage(ref: InstanceRef): Promise<TreeSize> {
+    return trees.measure([this.dataDirectory(ref)]);
   }
 
   async storage(refs: readonly InstanceRef[]): Promise<ReadonlyMap<string, number>> {
     const sizes = refs.map(
-      async (ref) => [formatRef(ref), await this.measureStorage(ref)] as const,
+      async (ref) => [formatRef(ref), (await this.measureStorage(ref)).bytes] as const,
     );
     return new Map(await Promise.all(sizes));
   }

@@ -19,6 +19,7 @@ const walls: Walls = {
   tmpDir: "/data/.walls/notes/alice/tmp",
   port: 30_000,
   entry: null,
+  seccomp: "default",
   hostname: "alice",
   cwd: "/srv/app",
 };
@@ -33,7 +34,8 @@ describe("the launcher's command line", () => {
       "--status /data/.walls/notes/alice/status --walls --uid 61184 --gid 61184 --hide /data " +
         "--read /srv/app --read /opt/python --write /data/notes/alice --write /srv/shared " +
         "--socket-dir /data/.walls/notes/alice/sockets:/tmp/tenement " +
-        "--tmp /data/.walls/notes/alice/tmp --bind-port 30000 --hostname alice --chdir /srv/app " +
+        "--tmp /data/.walls/notes/alice/tmp --bind-port 30000 --seccomp default " +
+        "--hostname alice --chdir /srv/app " +
         "-- /usr/bin/python3 --read /x",
     );
   });
@@ -48,6 +50,11 @@ describe("the launcher's command line", () => {
     const argv = renderWalls({ ...walls, identity: { kind: "rootless" } }, ["app"]);
     expect(argv).toContain("--rootless");
     expect(argv).not.toContain("--uid");
+  });
+
+  test("allows unlisted system calls where the service says so", () => {
+    const argv = renderWalls({ ...walls, seccomp: "permissive" }, ["app"]);
+    expect(valuesOf(argv, "--seccomp")).toEqual(["permissive"]);
   });
 
   test("omits the socket's directory where another writable directory contains it", () => {
@@ -118,21 +125,33 @@ describe("findWallGaps()", () => {
   const walled = serviceWith({ isolation: "namespace" });
 
   test("finds nothing on a current host", () => {
-    expect(findWallGaps(walled, { landlock: 6, firewall: null })).toEqual([]);
+    expect(findWallGaps(walled, { landlock: 6, firewall: null, processLimit: true })).toEqual([]);
   });
 
   test("says what tenants can do on a host without a wall", () => {
     const [ports, sockets] = findWallGaps(walled, {
       landlock: 3,
       firewall: "nft is not installed",
+      processLimit: true,
     });
     expect(ports).toContain("nft is not installed");
     expect(sockets).toContain("bind free ports");
-    expect(findWallGaps(walled, { landlock: 5, firewall: null })[0]).not.toContain("bind");
+    const newer = { landlock: 5, firewall: null, processLimit: true };
+    expect(findWallGaps(walled, newer)[0]).not.toContain("bind");
+  });
+
+  test("is a limit of processes, unless the service has its own or wants none", () => {
+    const old = { landlock: 6, firewall: null, processLimit: false };
+    expect(findWallGaps(walled, old)).toEqual([
+      "they can start any number of processes: the kernel is too old",
+    ]);
+    expect(findWallGaps({ ...walled, network: "private" }, old)).toHaveLength(1);
+    expect(findWallGaps({ ...walled, pidsLimit: 0 }, old)).toEqual([]);
+    expect(findWallGaps(serviceWith({ isolation: "process" }), old)).toEqual([]);
   });
 
   test("finds nothing for a service without walls or with a private network", () => {
-    const bare = { landlock: null, firewall: "no" };
+    const bare = { landlock: null, firewall: "no", processLimit: true };
     expect(findWallGaps(serviceWith({ isolation: "process" }), bare)).toEqual([]);
     expect(findWallGaps({ ...walled, network: "private" }, bare)).toEqual([]);
     expect(findWallGaps(serviceWith({ isolation: "sandbox" }), bare)).toEqual([]);

@@ -35,6 +35,16 @@ test.each([
   expect(finding?.meaning).toMatch(meaning);
 });
 
+test.each([
+  { release: "5.13.9", isRoot: false, state: "warning" },
+  { release: "5.14.0", isRoot: false, state: "ok" },
+  { release: "5.13.9", isRoot: true, state: undefined },
+])("the limit of processes on Linux $release, root $isRoot: $state", (host) => {
+  const { isRoot, release, state } = host;
+  const fake = new FakeHost({ "/proc/sys/kernel/osrelease": release }, { isRoot });
+  expect(find(fake, "processes")?.state).toBe(state as "ok" | "warning");
+});
+
 test("names the missing levels on other systems", () => {
   const [finding] = examineKernel(new FakeHost({}, { platform: "darwin" }));
   expect(finding?.blocks).toContain("isolation=namespace");

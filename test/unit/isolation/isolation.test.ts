@@ -9,7 +9,9 @@ import { serviceWith } from "../../support/service.ts";
 const isolation = new Isolation({
   dataDir: "/none",
   userIdOf: () => 61_184,
+  writePaths: () => [],
   installLauncher: () => null,
+  report: () => undefined,
 });
 
 test("without a launcher a configured limit is refused, and the default one is not", () => {

@@ -23,6 +23,12 @@ export class FakeGateway implements Gateway {
   readonly decided: { host: string; path: string }[] = [];
   readonly leases: FakeLease[] = [];
   readonly running = new Map<string, { endpoint: Endpoint; launch: number }>();
+  /** Whether the process that refused a connection lives. */
+  isAlive = true;
+  /** The instances whose processes were looked at. */
+  readonly asked: string[] = [];
+  /** Instances that run and have no room. */
+  readonly full = new Set<string>();
   /** In the order in which a pick takes them. */
   candidates: string[] = [];
   #waiters: Waiter[] = [];
@@ -45,13 +51,19 @@ export class FakeGateway implements Gateway {
   }
 
   lease(ref: InstanceRef): Lease | null {
+    if (this.isFull(ref)) return null;
     const child = this.running.get(formatRef(ref));
     return child === undefined ? null : this.#open(ref, child);
   }
 
+  isFull(ref: InstanceRef): boolean {
+    return this.full.has(formatRef(ref));
+  }
+
   wake(ref: InstanceRef, patience: Patience): Promise<Lease> {
     const running = this.running.get(formatRef(ref));
-    if (running !== undefined) return Promise.resolve(this.#open(ref, running));
+    if (running !== undefined && !this.isFull(ref))
+      return Promise.resolve(this.#open(ref, running));
     const waiter = { ref, patience, lease: Promise.withResolvers<Lease>() };
     patience.signal.addEventListener("abort", () => {
       this.#waiters = this.#waiters.filter((other) => other !== waiter);
@@ -61,6 +73,12 @@ export class FakeGateway implements Gateway {
     this.#waiters.push(waiter);
     this.#notify();
     return waiter.lease.promise;
+  }
+
+  async isRunning(ref: InstanceRef): Promise<boolean> {
+    this.asked.push(ref.id);
+    this.#notify();
+    return this.isAlive;
   }
 
   get waiters(): readonly Waiter[] {
@@ -89,8 +107,12 @@ export class FakeGateway implements Gateway {
 
   #open(ref: InstanceRef, child: { endpoint: Endpoint; launch: number }): FakeLease {
     const state = { released: false, tunneled: false };
+    const openLeases = () => this.openLeases;
     const lease: FakeLease = {
       ref,
+      get open() {
+        return openLeases();
+      },
       ...child,
       state,
       tunnel: () => {

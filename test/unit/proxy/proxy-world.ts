@@ -3,16 +3,29 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { createConnection } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { ExchangeRecord } from "../../../src/proxy/exchange/outcome.ts";
+import type { ConnectionFate, ExchangeRecord } from "../../../src/proxy/exchange/outcome.ts";
+import type { ProxySettings } from "../../../src/proxy/limits.ts";
 import { openProxy, type Proxy as PublicProxy } from "../../../src/proxy/listener.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 import { FakeGateway } from "./fake-gateway.ts";
 import { RawTenant, Wire } from "./wire.ts";
 
+export const NO_LIMITS: ProxySettings = {
+  trustedProxies: [],
+  maxConnections: 0,
+  maxConnectionsPerAddress: 0,
+  bufferLimitBytes: null,
+};
+
+interface Options extends Partial<ProxySettings> {
+  readonly asleep?: boolean;
+}
+
 export class ProxyWorld implements AsyncDisposable {
   readonly clock = new FakeClock();
   readonly gateway = new FakeGateway();
   readonly records: ExchangeRecord[] = [];
+  readonly fates: ConnectionFate[] = [];
   readonly tenant: RawTenant;
   proxy!: PublicProxy;
   readonly #clients: Wire[] = [];
@@ -22,15 +35,16 @@ export class ProxyWorld implements AsyncDisposable {
   }
 
   /** Unless asleep, `notes:alice` runs at `tenant`. */
-  static async open({ trustedProxies = [] as string[], asleep = false } = {}): Promise<ProxyWorld> {
+  static async open({ asleep = false, ...settings }: Options = {}): Promise<ProxyWorld> {
     const world = new ProxyWorld(await RawTenant.open());
     if (!asleep) world.gateway.run("notes:alice", world.tenant.endpoint);
     world.proxy = await openProxy({
       gateway: world.gateway,
       control: world.tenant.endpoint,
       clock: world.clock,
-      trustedProxies,
+      settings: { ...NO_LIMITS, ...settings },
       observe: (record) => world.records.push(record),
+      observeConnection: (fate) => world.fates.push(fate),
       listen: { kind: "address", hosts: ["127.0.0.1"], port: 0 },
     });
     return world;
@@ -59,6 +73,18 @@ export class ProxyWorld implements AsyncDisposable {
     return { client, tenant, head: await tenant.head() };
   }
 
+  /** Two requests over one connection, after which the tenant is known to keep its connections. */
+  async proveKeepAlive(): Promise<{ client: Wire; tenant: Wire }> {
+    const { client, tenant } = await this.request(GET);
+    tenant.send(EMPTY);
+    await client.head();
+    client.send(GET);
+    await tenant.head();
+    tenant.send(EMPTY);
+    await client.head();
+    return { client, tenant };
+  }
+
   /** Turns every event loop involved, counted by round trips, so that what should not happen has time to happen. */
   async turns(count = 100): Promise<void> {
     const target = this.gateway.target;
@@ -79,6 +105,8 @@ export class ProxyWorld implements AsyncDisposable {
     await this.proxy.close();
   }
 }
+
+const EMPTY = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 
 export const GET = "GET / HTTP/1.1\r\nHost: alice.notes.test\r\n\r\n";
 

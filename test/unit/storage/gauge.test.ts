@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import type { InstanceRef } from "../../../src/core/ref.ts";
+import type { TreeSize } from "../../../src/platform/process/trees.ts";
 import { StorageGauge } from "../../../src/storage/gauge.ts";
 import { FakeClock, settle } from "../../support/fake-clock.ts";
 
@@ -14,7 +15,9 @@ function gauge() {
   const clock = new FakeClock();
   const waiting: { readonly id: string; readonly end: (bytes: number) => void }[] = [];
   const measure = ({ id }: InstanceRef) =>
-    new Promise<number>((resolve) => waiting.push({ id, end: resolve }));
+    new Promise<TreeSize>((resolve) =>
+      waiting.push({ id, end: (bytes) => resolve({ bytes, isWhole: true }) }),
+    );
   return { clock, waiting, storage: new StorageGauge({ clock, measure }) };
 }
 
@@ -23,7 +26,10 @@ test("concurrent calls for one instance share a measurement", async () => {
   const both = Promise.all([storage.measure(ALICE), storage.measure(ALICE)]);
   expect(waiting).toHaveLength(1);
   waiting[0]?.end(5);
-  expect(await both).toEqual([5, 5]);
+  expect(await both).toEqual([
+    { bytes: 5, isWhole: true },
+    { bytes: 5, isWhole: true },
+  ]);
   void storage.measure(ALICE);
   expect(waiting).toHaveLength(2);
 });

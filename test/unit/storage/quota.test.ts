@@ -7,7 +7,7 @@ import {
   renderUse,
 } from "../../../src/storage/quota.ts";
 
-const use = (usedBytes: number) => ({ usedBytes, quotaBytes: 100 });
+const use = (usedBytes: number) => ({ usedBytes, quotaBytes: 100, isWhole: true });
 
 const WARN = { storageEnforce: "warn" } as const;
 const HARD = { storageEnforce: "hard" } as const;
@@ -38,11 +38,16 @@ describe("fullness", () => {
 
   test("is described with the share that is used", () => {
     const mib = 1024 ** 2;
-    const half = { usedBytes: 83.06 * mib, quotaBytes: 100 * mib };
+    const half = { usedBytes: 83.06 * mib, quotaBytes: 100 * mib, isWhole: true };
     expect(renderUse(half)).toBe("83.1 of 100.0 MiB (83 %)");
     expect(renderUse({ ...half, usedBytes: 99.99 * mib })).toContain("(99 %)");
     const service = WARN;
     expect(describeFullness("roomy", { use: half, service })).toBeNull();
+    const part = { ...half, isWhole: false };
+    expect(renderUse(part)).toBe("at least 83.1 of 100.0 MiB (83 %)");
+    expect(describeFullness("roomy", { use: part, service })).toBe(
+      "storage can't be measured as a whole: at least 83.1 of 100.0 MiB (83 %)",
+    );
     expect(describeFullness("near", { use: half, service })).toStartWith("storage fills up: ");
     expect(describeFullness("full", { use: half, service })).toContain("over its quota");
   });

@@ -12,6 +12,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
+import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { listMounts } from "../../../src/platform/mounts.ts";
@@ -24,6 +25,9 @@ const MIB = 1024 ** 2;
 const REF = { service: "notes", id: "alice" };
 const isRoot = process.platform === "linux" && process.getuid?.() === 0;
 
+const volumesOf = (dataDir: string) =>
+  new Volumes(dataDir, (path) => rm(path, { recursive: true, force: true }));
+
 describe.skipIf(!isRoot || isMissing(E2FSPROGS))("a volume", () => {
   let dataDir: string;
   let volumes: Volumes;
@@ -35,7 +39,7 @@ describe.skipIf(!isRoot || isMissing(E2FSPROGS))("a volume", () => {
 
   beforeEach(() => {
     dataDir = mkdtempSync(join(tmpdir(), "ten-volumes-"));
-    volumes = new Volumes(dataDir);
+    volumes = volumesOf(dataDir);
   });
 
   afterEach(async () => {
@@ -85,7 +89,7 @@ describe.skipIf(!isRoot || isMissing(E2FSPROGS))("a volume", () => {
     await volumes.close(REF);
     expect(isMounted()).toBe(false);
     expect(await volumes.measure(REF)).toBeGreaterThanOrEqual((empty ?? 0) + 5 * MIB);
-    expect(await new Volumes(dataDir).measure(REF)).toBeGreaterThan(5 * MIB);
+    expect(await volumesOf(dataDir).measure(REF)).toBeGreaterThan(5 * MIB);
   });
 
   test("is opened and closed in turn, however many calls there are at once", async () => {
@@ -119,10 +123,10 @@ describe.skipIf(!isRoot || isMissing(E2FSPROGS))("a volume", () => {
 
   test("that an earlier server left mounted is unmounted, unless its instance is kept", async () => {
     await open();
-    const next = new Volumes(dataDir);
+    const next = volumesOf(dataDir);
     await next.sweep([REF]);
     expect(isMounted()).toBe(true);
-    await new Volumes(dataDir).sweep([]);
+    await volumesOf(dataDir).sweep([]);
     expect(isMounted()).toBe(false);
     await next.close(REF);
   });

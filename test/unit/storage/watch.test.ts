@@ -62,10 +62,25 @@ describe("a quota", () => {
   test("is checked on demand, too", async () => {
     await running();
     world.sizes.set("alice", 90 * MIB);
-    expect(await world.operator.measureStorage(ALICE)).toBe(90 * MIB);
+    expect(await world.operator.measureStorage(ALICE)).toEqual({
+      bytes: 90 * MIB,
+      isWhole: true,
+    });
     expect(notes()).toHaveLength(1);
     await store(90 * MIB);
     expect(notes()).toHaveLength(1);
+  });
+
+  test("is reported to be at least reached where not everything can be seen", async () => {
+    await running();
+    world.partlySeen.add("alice");
+    await store(10 * MIB);
+    expect(world.operator.view(ALICE).warnings).toEqual([
+      "storage can't be measured as a whole: at least 10.0 of 100.0 MiB (10 %)",
+    ]);
+    expect(notes()).toEqual([]);
+    await store(90 * MIB);
+    expect(notes()).toEqual(["ten: storage fills up: at least 90.0 of 100.0 MiB (90 %)"]);
   });
 
   test("is checked once more when the instance has come to rest, and not after", async () => {

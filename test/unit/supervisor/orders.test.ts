@@ -1,5 +1,7 @@
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
+import { fakeUsers } from "../../support/fake-users.ts";
+import { until } from "../../support/until.ts";
 import { ALICE, awake, PATIENCE, useWorlds } from "./worlds.ts";
 
 const openWorld = useWorlds();
@@ -43,6 +45,62 @@ test("remove deletes the data directory only with purge", async () => {
   }
   expect(world.operator.list()).toEqual([]);
   expect(world.store.instances.list()).toEqual([]);
+});
+
+describe("remove with purge", () => {
+  const held = () => {
+    const world = openWorld();
+    world.register("alice");
+    const deletion = Promise.withResolvers<void>();
+    world.deleting.held = deletion.promise;
+    /** Begins the removal; resolves once files are being deleted. */
+    const begin = async () => {
+      const removed = world.operator.remove(ALICE, { purge: true });
+      await until("files are being deleted", () => world.deleting.begun === 1);
+      return { removed };
+    };
+    return { world, deletion, begin };
+  };
+
+  test("keeps the instance registered, and disabled, until its files are deleted", async () => {
+    const { world, deletion, begin } = held();
+    const { removed } = await begin();
+    expect(world.operator.view(ALICE).state).toBe("disabled");
+    await expect(world.operator.enable(ALICE)).rejects.toThrow("its files are being deleted");
+    await expect(world.operator.stop(ALICE)).rejects.toMatchObject({ code: "CONFLICT" });
+    const again = world.operator.remove(ALICE, { purge: true });
+    deletion.resolve();
+    await Promise.all([removed, again]);
+    expect(world.operator.list()).toEqual([]);
+    expect(world.store.instances.list()).toEqual([]);
+  });
+
+  test("that fails reports what is left, keeps the instance and its user id, and can be repeated", async () => {
+    const { world, deletion, begin } = held();
+    const uid = world.store.userIds.take(ALICE, fakeUsers());
+    const { removed } = await begin();
+    deletion.reject(new Error("1 left, such as /data/notes/alice/f: Operation not permitted"));
+    await expect(removed).rejects.toMatchObject({
+      code: "STORAGE_FAILED",
+      message: expect.stringContaining("/data/notes/alice/f: Operation not permitted"),
+    });
+    expect(world.operator.view(ALICE).state).toBe("disabled");
+    expect(world.store.userIds.find(ALICE)).toBe(uid);
+    world.deleting.held = Promise.resolve();
+    await world.operator.remove(ALICE, { purge: true });
+    expect(world.store.userIds.find(ALICE)).toBeNull();
+  });
+
+  test("of others does not wait for it", async () => {
+    const { world, deletion, begin } = held();
+    const { removed } = await begin();
+    world.deleting.held = Promise.resolve();
+    const { ref } = world.register("bob");
+    await world.operator.remove(ref, { purge: true });
+    expect(world.operator.list().map(({ ref: { id } }) => id)).toEqual(["alice"]);
+    deletion.resolve();
+    await removed;
+  });
 });
 
 test("a changed environment is stored and takes effect at the next start", async () => {

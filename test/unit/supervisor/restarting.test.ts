@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { ALICE, awake, PATIENCE, useWorlds } from "./worlds.ts";
+import { ALICE, awake, childOf, PATIENCE, useWorlds } from "./worlds.ts";
 
 const openWorld = useWorlds();
 
@@ -16,6 +16,33 @@ test("a crashed instance restarts after its back-off while requests wait", async
   expect(alice.instance.restarts).toBe(1);
   const { restarts, wakes } = world.supervisor.world.statistics;
   expect({ restarts, wakes: wakes.ready.count }).toEqual({ restarts: 1, wakes: 2 });
+});
+
+test("a process is known to run until its exit has been acted upon", async () => {
+  const world = openWorld();
+  const alice = world.register("alice");
+  const lease = await awake(world);
+  const { ref, launch } = lease;
+  expect(await world.supervisor.isRunning(ref, launch)).toBe(true);
+  expect(await world.supervisor.isRunning(ref, launch + 1)).toBe(false);
+  childOf(world).isLiving = false;
+  const looked = world.supervisor.isRunning(ref, launch);
+  expect(alice.instance.state.kind).toBe("running");
+  childOf(world).end({ kind: "signal", signal: "SIGKILL" });
+  expect(await looked).toBe(false);
+  expect(alice.instance.state.kind).not.toBe("running");
+  expect(await world.supervisor.isRunning({ ...ref, id: "nobody" }, launch)).toBe(false);
+  lease.release();
+});
+
+test("a process whose exit is not reported counts as running after a second", async () => {
+  const world = openWorld();
+  world.register("alice");
+  const { ref, launch } = await awake(world);
+  childOf(world).isLiving = false;
+  const looked = world.supervisor.isRunning(ref, launch);
+  await world.clock.advance(1000);
+  expect(await looked).toBe(true);
 });
 
 test("a restart starts a new process whether the instance runs or sleeps", async () => {

@@ -1,26 +1,18 @@
-import { afterEach, beforeEach, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { until } from "../../../support/until.ts";
 import { lineOf } from "../../control/fake-logs.ts";
-import { ControlWorld } from "../../control/fakes.ts";
-import { FakeShell, type Outcome, runWith } from "../fakes.ts";
+import { useApi } from "../api.ts";
+import { runWith } from "../fakes.ts";
 
-let world: ControlWorld;
-
-beforeEach(async () => {
-  world = await ControlWorld.open();
-  world.administration.addRunning("notes:alice");
-  world.administration.add("notes:bob");
-});
-
-afterEach(() => world[Symbol.asyncDispose]());
-
-const shellOf = (options: { isTerminal?: boolean; env?: Record<string, string> } = {}) =>
-  new FakeShell({ ...options, env: { TENEMENT_DATA_DIR: world.dataDir, ...options.env } });
-
-const ten = (...argv: readonly string[]): Promise<Outcome> => runWith(shellOf(), ...argv);
+const api = useApi();
+const { shellOf, ten } = api;
 
 test("prints lines of one instance, of a service, or of all", async () => {
-  world.logs.write(lineOf("notes:alice", "one"), lineOf("notes:bob", "two"), lineOf("wiki:a", "x"));
+  api.world.logs.write(
+    lineOf("notes:alice", "one"),
+    lineOf("notes:bob", "two"),
+    lineOf("wiki:a", "x"),
+  );
   const texts = async (...argv: string[]) =>
     (await ten("logs", ...argv)).out.match(/\S+$/gm)?.join(" ");
   expect(await texts("notes:alice")).toBe("one");
@@ -33,7 +25,7 @@ test("prints lines of one instance, of a service, or of all", async () => {
 
 test("passes its filters on", async () => {
   await ten("logs", "--level", "stderr", "--search", "a b", "--limit", "5", "notes:alice");
-  expect(world.logs.queries[0]).toEqual({
+  expect(api.world.logs.queries[0]).toEqual({
     filter: { service: "notes", id: "alice", stream: "stderr", search: "a b" },
     limit: 5,
   });
@@ -47,28 +39,37 @@ test("for an unknown instance it ends with 3, followed or not", async () => {
 });
 
 test("-f continues with new lines and ends with 0 at Ctrl-C", async () => {
-  world.logs.write(lineOf("notes:alice", "old"));
+  api.world.logs.write(lineOf("notes:alice", "old"));
   const shell = shellOf();
   const running = runWith(shell, "logs", "-f", "notes:alice");
-  await shell.printed("old");
-  world.logs.write(lineOf("notes:alice", "new"));
-  await shell.printed("new");
+  await shell.untilPrinted("old");
+  api.world.logs.write(lineOf("notes:alice", "new"));
+  await shell.untilPrinted("new");
   shell.interrupt();
   expect(await running).toMatchObject({ exit: 0, err: "" });
-  await until("the server has noticed", () => world.logs.followers.size === 0);
+  await until("the server has noticed", () => api.world.logs.followers.size === 0);
+});
+
+test("-f ends with 0 when nobody reads the output any more", async () => {
+  api.world.logs.write(lineOf("notes:alice", "old"));
+  const shell = shellOf();
+  const running = runWith(shell, "logs", "-f", "notes:alice");
+  await shell.untilPrinted("old");
+  shell.closeOutput();
+  expect(await running).toMatchObject({ exit: 0, err: "" });
 });
 
 test("-f ends with 4 when the server goes away", async () => {
-  world.logs.write(lineOf("notes:alice", "old"));
+  api.world.logs.write(lineOf("notes:alice", "old"));
   const shell = shellOf();
   const running = runWith(shell, "logs", "-f");
-  await shell.printed("old");
-  await world.close();
+  await shell.untilPrinted("old");
+  await api.world.close();
   expect((await running).exit).toBe(4);
 });
 
 test("a tenant's control characters reach a file, not a terminal; --json is one line each", async () => {
-  world.logs.write(lineOf("notes:alice", "\x1b]0;x\x07"), lineOf("notes:alice", "b"));
+  api.world.logs.write(lineOf("notes:alice", "\x1b]0;x\x07"), lineOf("notes:alice", "b"));
   expect((await ten("logs")).out).toContain("\x1b]0;x\x07");
   expect((await runWith(shellOf({ isTerminal: true }), "logs")).out).toContain("\\x1b]0;x\\x07");
   const lines = (await ten("logs", "--json")).out.trim().split("\n");

@@ -206,6 +206,7 @@ describe("reading", () => {
     const free = await world.client().call("getStorage", { params: { ref: "notes:alice" } });
     expect(free).toEqual({
       used_bytes: expect.any(Number),
+      at_least: false,
       quota_bytes: null,
       usage_percent: null,
       path,

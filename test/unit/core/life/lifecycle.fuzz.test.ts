@@ -238,8 +238,9 @@ class FuzzWorld {
     } else if (process.probing) {
       process.probing = false;
       const endpoint = { kind: "tcp", host: "127.0.0.1", port: PORT + launch } as const;
+      const bad = [{ kind: "unready", reason: "no" }, { kind: "unasked" }] as const;
       const answer = fails
-        ? ({ kind: "unready", reason: "no" } as const)
+        ? (bad[this.random.below(2)] ?? bad[0])
         : ({ kind: "ready", endpoint } as const);
       this.send({ kind: "probed", launch, answer });
     } else if (mood === "kind") {

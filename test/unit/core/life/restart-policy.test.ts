@@ -19,6 +19,14 @@ test("each crash within the window doubles the delay, up to the maximum", () => 
   expect(delays).toEqual([1, 2, 4, 8, 16, 32, 60, 60, 60]);
 });
 
+test("without a base delay a crashed process restarts at once", () => {
+  const retry = decideRetry(
+    { ...settings, backoffBaseMs: 0 },
+    { crashes: [1, 2], now: 3, random: 1 },
+  );
+  expect(retry).toMatchObject({ kind: "retry", at: 3 });
+});
+
 test("jitter adds at most a tenth", () => {
   const retry = decideRetry(settings, { crashes: [], now: 0, random: 0.999 });
   expect(retry).toMatchObject({ kind: "retry", at: expect.closeTo(1099.9) });

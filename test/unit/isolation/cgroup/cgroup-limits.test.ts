@@ -1,6 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import type { Service } from "../../../../src/core/service.ts";
-import { planLimits } from "../../../../src/isolation/cgroup/cgroup-limits.ts";
+import {
+  planBackgroundLimits,
+  planLimits,
+} from "../../../../src/isolation/cgroup/cgroup-limits.ts";
 import { serviceWith } from "../../../support/service.ts";
 
 /** FILE=VALUE, in the order of writing; files that need not exist in brackets. */
@@ -71,5 +74,17 @@ describe("the limits of an instance", () => {
       ["pids_limit", false],
     ]);
     expect(limits[1]?.files[0]?.value).toBe("514");
+  });
+
+  test("bound the server's own work to half a processor", () => {
+    const cpu = ([1, 2] as const).map((version) =>
+      planBackgroundLimits(version)
+        .filter(({ key }) => key === "cpu_limit")
+        .flatMap(({ files }) => files.map(({ name, value }) => `${name}=${value}`)),
+    );
+    expect(cpu).toEqual([
+      ["cpu.cfs_period_us=100000", "cpu.cfs_quota_us=50000"],
+      ["cpu.max=50000 100000"],
+    ]);
   });
 });

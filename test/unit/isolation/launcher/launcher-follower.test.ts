@@ -77,6 +77,27 @@ test("an application's exit is reported while its launcher waits for descendants
   await child.gone;
 });
 
+test("an application runs until it has ended, also while its launcher waits for descendants", async () => {
+  const app = Bun.spawn(["sleep", "1000"]);
+  appendFileSync(file, `launcher 10 100\ninit 11 101\napp ${app.pid}\n`);
+  const launcher = new FakeChild({ pid: 10, startTime: 100 }, directory, {});
+  const child = followLauncher(launcher, { statusFile: file, group: NO_GROUP, containment: WALLS });
+  expect(child.isRunning()).toBe(true);
+  app.kill("SIGKILL");
+  while (child.isRunning());
+  launcher.end({ kind: "code", code: 3 });
+  expect(child.isRunning()).toBe(false);
+});
+
+test("a look at an application finds its exit where the system has no watch for the status", async () => {
+  rmSync(file);
+  const launcher = new FakeChild({ pid: 10, startTime: 100 }, directory, {});
+  const child = followLauncher(launcher, { statusFile: file, group: NO_GROUP, containment: WALLS });
+  writeFileSync(file, `${STARTED}exit 3 1700000000000\n`);
+  child.isRunning();
+  expect(await child.exited).toEqual({ kind: "code", code: 3 });
+});
+
 describe("a kill for lack of memory", () => {
   const cases: { name: string; files: Record<string, string>; own: Exit; told: Exit }[] = [
     {

@@ -80,6 +80,7 @@ function ended(exit: Exit, signals: string[] = []): Child {
   return {
     ref: { pid: 1, startTime: 1 },
     app: 2,
+    isRunning: () => false,
     exited: Promise.resolve(exit),
     gone: Promise.resolve(),
     listensOn: () => Promise.resolve(true),

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { readFileSync, statSync } from "node:fs";
+import { existsSync, lstatSync, mkdirSync, readFileSync, statSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { freePort } from "../../../../bench/support.ts";
 import type { Service } from "../../../../src/core/service.ts";
@@ -86,6 +86,22 @@ describe.skipIf(isUnable() || isMissing(PYTHON) || isMissing(MKE2FS))(
 
       child.signal("SIGTERM");
       expect(await child.exited).toEqual({ kind: "code", code: 7 });
+      await child.gone;
+      enclosure.clear();
+    });
+
+    test("formats no file behind a link in the instance's directory", async () => {
+      using world = new MachineWorld(programs.launcher);
+      const outside = world.file("outside", "kept");
+      const instanceDir = join(world.dataDir, "notes/alice");
+      mkdirSync(instanceDir, { recursive: true });
+      symlinkSync(outside, join(instanceDir, "data.ext4.new"));
+      symlinkSync(join(world.root, "none"), join(instanceDir, "data.ext4"));
+      const { child, enclosure } = world.launch(levelOf(world), serviceOf(world), freePort());
+      expect(readFileSync(outside, "utf8")).toBe("kept");
+      expect(existsSync(join(world.root, "none"))).toBe(false);
+      expect(lstatSync(join(instanceDir, "data.ext4")).isFile()).toBe(true);
+      child.signal("SIGKILL");
       await child.gone;
       enclosure.clear();
     });

@@ -36,8 +36,11 @@ export class MachineWorld implements Disposable {
     this.walls = new NamespaceLevel({
       dataDir,
       groups: this.#groups,
-      launches: new LaunchDirectories(dataDir),
+      launches: new LaunchDirectories(dataDir, {
+        moveAway: (path) => rmSync(path, { recursive: true, force: true }),
+      }),
       userIdOf: () => USER,
+      writePaths: () => [],
       installLauncher: () => launcher,
     });
   }

@@ -19,6 +19,7 @@ function fakeLauncher() {
   const child: Child = {
     ref: { pid: 0, startTime: 0 },
     app: 0,
+    isRunning: () => true,
     exited: exit.promise,
     gone: exit.promise.then(() => undefined),
     listensOn: () => Promise.resolve(false),

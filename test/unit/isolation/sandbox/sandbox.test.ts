@@ -10,8 +10,9 @@ const dataDir = "/none";
 const walls = new NamespaceLevel({
   dataDir,
   groups: new ControlGroups({ dataDir }),
-  launches: new LaunchDirectories(dataDir),
+  launches: new LaunchDirectories(dataDir, { moveAway: () => undefined }),
   userIdOf: () => 61_184,
+  writePaths: () => [],
   installLauncher: () => null,
 });
 

@@ -154,6 +154,14 @@ test.skipIf(!isRoot)(
   },
 );
 
+test("the main process is known to run until it has ended, also before its exit is reported", async () => {
+  const child = await spawnScript({ script: "echo ready; exec sleep 1000" });
+  expect(child.isRunning()).toBe(true);
+  process.kill(child.ref.pid, "SIGKILL");
+  while (child.isRunning());
+  expect(await child.exited).toEqual({ kind: "signal", signal: "SIGKILL" });
+});
+
 describe.skipIf(!isLinux)("a listening socket", () => {
   const listen = (port: number) =>
     `exec ${process.execPath} -e 'Bun.listen({hostname:"127.0.0.1",port:${port},socket:{data(){}}});console.log("ready")'`;

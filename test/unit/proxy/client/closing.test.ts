@@ -2,7 +2,8 @@ import { expect, test } from "bun:test";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { openProxy } from "../../../../src/proxy/listener.ts";
-import { GET, ProxyWorld } from "../proxy-world.ts";
+import { GET, NO_LIMITS, ProxyWorld } from "../proxy-world.ts";
+import type { Wire } from "../wire.ts";
 
 const OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
 
@@ -51,8 +52,9 @@ test("openProxy() names address and port when another program listens there", as
     gateway,
     clock,
     control: world.tenant.endpoint,
-    trustedProxies: [],
+    settings: NO_LIMITS,
     observe: () => undefined,
+    observeConnection: () => undefined,
     listen: { kind: "address", hosts: ["127.0.0.1"], port: world.proxy.port },
   });
   await expect(opening).rejects.toMatchObject({
@@ -70,8 +72,9 @@ test("openProxy() listens on several hosts with one port", async () => {
     gateway,
     clock,
     control: world.tenant.endpoint,
-    trustedProxies: [],
+    settings: NO_LIMITS,
     observe: () => undefined,
+    observeConnection: () => undefined,
     listen: { kind: "address", hosts: ["127.0.0.1", "127.0.0.2"], port: 0 },
   });
   for (const host of ["127.0.0.1", "127.0.0.2"]) {
@@ -100,4 +103,39 @@ test("openProxy() serves on an inherited descriptor", async () => {
     child.kill("SIGKILL");
     await child.exited;
   }
+});
+
+const UPLOAD = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9999\r\n\r\n";
+
+/** A client that got its answer while it still sends the body. */
+async function answeredEarly(world: ProxyWorld): Promise<Wire> {
+  const client = await world.client();
+  world.gateway.target = { kind: "unknown" };
+  client.send(UPLOAD);
+  expect(await client.untilEnd()).toStartWith("HTTP/1.1 404 ");
+  return client;
+}
+
+test("a connection whose request was refused is read on for 30 seconds while bytes come", async () => {
+  await using world = await ProxyWorld.open();
+  const client = await answeredEarly(world);
+  for (let second = 0; second < 28; second += 4) {
+    client.send("x");
+    await world.turns();
+    world.clock.move(4000);
+  }
+  expect(client.closed).toBe(false);
+  client.send("x");
+  await world.turns();
+  world.clock.move(2250);
+  client.send("x");
+  await client.untilClosed();
+});
+
+test("a connection whose request was refused is closed after 5 silent seconds", async () => {
+  await using world = await ProxyWorld.open();
+  const client = await answeredEarly(world);
+  world.clock.move(5250);
+  client.send("x");
+  await client.untilClosed();
 });

@@ -2,6 +2,7 @@
 import { systemClock } from "../../../../src/platform/clock.ts";
 import { openProxy } from "../../../../src/proxy/listener.ts";
 import { FakeGateway } from "../fake-gateway.ts";
+import { NO_LIMITS } from "../proxy-world.ts";
 
 const gateway = new FakeGateway();
 gateway.target = { kind: "unknown" };
@@ -9,8 +10,9 @@ const { port } = await openProxy({
   gateway,
   control: { kind: "unix", path: "/nowhere" },
   clock: systemClock,
-  trustedProxies: [],
+  settings: NO_LIMITS,
   observe: () => undefined,
+  observeConnection: () => undefined,
   listen: { kind: "descriptors", fds: [3] },
 });
 process.stdout.write(`${port}\n`);

@@ -58,12 +58,36 @@ test("the proxy forwards Upgrade when the tenant answers 426", async () => {
 
 test.each([
   ["HTTP/2", "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: x\r\n"],
+  ["HTTP/2 with a version", "Connection: Upgrade\r\nUpgrade: h2c/1\r\nHTTP2-Settings: x\r\n"],
+  ["HTTP/2 in capitals and quotes", 'Connection: upgrade\r\nUpgrade: H2C\r\nUpgrade: "h2c"\r\n'],
   ["a protocol that Connection does not name", "Upgrade: websocket\r\n"],
 ])("the proxy forwards no upgrade to %s", async (_, lines) => {
   await using world = await ProxyWorld.open();
   const { head } = await world.request(`GET / HTTP/1.1\r\nHost: a\r\n${lines}\r\n`);
   expect(head).not.toMatch(/upgrade|settings/i);
 });
+
+test.each([
+  ["in a list", "Upgrade: websocket, h2c\r\n", "Upgrade: websocket\r\n"],
+  ["in a line before", "Upgrade: h2c\r\nUpgrade: websocket\r\n", "Upgrade: websocket\r\n"],
+  [
+    "between two others",
+    "Upgrade: x\r\nUpgrade: h2c\r\nUpgrade: y\r\n",
+    "Upgrade: x\r\nUpgrade: y\r\n",
+  ],
+  ["with its settings", "Upgrade: H2c/2,a/1\r\nHTTP2-Settings: AAMAAABk\r\n", "Upgrade: a/1\r\n"],
+])(
+  "the proxy drops HTTP/2 %s and forwards the upgrade to another protocol",
+  async (_, lines, rest) => {
+    await using world = await ProxyWorld.open();
+    const { head } = await world.request(
+      `GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\n${lines}\r\n`,
+    );
+    expect(head).toStartWith(
+      `GET / HTTP/1.1\r\nHost: a\r\n${rest}Connection: Upgrade\r\nX-Forwarded-For: `,
+    );
+  },
+);
 
 test("a tunnel holds its lease until both sides have ended", async () => {
   await using world = await ProxyWorld.open();
@@ -77,6 +101,25 @@ test("a tunnel holds its lease until both sides have ended", async () => {
   expect(await client.untilEnd()).toBe("end");
   await world.gateway.until(() => world.gateway.openLeases === 0);
 });
+
+test.each(["tenant", "client"] as const)(
+  "a tunnel is cut when its %s has ended and the other side is silent for 10 seconds",
+  async (ending) => {
+    await using world = await ProxyWorld.open();
+    const sides = await tunneled(world);
+    const silent = ending === "tenant" ? sides.client : sides.tenant;
+    sides[ending].socket.end("bye");
+    expect(await silent.untilEnd()).toBe("bye");
+    world.clock.move(9750);
+    silent.send("still here");
+    expect(await sides[ending].bytes(10)).toBe("still here");
+    world.clock.move(9750);
+    expect(world.gateway.openLeases).toBe(1);
+    world.clock.move(250);
+    await sides[ending].untilEnd();
+    expect(world.gateway.openLeases).toBe(0);
+  },
+);
 
 test("a tunnel ends when one side resets", async () => {
   await using world = await ProxyWorld.open();

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { join } from "node:path";
-import { GET, ProxyWorld, withTempDirectory } from "../proxy-world.ts";
+import { GET, NO_LIMITS, ProxyWorld, withTempDirectory } from "../proxy-world.ts";
 import { RawTenant } from "../wire.ts";
 
 /** A head without the lines that the proxy adds. */
@@ -71,11 +71,11 @@ test("the proxy keeps forwarded headers and adds the peer to the chain when the 
   );
 });
 
-test("trust() applies from the next connection on", async () => {
+test("configure() applies from the next connection on", async () => {
   await using world = await ProxyWorld.open();
   const request = "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 203.0.113.9\r\n\r\n";
   expect((await world.request(request)).head).toContain("X-Forwarded-For: 127.0.0.1\r\n");
-  world.proxy.trust(["127.0.0.1"]);
+  world.proxy.configure({ ...NO_LIMITS, trustedProxies: ["127.0.0.1"] });
   const { head } = await world.request(request);
   expect(head).toContain("X-Forwarded-For: 203.0.113.9, 127.0.0.1\r\n");
 });
@@ -170,6 +170,20 @@ test("the proxy forwards Expect and interim answers", async () => {
   expect(await client.head()).toBe("HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n");
 });
 
+test.each([
+  [100, "HTTP/1.1 200 OK"],
+  [101, "HTTP/1.1 502 Bad Gateway"],
+])("the proxy answers properly after %d interim answers: %s", async (count, line) => {
+  await using world = await ProxyWorld.open();
+  for (let round = 0; round < 2; round += 1) {
+    const { client, tenant } = await world.request("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    tenant.send("HTTP/1.1 100 Continue\r\n\r\n".repeat(count));
+    tenant.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    for (let interim = 0; interim < 100; interim += 1) await client.head();
+    expect(await client.head()).toStartWith(line);
+  }
+});
+
 test("the proxy ends the connection when the tenant refuses a request before its body", async () => {
   await using world = await ProxyWorld.open();
   const { client, tenant } = await world.request(
@@ -205,11 +219,12 @@ test("the proxy forwards an undefined status", async () => {
 
 test("the proxy answers pipelined requests in order, over one connection to the tenant", async () => {
   await using world = await ProxyWorld.open();
-  const { client, tenant, head } = await world.request(
+  const { client, tenant } = await world.proveKeepAlive();
+  client.send(
     "POST /1 HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhiPOST /2 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n\r\n" +
       "GET /3 HTTP/1.1\r\nHost: a\r\n\r\n",
   );
-  expect(head).toStartWith("POST /1 ");
+  expect(await tenant.head()).toStartWith("POST /1 ");
   expect(await tenant.bytes(2)).toBe("hi");
   expect(tenant.received).toBe("");
   for (const next of ["/2", "/3", null]) {

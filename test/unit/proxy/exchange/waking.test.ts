@@ -161,3 +161,31 @@ test("the proxy shows no waiting page when the service has none", async () => {
   expect(world.gateway.waiters).toHaveLength(1);
   expect(browser.received).toBe("");
 });
+
+test("the proxy shows no waiting page to a request that waits for another one to end", async () => {
+  await using world = await ProxyWorld.open();
+  world.gateway.waitingPage = true;
+  world.gateway.full.add("notes:alice");
+  const browser = await world.client();
+  browser.send(NAVIGATION);
+  await world.gateway.until(() => world.gateway.waiters.length === 1);
+  world.clock.move(60_000);
+  expect(browser.received).toBe("");
+  world.gateway.run("notes:alice", world.tenant.endpoint);
+  await (await world.tenant.connection()).head();
+});
+
+test("a request for a service goes to an instance that has room, and waits when none has", async () => {
+  await using world = await ProxyWorld.open();
+  world.gateway.target = { kind: "service", service: "notes" };
+  world.gateway.candidates = ["notes:alice", "notes:bob"];
+  world.gateway.run("notes:bob", world.tenant.endpoint);
+  world.gateway.full.add("notes:alice");
+  await world.request(GET);
+  expect(world.gateway.leases.at(-1)?.ref.id).toBe("bob");
+  world.gateway.full.add("notes:bob");
+  const client = await world.client();
+  client.send(GET);
+  await world.gateway.until(() => world.gateway.waiters.length === 1);
+  expect(world.gateway.waiters[0]?.ref.id).toBe("alice");
+});

@@ -25,7 +25,22 @@ test.each([
   ["a user in the target", `GET http://u@a/ HTTP/1.1\r\n${H}\r\n`, 400],
   ["another scheme in the target", `GET ftp://a/ HTTP/1.1\r\n${H}\r\n`, 400],
   ["the method CONNECT", "CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n", 405],
-  ["an unknown method", `FOO / HTTP/1.1\r\n${H}\r\n`, 400],
+  ["no method", ` / HTTP/1.1\r\n${H}\r\n`, 400],
+  ["a method that is no token", `G@T / HTTP/1.1\r\n${H}\r\n`, 400],
+  ["a method with a colon", `GET: / HTTP/1.1\r\n${H}\r\n`, 400],
+  ["a method in latin-1", `G\xc9T / HTTP/1.1\r\n${H}\r\n`, 400],
+  ["a tab behind the method", `FOO\t/ HTTP/1.1\r\n${H}\r\n`, 400],
+  ["a method of 65 characters", `${"M".repeat(65)} / HTTP/1.1\r\n${H}\r\n`, 400],
+  ["an unknown method of HTTP/0.9", "FOO /\r\n\r\n", 400],
+  ["an unknown method and HTTP/2.0", `FOO / HTTP/2.0\r\n${H}\r\n`, 400],
+  ["an unknown method and two spaces", `FOO  / HTTP/1.1\r\n${H}\r\n`, 400],
+  ["an unknown method and no path", `FOO a:1 HTTP/1.1\r\n${H}\r\n`, 400],
+  [
+    "an unknown method, a length and chunks",
+    `FOO / HTTP/1.1\r\n${H}Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n`,
+    400,
+  ],
+  ["the method of HTTP/2's preface", `PRI / HTTP/1.1\r\n${H}\r\n`, 400],
   [
     "a length and chunks",
     `POST / HTTP/1.1\r\n${H}Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n`,
@@ -95,6 +110,38 @@ test.each([
 });
 
 test.each([
+  "LIST",
+  "BASELINE-CONTROL",
+  "GET_SETTINGS",
+  "get",
+  "connect",
+  "PLAY",
+  "X",
+  "!#$%&'*+-.^_`|~09",
+  "M".repeat(64),
+])(
+  "the proxy forwards the method %s, at once, in pieces and behind another request",
+  async (name) => {
+    await using world = await ProxyWorld.open();
+    const { client, tenant } = await world.proveKeepAlive();
+    const request = `${name} /a HTTP/1.1\r\n${H}Content-Length: 2\r\n\r\n`;
+    for (const pieces of [[`${request}hi`], [...`${request}hi`], [`${request}hi${request}yo`]]) {
+      for (const piece of pieces) {
+        client.send(piece);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      for (const body of pieces.join("").split(request).slice(1)) {
+        expect(await tenant.head()).toStartWith(request.slice(0, -2));
+        expect(await tenant.bytes(2)).toBe(body);
+        expect(tenant.received).toBe("");
+        tenant.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        expect(await client.head()).toStartWith("HTTP/1.1 200 ");
+      }
+    }
+  },
+);
+
+test.each([
   ["a sign", "+3\r\nabc\r\n"],
   ["too much data", "3\r\nabcd\r\n0\r\n\r\n"],
   ["a bare line feed", "3\nabc\r\n"],
@@ -115,13 +162,29 @@ test.each([
 );
 
 test.each([
-  [
-    "a length and chunks",
-    "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n",
-  ],
   ["two lengths", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab"],
+  ["a list of two lengths", "HTTP/1.1 200 OK\r\nContent-Length: 1, 2\r\n\r\nab"],
+  ["a length that is no number", "HTTP/1.1 200 OK\r\nContent-Length: 1a\r\n\r\na"],
+  [
+    "two lengths and chunks",
+    "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n",
+  ],
+  [
+    "a length and chunks in HTTP/1.0",
+    "HTTP/1.0 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+  ],
+  [
+    "a length and another coding",
+    "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: gzip\r\n\r\na",
+  ],
+  [
+    "a length and chunks twice",
+    "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
+  ],
   ["another coding", "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nab"],
-  ["a bare line feed", "HTTP/1.1 200 OK\nContent-Length: 0\n\n"],
+  ["a bare line feed among others", "HTTP/1.1 200 OK\r\nA: b\nContent-Length: 0\r\n\r\n"],
+  ["a bare line feed behind the status", "HTTP/1.1 200 OK\nContent-Length: 0\r\n\r\n"],
+  ["line feeds and a space before a colon", "HTTP/1.1 200 OK\nContent-Length : 0\n\n"],
   ["the version HTTP/2.0", "HTTP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n"],
   ["bytes that are no HTTP", "SSH-2.0-x\r\n"],
   [
@@ -137,6 +200,84 @@ test.each([
   await tenant.untilEnd();
   expect(world.gateway.openLeases).toBe(0);
   expect(world.records.map((record) => record.status)).toEqual([502]);
+});
+
+test.each([
+  [
+    "a length and chunks",
+    "HTTP/1.1 200 OK\r\nContent-Length: 9\r\nA: b\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n",
+    "HTTP/1.1 200 OK\r\nA: b\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n",
+  ],
+  [
+    "chunks and a length",
+    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 0\r\n\r\n1\r\nx\r\n0\r\n\r\n",
+    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n",
+  ],
+  [
+    "the same length twice",
+    "HTTP/1.1 200 OK\r\ncontent-length: 1\r\nA: b\r\nContent-Length: 1\r\n\r\nx",
+    "HTTP/1.1 200 OK\r\ncontent-length: 1\r\nA: b\r\n\r\nx",
+  ],
+  [
+    "the same length in a list",
+    "HTTP/1.1 200 OK\r\nContent-Length: 1, 1\r\n\r\nx",
+    "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx",
+  ],
+  [
+    "line feeds",
+    "HTTP/1.1 200 OK\nContent-Length: 1\nA: \xe9\n\nx",
+    "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nA: \xe9\r\n\r\nx",
+  ],
+  [
+    "line feeds and no reason",
+    "\r\nHTTP/1.1 200\nContent-Length: 1\n\nx",
+    "HTTP/1.1 200 \r\nContent-Length: 1\r\n\r\nx",
+  ],
+])(
+  "the proxy repairs an answer with %s, at once and in pieces, and keeps no connection that brought it",
+  async (_, answer, repaired) => {
+    await using world = await ProxyWorld.open();
+    const { client, tenant } = await world.request(GET);
+    tenant.send(answer);
+    expect(await client.bytes(repaired.length)).toBe(repaired);
+    await tenant.untilEnd();
+    client.send(GET);
+    const second = await world.tenant.connection();
+    await second.head();
+    for (const byte of answer) {
+      second.send(byte);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(await client.bytes(repaired.length)).toBe(repaired);
+    expect(world.records.map((record) => record.status)).toEqual([200, 200]);
+  },
+);
+
+test("the proxy repairs the head of a large answer", async () => {
+  await using world = await ProxyWorld.open();
+  const { client, tenant } = await world.request(GET);
+  const body = "x".repeat(1024 * 1024);
+  tenant.send(`HTTP/1.1 200 OK\nContent-Length: ${body.length}\n\n${body}`);
+  expect(await client.head()).toBe(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n`);
+  expect(await client.bytes(body.length)).toBe(body);
+});
+
+test.each([
+  ["in its head", `HTTP/1.1 200 OK\nA: ${"x".repeat(70_000)}\n\n`],
+  ["without an end", `HTTP/1.1 200 OK\n${"a: b\n".repeat(20_000)}`],
+])("the proxy answers 502 when an answer with line feeds has over 64 KiB %s", async (_, answer) => {
+  await using world = await ProxyWorld.open();
+  const { client, tenant } = await world.request(GET);
+  tenant.send(answer);
+  expect(await client.head()).toStartWith("HTTP/1.1 502 ");
+});
+
+test("the proxy repairs an interim answer and the final one behind it", async () => {
+  await using world = await ProxyWorld.open();
+  const { client, tenant } = await world.request(GET);
+  tenant.send("HTTP/1.1 103 Early\nLink: a\n\nHTTP/1.1 200 OK\nContent-Length: 1\n\nx");
+  expect(await client.head()).toBe("HTTP/1.1 103 Early\r\nLink: a\r\n\r\n");
+  expect(await client.take("x")).toBe("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx");
 });
 
 test("the proxy drops a connection to a tenant that answers one request twice", async () => {

@@ -36,6 +36,7 @@ test("HeadParser reads head after head when their bodies are skipped", () => {
     "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n",
     "GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n",
     "QUERY / HTTP/1.1\r\nContent-Length: 1\r\n\r\n",
+    "get / HTTP/1.1\r\nContent-Length: 1\r\n\r\n",
     "\r\nM-SEARCH / HTTP/1.1\r\n\r\n",
   ]) {
     expect(parser.feed(bytes(`${head}...`))).toBe(head.length);
@@ -86,7 +87,8 @@ test.each([
   ["a signed length", "GET / HTTP/1.1\r\nContent-Length: +1\r\n\r\n"],
   ["a NUL in a value", "GET / HTTP/1.1\r\nA: \0\r\n\r\n"],
   ["a header without a name", "GET / HTTP/1.1\r\n: a\r\n\r\n"],
-  ["a lower-case method", "get / HTTP/1.1\r\n\r\n"],
+  ["a method that is no token", "g@t / HTTP/1.1\r\n\r\n"],
+  ["no method", " / HTTP/1.1\r\n\r\n"],
   ["HTTP/2's preface", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"],
 ])("HeadParser refuses %s, in a first head and in later ones", (_, head) => {
   for (const before of [

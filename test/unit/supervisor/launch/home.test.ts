@@ -1,16 +1,18 @@
 import { expect, test } from "bun:test";
-import { USER_ID_MIN } from "../../../../src/core/walls.ts";
+import { fakeUsers } from "../../../support/fake-users.ts";
 import { useWorlds } from "../worlds.ts";
 
 const openWorld = useWorlds();
 
 test("the user id of an instance is given to another only when its data are purged", async () => {
   const world = openWorld();
+  const users = fakeUsers({ count: 3 });
   const [a, b] = [world.register("a").ref, world.register("b").ref];
-  expect(world.store.userIds.take(a)).toBe(USER_ID_MIN);
-  expect(world.store.userIds.take(b)).toBe(USER_ID_MIN + 1);
+  const take = (id: string) => world.store.userIds.take({ service: "notes", id }, users);
+  const [first, second] = [take("a"), take("b")];
   await world.operator.remove(a, { purge: false });
-  expect(world.store.userIds.take({ service: "notes", id: "c" })).toBe(USER_ID_MIN + 2);
+  expect([first, second]).not.toContain(take("c"));
+  expect(() => take("d")).toThrow("taken");
   await world.operator.remove(b, { purge: true });
-  expect(world.store.userIds.take({ service: "notes", id: "d" })).toBe(USER_ID_MIN + 1);
+  expect(take("d")).toBe(second);
 });

@@ -1,0 +1,65 @@
+// The retries of a request whose connection to a tenant failed: whether, after which pause, on which connections.
+import type { RequestHead } from "../http/request-head.ts";
+import type { Reuse } from "../upstream/keep-alive.ts";
+
+/** RFC 9110, 9.2.2: the methods that a proxy may repeat. */
+const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
+
+/** A process with a full queue has room again within a few answers; a thousand requests may wait for that. */
+const PAUSE_MS_MIN = 10;
+const PAUSE_MS_MAX = 500;
+
+/** As many as fail an instance by default: more would restart it for one request over and over. */
+const RESTARTS_MAX = 3;
+
+export class Retries {
+  readonly #isRepeatable: boolean;
+  readonly #refusedMsMax: number;
+  /** Also a repeated request uses no kept connection: that of the first attempt may have been one. */
+  #state: "first" | "further" | "repeated" = "first";
+  #refusedSince: number | null = null;
+  #pauseMs = PAUSE_MS_MIN;
+  #restarts = 0;
+
+  /** @param refusedMsMax for how long refused connections are tried again */
+  constructor({ method, framing }: RequestHead, refusedMsMax: number) {
+    this.#isRepeatable = IDEMPOTENT.has(method) && framing.kind === "none";
+    this.#refusedMsMax = refusedMsMax;
+  }
+
+  /** The kept connections that the next attempt may use. */
+  get reuse(): Reuse {
+    if (this.#state !== "first") return "none";
+    return this.#isRepeatable ? "any" : "safe";
+  }
+
+  /**
+   * Whether the request is tried again. After a refused connection, as nothing was sent; after a broken one once, and
+   * only where the tenant may have had the request twice.
+   */
+  mayFollow(kind: "refused" | "broken", now: number): boolean {
+    if (kind === "broken") {
+      if (!this.#isRepeatable || this.#state === "repeated") return false;
+      this.#state = "repeated";
+      return true;
+    }
+    if (this.#state === "first") this.#state = "further";
+    this.#refusedSince ??= now;
+    return now - this.#refusedSince < this.#refusedMsMax;
+  }
+
+  /** The pause before the next connection to a process that refused the last one. */
+  nextPauseMs(): number {
+    const pauseMs = this.#pauseMs;
+    this.#pauseMs = Math.min(pauseMs * 2, PAUSE_MS_MAX);
+    return pauseMs;
+  }
+
+  /** Whether the request waits for another start of a process that has ended. */
+  mayRestart(): boolean {
+    this.#restarts += 1;
+    this.#refusedSince = null;
+    this.#pauseMs = PAUSE_MS_MIN;
+    return this.#restarts <= RESTARTS_MAX;
+  }
+}

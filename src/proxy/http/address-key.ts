@@ -1,0 +1,24 @@
+// The addresses by which connections are counted: one client is one IPv4 address, or one network of IPv6.
+import { isIPv6 } from "node:net";
+import type { Peer } from "./forwarded.ts";
+
+/** Null: not counted, since many clients connect from there. */
+export type AddressKey = string | null;
+
+/** The first half of an IPv6 address is the network, the second half is the client's to choose. */
+const NETWORK_GROUPS = 4;
+
+/** Trusted proxies and previous servers are exempt: they bound their own clients. */
+export function addressKeyOf({ address, trusted, relays }: Peer): AddressKey {
+  if (trusted || relays || address === "") return null;
+  return isIPv6(address) ? networkOf(address) : address;
+}
+
+function networkOf(address: string): string {
+  const [head = "", tail] = address.split("::");
+  const first = head === "" ? [] : head.split(":");
+  const last = tail === undefined || tail === "" ? [] : tail.split(":");
+  const zeros = tail === undefined ? 0 : 8 - first.length - last.length;
+  const groups = [...first, ...Array.from({ length: zeros }, () => "0"), ...last];
+  return `${groups.slice(0, NETWORK_GROUPS).join(":")}::/64`;
+}

@@ -1,0 +1,14 @@
+import { expect, test } from "bun:test";
+import { useApi } from "../api.ts";
+
+const api = useApi();
+const { ten } = api;
+
+test("audit lists changes, newest first", async () => {
+  await ten("stop", "notes:alice");
+  await ten("start", "notes:alice");
+  const [head, first, second] = (await ten("audit")).out.split("\n");
+  expect(head).toMatch(/^WHEN +WHO +ACTION +SUBJECT +OUTCOME$/);
+  expect(first).toMatch(/Z +socket +start +notes:alice +done$/);
+  expect(second).toMatch(/Z +socket +stop +notes:alice +done$/);
+});

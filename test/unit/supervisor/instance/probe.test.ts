@@ -1,0 +1,91 @@
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Endpoint } from "../../../../src/core/endpoint.ts";
+import { isListening } from "../../../../src/platform/kernel/unix-queue.ts";
+import { socketProber } from "../../../../src/supervisor/instance/probe.ts";
+import { isMissing, PYTHON } from "../../../support/tool.ts";
+
+const HOST = "alice.notes.test";
+const isLinux = process.platform === "linux";
+
+let directory: string;
+let path: string;
+let endpoint: Endpoint;
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "ten-probe-"));
+  path = join(directory, "app.sock");
+  endpoint = { kind: "unix", path };
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+/** A process that listens and never accepts; resolves once its queue has room for no more. */
+async function fullQueue() {
+  const script =
+    "import socket, sys\n" +
+    "server, client = socket.socket(socket.AF_UNIX), socket.socket(socket.AF_UNIX)\n" +
+    "server.bind(sys.argv[1]); server.listen(0); client.connect(sys.argv[1])\n" +
+    "print('full', flush=True); sys.stdin.read()";
+  const child = Bun.spawn(["python3", "-c", script, path], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  const { value } = await child.stdout.getReader().read();
+  expect(Buffer.from(value ?? []).toString()).toStartWith("full");
+  return { [Symbol.dispose]: () => child.stdin.end() };
+}
+
+function probe(hasServed: boolean, health: string | null = "/health") {
+  return socketProber({ endpoints: [endpoint], health, host: HOST, hasServed });
+}
+
+test.skipIf(!isLinux || isMissing(PYTHON))(
+  "a Unix socket whose queue is full is alive, also for a check of health, where it has served before",
+  async () => {
+    using _ = await fullQueue();
+    expect(isListening(path)).toBe(true);
+    expect(await probe(true)).toEqual({ kind: "ready", endpoint });
+    expect(await probe(true, null)).toEqual({ kind: "ready", endpoint });
+    expect(await probe(false)).toMatchObject({ kind: "unready" });
+  },
+);
+
+test.skipIf(!isLinux)("a Unix socket without a process is dead", async () => {
+  expect(isListening(path)).toBe(false);
+  expect(await probe(true)).toMatchObject({ kind: "unready" });
+  const server = Bun.listen({ unix: path, socket: { data: () => undefined } });
+  expect(isListening(path)).toBe(true);
+  server.stop(true);
+  writeFileSync(path, "");
+  expect(isListening(path)).toBe(false);
+  expect(await probe(true)).toMatchObject({ kind: "unready" });
+});
+
+test("the probe reports an endpoint that nothing listens on", async () => {
+  const endpoints = [
+    { kind: "unix", path: "/nowhere.sock" },
+    { kind: "tcp", host: "127.0.0.1", port: 1 },
+  ] as const;
+  expect(await socketProber({ endpoints, health: null, host: HOST, hasServed: false })).toEqual({
+    kind: "unready",
+    reason: "nothing listens on /nowhere.sock or 127.0.0.1:1",
+  });
+});
+
+test("the probe says nothing of a tenant that it has no descriptor to ask", async () => {
+  using listener = Bun.listen({
+    hostname: "127.0.0.1",
+    port: 0,
+    socket: { data: () => undefined },
+  });
+  const program = join(import.meta.dir, "probe-without-descriptors.ts");
+  const command = [process.execPath, program, String(listener.port)];
+  const child = Bun.spawn(["sh", "-c", 'ulimit -n 128; exec "$@"', "sh", ...command], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  expect(JSON.parse(await child.stdout.text())).toEqual([
+    { kind: "unasked" },
+    { kind: "ready", endpoint: { kind: "tcp", host: "127.0.0.1", port: listener.port } },
+  ]);
+});
