@@ -22,6 +22,11 @@ export class UserIdTable {
     return this.find(ref) ?? this.#add(ref, users);
   }
 
+  /** The ids that instances have. */
+  all(): readonly number[] {
+    return this.#list("SELECT uid FROM user_ids");
+  }
+
   /** Releases the id of an instance, once its data are deleted. */
   release({ service, id }: InstanceRef): void {
     this.#database.transaction(() => {
@@ -64,7 +69,7 @@ export class UserIdTable {
   /** Ids that no instance has, the longest unused first. */
   *#candidates(range: UserIdRange): Generator<number> {
     const released = this.#list("SELECT uid FROM released_user_ids ORDER BY sequence");
-    const given = new Set([...this.#list("SELECT uid FROM user_ids"), ...released]);
+    const given = new Set([...this.all(), ...released]);
     for (const uid of ring(range, this.#seed)) if (!given.has(uid)) yield uid;
     yield* released.filter((uid) => uid >= range.first && uid <= range.last);
   }

@@ -1,6 +1,7 @@
 // The proxy as a whole: its listeners and connections, opened, replaced by another server's, and closed.
 import { createServer, type Server, type Socket } from "node:net";
 import type { Endpoint } from "../core/endpoint.ts";
+import { type AddressCheck, parseAddressBlocks } from "../platform/addresses.ts";
 import type { Clock } from "../platform/clock.ts";
 import { descriptorOf, lowestFreeDescriptor } from "../platform/kernel/descriptors.ts";
 import { type Bound, bindInPlace } from "../platform/unix-socket.ts";
@@ -8,13 +9,8 @@ import type { Gateway } from "../supervisor/gateway.ts";
 import { Connections } from "./connections.ts";
 import type { ConnectionFate, ExchangeRecord } from "./exchange/outcome.ts";
 import type { ProxyContext } from "./exchange/proxy-context.ts";
-import {
-  type Peer,
-  PREVIOUS_SERVER,
-  parseTrustedProxies,
-  plainAddress,
-  type TrustCheck,
-} from "./http/forwarded.ts";
+import { type Peer, PREVIOUS_SERVER, plainAddress } from "./http/forwarded.ts";
+import { isTrustedProxy } from "./http/trust.ts";
 import { limitsOf, type ProxySettings } from "./limits.ts";
 import { ACCEPTING, PublicListener } from "./public-listener.ts";
 import { Turns } from "./turns.ts";
@@ -32,6 +28,8 @@ export interface ProxyOptions {
   readonly control: Endpoint;
   readonly clock: Clock;
   readonly settings: ProxySettings;
+  /** Whether a user of this host is that of a tenant: what comes from there is never believed as a proxy's. */
+  readonly isTenant: (user: number) => boolean;
   readonly observe: (exchange: ExchangeRecord) => void;
   /** A client's connection was refused, or ended by the proxy for want of room. */
   readonly observeConnection: (fate: ConnectionFate) => void;
@@ -81,20 +79,22 @@ class ListeningProxy implements Proxy {
   readonly #context: ProxyContext;
   readonly #connections: Connections;
   readonly #listeners: PublicListener[] = [];
-  #isTrusted: TrustCheck;
+  readonly #isTenant: (user: number) => boolean;
+  #trusts: AddressCheck;
   #relay: Bound<Server> | null = null;
   #sweep: { readonly withinMs: number; readonly cancel: () => void } | null = null;
   #closing: PromiseWithResolvers<void> | null = null;
 
   constructor({ clock, settings, ...options }: ProxyOptions) {
-    const { gateway, control, observe, observeConnection } = options;
+    const { gateway, control, isTenant, observe, observeConnection } = options;
     const turns = new Turns(clock);
     const pool = new UpstreamPool(clock, turns);
     const parts = { gateway, control, clock, turns, pool, observe, observeConnection };
     this.#context = { ...parts, limits: limitsOf(settings), nextServer: null };
     const onEmpty = () => this.#settle();
     this.#connections = new Connections(this.#context, onEmpty);
-    this.#isTrusted = parseTrustedProxies(settings.trustedProxies);
+    this.#isTenant = isTenant;
+    this.#trusts = parseAddressBlocks(settings.trustedProxies);
   }
 
   async listen(listen: Listen): Promise<void> {
@@ -141,14 +141,15 @@ class ListeningProxy implements Proxy {
   }
 
   configure(settings: ProxySettings): void {
-    this.#isTrusted = parseTrustedProxies(settings.trustedProxies);
+    this.#trusts = parseAddressBlocks(settings.trustedProxies);
     this.#context.limits = limitsOf(settings);
   }
 
   accept(socket: Socket, protocol: "http" | "https"): void {
     const address = plainAddress(socket.remoteAddress ?? "");
     socket.setKeepAlive(true, KEEP_ALIVE_PROBE_MS);
-    const peer = { address, protocol, trusted: this.#isTrusted(address), relays: false };
+    const trusted = isTrustedProxy(socket, { trusts: this.#trusts, isTenant: this.#isTenant });
+    const peer = { address, protocol, trusted, relays: false };
     this.#admit(socket, peer);
   }
 

@@ -49,6 +49,8 @@ export interface Instances {
   readonly isolation: Isolation;
   readonly volumes: Volumes;
   readonly leftovers: Leftovers;
+  /** Whether a user of this host is that of an instance, of this or another server. */
+  readonly isTenant: (user: number) => boolean;
 }
 
 /** Nothing runs yet. */
@@ -63,7 +65,15 @@ export function openInstances(options: InstancesOptions, { database, logs }: Rec
   const { report } = options;
   const leftovers = new Leftovers({ report, dataDir, spawner: bunSpawner, isolation, volumes });
   const supervisor = openSupervisor(options, parts);
-  return { firewall, isolation, volumes, leftovers, supervisor };
+  const isTenant = tenantUsers(database);
+  return { firewall, isolation, volumes, leftovers, supervisor, isTenant };
+}
+
+/** Ids outside the range, which an earlier version gave, are none of those that come. */
+function tenantUsers({ userIds }: TenementDatabase): (user: number) => boolean {
+  const { first, last } = hostUsers.range;
+  const earlier = new Set(userIds.all());
+  return (user) => (user >= first && user <= last) || earlier.has(user);
 }
 
 /** Stops every instance, then unmounts and removes what its launches used. */

@@ -58,6 +58,7 @@ export interface Engine extends AsyncDisposable {
   readonly reloader: Reloader;
   readonly control: ControlApi;
   readonly audit: AuditTable;
+  readonly isTenant: Instances["isTenant"];
   /** Releases every instance, and then the data directory. The control API goes on and forwards to the next server. */
   handOver(): Promise<EngineHandover>;
 }
@@ -125,6 +126,10 @@ class OpenEngine implements Engine {
 
   get supervisor(): Supervisor {
     return this.#parts.instances.supervisor;
+  }
+
+  get isTenant(): Instances["isTenant"] {
+    return this.#parts.instances.isTenant;
   }
 
   get reloader(): Reloader {

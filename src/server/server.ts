@@ -154,12 +154,13 @@ class RunningServer implements Server {
 
   #openProxy(): Promise<PublicProxy> {
     const { config, listen } = this.#options;
-    const { control, supervisor } = this.#engine;
+    const { control, isTenant, supervisor } = this.#engine;
     return openProxy({
       gateway: supervisor,
       control: { kind: "unix", path: control.innerSocket },
       clock: systemClock,
       settings: config.settings,
+      isTenant,
       observe: (exchange) => this.#statistics.recordRequest(exchange.ref, exchange),
       observeConnection: (fate) => this.#statistics.recordConnection(fate),
       listen,

@@ -11,6 +11,7 @@ import {
   renderNeed,
   type UnmetNeed,
 } from "../../doctor/finding.ts";
+import { examineTrustedProxies } from "../../doctor/trusted-proxies.ts";
 import { openHost } from "../../platform/host.ts";
 import { acceptExitCodes } from "../../platform/kernel/child-signal.ts";
 import { defineCommand } from "../command.ts";
@@ -29,7 +30,11 @@ export const doctor = defineCommand({
     acceptExitCodes();
     const { config, failure } = await loadIfThere(context);
     const host = openHost({ dataDir: context.dataDir });
-    const findings = [...(await examineHost(host)), ...(await examineServer(context))];
+    const findings = [
+      ...(await examineHost(host)),
+      ...(config === null ? [] : examineTrustedProxies(host, config)),
+      ...(await examineServer(context)),
+    ];
     const gaps = findUnmetNeeds(config?.services.values() ?? [], findings);
     const report = { config, findings, gaps };
     context.show(describe(report), () => {

@@ -70,6 +70,13 @@ export class NetlinkSocket implements Disposable {
     }
   }
 
+  /** Asks for one message, and waits for it; null: the kernel refuses, or knows none. */
+  ask(request: Buffer): NetlinkMessage | null {
+    if (!this.#send(request)) return null;
+    const [message = null] = this.#receive() ?? [];
+    return message?.type === NLMSG_ERROR ? null : message;
+  }
+
   /**
    * Sends a batch; returns the error numbers that the kernel answers with, 0 for a message that asked for NLM_F_ACK.
    * The kernel works while it takes the batch, so no answer is waited for.

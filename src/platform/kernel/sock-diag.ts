@@ -1,5 +1,6 @@
-// The sockets that listen on a TCP port, with their users, asked of the kernel (sock_diag(7)).
+// TCP sockets of this host with their users, listening or connected, asked of the kernel (sock_diag(7)).
 // Reading /proc/net/tcp instead takes milliseconds, even when the table is short.
+import { bytesOf } from "../../core/ip-address.ts";
 import { readText } from "../files.ts";
 import { NetlinkSocket, NLM_F_DUMP, renderMessage } from "./netlink.ts";
 
@@ -11,10 +12,14 @@ const IPPROTO_TCP = 6;
 const LISTENING = 1 << 10;
 /** The state of a listening socket in /proc/net/tcp. */
 const TABLE_LISTENING = "0A";
+const ANY_STATE = 0xffffffff;
 /** Of `struct inet_diag_req_v2`, and where `struct inet_diag_msg` has the user and the inode. */
 const REQUEST_BYTES = 56;
 const USER_AT = 64;
 const INODE_AT = 68;
+/** Of `struct inet_diag_sockid`, in the answer and in the request. */
+const REMOTE_PORT_AT = 6;
+const ID_AT = 8;
 
 export interface ListeningSocket {
   /** By which /proc names it. */
@@ -30,6 +35,33 @@ export function listeningSockets(port: number): readonly ListeningSocket[] | nul
   return [AF_INET, AF_INET6].flatMap(
     (family) => askFor(socket, { family, port }) ?? readTable({ family, port }),
   );
+}
+
+/** The two ends of a connection; addresses are without a zone, and IPv4 where the sockets are IPv6. */
+export interface TcpEnds {
+  readonly from: { readonly address: string; readonly port: number };
+  readonly to: { readonly address: string; readonly port: number };
+}
+
+export type SocketOwner =
+  | { readonly kind: "user"; readonly user: number }
+  /** No program of this host has that end open: not any more, or not in this network namespace. */
+  | { readonly kind: "none" }
+  /** The system can't be asked. */
+  | { readonly kind: "unknown" };
+
+/** Whose the `from` end of a connection is. */
+export function ownerOfConnection(ends: TcpEnds): SocketOwner {
+  using socket = NetlinkSocket.open(NETLINK_SOCK_DIAG);
+  if (socket === null) return { kind: "unknown" };
+  const body = socket.ask(renderConnection(ends))?.body;
+  // Without a connection the kernel finds the socket that listens on the port; one without an inode has been closed.
+  const isFound = body !== undefined && body.readUInt16BE(REMOTE_PORT_AT) === ends.to.port;
+  if (isFound && body.readUInt32LE(INODE_AT) !== 0) {
+    return { kind: "user", user: body.readUInt32LE(USER_AT) };
+  }
+  const isAnswered = askFor(socket, { family: AF_INET, port: ends.to.port }) !== null;
+  return { kind: isAnswered ? "none" : "unknown" };
 }
 
 interface Question {
@@ -65,4 +97,18 @@ function renderRequest({ family, port }: Question): Buffer {
   body.writeUInt32LE(LISTENING, 4);
   body.writeUInt16BE(port, 8);
   return renderMessage({ type: SOCK_DIAG_BY_FAMILY, flags: NLM_F_DUMP, body });
+}
+
+function renderConnection({ from, to }: TcpEnds): Buffer {
+  const body = Buffer.alloc(REQUEST_BYTES);
+  const addresses = [from, to].map(({ address }) => Buffer.from(bytesOf(address)));
+  body.writeUInt8(addresses[0]?.length === 4 ? AF_INET : AF_INET6, 0);
+  body.writeUInt8(IPPROTO_TCP, 1);
+  body.writeUInt32LE(ANY_STATE, 4);
+  body.writeUInt16BE(from.port, ID_AT);
+  body.writeUInt16BE(to.port, ID_AT + 2);
+  for (const [index, bytes] of addresses.entries()) bytes.copy(body, ID_AT + 4 + index * 16);
+  // No cookie: any socket with these ends.
+  body.fill(0xff, REQUEST_BYTES - 8);
+  return renderMessage({ type: SOCK_DIAG_BY_FAMILY, flags: 0, body });
 }

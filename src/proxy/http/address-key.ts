@@ -1,5 +1,6 @@
 // The addresses by which connections are counted: one client is one IPv4 address, or one network of IPv6.
 import { isIPv6 } from "node:net";
+import { groupsOf } from "../../core/ip-address.ts";
 import type { Peer } from "./forwarded.ts";
 
 /** Null: not counted, since many clients connect from there. */
@@ -15,10 +16,5 @@ export function addressKeyOf({ address, trusted, relays }: Peer): AddressKey {
 }
 
 function networkOf(address: string): string {
-  const [head = "", tail] = address.split("::");
-  const first = head === "" ? [] : head.split(":");
-  const last = tail === undefined || tail === "" ? [] : tail.split(":");
-  const zeros = tail === undefined ? 0 : 8 - first.length - last.length;
-  const groups = [...first, ...Array.from({ length: zeros }, () => "0"), ...last];
-  return `${groups.slice(0, NETWORK_GROUPS).join(":")}::/64`;
+  return `${groupsOf(address).slice(0, NETWORK_GROUPS).join(":")}::/64`;
 }

@@ -1,5 +1,4 @@
 // X-Forwarded-*, Forwarded and X-Request-Id: from whom they are believed, and what a tenant gets.
-import { BlockList, isIP, isIPv6 } from "node:net";
 
 export interface Peer {
   /** Textual address without a zone; IPv4 also where the socket is IPv6. */
@@ -13,22 +12,6 @@ export interface Peer {
 
 /** Trusted, since only the server's own user can open the socket that it connects to. */
 export const PREVIOUS_SERVER: Peer = { address: "", protocol: "http", trusted: true, relays: true };
-
-export type TrustCheck = (address: string) => boolean;
-
-/** Reads addresses and CIDR blocks of both families; throws a RangeError for anything else. */
-export function parseTrustedProxies(blocks: readonly string[]): TrustCheck {
-  if (blocks.length === 0) return () => false;
-  const list = new BlockList();
-  for (const block of blocks) {
-    const [address = "", prefix] = block.split("/");
-    if (isIP(address) === 0) throw new RangeError(`"${block}" is neither an address nor a block`);
-    const family = isIPv6(address) ? "ipv6" : "ipv4";
-    if (prefix === undefined) list.addAddress(address, family);
-    else list.addSubnet(address, Number(prefix), family);
-  }
-  return (address) => list.check(address, isIPv6(address) ? "ipv6" : "ipv4");
-}
 
 /** Turns `::ffff:203.0.113.7`, as a dual-stack socket reports it, into 203.0.113.7. */
 export function plainAddress(address: string): string {

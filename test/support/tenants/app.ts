@@ -35,6 +35,13 @@ const server = Bun.serve({
         return Response.json(process.env);
       case "/headers":
         return Response.json(request.headers);
+      case "/forward": {
+        const { url, headers } = (await request.json()) as {
+          url: string;
+          headers: Record<string, string>;
+        };
+        return fetch(url, { headers });
+      }
       case "/log":
         console.log(searchParams.get("line"));
         return new Response("logged");

@@ -25,6 +25,8 @@ export class ProxyWorld implements AsyncDisposable {
   readonly clock = new FakeClock();
   readonly gateway = new FakeGateway();
   readonly records: ExchangeRecord[] = [];
+  /** Users of this host. */
+  readonly tenants = new Set<number>();
   readonly fates: ConnectionFate[] = [];
   readonly tenant: RawTenant;
   proxy!: PublicProxy;
@@ -43,6 +45,7 @@ export class ProxyWorld implements AsyncDisposable {
       control: world.tenant.endpoint,
       clock: world.clock,
       settings: { ...NO_LIMITS, ...settings },
+      isTenant: (user) => world.tenants.has(user),
       observe: (record) => world.records.push(record),
       observeConnection: (fate) => world.fates.push(fate),
       listen: { kind: "address", hosts: ["127.0.0.1"], port: 0 },

@@ -1,7 +1,9 @@
 // Listening sockets, as the kernel reports them, against sockets of this process.
 import { expect, test } from "bun:test";
 import { readdirSync, readlinkSync } from "node:fs";
-import { listeningSockets } from "../../../../src/platform/kernel/sock-diag.ts";
+import { listeningSockets, ownerOfConnection } from "../../../../src/platform/kernel/sock-diag.ts";
+
+import { until } from "../../../support/until.ts";
 
 const isLinux = process.platform === "linux";
 
@@ -37,4 +39,27 @@ test.skipIf(!isLinux)("finds every socket of a port that has several", () => {
   expect(listeningSockets(one.port)).toHaveLength(2);
   one.stop(true);
   other.stop(true);
+});
+
+test.skipIf(!isLinux).each([
+  ["127.0.0.1", "127.0.0.1"],
+  ["::1", "::1"],
+  ["::", "127.0.0.1"],
+])("finds the user of a connection to a listener at %s, until it is closed", async (host, to) => {
+  const listener = listen(host);
+  const client = await Bun.connect({
+    hostname: to,
+    port: listener.port,
+    socket: { data: () => undefined },
+  });
+  const ends = {
+    from: { address: to, port: client.localPort },
+    to: { address: to, port: listener.port },
+  };
+  const user = process.geteuid?.() ?? -1;
+  expect(ownerOfConnection(ends)).toEqual({ kind: "user", user });
+  expect(ownerOfConnection({ from: ends.from, to: { address: to, port: 1 } }).kind).toBe("none");
+  client.terminate();
+  await until("it is closed", () => ownerOfConnection(ends).kind === "none");
+  listener.stop(true);
 });

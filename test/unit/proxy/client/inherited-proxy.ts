@@ -11,6 +11,7 @@ const { port } = await openProxy({
   control: { kind: "unix", path: "/nowhere" },
   clock: systemClock,
   settings: NO_LIMITS,
+  isTenant: () => false,
   observe: () => undefined,
   observeConnection: () => undefined,
   listen: { kind: "descriptors", fds: [3] },

@@ -71,6 +71,19 @@ test("the proxy keeps forwarded headers and adds the peer to the chain when the 
   );
 });
 
+test.skipIf(process.platform !== "linux")(
+  "the proxy believes no tenant, whatever address its connection comes from",
+  async () => {
+    await using world = await ProxyWorld.open({ trustedProxies: ["127.0.0.1"] });
+    const request = "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 203.0.113.9\r\n\r\n";
+    world.tenants.add(process.geteuid?.() ?? -1);
+    expect((await world.request(request)).head).toContain("X-Forwarded-For: 127.0.0.1\r\n");
+    world.tenants.clear();
+    const { head } = await world.request(request);
+    expect(head).toContain("X-Forwarded-For: 203.0.113.9, 127.0.0.1\r\n");
+  },
+);
+
 test("configure() applies from the next connection on", async () => {
   await using world = await ProxyWorld.open();
   const request = "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 203.0.113.9\r\n\r\n";
