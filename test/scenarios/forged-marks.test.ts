@@ -70,6 +70,20 @@ describe.skipIf(!isRoot || isMissing(GCC))("forged marks", () => {
       expect(pids.map(startTimeOf)).not.toContain(null);
     }));
 
+  test("of a tenant count for nothing, though it has the user of the server and of all tenants", () =>
+    withTen({ configText, user: LOCAL_USER + 1, parent: "/var/lib" }, async (ten) => {
+      await ten.must("spawn", ...REFS);
+      const { pid } = (await ten.instance("forger:a")) ?? {};
+      await ten.must("stop", "app:b");
+      await ten.kill9();
+      await ten.start();
+      const forger = await ten.instance("forger:a");
+      expect(forger?.pid).toBe(pid ?? 0);
+      expect(forger?.memory_bytes).toBeGreaterThan(10e6);
+      await ten.must("start", "app:b");
+      expect((await ten.instance("app:b"))?.memory_bytes).toBeGreaterThan(10e6);
+    }));
+
   test("add nothing to the memory of the instance that they name", () =>
     withTen({ configText }, async (ten) => {
       await ten.must("spawn", ...REFS);

@@ -4,7 +4,7 @@ import type { ChildRef, Exit } from "../../core/life/instance.ts";
 import { landlockVersion } from "../../platform/kernel/landlock.ts";
 import { listeningSockets } from "../../platform/kernel/sock-diag.ts";
 import { familyListens, listens } from "../../platform/process/open-sockets.ts";
-import { startTimeOf } from "../../platform/process/processes.ts";
+import { isRunning } from "../../platform/process/processes.ts";
 import type { Child } from "../../platform/process/spawner.ts";
 import { endProcesses, Strays } from "../../platform/process/strays.ts";
 import type { ControlGroup } from "../cgroup/group.ts";
@@ -47,8 +47,7 @@ export function followLauncher(child: Child, launch: Launch): Child {
     isRunning() {
       // The system may have no watch left for the status file.
       look();
-      const main = findApp();
-      return child.isRunning() && startTimeOf(main) !== null;
+      return child.isRunning() && isRunning({ pid: findApp(), startTime: null });
     },
     exited,
     // When this resolves, the status and the groups have been read and may be removed.

@@ -8,6 +8,8 @@ export interface ProcessEntry {
   readonly group: number;
   readonly startTime: number;
   readonly zombie: boolean;
+  /** Ends, or has ended: its connections may be broken already. */
+  readonly exiting: boolean;
   readonly threads: number;
   readonly memoryBytes: number;
 }
@@ -19,10 +21,24 @@ const FAMILY_MAX = 4096;
 /** The children of each thread are listed apart. With more threads only those of the main thread are visited. */
 const THREADS_MAX = 256;
 
+/** Of `task_struct.flags`: set before the kernel closes what an ending process has open. */
+const PF_EXITING = 0x4;
+
 /** The start time of a living process; null when there is none, or only its zombie. */
 export function startTimeOf(pid: number): number | null {
-  const entry = process.platform === "linux" ? readProcess(pid) : readPs([pid])[0];
-  return entry === undefined || entry === null || entry.zombie ? null : entry.startTime;
+  const entry = readAny(pid);
+  return entry === null || entry.zombie ? null : entry.startTime;
+}
+
+/** Whether a process lives and has not begun to end. @param startTime null: any */
+export function isRunning({ pid, startTime }: { pid: number; startTime: number | null }): boolean {
+  const entry = readAny(pid);
+  if (entry === null || entry.exiting) return false;
+  return startTime === null || entry.startTime === startTime;
+}
+
+function readAny(pid: number): ProcessEntry | null {
+  return process.platform === "linux" ? readProcess(pid) : (readPs([pid])[0] ?? null);
 }
 
 /**
@@ -73,13 +89,14 @@ export function readProcess(pid: number): ProcessEntry | null {
   const text = readProc(`/proc/${pid}/stat`);
   if (text === null) return null;
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-  const state = fields[0];
+  const zombie = fields[0] === "Z" || fields[0] === "X";
   return {
     pid,
     parent: Number(fields[1]),
     group: Number(fields[2]),
     startTime: Number(fields[19]),
-    zombie: state === "Z" || state === "X",
+    zombie,
+    exiting: zombie || (Number(fields[6]) & PF_EXITING) !== 0,
     threads: Number(fields[17]),
     memoryBytes: Number(fields[21]) * pageBytes(),
   };
@@ -119,6 +136,7 @@ function readPs(pids: readonly number[]): ProcessEntry[] {
         group: Number(group),
         startTime: Date.parse(started.join(" ")),
         zombie: state.startsWith("Z"),
+        exiting: /^Z|E/.test(state),
         threads: 1,
         memoryBytes: Number(rss) * 1024,
       };

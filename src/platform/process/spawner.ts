@@ -3,7 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { ChildRef, Exit } from "../../core/life/instance.ts";
 import { familyListens } from "./open-sockets.ts";
 import { ProcessHandle } from "./process-handle.ts";
-import { listFamily, startTimeOf } from "./processes.ts";
+import { isRunning, listFamily, startTimeOf } from "./processes.ts";
 import { children, endMarked, Strays } from "./strays.ts";
 
 export interface SpawnCommand {
@@ -104,7 +104,7 @@ function follow({ exited: ended, handle, mark, ref }: Followed): Child {
   return {
     ref,
     app: ref.pid,
-    isRunning: () => startTimeOf(ref.pid) === ref.startTime,
+    isRunning: () => isRunning(ref),
     exited,
     gone: exited.then(() => strays?.untilNone()),
     listensOn: (port) => familyListens(ref.pid, port),

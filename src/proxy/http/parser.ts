@@ -49,7 +49,9 @@ const FAMILIAR_METHODS = new Set("GET HEAD POST PUT DELETE OPTIONS PATCH CONNECT
 const STAND_IN = Buffer.from("POST");
 
 /** RFC 9110, 5.6.2: a token, or the part of one that has come. */
-const PART_OF_TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]*$/;
+function isPartOfMethod(text: string): boolean {
+  return text.length <= METHOD_CHARS_MAX && /^[!#$%&'*+.^_`|~0-9A-Za-z-]*$/.test(text);
+}
 
 /** The binding requires it for tracing, which is not used. */
 const RESOURCE = {};
@@ -150,12 +152,12 @@ export class HeadParser {
   #feedMethod(bytes: Buffer, lineChars: number): number {
     const end = this.#line.indexOf(" ");
     const method = end === -1 ? this.#line : this.#line.slice(0, end);
-    if (end === 0 || method.length > METHOD_CHARS_MAX || !PART_OF_TOKEN.test(method)) {
+    const isFamiliar = FAMILIAR_METHODS.has(method);
+    if (!isFamiliar && (end === 0 || !isPartOfMethod(method))) {
       throw new ParseFailure("malformed", "method");
     }
     if (end === -1) return bytes.length;
     this.#method = method;
-    const isFamiliar = FAMILIAR_METHODS.has(method);
     if (isFamiliar && lineChars === 0) return this.#execute(bytes);
     this.#execute(isFamiliar ? Buffer.from(method) : STAND_IN);
     const rest = end - lineChars;

@@ -145,7 +145,6 @@ class RequestScanner {
   readonly #raw: RawHead;
   readonly #peer: Peer;
   readonly #listed: ReadonlySet<string> | null;
-  readonly #mayUpgrade: boolean;
   #lines = "";
   #host: string | null = null;
   #framing: Framing = { kind: "none" };
@@ -158,7 +157,6 @@ class RequestScanner {
     this.#raw = raw;
     this.#peer = peer;
     this.#listed = listedByConnection(raw.fields);
-    this.#mayUpgrade = raw.versionMinor === 1 && connectionNamesUpgrade(raw.fields);
   }
 
   /** Reads one header line; forwards it unless it concerns only this hop or makes a claim about the client. */
@@ -211,8 +209,9 @@ class RequestScanner {
   }
 
   #upgrade(name: string, value: string): void {
-    const protocols = this.#mayUpgrade ? withoutHttp2(value) : "";
-    if (protocols === "") return;
+    const { fields, versionMinor } = this.#raw;
+    const protocols = withoutHttp2(value);
+    if (protocols === "" || versionMinor === 0 || !connectionNamesUpgrade(fields)) return;
     this.#offersUpgrade = true;
     this.#lines += `${name}: ${protocols}\r\n`;
   }

@@ -11,6 +11,10 @@ export const STORING_COMMAND = `${process.execPath} ${here("storing.ts")}`;
 export const LASTING_COMMAND = `${process.execPath} ${here("lasting.ts")}`;
 export const PHASED_COMMAND = `${process.execPath} ${here("phased.ts")}`;
 export const SHELL_COMMAND = `${process.execPath} ${here("shell.ts")}`;
+/** Closes each connection behind its answer. */
+export const CLOSING_COMMAND = `python3 ${here("closing.py")}`;
+/** Answers one request after the other on its Unix socket. */
+export const QUEUEING_COMMAND = `python3 ${here("queueing.py")}`;
 export const BULK_COMMAND = `node ${here("bulk.mjs")}`;
 
 /** A configuration with one service, `app`. */
