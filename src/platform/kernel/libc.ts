@@ -12,7 +12,6 @@ const POSIX_CALLS = {
   poll: { args: ["ptr", "u64", "i32"], returns: "i32" },
   recv: { args: ["i32", "ptr", "u64", "i32"], returns: "i64" },
   send: { args: ["i32", "ptr", "u64", "i32"], returns: "i64" },
-  setsockopt: { args: ["i32", "i32", "i32", "ptr", "u32"], returns: "i32" },
   sendto: { args: ["i32", "ptr", "u64", "i32", "ptr", "u32"], returns: "i64" },
   signal: { args: ["i32", "i64"], returns: "i64" },
   socket: { args: ["i32", "i32", "i32"], returns: "i32" },

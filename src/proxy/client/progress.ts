@@ -1,7 +1,7 @@
 // When a client last took or sent anything: a client that stands still is cut, and the one that did longest goes first.
 import type { Socket } from "node:net";
 import { descriptorOf } from "../../platform/kernel/descriptors.ts";
-import { acknowledgedBytes } from "../../platform/kernel/socket-options.ts";
+import { acknowledgedBytes } from "../../platform/kernel/tcp-info.ts";
 
 /** As nginx: time enough for a bad network; then a dead client no longer holds an answer, and its tenant awake. */
 const STALL_MS_MAX = 60_000;

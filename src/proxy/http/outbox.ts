@@ -34,10 +34,13 @@ export class Outbox {
   }
 }
 
-/** Frees a large buffer at once; left to the garbage collector, a fast body piles up 40 MB. */
-export function freeBuffer(bytes: Buffer): void {
-  if (bytes.length <= SMALL_BYTES) return;
-  const { buffer } = bytes;
-  const isWhole = buffer.byteLength === bytes.byteLength;
-  if (isWhole && buffer instanceof ArrayBuffer) buffer.transfer(0);
+/**
+ * Frees a large buffer at once, with its last piece, since pieces are done with in order; left to the garbage
+ * collector, a fast body piles up 40 MB.
+ */
+export function freeBuffer(piece: Buffer): void {
+  if (piece.length <= SMALL_BYTES) return;
+  const { buffer, byteOffset, byteLength } = piece;
+  const isLast = byteOffset + byteLength === buffer.byteLength;
+  if (isLast && buffer instanceof ArrayBuffer) buffer.transfer(0);
 }

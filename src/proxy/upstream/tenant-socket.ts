@@ -1,10 +1,6 @@
 // The socket of a connection to a tenant: gathers and queues what is sent, and shuts down once all of it is.
 import { isReadable } from "../../platform/kernel/readable.ts";
-import { boundReceiveBuffer } from "../../platform/kernel/socket-options.ts";
 import { freeBuffer, Outbox } from "../http/outbox.ts";
-
-/** The answer to a client that reads slowly waits with the tenant: what one read brings has to be kept here. */
-const RECEIVED_BYTES_MAX = 128 * 1024;
 
 type State =
   | { readonly kind: "unopened" }
@@ -24,7 +20,6 @@ export class TenantSocket {
       socket.end();
       return;
     }
-    boundReceiveBuffer(descriptorOf(socket), RECEIVED_BYTES_MAX);
     this.#state = { kind: "open", socket };
   }
 
