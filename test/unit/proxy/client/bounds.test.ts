@@ -25,13 +25,18 @@ async function untilStill(world: ProxyWorld, left: () => number): Promise<void> 
   }
 }
 
+/** Lets minutes pass until the proxy cuts a connection; the kernel may still move some bytes within the first. */
+async function untilCut(world: ProxyWorld): Promise<void> {
+  for (; world.fates.length === 0; await world.turns(1)) world.clock.move(61_000);
+  await world.gateway.until(() => world.gateway.openLeases === 0);
+}
+
 test("a client that takes nothing for 60 seconds is cut, and its lease ends", async () => {
   await using world = await ProxyWorld.open();
   const { client, tenant } = await stuck(world);
   world.clock.move(59_000);
   expect(world.gateway.openLeases).toBe(1);
-  world.clock.move(2000);
-  await world.gateway.until(() => world.gateway.openLeases === 0);
+  await untilCut(world);
   await tenant.untilClosed();
   client.socket.resume();
   await client.untilClosed();
@@ -65,9 +70,8 @@ test("a tunnel whose client takes nothing for 60 seconds is cut", async () => {
   client.socket.pause();
   tenant.socket.write(Buffer.alloc(48 * MEGABYTE));
   await world.turns();
-  world.clock.move(61_000);
+  await untilCut(world);
   await tenant.untilClosed();
-  expect(world.gateway.openLeases).toBe(0);
 });
 
 test("of the clients that hold too much together, the one that has stood still for longest is cut", async () => {
