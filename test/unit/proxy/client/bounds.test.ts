@@ -19,10 +19,16 @@ async function stuck(world: ProxyWorld): Promise<{ client: Wire; tenant: Wire }>
 async function untilStill(world: ProxyWorld, left: () => number): Promise<void> {
   let last = left();
   for (let still = 0; still < 20; still += 1) {
-    await world.turns();
+    await world.turns(10);
     if (left() !== last) still = 0;
     last = left();
   }
+}
+
+/** Lets minutes pass until the proxy cuts a connection; the kernel may still move some bytes within the first. */
+async function untilCut(world: ProxyWorld): Promise<void> {
+  for (; world.fates.length === 0; await world.turns(1)) world.clock.move(61_000);
+  await world.gateway.until(() => world.gateway.openLeases === 0);
 }
 
 test("a client that takes nothing for 60 seconds is cut, and its lease ends", async () => {
@@ -30,8 +36,7 @@ test("a client that takes nothing for 60 seconds is cut, and its lease ends", as
   const { client, tenant } = await stuck(world);
   world.clock.move(59_000);
   expect(world.gateway.openLeases).toBe(1);
-  world.clock.move(2000);
-  await world.gateway.until(() => world.gateway.openLeases === 0);
+  await untilCut(world);
   await tenant.untilClosed();
   client.socket.resume();
   await client.untilClosed();
@@ -65,19 +70,18 @@ test("a tunnel whose client takes nothing for 60 seconds is cut", async () => {
   client.socket.pause();
   tenant.socket.write(Buffer.alloc(48 * MEGABYTE));
   await world.turns();
-  world.clock.move(61_000);
+  await untilCut(world);
   await tenant.untilClosed();
-  expect(world.gateway.openLeases).toBe(0);
 });
 
 test("of the clients that hold too much together, the one that has stood still for longest is cut", async () => {
-  await using world = await ProxyWorld.open({ bufferLimitBytes: 8 * MEGABYTE });
+  await using world = await ProxyWorld.open({ bufferLimitBytes: 3 * MEGABYTE });
   const clients: Wire[] = [];
   for (; world.fates.length === 0; world.clock.move(1000)) {
     clients.push((await stuck(world)).client);
   }
   // Each holds about a megabyte; the rest of its answer waits with the tenant.
-  expect(clients.length).toBeGreaterThan(4);
+  expect(clients.length).toBeGreaterThan(2);
   const cut = world.fates.length;
   await world.gateway.until(() => world.gateway.openLeases === clients.length - cut);
   const released = world.gateway.leases.map(({ state }) => state.released);
