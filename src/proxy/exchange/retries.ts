@@ -12,38 +12,38 @@ const PAUSE_MS_MAX = 500;
 /** As many as fail an instance by default: more would restart it for one request over and over. */
 const RESTARTS_MAX = 3;
 
+/** The tenant may have the request twice: it is idempotent, and no body of it has been read. */
+function isRepeatable({ method, framing }: RequestHead): boolean {
+  return IDEMPOTENT.has(method) && framing.kind === "none";
+}
+
+/** The kept connections that the first attempt may use. Further ones use none: the first may have been one. */
+export function reuseOf(head: RequestHead): Reuse {
+  return isRepeatable(head) ? "any" : "safe";
+}
+
+/** Of a request whose first attempt has failed. */
 export class Retries {
   readonly #isRepeatable: boolean;
   readonly #refusedMsMax: number;
-  /** Also a repeated request uses no kept connection: that of the first attempt may have been one. */
-  #state: "first" | "further" | "repeated" = "first";
+  #state: "unrepeated" | "repeated" = "unrepeated";
   #refusedSince: number | null = null;
   #pauseMs = PAUSE_MS_MIN;
   #restarts = 0;
 
   /** @param refusedMsMax for how long refused connections are tried again */
-  constructor({ method, framing }: RequestHead, refusedMsMax: number) {
-    this.#isRepeatable = IDEMPOTENT.has(method) && framing.kind === "none";
+  constructor(head: RequestHead, refusedMsMax: number) {
+    this.#isRepeatable = isRepeatable(head);
     this.#refusedMsMax = refusedMsMax;
   }
 
-  /** The kept connections that the next attempt may use. */
-  get reuse(): Reuse {
-    if (this.#state !== "first") return "none";
-    return this.#isRepeatable ? "any" : "safe";
-  }
-
-  /**
-   * Whether the request is tried again. After a refused connection, as nothing was sent; after a broken one once, and
-   * only where the tenant may have had the request twice.
-   */
+  /** Whether the request is tried again: after a refused connection, as nothing was sent; after a broken one once. */
   mayFollow(kind: "refused" | "broken", now: number): boolean {
     if (kind === "broken") {
       if (!this.#isRepeatable || this.#state === "repeated") return false;
       this.#state = "repeated";
       return true;
     }
-    if (this.#state === "first") this.#state = "further";
     this.#refusedSince ??= now;
     return now - this.#refusedSince < this.#refusedMsMax;
   }

@@ -11,7 +11,7 @@ import type { RequestHead } from "../http/request-head.ts";
 import type { Reuse } from "../upstream/keep-alive.ts";
 import type { Destination } from "../upstream/pool.ts";
 import type { ProxyContext } from "./proxy-context.ts";
-import { Retries } from "./retries.ts";
+import { Retries, reuseOf } from "./retries.ts";
 
 /** Where a request may go; without a lease to the API and to the next server, which are no tenants. */
 export interface Grant {
@@ -37,7 +37,8 @@ export class Seeker {
   readonly #context: ProxyContext;
   readonly #target: Target;
   readonly #passedOver = new Set<RefKey>();
-  readonly #retries: Retries;
+  /** Null: no attempt has failed. */
+  #retries: Retries | null = null;
   #abort: AbortController | null = null;
   #isWaking = false;
 
@@ -47,9 +48,6 @@ export class Seeker {
     this.#context = context;
     this.#target =
       context.nextServer === null ? context.gateway.decide({ host, path }) : NEXT_SERVER;
-    const { service } = this;
-    const limitMs = service === null ? REFUSED_BY_SERVER_MS_MAX : service.requestTimeoutMs;
-    this.#retries = new Retries(head, limitMs === 0 ? REFUSED_MS_MAX : limitMs);
   }
 
   /** The instance that the request names; null: it names none. */
@@ -93,7 +91,7 @@ export class Seeker {
 
   /** The kept connections that the next attempt may use. */
   get reuse(): Reuse {
-    return this.#retries.reuse;
+    return this.#retries === null ? reuseOf(this.#head) : "none";
   }
 
   /** Waits for a process to start, and not for one that runs to take the connection. */
@@ -107,9 +105,11 @@ export class Seeker {
    */
   seekAgain(failed: Lease | null, kind: "refused" | "broken"): Found {
     const { clock, gateway, nextServer } = this.#context;
-    if (!this.#retries.mayFollow(kind, clock.now())) return null;
+    this.#retries ??= new Retries(this.#head, this.#refusedMsMax());
+    const retries = this.#retries;
+    if (!retries.mayFollow(kind, clock.now())) return null;
     if (failed === null || nextServer !== null) {
-      return kind === "broken" ? this.seek() : this.#pause().then(() => this.seek());
+      return kind === "broken" ? this.seek() : this.#pause(retries).then(() => this.seek());
     }
     if (this.#target.kind === "service" && kind === "refused") {
       this.#passedOver.add(formatRef(failed.ref));
@@ -117,23 +117,31 @@ export class Seeker {
       if (next !== null) return this.#claim(next);
       this.#passedOver.clear();
     }
-    return this.#seekProcess(failed, kind);
+    return this.#seekProcess(failed, { kind, retries });
+  }
+
+  #refusedMsMax(): number {
+    const limitMs = this.service?.requestTimeoutMs ?? REFUSED_BY_SERVER_MS_MAX;
+    return limitMs === 0 ? REFUSED_MS_MAX : limitMs;
   }
 
   /** Waits for the restart where the process has ended, and for room where it runs. */
-  async #seekProcess({ ref, launch }: Lease, kind: "refused" | "broken"): Promise<Grant | null> {
+  async #seekProcess(
+    { ref, launch }: Lease,
+    { kind, retries }: { kind: "refused" | "broken"; retries: Retries },
+  ): Promise<Grant | null> {
     const runs = await this.#context.gateway.isRunning(ref, launch);
     this.#signal.throwIfAborted();
-    if (!runs) return this.#retries.mayRestart() ? this.#wake(ref) : null;
-    if (kind === "refused") await this.#pause();
+    if (!runs) return retries.mayRestart() ? this.#wake(ref) : null;
+    if (kind === "refused") await this.#pause(retries);
     return this.seek();
   }
 
   /** Rejects when the client has left meanwhile. */
-  async #pause(): Promise<void> {
+  async #pause(retries: Retries): Promise<void> {
     this.#isWaking = false;
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.#context.clock.after(this.#retries.nextPauseMs(), resolve);
+    this.#context.clock.after(retries.nextPauseMs(), resolve);
     await promise;
     this.#signal.throwIfAborted();
   }
