@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { freePort, median, serve, untilListening } from "./support.ts";
+import { freePort, median, serve, untilListening, wrk } from "./support.ts";
 
 const ROUNDS = 5;
 const SECONDS = 3;
@@ -61,11 +61,7 @@ for (const [name, values] of Object.entries(rates)) {
 
 async function measure(port: number): Promise<number> {
   const url = `http://127.0.0.1:${port}/`;
-  const argv = ["wrk", "-t1", "-c50", `-d${SECONDS}s`, "-H", "Host: a.hello.localhost", url];
-  const output = await Bun.spawn(argv).stdout.text();
-  const failed = /Non-2xx[^\n]*|Socket errors[^\n]*/.exec(output)?.[0];
-  if (failed !== undefined) throw new Error(failed);
-  return Number(/Requests\/sec:\s+([\d.]+)/.exec(output)?.[1]);
+  return (await wrk(url, SECONDS, ["Host: a.hello.localhost"])).perSecond;
 }
 
 function nginxConfig(port: number, upstream: number): string {

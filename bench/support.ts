@@ -7,12 +7,12 @@ export const TEN = join(import.meta.dir, "../dist/ten");
 
 export interface Server extends AsyncDisposable {
   readonly port: number;
-  readonly directory: string;
+  readonly pid: number;
   ten(...args: string[]): Promise<string>;
 }
 
-/** Starts the compiled server with `config` on a free port of 127.0.0.1. */
-export async function serve(config: string): Promise<Server> {
+/** Starts a compiled server with `config` on a free port of 127.0.0.1. */
+export async function serve(config: string, binary = TEN): Promise<Server> {
   const directory = mkdtempSync(join(tmpdir(), "ten-bench-"));
   // Walled tenants run here as other users.
   chmodSync(directory, 0o755);
@@ -20,16 +20,16 @@ export async function serve(config: string): Promise<Server> {
   const port = freePort();
   const env = { PATH: process.env["PATH"] ?? "", HOME: directory };
   const options = { cwd: directory, env, stderr: "inherit" } as const;
-  const server = Bun.spawn([TEN, "serve", "--port", String(port), "--bind", "127.0.0.1"], {
+  const server = Bun.spawn([binary, "serve", "--port", String(port), "--bind", "127.0.0.1"], {
     ...options,
     stdout: "ignore",
   });
   await untilListening(port);
   return {
     port,
-    directory,
+    pid: server.pid,
     async ten(...args) {
-      const child = Bun.spawn([TEN, ...args], { ...options, stdout: "pipe" });
+      const child = Bun.spawn([binary, ...args], { ...options, stdout: "pipe" });
       const output = await child.stdout.text();
       if ((await child.exited) !== 0) throw new Error(`ten ${args.join(" ")} failed`);
       return output;
@@ -74,4 +74,21 @@ export async function untilListening(port: number): Promise<number> {
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+}
+
+/** One run of wrk with 50 connections. Throws if a request has failed. */
+export async function wrk(
+  url: string,
+  seconds: number,
+  headers: readonly string[] = [],
+): Promise<{ requests: number; perSecond: number }> {
+  const fields = headers.flatMap((header) => ["-H", header]);
+  const argv = ["wrk", "-t1", "-c50", `-d${seconds}s`, ...fields, url];
+  const output = await Bun.spawn(argv).stdout.text();
+  const failed = /Non-2xx[^\n]*|Socket errors[^\n]*/.exec(output)?.[0];
+  if (failed !== undefined) throw new Error(failed);
+  return {
+    requests: Number(/(\d+) requests in/.exec(output)?.[1]),
+    perSecond: Number(/Requests\/sec:\s+([\d.]+)/.exec(output)?.[1]),
+  };
 }

@@ -1,6 +1,11 @@
-// The tenant of the benchmarks: answers every request with twelve bytes.
+// The tenant of the benchmarks: answers with twelve bytes, or with as many as the query says.
+const HELLO = "Hello, world";
+
 Bun.serve({
   hostname: "127.0.0.1",
   port: Number(process.env["PORT"]),
-  fetch: () => new Response("Hello, world"),
+  fetch: ({ url }) => {
+    const query = url.indexOf("?");
+    return new Response(query < 0 ? HELLO : "x".repeat(Number(url.slice(query + 1))));
+  },
 });

@@ -49,6 +49,9 @@ export interface LogHub extends AsyncDisposable {
 /** More lines at once than a person reads; a larger limit is lowered to this one. */
 const QUERY_LINES_MAX = 10_000;
 
+/** The next server waits for the end of the worker. The journal keeps lines that are not stored by then. */
+const CLOSE_MS_MAX = 15_000;
+
 /**
  * Opens the logs in `file` and starts their worker. Only one server at a time may have them open.
  * @param onNotice receives messages for the console, such as that a damaged database was set aside
@@ -146,7 +149,16 @@ class WorkerLogHub implements LogHub {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#state !== "closing") this.#send({ kind: "close" });
     this.#state = "closing";
+    const timeout = setTimeout(() => this.#end(), CLOSE_MS_MAX);
     await this.#closed.promise;
+    clearTimeout(timeout);
+  }
+
+  #end(): void {
+    this.#worker.terminate();
+    for (const { reject } of this.#queries.values()) reject(closedError());
+    this.#queries.clear();
+    this.#closed.resolve();
   }
 
   #send(request: LogRequest): void {
@@ -174,10 +186,7 @@ class WorkerLogHub implements LogHub {
         this.#onNotice(reply.text);
         break;
       case "closed":
-        this.#worker.terminate();
-        for (const { reject } of this.#queries.values()) reject(closedError());
-        this.#queries.clear();
-        this.#closed.resolve();
+        this.#end();
         break;
       default:
         unreachable(reply);

@@ -6,9 +6,7 @@ import { findHostKernel } from "./kernel/guest-kernel.ts";
 import { findKvmObstacle, readVirtualization } from "./kernel/kvm.ts";
 import { landlockVersion } from "./kernel/landlock.ts";
 import { isRoot } from "./owner.ts";
-
-/** Directories of administrators' programs, which an ordinary user's PATH often lacks. */
-export const SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+import { findProgram } from "./process/programs.ts";
 
 export interface Host {
   readonly platform: NodeJS.Platform;
@@ -47,6 +45,6 @@ export function openHost({
     exists: (file) => existsSync(root + file),
     findKvmObstacle: () => findKvmObstacle(readVirtualization()),
     findGuestKernel: () => findHostKernel()?.path ?? null,
-    which: (program) => Bun.which(program, { PATH: `${path}:${SYSTEM_PATH}` }),
+    which: (program) => findProgram(program, path),
   };
 }

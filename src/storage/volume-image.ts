@@ -6,6 +6,7 @@ import { messageOf } from "../core/errors.ts";
 import type { Gap } from "../core/failure.ts";
 import type { Host } from "../platform/host.ts";
 import { backingFileOf } from "../platform/mounts.ts";
+import { SYSTEM_PATH } from "../platform/process/programs.ts";
 
 /** The Debian package of each tool. */
 const TOOLS = {
@@ -164,7 +165,7 @@ async function run(tool: Tool, args: readonly string[], highestSuccess = 0): Pro
     stdin: "ignore",
     stdout: "ignore",
     stderr: "pipe",
-    env: { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C" },
+    env: { PATH: SYSTEM_PATH, LC_ALL: "C" },
   });
   const [exitCode, errors] = await Promise.all([child.exited, child.stderr.text()]);
   if (exitCode <= highestSuccess) return;

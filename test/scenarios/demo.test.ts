@@ -1,6 +1,6 @@
 // npm run demo: every step succeeds, and nothing is left behind.
 import { expect, test } from "bun:test";
-import { mkdtempSync, readdirSync, rmSync, symlinkSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { executable, ROOT } from "../support/executable.ts";
@@ -40,16 +40,10 @@ test.skipIf(isMissing(PYTHON))(
 test(
   "npm run demo succeeds on a machine without Python",
   async () => {
-    const bare = mkdtempSync(join(tmpdir(), "ten-bare-"));
-    try {
-      symlinkSync(Bun.which("mkfifo") ?? "", join(bare, "mkfifo"));
-      // The tools are missing on purpose.
-      const printed = await runDemo({ PATH: bare, TEN_TEST_REQUIRE_ALL: "0" });
-      expect(printed).toContain("without Python");
-      expect(printed).toEndWith("\nEverything was as promised.\n");
-    } finally {
-      rmSync(bare, { recursive: true });
-    }
+    // The tools are missing on purpose.
+    const printed = await runDemo({ PATH: "/nonexistent", TEN_TEST_REQUIRE_ALL: "0" });
+    expect(printed).toContain("without Python");
+    expect(printed).toEndWith("\nEverything was as promised.\n");
   },
   TIMEOUT_MS,
 );

@@ -1,10 +1,10 @@
 // Runs the program nft: applies scripts, lists tables and chains.
 import type { Gap } from "../../core/failure.ts";
-import { SYSTEM_PATH } from "../../platform/host.ts";
+import { findProgram } from "../../platform/process/programs.ts";
 
 /** Applies a script; null, or the reason why it can't be applied. With `check` nothing changes. */
 export function runNft(script: string, { check = false } = {}): Gap | null {
-  const nft = findNft();
+  const nft = findProgram("nft");
   if (nft === null) {
     return { reason: "nft is not installed", remedy: "apt-get install nftables" };
   }
@@ -22,11 +22,7 @@ export function runNft(script: string, { check = false } = {}): Gap | null {
 
 /** What nft lists, as in `["chain", "inet", "filter", "input"]`; "" when it can't. */
 export function listNft(what: readonly string[]): string {
-  const nft = findNft();
+  const nft = findProgram("nft");
   if (nft === null) return "";
   return Bun.spawnSync([nft, "list", ...what], { stderr: "ignore" }).stdout.toString();
-}
-
-function findNft(): string | null {
-  return Bun.which("nft", { PATH: `${process.env["PATH"] ?? ""}:${SYSTEM_PATH}` });
 }

@@ -1,7 +1,7 @@
 // gVisor's `runsc` on this host: its path, its version, its features.
 import { unreachable } from "../../core/assert.ts";
 import type { Gap } from "../../core/failure.ts";
-import { SYSTEM_PATH } from "../../platform/host.ts";
+import { findProgram } from "../../platform/process/programs.ts";
 import { RUNSC_VERSION_MIN, readRunscVersion } from "./bundle.ts";
 
 export interface Runsc {
@@ -20,9 +20,9 @@ export type RunscFinding =
 const REMEDY =
   "Install runsc from gVisor's own packages: https://gvisor.dev/docs/user_guide/install/";
 
-/** Searches PATH and the directories of administrators' programs. Runs the program, which takes some 40 ms. */
-export function findRunsc(path = process.env["PATH"] ?? ""): RunscFinding {
-  const program = Bun.which("runsc", { PATH: `${path}:${SYSTEM_PATH}` });
+/** Runs the program, which takes some 40 ms. */
+export function findRunsc(path?: string): RunscFinding {
+  const program = findProgram("runsc", path);
   if (program === null) return { kind: "absent" };
   const answer = ask(program, "--version");
   const version = /^runsc version (\S+)/m.exec(answer)?.[1];

@@ -10,6 +10,7 @@ import {
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { gunzipSync, zstdDecompressSync } from "node:zlib";
+import { requireProgram } from "../process/programs.ts";
 
 export interface GuestKernel {
   readonly path: string;
@@ -97,7 +98,7 @@ function decompress(file: string): Uint8Array {
   if (file.endsWith(".gz")) return gunzipSync(content);
   if (file.endsWith(".zst")) return zstdDecompressSync(content);
   if (!file.endsWith(".xz")) return content;
-  const { exitCode, stdout, stderr } = Bun.spawnSync(["xz", "-dc", file]);
+  const { exitCode, stdout, stderr } = Bun.spawnSync([requireProgram("xz"), "-dc", file]);
   if (exitCode !== 0) throw new Error(`xz can't read ${file}: ${stderr}`);
   return stdout;
 }

@@ -4,6 +4,7 @@ import { closeSync, constants, lstatSync, mkdirSync, openSync, rmSync } from "no
 import { join } from "node:path";
 import { messageOf, TenError } from "../../core/errors.ts";
 import { formatRef, type InstanceRef, SLOTS, type SlotRef, slotName } from "../../core/ref.ts";
+import { requireProgram } from "./programs.ts";
 
 export interface OutputPaths {
   readonly stdout: string;
@@ -67,10 +68,13 @@ function isPipe(path: string): boolean {
 export function makePipes(directory: string, paths: readonly string[]): void {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   for (const path of paths) rmSync(path, { recursive: true, force: true });
-  const { exitCode, stderr } = Bun.spawnSync(["mkfifo", "-m", "600", "--", ...paths], {
-    stdin: "ignore",
-    stdout: "ignore",
-  });
+  const { exitCode, stderr } = Bun.spawnSync(
+    [requireProgram("mkfifo"), "-m", "600", "--", ...paths],
+    {
+      stdin: "ignore",
+      stdout: "ignore",
+    },
+  );
   if (exitCode !== 0) throw new Error(stderr.toString().trim() || `mkfifo exited with ${exitCode}`);
 }
 

@@ -1,6 +1,7 @@
 // The system's processes: start times, memory, and the descendants of a process.
 import { readdirSync, readFileSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";
+import { requireProgram } from "./programs.ts";
 
 export interface ProcessEntry {
   readonly pid: number;
@@ -123,7 +124,12 @@ function pageBytes(): number {
 
 function readPs(pids: readonly number[]): ProcessEntry[] {
   const which = pids.length > 0 ? ["-p", pids.join(",")] : ["-ax"];
-  const { stdout } = Bun.spawnSync(["ps", ...which, "-o", "pid=,ppid=,pgid=,stat=,rss=,lstart="]);
+  const { stdout } = Bun.spawnSync([
+    requireProgram("ps"),
+    ...which,
+    "-o",
+    "pid=,ppid=,pgid=,stat=,rss=,lstart=",
+  ]);
   return stdout
     .toString()
     .split("\n")

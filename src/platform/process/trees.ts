@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { constants, setPriority } from "node:os";
 import { isRoot } from "../owner.ts";
+import { findProgram, requireProgram } from "./programs.ts";
 
 export interface TreeSize {
   readonly bytes: number;
@@ -30,7 +31,7 @@ export interface TreesParts {
 const MEASURE_SECONDS_MAX = 60;
 
 /** Enters no other file system. */
-const RM = ["rm", "-rf", process.platform === "linux" ? "--one-file-system" : "-x", "--"];
+const RM_OPTIONS = ["-rf", process.platform === "linux" ? "--one-file-system" : "-x", "--"];
 
 export class Trees {
   readonly #parts: TreesParts;
@@ -54,7 +55,7 @@ export class Trees {
     const launcher = this.#parts.findLauncher();
     const { cgroup, wrap } = this.#parts.confine();
     if (launcher === null && !isRoot()) await openModes(paths);
-    const argv = launcher === null ? RM : [launcher, "delete"];
+    const argv = launcher === null ? [requireProgram("rm"), ...RM_OPTIONS] : [launcher, "delete"];
     const child = Bun.spawn([...wrap([...argv, ...paths])], {
       ...(cgroup === null ? {} : { cgroup }),
       ...(signal === undefined ? {} : { signal }),
@@ -83,7 +84,9 @@ async function measureByLauncher(
 
 /** In the form of POSIX: `KIBIBYTES<tab>PATH`, a line for each path. Names of tenants are not printed. */
 async function measureByDu(paths: readonly string[], secondsMax: number): Promise<TreeSize> {
-  const child = Bun.spawn(["du", "-s", "-x", "-k", ...paths], {
+  const du = findProgram("du");
+  if (du === null) return { bytes: 0, isWhole: false };
+  const child = Bun.spawn([du, "-s", "-x", "-k", ...paths], {
     stdio: ["ignore", "pipe", "ignore"],
     timeout: secondsMax * 1000,
   });
@@ -98,7 +101,17 @@ async function measureByDu(paths: readonly string[], secondsMax: number): Promis
 async function openModes(paths: readonly string[]): Promise<void> {
   const closed = ["-type", "d", "!", "-perm", "-700"];
   const child = Bun.spawn(
-    ["find", ...paths, "-xdev", ...closed, "-exec", "chmod", "u+rwx", "{}", ";"],
+    [
+      requireProgram("find"),
+      ...paths,
+      "-xdev",
+      ...closed,
+      "-exec",
+      requireProgram("chmod"),
+      "u+rwx",
+      "{}",
+      ";",
+    ],
     { stdio: ["ignore", "ignore", "ignore"] },
   );
   giveWay(child);

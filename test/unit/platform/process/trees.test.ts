@@ -253,3 +253,24 @@ describe.skipIf(!CAN_COMPILE)("by the launcher", () => {
     });
   });
 });
+
+test("measures and deletes with the system's programs when the server's PATH has none", () => {
+  const tree = join(root, "tree");
+  mkdirSync(tree);
+  writeFileSync(join(tree, "file"), Buffer.alloc(64 * KIB, "x"));
+  const bytes = allocated(tree, join(tree, "file"));
+  const module = join(import.meta.dir, "../../../../src/platform/process/trees.ts");
+  const script = `
+    const { Trees } = require(${JSON.stringify(module)});
+    const confine = () => ({ cgroup: null, wrap: (argv) => argv });
+    const trees = new Trees({ findLauncher: () => null, confine });
+    console.log(JSON.stringify(await trees.measure([${JSON.stringify(tree)}])));
+    await trees.delete([${JSON.stringify(tree)}]);
+  `;
+  const { stdout, stderr } = Bun.spawnSync([process.execPath, "-e", script], {
+    env: { PATH: "/nonexistent" },
+  });
+  expect(stderr.toString()).toBe("");
+  expect(JSON.parse(stdout.toString())).toEqual({ bytes, isWhole: true });
+  expect(existsSync(tree)).toBe(false);
+});
