@@ -1,4 +1,4 @@
-// Compares dist/ten with another `ten`: processor time a request, and wakes. Usage: bun bench/against.ts OTHER. Needs wrk.
+// Compares dist/ten with another `ten`: processor time a request, and wakes. `bun bench/against.ts OTHER`; needs wrk.
 import { readFileSync } from "node:fs";
 import { median, type Server, serve, TEN, wrk } from "./support.ts";
 

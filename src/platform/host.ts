@@ -6,7 +6,7 @@ import { findHostKernel } from "./kernel/guest-kernel.ts";
 import { findKvmObstacle, readVirtualization } from "./kernel/kvm.ts";
 import { landlockVersion } from "./kernel/landlock.ts";
 import { isRoot } from "./owner.ts";
-import { findProgram } from "./process/programs.ts";
+import { findProgram } from "./programs.ts";
 
 export interface Host {
   readonly platform: NodeJS.Platform;

@@ -6,7 +6,7 @@ import { messageOf } from "../core/errors.ts";
 import type { Gap } from "../core/failure.ts";
 import type { Host } from "../platform/host.ts";
 import { backingFileOf } from "../platform/mounts.ts";
-import { SYSTEM_PATH } from "../platform/process/programs.ts";
+import { SYSTEM_PATH } from "../platform/programs.ts";
 
 /** The Debian package of each tool. */
 const TOOLS = {

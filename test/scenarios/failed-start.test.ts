@@ -6,7 +6,7 @@ import { join } from "node:path";
 import type { InstanceAnswer, StoryAnswer } from "../../src/control/wire/instances.ts";
 import type { ErrorAnswer } from "../../src/control/wire/wire.ts";
 import type { ErrorCode } from "../../src/core/errors.ts";
-import { SYSTEM_PATH } from "../../src/platform/process/programs.ts";
+import { SYSTEM_PATH } from "../../src/platform/programs.ts";
 import { type Ten, withTen } from "../support/ten.ts";
 import { APP_COMMAND } from "../support/tenants/command.ts";
 import { isMissing } from "../support/tool.ts";

@@ -1,6 +1,6 @@
 // Runs the program nft: applies scripts, lists tables and chains.
 import type { Gap } from "../../core/failure.ts";
-import { findProgram } from "../../platform/process/programs.ts";
+import { findProgram } from "../../platform/programs.ts";
 
 /** Applies a script; null, or the reason why it can't be applied. With `check` nothing changes. */
 export function runNft(script: string, { check = false } = {}): Gap | null {

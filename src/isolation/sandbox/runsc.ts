@@ -1,7 +1,7 @@
 // gVisor's `runsc` on this host: its path, its version, its features.
 import { unreachable } from "../../core/assert.ts";
 import type { Gap } from "../../core/failure.ts";
-import { findProgram } from "../../platform/process/programs.ts";
+import { findProgram } from "../../platform/programs.ts";
 import { RUNSC_VERSION_MIN, readRunscVersion } from "./bundle.ts";
 
 export interface Runsc {

@@ -10,7 +10,7 @@ import {
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { gunzipSync, zstdDecompressSync } from "node:zlib";
-import { requireProgram } from "../process/programs.ts";
+import { requireProgram } from "../programs.ts";
 
 export interface GuestKernel {
   readonly path: string;

@@ -4,7 +4,7 @@ import { closeSync, constants, lstatSync, mkdirSync, openSync, rmSync } from "no
 import { join } from "node:path";
 import { messageOf, TenError } from "../../core/errors.ts";
 import { formatRef, type InstanceRef, SLOTS, type SlotRef, slotName } from "../../core/ref.ts";
-import { requireProgram } from "./programs.ts";
+import { requireProgram } from "../programs.ts";
 
 export interface OutputPaths {
   readonly stdout: string;

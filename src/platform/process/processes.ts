@@ -1,7 +1,7 @@
 // The system's processes: start times, memory, and the descendants of a process.
 import { readdirSync, readFileSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";
-import { requireProgram } from "./programs.ts";
+import { requireProgram } from "../programs.ts";
 
 export interface ProcessEntry {
   readonly pid: number;

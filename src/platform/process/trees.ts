@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { constants, setPriority } from "node:os";
 import { isRoot } from "../owner.ts";
-import { findProgram, requireProgram } from "./programs.ts";
+import { findProgram, requireProgram } from "../programs.ts";
 
 export interface TreeSize {
   readonly bytes: number;

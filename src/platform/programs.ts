@@ -1,6 +1,6 @@
 // Finds installed programs: on the server's PATH, and in the system's own directories.
 
-/** An ordinary user's PATH often lacks the directories of administrators' programs, a service's may lack all of them. */
+/** An ordinary user's PATH often lacks the directories of administrators' programs; a service's may lack them all. */
 export const SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** The full path of a program; null when it is not installed. */
