@@ -42,7 +42,7 @@ test.each([
   ["ps --w", ["--watch"]],
   ["logs --le", ["--level"]],
   ["logs --level ", ["stdout", "stderr", "server"]],
-  ["logs --level std", ["stdout", "stderr", "server"]],
+  ["logs --level std", ["stdout", "stderr"]],
   ["logs --limit ", []],
   ["logs -n ", []],
   ["--ser", ["--server"]],
