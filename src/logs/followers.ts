@@ -1,5 +1,5 @@
 // Follows the logs: passes new lines to each follower, by its filter and at a limited rate.
-import { type LogFilter, type LogLine } from "./line.ts";
+import type { LogFilter, LogLine } from "./line.ts";
 import { type LogQuery, matchesLogQuery, parseLogQuery } from "./search-query.ts";
 
 /** For each follower: more than a person reads, little work for the main thread. */
