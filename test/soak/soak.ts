@@ -1,0 +1,116 @@
+// The command `npm run soak`: a calm phase, a hostile one, a quiet one, and a verdict on every promise.
+import { closeSync } from "node:fs";
+import { cpus, release, totalmem } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { parseArgs } from "node:util";
+import { freePort } from "../../bench/support.ts";
+import { Client } from "../../src/control/client/client.ts";
+import { randomFrom } from "../support/random.ts";
+import { startTen, type Ten } from "../support/ten.ts";
+import { until } from "../support/until.ts";
+import { hostObjects, remainsOf, usageOf } from "./accounts.ts";
+import { Attacks } from "./attacks.ts";
+import { Disturbances } from "./disturbances.ts";
+import { holdSocket } from "./held-socket.ts";
+import { Outages } from "./outages.ts";
+import { isRoot, population } from "./population.ts";
+import { Verdict } from "./verdict.ts";
+import { Witness } from "./witness.ts";
+
+/** The calm phase, as a part of all the time. */
+const CALM_PART = 0.2;
+/** The tenants that get most requests have started by then. */
+const WARM_UP_MS = 10_000;
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: "string", default: "30" },
+    seed: { type: "string", default: String(Math.floor(Math.random() * 2 ** 32)) },
+  },
+});
+const minutes = Number(values.minutes);
+const seed = Number(values.seed);
+if (!(minutes > 0) || !Number.isFinite(seed)) {
+  throw new Error("npm run soak -- [--minutes N] [--seed S]");
+}
+const user = isRoot ? "root" : "an ordinary user";
+const memory = Math.round(totalmem() / 2 ** 30);
+console.log(
+  `${minutes} minutes, seed ${seed}, ${user}; Linux ${release()}, ${cpus().length} processors, ${memory} GB`,
+);
+
+const verdict = new Verdict();
+const objects = hostObjects();
+const port = freePort();
+const listener = holdSocket(port);
+const ten = await startTen({ ...population(), listener, parent: "/var/lib" });
+try {
+  await soak(ten);
+  await ten.stop();
+  verdict.ended(remainsOf(ten.root, ten.dataDir), hostObjects(), objects);
+} catch (error) {
+  console.log(`The server said:\n${ten.output}`);
+  throw error;
+} finally {
+  await ten[Symbol.asyncDispose]();
+  closeSync(listener);
+}
+console.log(verdict.render());
+process.exit(verdict.isGood ? 0 : 1);
+
+async function soak(ten: Ten): Promise<void> {
+  const random = randomFrom(seed);
+  const outages = new Outages();
+  const client = new Client({ kind: "unix", path: join(ten.dataDir, "tenement.sock") });
+  const witness = new Witness({ port, random: randomFrom(random.below(2 ** 32)), outages });
+  const attacks = new Attacks({ client, outages });
+  const disturbances = new Disturbances({ ten, random, outages });
+
+  witness.phase = "warm-up";
+  await delay(WARM_UP_MS);
+  witness.phase = "calm";
+  await delay(minutes * CALM_PART * 60_000);
+  const begin = usageOf(ten.pid);
+
+  console.log("The hostile phase begins");
+  witness.phase = "hostile";
+  const over = new AbortController();
+  const strangers = beginStrangers(random.below(2 ** 32));
+  const work = [attacks.run(over.signal), disturbances.run(over.signal)];
+  await delay(minutes * (1 - CALM_PART) * 60_000);
+  over.abort();
+  await Promise.all(work);
+  witness.phase = "quiet";
+  strangers.kill("SIGKILL");
+  await strangers.exited;
+
+  const stuck = await attacks.end();
+  await witness.stop();
+  verdict.requests(witness, outages);
+  verdict.operations({ attacks, disturbances, stuck: [...stuck, ...(await restless(client))] });
+  verdict.usage(begin, usageOf(ten.pid));
+  verdict.lines(await witness.checkLogs(client));
+  verdict.writes(witness.checkFiles(ten.dataDir));
+  verdict.output(ten.output);
+}
+
+/** A process of its own: the floods must not delay the witness. */
+function beginStrangers(seed: number): Bun.Subprocess {
+  const program = join(import.meta.dir, "strangers.ts");
+  return Bun.spawn([process.execPath, program, String(port), String(seed)], {
+    stdio: ["ignore", "inherit", "inherit"],
+  });
+}
+
+/** Well-behaved tenants that neither run nor sleep in the end, although nobody disturbs them any more. */
+async function restless(client: Client): Promise<readonly string[]> {
+  const list = async () => {
+    const all = await client.call("listInstances", { query: { all: "true" } } as never);
+    return all.filter(({ service, state }) => {
+      return service === "calm" ? !["running", "asleep"].includes(state) : state !== "stopped";
+    });
+  };
+  await until("all are at rest or run", async () => (await list()).length === 0).catch(() => null);
+  return (await list()).map(({ id, state, reason }) => `${id} is ${state}: ${reason}`);
+}
