@@ -23,15 +23,6 @@ const random = randomFrom(seed);
 const get = (host: string, more = "") => `GET / HTTP/1.1\r\nHost: ${host}\r\n${more}\r\n`;
 const hostile = () => hostOf("hostile", random.pick(ATTACKS));
 
-await Promise.all([
-  repeat(pipeline),
-  repeat(keepSilent),
-  repeat(readSlowly),
-  repeat(askOddly),
-  repeat(tunnel),
-  repeat(askHostile),
-]);
-
 /** Without end: the soak ends this process. */
 async function repeat(act: () => void): Promise<void> {
   for (;;) {
@@ -90,3 +81,12 @@ function askHostile(): void {
   const host = random.pick([hostile(), hostOf("hostile", "answers")]);
   open(asking).resume().write(get(host, "Connection: close\r\n"));
 }
+
+await Promise.all([
+  repeat(pipeline),
+  repeat(keepSilent),
+  repeat(readSlowly),
+  repeat(askOddly),
+  repeat(tunnel),
+  repeat(askHostile),
+]);
