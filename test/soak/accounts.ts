@@ -1,9 +1,13 @@
 // What the server uses of the host, and what is left of it after its end.
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
+import { serverGroup } from "../../src/isolation/cgroup/groups.ts";
+import { tableName } from "../../src/isolation/firewall/firewall-tables.ts";
 import { readProcess } from "../../src/platform/process/processes.ts";
 import { livingMarks } from "../support/remains.ts";
 import { isRoot } from "./population.ts";
+
+const KINDS_MAX = 8;
 
 export interface Usage {
   readonly memoryMb: number;
@@ -24,42 +28,57 @@ export function usageOf(pid: number): Usage {
   };
 }
 
-/** Control groups and tables of all servers on this host, to be compared with those of another moment. */
-export function hostObjects(): readonly string[] {
-  return [...groups(), ...tables()];
+/** Groups and tables of the host that belong to one server; other servers may run at the same time. */
+export interface HostNames {
+  readonly group: string;
+  readonly table: string;
 }
 
-/** Processes and mounts of a server that has ended. */
-export function remainsOf(root: string, dataDir: string): readonly string[] {
-  const marks = livingMarks().filter((mark) => mark.startsWith(`${dataDir}/`));
+/** @param dataDir must exist */
+export function hostNames(dataDir: string): HostNames {
+  return { group: serverGroup(dataDir), table: tableName(dataDir) };
+}
+
+/** Processes, mounts, control groups and firewall tables of a server that has ended. */
+export function remainsOf(root: string, { group, table }: HostNames): readonly string[] {
+  const marks = livingMarks().filter((mark) => mark.startsWith(`${root}/`));
   const mounts = readFileSync("/proc/self/mountinfo", "utf8").split("\n");
   return [
     ...marks.map((mark) => `process ${mark}`),
     ...mounts.filter((line) => line.includes(root)).map((line) => `mount ${line.split(" ")[4]}`),
+    ...groupsNamed(group).map((path) => `group ${path}`),
+    ...(hasTable(table) ? [`table ${table}`] : []),
   ];
 }
 
-function groups(): readonly string[] {
-  const base = "/sys/fs/cgroup";
-  const list = (path: string): readonly string[] => {
-    try {
-      return readdirSync(path, { withFileTypes: true })
-        .filter((entry) => entry.isDirectory())
-        .map(({ name }) => join(path, name));
-    } catch {
-      return [];
-    }
-  };
-  return [base, ...list(base)]
-    .flatMap((path) => list(join(path, "ten")))
-    .map((path) => `group ${path}`);
+/** Kinds of open files with their numbers, the most frequent first. */
+export function describeDescriptors(pid: number): string {
+  const kinds = new Map<string, number>();
+  for (const fd of readdirSync(`/proc/${pid}/fd`)) {
+    const kind = targetOf(`/proc/${pid}/fd/${fd}`).replaceAll(/\d+|\[.*\]|t\d+/g, "");
+    kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
+  }
+  const sorted = [...kinds].sort(([, a], [, b]) => b - a).slice(0, KINDS_MAX);
+  return sorted.map(([kind, count]) => `${count} ${kind}`).join(", ");
 }
 
-function tables(): readonly string[] {
-  if (!isRoot || Bun.which("nft") === null) return [];
-  const { stdout } = Bun.spawnSync(["nft", "list", "tables"]);
-  return stdout
-    .toString()
-    .split("\n")
-    .filter((line) => line.includes("ten"));
+function targetOf(link: string): string {
+  try {
+    return readlinkSync(link);
+  } catch {
+    return "closed";
+  }
+}
+
+function groupsNamed(name: string): readonly string[] {
+  const base = "/sys/fs/cgroup";
+  const hierarchies = existsSync(base) ? ["", ...readdirSync(base)] : [];
+  return hierarchies
+    .map((each) => join(base, each, "ten", name))
+    .filter((path) => existsSync(path));
+}
+
+function hasTable(name: string): boolean {
+  if (!isRoot || Bun.which("nft") === null) return false;
+  return Bun.spawnSync(["nft", "list", "tables"]).stdout.toString().includes(name);
 }

@@ -15,12 +15,23 @@ export class Attacks {
   readonly refusals = new Map<string, number>();
   readonly #client: Client;
   readonly #outages: Outages;
+  readonly #moment: Set<string>;
 
-  constructor({ client, outages }: { client: Client; outages: Outages }) {
+  /** @param parts `moment` is told of the attacks under way */
+  constructor(parts: { client: Client; outages: Outages; moment: Set<string> }) {
+    const { client, outages, moment } = parts;
     this.#client = client;
+    this.#moment = moment;
     this.#outages = outages;
     if (isRoot) return;
     for (const [attack, reason] of Object.entries(NEEDS_ROOT)) console.log(`${attack}: ${reason}`);
+  }
+
+  /** Registers the hostile tenants, asleep. */
+  async prepare(): Promise<void> {
+    for (const id of ATTACKS) {
+      await this.#client.call("spawnInstance", { body: { process: "hostile", id, start: false } });
+    }
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -28,10 +39,12 @@ export class Attacks {
       const chosen = Array.from({ length: AT_ONCE }, (_, index) => {
         return ATTACKS[(turn + index) % ATTACKS.length] ?? "logs";
       });
+      for (const attack of chosen) this.#moment.add(attack);
       await Promise.all(chosen.map((attack) => this.#order("startInstance", attack)));
       for (const attack of chosen) this.spells.set(attack, (this.spells.get(attack) ?? 0) + 1);
       await pause(SPELL_MS, signal);
       await Promise.all(chosen.map((attack) => this.#order("sleepInstance", attack)));
+      for (const attack of chosen) this.#moment.delete(attack);
     }
   }
 

@@ -17,8 +17,11 @@ export class Disturbances {
   readonly #ten: Ten;
   readonly #random: Random;
   readonly #outages: Outages;
+  readonly #moment: Set<string>;
 
-  constructor(parts: { ten: Ten; random: Random; outages: Outages }) {
+  /** @param parts `moment` is told of the operations under way */
+  constructor(parts: { ten: Ten; random: Random; outages: Outages; moment: Set<string> }) {
+    this.#moment = parts.moment;
     this.#ten = parts.ten;
     this.#random = parts.random;
     this.#outages = parts.outages;
@@ -79,7 +82,9 @@ export class Disturbances {
   async #command(name: string, ...args: readonly string[]): Promise<void> {
     this.#count(name);
     const startedAt = performance.now();
+    this.#moment.add(name);
     const { exitCode, stderr } = await this.#ten.ten(...args);
+    this.#moment.delete(name);
     if (exitCode === 0 || this.#outages.overlaps(startedAt, performance.now())) return;
     this.failures.push(`${name}: ${stderr.trim()}`);
   }

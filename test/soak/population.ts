@@ -70,8 +70,6 @@ function configure(): string {
         idle_timeout: 60,
         startup_timeout: 30,
         stop_timeout: 2,
-        auto_create: true,
-        max_instances: ATTACKS.length,
         ...limits(),
       },
     },

@@ -9,13 +9,13 @@ import { Client } from "../../src/control/client/client.ts";
 import { randomFrom } from "../support/random.ts";
 import { startTen, type Ten } from "../support/ten.ts";
 import { until } from "../support/until.ts";
-import { hostObjects, remainsOf, usageOf } from "./accounts.ts";
+import { describeDescriptors, hostNames, remainsOf, usageOf } from "./accounts.ts";
 import { Attacks } from "./attacks.ts";
 import { Disturbances } from "./disturbances.ts";
 import { holdSocket } from "./held-socket.ts";
 import { Outages } from "./outages.ts";
 import { isRoot, population } from "./population.ts";
-import { Verdict } from "./verdict.ts";
+import { DESCRIPTORS_SLACK, Verdict } from "./verdict.ts";
 import { Witness } from "./witness.ts";
 
 /** The calm phase, as a part of all the time. */
@@ -41,14 +41,14 @@ console.log(
 );
 
 const verdict = new Verdict();
-const objects = hostObjects();
 const port = freePort();
 const listener = holdSocket(port);
 const ten = await startTen({ ...population(), listener, parent: "/var/lib" });
 try {
   await soak(ten);
+  const names = hostNames(ten.dataDir);
   await ten.stop();
-  verdict.ended(remainsOf(ten.root, ten.dataDir), hostObjects(), objects);
+  verdict.ended(remainsOf(ten.root, names));
 } catch (error) {
   console.log(`The server said:\n${ten.output}`);
   throw error;
@@ -64,10 +64,11 @@ async function soak(ten: Ten): Promise<void> {
   const outages = new Outages();
   const client = new Client({ kind: "unix", path: join(ten.dataDir, "tenement.sock") });
   const witness = new Witness({ port, random: randomFrom(random.below(2 ** 32)), outages });
-  const attacks = new Attacks({ client, outages });
-  const disturbances = new Disturbances({ ten, random, outages });
+  const { moment } = witness;
+  const attacks = new Attacks({ client, outages, moment });
+  const disturbances = new Disturbances({ ten, random, outages, moment });
+  await attacks.prepare();
 
-  witness.phase = "warm-up";
   await delay(WARM_UP_MS);
   witness.phase = "calm";
   await delay(minutes * CALM_PART * 60_000);
@@ -89,7 +90,12 @@ async function soak(ten: Ten): Promise<void> {
   await witness.stop();
   verdict.requests(witness, outages);
   verdict.operations({ attacks, disturbances, stuck: [...stuck, ...(await restless(client))] });
-  verdict.usage(begin, usageOf(ten.pid));
+  const descriptorsMax = begin.descriptors + DESCRIPTORS_SLACK;
+  // Connections of strangers who are gone end with their timeouts.
+  await until("descriptors are closed", () => usageOf(ten.pid).descriptors <= descriptorsMax).catch(
+    () => null,
+  );
+  verdict.usage(begin, usageOf(ten.pid), describeDescriptors(ten.pid));
   verdict.lines(await witness.checkLogs(client));
   verdict.writes(witness.checkFiles(ten.dataDir));
   verdict.output(ten.output);

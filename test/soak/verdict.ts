@@ -3,12 +3,12 @@ import type { Usage } from "./accounts.ts";
 import type { Attacks } from "./attacks.ts";
 import type { Disturbances } from "./disturbances.ts";
 import type { Outages } from "./outages.ts";
-import { type Account, quantile, type Witness } from "./witness.ts";
+import { type Account, quantile, slowMoments, type Witness } from "./witness.ts";
 
 /** Against the calm phase. */
 const SLOWDOWN_MAX = 5;
 /** Of pipes, connections and files that are open at one moment and not at another. */
-const DESCRIPTORS_SLACK = 100;
+export const DESCRIPTORS_SLACK = 100;
 const EXAMPLES = 10;
 
 interface Row {
@@ -38,6 +38,9 @@ export class Verdict {
     this.#note("p50 / p99 / p99.9 in the hostile phase without outages, ms", show("hostile"));
     const slowdown = of("hostile", 0.99) / of("calm", 0.99);
     this.#row("p99 against the calm p99", `${slowdown.toFixed(1)} times`, slowdown < SLOWDOWN_MAX);
+    for (const [moment, ms] of slowMoments(witness)) {
+      this.#details.push(`p99 of the requests during ${moment}: ${ms.toFixed(0)} ms`);
+    }
     const all = quantile(witness, { phase: "hostile", part: 0.99, quiet: false });
     this.#note("p99 in the hostile phase with outages, ms", all.toFixed(0));
     const { lengths } = outages;
@@ -63,12 +66,13 @@ export class Verdict {
       this.#details.push(`refused ${count} times: ${refusal}`);
   }
 
-  usage(begin: Usage, end: Usage): void {
+  usage(begin: Usage, end: Usage, descriptors: string): void {
     const show = (usage: Usage) =>
       `${usage.memoryMb} MB, ${usage.descriptors} descriptors, ${usage.processes} processes`;
     this.#note("the server at the end of the calm phase", show(begin));
     const isKept = end.descriptors <= begin.descriptors + DESCRIPTORS_SLACK;
     this.#row("the server in the end", show(end), isKept);
+    if (!isKept) this.#details.push(`descriptors: ${descriptors}`);
   }
 
   lines(account: Account): void {
@@ -90,10 +94,9 @@ export class Verdict {
     );
   }
 
-  ended(remains: readonly string[], objects: readonly string[], before: readonly string[]): void {
-    this.#promise("processes and mounts left behind", remains);
-    const left = objects.filter((each) => !before.includes(each));
-    this.#promise("control groups and firewall tables left behind", left);
+  /** The server has ended. */
+  ended(remains: readonly string[]): void {
+    this.#promise("processes, mounts, control groups and firewall tables left behind", remains);
   }
 
   render(): string {

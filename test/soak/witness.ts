@@ -22,6 +22,8 @@ interface Answered {
   readonly phase: string;
   readonly ms: number;
   readonly metOutage: boolean;
+  /** The attacks and operations under way when it was due. */
+  readonly moment: readonly string[];
 }
 
 /** Writes of a tenant, by key: acknowledged, or cut off by a kill of the server and so unknown. */
@@ -34,7 +36,9 @@ export interface Account {
 }
 
 export class Witness {
-  phase = "calm";
+  phase = "warm-up";
+  /** What is under way. */
+  readonly moment = new Set<string>();
   readonly answered: Answered[] = [];
   readonly failures: string[] = [];
   failed = 0;
@@ -117,6 +121,7 @@ export class Witness {
 
   async #ask(id: string, writes: boolean, due: number): Promise<void> {
     const { phase } = this;
+    const moment = [...this.moment];
     for (;;) {
       this.#keys += 1;
       const key = `${id}-${this.#keys}`;
@@ -126,7 +131,7 @@ export class Witness {
       const metOutage = this.#outages.overlaps(due, now);
       if (outcome === "ok") {
         if (writes) this.#ledgers.get(id)?.set(key, "acknowledged");
-        this.answered.push({ phase, ms: now - due, metOutage });
+        this.answered.push({ phase, ms: now - due, metOutage, moment });
         return;
       }
       // Like a browser: what the server was killed over is sent again.
@@ -173,14 +178,40 @@ export class Witness {
   }
 }
 
-/** Of the answers of a phase; `quiet` leaves out those that met an outage. */
-export function quantile(
-  witness: Witness,
-  { phase, part, quiet }: { phase: string; part: number; quiet: boolean },
-): number {
-  const times = witness.answered
-    .filter((each) => each.phase === phase && !(quiet && each.metOutage))
-    .map(({ ms }) => ms)
-    .sort((a, b) => a - b);
+interface Selection {
+  readonly phase: string;
+  readonly part: number;
+  /** Leaves out the answers that met an outage. */
+  readonly quiet: boolean;
+}
+
+/** Milliseconds. */
+export function quantile({ answered }: Witness, { phase, part, quiet }: Selection): number {
+  return quantileOf(
+    answered.filter((each) => each.phase === phase && !(quiet && each.metOutage)),
+    part,
+  );
+}
+
+/** The p99 of the answers during each attack and operation, without outages, the slowest first. */
+export function slowMoments({ answered }: Witness): readonly (readonly [string, number])[] {
+  const quiet = answered.filter(({ metOutage }) => !metOutage);
+  const names = [...new Set(quiet.flatMap(({ moment }) => moment))];
+  return names
+    .map(
+      (name) =>
+        [
+          name,
+          quantileOf(
+            quiet.filter(({ moment }) => moment.includes(name)),
+            0.99,
+          ),
+        ] as const,
+    )
+    .sort(([, a], [, b]) => b - a);
+}
+
+function quantileOf(answered: readonly Answered[], part: number): number {
+  const times = answered.map(({ ms }) => ms).sort((a, b) => a - b);
   return times[Math.floor(times.length * part)] ?? Number.NaN;
 }
