@@ -28,6 +28,14 @@ export function usageOf(pid: number): Usage {
   };
 }
 
+/** Milliseconds in which some process of the host waited for a processor, since its start; null: it does not count. */
+export function waitedMs(): number | null {
+  const file = "/proc/pressure/cpu";
+  if (!existsSync(file)) return null;
+  const micros = /^some .*total=(\d+)/m.exec(readFileSync(file, "utf8"))?.[1];
+  return Number(micros) / 1000;
+}
+
 /** Groups and tables of the host that belong to one server; other servers may run at the same time. */
 export interface HostNames {
   readonly group: string;

@@ -9,7 +9,7 @@ import { Client } from "../../src/control/client/client.ts";
 import { randomFrom } from "../support/random.ts";
 import { startTen, type Ten } from "../support/ten.ts";
 import { until } from "../support/until.ts";
-import { describeDescriptors, hostNames, remainsOf, usageOf } from "./accounts.ts";
+import { describeDescriptors, hostNames, remainsOf, usageOf, waitedMs } from "./accounts.ts";
 import { Attacks } from "./attacks.ts";
 import { Disturbances } from "./disturbances.ts";
 import { holdSocket } from "./held-socket.ts";
@@ -41,6 +41,8 @@ console.log(
 );
 
 const verdict = new Verdict();
+/** By phase; it shows whether other programs of the machine disturbed the figures. */
+const pressures = new Map<string, number>();
 const port = freePort();
 const listener = holdSocket(port);
 const ten = await startTen({ ...population(), listener, parent: "/var/lib" });
@@ -71,7 +73,7 @@ async function soak(ten: Ten): Promise<void> {
 
   await delay(WARM_UP_MS);
   witness.phase = "calm";
-  await delay(minutes * CALM_PART * 60_000);
+  await measurePressure("calm", () => delay(minutes * CALM_PART * 60_000));
   const begin = usageOf(ten.pid);
 
   console.log("The hostile phase begins");
@@ -79,7 +81,7 @@ async function soak(ten: Ten): Promise<void> {
   const over = new AbortController();
   const strangers = beginStrangers(random.below(2 ** 32));
   const work = [attacks.run(over.signal), disturbances.run(over.signal)];
-  await delay(minutes * (1 - CALM_PART) * 60_000);
+  await measurePressure("hostile", () => delay(minutes * (1 - CALM_PART) * 60_000));
   over.abort();
   await Promise.all(work);
   witness.phase = "quiet";
@@ -89,6 +91,7 @@ async function soak(ten: Ten): Promise<void> {
   const stuck = await attacks.end();
   await witness.stop();
   verdict.requests(witness, outages);
+  verdict.machine(pressures);
   verdict.operations({ attacks, disturbances, stuck: [...stuck, ...(await restless(client))] });
   const descriptorsMax = begin.descriptors + DESCRIPTORS_SLACK;
   // Connections of strangers who are gone end with their timeouts.
@@ -99,6 +102,15 @@ async function soak(ten: Ten): Promise<void> {
   verdict.lines(await witness.checkLogs(client));
   verdict.writes(witness.checkFiles(ten.dataDir));
   verdict.output(ten.output);
+}
+
+async function measurePressure(phase: string, act: () => Promise<unknown>): Promise<void> {
+  const startedAt = performance.now();
+  const before = waitedMs();
+  await act();
+  const after = waitedMs();
+  if (before === null || after === null) return;
+  pressures.set(phase, (after - before) / (performance.now() - startedAt));
 }
 
 /** A process of its own: the floods must not delay the witness. */

@@ -31,17 +31,20 @@ export class Verdict {
     this.#promise("failed requests of well-behaved tenants", failures, failed);
     this.#note("requests answered", answered.length);
     this.#note("cut off by a kill, and sent again", cut);
-    const of = (phase: string, part: number) => quantile(witness, { phase, part, quiet: true });
-    const show = (phase: string) =>
-      [0.5, 0.99, 0.999].map((part) => of(phase, part).toFixed(0)).join(" / ");
-    this.#note("p50 / p99 / p99.9 in the calm phase, ms", show("calm"));
-    this.#note("p50 / p99 / p99.9 in the hostile phase without outages, ms", show("hostile"));
+    const of = (phase: string, part: number, time: "ms" | "lateMs" = "ms") =>
+      quantile(witness, { phase, part, time, quiet: true });
+    for (const phase of ["calm", "hostile"]) {
+      const times = [0.5, 0.99, 0.999].map((part) => of(phase, part).toFixed(0));
+      this.#note(`p50 / p99 / p99.9 in the ${phase} phase without outages, ms`, times.join(" / "));
+      const late = of(phase, 0.99, "lateMs").toFixed(0);
+      this.#note(`p99 of the clients' own delay in the ${phase} phase, ms`, late);
+    }
     const slowdown = of("hostile", 0.99) / of("calm", 0.99);
     this.#row("p99 against the calm p99", `${slowdown.toFixed(1)} times`, slowdown < SLOWDOWN_MAX);
     for (const [moment, ms] of slowMoments(witness)) {
       this.#details.push(`p99 of the requests during ${moment}: ${ms.toFixed(0)} ms`);
     }
-    const all = quantile(witness, { phase: "hostile", part: 0.99, quiet: false });
+    const all = quantile(witness, { phase: "hostile", time: "ms", part: 0.99, quiet: false });
     this.#note("p99 in the hostile phase with outages, ms", all.toFixed(0));
     const { lengths } = outages;
     const median = lengths[Math.floor(lengths.length / 2)]?.toFixed(0);
@@ -49,6 +52,17 @@ export class Verdict {
       "from a kill to the next server, median / longest, ms",
       `${median} / ${lengths.at(-1)?.toFixed(0)}`,
     );
+  }
+
+  /** @param pressures the part of the time in which a process waited for a processor, by phase */
+  machine(pressures: ReadonlyMap<string, number>): void {
+    for (const [phase, part] of pressures) {
+      const percent = `${Math.round(part * 100)} %`;
+      this.#note(
+        `time in which processes of the machine waited for a processor, ${phase} phase`,
+        percent,
+      );
+    }
   }
 
   operations(parts: {

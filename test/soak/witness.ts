@@ -21,6 +21,8 @@ const LINES_MAX = 10_000;
 interface Answered {
   readonly phase: string;
   readonly ms: number;
+  /** From the time when it was due to its sending: the witness itself was kept from the processor. */
+  readonly lateMs: number;
   readonly metOutage: boolean;
   /** The attacks and operations under way when it was due. */
   readonly moment: readonly string[];
@@ -122,6 +124,7 @@ export class Witness {
   async #ask(id: string, writes: boolean, due: number): Promise<void> {
     const { phase } = this;
     const moment = [...this.moment];
+    const lateMs = performance.now() - due;
     for (;;) {
       this.#keys += 1;
       const key = `${id}-${this.#keys}`;
@@ -131,7 +134,7 @@ export class Witness {
       const metOutage = this.#outages.overlaps(due, now);
       if (outcome === "ok") {
         if (writes) this.#ledgers.get(id)?.set(key, "acknowledged");
-        this.answered.push({ phase, ms: now - due, metOutage, moment });
+        this.answered.push({ phase, ms: now - due, lateMs, metOutage, moment });
         return;
       }
       // Like a browser: what the server was killed over is sent again.
@@ -180,15 +183,18 @@ export class Witness {
 
 interface Selection {
   readonly phase: string;
+  readonly time: "ms" | "lateMs";
   readonly part: number;
   /** Leaves out the answers that met an outage. */
   readonly quiet: boolean;
 }
 
 /** Milliseconds. */
-export function quantile({ answered }: Witness, { phase, part, quiet }: Selection): number {
+export function quantile({ answered }: Witness, selection: Selection): number {
+  const { phase, time, part, quiet } = selection;
+  const chosen = answered.filter((each) => each.phase === phase && !(quiet && each.metOutage));
   return quantileOf(
-    answered.filter((each) => each.phase === phase && !(quiet && each.metOutage)),
+    chosen.map((each) => each[time]),
     part,
   );
 }
@@ -197,21 +203,14 @@ export function quantile({ answered }: Witness, { phase, part, quiet }: Selectio
 export function slowMoments({ answered }: Witness): readonly (readonly [string, number])[] {
   const quiet = answered.filter(({ metOutage }) => !metOutage);
   const names = [...new Set(quiet.flatMap(({ moment }) => moment))];
+  const during = (name: string) =>
+    quiet.filter(({ moment }) => moment.includes(name)).map(({ ms }) => ms);
   return names
-    .map(
-      (name) =>
-        [
-          name,
-          quantileOf(
-            quiet.filter(({ moment }) => moment.includes(name)),
-            0.99,
-          ),
-        ] as const,
-    )
+    .map((name) => [name, quantileOf(during(name), 0.99)] as const)
     .sort(([, a], [, b]) => b - a);
 }
 
-function quantileOf(answered: readonly Answered[], part: number): number {
-  const times = answered.map(({ ms }) => ms).sort((a, b) => a - b);
-  return times[Math.floor(times.length * part)] ?? Number.NaN;
+function quantileOf(times: readonly number[], part: number): number {
+  const sorted = [...times].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length * part)] ?? Number.NaN;
 }
