@@ -113,10 +113,10 @@ async function measurePressure(phase: string, act: () => Promise<unknown>): Prom
   pressures.set(phase, (after - before) / (performance.now() - startedAt));
 }
 
-/** A process of its own: the floods must not delay the witness. */
+/** A process of its own, which gives way: on another machine the floods would take none of this one's processors. */
 function beginStrangers(seed: number): Bun.Subprocess {
   const program = join(import.meta.dir, "strangers.ts");
-  return Bun.spawn([process.execPath, program, String(port), String(seed)], {
+  return Bun.spawn(["nice", process.execPath, program, String(port), String(seed)], {
     stdio: ["ignore", "inherit", "inherit"],
   });
 }
