@@ -3,7 +3,7 @@ import { ptr } from "bun:ffi";
 import { posixCalls } from "./libc.ts";
 
 const POLLIN = 0x1;
-/** The other end sends no more. Linux alone reports it without the bytes before it being read. */
+/** The other end sends no more. Linux alone reports it before the bytes in front of it are read. */
 const POLLRDHUP = 0x2000;
 
 /** `struct pollfd`: the descriptor, then the wanted and the returned events, 16 bits each. */
@@ -14,7 +14,7 @@ export function isReadable(fd: number): boolean {
   return hasEvent(fd, POLLIN);
 }
 
-/** Whether the other end sends no more than the bytes that are here, unread; false where the system does not report it. */
+/** Whether the other end sends no more than is here unread; false where the system does not report it. */
 export function hasEnded(fd: number): boolean {
   return process.platform === "linux" && hasEvent(fd, POLLRDHUP);
 }
