@@ -1,5 +1,6 @@
 // The command `npm run fuzz`: all fuzzers side by side for some minutes, or one of them.
 import { parseArgs } from "node:util";
+import { isUnable } from "../launcher/programs.ts";
 import { openApiFuzzer } from "./api.ts";
 import { commandOf, type Fuzzer, fuzz } from "./fuzzer.ts";
 import { openLauncherFuzzer } from "./launcher.ts";
@@ -43,7 +44,8 @@ process.exitCode = (await (values.only === undefined ? runAll(run) : runOne(valu
 
 /** A process for each, so that none waits for another and a crash of one ends only that one. */
 async function runAll(run: Run): Promise<boolean> {
-  const ends = Object.keys(FUZZERS).map(async (name) => {
+  const names = Object.keys(FUZZERS).filter((name) => name !== "launcher" || !isUnable());
+  const ends = names.map(async (name) => {
     const { seed, minutes, rounds } = run;
     const options = Object.entries({ only: name, seed, minutes, rounds });
     const child = Bun.spawn(

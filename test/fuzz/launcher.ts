@@ -22,7 +22,7 @@ import type { Fuzzer } from "./fuzzer.ts";
 
 const USER = 61_190;
 /** After it a program that does not end by itself is ended. */
-const PATIENCE_MS = 2000;
+const PATIENCE_MS = 500;
 const STATUS_LINE =
   /^(launcher|init) \d+ \d+$|^app \d+$|^missing [\w-]+$|^error .+$|^(exit|signal) \d+ \d+$|^gone$/;
 /** Its own failures, each with a message. */

@@ -38,7 +38,7 @@ export const isRoot = process.getuid?.() === 0;
 
 /** The server's options; tenants are registered by their first spawn. */
 export function population(): TenOptions {
-  return { configText: configure() };
+  return { configText: configure(), ...(isRoot && { parent: "/var/lib" }) };
 }
 
 /** Changes something that a reload puts into effect. */

@@ -45,7 +45,7 @@ const verdict = new Verdict();
 const pressures = new Map<string, number>();
 const port = freePort();
 const listener = holdSocket(port);
-const ten = await startTen({ ...population(), listener, parent: "/var/lib" });
+const ten = await startTen({ ...population(), listener });
 try {
   await soak(ten);
   const names = hostNames(ten.dataDir);

@@ -102,10 +102,11 @@ export class Verdict {
 
   /** Errors that the server did not expect. */
   output(text: string): void {
-    this.#promise(
-      "stack traces of the server",
-      text.split("\n").filter((line) => /^\s+at /.test(line)),
-    );
+    const lines = text.split("\n");
+    const traces = lines.filter((line, index) => {
+      return /^\s+at /.test(lines[index + 1] ?? "") && !/^\s+at /.test(line);
+    });
+    this.#promise("stack traces of the server", [...new Set(traces)], traces.length);
   }
 
   /** The server has ended. */
