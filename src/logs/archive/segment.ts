@@ -70,6 +70,7 @@ export class LogSegment {
 
   /** The newest matching lines, newest first. */
   search(search: SegmentSearch): LineRow[] {
+    if (search.sources?.length === 0) return [];
     if (search.query.match !== null) return this.#searchWords(search, search.query.match);
     if (search.sources === null) return this.#scan(search);
     let found: LineRow[] = [];
