@@ -64,6 +64,10 @@ export class FakeChild implements Child {
     return this.listens;
   }
 
+  includes(): boolean {
+    return true;
+  }
+
   isRunning(): boolean {
     return this.isLiving;
   }

@@ -37,7 +37,7 @@ async function fullQueue() {
 }
 
 function probe(hasServed: boolean, health: string | null = "/health") {
-  return socketProber({ endpoints: [endpoint], health, host: HOST, hasServed });
+  return socketProber({ endpoints: [endpoint], health, host: HOST, hasServed, isOwn: () => true });
 }
 
 test.skipIf(!isLinux || isMissing(PYTHON))(
@@ -67,7 +67,8 @@ test("the probe reports an endpoint that nothing listens on", async () => {
     { kind: "unix", path: "/nowhere.sock" },
     { kind: "tcp", host: "127.0.0.1", port: 1 },
   ] as const;
-  expect(await socketProber({ endpoints, health: null, host: HOST, hasServed: false })).toEqual({
+  const check = { health: null, host: HOST, hasServed: false, isOwn: () => true };
+  expect(await socketProber({ endpoints, ...check })).toEqual({
     kind: "unready",
     reason: "nothing listens on /nowhere.sock or 127.0.0.1:1",
   });
