@@ -30,7 +30,7 @@ interface SocketOwner {
   readonly service: Service;
 }
 
-/** Makes the directory of a socket and removes a stale one. Throws START_FAILED where the place is not safe or taken. */
+/** Makes the directory of a socket, and removes a stale one. Throws START_FAILED where it is not safe, or in use. */
 export function makeSocketPlace(path: string, { dataDir, service }: SocketOwner): void {
   const directory = dirname(path);
   if (directory === socketDirOf(dataDir)) makeOwn(directory);

@@ -111,9 +111,10 @@ function follow({ exited: ended, handle, mark, ref }: Followed): Child {
     exited,
     gone: exited.then(() => strays?.untilNone()),
     listensOn: (port) => familyListens(ref.pid, port),
-    includes: (pid) =>
-      ancestorAmong(pid, new Map([[ref.pid, ref.startTime]])) !== null ||
-      (mark !== null && hasMark(pid, mark)),
+    includes(pid) {
+      const ancestor = ancestorAmong(pid, children);
+      return ancestor === null ? mark !== null && hasMark(pid, mark) : ancestor === ref.pid;
+    },
     memoryBytes: async () => {
       const family = await listFamily(ref.pid);
       return family.reduce((sum, entry) => sum + entry.memoryBytes, 0);
