@@ -64,8 +64,11 @@ export class FakeChild implements Child {
     return this.listens;
   }
 
+  /** False: every peer is a process of another program. */
+  isMember = true;
+
   includes(): boolean {
-    return true;
+    return this.isMember;
   }
 
   isRunning(): boolean {
