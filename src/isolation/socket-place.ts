@@ -14,6 +14,7 @@ import { dirname, join, relative, resolve } from "node:path";
 import { messageOf } from "../core/errors.ts";
 import { FailureError, startFailure } from "../core/failure.ts";
 import { socketDirOf } from "../core/instance-paths.ts";
+import { isUnder } from "../core/paths.ts";
 import type { Service } from "../core/service.ts";
 import { isListening } from "../platform/kernel/unix-queue.ts";
 import { isRoot } from "../platform/owner.ts";
@@ -34,7 +35,7 @@ interface SocketOwner {
 export function makeSocketPlace(path: string, { dataDir, service }: SocketOwner): void {
   const directory = dirname(path);
   if (directory === socketDirOf(dataDir)) makeOwn(directory);
-  else makeTrusted(directory, service);
+  else makeTrusted(directory, { dataDir, service });
   makeFree(path, service);
 }
 
@@ -55,17 +56,19 @@ function makeOwn(directory: string): void {
   }
 }
 
-function makeTrusted(directory: string, { name }: Service): void {
-  const elsewhere = `set socket in [service.${name}] to a path elsewhere, or leave it out`;
-  const fault = faultOfMaking(directory) ?? faultOf(directory);
+function makeTrusted(directory: string, { dataDir, service }: SocketOwner): void {
+  const fault = faultOfMaking(directory) ?? faultOf(directory, { dataDir, links: 0 });
   if (fault === null) return;
   const reason = `its socket's directory ${directory} is not safe: ${fault.state}`;
-  throw new FailureError(startFailure(reason, `${fault.remedy}, or ${elsewhere}`));
+  const elsewhere = `socket in [service.${service.name}] to a path elsewhere, or leave it out`;
+  const hint = fault.remedy === null ? `Set ${elsewhere}` : `${fault.remedy}, or set ${elsewhere}`;
+  throw new FailureError(startFailure(reason, hint));
 }
 
 interface Fault {
   readonly state: string;
-  readonly remedy: string;
+  /** Null: only another place helps. */
+  readonly remedy: string | null;
 }
 
 function faultOfMaking(directory: string): Fault | null {
@@ -77,17 +80,23 @@ function faultOfMaking(directory: string): Fault | null {
   }
 }
 
-/** By whom files on the way to a directory, or in it, could be replaced; null: by no stranger. */
-function faultOf(directory: string, links = 0): Fault | null {
-  for (const path of waysTo(directory)) {
+/**
+ * By whom files on the way to a directory, or in it, could be replaced; null: by no stranger. The data directory is
+ * trusted as it is, since all of the server's files are there.
+ */
+function faultOf(
+  directory: string,
+  { dataDir, links }: { readonly dataDir: string; readonly links: number },
+): Fault | null {
+  for (const path of waysTo(directory).filter((way) => !isUnder(dataDir, way))) {
     const facts = lstatSync(path);
     if (!isTrusted(facts.uid)) {
-      return { state: `${path} belongs to user ${facts.uid}`, remedy: `chown ${user()} ${path}` };
+      return { state: `${path} belongs to user ${facts.uid}`, remedy: null };
     }
     if (facts.isSymbolicLink()) {
       const target = resolve(dirname(path), readlinkSync(path));
       if (links === LINKS_MAX) return { state: `${path} is a loop`, remedy: `Remove ${path}` };
-      return faultOf(join(target, relative(path, directory)), links + 1);
+      return faultOf(join(target, relative(path, directory)), { dataDir, links: links + 1 });
     }
     if (isWritable(facts)) {
       return { state: `other users may write ${path}`, remedy: `chmod go-w ${path}` };
@@ -104,17 +113,13 @@ function waysTo(directory: string): readonly string[] {
 
 /** In a user namespace root may have another number; the root directory is always its own. */
 function isTrusted(uid: number): boolean {
-  return uid === 0 || uid === user() || uid === lstatSync("/").uid;
+  return uid === 0 || uid === process.geteuid?.() || uid === lstatSync("/").uid;
 }
 
 function isWritable({ gid, mode }: { readonly gid: number; readonly mode: number }): boolean {
   if ((mode & STICKY) !== 0) return false;
   const isGroups = (mode & GROUP_MAY_WRITE) !== 0 && gid !== 0 && gid !== process.getegid?.();
   return isGroups || (mode & OTHERS_MAY_WRITE) !== 0;
-}
-
-function user(): number | undefined {
-  return process.geteuid?.();
 }
 
 /** A socket of an earlier launch would keep the application from listening; one in use is another program's. */

@@ -5,7 +5,7 @@ import type { UnixPeer } from "../../platform/kernel/unix-peer.ts";
 import { readProcess } from "../../platform/process/processes.ts";
 import type { Launched } from "../launch/launched.ts";
 
-/** The same of a port; a socket's peer is checked when it is probed. */
+/** Asks for a port alone: the peer at a socket is checked when it is probed. */
 export async function isOwn({ child }: Launched, endpoint: Endpoint): Promise<boolean> {
   return endpoint.kind === "unix" || (await child.listensOn(endpoint.port));
 }

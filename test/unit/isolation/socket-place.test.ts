@@ -94,7 +94,7 @@ describe("the directory of a configured socket", () => {
     chownSync(sockets, STRANGER, STRANGER);
     expect(refusal()).toMatchObject({
       reason: `its socket's directory ${sockets} is not safe: ${sockets} belongs to user ${STRANGER}`,
-      hint: `chown 0 ${sockets}, or ${ELSEWHERE}`,
+      hint: `S${ELSEWHERE.slice(1)}`,
     });
   });
 
@@ -115,6 +115,16 @@ describe("the directory of a configured socket", () => {
     symlinkSync(open, join(directory, "link"));
     expect(refusal(join(directory, "link", "app.sock"))?.reason).toEndWith(
       `other users may write ${open}`,
+    );
+  });
+
+  test("is trusted up to the data directory, wherever that is", () => {
+    const sockets = make(0o700, join(directory, "data", "notes"));
+    make(0o777, directory);
+    expect(refusal(join(sockets, "app.sock"))).toBeNull();
+    make(0o777, sockets);
+    expect(refusal(join(sockets, "app.sock"))?.reason).toEndWith(
+      `other users may write ${sockets}`,
     );
   });
 
