@@ -93,9 +93,9 @@ export const service = z.strictObject(
         "Requests that an instance may have open at once, WebSockets not counted; up to 1000 more wait for `request_timeout`, further ones get 503. 0: no cap.",
       ),
     socket: path()
-      .default("/tmp/tenement/{name}-{id}.sock")
+      .optional()
       .describe(
-        "Path of the Unix socket that the application may listen on, passed as `SOCKET_PATH`.",
+        "Path of the Unix socket that the application may listen on, passed as `SOCKET_PATH`. Not set: `{data_dir}/.run/{name}.{id}.sock` at level `process`, `/tmp/tenement/{name}-{id}.sock` behind walls; a shorter one where that is too long.",
       ),
     env_file: path()
       .optional()

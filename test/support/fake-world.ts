@@ -64,6 +64,13 @@ export class FakeChild implements Child {
     return this.listens;
   }
 
+  /** False: every peer is a process of another program. */
+  isMember = true;
+
+  includes(): boolean {
+    return this.isMember;
+  }
+
   isRunning(): boolean {
     return this.isLiving;
   }
