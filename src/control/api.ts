@@ -193,7 +193,7 @@ function outcomeUnknown(): TenError {
   );
 }
 
-/** Throws UNAUTHENTICATED or FORBIDDEN; a forbidden change is recorded in the audit trail. */
+/** Throws UNAUTHENTICATED or FORBIDDEN; records a forbidden change in the audit trail. */
 function authorize(request: AuthorizedRequest, { isChange }: { isChange: boolean }): void {
   const { caller, action, ref } = request;
   if (action === null) return;
@@ -207,7 +207,8 @@ function authorize(request: AuthorizedRequest, { isChange }: { isChange: boolean
       });
     case "forbidden":
       if (isChange) {
-        record(request, { subject: ref === null ? "-" : formatRef(ref), outcome: "FORBIDDEN" });
+        const subject = ref === null ? "-" : formatRef(ref);
+        record(request, { subject, outcome: "FORBIDDEN", budget: "refused" });
       }
       throw new TenError("FORBIDDEN", `Cannot do that: ${access.reason}`);
     default:

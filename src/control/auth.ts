@@ -1,6 +1,7 @@
 // Authenticates requests: tokens, the limit on failed attempts, and the refusal of cross-site requests.
 import type { Caller } from "../core/access.ts";
 import { TenError } from "../core/errors.ts";
+import type { AuditTable } from "../database/audit.ts";
 import type { TokenTable } from "../database/tokens.ts";
 import type { Clock } from "../platform/clock.ts";
 
@@ -18,13 +19,22 @@ interface Failures {
   readonly endsAt: number;
 }
 
+interface AuthenticatorParts {
+  readonly tokens: TokenTable;
+  /** Receives the failed attempts that are not limited yet. */
+  readonly audit: AuditTable;
+  readonly clock: Clock;
+}
+
 export class Authenticator {
   readonly #tokens: TokenTable;
+  readonly #audit: AuditTable;
   readonly #clock: Clock;
   readonly #failures = new Map<string, Failures>();
 
-  constructor({ tokens, clock }: { tokens: TokenTable; clock: Clock }) {
+  constructor({ tokens, audit, clock }: AuthenticatorParts) {
     this.#tokens = tokens;
+    this.#audit = audit;
     this.#clock = clock;
   }
 
@@ -37,7 +47,7 @@ export class Authenticator {
     this.#refuseFlood(address);
     const row = this.#tokens.verify(token);
     if (row === null) {
-      this.#count(address);
+      this.#recordFailure(address);
       throw new TenError("UNAUTHENTICATED", "Cannot authenticate: the token is not valid", {
         hint: "Create one on the server with ten token-gen",
       });
@@ -59,6 +69,13 @@ export class Authenticator {
         retryAfterMs,
       },
     );
+  }
+
+  #recordFailure(address: string): void {
+    this.#count(address);
+    const at = this.#clock.wall();
+    const entry = { at, actor: "stranger", action: "authenticate", subject: address };
+    this.#audit.record({ ...entry, outcome: "UNAUTHENTICATED" }, "refused");
   }
 
   #count(address: string): void {
