@@ -31,7 +31,8 @@ or forms. The data of an event in a stream is described there under \`x-event-da
 
 A token is an administrator's, which permits everything, or a tenant's (\`ten token-gen --tenant alice\`), which permits the operations that
 are marked below, for instances whose id is \`alice\`, of any service. Lists and logs omit other instances, and a request for another
-instance is answered with 403 whether it exists or not. After ten wrong tokens within a minute an address has to wait.
+instance is answered with 403 whether it exists or not. After ten wrong tokens within a minute, further wrong ones from that
+address are answered with 429; a right token is always accepted. The address is that of the nearest hop which is not a trusted proxy.
 
 Durations are in seconds where the name says so, times are ISO 8601 in UTC, sizes are in bytes. \`null\` means that there is no value at
 present. A body is at most 64 KiB of JSON, with \`Content-Type: application/json\`. Unknown fields and repeated query parameters are refused.

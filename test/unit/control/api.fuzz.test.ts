@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
 import type { OperationObject, Parameter } from "../../../src/control/routes/openapi.ts";
+import { CLIENT_HEADER } from "../../../src/core/access.ts";
 import { TenError } from "../../../src/core/errors.ts";
 import type { OperationAt } from "../../support/contract.ts";
 import { seededRandom } from "../../support/random.ts";
@@ -111,7 +112,7 @@ async function send({ method, path, operation }: OperationAt): Promise<void> {
     const response = outside
       ? await world.askOutside(url, {
           ...init,
-          headers: { ...headers, "X-Forwarded-For": address() },
+          headers: { ...headers, [CLIENT_HEADER]: address() },
           ...(token !== null && { token }),
         })
       : await world.ask(url, init);
