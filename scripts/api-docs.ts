@@ -38,6 +38,9 @@ Durations are in seconds where the name says so, times are ISO 8601 in UTC, size
 present. A body is at most 64 KiB of JSON, with \`Content-Type: application/json\`. Unknown fields and repeated query parameters are refused.
 No answer may be cached. Changes that a page of another site requests are refused.
 
+A tenant's token may have eight event streams open at once, an administrator's 100. There are 200 in all, of which tenants leave 50 to
+administrators.
+
 Every change is in the audit trail, with time, actor, action, subject and outcome, and so is every refused change and every wrong token.
 The refusals of one actor and action within a minute are one row with their count. Rows of administrators are kept for a year. Of each
 tenant's token the newest 1000 changes are kept, and of each actor the newest 1000 rows of refusals, so that no use of a token removes the

@@ -1,5 +1,5 @@
 // An authorized request as its handler sees it: caller, parameters, query, body, and the audit trail.
-import type { Action, Caller } from "../core/access.ts";
+import { type Action, type Caller, callerName } from "../core/access.ts";
 import type { InstanceRef } from "../core/ref.ts";
 import { type AuditBudget, outcomeOf } from "../database/audit.ts";
 import type { ControlWorld } from "./control-world.ts";
@@ -71,8 +71,8 @@ export function record(
   { world: { audit, clock }, caller, action: wanted }: AuthorizedRequest,
   { subject, outcome, budget = budgetOf(caller) }: Recorded,
 ): void {
-  const actor = caller.kind === "stranger" ? "stranger" : caller.name;
-  audit.record({ at: clock.wall(), actor, action: wanted ?? "unknown", subject, outcome }, budget);
+  const entry = { actor: callerName(caller), action: wanted ?? "unknown", subject, outcome };
+  audit.record({ ...entry, at: clock.wall() }, budget);
 }
 
 interface Recorded {

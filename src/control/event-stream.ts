@@ -1,9 +1,16 @@
 // Sends server-sent events: open streams, their heartbeats, and dropped events of slow readers.
+import { type Caller, callerName } from "../core/access.ts";
 import { TenError } from "../core/errors.ts";
 import type { Clock } from "../platform/clock.ts";
 
 /** Far more than operators watch at a time; each holds a buffer. */
 const STREAMS_MAX = 200;
+
+/** Of these, tenants leave a quarter to administrators. */
+const STREAMS_OF_TENANTS_MAX = 150;
+
+/** A person watches a few at a time; and no administrator's token takes all. */
+const STREAMS_PER_CALLER_MAX = { stranger: 0, tenant: 8, admin: 100 } as const;
 
 /** Buffered for a slow reader: about a second of the most that a follower receives. */
 const BUFFER_BYTES_MAX = 1024 * 1024;
@@ -32,10 +39,10 @@ export class EventStreams {
   }
 
   /** Answers with events until the reader leaves or the server closes. Throws RATE_LIMITED for one stream too many. */
-  answer(owner: string, source: EventSource): Response {
-    this.refuseSurplus();
+  answer(caller: Caller, source: EventSource): Response {
+    this.refuseSurplus(caller);
     const stream = new EventStream({
-      owner,
+      caller,
       source,
       clock: this.#clock,
       onEnd: () => this.#open.delete(stream),
@@ -51,14 +58,19 @@ export class EventStreams {
   }
 
   /** Throws RATE_LIMITED for one stream too many; called before a change begins whose progress a stream reports. */
-  refuseSurplus(): void {
-    if (this.#open.size < STREAMS_MAX) return;
-    throw new TenError("RATE_LIMITED", `Cannot open a stream: ${STREAMS_MAX} are open`);
+  refuseSurplus(caller: Caller): void {
+    const open = [...this.#open].map((stream) => stream.caller);
+    const own = open.filter((each) => callerName(each) === callerName(caller)).length;
+    if (own >= STREAMS_PER_CALLER_MAX[caller.kind]) throw surplus(`${own} of this caller are open`);
+    if (open.length >= STREAMS_MAX) throw surplus(`${STREAMS_MAX} are open`);
+    if (caller.kind !== "tenant") return;
+    const ofTenants = open.filter(({ kind }) => kind === "tenant").length;
+    if (ofTenants >= STREAMS_OF_TENANTS_MAX) throw surplus(`${ofTenants} of tenants are open`);
   }
 
   /** Ends the streams of one caller. */
-  endOf(owner: string): void {
-    for (const stream of this.#open) if (stream.owner === owner) stream.end();
+  endOf(name: string): void {
+    for (const stream of this.#open) if (callerName(stream.caller) === name) stream.end();
   }
 
   endAll(): void {
@@ -66,15 +78,19 @@ export class EventStreams {
   }
 }
 
+function surplus(reason: string): TenError {
+  return new TenError("RATE_LIMITED", `Cannot open a stream: ${reason}`);
+}
+
 interface StreamOptions {
-  readonly owner: string;
+  readonly caller: Caller;
   readonly source: EventSource;
   readonly clock: Clock;
   readonly onEnd: () => void;
 }
 
 class EventStream implements EventSink {
-  readonly owner: string;
+  readonly caller: Caller;
   readonly body: ReadableStream<Uint8Array>;
   readonly #options: StreamOptions;
   #controller: ReadableStreamDefaultController<Uint8Array> | null = null;
@@ -84,7 +100,7 @@ class EventStream implements EventSink {
 
   constructor(options: StreamOptions) {
     this.#options = options;
-    this.owner = options.owner;
+    this.caller = options.caller;
     this.body = new ReadableStream<Uint8Array>(
       {
         start: (controller) => this.#start(controller),

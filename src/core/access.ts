@@ -11,6 +11,10 @@ export type Caller =
   | { readonly kind: "tenant"; readonly name: string; readonly id: string }
   | { readonly kind: "stranger" };
 
+export function callerName(caller: Caller): string {
+  return caller.kind === "stranger" ? "stranger" : caller.name;
+}
+
 /** True: a tenant may take the action on its own instances. */
 const TENANT_MAY = {
   list: true,

@@ -22,8 +22,7 @@ export async function searchLogs(call: Call<LogQuery>): Promise<LogAnswer[]> {
 /** Sends new lines; with `limit`, after that many older lines. */
 export function followLogs(call: Call<LogQuery>): Response {
   const selection = readSelection(call);
-  const owner = call.caller.kind === "stranger" ? "stranger" : call.caller.name;
-  return call.world.streams.answer(owner, (sink) => sendLines(call, { selection, sink }));
+  return call.world.streams.answer(call.caller, (sink) => sendLines(call, { selection, sink }));
 }
 
 /**
