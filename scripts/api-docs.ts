@@ -39,7 +39,9 @@ present. A body is at most 64 KiB of JSON, with \`Content-Type: application/json
 No answer may be cached. Changes that a page of another site requests are refused.
 
 A tenant's token may have eight event streams open at once, an administrator's 100. There are 200 in all, of which tenants leave 50 to
-administrators.
+administrators. Of searches of the logs a tenant's token may have three in progress, an administrator's eight; there are 16 in all, of which
+tenants leave four to administrators. A search is in progress until its answer has been read. Its answer is at most 4 MB: the newest lines
+that match. Where older ones were left out for that, the header \`Link: </api/logs?…>; rel="next"\` leads to them.
 
 Every change is in the audit trail, with time, actor, action, subject and outcome, and so is every refused change and every wrong token.
 The refusals of one actor and action within a minute are one row with their count. Rows of administrators are kept for a year. Of each
@@ -70,7 +72,7 @@ the header \`Retry-After\` contains the seconds to wait before a retry, with 405
 | 413    | the body is over 64 KiB                                                        |
 | 415    | the body is not declared as JSON                                               |
 | 422    | a field, the query, a name or the configuration is invalid                     |
-| 429    | too many wrong tokens, or too many open streams                                |
+| 429    | too many wrong tokens, open streams or searches in progress                    |
 | 431    | path, query and headers are over 16 KiB, or too many; this answer may be empty |
 | 500    | a fault in the server, which its output describes                              |
 | 503    | it did not start, the disk is full, or another cause that may pass             |

@@ -14,6 +14,7 @@ import { relay } from "./relay.ts";
 import { readBody, readQuery, urlOf } from "./request.ts";
 import { matchRoute, type Route } from "./routes/route.ts";
 import { ROUTES } from "./routes/routes.ts";
+import { SEARCH_SHARES, Shares } from "./shares.ts";
 import { serveSocket } from "./sockets.ts";
 
 /** File permissions protect it: a program that can open it is the administrator's. */
@@ -27,7 +28,7 @@ const CLOSE_PATIENCE_MS = 1000;
 /** A handover cuts orders that take longer; most applications stop and start within it. */
 const HANDOVER_PATIENCE_MS = 10_000;
 
-export interface ControlOptions extends Omit<ControlWorld, "streams"> {
+export interface ControlOptions extends Omit<ControlWorld, "streams" | "searches"> {
   readonly dataDir: string;
   /** Receives unexpected errors. */
   readonly report?: (thrown: unknown) => void;
@@ -52,7 +53,8 @@ export interface ControlApi {
 export function openControlApi(options: ControlOptions): ControlApi {
   const { dataDir, clock, report = console.error } = options;
   const streams = new EventStreams(clock);
-  const dispatcher = new Dispatcher({ ...options, streams }, report);
+  const searches = new Shares(SEARCH_SHARES);
+  const dispatcher = new Dispatcher({ ...options, streams, searches }, report);
   const adminSocket = `${dataDir}/${ADMIN_SOCKET}`;
   const innerSocket = `${dataDir}/${INNER_SOCKET}`;
   const sockets = [

@@ -1,16 +1,7 @@
 // Sends server-sent events: open streams, their heartbeats, and dropped events of slow readers.
 import { type Caller, callerName } from "../core/access.ts";
-import { TenError } from "../core/errors.ts";
 import type { Clock } from "../platform/clock.ts";
-
-/** Far more than operators watch at a time; each holds a buffer. */
-const STREAMS_MAX = 200;
-
-/** Of these, tenants leave a quarter to administrators. */
-const STREAMS_OF_TENANTS_MAX = 150;
-
-/** A person watches a few at a time; and no administrator's token takes all. */
-const STREAMS_PER_CALLER_MAX = { stranger: 0, tenant: 8, admin: 100 } as const;
+import { Shares, STREAM_SHARES } from "./shares.ts";
 
 /** Buffered for a slow reader: about a second of the most that a follower receives. */
 const BUFFER_BYTES_MAX = 1024 * 1024;
@@ -33,6 +24,7 @@ export type EventSource = (sink: EventSink) => () => void;
 export class EventStreams {
   readonly #clock: Clock;
   readonly #open = new Set<EventStream>();
+  readonly #shares = new Shares(STREAM_SHARES);
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -40,12 +32,15 @@ export class EventStreams {
 
   /** Answers with events until the reader leaves or the server closes. Throws RATE_LIMITED for one stream too many. */
   answer(caller: Caller, source: EventSource): Response {
-    this.refuseSurplus(caller);
+    const giveBack = this.#shares.take(caller);
     const stream = new EventStream({
       caller,
       source,
       clock: this.#clock,
-      onEnd: () => this.#open.delete(stream),
+      onEnd: () => {
+        this.#open.delete(stream);
+        giveBack();
+      },
     });
     this.#open.add(stream);
     return new Response(stream.body, {
@@ -59,13 +54,7 @@ export class EventStreams {
 
   /** Throws RATE_LIMITED for one stream too many; called before a change begins whose progress a stream reports. */
   refuseSurplus(caller: Caller): void {
-    const open = [...this.#open].map((stream) => stream.caller);
-    const own = open.filter((each) => callerName(each) === callerName(caller)).length;
-    if (own >= STREAMS_PER_CALLER_MAX[caller.kind]) throw surplus(`${own} of this caller are open`);
-    if (open.length >= STREAMS_MAX) throw surplus(`${STREAMS_MAX} are open`);
-    if (caller.kind !== "tenant") return;
-    const ofTenants = open.filter(({ kind }) => kind === "tenant").length;
-    if (ofTenants >= STREAMS_OF_TENANTS_MAX) throw surplus(`${ofTenants} of tenants are open`);
+    this.#shares.refuseSurplus(caller);
   }
 
   /** Ends the streams of one caller. */
@@ -76,10 +65,6 @@ export class EventStreams {
   endAll(): void {
     for (const stream of this.#open) stream.end();
   }
-}
-
-function surplus(reason: string): TenError {
-  return new TenError("RATE_LIMITED", `Cannot open a stream: ${reason}`);
 }
 
 interface StreamOptions {

@@ -3,6 +3,7 @@ import { Database } from "bun:sqlite";
 import { renameSync, rmSync } from "node:fs";
 import type { InstanceRef } from "../../core/ref.ts";
 import { parseLogQuery } from "../search-query.ts";
+import type { LineRow } from "./found-rows.ts";
 import { Retention, type RetentionLimits, segmentLimitsOf } from "./retention.ts";
 import { SEGMENT_SCHEMA, SegmentList } from "./segment-list.ts";
 import { type ArchiveFilter, type ArchiveLine, LogSources, SOURCE_SCHEMA } from "./sources.ts";
@@ -83,31 +84,37 @@ export class LogArchive {
   }
 
   /**
-   * Finds the newest `limit` lines that match. Each step searches one segment and yields its matches, newest first, so
-   * that other work can be done in between.
+   * Finds the newest lines that match, up to `limit` lines and `bytes` of JSON. Each step searches one segment and
+   * yields its matches, newest first, so that other work can be done in between.
    * @param now milliseconds since the epoch
+   * @returns the place before which lines were left out for their size; null: none were
    */
   *search(
     filter: ArchiveFilter,
-    { limit, now }: { limit: number; now: number },
-  ): Generator<readonly ArchiveLine[]> {
+    { limit, bytes, now }: { limit: number; bytes: number; now: number },
+  ): Generator<readonly ArchiveLine[], number | null> {
     const since = Math.max(filter.since ?? 0, now - this.#options.retentionMs);
     const query = parseLogQuery(filter.search ?? "");
-    let left = limit;
+    let room = { limit, bytes };
+    let before = filter.before ?? Number.MAX_SAFE_INTEGER;
     for (const { id, last_at } of this.#segments.rows()) {
-      if (left <= 0) return;
+      if (room.limit <= 0) return null;
       if (last_at < since || !this.#segments.has(id)) continue;
       const sources = this.#sources.matching(filter);
-      const lines = this.#segments
-        .open(id)
-        .search({ query, sources, since, limit: left })
-        .flatMap(({ at, source, text }) => {
-          const known = this.#sources.get(source);
-          return known === undefined ? [] : [{ at, ...known, text }];
-        });
-      left -= lines.length;
-      yield lines;
+      const found = this.#segments.open(id).search({ query, sources, since, before, room });
+      yield this.#linesOf(found.rows);
+      before = found.rows.at(-1)?.id ?? before;
+      if (found.isCut) return before;
+      room = found.left;
     }
+    return null;
+  }
+
+  #linesOf(rows: readonly LineRow[]): readonly ArchiveLine[] {
+    return rows.flatMap(({ at, source, text }) => {
+      const known = this.#sources.get(source);
+      return known === undefined ? [] : [{ at, ...known, text }];
+    });
   }
 
   /** Hides the lines of an instance at once; `trim` deletes them step by step. */

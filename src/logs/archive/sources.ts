@@ -20,6 +20,8 @@ export interface ArchiveFilter {
   readonly search?: string;
   /** Milliseconds since the epoch. */
   readonly since?: number;
+  /** Only lines from before this place, which an earlier search returned. */
+  readonly before?: number;
 }
 
 export const SOURCE_SCHEMA = `
