@@ -110,7 +110,7 @@ const settings = z.strictObject(
       .describe("Days for which log lines are kept."),
     log_max_mb: whole({ min: 1, max: MEGABYTES_MAX, unit: "megabytes" })
       .default(1024)
-      .describe("Size of the log archive; the oldest lines go first."),
+      .describe("Size of the log archive; above it the oldest lines of the instances that hold most are removed."),
     tls: tls.prefault({}).describe("HTTPS by ACME."),
   },
   TABLE,

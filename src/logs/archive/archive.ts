@@ -4,6 +4,7 @@ import { renameSync, rmSync } from "node:fs";
 import type { InstanceRef } from "../../core/ref.ts";
 import { parseLogQuery } from "../search-query.ts";
 import type { LineRow } from "./found-rows.ts";
+import { HOLDING_SCHEMA, LogHoldings } from "./holdings.ts";
 import { Retention, type RetentionLimits, segmentLimitsOf } from "./retention.ts";
 import { SEGMENT_SCHEMA, SegmentList } from "./segment-list.ts";
 import { type ArchiveFilter, type ArchiveLine, LogSources, SOURCE_SCHEMA } from "./sources.ts";
@@ -33,6 +34,7 @@ export class LogArchive {
   readonly #options: ArchiveOptions;
   readonly #segments: SegmentList;
   readonly #sources: LogSources;
+  readonly #holdings: LogHoldings;
   readonly #retention: Retention;
   #nextId: number;
 
@@ -46,7 +48,9 @@ export class LogArchive {
       const sources = new LogSources(db);
       this.#segments = segments;
       this.#sources = sources;
-      this.#retention = new Retention({ db, limits: options, segments, sources });
+      const holdings = new LogHoldings(db);
+      this.#holdings = holdings;
+      this.#retention = new Retention({ db, limits: options, segments, sources, holdings });
       this.#nextId =
         1 + Math.max(0, ...segments.rows().map(({ id }) => segments.open(id).lastId()));
     } catch (thrown) {
@@ -67,7 +71,7 @@ export class LogArchive {
   append(lines: readonly ArchiveLine[], mark: ArchiveMark): void {
     this.#db.transaction(() => {
       const lastAt = lines.reduce((latest, { at }) => Math.max(latest, at), 0);
-      const segment = this.#segments.writable(lastAt);
+      const segment = this.#segments.writable(lastAt, this.#nextId);
       const rows = lines.map(({ at, ref, stream, text }, index) => ({
         id: this.#nextId + index,
         at,
@@ -75,6 +79,7 @@ export class LogArchive {
         text,
       }));
       segment.insert(rows);
+      this.#holdings.add(segment.id, rows);
       this.#nextId += rows.length;
       this.#segments.extend(segment.id, lastAt);
       this.#db
@@ -97,11 +102,15 @@ export class LogArchive {
     const query = parseLogQuery(filter.search ?? "");
     let room = { limit, bytes };
     let before = filter.before ?? Number.MAX_SAFE_INTEGER;
-    for (const { id, last_at } of this.#segments.rows()) {
+    // The next segment is looked up after each step, since some may have gone or come meanwhile.
+    let segment = this.#segments.newest();
+    for (; segment !== null; segment = this.#segments.before(segment)) {
       if (room.limit <= 0) return null;
-      if (last_at < since || !this.#segments.has(id)) continue;
+      if (segment.last_at < since) continue;
       const sources = this.#sources.matching(filter);
-      const found = this.#segments.open(id).search({ query, sources, since, before, room });
+      const floor = this.#segments.floorOf(segment);
+      const range = { since, before, floor };
+      const found = this.#segments.open(segment.id).search({ query, sources, ...range, room });
       yield this.#linesOf(found.rows);
       before = found.rows.at(-1)?.id ?? before;
       if (found.isCut) return before;
@@ -158,6 +167,7 @@ function openDatabase({ file, maxBytes }: ArchiveOptions): Database {
     db.run("PRAGMA cache_size = -4096");
     db.run(SOURCE_SCHEMA);
     db.run(SEGMENT_SCHEMA);
+    db.run(HOLDING_SCHEMA);
     db.run(MARK_SCHEMA);
     return db;
   } catch (thrown) {

@@ -10,6 +10,8 @@ export interface SegmentSearch {
   readonly since: number;
   /** Only lines with lower ids. */
   readonly before: number;
+  /** Only lines with higher ids. */
+  readonly floor: number;
   readonly room: Room;
 }
 
@@ -51,6 +53,26 @@ export class LogSegment {
     return select.get()?.id ?? 0;
   }
 
+  /** The oldest line's id; 0 when there is none. */
+  firstId(): number {
+    using select = this.#db.prepare<{ id: number | null }, []>(
+      `SELECT min(id) AS id FROM ${this.#lines}`,
+    );
+    return select.get()?.id ?? 0;
+  }
+
+  /** The lines with ids above `after`, up to `last`, of all sources but some. */
+  rowsExcept(
+    sources: ReadonlySet<number>,
+    { after, last }: { after: number; last: number },
+  ): LineRow[] {
+    using select = this.#db.prepare<LineRow, [number, number, string]>(
+      `SELECT * FROM ${this.#lines} WHERE id > ? AND id <= ?
+       AND source NOT IN (SELECT value FROM json_each(?)) ORDER BY id`,
+    );
+    return select.all(after, last, JSON.stringify([...sources]));
+  }
+
   insert(rows: readonly LineRow[]): void {
     using line = this.#db.prepare(`INSERT INTO ${this.#lines} VALUES (?, ?, ?, ?)`);
     using words = this.#db.prepare(
@@ -69,7 +91,8 @@ export class LogSegment {
     if (sources === null) return this.#scan(search);
     let found: FoundRows = { rows: [], left: room, isCut: false };
     for (const source of sources) {
-      const more = this.#scan(search, { source, above: floorOf(found) });
+      const above = Math.max(search.floor, floorOf(found));
+      const more = this.#scan(search, { source, above });
       if (more.rows.length > 0) found = merge(found, more, room);
     }
     return found;
@@ -94,34 +117,39 @@ export class LogSegment {
   }
 
   #scan(
-    { query, since, before, room }: SegmentSearch,
+    { query, since, before, floor, room }: SegmentSearch,
     from?: { source: number; above: number },
   ): FoundRows {
-    const range = from === undefined ? "?3 = ?4" : "source = ?3 AND id > ?4";
+    const only = from === undefined ? "?3 = 0" : "source = ?3";
     using select = this.#db.prepare<LineRow, [number, string, number, number, number, number]>(
-      `SELECT * FROM ${this.#lines} WHERE at >= ?1 AND ${hasSymbols(this.#lines)} AND ${range} AND id < ?6
+      `SELECT * FROM ${this.#lines} WHERE at >= ?1 AND ${hasSymbols(this.#lines)} AND ${only} AND id > ?4 AND id < ?6
        ORDER BY id DESC LIMIT ?5`,
     );
-    const { source, above } = from ?? { source: 0, above: 0 };
+    const { source, above } = from ?? { source: 0, above: floor };
     const symbols = JSON.stringify(query.symbols);
     return fill(select.iterate(since, symbols, source, above, room.limit, before), room);
   }
 
-  #searchWords({ query, sources, since, before, room }: SegmentSearch, match: string): FoundRows {
+  #searchWords(search: SegmentSearch, match: string): FoundRows {
+    const { query, sources, since, before, floor, room } = search;
     const [lines, words] = [this.#lines, this.#words];
     using select = this.#db.prepare<
       LineRow,
-      [number, string, string, string | null, number, number]
+      [number, string, string, string | null, number, number, number]
     >(
       `SELECT ${lines}.* FROM ${words} JOIN ${lines} ON id = ${words}.rowid
        WHERE ${words} MATCH ?3 AND at >= ?1 AND ${hasSymbols(lines)}
-       AND (?4 IS NULL OR source IN (SELECT value FROM json_each(?4))) AND ${words}.rowid < ?6
+       AND (?4 IS NULL OR source IN (SELECT value FROM json_each(?4))) AND ${words}.rowid > ?7
+       AND ${words}.rowid < ?6
        ORDER BY ${words}.rowid DESC LIMIT ?5`,
     );
     const symbols = JSON.stringify(query.symbols);
     const allowed = sources === null ? null : JSON.stringify(sources);
     const expressed = expression(match, sources);
-    return fill(select.iterate(since, symbols, expressed, allowed, room.limit, before), room);
+    return fill(
+      select.iterate(since, symbols, expressed, allowed, room.limit, before, floor),
+      room,
+    );
   }
 }
 

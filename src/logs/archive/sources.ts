@@ -56,6 +56,12 @@ export class LogSources {
     return this.#sources.get(number);
   }
 
+  /** The instance; null: it is forgotten. */
+  ownerOf(number: number): string | null {
+    const source = this.#sources.get(number);
+    return source === undefined ? null : formatRef(source.ref);
+  }
+
   /** The number of a source; a new source gets a number that was never used. */
   numberOf(source: LogSource): number {
     const known = this.#numbers.get(keyOf(source));
