@@ -250,7 +250,7 @@ export function openFakeWorld({
       probes.asked++;
       return probes.answer(request);
     },
-    queue: new StartQueue(config.settings),
+    queue: new StartQueue(config.settings, clock),
     table: store.instances,
     domains: store.domains,
     statistics: new Statistics(),
