@@ -51,4 +51,5 @@ export const MIGRATIONS: readonly string[] = [
      WHERE actor IN (SELECT 'token ' || id FROM tokens WHERE tenant IS NOT NULL);
    CREATE INDEX audit_at ON audit (at);
    CREATE INDEX audit_actor ON audit (budget, actor, id);`,
+  `ALTER TABLE instances ADD COLUMN invented INTEGER NOT NULL DEFAULT 0;`,
 ];
