@@ -2,10 +2,11 @@
 import { unreachable } from "../core/assert.ts";
 import { type InstanceRef, SLOTS, type SlotRef } from "../core/ref.ts";
 import type { Service } from "../core/service.ts";
+import { systemClock } from "../platform/clock.ts";
 import { openHost } from "../platform/host.ts";
 import { isRoot } from "../platform/owner.ts";
 import { Trash } from "../platform/process/trash.ts";
-import { type Confinement, Trees } from "../platform/process/trees.ts";
+import { Trees } from "../platform/process/trees.ts";
 import { ControlGroups } from "./cgroup/groups.ts";
 import { LaunchDirectories } from "./launcher/launcher-directory.ts";
 import { findRunnable, readAgent } from "./launcher/launcher-program.ts";
@@ -44,8 +45,8 @@ export class Isolation implements Disposable {
   constructor(parts: IsolationParts) {
     this.#groups = new ControlGroups(parts);
     const findLauncher = findRunnable(parts.installLauncher);
-    this.trees = new Trees({ findLauncher, confine: () => confine(this.#groups, findLauncher) });
-    this.trash = new Trash({ ...parts, trees: this.trees });
+    this.trees = new Trees({ findLauncher, confine: () => this.#groups.background() });
+    this.trash = new Trash({ ...parts, clock: systemClock, trees: this.trees });
     this.#launches = new LaunchDirectories(parts.dataDir, this.trash);
     const shared = { ...parts, findLauncher, groups: this.#groups, launches: this.#launches };
     const walls = new NamespaceLevel(shared);
@@ -113,14 +114,4 @@ export class Isolation implements Disposable {
   [Symbol.dispose](): void {
     this.#groups.close();
   }
-}
-
-/** The background group. The launcher joins groups of version 1, which no process can start in. */
-function confine(groups: ControlGroups, findLauncher: () => string | null): Confinement {
-  const { birthplace, launcherOptions } = groups.background();
-  const launcher = launcherOptions.length === 0 ? null : findLauncher();
-  return {
-    cgroup: birthplace,
-    wrap: (argv) => (launcher === null ? argv : [launcher, ...launcherOptions, "--", ...argv]),
-  };
 }

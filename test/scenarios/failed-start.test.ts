@@ -84,7 +84,7 @@ async function expectReports(ten: Ten, ref: string, { reason, hint }: Failed): P
   expect(listed).toContain(`\nhint for ${ref}: ${hint}\n`);
   expect(count(listed, reason.slice(0, 40))).toBe(1);
   for (const line of (await ten.must("logs", ref)).trim().split("\n")) {
-    expect(line).toEndWith(` ten: Cannot start "${ref}": ${reason}`);
+    expect(line).toEndWith(` server ${ref} Cannot start "${ref}": ${reason}`);
   }
 }
 
@@ -258,7 +258,9 @@ describe("where nothing better is known", () => {
         expect(why).not.toContain("hint");
         expect(await ten.must("ps")).not.toContain("hint");
         expect(await ask<StoryAnswer>(ten, "/api/instances/app:a/why")).not.toHaveProperty("hint");
-        expect(await ten.must("logs", "app:a")).toContain("ten: the process exited with code 7\n");
+        expect(await ten.must("logs", "app:a")).toContain(
+          " server app:a the process exited with code 7\n",
+        );
       },
     ));
 

@@ -9,6 +9,7 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
+import { appendFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { codeOf, readText } from "../../platform/files.ts";
@@ -44,6 +45,13 @@ export class ControlGroup {
   get launcherOptions(): readonly string[] {
     const others = this.#directories.filter(({ path }) => !isOfVersion2(path));
     return others.flatMap(({ path }) => ["--cgroup", path]);
+  }
+
+  /** Moves a process of the server's own into the groups of version 1; one that has ended stays where it is. */
+  async admit(pid: number): Promise<void> {
+    const others = this.#present.filter((path) => !isOfVersion2(path));
+    const written = others.map((path) => appendFile(join(path, "cgroup.procs"), String(pid)));
+    await Promise.allSettled(written);
   }
 
   /** Null: no process was killed for lack of memory. `limitBytes` is null where the host's memory was exhausted. */

@@ -2,6 +2,7 @@
 import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { messageOf } from "../../core/errors.ts";
+import type { Clock } from "../clock.ts";
 import { codeOf } from "../files.ts";
 import { isRoot } from "../owner.ts";
 import type { Trees } from "./trees.ts";
@@ -9,12 +10,16 @@ import type { Trees } from "./trees.ts";
 export interface TrashParts {
   readonly dataDir: string;
   readonly trees: Pick<Trees, "delete">;
+  readonly clock: Clock;
   /** Reports trees that can't be deleted to the operator. */
   readonly report: (event: unknown) => void;
 }
 
 /** Trees that one process deletes: most hold a few files, and a process costs some milliseconds. */
 const TOGETHER_MAX = 64;
+
+/** Instances that end together have their files deleted together, and a start right after an end does not wait. */
+const GATHER_MS = 250;
 
 export class Trash implements AsyncDisposable {
   readonly #parts: TrashParts;
@@ -23,6 +28,7 @@ export class Trash implements AsyncDisposable {
   /** Names in the directory that can't be deleted; the next server tries again. */
   readonly #left = new Set<string>();
   #work: Promise<void> | null = null;
+  #endGathering: () => void = () => undefined;
 
   constructor(parts: TrashParts) {
     this.#parts = parts;
@@ -60,17 +66,27 @@ export class Trash implements AsyncDisposable {
   /** Resolves when nothing is deleted any more; the next server goes on. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
+    this.#endGathering();
     await this.#work;
   }
 
   async #deleteAll(): Promise<void> {
     try {
+      await this.#gather();
       for (let names = this.#names(); names.length > 0; names = this.#names()) {
         await this.#delete(names.slice(0, TOGETHER_MAX));
       }
     } finally {
       this.#work = null;
     }
+  }
+
+  async #gather(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#endGathering = resolve;
+    const cancel = this.#parts.clock.after(GATHER_MS, resolve);
+    await promise;
+    cancel();
   }
 
   async #delete(names: readonly string[]): Promise<void> {

@@ -10,12 +10,12 @@ export interface TreeSize {
   readonly isWhole: boolean;
 }
 
-/** The control group of a deletion. */
+/** The control groups of deletions. */
 export interface Confinement {
-  /** The group that the command starts in; null: the server's own. */
-  readonly cgroup: string | null;
-  /** The command that joins further groups. */
-  wrap(argv: readonly string[]): readonly string[];
+  /** The group that a process can start in; null: it starts in the server's own. */
+  readonly birthplace: string | null;
+  /** Moves a process into the groups that it can't start in. */
+  admit(pid: number): Promise<void>;
 }
 
 export interface TreesParts {
@@ -29,6 +29,9 @@ export interface TreesParts {
  * them in memory takes less.
  */
 const MEASURE_SECONDS_MAX = 60;
+
+/** To move a process between groups, the kernel stops all forks for some 10 ms: too much for a short deletion. */
+const ADMIT_AFTER_MS = 1000;
 
 /** Enters no other file system. */
 const RM_OPTIONS = ["-rf", process.platform === "linux" ? "--one-file-system" : "-x", "--"];
@@ -53,17 +56,19 @@ export class Trees {
   /** Deletes trees. Rejects with the first path that is left, and the reason. */
   async delete(paths: readonly string[], signal?: AbortSignal): Promise<void> {
     const launcher = this.#parts.findLauncher();
-    const { cgroup, wrap } = this.#parts.confine();
+    const { birthplace, admit } = this.#parts.confine();
     if (launcher === null && !isRoot()) await openModes(paths);
     const argv = launcher === null ? [requireProgram("rm"), ...RM_OPTIONS] : [launcher, "delete"];
-    const child = Bun.spawn([...wrap([...argv, ...paths])], {
-      ...(cgroup === null ? {} : { cgroup }),
+    const child = Bun.spawn([...argv, ...paths], {
+      ...(birthplace === null ? {} : { cgroup: birthplace }),
       ...(signal === undefined ? {} : { signal }),
       stdio: ["ignore", "pipe", "pipe"],
     });
     giveWay(child);
+    const admission = setTimeout(() => admit(child.pid), ADMIT_AFTER_MS);
     const texts = [child.stdout, child.stderr].map((stream) => stream.text());
     const [exitCode, ...said] = await Promise.all([child.exited, ...texts]);
+    clearTimeout(admission);
     if (exitCode === 0) return;
     const reason = said.join("").trim().split("\n").at(-1) ?? "";
     throw new Error(reason === "" ? `the deletion ended with ${exitCode}` : reason);

@@ -14,7 +14,7 @@ import { serviceWith } from "../../support/service.ts";
 
 const trees = new Trees({
   findLauncher: () => null,
-  confine: () => ({ cgroup: null, wrap: (argv) => argv }),
+  confine: () => ({ birthplace: null, admit: async () => undefined }),
 });
 
 export function viewOf(name: string, changes: Partial<InstanceView> = {}): InstanceView {

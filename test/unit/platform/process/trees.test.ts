@@ -48,7 +48,7 @@ afterEach(() => rmSync(root, { recursive: true, force: true }));
 const treesBy = (tool: "launcher" | "coreutils") =>
   new Trees({
     findLauncher: () => (tool === "launcher" ? join(programs, "launcher") : null),
-    confine: () => ({ cgroup: null, wrap: (argv) => argv }),
+    confine: () => ({ birthplace: null, admit: async () => undefined }),
   });
 
 function allocated(...paths: readonly string[]): number {
@@ -231,7 +231,7 @@ describe.skipIf(!CAN_COMPILE)("by the launcher", () => {
       }
       const script = `
         import { Trees } from "${join(import.meta.dir, "../../../../src/platform/process/trees.ts")}";
-        const confine = () => ({ cgroup: null, wrap: (argv) => argv });
+        const confine = () => ({ birthplace: null, admit: async () => undefined });
         await new Trees({ findLauncher: () => null, confine }).delete(["${root}/tree"]);`;
       const { stderr } = Bun.spawnSync([...AS_USER, process.execPath, "-e", script], { cwd: "/" });
       expect(stderr.toString()).toBe("");
@@ -262,7 +262,7 @@ test("measures and deletes with the system's programs when the server's PATH has
   const module = join(import.meta.dir, "../../../../src/platform/process/trees.ts");
   const script = `
     const { Trees } = require(${JSON.stringify(module)});
-    const confine = () => ({ cgroup: null, wrap: (argv) => argv });
+    const confine = () => ({ birthplace: null, admit: async () => undefined });
     const trees = new Trees({ findLauncher: () => null, confine });
     console.log(JSON.stringify(await trees.measure([${JSON.stringify(tree)}])));
     await trees.delete([${JSON.stringify(tree)}]);
