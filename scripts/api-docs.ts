@@ -32,13 +32,22 @@ or forms. The data of an event in a stream is described there under \`x-event-da
 
 A token is an administrator's, which permits everything, or a tenant's (\`ten token-gen --tenant alice\`), which permits the operations that
 are marked below, for instances whose id is \`alice\`, of any service. Lists and logs omit other instances, and a request for another
-instance is answered with 403 whether it exists or not. After ten wrong tokens within a minute an address has to wait.
+instance is answered with 403 whether it exists or not. After ten wrong tokens within a minute, further wrong ones from that
+address are answered with 429; a right token is always accepted. The address is that of the nearest hop which is not a trusted proxy.
 
 Durations are in seconds where the name says so, times are ISO 8601 in UTC, sizes are in bytes. \`null\` means that there is no value at
 present. A body is at most 64 KiB of JSON, with \`Content-Type: application/json\`. Unknown fields and repeated query parameters are refused.
 No answer may be cached. Changes that a page of another site requests are refused.
 
-Every change is in the audit trail, with time, actor, action, subject and outcome.
+A tenant's token may have eight event streams open at once, an administrator's 100. There are 200 in all, of which tenants leave 50 to
+administrators. Of searches of the logs a tenant's token may have three in progress, an administrator's eight; there are 16 in all, of which
+tenants leave four to administrators. A search is in progress until its answer has been read. Its answer is at most 4 MB: the newest lines
+that match. Where older ones were left out for that, the header \`Link: </api/logs?…>; rel="next"\` leads to them.
+
+Every change is in the audit trail, with time, actor, action, subject and outcome, and so is every refused change and every wrong token.
+The refusals of one actor and action within a minute are one row with their count. Rows of administrators are kept for a year. Of each
+tenant's token the newest 1000 changes are kept, and of each actor the newest 1000 rows of refusals, so that no use of a token removes the
+rows of another.
 
 ## Errors
 
@@ -64,7 +73,7 @@ the header \`Retry-After\` contains the seconds to wait before a retry, with 405
 | 413    | the body is over 64 KiB                                                        |
 | 415    | the body is not declared as JSON                                               |
 | 422    | a field, the query, a name or the configuration is invalid                     |
-| 429    | too many wrong tokens, or too many open streams                                |
+| 429    | too many wrong tokens, open streams or searches in progress                    |
 | 431    | path, query and headers are over 16 KiB, or too many; this answer may be empty |
 | 500    | a fault in the server, which its output describes                              |
 | 503    | it did not start, the disk is full, or another cause that may pass             |

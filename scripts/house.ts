@@ -82,7 +82,7 @@ export const HOUSE: readonly Folder[] = [
       "rollout/*.ts",
       "handover/*.ts",
       "autostart.ts",
-      "{supervisor,operator,domains}.ts",
+      "{supervisor,operator,domains,inventions}.ts",
       "instance/*.ts",
       "launch/*.ts",
       "*.ts",

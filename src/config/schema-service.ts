@@ -83,7 +83,9 @@ export const service = z.strictObject(
       .describe("Which exits are followed by a restart: all, those with a failure, or none."),
     auto_create: flag()
       .default(false)
-      .describe("Let a request for an unknown id register it. Needs `max_instances`."),
+      .describe(
+        "Let a request for an unknown id register it, with weight 0; without a second request it is forgotten when it falls asleep. Needs `max_instances`.",
+      ),
     max_instances: whole({ min: 0 })
       .default(0)
       .describe("Instances that may be registered. 0: no cap."),

@@ -14,6 +14,7 @@ import { relay } from "./relay.ts";
 import { readBody, readQuery, urlOf } from "./request.ts";
 import { matchRoute, type Route } from "./routes/route.ts";
 import { ROUTES } from "./routes/routes.ts";
+import { SEARCH_SHARES, Shares } from "./shares.ts";
 import { serveSocket } from "./sockets.ts";
 
 /** File permissions protect it: a program that can open it is the administrator's, unless it is a proxy. */
@@ -27,7 +28,7 @@ const CLOSE_PATIENCE_MS = 1000;
 /** A handover cuts orders that take longer; most applications stop and start within it. */
 const HANDOVER_PATIENCE_MS = 10_000;
 
-export interface ControlOptions extends Omit<ControlWorld, "streams"> {
+export interface ControlOptions extends Omit<ControlWorld, "streams" | "searches"> {
   readonly dataDir: string;
   /** Receives unexpected errors. */
   readonly report?: (thrown: unknown) => void;
@@ -52,7 +53,8 @@ export interface ControlApi {
 export function openControlApi(options: ControlOptions): ControlApi {
   const { dataDir, clock, report = console.error } = options;
   const streams = new EventStreams(clock);
-  const dispatcher = new Dispatcher({ ...options, streams }, report);
+  const searches = new Shares(SEARCH_SHARES);
+  const dispatcher = new Dispatcher({ ...options, streams, searches }, report);
   const adminSocket = `${dataDir}/${ADMIN_SOCKET}`;
   const innerSocket = `${dataDir}/${INNER_SOCKET}`;
   const sockets = [
@@ -194,7 +196,7 @@ function outcomeUnknown(): TenError {
   );
 }
 
-/** Throws UNAUTHENTICATED or FORBIDDEN; a forbidden change is recorded in the audit trail. */
+/** Throws UNAUTHENTICATED or FORBIDDEN; records a forbidden change in the audit trail. */
 function authorize(request: AuthorizedRequest, { isChange }: { isChange: boolean }): void {
   const { caller, action, ref } = request;
   if (action === null) return;
@@ -208,7 +210,8 @@ function authorize(request: AuthorizedRequest, { isChange }: { isChange: boolean
       });
     case "forbidden":
       if (isChange) {
-        record(request, { subject: ref === null ? "-" : formatRef(ref), outcome: "FORBIDDEN" });
+        const subject = ref === null ? "-" : formatRef(ref);
+        record(request, { subject, outcome: "FORBIDDEN", budget: "refused" });
       }
       throw new TenError("FORBIDDEN", `Cannot do that: ${access.reason}`);
     default:
