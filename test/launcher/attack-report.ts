@@ -23,6 +23,13 @@ export interface Targets {
   readonly "hidden-canary": string;
   readonly "read-directory": string;
   readonly "read-canary": string;
+  /** Files with settings of all services, in directories that the tenant may read. */
+  readonly configuration: string;
+  readonly "env-file": string;
+  /** Data of others on the host: a file of the tenant's own user, closed to all others, and files for everybody. */
+  readonly "private-canary": string;
+  readonly "srv-canary": string;
+  readonly "mnt-canary": string;
   /** What everybody may write, on the host. */
   readonly "canary-directory": string;
   readonly canary: string;
