@@ -127,9 +127,11 @@ export function installationOf(program: string): string {
   return isPart && !isHome(whole) ? whole : directory;
 }
 
-/** A home directory, or a directory of those: more than a program needs. */
+/** A home directory, or one of data of many programs: more than a program needs. */
 function isHome(path: string): boolean {
-  return (HIDDEN as readonly string[]).includes(path) || parentOf(path) === "/home";
+  return (
+    depthOf(path) < 2 || (HIDDEN as readonly string[]).includes(path) || parentOf(path) === "/home"
+  );
 }
 
 function parentOf(path: string): string {

@@ -59,6 +59,8 @@ export function lineUp(ten: Ten, { kind, programs }: TenantPlan): Field {
   const files = ["open/canary", "data/shared/canary", "data/shared/app/canary"];
   for (const path of [...files.map((name) => join(ten.root, name)), ...shared]) openFile(path);
   writeFileSync(envFileOf(ten), "PASSWORD=brahms");
+  chownSync(envFileOf(ten), owner, owner);
+  chmodSync(envFileOf(ten), kind === "rootless" ? 0o600 : 0o644);
   copyFileSync(programs.attack, join(ten.root, "setuid-copy"));
   chmodSync(join(ten.root, "setuid-copy"), 0o4755);
   order("b", ["victim", `abstract=@${ten.root}`, `shm-key=${SHM_KEY}`, "shm-file=/dev/shm/file"]);

@@ -141,6 +141,7 @@ test("installationOf() is the directory above bin, or the program's own director
 test("installationOf() is never a whole home directory", () => {
   expect(installationOf("/home/anna/bin/server")).toBe("/home/anna/bin");
   expect(installationOf("/root/bin/server")).toBe("/root/bin");
+  expect(installationOf("/srv/bin/server")).toBe("/srv/bin");
   expect(installationOf("/home/anna/.local/bin/server")).toBe("/home/anna/.local");
 });
 
