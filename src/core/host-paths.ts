@@ -7,7 +7,8 @@ export const SOFTWARE = [
   ...["/etc", "/opt", "/nix", "/gnu", "/snap"],
   // Files of languages and libraries that Linux distributions keep there.
   ...["/var/lib/aspell", "/var/lib/ca-certificates", "/var/lib/gems", "/var/lib/ghc"],
-  ...["/var/lib/mecab", "/var/lib/snapd/snap", "/var/lib/texmf", "/var/cache/fontconfig"],
+  ...["/var/lib/mecab", "/var/lib/snapd/snap", "/var/lib/texmf"],
+  ...["/var/cache/fontconfig", "/var/guix/profiles"],
 ] as const;
 
 /** Covered by empty directories with `show = "host"`, where all else is in view. The launcher has the list in C. */
