@@ -1,5 +1,5 @@
 // Follows the logs: passes new lines to each follower, by its filter and at a limited rate.
-import { type LogFilter, type LogLine, NOTE_PREFIX } from "./line.ts";
+import type { LogFilter, LogLine } from "./line.ts";
 import { type LogQuery, matchesLogQuery, parseLogQuery } from "./search-query.ts";
 
 /** For each follower: more than a person reads, little work for the main thread. */
@@ -76,8 +76,8 @@ export class Followers {
     follower.allowance = FOLLOW_LINES_PER_S;
     if (follower.lastSkipped === null) return;
     const { at, ref } = follower.lastSkipped;
-    const text = `${NOTE_PREFIX}skipped ${follower.skipped} lines here`;
-    follower.matched.push({ at, ref, stream: "stderr", text });
+    const text = `skipped ${follower.skipped} lines here`;
+    follower.matched.push({ at, ref, stream: "server", text });
     follower.skipped = 0;
     follower.lastSkipped = null;
   }

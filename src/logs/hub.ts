@@ -27,7 +27,7 @@ export interface LogHub extends AsyncDisposable {
    * The pipes are open when this returns, so a writer may then come and go. Throws STORAGE_FAILED.
    */
   attach(slot: SlotRef, pipes: OutputPipes): void;
-  /** Writes a line of the server's own about an instance, as stderr. */
+  /** Writes a line of the server's own about an instance. */
   note(ref: InstanceRef, text: string): void;
   /**
    * The newest `limit` lines that match, oldest first; includes every line written so far.

@@ -1,7 +1,12 @@
 // A log line, and the filter that selects lines.
 import type { InstanceRef } from "../core/ref.ts";
 
-export const LOG_STREAMS = ["stdout", "stderr"] as const;
+/** The streams that a tenant writes. */
+export const OUTPUT_STREAMS = ["stdout", "stderr"] as const;
+export type OutputStream = (typeof OUTPUT_STREAMS)[number];
+
+/** `server` has the server's own lines about an instance; no tenant can write there. */
+export const LOG_STREAMS = [...OUTPUT_STREAMS, "server"] as const;
 export type LogStream = (typeof LOG_STREAMS)[number];
 
 export interface LogLine {
@@ -10,13 +15,6 @@ export interface LogLine {
   readonly ref: InstanceRef;
   readonly stream: LogStream;
   readonly text: string;
-}
-
-/** The prefix of the server's own lines in the log of an instance. */
-export const NOTE_PREFIX = "ten: ";
-
-export function isNote({ text }: LogLine): boolean {
-  return text.startsWith(NOTE_PREFIX);
 }
 
 export interface LogFilter {

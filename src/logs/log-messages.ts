@@ -1,6 +1,6 @@
 // The messages between the main thread and the log worker.
 import type { InstanceRef, SlotRef } from "../core/ref.ts";
-import type { LogFilter, LogLine, LogStream } from "./line.ts";
+import type { LogFilter, LogLine, OutputStream } from "./line.ts";
 
 /** How much of the logs is kept. */
 export interface LogLimits {
@@ -23,7 +23,7 @@ export type LogRequest =
   | {
       readonly kind: "attach";
       readonly slot: SlotRef;
-      readonly fds: Readonly<Record<LogStream, number>>;
+      readonly fds: Readonly<Record<OutputStream, number>>;
     }
   | { readonly kind: "note"; readonly ref: InstanceRef; readonly text: string }
   | {

@@ -7,7 +7,7 @@ import { FloodGate } from "./flood-gate.ts";
 import { Followers } from "./followers.ts";
 import { CHUNK_BYTES, Journal } from "./intake/journal.ts";
 import { type Arrival, LogIntake } from "./intake/log-intake.ts";
-import { LOG_STREAMS, type LogFilter, type LogLine, NOTE_PREFIX } from "./line.ts";
+import { type LogFilter, type LogLine, OUTPUT_STREAMS } from "./line.ts";
 import type { LogOptions, LogReply, LogRequest } from "./log-messages.ts";
 
 /** Between two turns while all pipes are empty: the longest delay of a line to a follower. */
@@ -71,7 +71,7 @@ export class LogPipeline {
   handle(request: Exclude<LogRequest, { kind: "open" }>): void {
     switch (request.kind) {
       case "attach":
-        for (const stream of LOG_STREAMS) {
+        for (const stream of OUTPUT_STREAMS) {
           this.#intake.attach(request.slot, { stream, fd: request.fds[stream] });
         }
         this.#turn();
@@ -154,7 +154,7 @@ export class LogPipeline {
     if (now - this.#dropsReportedAt < REPORT_DROPS_MS) return;
     this.#dropsReportedAt = now;
     for (const { ref, count } of this.#queue.takeDrops()) {
-      this.#intake.note(ref, `${NOTE_PREFIX}dropped ${count} lines`);
+      this.#intake.note(ref, `dropped ${count} lines`);
     }
   }
 

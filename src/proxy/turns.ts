@@ -22,16 +22,19 @@ const UNCOUNTED_BYTES = TURN_BYTES / 4;
 /** What one connection may still do in this turn. */
 export class Share {
   readonly #clock: Clock;
-  readonly #until: number;
+  /** Begins with the second step: most shares have one, and need no time. */
+  #until: number | null = null;
   #left = SHARE_BYTES;
 
   constructor(clock: Clock) {
     this.#clock = clock;
-    this.#until = clock.now() + SHARE_MS;
   }
 
   get isLeft(): boolean {
-    return this.#left > 0 && this.#clock.now() < this.#until;
+    if (this.#left === SHARE_BYTES) return true;
+    if (this.#left <= 0) return false;
+    this.#until ??= this.#clock.now() + SHARE_MS;
+    return this.#clock.now() < this.#until;
   }
 
   get spentBytes(): number {

@@ -6,7 +6,6 @@ import { formatRef, type InstanceRef, type RefKey } from "../core/ref.ts";
 import type { Service } from "../core/service.ts";
 import type { AuditTable } from "../database/audit.ts";
 import type { LogHub } from "../logs/hub.ts";
-import { NOTE_PREFIX } from "../logs/line.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { TreeSize } from "../platform/process/trees.ts";
 import type { StorageGauge } from "./gauge.ts";
@@ -230,7 +229,7 @@ export class StorageWatch {
   }
 
   #tell(ref: InstanceRef, text: string): void {
-    this.#parts.logs.note(ref, `${NOTE_PREFIX}${text}`);
+    this.#parts.logs.note(ref, text);
     this.#parts.report(`${formatRef(ref)}: ${text}`);
   }
 }

@@ -258,7 +258,9 @@ describe("where nothing better is known", () => {
         expect(why).not.toContain("hint");
         expect(await ten.must("ps")).not.toContain("hint");
         expect(await ask<StoryAnswer>(ten, "/api/instances/app:a/why")).not.toHaveProperty("hint");
-        expect(await ten.must("logs", "app:a")).toContain("ten: the process exited with code 7\n");
+        expect(await ten.must("logs", "app:a")).toContain(
+          " server app:a the process exited with code 7\n",
+        );
       },
     ));
 

@@ -95,7 +95,7 @@ describe.skipIf(isUnlimited())("a tenant", () => {
           expect(reason).toStartWith(told);
           expect(await reasonOf(ten)).toBe(told);
           expect(await ten.must("ps")).toContain("out of memory");
-          expect(await ten.must("logs", "app:a")).toContain(`ten: the process ${told}`);
+          expect(await ten.must("logs", "app:a")).toContain(` server app:a the process ${told}`);
         },
       ),
   );

@@ -46,7 +46,7 @@ async function write(ten: Ten, name: string, mib: number): Promise<string> {
 
 async function notesOf(ten: Ten): Promise<string[]> {
   const { stdout } = await ten.ten("logs", "app:alice");
-  return stdout.split("\n").filter((line) => line.includes("ten: storage"));
+  return stdout.split("\n").filter((line) => / server \S+ storage/.test(line));
 }
 
 describe("a quota", () => {

@@ -22,8 +22,8 @@ export const logs = defineCommand({
     level: {
       type: "enum",
       valueHint: "STREAM",
-      options: ["stdout", "stderr"],
-      description: "Only lines of this stream",
+      options: ["stdout", "stderr", "server"],
+      description: "Only lines of this stream; server has the server's own",
     },
     search: {
       type: "string",
@@ -92,7 +92,9 @@ async function checkSubject(
 function renderLine(line: LogAnswer, context: Context): string {
   if (context.json) return `${JSON.stringify(line)}\n`;
   const { timestamp, process: service, instance_id: id, level, message } = line;
-  const head = `${renderTime(timestamp)} ${service}:${id}`;
+  // Before the text, where no tenant can write.
+  const author = level === "server" ? " server" : "";
+  const head = `${renderTime(timestamp)}${author} ${service}:${id}`;
   const text = context.shell.isTerminal ? renderSafe(message) : message;
   const shown = level === "stderr" ? context.paint(text, "red") : text;
   return `${context.paint(head, "gray")} ${shown}\n`;

@@ -1,7 +1,6 @@
 // The error of a failed start, with the last lines that the instance wrote.
 import { TenError } from "../../core/errors.ts";
 import type { InstanceRef } from "../../core/ref.ts";
-import { isNote } from "../../logs/line.ts";
 import type { ControlWorld } from "../control-world.ts";
 
 interface Excerpt {
@@ -29,5 +28,5 @@ export async function lastLines(
   { ref, limit }: Excerpt,
 ): Promise<string[]> {
   const lines = await logs.query(ref, limit).catch(() => []);
-  return lines.filter((line) => !isNote(line)).map(({ text }) => text);
+  return lines.filter((line) => line.stream !== "server").map(({ text }) => text);
 }

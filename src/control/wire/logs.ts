@@ -25,9 +25,9 @@ export const logQuery = z.strictObject({
   process: label.optional().meta({ description: "Only of this service" }),
   id: label.optional().meta({ description: "Only of instances with this id" }),
   level: z
-    .enum(LOG_STREAMS, "expected stdout or stderr")
+    .enum(LOG_STREAMS, "expected stdout, stderr or server")
     .optional()
-    .meta({ description: "Only lines of this stream" }),
+    .meta({ description: "Only lines of this stream; server has the server's own" }),
   search: z.string().optional().meta({ description: "Only lines with all of these words" }),
   since: z
     .string()

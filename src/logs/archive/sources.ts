@@ -1,10 +1,11 @@
 // The sources of the archive's lines: a number for each stream of each instance.
 import type { Database } from "bun:sqlite";
 import { formatRef, type InstanceRef } from "../../core/ref.ts";
+import type { LogStream } from "../line.ts";
 
 export interface LogSource {
   readonly ref: InstanceRef;
-  readonly stream: "stdout" | "stderr";
+  readonly stream: LogStream;
 }
 
 export interface ArchiveLine extends LogSource {
@@ -16,7 +17,7 @@ export interface ArchiveLine extends LogSource {
 export interface ArchiveFilter {
   readonly service?: string;
   readonly id?: string;
-  readonly stream?: "stdout" | "stderr";
+  readonly stream?: LogStream;
   readonly search?: string;
   /** Milliseconds since the epoch. */
   readonly since?: number;
@@ -33,7 +34,7 @@ interface SourceRow {
   readonly id: number;
   readonly service: string;
   readonly instance: string;
-  readonly stream: "stdout" | "stderr";
+  readonly stream: LogStream;
 }
 
 export class LogSources {

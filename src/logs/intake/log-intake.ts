@@ -3,7 +3,7 @@ import { closeSync } from "node:fs";
 import { unreachable } from "../../core/assert.ts";
 import { messageOf } from "../../core/errors.ts";
 import { formatRef, type InstanceRef, parseRef, type SlotRef } from "../../core/ref.ts";
-import type { LogLine, LogStream } from "../line.ts";
+import { LOG_STREAMS, type LogLine, type LogStream, type OutputStream } from "../line.ts";
 import type { Journal } from "./journal.ts";
 import type { JournalRecord } from "./journal-format.ts";
 import { LineSplitter } from "./lines.ts";
@@ -47,7 +47,7 @@ export class LogIntake {
   }
 
   /** Reads a pipe from now on, until its last writer has closed it; closes `fd` in the end. */
-  attach(slot: SlotRef, { stream, fd }: { stream: LogStream; fd: number }): void {
+  attach(slot: SlotRef, { stream, fd }: { stream: OutputStream; fd: number }): void {
     const source = sourceOf(slot, stream);
     if (this.#pipes.has(source)) {
       // A process of the previous launch still holds the pipe open. Two readers would each get a part of the lines.
@@ -59,9 +59,9 @@ export class LogIntake {
     this.#pipesChanged();
   }
 
-  /** Adds a line of the server's own, as standard error. */
+  /** Adds a line of the server's own. */
   note(ref: InstanceRef, text: string): void {
-    this.accept(this.#journal.append(sourceOf({ ref, slot: 0 }, "stderr"), { kind: "note", text }));
+    this.accept(this.#journal.append(sourceOf({ ref, slot: 0 }, "server"), { kind: "note", text }));
   }
 
   /** Reads a chunk from every pipe that has bytes; returns the size of the largest chunk. */
@@ -152,6 +152,6 @@ function sourceOf({ ref, slot }: SlotRef, stream: LogStream): string {
 }
 
 function parseSource(source: string): { ref: InstanceRef; stream: LogStream } {
-  const [ref = "", stream] = source.split("/");
-  return { ref: parseRef(ref), stream: stream === "stdout" ? "stdout" : "stderr" };
+  const [ref = "", name] = source.split("/");
+  return { ref: parseRef(ref), stream: LOG_STREAMS.find((stream) => stream === name) ?? "stderr" };
 }

@@ -9,7 +9,6 @@ import type { InstanceRef } from "../../core/ref.ts";
 import type { Service } from "../../core/service.ts";
 import type { ChildRecord } from "../../database/instances.ts";
 import type { LogHub } from "../../logs/hub.ts";
-import { NOTE_PREFIX } from "../../logs/line.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { isOutOfDescriptors } from "../../platform/kernel/descriptors.ts";
 import type { InstanceHome } from "../launch/home.ts";
@@ -123,7 +122,7 @@ export class InstanceProcesses {
     const { logs, ref, send } = this.#parts;
     const failure = failureOf(error);
     const { message } = new InstanceError(ref, { verb: "start", failure });
-    logs.note(ref, `${NOTE_PREFIX}${message}`);
+    logs.note(ref, message);
     send({ kind: "launchFailed", launch, failure });
   }
 
@@ -211,7 +210,7 @@ export class InstanceProcesses {
     send({ kind: "exited", launch, exit, hint });
     const isExpected = isReplaced || restsNext(instance());
     if (!isExpected || exit.kind === "outOfMemory") {
-      logs.note(ref, `${NOTE_PREFIX}the process ${describeExit(exit)}`);
+      logs.note(ref, `the process ${describeExit(exit)}`);
     }
   }
 

@@ -41,7 +41,7 @@ test.each([
   ["nonsense ", []],
   ["ps --w", ["--watch"]],
   ["logs --le", ["--level"]],
-  ["logs --level ", ["stdout", "stderr"]],
+  ["logs --level ", ["stdout", "stderr", "server"]],
   ["logs --level std", ["stdout", "stderr"]],
   ["logs --limit ", []],
   ["logs -n ", []],

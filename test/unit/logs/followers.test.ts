@@ -62,7 +62,7 @@ test("sends a follower of a flood part of its lines and the number of the rest",
   followers.offer([line("lost too")]);
   expect(deliver().size).toBe(0);
   time.now = 1000;
-  expect(deliver().get(1)).toEqual(["ten: skipped 201 lines here"]);
+  expect(deliver().get(1)).toEqual(["skipped 201 lines here"]);
   expect(followers.hasUnreported).toBe(false);
   followers.offer([line("back")]);
   expect(deliver().get(1)).toEqual(["back"]);

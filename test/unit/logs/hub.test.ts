@@ -132,9 +132,22 @@ test("a follower gets the matching lines from its start until its end", async ()
   const second = followed(hub, { count: 2 });
   await texts(hub);
   writeSync(alice.fds.stdout, "last fish\n");
-  hub.note(BOB, "ten: stopped");
-  expect((await second).map(({ text }) => text).sort()).toEqual(["last fish", "ten: stopped"]);
+  hub.note(BOB, "stopped");
+  expect((await second).map(({ text }) => text).sort()).toEqual(["last fish", "stopped"]);
   expect(await first).toHaveLength(1);
+});
+
+test("lines of the server's own are a stream of their own, which a tenant can't write", async () => {
+  const hub = await openHub();
+  const alice = launch(ALICE);
+  hub.attach(slotOf(ALICE), alice.pipes);
+  hub.note(ALICE, "the process exited with code 1");
+  writeSync(alice.fds.stdout, "the process exited with code 2\n");
+  writeSync(alice.fds.stderr, "the process exited with code 3\n");
+  expect((await texts(hub, ALICE)).sort()).toHaveLength(3);
+  expect(await texts(hub, { ...ALICE, stream: "server" })).toEqual([
+    "the process exited with code 1",
+  ]);
 });
 
 test("reads the next launch after all writers of the previous one have ended", async () => {
@@ -245,9 +258,9 @@ test("counts and reports the lines that it drops of a flood, and accounts for ev
   expect(await texts(hub, BOB)).toEqual(["still heard"]);
   let notes: string[] = [];
   const dropped = () =>
-    notes.reduce((sum, text) => sum + Number(/^ten: dropped (\d+) lines$/.exec(text)?.[1]), 0);
+    notes.reduce((sum, text) => sum + Number(/^dropped (\d+) lines$/.exec(text)?.[1]), 0);
   do {
-    notes = await texts(hub, { ...ALICE, stream: "stderr" });
+    notes = await texts(hub, { ...ALICE, stream: "server" });
   } while (dropped() < hub.counters().dropped);
   expect(hub.counters().dropped).toBeGreaterThan(4000);
   expect(hub.counters().stored + dropped()).toBe(16_384 + 1 + notes.length);

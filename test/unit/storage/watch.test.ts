@@ -33,7 +33,7 @@ async function store(bytes: number): Promise<void> {
   await world.clock.advance(LOOK_MS);
 }
 
-const notes = () => world.logs.notes.filter((note) => note.startsWith("ten: storage"));
+const notes = () => world.logs.notes.filter((note) => note.startsWith("storage"));
 const told = () => world.reports.filter((report) => typeof report === "string");
 
 describe("a quota", () => {
@@ -43,12 +43,10 @@ describe("a quota", () => {
     expect(notes()).toEqual([]);
     for (const size of [80, 85, 78, 85]) await store(size * MIB);
     const near = "storage fills up: 80.0 of 100.0 MiB (80 %)";
-    expect(notes()).toEqual([`ten: ${near}`]);
+    expect(notes()).toEqual([`${near}`]);
     expect(told()).toEqual([`notes:alice: ${near}`]);
     for (const size of [101, 97, 102]) await store(size * MIB);
-    expect(notes().slice(1)).toEqual([
-      "ten: storage is over its quota: 101.0 of 100.0 MiB (101 %)",
-    ]);
+    expect(notes().slice(1)).toEqual(["storage is over its quota: 101.0 of 100.0 MiB (101 %)"]);
     expect(world.operator.view(ALICE)).toMatchObject({
       state: "running",
       warnings: ["storage is over its quota: 102.0 of 100.0 MiB (102 %)"],
@@ -80,7 +78,7 @@ describe("a quota", () => {
     ]);
     expect(notes()).toEqual([]);
     await store(90 * MIB);
-    expect(notes()).toEqual(["ten: storage fills up: at least 90.0 of 100.0 MiB (90 %)"]);
+    expect(notes()).toEqual(["storage fills up: at least 90.0 of 100.0 MiB (90 %)"]);
   });
 
   test("is checked once more when the instance has come to rest, and not after", async () => {
@@ -126,7 +124,7 @@ describe('storage_enforce = "stop"', () => {
     await running({ storageEnforce: "stop" });
     await store(120 * MIB);
     expect(world.operator.view(ALICE)).toMatchObject({ state: "stopped", failure });
-    expect(notes()).toEqual([`ten: ${over}; it is stopped`]);
+    expect(notes()).toEqual([`${over}; it is stopped`]);
     expect(world.store.audit.list(10)).toMatchObject([
       { actor: "server", action: "stop", subject: "notes:alice", outcome: over },
     ]);

@@ -23,6 +23,18 @@ test("prints lines of one instance, of a service, or of all", async () => {
   );
 });
 
+test("names the server before the text of its own lines, where no tenant can write", async () => {
+  api.world.logs.write(
+    lineOf("notes:alice", "the process exited", { stream: "server" }),
+    lineOf("notes:alice", "server notes:alice the process exited"),
+  );
+  const { out } = await ten("logs", "notes:alice");
+  expect(out.match(/00\.000 .*$/gm)).toEqual([
+    "00.000 server notes:alice the process exited",
+    "00.000 notes:alice server notes:alice the process exited",
+  ]);
+});
+
 test("passes its filters on", async () => {
   await ten("logs", "--level", "stderr", "--search", "a b", "--limit", "5", "notes:alice");
   expect(api.world.logs.queries[0]).toEqual({

@@ -100,7 +100,7 @@ describe("a rollout", () => {
     const error = new TenError("START_FAILED", NO_START.message, { hint: "Make the table" });
     const failed = { ref: V1, error };
     world.logs.write(lineOf("notes:v1", "no such table"));
-    world.logs.write(lineOf("notes:v1", "ten: the process exited with code 1"));
+    world.logs.write(lineOf("notes:v1", "the process exited with code 1", { stream: "server" }));
     world.deploys.outcome = {
       replaced: [],
       skipped: [],

@@ -120,7 +120,7 @@ describe("spawn", () => {
     );
     for (let line = 1; line <= 30; line++) world.logs.write(lineOf("notes:carol", `line ${line}`));
     world.logs.write(lineOf("notes:alice", "not this"));
-    world.logs.write(lineOf("notes:carol", "ten: the process exited with code 1"));
+    world.logs.write(lineOf("notes:carol", "the process exited with code 1", { stream: "server" }));
     const failure = await failureOf(
       await send("POST", "/api/instances/spawn", { process: "notes", id: "carol" }),
     );
