@@ -26,8 +26,9 @@ export interface Targets {
   /** Files with settings of all services, in directories that the tenant may read. */
   readonly configuration: string;
   readonly "env-file": string;
-  /** Data of others on the host: a file of the tenant's own user, closed to all others, and files for everybody. */
+  /** Data of others on the host: files that are closed to all but their owner, and files for everybody. */
   readonly "private-canary": string;
+  readonly "etc-canary": string;
   readonly "srv-canary": string;
   readonly "mnt-canary": string;
   /** What everybody may write, on the host. */

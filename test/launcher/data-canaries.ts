@@ -3,17 +3,18 @@ import { chmodSync, chownSync, mkdirSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path";
 import type { Targets } from "./attack-report.ts";
 
-type Facts = Pick<Targets, "private-canary" | "srv-canary" | "mnt-canary">;
+type Facts = Pick<Targets, "private-canary" | "etc-canary" | "srv-canary" | "mnt-canary">;
 
 export interface DataCanaries extends Disposable {
   readonly facts: Facts;
 }
 
-/** @param owner of the file that is closed to all others */
+/** @param owner of the files that are closed to all others */
 export function makeDataCanaries(owner: number): DataCanaries {
   const name = `ten-data-${process.pid}-${owner}`;
   const facts = {
     "private-canary": join("/var/lib", name, "key"),
+    "etc-canary": join("/etc", name, "key"),
     "srv-canary": join("/srv", name, "rows"),
     "mnt-canary": join("/mnt", name, "rows"),
   };
@@ -23,8 +24,10 @@ export function makeDataCanaries(owner: number): DataCanaries {
     writeFileSync(path, "data");
     chmodSync(path, 0o644);
   }
-  chownSync(facts["private-canary"], owner, owner);
-  chmodSync(facts["private-canary"], 0o600);
+  for (const path of [facts["private-canary"], facts["etc-canary"]]) {
+    chownSync(path, owner, owner);
+    chmodSync(path, 0o600);
+  }
   return {
     facts,
     [Symbol.dispose]() {

@@ -118,6 +118,7 @@ function wallsOf(world: World, tenant: "a" | "b"): readonly string[] {
     "--walls",
     ...(world.kind === "root" ? ["--uid", user, "--gid", user] : ["--rootless"]),
     ...(world.show === "host" ? [] : SOFTWARE.flatMap((path) => ["--show", path])),
+    ...["--hide", world.canaries.facts["etc-canary"]],
     ...["--hide", world.at("tenement.toml"), "--hide", world.at("secret.env")],
     ...["--hide", world.at("data"), "--hide", world.at("hidden"), "--read", world.at("hidden/app")],
     ...["--write", own, "--chdir", own, "--bind-port", String(world.ports[tenant])],

@@ -146,6 +146,7 @@ static const struct check CHECKS[] = {
   {"server-configuration", read_file, "@configuration", false},
   {"server-env-file", read_file, "@env-file", false},
   {"data-in-var-lib", read_file, "@private-canary", false},
+  {"private-in-etc", read_file, "@etc-canary", false},
   {"data-in-srv", read_file, "@srv-canary", false},
   {"data-in-mnt", read_file, "@mnt-canary", false},
   {"host-tmp", read_file, "@tmp-canary", false},
