@@ -9,19 +9,14 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 // Programs expect these, if only to find them empty.
 static const char *const USUAL[] = {
-  "/dev",  "/proc", "/sys",   "/run",     "/tmp",       "/root",    "/home",
-  "/srv",  "/mnt",  "/media", "/var/lib", "/var/cache", "/var/log", "/var/tmp",
+  "/dev", "/proc", "/sys", "/run", "/tmp", "/root", "/home", "/srv",
+  "/mnt", "/media", "/var", "/var/lib", "/var/cache", "/var/log", "/var/tmp",
 };
-
-static void make_directory(const char *path) {
-  int fd = open_mount_point(path, true, true);
-  if (fd < 0) fail(path);
-  close(fd);
-}
 
 // Every path leads to the uppermost mount of the root, so the host's root is out of reach: only a process that may
 // unmount could uncover it. To unmount the host's root instead would cost a millisecond, as the kernel then waits for
@@ -30,7 +25,8 @@ int enter_new_root(void) {
   int root = new_tmpfs("0755", "1m");
   cover_root(root);
   if (fchdir(root) < 0 || chroot(".") < 0) fail("enter the new root");
-  for (size_t i = 0; i < sizeof USUAL / sizeof *USUAL; i++) make_directory(USUAL[i]);
+  for (size_t i = 0; i < sizeof USUAL / sizeof *USUAL; i++)
+    if (mkdir(USUAL[i], 0755) < 0) fail(USUAL[i]);
   return root;
 }
 
