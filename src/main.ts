@@ -3,6 +3,7 @@ import { closeSync, openSync } from "node:fs";
 import { isatty } from "node:tty";
 import type { Shell } from "./cli/command-context.ts";
 import { runProgram } from "./cli/program.ts";
+import { readStandardInput } from "./platform/standard-input.ts";
 import { StandardStream } from "./platform/standard-stream.ts";
 
 const [STDOUT, STDERR] = [1, 2];
@@ -14,6 +15,7 @@ const shell: Shell = {
   env: process.env,
   cwd: process.cwd(),
   isTerminal,
+  input: () => readStandardInput(() => errors.write("Type the input, then Ctrl-D\n")),
   print: (text) => output.write(text),
   complain: (text) => errors.write(text),
   printed: () => output.flushed(),

@@ -16,6 +16,8 @@ export interface Shell {
   /** Absolute. */
   readonly cwd: string;
   readonly isTerminal: boolean;
+  /** All of standard input; rejects with USAGE_INVALID when that is more than an environment can be. */
+  input(): Promise<string>;
   /** Standard output. */
   print(text: string): void;
   /** Standard error. */

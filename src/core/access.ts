@@ -28,6 +28,7 @@ const TENANT_MAY = {
   rollout: false,
   why: false,
   env: false,
+  "reveal-env": false,
   "set-env": false,
   tokens: false,
   "create-token": false,

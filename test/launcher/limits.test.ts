@@ -73,8 +73,9 @@ describe.skipIf(isUnable())("an application at level", () => {
     using tenant = openTenant(level, programs);
     const socket = join(tenant.directory("sockets"), "socket");
     const network = ["--private-net", "--forward", `${socket}:30000`];
-    // As root the kernel also counts processes of tenants of other tests that have the same user.
-    const user = ["--uid", "61300", "--gid", "61300", "--chdir", "/tmp"];
+    // As root the kernel also counts processes of other tests that have the same user, in other runs as well.
+    const id = String(61_300 + (process.pid % 4000));
+    const user = ["--uid", id, "--gid", id, "--chdir", "/tmp"];
     for (const more of [[], network]) {
       const options = ["--processes", "9", ...(level === "walls" ? user : []), ...more];
       const start = (count: number) => tenant.launch(["sh", "-c", forks(count)], { options });

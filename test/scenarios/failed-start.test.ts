@@ -84,7 +84,7 @@ async function expectReports(ten: Ten, ref: string, { reason, hint }: Failed): P
   expect(listed).toContain(`\nhint for ${ref}: ${hint}\n`);
   expect(count(listed, reason.slice(0, 40))).toBe(1);
   for (const line of (await ten.must("logs", ref)).trim().split("\n")) {
-    expect(line).toEndWith(` ten: Cannot start "${ref}": ${reason}`);
+    expect(line).toEndWith(` server ${ref} Cannot start "${ref}": ${reason}`);
   }
 }
 

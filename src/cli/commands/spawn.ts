@@ -1,7 +1,8 @@
 // ten spawn: registers instances, starts them and prints their addresses.
 import type { SpawnAnswer } from "../../control/wire/instances.ts";
 import { defineCommand } from "../command.ts";
-import { parsePairs, valuesOf } from "../parse.ts";
+import { valuesOf } from "../parse.ts";
+import { ENV_FILE_ARG, readVariables } from "../variables.ts";
 import { forEachRef } from "./each-ref.ts";
 import { explainFailedStart } from "./failed-start.ts";
 import { parseWeight, REFS } from "./operands.ts";
@@ -19,8 +20,9 @@ export const spawn = defineCommand({
       repeated: true,
       alias: "e",
       valueHint: "K=V",
-      description: "Environment variable; may be repeated",
+      description: "Environment variable; K=- reads its value from standard input; may be repeated",
     },
+    "env-file": ENV_FILE_ARG,
     weight: {
       type: "string",
       valueHint: "N",
@@ -33,9 +35,11 @@ export const spawn = defineCommand({
     },
   },
   async run({ args, rawArgs, data: context }) {
-    const env = parsePairs(valuesOf("env", rawArgs));
+    const pairs = valuesOf("env", rawArgs);
+    const files = valuesOf("env-file", rawArgs);
+    const env = await readVariables({ pairs, files }, context);
     const wishes = {
-      ...(args.env === undefined ? {} : { env }),
+      ...(pairs.length + files.length === 0 ? {} : { env }),
       ...(args.weight === undefined ? {} : { weight: parseWeight(args.weight) }),
       start: args.start,
     };

@@ -11,6 +11,7 @@ import type {
   EnvAnswer,
   EnvBody,
   EnvPatchBody,
+  EnvQuery,
   HealthAnswer,
   InstanceAnswer,
   ListQuery,
@@ -135,10 +136,17 @@ async function changeEnv(
   await call.change(formatRef(call.ref), () =>
     call.world.administration.setEnvironment(call.ref, planChanges()),
   );
-  return getEnv(call);
+  return maskedEnv(call);
 }
 
-export function getEnv({ world, ref }: Call): EnvAnswer {
+export async function getEnv(call: Call<EnvQuery>): Promise<EnvAnswer> {
+  const { query, ref, world } = call;
+  if (query.reveal !== true) return maskedEnv(call);
+  const read = () => world.administration.environment(ref);
+  return { instance: formatRef(ref), env: { ...(await call.change(formatRef(ref), read)) } };
+}
+
+function maskedEnv({ world, ref }: Call): EnvAnswer {
   const stored = Object.entries(world.administration.environment(ref));
   return {
     instance: formatRef(ref),

@@ -156,10 +156,19 @@ export type EnvBody = z.output<typeof envBody>;
 export const envPatchBody = z.record(envName, envValue.nullable(), "expected an object of texts");
 export type EnvPatchBody = z.output<typeof envPatchBody>;
 
+export const envQuery = z.strictObject({
+  reveal: queryBoolean.optional().meta({ description: "Show values that may be secret, too" }),
+});
+export type EnvQuery = z.output<typeof envQuery>;
+
 export const envAnswer = z
   .strictObject({
     instance: refName,
-    env: z.record(z.string(), z.string()).describe("The stored variables, secrets masked"),
+    env: z
+      .record(z.string(), z.string())
+      .describe(
+        "The stored variables; values that may be secret are masked, unless they are to be shown",
+      ),
   })
   .meta({ id: "Environment" });
 export type EnvAnswer = z.output<typeof envAnswer>;
@@ -215,8 +224,9 @@ export const INSTANCE_OPERATIONS = {
     answer: json(storyAnswer),
   },
   getEnv: {
-    summary: "List the environment variables that are stored for an instance, secrets masked",
-    action: "env",
+    summary: "List the environment variables that are stored for an instance",
+    action: (query) => (query.get("reveal") === "true" ? "reveal-env" : "env"),
+    query: envQuery,
     answer: json(envAnswer),
   },
   patchEnv: {

@@ -6,6 +6,8 @@ export class FakeShell implements Shell {
   readonly env: Record<string, string | undefined>;
   readonly cwd: string;
   readonly isTerminal: boolean;
+  /** Standard input. */
+  typed = "";
   out = "";
   err = "";
   /** The reason why the output can't be written. */
@@ -23,6 +25,10 @@ export class FakeShell implements Shell {
     this.cwd = cwd;
     this.env = env;
     this.isTerminal = isTerminal;
+  }
+
+  async input(): Promise<string> {
+    return this.typed;
   }
 
   print(text: string): void {

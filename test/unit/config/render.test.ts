@@ -19,7 +19,7 @@ memory_limit_mb = 64
 env_file = ".env"
 read_paths = ["lib"]
 [service.api.env]
-GREETING = 'say "hi" {id}'
+APP_NAME = 'say "hi" {id}'
 [service.site]
 command = "site"
 [instances]

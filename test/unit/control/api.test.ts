@@ -137,7 +137,7 @@ describe("invalid requests", () => {
     [get("/api/instances/notes%ZZ/health"), 422, "expected SERVICE:ID"],
     [get("/api/logs?limit=0"), 422, "limit: expected a whole number from 1 to 10000"],
     [get("/api/logs?limit=10001"), 422, "limit: expected"],
-    [get("/api/logs?level=debug"), 422, "level: expected stdout or stderr"],
+    [get("/api/logs?level=debug"), 422, "level: expected stdout, stderr or server"],
     [get("/api/logs?since=yesterday"), 422, "expected a time"],
     [get("/api/logs/stream?process=A"), 422, "process: expected 1 to 63"],
     [get("/api/audit?limit=x"), 422, "limit: expected"],

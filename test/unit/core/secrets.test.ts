@@ -6,26 +6,47 @@ test.each([
   "token",
   "AWS_SECRET_ACCESS",
   "DB_PASSWORD",
+  "DB_PASS",
   "PASSWD",
+  "MYSQL_PWD",
   "CREDENTIALS",
   "SENTRY_DSN",
-])("masks the value of %s", (name) => {
-  expect(maskValue(name, "hunter2")).toBe(MASK);
+  "JWT",
+  "BASIC_AUTH",
+  "TLS_PEM",
+  "PIN",
+])("masks the value of %s, however harmless it looks", (name) => {
+  expect(maskValue(name, "1234")).toBe(MASK);
 });
 
-test("masks only the password within a URL", () => {
-  expect(maskValue("DATABASE_URL", "postgres://app:hunter2@db:5432/app")).toBe(
-    `postgres://app:${MASK}@db:5432/app`,
-  );
-  expect(maskValue("CACHE", "redis://:hunter2@cache")).toBe(`redis://:${MASK}@cache`);
-  expect(maskValue("PAIR", "amqp://a:p@ss@one amqp://b:q@two")).toBe(
-    `amqp://a:${MASK}@one amqp://b:${MASK}@two`,
-  );
+test.each([
+  ["LICENSE", "-----BEGIN RSA PRIVATE KEY-----\nMIIE"],
+  ["STRIPE", "sk_live_4242424242424242"],
+  ["GREETING", "hello"],
+])("masks what is not known to be harmless: %s", (name, value) => {
+  expect(maskValue(name, value)).toBe(MASK);
+});
+
+test.each([
+  ["postgres://app:hunter2@db:5432/app", `postgres://app:${MASK}@db:5432/app`],
+  ["redis://:hunter2@cache", `redis://:${MASK}@cache`],
+  ["redis://:a@b:c@cache/", `redis://:${MASK}@cache/`],
+  ["https://hooks.example.com/services/T0/B0/x", `https://hooks.example.com/${MASK}`],
+  ["postgres://db/app?password=x", `postgres://db/app${MASK}`],
+  ["https://example.com?token=x", `https://example.com${MASK}`],
+  ["https://example.com:8080", "https://example.com:8080"],
+  ["amqp://a:p@ss@one amqp://b:q@two", MASK],
+])("shows scheme, user and host of %s", (value, shown) => {
+  expect(maskValue("SERVICE_URL", value)).toBe(shown);
 });
 
 test.each([
   ["LANG", "C.UTF-8"],
-  ["SITE_URL", "https://example.com:8080/a@b"],
+  ["NODE_ENV", "production"],
+  ["UPLOAD_DIR", "/srv/uploads"],
+  ["FEATURE_X", "on"],
+  ["RETRIES", "3"],
+  ["PAUSE", "1.5s"],
   ["TOKEN", ""],
 ])("shows %s=%s", (name, value) => {
   expect(maskValue(name, value)).toBe(value);
