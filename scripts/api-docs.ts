@@ -17,7 +17,8 @@ const INTRODUCTION = `# Control API
 
 JSON over HTTP, used by the command line and open to other programs. It listens in two places:
 
-- on the Unix socket \`tenement.sock\` in the data directory, where no token is needed: every user who may open it is the administrator;
+- on the Unix socket \`tenement.sock\` in the data directory, where no token is needed: every user who may open it is the administrator.
+  A request that comes through a proxy, with a header \`X-Forwarded-*\`, \`Forwarded\` or \`Via\`, is refused there;
 - on the server's public port, for the root domain unless \`[routing]\` leads it elsewhere, for IP addresses and for \`localhost\`. There a
   request needs a token, which \`ten token-gen\` creates. Only \`/\` and \`/health\` are public.
 
@@ -65,7 +66,7 @@ the header \`Retry-After\` contains the seconds to wait before a retry, with 405
 | ------ | ------------------------------------------------------------------------------ |
 | 400    | the body is not JSON                                                           |
 | 401    | no token, or an unknown one                                                    |
-| 403    | the token does not permit it, or another site requested it                     |
+| 403    | the token does not permit it, or another site or a proxy requested it          |
 | 404    | no such path, instance, service, token or host name                            |
 | 405    | the path does not have this method                                             |
 | 409    | the present state does not allow it                                            |

@@ -113,7 +113,7 @@ export const HOUSE: readonly Folder[] = [
       "launcher/*.ts",
       "cgroup/*.ts",
       "firewall/*.ts",
-      "level.ts",
+      "{level,socket-place}.ts",
     ],
   },
   {

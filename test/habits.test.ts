@@ -13,8 +13,8 @@ describe.each([...new Bun.Glob("test/**/*.ts").scanSync()].sort())("%s", (file) 
     expect((await source()).match(UNAWAITED) ?? []).toEqual([]);
   });
 
-  // Shared code needs them for patience and pace.
-  if (!file.startsWith("test/support/"))
+  // Shared code needs them for patience and pace, the long runs for their minutes and their measurements.
+  if (!/^test\/(support|fuzz|soak)\//.test(file))
     test("measures no time", async () => {
       expect((await source()).match(STOPWATCH) ?? []).toEqual([]);
     });

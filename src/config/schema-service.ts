@@ -10,6 +10,7 @@ import {
   STOP_SIGNALS,
   STORAGE_ENFORCEMENTS,
   SYSTEM_CALL_FILTERS,
+  VIEWS,
 } from "../core/service.ts";
 import {
   choice,
@@ -95,9 +96,9 @@ export const service = z.strictObject(
         "Requests that an instance may have open at once, WebSockets not counted; up to 1000 more wait for `request_timeout`, further ones get 503. 0: no cap.",
       ),
     socket: path()
-      .default("/tmp/tenement/{name}-{id}.sock")
+      .optional()
       .describe(
-        "Path of the Unix socket that the application may listen on, passed as `SOCKET_PATH`.",
+        "Path of the Unix socket that the application may listen on, passed as `SOCKET_PATH`. Not set: `{data_dir}/.run/{name}.{id}.sock` at level `process`, `/tmp/tenement/{name}-{id}.sock` behind walls; a shorter one where that is too long.",
       ),
     env_file: path()
       .optional()
@@ -134,11 +135,14 @@ export const service = z.strictObject(
       .describe(
         "What happens at `storage_quota_mb`: `warn` reports it, `stop` stops the instance until an operator starts it, `hard` gives it a file system of that size.",
       ),
+    show: choice(VIEWS)
+      .default("software")
+      .describe(
+        "What a walled tenant sees of the host beside its working directory and the paths below: `software`, the directories of programs, such as `/usr`, `/etc` and `/opt`; `host`, all but `/root`, `/home`, `/run` and `/tmp`.",
+      ),
     read_paths: list(path(), "a list of paths")
       .default([])
-      .describe(
-        "Directories that a walled tenant may read although a hidden directory contains them.",
-      ),
+      .describe("Directories and files of the host that a walled tenant may read as well."),
     write_paths: list(path(), "a list of paths")
       .default([])
       .describe("Directories that a walled tenant may also write."),

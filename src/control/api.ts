@@ -6,7 +6,7 @@ import { messageOf, TenError } from "../core/errors.ts";
 import { formatRef, parseRef } from "../core/ref.ts";
 import type { Clock } from "../platform/clock.ts";
 import { answerError, answerFault, renderAnswer } from "./answer.ts";
-import { Authenticator, type AuthMethod, refuseCrossSite } from "./auth.ts";
+import { Authenticator, type AuthMethod, refuseCrossSite, refuseProxied } from "./auth.ts";
 import { type AuthorizedRequest, Call, record } from "./call.ts";
 import type { ControlWorld } from "./control-world.ts";
 import { EventStreams } from "./event-stream.ts";
@@ -17,7 +17,7 @@ import { ROUTES } from "./routes/routes.ts";
 import { SEARCH_SHARES, Shares } from "./shares.ts";
 import { serveSocket } from "./sockets.ts";
 
-/** File permissions protect it: a program that can open it is the administrator's. */
+/** File permissions protect it: a program that can open it is the administrator's, unless it is a proxy. */
 const ADMIN_SOCKET = "tenement.sock";
 /** The proxy forwards requests from outside to it; they need a token. */
 const INNER_SOCKET = ".inner.sock";
@@ -143,6 +143,7 @@ class Dispatcher {
   }
 
   async #route(request: Request, auth: AuthMethod): Promise<Response> {
+    if (auth === "owner") refuseProxied(request);
     const url = urlOf(request);
     const match = matchRoute(ROUTES, { method: request.method, path: url.pathname });
     switch (match.kind) {

@@ -113,6 +113,22 @@ export function refuseCrossSite(request: Request): void {
   throw new TenError("FORBIDDEN", "Cannot do that: the request comes from another site");
 }
 
+/** Headers of proxies, beside all that begin with `X-Forwarded-` (RFC 7239, RFC 9110 7.6.3). */
+const PROXY_HEADERS: ReadonlySet<string> = new Set(["forwarded", "via"]);
+
+/** Throws FORBIDDEN for a request of a proxy, whose client the permissions of a socket's file do not check. */
+export function refuseProxied(request: Request): void {
+  const header = [...request.headers.keys()].find(
+    (name) => PROXY_HEADERS.has(name) || name.startsWith("x-forwarded-"),
+  );
+  if (header === undefined) return;
+  throw new TenError(
+    "FORBIDDEN",
+    `Cannot do that: the request comes through a proxy, as its ${header} header says`,
+    { hint: "Let the proxy use the public address, with a token of ten token-gen" },
+  );
+}
+
 function hostOf(origin: string): string | null {
   return URL.canParse(origin) ? new URL(origin).host : null;
 }

@@ -20,6 +20,8 @@ export interface Placement {
 export interface Enclosure {
   /** The server reaches the application's socket there. */
   readonly socketPath: string;
+  /** Whether other programs of the host could listen at its socket, so that the peer has to be checked. */
+  readonly isSocketOpen: boolean;
   /** Addresses at which the application may listen, as the server reaches them; the first that accepts is used. */
   readonly endpoints: readonly Endpoint[];
   /** The application's user; null: the server's. */
@@ -34,8 +36,16 @@ export interface Enclosure {
   follow(child: Child): Child;
   /** Brings `socketPath` up to date once the application listens on a socket. */
   exposeSocket(): void;
+  /** Why the application may have ended before it was ready, with the remedy; null: nothing is known. */
+  explainFailedStart(): string | null;
   /** Removes the launch's files once all of its processes have ended. */
   clear(): void;
+}
+
+/** A process as an earlier server has recorded it. */
+export interface RecordedProcess {
+  readonly child: ChildRef;
+  readonly socketPath: string;
 }
 
 export interface Level {
@@ -45,7 +55,7 @@ export interface Level {
    */
   enclose(placement: Placement, plan: LaunchPlan): Enclosure;
   /** The enclosure of a process of an earlier server; null when the process was not started at this level. */
-  recover(placement: Placement, child: ChildRef): Enclosure | null;
+  recover(placement: Placement, recorded: RecordedProcess): Enclosure | null;
 }
 
 /** The refusal of a level that the host can't provide; `otherwise` is one more remedy. */

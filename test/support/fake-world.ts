@@ -65,6 +65,13 @@ export class FakeChild implements Child {
     return this.listens;
   }
 
+  /** False: every peer is a process of another program. */
+  isMember = true;
+
+  includes(): boolean {
+    return this.isMember;
+  }
+
   isRunning(): boolean {
     return this.isLiving;
   }
@@ -201,6 +208,7 @@ export function openFakeWorld({
     dataDir: directory,
     userIdOf: (ref) => store.userIds.take(ref, fakeUsers()),
     writePaths: () => [],
+    serverFiles: () => [],
     installLauncher: () => null,
     report: (event) => reports.push(event),
   });

@@ -33,6 +33,8 @@ export interface TenOptions extends PlaceOptions {
   readonly cwd?: string;
   /** Further environment of `ten serve`. */
   readonly env?: Readonly<Record<string, string>>;
+  /** A listening socket that the server inherits, as from a service manager; it outlives the server. */
+  readonly listener?: number;
   /** The server runs from a copy, `installed`, which the test may replace. */
   readonly isCopied?: true;
 }
@@ -85,6 +87,9 @@ const OUTPUT_CHARS_MAX = 64 * 1024;
 /** Longer than any stop_timeout of a test. */
 const STOP_PATIENCE_MS = 20_000;
 const LISTENING = /\bhttp:\/\/\S+?:(\d+)/;
+
+/** Runs a program with descriptor 3 as the listening socket, which the variables say is meant for its process. */
+const ACTIVATED = ["sh", "-c", 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$@"', "sh"];
 
 type Server = Subprocess<"ignore", "pipe", "pipe">;
 
@@ -147,14 +152,15 @@ export class Ten implements AsyncDisposable {
 
   /** Starts a server on the same data as the one before, by default at a port that the system chooses. */
   async start({ port = 0 }: { port?: number } = {}): Promise<void> {
-    const { args = [], cwd = ".", env } = this.#options;
+    const { args = [], cwd = ".", env, listener } = this.#options;
     mkdirSync(join(this.root, cwd), { recursive: true });
-    const command = [...this.#serverProgram, "serve", "--port", String(port), ...args];
+    const activated = listener === undefined ? [] : ACTIVATED;
+    const command = [...activated, ...this.#serverProgram, "serve", "--port", `${port}`, ...args];
     const server = Bun.spawn(command, {
       cwd: join(this.root, cwd),
       env: { ...this.#environment(), ...env },
-      stdio: ["ignore", "pipe", "pipe"],
-    });
+      stdio: ["ignore", "pipe", "pipe", ...(listener === undefined ? [] : [listener])],
+    }) as Server;
     this.#server = server;
     const listening = Promise.withResolvers<number>();
     void this.#read(server.stdout, listening.resolve);

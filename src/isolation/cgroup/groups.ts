@@ -149,7 +149,7 @@ export class ControlGroups {
   }
 
   #base(hierarchy: Hierarchy): string {
-    this.#server ??= identify(this.#dataDir);
+    this.#server ??= serverGroup(this.#dataDir);
     return join(topOf(hierarchy), this.#server);
   }
 
@@ -188,7 +188,7 @@ function nameOf(launch: SlotRef): string {
 }
 
 /** A name for this server, also where two containers of one host both have their data in /data. */
-function identify(dataDir: string): string {
+export function serverGroup(dataDir: string): string {
   const { dev, ino } = statSync(dataDir);
   const identity = `${realpathSync(dataDir)}\n${dev}:${ino}`;
   return createHash("sha256").update(identity).digest("hex").slice(0, 12);

@@ -87,6 +87,7 @@ export class LogSegment {
   /** The newest matching lines, newest first. */
   search(search: SegmentSearch): FoundRows {
     const { query, sources, room } = search;
+    if (sources?.length === 0) return { rows: [], left: room, isCut: false };
     if (query.match !== null) return this.#searchWords(search, query.match);
     if (sources === null) return this.#scan(search);
     let found: FoundRows = { rows: [], left: room, isCut: false };

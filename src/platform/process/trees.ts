@@ -56,7 +56,8 @@ export class Trees {
   /** Deletes trees. Rejects with the first path that is left, and the reason. */
   async delete(paths: readonly string[], signal?: AbortSignal): Promise<void> {
     const launcher = this.#parts.findLauncher();
-    const { birthplace, admit } = this.#parts.confine();
+    const group = this.#parts.confine();
+    const { birthplace } = group;
     if (launcher === null && !isRoot()) await openModes(paths);
     const argv = launcher === null ? [requireProgram("rm"), ...RM_OPTIONS] : [launcher, "delete"];
     const child = Bun.spawn([...argv, ...paths], {
@@ -65,7 +66,7 @@ export class Trees {
       stdio: ["ignore", "pipe", "pipe"],
     });
     giveWay(child);
-    const admission = setTimeout(() => admit(child.pid), ADMIT_AFTER_MS);
+    const admission = setTimeout(() => group.admit(child.pid), ADMIT_AFTER_MS);
     const texts = [child.stdout, child.stderr].map((stream) => stream.text());
     const [exitCode, ...said] = await Promise.all([child.exited, ...texts]);
     clearTimeout(admission);

@@ -1,5 +1,7 @@
 // The state of a client connection during an exchange, which sees its client through it.
 import { unreachable } from "../../core/assert.ts";
+import { descriptorOf } from "../../platform/kernel/descriptors.ts";
+import { hasEnded } from "../../platform/kernel/readable.ts";
 import type { Lease } from "../../supervisor/gateway.ts";
 import { Exchange } from "../exchange/exchange.ts";
 import type { Disposition, ExchangeClient } from "../exchange/exchange-client.ts";
@@ -62,6 +64,7 @@ export class Exchanging implements ConnectionState, ExchangeClient {
 
   sweep(now: number): void {
     this.#exchange.sweep(now);
+    if (this.#halfClose === null && this.#hasEndedUnseen()) this.#halfClose = this.#newHalfClose();
     if (this.#halfClose?.isGone(now) === true) this.#connection.socket.destroy();
   }
 
@@ -114,6 +117,14 @@ export class Exchanging implements ConnectionState, ExchangeClient {
 
   #newHalfClose(): HalfClose {
     return new HalfClose(this.#connection.context.clock.now(), () => this.#exchange.probe());
+  }
+
+  /** The end of a client that is paused, because of its further requests, arrives only behind those. */
+  #hasEndedUnseen(): boolean {
+    const { inbox, socket } = this.#connection;
+    if (!socket.isPaused() || !inbox.isAhead) return false;
+    const descriptor = descriptorOf(socket);
+    return descriptor !== null && hasEnded(descriptor);
   }
 
   /** A client that ended in the middle of a request is gone. */

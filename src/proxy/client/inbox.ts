@@ -56,6 +56,11 @@ export class Inbox {
     return this.#hasEnded;
   }
 
+  /** Further requests have come before the answer to the current one. */
+  get isAhead(): boolean {
+    return this.#bytes !== null && this.#body.done;
+  }
+
   /** The client sends no more, and the rest of the current body is not here. */
   get isCutShort(): boolean {
     if (!this.#hasEnded || this.#body.done) return false;

@@ -25,6 +25,29 @@ describe("tokens", () => {
   });
 
   test.each([
+    ["X-Forwarded-For", "203.0.113.7"],
+    ["x-forwarded-anything", "1"],
+    ["Forwarded", "for=203.0.113.7"],
+    ["Via", "1.1 proxy"],
+  ])("the administrator's socket refuses a request of a proxy, with %s", async (name, value) => {
+    const headers = { [name]: value };
+    for (const [method, path] of [
+      ["GET", "/health"],
+      ["GET", "/"],
+      ["POST", "/api/tokens"],
+    ] as const) {
+      const response = await world.ask(path, { method, headers });
+      expect(response.status).toBe(403);
+      expect(await response.json()).toEqual({
+        error: `Cannot do that: the request comes through a proxy, as its ${name.toLowerCase()} header says`,
+        code: "FORBIDDEN",
+        hint: "Let the proxy use the public address, with a token of ten token-gen",
+      });
+    }
+    expect(world.trail).toEqual([]);
+  });
+
+  test.each([
     ["no header", {}],
     ["an empty token", { Authorization: "Bearer " }],
     ["another scheme", { Authorization: "Basic YWRtaW46YWRtaW4=" }],

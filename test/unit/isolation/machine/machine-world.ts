@@ -23,7 +23,7 @@ export interface Launched {
 
 export class MachineWorld implements Disposable {
   /** Readable for every user, and visible behind walls. */
-  readonly root = mkdtempSync("/var/lib/ten-machines-");
+  readonly root = mkdtempSync("/opt/ten-machines-");
   readonly dataDir = join(this.root, "data");
   readonly walls: NamespaceLevel;
   readonly #groups: ControlGroups;
@@ -41,6 +41,7 @@ export class MachineWorld implements Disposable {
       }),
       userIdOf: () => USER,
       writePaths: () => [],
+      serverFiles: () => [],
       installLauncher: () => launcher,
     });
   }
@@ -91,7 +92,7 @@ export class MachineWorld implements Disposable {
     const ref = { service: service.name, id: "alice" };
     const { dataDir } = this;
     const placement = { service, ref, slot: 0, port } as const;
-    const enclosure = level.recover(placement, child.ref);
+    const enclosure = level.recover(placement, { child: child.ref, socketPath: "" });
     const adopted = enclosure && bunSpawner.adopt(child.ref, enclosure.mark);
     if (enclosure === null || adopted === null) return null;
     const instanceDir = instanceDirOf({ ref, dataDir });

@@ -95,6 +95,14 @@ test("returns the instance, the stream and the time of a line", () => {
   archive.close();
 });
 
+test("finds nothing of an instance that has logged nothing, by words as well", () => {
+  const archive = open();
+  append(archive, [line("hello")]);
+  expect(search(archive, { id: "zoe" })).toEqual([]);
+  expect(search(archive, { id: "zoe", search: "hello" })).toEqual([]);
+  archive.close();
+});
+
 test("a word with a colon is no column name", () => {
   const archive = open();
   append(archive, [line("plain"), line("origin s1")]);

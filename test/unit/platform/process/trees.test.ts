@@ -74,6 +74,23 @@ function makeDeep(): void {
   expect(Bun.spawnSync(["sh", "-c", make], { cwd: root }).exitCode).toBe(0);
 }
 
+test("a deletion that takes long is admitted to its control group", async () => {
+  const launcher = join(root, "launcher");
+  writeFileSync(launcher, `#!/bin/sh\nwhile [ ! -e "${root}/admitted" ]; do sleep 0.02; done\n`);
+  chmodSync(launcher, 0o755);
+  class Group {
+    readonly birthplace = null;
+    readonly #members: number[] = [];
+    async admit(pid: number): Promise<void> {
+      this.#members.push(pid);
+      writeFileSync(join(root, "admitted"), this.#members.join());
+    }
+  }
+  const trees = new Trees({ findLauncher: () => launcher, confine: () => new Group() });
+  await trees.delete([join(root, "nothing")]);
+  expect(existsSync(join(root, "admitted"))).toBe(true);
+});
+
 describe.each(["launcher", "coreutils"] as const)("trees, by the %s", (tool) => {
   const trees = treesBy(tool);
   const measure = async (...paths: string[]) =>

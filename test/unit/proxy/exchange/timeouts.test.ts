@@ -171,6 +171,21 @@ test("the proxy ends an exchange when its client has closed during a silent stre
   await tenant.untilEnd();
 });
 
+test("the proxy ends an exchange when its client has closed behind more requests than it takes ahead", async () => {
+  await using world = await ProxyWorld.open();
+  const { client, tenant } = await world.request(GET);
+  tenant.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n");
+  await client.take("a\r\n");
+  client.send(GET.repeat(2000));
+  await world.turns(3);
+  client.socket.destroy();
+  while (world.gateway.openLeases > 0) {
+    world.clock.move(250);
+    await world.turns(1);
+  }
+  await tenant.untilEnd();
+});
+
 test("the proxy ends an exchange when its client ends within its body", async () => {
   await using world = await ProxyWorld.open();
   const { client, tenant } = await world.request(
