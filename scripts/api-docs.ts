@@ -17,7 +17,8 @@ const INTRODUCTION = `# Control API
 
 JSON over HTTP, used by the command line and open to other programs. It listens in two places:
 
-- on the Unix socket \`tenement.sock\` in the data directory, where no token is needed: every user who may open it is the administrator;
+- on the Unix socket \`tenement.sock\` in the data directory, where no token is needed: every user who may open it is the administrator.
+  A request that comes through a proxy, with a header \`X-Forwarded-*\`, \`Forwarded\` or \`Via\`, is refused there;
 - on the server's public port, for the root domain unless \`[routing]\` leads it elsewhere, for IP addresses and for \`localhost\`. There a
   request needs a token, which \`ten token-gen\` creates. Only \`/\` and \`/health\` are public.
 
@@ -31,13 +32,22 @@ or forms. The data of an event in a stream is described there under \`x-event-da
 
 A token is an administrator's, which permits everything, or a tenant's (\`ten token-gen --tenant alice\`), which permits the operations that
 are marked below, for instances whose id is \`alice\`, of any service. Lists and logs omit other instances, and a request for another
-instance is answered with 403 whether it exists or not. After ten wrong tokens within a minute an address has to wait.
+instance is answered with 403 whether it exists or not. After ten wrong tokens within a minute, further wrong ones from that
+address are answered with 429; a right token is always accepted. The address is that of the nearest hop which is not a trusted proxy.
 
 Durations are in seconds where the name says so, times are ISO 8601 in UTC, sizes are in bytes. \`null\` means that there is no value at
 present. A body is at most 64 KiB of JSON, with \`Content-Type: application/json\`. Unknown fields and repeated query parameters are refused.
 No answer may be cached. Changes that a page of another site requests are refused.
 
-Every change is in the audit trail, with time, actor, action, subject and outcome.
+A tenant's token may have eight event streams open at once, an administrator's 100. There are 200 in all, of which tenants leave 50 to
+administrators. Of searches of the logs a tenant's token may have three in progress, an administrator's eight; there are 16 in all, of which
+tenants leave four to administrators. A search is in progress until its answer has been read. Its answer is at most 4 MB: the newest lines
+that match. Where older ones were left out for that, the header \`Link: </api/logs?…>; rel="next"\` leads to them.
+
+Every change is in the audit trail, with time, actor, action, subject and outcome, and so is every refused change and every wrong token.
+The refusals of one actor and action within a minute are one row with their count. Rows of administrators are kept for a year. Of each
+tenant's token the newest 1000 changes are kept, and of each actor the newest 1000 rows of refusals, so that no use of a token removes the
+rows of another.
 
 ## Errors
 
@@ -56,14 +66,14 @@ the header \`Retry-After\` contains the seconds to wait before a retry, with 405
 | ------ | ------------------------------------------------------------------------------ |
 | 400    | the body is not JSON                                                           |
 | 401    | no token, or an unknown one                                                    |
-| 403    | the token does not permit it, or another site requested it                     |
+| 403    | the token does not permit it, or another site or a proxy requested it          |
 | 404    | no such path, instance, service, token or host name                            |
 | 405    | the path does not have this method                                             |
 | 409    | the present state does not allow it                                            |
 | 413    | the body is over 64 KiB                                                        |
 | 415    | the body is not declared as JSON                                               |
 | 422    | a field, the query, a name or the configuration is invalid                     |
-| 429    | too many wrong tokens, or too many open streams                                |
+| 429    | too many wrong tokens, open streams or searches in progress                    |
 | 431    | path, query and headers are over 16 KiB, or too many; this answer may be empty |
 | 500    | a fault in the server, which its output describes                              |
 | 503    | it did not start, the disk is full, or another cause that may pass             |

@@ -257,6 +257,7 @@ export const API_EXAMPLES: Readonly<Record<OperationName, ApiExample>> = {
         action: "restart",
         subject: "notes:alice",
         outcome: "done",
+        count: 1,
       },
     ],
   },

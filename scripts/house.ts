@@ -82,7 +82,7 @@ export const HOUSE: readonly Folder[] = [
       "rollout/*.ts",
       "handover/*.ts",
       "autostart.ts",
-      "{supervisor,operator,domains}.ts",
+      "{supervisor,operator,domains,inventions}.ts",
       "instance/*.ts",
       "launch/*.ts",
       "*.ts",
@@ -113,7 +113,7 @@ export const HOUSE: readonly Folder[] = [
       "launcher/*.ts",
       "cgroup/*.ts",
       "firewall/*.ts",
-      "level.ts",
+      "{level,socket-place}.ts",
     ],
   },
   {

@@ -6,6 +6,7 @@
 #include "failure.h"
 #include "privileges.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,15 +21,30 @@
 enum { BACKLOG = 4096 };
 enum { HANDSHAKE_MAX = 32, HANDSHAKE_SECONDS = 1 };
 
+// Fills in the address of a socket. A path that is too long goes by way of a descriptor of its directory, which the
+// caller has to close; -1: there is none.
+static int fill_address(struct sockaddr_un *address, const char *path) {
+  address->sun_family = AF_UNIX;
+  if (strlen(path) < sizeof address->sun_path) return strcpy(address->sun_path, path), -1;
+  const char *name = strrchr(path, '/');
+  char *parent = strndup(path, (size_t)(name - path));
+  int directory = parent == NULL ? -1 : open(parent, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (directory < 0) fail(path);
+  free(parent);
+  int length = snprintf(address->sun_path, sizeof address->sun_path, "/proc/self/fd/%d%s", directory, name);
+  if (length >= (int)sizeof address->sun_path) fail_with(EXIT_USAGE, path, "the name is too long for a socket");
+  return directory;
+}
+
 int bind_forward_socket(const char *path) {
-  struct sockaddr_un address = {.sun_family = AF_UNIX};
-  if (strlen(path) >= sizeof address.sun_path) fail_with(EXIT_USAGE, path, "the path is too long for a socket");
-  strcpy(address.sun_path, path);
+  struct sockaddr_un address;
+  int directory = fill_address(&address, path);
   int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   mode_t mask = umask(077);
   unlink(path);
   if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) < 0) fail(path);
   umask(mask);
+  if (directory >= 0) close(directory);
   return fd;
 }
 

@@ -4,6 +4,7 @@ import { dirname, isAbsolute, join, resolve } from "node:path";
 import { parse, TomlError } from "smol-toml";
 import { splitCommandLine } from "../core/command-line.ts";
 import { messageOf, TenError } from "../core/errors.ts";
+import { defaultSocketAt } from "../core/instance-paths.ts";
 import { parseTarget } from "../core/routing.ts";
 import {
   type Config,
@@ -154,12 +155,13 @@ interface ServiceContext {
 }
 
 function toService(table: ServiceTable, { name, dir, settings }: ServiceContext): Service {
+  const isolation = table.isolation ?? defaultIsolation(process.platform);
   return {
     name,
     argv: toArgv(table),
     workdir: resolveTemplate(dir, table.workdir),
     health: table.health ?? null,
-    isolation: table.isolation ?? defaultIsolation(process.platform),
+    isolation,
     idleTimeoutMs: toMs(table.idle_timeout),
     startupTimeoutMs: toMs(table.startup_timeout ?? defaultStartupTimeout(table)),
     requestTimeoutMs: toMs(table.request_timeout),
@@ -177,7 +179,7 @@ function toService(table: ServiceTable, { name, dir, settings }: ServiceContext)
     autoCreate: table.auto_create,
     maxInstances: table.max_instances,
     maxConcurrent: table.max_concurrent,
-    socket: resolveTemplate(dir, table.socket),
+    socket: resolveTemplate(dir, table.socket ?? defaultSocketAt(isolation)),
     envFile: table.env_file === undefined ? null : resolve(dir, table.env_file),
     env: table.env,
     waitingPage: table.waiting_page,

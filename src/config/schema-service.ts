@@ -83,7 +83,9 @@ export const service = z.strictObject(
       .describe("Which exits are followed by a restart: all, those with a failure, or none."),
     auto_create: flag()
       .default(false)
-      .describe("Let a request for an unknown id register it. Needs `max_instances`."),
+      .describe(
+        "Let a request for an unknown id register it, with weight 0; without a second request it is forgotten when it falls asleep. Needs `max_instances`.",
+      ),
     max_instances: whole({ min: 0 })
       .default(0)
       .describe("Instances that may be registered. 0: no cap."),
@@ -93,9 +95,9 @@ export const service = z.strictObject(
         "Requests that an instance may have open at once, WebSockets not counted; up to 1000 more wait for `request_timeout`, further ones get 503. 0: no cap.",
       ),
     socket: path()
-      .default("/tmp/tenement/{name}-{id}.sock")
+      .optional()
       .describe(
-        "Path of the Unix socket that the application may listen on, passed as `SOCKET_PATH`.",
+        "Path of the Unix socket that the application may listen on, passed as `SOCKET_PATH`. Not set: `{data_dir}/.run/{name}.{id}.sock` at level `process`, `/tmp/tenement/{name}-{id}.sock` behind walls; a shorter one where that is too long.",
       ),
     env_file: path()
       .optional()

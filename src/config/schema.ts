@@ -80,7 +80,7 @@ const settings = z.strictObject(
     max_starting: whole({ min: 1 })
       .default(8)
       .describe(
-        "Instances that may start at once; the rest queue, requests before boot-time starts.",
+        "Instances that may be launched at once, each until a second after its spawn; the rest queue, requests before boot-time starts, and services take turns.",
       ),
     trusted_proxies: list(
       text("an address or a CIDR block").refine(isAddressBlock, {
@@ -110,7 +110,9 @@ const settings = z.strictObject(
       .describe("Days for which log lines are kept."),
     log_max_mb: whole({ min: 1, max: MEGABYTES_MAX, unit: "megabytes" })
       .default(1024)
-      .describe("Size of the log archive; the oldest lines go first."),
+      .describe(
+        "Size of the log archive; above it the oldest lines of the instances that hold most are removed.",
+      ),
     tls: tls.prefault({}).describe("HTTPS by ACME."),
   },
   TABLE,

@@ -1,18 +1,18 @@
 // Renders answers of the control API: results of handlers as their operations declare them, and errors.
 import { unreachable } from "../core/assert.ts";
 import type { TenError } from "../core/errors.ts";
+import { ANSWER_HEADERS } from "./json-stream.ts";
 import type { Answer } from "./wire/operation.ts";
 import type { ErrorAnswer } from "./wire/wire.ts";
-
-const HEADERS = { "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff" };
 
 /** @param result of the route's handler */
 export function renderAnswer(answer: Answer, result: unknown): Response {
   switch (answer.kind) {
     case "json":
-      return Response.json(result, { status: answer.status, headers: HEADERS });
+      if (result instanceof Response) return result;
+      return Response.json(result, { status: answer.status, headers: ANSWER_HEADERS });
     case "empty":
-      return new Response(null, { status: 204, headers: HEADERS });
+      return new Response(null, { status: 204, headers: ANSWER_HEADERS });
     case "text":
       return result as Response;
     default:
@@ -28,7 +28,7 @@ export function answerError(error: TenError): Response {
     ...(hint === undefined ? {} : { hint }),
     ...(log === undefined ? {} : { log: [...log] }),
   };
-  const headers: Record<string, string> = { ...HEADERS };
+  const headers: Record<string, string> = { ...ANSWER_HEADERS };
   if (error.status === 401) headers["WWW-Authenticate"] = 'Bearer realm="ten"';
   if (error.retryAfterMs !== undefined) {
     headers["Retry-After"] = String(Math.max(1, Math.ceil(error.retryAfterMs / 1000)));
@@ -39,5 +39,5 @@ export function answerError(error: TenError): Response {
 /** For an unexpected error: the caller learns that there was one, the server's log which one. */
 export function answerFault(): Response {
   const body: ErrorAnswer = { error: "Cannot answer: a fault in the server", code: "FAILED" };
-  return Response.json(body, { status: 500, headers: HEADERS });
+  return Response.json(body, { status: 500, headers: ANSWER_HEADERS });
 }

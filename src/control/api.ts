@@ -6,7 +6,7 @@ import { messageOf, TenError } from "../core/errors.ts";
 import { formatRef, parseRef } from "../core/ref.ts";
 import type { Clock } from "../platform/clock.ts";
 import { answerError, answerFault, renderAnswer } from "./answer.ts";
-import { Authenticator, type AuthMethod, refuseCrossSite } from "./auth.ts";
+import { Authenticator, type AuthMethod, refuseCrossSite, refuseProxied } from "./auth.ts";
 import { type AuthorizedRequest, Call, record } from "./call.ts";
 import type { ControlWorld } from "./control-world.ts";
 import { EventStreams } from "./event-stream.ts";
@@ -14,9 +14,10 @@ import { relay } from "./relay.ts";
 import { readBody, readQuery, urlOf } from "./request.ts";
 import { matchRoute, type Route } from "./routes/route.ts";
 import { ROUTES } from "./routes/routes.ts";
+import { SEARCH_SHARES, Shares } from "./shares.ts";
 import { serveSocket } from "./sockets.ts";
 
-/** File permissions protect it: a program that can open it is the administrator's. */
+/** File permissions protect it: a program that can open it is the administrator's, unless it is a proxy. */
 const ADMIN_SOCKET = "tenement.sock";
 /** The proxy forwards requests from outside to it; they need a token. */
 const INNER_SOCKET = ".inner.sock";
@@ -27,7 +28,7 @@ const CLOSE_PATIENCE_MS = 1000;
 /** A handover cuts orders that take longer; most applications stop and start within it. */
 const HANDOVER_PATIENCE_MS = 10_000;
 
-export interface ControlOptions extends Omit<ControlWorld, "streams"> {
+export interface ControlOptions extends Omit<ControlWorld, "streams" | "searches"> {
   readonly dataDir: string;
   /** Receives unexpected errors. */
   readonly report?: (thrown: unknown) => void;
@@ -52,7 +53,8 @@ export interface ControlApi {
 export function openControlApi(options: ControlOptions): ControlApi {
   const { dataDir, clock, report = console.error } = options;
   const streams = new EventStreams(clock);
-  const dispatcher = new Dispatcher({ ...options, streams }, report);
+  const searches = new Shares(SEARCH_SHARES);
+  const dispatcher = new Dispatcher({ ...options, streams, searches }, report);
   const adminSocket = `${dataDir}/${ADMIN_SOCKET}`;
   const innerSocket = `${dataDir}/${INNER_SOCKET}`;
   const sockets = [
@@ -141,6 +143,7 @@ class Dispatcher {
   }
 
   async #route(request: Request, auth: AuthMethod): Promise<Response> {
+    if (auth === "owner") refuseProxied(request);
     const url = urlOf(request);
     const match = matchRoute(ROUTES, { method: request.method, path: url.pathname });
     switch (match.kind) {
@@ -193,7 +196,7 @@ function outcomeUnknown(): TenError {
   );
 }
 
-/** Throws UNAUTHENTICATED or FORBIDDEN; a forbidden change is recorded in the audit trail. */
+/** Throws UNAUTHENTICATED or FORBIDDEN; records a forbidden change in the audit trail. */
 function authorize(request: AuthorizedRequest, { isChange }: { isChange: boolean }): void {
   const { caller, action, ref } = request;
   if (action === null) return;
@@ -207,7 +210,8 @@ function authorize(request: AuthorizedRequest, { isChange }: { isChange: boolean
       });
     case "forbidden":
       if (isChange) {
-        record(request, { subject: ref === null ? "-" : formatRef(ref), outcome: "FORBIDDEN" });
+        const subject = ref === null ? "-" : formatRef(ref);
+        record(request, { subject, outcome: "FORBIDDEN", budget: "refused" });
       }
       throw new TenError("FORBIDDEN", `Cannot do that: ${access.reason}`);
     default:

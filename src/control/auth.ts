@@ -1,6 +1,7 @@
 // Authenticates requests: tokens, the limit on failed attempts, and the refusal of cross-site requests.
-import type { Caller } from "../core/access.ts";
+import { type Caller, CLIENT_HEADER } from "../core/access.ts";
 import { TenError } from "../core/errors.ts";
+import type { AuditTable } from "../database/audit.ts";
 import type { TokenTable } from "../database/tokens.ts";
 import type { Clock } from "../platform/clock.ts";
 
@@ -18,13 +19,22 @@ interface Failures {
   readonly endsAt: number;
 }
 
+interface AuthenticatorParts {
+  readonly tokens: TokenTable;
+  /** Receives the failed attempts that are not limited yet. */
+  readonly audit: AuditTable;
+  readonly clock: Clock;
+}
+
 export class Authenticator {
   readonly #tokens: TokenTable;
+  readonly #audit: AuditTable;
   readonly #clock: Clock;
   readonly #failures = new Map<string, Failures>();
 
-  constructor({ tokens, clock }: { tokens: TokenTable; clock: Clock }) {
+  constructor({ tokens, audit, clock }: AuthenticatorParts) {
     this.#tokens = tokens;
+    this.#audit = audit;
     this.#clock = clock;
   }
 
@@ -33,17 +43,19 @@ export class Authenticator {
     if (method === "owner") return { kind: "admin", name: "socket" };
     const token = bearerOf(request);
     if (token === null) return { kind: "stranger" };
-    const address = addressBlock(callerAddress(request));
-    this.#refuseFlood(address);
     const row = this.#tokens.verify(token);
-    if (row === null) {
-      this.#count(address);
-      throw new TenError("UNAUTHENTICATED", "Cannot authenticate: the token is not valid", {
-        hint: "Create one on the server with ten token-gen",
-      });
-    }
+    if (row === null) return this.#refuse(request.headers.get(CLIENT_HEADER) ?? "");
     const name = `token ${row.id}`;
     return row.tenant === null ? { kind: "admin", name } : { kind: "tenant", name, id: row.tenant };
+  }
+
+  /** Strangers who share an address with others can only have wrong tokens refused sooner, never right ones. */
+  #refuse(address: string): never {
+    this.#refuseFlood(address);
+    this.#recordFailure(address);
+    throw new TenError("UNAUTHENTICATED", "Cannot authenticate: the token is not valid", {
+      hint: "Create one on the server with ten token-gen",
+    });
   }
 
   #refuseFlood(address: string): void {
@@ -53,12 +65,19 @@ export class Authenticator {
     if (retryAfterMs <= 0) return;
     throw new TenError(
       "RATE_LIMITED",
-      "Cannot check the token: too many wrong ones came from this address",
+      "Cannot authenticate: the token is not valid, as many before it from this address",
       {
         hint: "Wait a minute",
         retryAfterMs,
       },
     );
+  }
+
+  #recordFailure(address: string): void {
+    this.#count(address);
+    const at = this.#clock.wall();
+    const entry = { at, actor: "stranger", action: "authenticate", subject: address };
+    this.#audit.record({ ...entry, outcome: "UNAUTHENTICATED" }, "refused");
   }
 
   #count(address: string): void {
@@ -80,26 +99,6 @@ function bearerOf(request: Request): string | null {
   return /^bearer +(\S+) *$/i.exec(request.headers.get("Authorization") ?? "")?.[1] ?? null;
 }
 
-/** The last element is the proxy's; the client may have made up the others. */
-function callerAddress(request: Request): string {
-  return (request.headers.get("X-Forwarded-For") ?? "").split(",").at(-1)?.trim() ?? "";
-}
-
-/** An IPv4 address unchanged; of an IPv6 address its /64, which belongs to one subscriber. */
-function addressBlock(address: string): string {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
-  if (mapped !== undefined || !address.includes(":")) return mapped ?? address;
-  const [head = "", tail] = address.toLowerCase().split("::");
-  const left = head.split(":").filter(Boolean);
-  const right = (tail ?? "").split(":").filter(Boolean);
-  const zeros = tail === undefined ? 0 : Math.max(0, 8 - left.length - right.length);
-  const groups = [...left, ...Array<string>(zeros).fill("0"), ...right];
-  return groups
-    .slice(0, 4)
-    .map((group) => Number.parseInt(group, 16).toString(16))
-    .join(":");
-}
-
 /**
  * Throws FORBIDDEN for a change that a page of another site requests. Tenants' pages are other sites, although a
  * browser counts them as the same site.
@@ -112,6 +111,22 @@ export function refuseCrossSite(request: Request): void {
     origin === null || hostOf(origin) === request.headers.get("Host")?.toLowerCase();
   if (isSameHost && (site === "same-origin" || site === "none")) return;
   throw new TenError("FORBIDDEN", "Cannot do that: the request comes from another site");
+}
+
+/** Headers of proxies, beside all that begin with `X-Forwarded-` (RFC 7239, RFC 9110 7.6.3). */
+const PROXY_HEADERS: ReadonlySet<string> = new Set(["forwarded", "via"]);
+
+/** Throws FORBIDDEN for a request of a proxy, whose client the permissions of a socket's file do not check. */
+export function refuseProxied(request: Request): void {
+  const header = [...request.headers.keys()].find(
+    (name) => PROXY_HEADERS.has(name) || name.startsWith("x-forwarded-"),
+  );
+  if (header === undefined) return;
+  throw new TenError(
+    "FORBIDDEN",
+    `Cannot do that: the request comes through a proxy, as its ${header} header says`,
+    { hint: "Let the proxy use the public address, with a token of ten token-gen" },
+  );
 }
 
 function hostOf(origin: string): string | null {

@@ -1,7 +1,7 @@
 // An authorized request as its handler sees it: caller, parameters, query, body, and the audit trail.
-import type { Action, Caller } from "../core/access.ts";
+import { type Action, type Caller, callerName } from "../core/access.ts";
 import type { InstanceRef } from "../core/ref.ts";
-import { outcomeOf } from "../database/audit.ts";
+import { type AuditBudget, outcomeOf } from "../database/audit.ts";
 import type { ControlWorld } from "./control-world.ts";
 
 export interface AuthorizedRequest {
@@ -66,14 +66,23 @@ export class Call<Query = unknown, Body = unknown> {
   }
 }
 
-/**
- * Writes to the audit trail; throws STORAGE_FAILED.
- * @param outcome "done", or the code of the error
- */
+/** Writes to the audit trail; throws STORAGE_FAILED. */
 export function record(
   { world: { audit, clock }, caller, action: wanted }: AuthorizedRequest,
-  { subject, outcome }: { subject: string; outcome: string },
+  { subject, outcome, budget = budgetOf(caller) }: Recorded,
 ): void {
-  const actor = caller.kind === "stranger" ? "stranger" : caller.name;
-  audit.record({ at: clock.wall(), actor, action: wanted ?? "unknown", subject, outcome });
+  const entry = { actor: callerName(caller), action: wanted ?? "unknown", subject, outcome };
+  audit.record({ ...entry, at: clock.wall() }, budget);
+}
+
+interface Recorded {
+  readonly subject: string;
+  /** "done", or the code of the error. */
+  readonly outcome: string;
+  /** Left out: the caller's. */
+  readonly budget?: AuditBudget;
+}
+
+function budgetOf(caller: Caller): AuditBudget {
+  return caller.kind === "admin" ? "operator" : "tenant";
 }

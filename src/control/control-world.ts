@@ -10,6 +10,7 @@ import type { Domains } from "../supervisor/domains.ts";
 import type { Deploys } from "../supervisor/rollout/deploys.ts";
 import type { Reloader } from "../supervisor/rollout/reloader.ts";
 import type { EventStreams } from "./event-stream.ts";
+import type { Shares } from "./shares.ts";
 
 export interface ServerIdentity {
   readonly version: string;
@@ -36,6 +37,8 @@ export interface ControlWorld {
   readonly statistics: Statistics;
   readonly clock: Clock;
   readonly streams: EventStreams;
+  /** The searches of the logs that are in progress. */
+  readonly searches: Shares;
   readonly version: string;
   /** The instance's public address. */
   publicUrl(ref: InstanceRef): string;

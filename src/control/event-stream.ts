@@ -1,9 +1,7 @@
 // Sends server-sent events: open streams, their heartbeats, and dropped events of slow readers.
-import { TenError } from "../core/errors.ts";
+import { type Caller, callerName } from "../core/access.ts";
 import type { Clock } from "../platform/clock.ts";
-
-/** Far more than operators watch at a time; each holds a buffer. */
-const STREAMS_MAX = 200;
+import { Shares, STREAM_SHARES } from "./shares.ts";
 
 /** Buffered for a slow reader: about a second of the most that a follower receives. */
 const BUFFER_BYTES_MAX = 1024 * 1024;
@@ -26,19 +24,23 @@ export type EventSource = (sink: EventSink) => () => void;
 export class EventStreams {
   readonly #clock: Clock;
   readonly #open = new Set<EventStream>();
+  readonly #shares = new Shares(STREAM_SHARES);
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
   /** Answers with events until the reader leaves or the server closes. Throws RATE_LIMITED for one stream too many. */
-  answer(owner: string, source: EventSource): Response {
-    this.refuseSurplus();
+  answer(caller: Caller, source: EventSource): Response {
+    const giveBack = this.#shares.take(caller);
     const stream = new EventStream({
-      owner,
+      caller,
       source,
       clock: this.#clock,
-      onEnd: () => this.#open.delete(stream),
+      onEnd: () => {
+        this.#open.delete(stream);
+        giveBack();
+      },
     });
     this.#open.add(stream);
     return new Response(stream.body, {
@@ -51,14 +53,13 @@ export class EventStreams {
   }
 
   /** Throws RATE_LIMITED for one stream too many; called before a change begins whose progress a stream reports. */
-  refuseSurplus(): void {
-    if (this.#open.size < STREAMS_MAX) return;
-    throw new TenError("RATE_LIMITED", `Cannot open a stream: ${STREAMS_MAX} are open`);
+  refuseSurplus(caller: Caller): void {
+    this.#shares.refuseSurplus(caller);
   }
 
   /** Ends the streams of one caller. */
-  endOf(owner: string): void {
-    for (const stream of this.#open) if (stream.owner === owner) stream.end();
+  endOf(name: string): void {
+    for (const stream of this.#open) if (callerName(stream.caller) === name) stream.end();
   }
 
   endAll(): void {
@@ -67,14 +68,14 @@ export class EventStreams {
 }
 
 interface StreamOptions {
-  readonly owner: string;
+  readonly caller: Caller;
   readonly source: EventSource;
   readonly clock: Clock;
   readonly onEnd: () => void;
 }
 
 class EventStream implements EventSink {
-  readonly owner: string;
+  readonly caller: Caller;
   readonly body: ReadableStream<Uint8Array>;
   readonly #options: StreamOptions;
   #controller: ReadableStreamDefaultController<Uint8Array> | null = null;
@@ -84,7 +85,7 @@ class EventStream implements EventSink {
 
   constructor(options: StreamOptions) {
     this.#options = options;
-    this.owner = options.owner;
+    this.caller = options.caller;
     this.body = new ReadableStream<Uint8Array>(
       {
         start: (controller) => this.#start(controller),

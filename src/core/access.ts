@@ -1,12 +1,19 @@
 // Access rules of the control API: which caller may take which action on which instance.
 import type { InstanceRef } from "./ref.ts";
 
+/** Names the client's address to the API. The proxy adds it, and drops a header of this name from every request. */
+export const CLIENT_HEADER = "X-Ten-Client";
+
 /** The sender of a request. The audit trail shows its name: "socket", "token 3". */
 export type Caller =
   | { readonly kind: "admin"; readonly name: string }
   /** Limited to the instances with this id, of any service. */
   | { readonly kind: "tenant"; readonly name: string; readonly id: string }
   | { readonly kind: "stranger" };
+
+export function callerName(caller: Caller): string {
+  return caller.kind === "stranger" ? "stranger" : caller.name;
+}
 
 /** True: a tenant may take the action on its own instances. */
 const TENANT_MAY = {

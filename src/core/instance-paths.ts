@@ -1,6 +1,6 @@
 // The paths of an instance: its data directory, its socket, and the mark by which its processes are found.
 import type { InstanceRef, Slot } from "./ref.ts";
-import type { Service } from "./service.ts";
+import type { IsolationLevel, Service } from "./service.ts";
 import { fillTemplate } from "./template.ts";
 
 /** Where a process of an instance is to run. */
@@ -28,20 +28,45 @@ export function markOf(place: Pick<InstancePlace, "ref" | "slot" | "dataDir">): 
   return `${instanceDirOf(place)}#${place.slot}`;
 }
 
+/** No name has a dot, so that no two instances share a path. */
+const SOCKET_UNWALLED = "{data_dir}/.run/{name}.{id}.sock";
+/** Each instance sees a directory of its own there. */
+const SOCKET_WALLED = "/tmp/tenement/{name}-{id}.sock";
+/** What macOS can bind; Linux takes four more. */
+const SOCKET_BYTES_MAX = 103;
+
+/** The template of the socket where none is configured. */
+export function defaultSocketAt(isolation: IsolationLevel): string {
+  return isolation === "process" ? SOCKET_UNWALLED : SOCKET_WALLED;
+}
+
+/** Where the sockets of level "process" are by default; no service can have this name. */
+export function socketDirOf(dataDir: string): string {
+  return `${dataDir}/.run`;
+}
+
 /**
  * The path in SOCKET_PATH. Where the processes of both slots see the same directory, slot 1 has another path, so that
- * neither process replaces the other's socket.
+ * neither process replaces the other's socket. A default path that no system could bind is named after the port, which
+ * fits wherever the server's own sockets do.
  */
 export function socketPathOf(place: InstancePlace): string {
-  const path = fillTemplate(place.service.socket, placeholdersOf(place));
-  return place.slot === 1 && isSharedBySlots(path, place) ? `${path}.1` : path;
+  const { port, service, slot } = place;
+  const filled = fillTemplate(service.socket, placeholdersOf(place));
+  const path = slot === 1 && isSharedBySlots(filled, place) ? `${filled}.1` : filled;
+  const isDefault = service.socket === defaultSocketAt(service.isolation);
+  if (!isDefault || Buffer.byteLength(path) <= SOCKET_BYTES_MAX) return path;
+  return `${directoryOf(path)}/${port}`;
 }
 
 function isSharedBySlots(path: string, place: InstancePlace): boolean {
   const { isolation, writePaths } = place.service;
   if (isolation === "process") return true;
-  const directory = path.slice(0, path.lastIndexOf("/"));
-  return [instanceDirOf(place), ...writePaths].includes(directory);
+  return [instanceDirOf(place), ...writePaths].includes(directoryOf(path));
+}
+
+function directoryOf(path: string): string {
+  return path.slice(0, path.lastIndexOf("/"));
 }
 
 /** The values of all placeholders but `{socket}`, whose template they fill. */

@@ -28,6 +28,8 @@ export interface InstanceRow {
   readonly failure: Failure | null;
   readonly weight: number;
   readonly env: Readonly<Record<string, string>>;
+  /** Made up by a single request, and not used since. */
+  readonly invented: boolean;
   /** The process that serves, or is to serve. */
   readonly child: ChildRecord | null;
   /** A second process beside it, which is starting or ending. */
@@ -43,6 +45,7 @@ interface Raw {
   code: string | null;
   weight: number;
   env: string;
+  invented: number;
   child: string | null;
   other: string | null;
 }
@@ -59,22 +62,28 @@ export class InstanceTable {
   list(): readonly InstanceRow[] {
     return this.#database
       .query<Raw, []>(
-        "SELECT service, id, wanted, reason, hint, code, weight, env, child, other FROM instances ORDER BY service, id",
+        "SELECT service, id, wanted, reason, hint, code, weight, env, invented, child, other FROM instances ORDER BY service, id",
       )
       .all()
       .map(readRow);
   }
 
-  insert({ ref, wanted, weight, env }: Omit<InstanceRow, "child" | "second" | "failure">): void {
+  insert(row: Omit<InstanceRow, "child" | "second" | "failure">): void {
+    const { ref, wanted, weight, env, invented } = row;
     this.#database.run(
-      "INSERT INTO instances (service, id, wanted, weight, env) VALUES (?, ?, ?, ?, ?)",
-      [ref.service, ref.id, wanted, weight, JSON.stringify(env)],
+      "INSERT INTO instances (service, id, wanted, weight, env, invented) VALUES (?, ?, ?, ?, ?, ?)",
+      [ref.service, ref.id, wanted, weight, JSON.stringify(env), invented],
     );
   }
 
   setWanted(ref: InstanceRef, { wanted, failure }: Pick<InstanceRow, "wanted" | "failure">): void {
     const { reason = null, hint = null, code = null } = failure ?? {};
     this.#update(ref, "wanted = ?, reason = ?, hint = ?, code = ?", wanted, reason, hint, code);
+  }
+
+  /** It is no longer an invented one. */
+  keep(ref: InstanceRef): void {
+    this.#update(ref, "invented = ?", 0);
   }
 
   setWeight(ref: InstanceRef, weight: number): void {
@@ -108,13 +117,24 @@ export class InstanceTable {
   }
 }
 
-function readRow({ service, id, wanted, weight, env, child, other, ...rest }: Raw): InstanceRow {
+function readRow({
+  service,
+  id,
+  wanted,
+  weight,
+  env,
+  invented,
+  child,
+  other,
+  ...rest
+}: Raw): InstanceRow {
   return {
     ref: { service, id },
     wanted,
     failure: readFailure({ wanted, ...rest }),
     weight,
     env: JSON.parse(env) as Record<string, string>,
+    invented: invented === 1,
     child: readChild(child),
     second: readChild(other),
   };

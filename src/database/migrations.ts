@@ -45,4 +45,11 @@ export const MIGRATIONS: readonly string[] = [
    ) STRICT;`,
   `ALTER TABLE instances ADD COLUMN hint TEXT;
    ALTER TABLE instances ADD COLUMN code TEXT;`,
+  `ALTER TABLE audit ADD COLUMN budget TEXT NOT NULL DEFAULT 'operator';
+   ALTER TABLE audit ADD COLUMN count INTEGER NOT NULL DEFAULT 1;
+   UPDATE audit SET budget = 'tenant'
+     WHERE actor IN (SELECT 'token ' || id FROM tokens WHERE tenant IS NOT NULL);
+   CREATE INDEX audit_at ON audit (at);
+   CREATE INDEX audit_actor ON audit (budget, actor, id);`,
+  `ALTER TABLE instances ADD COLUMN invented INTEGER NOT NULL DEFAULT 0;`,
 ];

@@ -20,6 +20,8 @@ export interface Placement {
 export interface Enclosure {
   /** The server reaches the application's socket there. */
   readonly socketPath: string;
+  /** Whether other programs of the host could listen at its socket, so that the peer has to be checked. */
+  readonly isSocketOpen: boolean;
   /** Addresses at which the application may listen, as the server reaches them; the first that accepts is used. */
   readonly endpoints: readonly Endpoint[];
   /** The application's user; null: the server's. */
@@ -38,6 +40,12 @@ export interface Enclosure {
   clear(): void;
 }
 
+/** A process as an earlier server has recorded it. */
+export interface RecordedProcess {
+  readonly child: ChildRef;
+  readonly socketPath: string;
+}
+
 export interface Level {
   /**
    * Makes the files of a launch; the plan's program is an absolute path. Throws LEVEL_MISSING when the host lacks
@@ -45,7 +53,7 @@ export interface Level {
    */
   enclose(placement: Placement, plan: LaunchPlan): Enclosure;
   /** The enclosure of a process of an earlier server; null when the process was not started at this level. */
-  recover(placement: Placement, child: ChildRef): Enclosure | null;
+  recover(placement: Placement, recorded: RecordedProcess): Enclosure | null;
 }
 
 /** The refusal of a level that the host can't provide; `otherwise` is one more remedy. */

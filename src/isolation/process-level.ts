@@ -1,17 +1,22 @@
 // The level "process": hides nothing; the launcher applies limits, finds descendants and reports the exit.
-import { lchownSync, lstatSync, mkdirSync, rmSync } from "node:fs";
-import { dirname } from "node:path";
+import { lchownSync, lstatSync, rmSync } from "node:fs";
 import type { Gap } from "../core/failure.ts";
-import { markOf, socketPathOf } from "../core/instance-paths.ts";
+import { markOf } from "../core/instance-paths.ts";
 import type { LaunchPlan } from "../core/launch-plan.ts";
-import type { ChildRef } from "../core/life/instance.ts";
 import { isWalledUser } from "../core/user-id-ranges.ts";
 import { isRoot } from "../platform/owner.ts";
 import type { ControlGroup } from "./cgroup/group.ts";
 import { type ControlGroups, refuseLimits } from "./cgroup/groups.ts";
 import type { LaunchDirectories } from "./launcher/launcher-directory.ts";
 import { followLauncher } from "./launcher/launcher-follower.ts";
-import { type Enclosure, hostEndpoints, type Level, type Placement } from "./level.ts";
+import {
+  type Enclosure,
+  hostEndpoints,
+  type Level,
+  type Placement,
+  type RecordedProcess,
+} from "./level.ts";
+import { makeSocketPlace } from "./socket-place.ts";
 
 export interface ProcessParts {
   readonly dataDir: string;
@@ -24,6 +29,10 @@ export interface ProcessParts {
 /** The launcher's own process. */
 const HELPERS = 1;
 
+interface SocketPlacement extends Placement {
+  readonly socketPath: string;
+}
+
 export class ProcessLevel implements Level {
   readonly #parts: ProcessParts;
 
@@ -33,23 +42,23 @@ export class ProcessLevel implements Level {
 
   enclose(placement: Placement, { instanceDir, socketPath }: LaunchPlan): Enclosure {
     takeBack(instanceDir);
-    mkdirSync(dirname(socketPath), { recursive: true, mode: 0o700 });
-    // A socket of an earlier launch would keep the application from listening.
-    rmSync(socketPath, { force: true });
+    makeSocketPlace(socketPath, { dataDir: this.#parts.dataDir, service: placement.service });
     const launcher = this.#parts.findLauncher();
-    if (launcher !== null) return this.#withLauncher(placement, launcher);
+    const place = { ...placement, socketPath };
+    if (launcher !== null) return this.#withLauncher(place, launcher);
     refuseLimits(placement.service, lacksOf(process.platform));
-    return this.#withoutLauncher(placement);
+    return this.#withoutLauncher(place);
   }
 
-  recover(placement: Placement, child: ChildRef): Enclosure | null {
+  recover(placement: Placement, { child, socketPath }: RecordedProcess): Enclosure | null {
     const { groups, launches } = this.#parts;
     const level = launches.levelOf(placement, child);
-    if (level === null) return this.#withoutLauncher(placement);
-    return level === "process" ? this.#behindLauncher(placement, groups.find(placement)) : null;
+    const place = { ...placement, socketPath };
+    if (level === null) return this.#withoutLauncher(place);
+    return level === "process" ? this.#behindLauncher(place, groups.find(placement)) : null;
   }
 
-  #withLauncher(placement: Placement, launcher: string): Enclosure {
+  #withLauncher(placement: SocketPlacement, launcher: string): Enclosure {
     const { groups, launches } = this.#parts;
     const group = groups.open(placement, HELPERS);
     const { statusFile } = launches.make(placement, "process");
@@ -61,7 +70,7 @@ export class ProcessLevel implements Level {
     };
   }
 
-  #behindLauncher(placement: Placement, group: ControlGroup): Enclosure {
+  #behindLauncher(placement: SocketPlacement, group: ControlGroup): Enclosure {
     const { launches } = this.#parts;
     const { statusFile } = launches.paths(placement);
     const open = this.#withoutLauncher(placement);
@@ -78,10 +87,11 @@ export class ProcessLevel implements Level {
   }
 
   /** Only the process group and the mark are known. */
-  #withoutLauncher(placement: Placement): Enclosure {
-    const socketPath = socketPathOf({ ...placement, dataDir: this.#parts.dataDir });
+  #withoutLauncher(placement: SocketPlacement): Enclosure {
+    const { socketPath } = placement;
     return {
       socketPath,
+      isSocketOpen: true,
       endpoints: hostEndpoints(placement.port, socketPath),
       owner: null,
       cgroup: null,

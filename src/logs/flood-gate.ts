@@ -1,4 +1,4 @@
-// Limits the log rate of each instance (token bucket): a flood must not displace the lines of other tenants.
+// Limits the log rate of each instance (token bucket): a flood must not take the processor and the disk from others.
 import { formatRef, type InstanceRef } from "../core/ref.ts";
 
 /** The steady rate of one instance: some 20 000 lines a second, a tenth of the archive's capacity. */

@@ -4,7 +4,7 @@ import { unreachable } from "../core/assert.ts";
 import { messageOf, TenError } from "../core/errors.ts";
 import { formatRef, type InstanceRef, type SlotRef } from "../core/ref.ts";
 import type { OutputPaths } from "../platform/process/output-pipes.ts";
-import type { LogFilter, LogLine } from "./line.ts";
+import type { LogFilter, LogLine, LogPage } from "./line.ts";
 import {
   COUNTERS,
   type LogLimits,
@@ -30,10 +30,10 @@ export interface LogHub extends AsyncDisposable {
   /** Writes a line of the server's own about an instance. */
   note(ref: InstanceRef, text: string): void;
   /**
-   * The newest `limit` lines that match, oldest first; includes every line written so far.
+   * The newest `limit` lines that match, up to 4 MB, oldest first; includes every line written so far.
    * Rejects with STORAGE_FAILED.
    */
-  query(filter: LogFilter, limit: number): Promise<readonly LogLine[]>;
+  query(filter: LogFilter, limit: number): Promise<LogPage>;
   /**
    * Calls `onLines` for matching lines from now on; the returned function ends it. Following has begun, at the latest,
    * when a later query is answered.
@@ -76,7 +76,7 @@ class WorkerLogHub implements LogHub {
   readonly #counters = new SharedArrayBuffer(2 * Float64Array.BYTES_PER_ELEMENT);
   readonly #opened = Promise.withResolvers<void>();
   readonly #closed = Promise.withResolvers<void>();
-  readonly #queries = new Map<number, PromiseWithResolvers<readonly LogLine[]>>();
+  readonly #queries = new Map<number, PromiseWithResolvers<LogPage>>();
   readonly #followers = new Map<number, (lines: readonly LogLine[]) => void>();
   readonly #onNotice: (text: string) => void;
   #nextId = 1;
@@ -114,10 +114,10 @@ class WorkerLogHub implements LogHub {
     this.#send({ kind: "note", ref, text });
   }
 
-  query(filter: LogFilter, limit: number): Promise<readonly LogLine[]> {
+  query(filter: LogFilter, limit: number): Promise<LogPage> {
     if (this.#state === "closing") return Promise.reject(closedError());
     const id = this.#nextId++;
-    const answer = Promise.withResolvers<readonly LogLine[]>();
+    const answer = Promise.withResolvers<LogPage>();
     this.#queries.set(id, answer);
     this.#send({ kind: "query", id, filter, limit: Math.min(limit, QUERY_LINES_MAX) });
     return answer.promise;
@@ -172,7 +172,7 @@ class WorkerLogHub implements LogHub {
         this.#opened.resolve();
         break;
       case "found":
-        this.#settle(reply.id)?.resolve(reply.lines);
+        this.#settle(reply.id)?.resolve(reply.page);
         break;
       case "failed":
         this.#settle(reply.id)?.reject(
@@ -200,7 +200,7 @@ class WorkerLogHub implements LogHub {
     this.#worker.terminate();
   }
 
-  #settle(id: number): PromiseWithResolvers<readonly LogLine[]> | undefined {
+  #settle(id: number): PromiseWithResolvers<LogPage> | undefined {
     const answer = this.#queries.get(id);
     this.#queries.delete(id);
     return answer;

@@ -25,4 +25,13 @@ export interface LogFilter {
   readonly search?: string;
   /** Milliseconds since the epoch. */
   readonly since?: number;
+  /** Only stored lines from before this place, which `LogPage.older` names. */
+  readonly before?: number;
+}
+
+/** What a search found, oldest first. */
+export interface LogPage {
+  readonly lines: readonly LogLine[];
+  /** The place before which a further search goes on; null: no line was left out for its size. */
+  readonly older: number | null;
 }

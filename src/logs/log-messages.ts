@@ -1,6 +1,6 @@
 // The messages between the main thread and the log worker.
 import type { InstanceRef, SlotRef } from "../core/ref.ts";
-import type { LogFilter, LogLine, OutputStream } from "./line.ts";
+import type { LogFilter, LogLine, LogPage, OutputStream } from "./line.ts";
 
 /** How much of the logs is kept. */
 export interface LogLimits {
@@ -40,7 +40,7 @@ export type LogRequest =
 
 export type LogReply =
   | { readonly kind: "opened" }
-  | { readonly kind: "found"; readonly id: number; readonly lines: readonly LogLine[] }
+  | { readonly kind: "found"; readonly id: number; readonly page: LogPage }
   | { readonly kind: "followed"; readonly id: number; readonly lines: readonly LogLine[] }
   | { readonly kind: "failed"; readonly id: number; readonly reason: string }
   /** A message for the console. */

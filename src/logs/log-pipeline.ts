@@ -7,7 +7,7 @@ import { FloodGate } from "./flood-gate.ts";
 import { Followers } from "./followers.ts";
 import { CHUNK_BYTES, Journal } from "./intake/journal.ts";
 import { type Arrival, LogIntake } from "./intake/log-intake.ts";
-import { type LogFilter, type LogLine, OUTPUT_STREAMS } from "./line.ts";
+import { type LogFilter, type LogLine, type LogPage, OUTPUT_STREAMS } from "./line.ts";
 import type { LogOptions, LogReply, LogRequest } from "./log-messages.ts";
 
 /** Between two turns while all pipes are empty: the longest delay of a line to a follower. */
@@ -22,6 +22,8 @@ const ADOPTION_MS = 10_000;
 const JOURNAL_BYTES_WANTED = 4 * 1024 * 1024;
 /** Turns that read a pipe of a megabyte empty; output that is written meanwhile can wait. */
 const CATCH_UP_TURNS_MAX = 20;
+/** Of the lines of one answer, as JSON: far more than a person reads, and little for the server to hold. */
+const PAGE_BYTES_MAX = 4 * 1024 * 1024;
 
 export class LogPipeline {
   readonly #send: (reply: LogReply) => void;
@@ -203,21 +205,22 @@ export class LogPipeline {
     try {
       this.#catchUp();
       this.#queue.flush();
-      const lines = await this.#search(filter, limit);
-      this.#send({ kind: "found", id, lines });
+      const page = await this.#search(filter, limit);
+      this.#send({ kind: "found", id, page });
     } catch (thrown) {
       this.#send({ kind: "failed", id, reason: messageOf(thrown) });
     }
   }
 
-  async #search(filter: LogFilter, limit: number): Promise<LogLine[]> {
-    const archive = this.#queue.archive();
+  async #search(filter: LogFilter, limit: number): Promise<LogPage> {
+    const room = { limit, bytes: PAGE_BYTES_MAX };
+    const steps = this.#queue.archive().search(filter, { ...room, now: Date.now() });
     const found: LogLine[] = [];
-    for (const lines of archive.search(filter, { limit, now: Date.now() })) {
-      found.push(...lines);
+    for (let step = steps.next(); ; step = steps.next()) {
+      if (step.done === true) return { lines: found.reverse(), older: step.value };
+      found.push(...step.value);
       await new Promise((resume) => setImmediate(resume));
     }
-    return found.reverse();
   }
 
   #close(): void {

@@ -47,11 +47,17 @@ function inodeOf(path: string): number | undefined {
   return statSync(path, { throwIfNoEntry: false })?.ino;
 }
 
-function refuseLong(path: string): void {
+/** The length of a path that is too long for a socket, with the limit; null: it is short enough. */
+export function describeExcess(path: string): string | null {
   const length = Buffer.byteLength(path);
-  if (length <= PATH_BYTES_MAX) return;
-  const state = `its path has ${length} bytes, ${PATH_BYTES_MAX} are possible`;
-  throw new TenError("LISTEN_FAILED", `Cannot listen on "${path}": ${state}`, {
+  if (length <= PATH_BYTES_MAX) return null;
+  return `has ${length} bytes, ${PATH_BYTES_MAX} are possible`;
+}
+
+function refuseLong(path: string): void {
+  const excess = describeExcess(path);
+  if (excess === null) return;
+  throw new TenError("LISTEN_FAILED", `Cannot listen on "${path}": its path ${excess}`, {
     hint: "Choose a shorter data directory with --data-dir or data_dir in [settings]",
   });
 }

@@ -9,7 +9,7 @@ import type { Gateway } from "../supervisor/gateway.ts";
 import { Connections } from "./connections.ts";
 import type { ConnectionFate, ExchangeRecord } from "./exchange/outcome.ts";
 import type { ProxyContext } from "./exchange/proxy-context.ts";
-import { type Peer, PREVIOUS_SERVER, plainAddress } from "./http/forwarded.ts";
+import { type Peer, plainAddress, previousServer } from "./http/forwarded.ts";
 import { isTrustedProxy } from "./http/trust.ts";
 import { limitsOf, type ProxySettings } from "./limits.ts";
 import { ACCEPTING, PublicListener } from "./public-listener.ts";
@@ -123,7 +123,9 @@ class ListeningProxy implements Proxy {
   }
 
   openRelay(path: string): void {
-    const relay = createServer(ACCEPTING, (socket) => this.#admit(socket, PREVIOUS_SERVER));
+    const relay = createServer(ACCEPTING, (socket) =>
+      this.#admit(socket, previousServer(this.#trusts)),
+    );
     this.#relay = bindInPlace(path, (aside) => relay.listen(aside));
   }
 
@@ -148,9 +150,9 @@ class ListeningProxy implements Proxy {
   accept(socket: Socket, protocol: "http" | "https"): void {
     const address = plainAddress(socket.remoteAddress ?? "");
     socket.setKeepAlive(true, KEEP_ALIVE_PROBE_MS);
-    const trusted = isTrustedProxy(socket, { trusts: this.#trusts, isTenant: this.#isTenant });
-    const peer = { address, protocol, trusted, relays: false };
-    this.#admit(socket, peer);
+    const trusts = this.#trusts;
+    const trusted = isTrustedProxy(socket, { trusts, isTenant: this.#isTenant });
+    this.#admit(socket, { address, protocol, trusted, trusts, relays: false });
   }
 
   close(): Promise<void> {

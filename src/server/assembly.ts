@@ -164,7 +164,7 @@ function openSupervisor(
     launches,
     home,
     prober: socketProber,
-    queue: new StartQueue({ maxRunning, maxStarting }),
+    queue: new StartQueue({ maxRunning, maxStarting }, clock),
     table: database.instances,
     domains: database.domains,
     statistics: new Statistics(),

@@ -102,6 +102,11 @@ export class Volumes implements AsyncDisposable {
     });
   }
 
+  /** Whether an instance has a volume. */
+  exists(ref: InstanceRef): boolean {
+    return existsSync(this.#layout(ref).image);
+  }
+
   /** The bytes that an instance uses, with those of the file system itself; null: it has no volume. */
   measure(ref: InstanceRef): Promise<number> | null {
     const layout = this.#layout(ref);

@@ -23,6 +23,8 @@ export interface Patience {
   readonly signal: AbortSignal;
   /** For `ten why`: "request from 203.0.113.7". */
   readonly by: string;
+  /** By its method the request asks for no change (RFC 9110, 9.2.1); left out: it may. */
+  readonly isSafe?: boolean;
 }
 
 export interface Gateway {

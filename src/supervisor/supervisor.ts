@@ -15,6 +15,7 @@ import { Domains } from "./domains.ts";
 import type { Gateway, Lease, Patience } from "./gateway.ts";
 import { InstanceActor } from "./instance/actor.ts";
 import type { InstanceWorld } from "./instance/instance-world.ts";
+import { Inventions } from "./inventions.ts";
 import { persist } from "./persist.ts";
 
 export const WEIGHT_DEFAULT = 100;
@@ -22,6 +23,7 @@ export const WEIGHT_DEFAULT = 100;
 export class Supervisor implements Gateway {
   readonly world: InstanceWorld;
   readonly domains: Domains;
+  readonly inventions: Inventions;
   readonly #actors = new Map<RefKey, InstanceActor>();
   readonly #byService = new Map<string, Set<InstanceActor>>();
   /** Instances whose service is no longer configured, while they stop. */
@@ -32,6 +34,7 @@ export class Supervisor implements Gateway {
   constructor(config: Config, { domain, world }: { domain: string; world: InstanceWorld }) {
     this.#config = config;
     this.world = world;
+    this.inventions = new Inventions(world, (actor) => this.unregister(actor));
     const routing = () => this.#config.routing;
     this.#routes = {
       domain,
@@ -84,7 +87,9 @@ export class Supervisor implements Gateway {
   }
 
   lease(ref: InstanceRef): Lease | null {
-    return this.#actors.get(formatRef(ref))?.lease() ?? null;
+    const actor = this.#actors.get(formatRef(ref));
+    if (actor?.isInvented === true) this.inventions.keep(actor);
+    return actor?.lease() ?? null;
   }
 
   isFull(ref: InstanceRef): boolean {
@@ -92,7 +97,9 @@ export class Supervisor implements Gateway {
   }
 
   wake(ref: InstanceRef, patience: Patience): Promise<Lease> {
-    const actor = this.#actors.get(formatRef(ref)) ?? this.#createOnRequest(ref);
+    const known = this.find(ref);
+    if (known !== null) this.inventions.keep(known);
+    const actor = known ?? this.#createOnRequest(ref, patience);
     return actor.wake("request", patience);
   }
 
@@ -123,12 +130,13 @@ export class Supervisor implements Gateway {
   /** Adds an instance, asleep, to the database and to the registry. Throws STORAGE_FAILED. */
   create(
     ref: InstanceRef,
-    given: { weight?: number; env?: Readonly<Record<string, string>> },
+    given: { weight?: number; env?: Readonly<Record<string, string>>; invented?: boolean },
   ): InstanceActor {
     const service = this.service(ref.service);
-    const { weight = WEIGHT_DEFAULT, env = {} } = given;
+    this.inventions.refuseLeaving(ref);
+    const { weight = WEIGHT_DEFAULT, env = {}, invented = false } = given;
     const fresh = { wanted: "asleep", failure: null, child: null, second: null } as const;
-    const row: InstanceRow = { ref, ...fresh, weight, env };
+    const row: InstanceRow = { ref, ...fresh, weight, env, invented };
     persist(() => this.world.table.insert(row));
     return this.load(row, service);
   }
@@ -139,6 +147,7 @@ export class Supervisor implements Gateway {
     this.#actors.set(formatRef(row.ref), actor);
     const siblings = this.#byService.get(service.name) ?? new Set();
     this.#byService.set(service.name, siblings.add(actor));
+    if (actor.isInvented) this.inventions.watch(actor);
     return actor;
   }
 
@@ -187,6 +196,8 @@ export class Supervisor implements Gateway {
   }
 
   #checkTarget({ service, id }: NamedTarget): void {
+    const actor = id === null ? null : this.find({ service, id });
+    if (actor !== null) this.inventions.keep(actor);
     if (id !== null && !this.service(service).autoCreate) this.get({ service, id });
     else this.service(service);
   }
@@ -195,17 +206,27 @@ export class Supervisor implements Gateway {
     return this.#config.services.get(service)?.autoCreate === true;
   }
 
-  #createOnRequest(ref: InstanceRef): InstanceActor {
+  /** It takes no traffic of its service, and is kept at once if the request may write, or finds something there. */
+  #createOnRequest(ref: InstanceRef, { isSafe = false }: Patience): InstanceActor {
     const { autoCreate, maxInstances } = this.service(ref.service);
     if (!autoCreate || !isLabel(ref.id)) return this.get(ref);
-    const count = this.#byService.get(ref.service)?.size ?? 0;
-    if (maxInstances > 0 && count >= maxInstances) {
+    const siblings = this.#byService.get(ref.service) ?? new Set();
+    if (maxInstances > 0 && siblings.size >= maxInstances) this.#forgetInvented(siblings);
+    if (maxInstances > 0 && siblings.size >= maxInstances) {
       throw new TenError(
         "INSTANCE_UNAVAILABLE",
         `Cannot create "${formatRef(ref)}": the service is full`,
       );
     }
-    return this.create(ref, {});
+    const isNew = !this.world.home.exists(ref) && this.domains.list(ref).length === 0;
+    return this.create(ref, { weight: 0, invented: isSafe && isNew });
+  }
+
+  /** Those that were asleep when the server started. */
+  #forgetInvented(actors: ReadonlySet<InstanceActor>): void {
+    for (const actor of [...actors]) {
+      this.inventions.forget(actor).catch((error: unknown) => this.world.report(error));
+    }
   }
 }
 

@@ -1,4 +1,5 @@
 // The fuzzer of the control API: requests from its OpenAPI document, and spoilt ones; every answer must be declared.
+import { CLIENT_HEADER } from "../../src/core/access.ts";
 import { deepEqual, notEqual } from "node:assert/strict";
 import type { OperationObject, Parameter } from "../../src/control/routes/openapi.ts";
 import { TenError } from "../../src/core/errors.ts";

@@ -1,6 +1,6 @@
 // Private networks: nothing of the host's network is reachable, and the server connects by a Unix socket.
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { freePort } from "../../bench/support.ts";
 import { until } from "../support/until.ts";
@@ -102,6 +102,21 @@ describe.skipIf(isUnable())("a private network", () => {
       Array.from({ length: 100 }, async () => (await ask()).text()),
     );
     expect(answers).toEqual(Array.from({ length: 100 }, () => "hi"));
+  });
+
+  test("can be entered by a socket whose path is too long for a socket's address", async () => {
+    using tenant = openTenant("walls", programs);
+    const app = join(tenant.directory("app"), "app.ts");
+    writeFileSync(app, APP);
+    const deep = join(tenant.directory("sockets"), "x".repeat(120));
+    mkdirSync(deep);
+    const socket = join(deep, "entry");
+    await using _launched = tenant.launch([programs.bun, app], {
+      options: ["--read", join(app, ".."), "--private-net", "--forward", `${socket}:${PORT}`],
+      env: { HOST_PORT: "1" },
+    });
+    const ask = () => fetch("http://x/host", { unix: socket }).catch(() => null);
+    expect(await (await until("an answer", ask)).text()).toBe("closed");
   });
 
   describe("of a sandbox, whose first process the launcher is", () => {

@@ -9,6 +9,7 @@ import { openTenementDatabase } from "../../src/database/database.ts";
 import { NO_FIREWALL } from "../../src/isolation/firewall/firewall.ts";
 import { Isolation } from "../../src/isolation/isolation.ts";
 import type { LogHub } from "../../src/logs/hub.ts";
+import type { LogPage } from "../../src/logs/line.ts";
 import { Statistics } from "../../src/metrics/statistics.ts";
 import { PORT_FIRST, Ports } from "../../src/platform/process/ports.ts";
 import type { Child, Spawner, SweepOrder } from "../../src/platform/process/spawner.ts";
@@ -62,6 +63,13 @@ export class FakeChild implements Child {
 
   async listensOn(): Promise<boolean> {
     return this.listens;
+  }
+
+  /** False: every peer is a process of another program. */
+  isMember = true;
+
+  includes(): boolean {
+    return this.isMember;
   }
 
   isRunning(): boolean {
@@ -133,8 +141,8 @@ export class FakeLogs implements LogHub {
     this.notes.push(text);
   }
 
-  async query(): Promise<readonly []> {
-    return [];
+  async query(): Promise<LogPage> {
+    return { lines: [], older: null };
   }
 
   follow(): () => void {
@@ -249,7 +257,7 @@ export function openFakeWorld({
       probes.asked++;
       return probes.answer(request);
     },
-    queue: new StartQueue(config.settings),
+    queue: new StartQueue(config.settings, clock),
     table: store.instances,
     domains: store.domains,
     statistics: new Statistics(),

@@ -48,7 +48,7 @@ export function openPlace(options: PlaceOptions): Place {
   mkdirSync(folder, { recursive: true });
   const configFile = join(folder, "tenement.toml");
   const text = options.configText ?? readIfExample(configFile, options);
-  writeFileSync(configFile, adapt(text, { root, ...options }));
+  writeFileSync(configFile, adapt(text, options));
   if (options.user !== undefined)
     for (const path of [root, folder]) chownSync(path, options.user, options.user);
   return {
@@ -82,21 +82,13 @@ function readIfExample(configFile: string, { example }: PlaceOptions): string {
   return example === undefined ? "" : readFileSync(configFile, "utf8");
 }
 
-/** Sets the requested keys, and moves sockets here: by default all servers of a machine share a directory. */
-function adapt(
-  text: string,
-  { root, service = {}, settings = {} }: PlaceOptions & { root: string },
-): string {
+/** Sets the requested keys. */
+function adapt(text: string, { service = {}, settings = {} }: PlaceOptions): string {
   const config = parse(text);
   const { data_dir: _, ...kept } = (config["settings"] ?? {}) as TomlTable;
   const services = Object.entries((config["service"] ?? {}) as TomlTable).map(([name, table]) => [
     name,
-    {
-      socket: join(root, "s", "{name}-{id}.sock"),
-      ...wallSettings(),
-      ...(table as TomlTable),
-      ...service,
-    },
+    { ...wallSettings(), ...(table as TomlTable), ...service },
   ]);
   return stringify({
     ...config,

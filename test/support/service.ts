@@ -1,4 +1,5 @@
 // A service with default settings, for tests that change some of them.
+import { defaultSocketAt } from "../../src/core/instance-paths.ts";
 import type { Service } from "../../src/core/service.ts";
 
 export function serviceWith(changes: Partial<Service> = {}): Service {
@@ -25,7 +26,7 @@ export function serviceWith(changes: Partial<Service> = {}): Service {
     autoCreate: false,
     maxInstances: 0,
     maxConcurrent: 0,
-    socket: `/tmp/ten-none-${process.getuid?.()}/{name}-{id}.sock`,
+    socket: defaultSocketAt(changes.isolation ?? "process"),
     envFile: null,
     env: {},
     waitingPage: true,

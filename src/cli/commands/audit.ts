@@ -23,5 +23,9 @@ const COLUMNS: readonly Column<AuditAnswer>[] = [
   { title: "WHO", cell: ({ actor }) => renderSafe(actor) },
   { title: "ACTION", cell: ({ action }) => renderSafe(action) },
   { title: "SUBJECT", cell: ({ subject }) => renderSafe(subject) },
-  { title: "OUTCOME", cell: ({ outcome }) => renderSafe(outcome) },
+  { title: "OUTCOME", cell: renderOutcome },
 ];
+
+function renderOutcome({ outcome, count }: AuditAnswer): string {
+  return count === 1 ? renderSafe(outcome) : `${renderSafe(outcome)} (${count} times)`;
+}

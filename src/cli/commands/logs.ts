@@ -60,7 +60,7 @@ function parseSubject(name: string | undefined): LogQueryFields {
 }
 
 async function print(query: LogQueryFields, context: Context): Promise<void> {
-  const lines = await context.client().call("searchLogs", { query });
+  const lines = await context.client().searchLogs(query);
   if (lines.length === 0) await checkSubject(query, context);
   context.shell.print(lines.map((line) => renderLine(line, context)).join(""));
 }

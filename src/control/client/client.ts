@@ -3,7 +3,7 @@ import type { z } from "zod";
 import { TenError } from "../../core/errors.ts";
 import type { RolloutEvent, RolloutFields } from "../wire/deploys.ts";
 import { endpointOf, type OperationName, type ParamsOf } from "../wire/endpoints.ts";
-import type { LogQueryFields } from "../wire/logs.ts";
+import type { LogAnswer, LogQueryFields } from "../wire/logs.ts";
 import type { AnswerOf, BodyOf, QueryOf } from "../wire/operations.ts";
 import { readEvents } from "./event-reader.ts";
 import { followLines, type LogEvent } from "./log-follower.ts";
@@ -54,6 +54,18 @@ export class Client {
     return (response.status === 204 ? undefined : await response.json()) as AnswerOf<Name>;
   }
 
+  /** The newest lines that match, newest last: of as many answers as the server divides them into. */
+  async searchLogs(query: LogQueryFields): Promise<LogAnswer[]> {
+    const pages: LogAnswer[][] = [];
+    let next: Readonly<Record<string, string | undefined>> | null = query;
+    while (next !== null) {
+      const response = await this.#send("searchLogs", { query: next });
+      pages.push((await response.json()) as LogAnswer[]);
+      next = nextQueryOf(response);
+    }
+    return pages.reverse().flat();
+  }
+
   /** Ends after the event "done"; throws SERVER_UNREACHABLE when the server goes away earlier. */
   async *rollout(body: RolloutFields): AsyncGenerator<RolloutEvent, void> {
     const response = await this.#send("rollout", { body });
@@ -86,6 +98,12 @@ export class Client {
     const { method, path } = endpointOf(name);
     return send(this.#server, { method, path: fillPath(path, params), query, body, signal });
   }
+}
+
+/** Null: the answer is complete. */
+function nextQueryOf({ headers }: Response): Readonly<Record<string, string>> | null {
+  const target = /<[^>?]*\?([^>]*)>; rel="next"/.exec(headers.get("Link") ?? "")?.[1];
+  return target === undefined ? null : Object.fromEntries(new URLSearchParams(target));
 }
 
 function fillPath(path: string, params: Readonly<Record<string, string>>): string {

@@ -56,14 +56,13 @@ export async function route(call: Call<unknown, RouteBody>): Promise<RouteAnswer
 /** Streams the progress of a rollout. The rollout goes on without its reader. */
 export async function rollout(call: Call<unknown, RolloutBody>): Promise<Response> {
   const { world, caller, body } = call;
-  world.streams.refuseSurplus();
+  world.streams.refuseSurplus(caller);
   const progress = new Progress();
   const finished = call.change(body.process, () => perform(call, progress));
   // Until it has begun, the rollout can still be refused.
   await Promise.race([progress.begun, finished]);
   finished.catch(() => undefined).finally(() => progress.end());
-  const owner = caller.kind === "stranger" ? "stranger" : caller.name;
-  return world.streams.answer(owner, (sink) => progress.sendTo(sink));
+  return world.streams.answer(caller, (sink) => progress.sendTo(sink));
 }
 
 /** Rejects with the first failure, for the audit trail; the progress has all failures. */

@@ -27,6 +27,6 @@ export async function lastLines(
   { logs }: Pick<ControlWorld, "logs">,
   { ref, limit }: Excerpt,
 ): Promise<string[]> {
-  const lines = await logs.query(ref, limit).catch(() => []);
-  return lines.filter((line) => line.stream !== "server").map(({ text }) => text);
+  const page = await logs.query(ref, limit).catch(() => null);
+  return (page?.lines ?? []).filter((line) => line.stream !== "server").map(({ text }) => text);
 }

@@ -4,7 +4,8 @@ import { formatRef } from "../../core/ref.ts";
 import type { LogFilter, LogLine } from "../../logs/line.ts";
 import type { Call } from "../call.ts";
 import type { EventSink } from "../event-stream.ts";
-import { type LogAnswer, type LogQuery, parseSince } from "../wire/logs.ts";
+import { streamJson } from "../json-stream.ts";
+import { type LogAnswer, type LogQuery, type LogSearchQuery, parseSince } from "../wire/logs.ts";
 
 const LIMIT_DEFAULT = 100;
 
@@ -13,17 +14,45 @@ interface Selection {
   readonly limit: number | undefined;
 }
 
-export async function searchLogs(call: Call<LogQuery>): Promise<LogAnswer[]> {
+/** Streams the lines. Where older ones were left out for their size, a link leads to them. */
+export async function searchLogs(call: Call<LogSearchQuery>): Promise<Response> {
   const { filter, limit = LIMIT_DEFAULT } = readSelection(call);
-  const lines = await call.world.logs.query(filter, limit);
-  return lines.map(describeLine);
+  const giveBack = call.world.searches.take(call.caller);
+  try {
+    const { lines, older } = await call.world.logs.query(filter, limit);
+    const left = limit - lines.length;
+    const link = older === null || left === 0 ? {} : linkTo(call, { before: older, limit: left });
+    return streamJson(lines.map(describeLine), {
+      headers: link,
+      onEnd: giveBack,
+    });
+  } catch (thrown) {
+    giveBack();
+    throw thrown;
+  }
+}
+
+/** RFC 8288. An age is counted from the first search on, so that all parts are of one. */
+function linkTo(
+  { query, world }: Call<LogSearchQuery>,
+  { before, limit }: { before: number; limit: number },
+): { Link: string } {
+  const since =
+    query.since === undefined
+      ? {}
+      : { since: new Date(parseSince(query.since, world.clock.wall())).toISOString() };
+  const fields = { ...query, ...since, before, limit };
+  const parameters = new URLSearchParams();
+  for (const [name, value] of Object.entries(fields)) parameters.set(name, String(value));
+  return { Link: `</api/logs?${parameters}>; rel="next"` };
 }
 
 /** Sends new lines; with `limit`, after that many older lines. */
 export function followLogs(call: Call<LogQuery>): Response {
   const selection = readSelection(call);
-  const owner = call.caller.kind === "stranger" ? "stranger" : call.caller.name;
-  return call.world.streams.answer(owner, (sink) => sendLines(call, { selection, sink }));
+  const { streams, searches } = call.world;
+  if (selection.limit !== undefined) searches.refuseSurplus(call.caller);
+  return streams.answer(call.caller, (sink) => sendLines(call, { selection, sink }));
 }
 
 /**
@@ -31,7 +60,7 @@ export function followLogs(call: Call<LogQuery>): Response {
  * @returns stops to follow
  */
 function sendLines(
-  { world: { logs, clock } }: Call,
+  { world: { logs, clock, searches }, caller }: Call,
   { selection: { filter, limit }, sink }: { selection: Selection; sink: EventSink },
 ): () => void {
   const send = (lines: readonly LogLine[]) => {
@@ -41,11 +70,16 @@ function sendLines(
   const since = clock.wall();
   const held = new HeldLines();
   const stop = logs.follow(filter, (lines) => send(held.hold(lines)));
+  const giveBack = searches.take(caller);
   const release = (lines: readonly LogLine[]) => {
+    giveBack();
     send(lines);
     send(held.release(lines.filter(({ at }) => at >= since)));
   };
-  logs.query(filter, limit).then(release, () => release([]));
+  logs.query(filter, limit).then(
+    ({ lines }) => release(lines),
+    () => release([]),
+  );
   return stop;
 }
 
@@ -89,8 +123,8 @@ function keyOf({ at, ref, stream, text }: LogLine): string {
   return `${at} ${formatRef(ref)} ${stream} ${text}`;
 }
 
-function readSelection(call: Call<LogQuery>): Selection {
-  const { process: service, level, search, since, limit, ...query } = call.query;
+function readSelection(call: Call<LogSearchQuery>): Selection {
+  const { process: service, level, search, since, before, limit, ...query } = call.query;
   const id = scopeId(call, query.id);
   const filter: LogFilter = {
     ...(service === undefined ? {} : { service }),
@@ -98,6 +132,7 @@ function readSelection(call: Call<LogQuery>): Selection {
     ...(level === undefined ? {} : { stream: level }),
     ...(search === undefined ? {} : { search }),
     ...(since === undefined ? {} : { since: parseSince(since, call.world.clock.wall()) }),
+    ...(before === undefined ? {} : { before }),
   };
   return { filter, limit };
 }

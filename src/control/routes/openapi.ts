@@ -158,9 +158,11 @@ function refusalsOf({
   const changes = method !== "GET";
   return [
     ...new Set([
-      ...(action === null ? [] : [401, 403, 429]),
+      // A proxy may be refused anything.
+      403,
+      ...(action === null ? [] : [401, 429]),
       ...(path.includes("{") ? [404] : []),
-      ...(changes ? [400, 403, 413, 415] : []),
+      ...(changes ? [400, 413, 415] : []),
       ...(query === anything && body === undefined && !changes ? [] : [422]),
       ...refusals,
       431,

@@ -32,8 +32,11 @@ import type { Route } from "./route.ts";
 type Handlers = {
   readonly [Name in OperationName]: (
     call: Call<Checked<QueryOf<Name>>, Checked<BodyOf<Name>>>,
-  ) => AnswerOf<Name> | Promise<AnswerOf<Name>>;
+  ) => HandlerResult<AnswerOf<Name>> | Promise<HandlerResult<AnswerOf<Name>>>;
 };
+
+/** A handler may also render its answer itself, as a stream. */
+type HandlerResult<Result> = Result | Response;
 
 type Checked<Schema> = Schema extends z.ZodType ? z.output<Schema> : unknown;
 

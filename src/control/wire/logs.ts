@@ -35,6 +35,21 @@ export const logQuery = z.strictObject({
     .meta({ description: "Only newer lines: an age such as 10m, or a moment in ISO 8601" }),
   limit: limit(LINES_MAX).optional(),
 });
+
+const PLACE_RULE = "expected the place in a Link header";
+
+export const logSearchQuery = logQuery.extend({
+  before: z
+    .string()
+    .regex(/^\d{1,15}$/, PLACE_RULE)
+    .transform(Number)
+    .meta({ asSent: { type: "integer", minimum: 0 } })
+    .optional()
+    .meta({
+      description: "Only lines before this place, which the Link header of an answer names",
+    }),
+});
+export type LogSearchQuery = z.output<typeof logSearchQuery>;
 export type LogQuery = z.output<typeof logQuery>;
 /** As it is sent. */
 export type LogQueryFields = z.input<typeof logQuery>;
@@ -57,9 +72,9 @@ export function parseSince(text: string, now: number): number {
 
 export const LOG_OPERATIONS = {
   searchLogs: {
-    summary: "Search the logs: the newest lines that match, newest last",
+    summary: "Search the logs: the newest lines that match, newest last, up to 4 MB",
     action: "logs",
-    query: logQuery,
+    query: logSearchQuery,
     answer: json(z.array(logAnswer)),
   },
   followLogs: {

@@ -40,8 +40,11 @@ export const auditAnswer = z
     at: moment,
     actor: z.string().describe("socket, or the number of a token: token 3"),
     action: z.string(),
-    subject: z.string(),
+    subject: z.string().describe("several, where the refusals in a row had different ones"),
     outcome: z.string().describe("done, or the code of the error"),
+    count: count.describe(
+      "Above 1: refusals of this actor and action within the minute, in one row",
+    ),
   })
   .meta({ id: "AuditRow" });
 export type AuditAnswer = z.output<typeof auditAnswer>;

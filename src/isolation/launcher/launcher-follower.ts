@@ -59,6 +59,7 @@ export function followLauncher(child: Child, launch: Launch): Child {
       containment.kind === "walls"
         ? listensBehindWalls(findApp(), { port, owner: containment.owner })
         : listens(findApp(), port) || (await familyListens(child.ref.pid, port)),
+    includes: (pid) => child.includes(pid),
     memoryBytes: async () => group.memoryBytes() ?? (await child.memoryBytes()),
     signal(signal) {
       if (signal !== "SIGKILL") child.signal(signal);

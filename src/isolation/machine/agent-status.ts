@@ -95,6 +95,7 @@ export function followMachine(
     gone: exited.then(() => child.gone),
     // A machine has no port of the host: its only entry is a Unix socket.
     listensOn: () => Promise.resolve(false),
+    includes: (pid) => child.includes(pid),
     memoryBytes: () => child.memoryBytes(),
     signal(signal) {
       // The hypervisor ends at a signal, and its machine with it: right only while no application runs in it.

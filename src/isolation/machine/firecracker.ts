@@ -1,10 +1,12 @@
 // The level "firecracker": machines with a kernel and an image of the operator's, whose only way in is a vsock.
 import { existsSync, renameSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
+import { FailureError, startFailure } from "../../core/failure.ts";
 import { instanceDirOf } from "../../core/instance-paths.ts";
 import type { Service } from "../../core/service.ts";
 import { KVM_DEVICE } from "../../platform/kernel/kvm.ts";
 import { giveFile, makeOwnDirectory } from "../../platform/owner.ts";
+import { describeExcess } from "../../platform/unix-socket.ts";
 import type { LaunchPaths } from "../launcher/launcher-directory.ts";
 import { type Level, levelMissing, type Placement } from "../level.ts";
 import { linkSocket } from "../walls/socket-link.ts";
@@ -113,6 +115,7 @@ class Firecracker implements Hypervisor<Materials> {
     const { owner, placement } = site;
     const files = filesIn(paths);
     const { config, directory, initrd, status, vsock } = files;
+    refuseLong(vsock);
     const root = { kind: "image", device: DISKS.root, exports: [] } as const;
     const data = { device: DISKS.data, path: plan.instanceDir };
     const order = orderFor(site, { channel: "vsock", root, data, plan });
@@ -177,4 +180,12 @@ function makeFiles(
   writeFileSync(status, new Uint8Array(STATUS_BYTES), { mode: 0o600 });
   writeFileSync(path, config, { mode: 0o600 });
   for (const file of [status, path]) giveFile(file, owner);
+}
+
+/** Firecracker binds it by its path. Throws START_FAILED. */
+function refuseLong(vsock: string): void {
+  const excess = describeExcess(vsock);
+  if (excess === null) return;
+  const hint = "Use a shorter data_dir in [settings], or shorter names";
+  throw new FailureError(startFailure(`the machine's socket ${vsock} ${excess}`, hint));
 }

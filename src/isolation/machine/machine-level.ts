@@ -2,10 +2,15 @@
 import { statSync } from "node:fs";
 import { FailureError, startFailure } from "../../core/failure.ts";
 import type { LaunchPlan } from "../../core/launch-plan.ts";
-import type { ChildRef } from "../../core/life/instance.ts";
 import { hasOwnRoot, type Service } from "../../core/service.ts";
 import type { LaunchPaths } from "../launcher/launcher-directory.ts";
-import { cleanEnvironment, type Enclosure, type Level, type Placement } from "../level.ts";
+import {
+  cleanEnvironment,
+  type Enclosure,
+  type Level,
+  type Placement,
+  type RecordedProcess,
+} from "../level.ts";
 import type { NamespaceLevel, Openings, Site } from "../walls/namespace.ts";
 import { type AgentConnection, followMachine } from "./agent-status.ts";
 
@@ -64,8 +69,8 @@ export class MachineLevel<Materials extends { readonly program: string }> implem
     return { ...this.#machine(placement, walled), wrap };
   }
 
-  recover(placement: Placement, child: ChildRef): Enclosure | null {
-    const walled = this.#walls.recover(placement, child);
+  recover(placement: Placement, recorded: RecordedProcess): Enclosure | null {
+    const walled = this.#walls.recover(placement, recorded);
     return walled === null ? null : this.#machine(placement, walled);
   }
 

@@ -44,6 +44,7 @@ export function followSandbox(child: Child, { logFile, renderSignal }: SandboxLa
       const found = findSandbox();
       return found !== null && listens(found, port);
     },
+    includes: (pid) => child.includes(pid),
     memoryBytes: () => child.memoryBytes(),
     signal(signal) {
       if (signal === "SIGKILL" || hasEnded || typeof signal === "number") {

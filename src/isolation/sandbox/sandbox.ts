@@ -2,7 +2,6 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { FailureError } from "../../core/failure.ts";
 import type { LaunchPlan } from "../../core/launch-plan.ts";
-import type { ChildRef } from "../../core/life/instance.ts";
 import { isUnder } from "../../core/paths.ts";
 import { type Network, networkOf, PIDS_LIMIT_DEFAULT, type Service } from "../../core/service.ts";
 import type { Walls } from "../../core/walls.ts";
@@ -14,6 +13,7 @@ import {
   type Level,
   levelMissing,
   type Placement,
+  type RecordedProcess,
 } from "../level.ts";
 import { type NamespaceLevel, NOTHING_MORE, type Site } from "../walls/namespace.ts";
 import { linkSocket } from "../walls/socket-link.ts";
@@ -88,8 +88,8 @@ export class SandboxLevel implements Level {
     };
   }
 
-  recover(placement: Placement, child: ChildRef): Enclosure | null {
-    const walled = this.#walls.recover(placement, child);
+  recover(placement: Placement, recorded: RecordedProcess): Enclosure | null {
+    const walled = this.#walls.recover(placement, recorded);
     if (walled === null) return null;
     return this.#sandboxOf(walled, filesIn(this.#walls.pathsOf(placement)));
   }

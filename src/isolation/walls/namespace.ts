@@ -7,7 +7,6 @@ import { PRIVATE_TMP } from "../../core/hidden-paths.ts";
 import { instanceDirOf, socketPathOf } from "../../core/instance-paths.ts";
 import { isKernelAtLeast, PROCESSES_PER_NAMESPACE } from "../../core/kernel-release.ts";
 import type { LaunchPlan } from "../../core/launch-plan.ts";
-import type { ChildRef } from "../../core/life/instance.ts";
 import { isUnder } from "../../core/paths.ts";
 import { type InstanceRef, SLOTS } from "../../core/ref.ts";
 import { networkOf, PIDS_LIMIT_DEFAULT, type Service } from "../../core/service.ts";
@@ -17,7 +16,13 @@ import type { ControlGroup } from "../cgroup/group.ts";
 import type { ControlGroups } from "../cgroup/groups.ts";
 import type { LaunchDirectories, LaunchPaths } from "../launcher/launcher-directory.ts";
 import { followLauncher } from "../launcher/launcher-follower.ts";
-import { type Enclosure, hostEndpoints, type Level, type Placement } from "../level.ts";
+import {
+  type Enclosure,
+  hostEndpoints,
+  type Level,
+  type Placement,
+  type RecordedProcess,
+} from "../level.ts";
 import { checkReachable, checkVisible } from "./reach.ts";
 import { SocketLink } from "./socket-link.ts";
 import { TenantPlaces } from "./tenant-places.ts";
@@ -73,7 +78,7 @@ export class NamespaceLevel implements Level {
     return this.surround(this.prepare(placement, plan), NOTHING_MORE);
   }
 
-  recover(placement: Placement, child: ChildRef): Enclosure | null {
+  recover(placement: Placement, { child }: RecordedProcess): Enclosure | null {
     const { groups, launches } = this.#parts;
     if (launches.levelOf(placement, child) !== placement.service.isolation) return null;
     const network = existsSync(launches.paths(placement).entry) ? "private" : "host";
@@ -216,6 +221,7 @@ export class NamespaceLevel implements Level {
     const link = new SocketLink(this.#socketSource(placement), socket);
     return {
       socketPath: socket,
+      isSocketOpen: false,
       endpoints: isPrivate
         ? [unixAt(entry), unixAt(socket)]
         : hostEndpoints(placement.port, socket),

@@ -3,6 +3,8 @@ import { Database } from "bun:sqlite";
 import { renameSync, rmSync } from "node:fs";
 import type { InstanceRef } from "../../core/ref.ts";
 import { parseLogQuery } from "../search-query.ts";
+import type { LineRow } from "./found-rows.ts";
+import { HOLDING_SCHEMA, LogHoldings } from "./holdings.ts";
 import { Retention, type RetentionLimits, segmentLimitsOf } from "./retention.ts";
 import { SEGMENT_SCHEMA, SegmentList } from "./segment-list.ts";
 import { type ArchiveFilter, type ArchiveLine, LogSources, SOURCE_SCHEMA } from "./sources.ts";
@@ -32,6 +34,7 @@ export class LogArchive {
   readonly #options: ArchiveOptions;
   readonly #segments: SegmentList;
   readonly #sources: LogSources;
+  readonly #holdings: LogHoldings;
   readonly #retention: Retention;
   #nextId: number;
 
@@ -45,7 +48,9 @@ export class LogArchive {
       const sources = new LogSources(db);
       this.#segments = segments;
       this.#sources = sources;
-      this.#retention = new Retention({ db, limits: options, segments, sources });
+      const holdings = new LogHoldings(db);
+      this.#holdings = holdings;
+      this.#retention = new Retention({ db, limits: options, segments, sources, holdings });
       this.#nextId =
         1 + Math.max(0, ...segments.rows().map(({ id }) => segments.open(id).lastId()));
     } catch (thrown) {
@@ -66,7 +71,7 @@ export class LogArchive {
   append(lines: readonly ArchiveLine[], mark: ArchiveMark): void {
     this.#db.transaction(() => {
       const lastAt = lines.reduce((latest, { at }) => Math.max(latest, at), 0);
-      const segment = this.#segments.writable(lastAt);
+      const segment = this.#segments.writable(lastAt, this.#nextId);
       const rows = lines.map(({ at, ref, stream, text }, index) => ({
         id: this.#nextId + index,
         at,
@@ -74,6 +79,7 @@ export class LogArchive {
         text,
       }));
       segment.insert(rows);
+      this.#holdings.add(segment.id, rows);
       this.#nextId += rows.length;
       this.#segments.extend(segment.id, lastAt);
       this.#db
@@ -83,31 +89,41 @@ export class LogArchive {
   }
 
   /**
-   * Finds the newest `limit` lines that match. Each step searches one segment and yields its matches, newest first, so
-   * that other work can be done in between.
+   * Finds the newest lines that match, up to `limit` lines and `bytes` of JSON. Each step searches one segment and
+   * yields its matches, newest first, so that other work can be done in between.
    * @param now milliseconds since the epoch
+   * @returns the place before which lines were left out for their size; null: none were
    */
   *search(
     filter: ArchiveFilter,
-    { limit, now }: { limit: number; now: number },
-  ): Generator<readonly ArchiveLine[]> {
+    { limit, bytes, now }: { limit: number; bytes: number; now: number },
+  ): Generator<readonly ArchiveLine[], number | null> {
     const since = Math.max(filter.since ?? 0, now - this.#options.retentionMs);
     const query = parseLogQuery(filter.search ?? "");
-    let left = limit;
-    for (const { id, last_at } of this.#segments.rows()) {
-      if (left <= 0) return;
-      if (last_at < since || !this.#segments.has(id)) continue;
+    let room = { limit, bytes };
+    let before = filter.before ?? Number.MAX_SAFE_INTEGER;
+    // The next segment is looked up after each step, since some may have gone or come meanwhile.
+    let segment = this.#segments.newest();
+    for (; segment !== null; segment = this.#segments.before(segment)) {
+      if (room.limit <= 0) return null;
+      if (segment.last_at < since) continue;
       const sources = this.#sources.matching(filter);
-      const lines = this.#segments
-        .open(id)
-        .search({ query, sources, since, limit: left })
-        .flatMap(({ at, source, text }) => {
-          const known = this.#sources.get(source);
-          return known === undefined ? [] : [{ at, ...known, text }];
-        });
-      left -= lines.length;
-      yield lines;
+      const floor = this.#segments.floorOf(segment);
+      const range = { since, before, floor };
+      const found = this.#segments.open(segment.id).search({ query, sources, ...range, room });
+      yield this.#linesOf(found.rows);
+      before = found.rows.at(-1)?.id ?? before;
+      if (found.isCut) return before;
+      room = found.left;
     }
+    return null;
+  }
+
+  #linesOf(rows: readonly LineRow[]): readonly ArchiveLine[] {
+    return rows.flatMap(({ at, source, text }) => {
+      const known = this.#sources.get(source);
+      return known === undefined ? [] : [{ at, ...known, text }];
+    });
   }
 
   /** Hides the lines of an instance at once; `trim` deletes them step by step. */
@@ -151,6 +167,7 @@ function openDatabase({ file, maxBytes }: ArchiveOptions): Database {
     db.run("PRAGMA cache_size = -4096");
     db.run(SOURCE_SCHEMA);
     db.run(SEGMENT_SCHEMA);
+    db.run(HOLDING_SCHEMA);
     db.run(MARK_SCHEMA);
     return db;
   } catch (thrown) {

@@ -1,7 +1,10 @@
-// Retention of the archive: drops the oldest segments by age and size, deletes forgotten lines, shrinks the file.
+// Retention of the archive: drops segments by age and size, keeps lines of quiet instances, shrinks the file.
 import type { Database } from "bun:sqlite";
+import { type Eviction, planEviction } from "./eviction.ts";
 import { freeBytes, usedBytes } from "./file-size.ts";
-import type { SegmentLimits, SegmentList } from "./segment-list.ts";
+import type { LineRow } from "./found-rows.ts";
+import type { LogHoldings } from "./holdings.ts";
+import type { SegmentLimits, SegmentList, SegmentRow } from "./segment-list.ts";
 import type { LogSources } from "./sources.ts";
 
 /** The archive is divided into this many segments, by size and by time; one at a time is dropped. */
@@ -10,7 +13,9 @@ const SEGMENTS_KEPT = 16;
 const RESERVE_BYTES_MAX = 16 * 1024 * 1024;
 /** A segment without a line takes some 50 KiB already. */
 const SEGMENT_BYTES_MIN = 128 * 1024;
-/** Lines deleted, or pages released, at a time: a few milliseconds. */
+/** A segment is about this many times as large as the text in it: the rest is indexes. */
+const TEXT_PART = 2;
+/** Lines deleted or moved, or pages released, at a time: a few milliseconds. */
 const SLICE_LINES = 500;
 const SLICE_PAGES = 256;
 
@@ -27,8 +32,30 @@ export function segmentLimitsOf(limits: RetentionLimits): SegmentLimits {
   };
 }
 
-function budgetOf({ maxBytes }: RetentionLimits): number {
-  return maxBytes - Math.min(maxBytes / 4, RESERVE_BYTES_MAX);
+function budgetOf(limits: RetentionLimits): number {
+  return limits.maxBytes - reserveOf(limits);
+}
+
+function reserveOf({ maxBytes }: RetentionLimits): number {
+  return Math.min(maxBytes / 4, RESERVE_BYTES_MAX);
+}
+
+/** A segment that is being cleared: the lines of some sources go with it, the others are moved to an older segment. */
+interface Clearing {
+  readonly segment: SegmentRow;
+  readonly evicted: ReadonlySet<number>;
+  /** Lines up to this id are done. */
+  readonly position: number;
+  /** Bytes that the moved lines take at their new place. */
+  readonly moved: number;
+}
+
+interface RetentionParts {
+  readonly db: Database;
+  readonly limits: RetentionLimits;
+  readonly segments: SegmentList;
+  readonly sources: LogSources;
+  readonly holdings: LogHoldings;
 }
 
 export class Retention {
@@ -36,17 +63,15 @@ export class Retention {
   readonly #limits: RetentionLimits;
   readonly #segments: SegmentList;
   readonly #sources: LogSources;
+  readonly #holdings: LogHoldings;
+  #clearing: Clearing | null = null;
 
-  constructor(parts: {
-    db: Database;
-    limits: RetentionLimits;
-    segments: SegmentList;
-    sources: LogSources;
-  }) {
+  constructor(parts: RetentionParts) {
     this.#db = parts.db;
     this.#limits = parts.limits;
     this.#segments = parts.segments;
     this.#sources = parts.sources;
+    this.#holdings = parts.holdings;
   }
 
   /**
@@ -54,16 +79,90 @@ export class Retention {
    * @param now milliseconds since the epoch
    */
   trim(now: number): boolean {
-    return this.#dropOldest(now) || this.#deleteForgotten() || this.#shrinkFile();
+    return (
+      this.#dropExpired(now) || this.#makeRoom() || this.#deleteForgotten() || this.#shrinkFile()
+    );
   }
 
-  #dropOldest(now: number): boolean {
+  #dropExpired(now: number): boolean {
     const oldest = this.#segments.rows().at(-1);
-    if (oldest === undefined) return false;
-    const isExpired = oldest.last_at < now - this.#limits.retentionMs;
-    if (!isExpired && usedBytes(this.#db) <= budgetOf(this.#limits)) return false;
-    this.#db.transaction(() => this.#segments.drop(oldest.id))();
+    if (oldest === undefined || oldest.last_at >= now - this.#limits.retentionMs) return false;
+    this.#drop(oldest.id);
     return true;
+  }
+
+  #drop(segment: number): void {
+    this.#db.transaction(() => {
+      this.#segments.drop(segment);
+      this.#holdings.dropSegment(segment);
+    })();
+    if (this.#clearing?.segment.id === segment) this.#clearing = null;
+  }
+
+  #makeRoom(): boolean {
+    const surplus = usedBytes(this.#db) - budgetOf(this.#limits);
+    if (this.#clearing !== null) this.#clear(this.#clearing, surplus);
+    else if (surplus > 0) this.#begin(surplus);
+    else return false;
+    return true;
+  }
+
+  #begin(surplus: number): void {
+    const rows = this.#segments.rows();
+    const eviction = this.#plan(rows, surplus + segmentLimitsOf(this.#limits).bytes);
+    const segment = rows.find(({ id }) => id === eviction?.segment);
+    if (segment === undefined || eviction === null) return;
+    if (segment === rows[0]) this.#segments.close(segment);
+    const first = this.#segments.open(segment.id).firstId();
+    const position = Math.max(first - 1, this.#segments.floorOf(segment));
+    this.#clearing = { segment, evicted: eviction.sources, position, moved: 0 };
+    const sources = [...this.#holdings.of(segment.id).keys()];
+    if (sources.every((source) => eviction.sources.has(source))) this.#finish(this.#clearing);
+  }
+
+  #plan(rows: readonly SegmentRow[], surplus: number): Eviction | null {
+    const held = rows.map(({ id }) => ({ segment: id, sources: this.#holdings.of(id) }));
+    const counted = rows.reduce((sum, { id }) => sum + this.#holdings.total(id), 0);
+    return planEviction(held.reverse(), {
+      surplus: (surplus / usedBytes(this.#db)) * counted,
+      ownerOf: (source) => this.#sources.ownerOf(source),
+    });
+  }
+
+  /** Moves some lines. When lines arrive faster than others can be moved, the size comes first. */
+  #clear(clearing: Clearing, surplus: number): void {
+    const { segment, evicted, position, moved } = clearing;
+    const isUrgent = surplus > reserveOf(this.#limits) / 2;
+    if (isUrgent || position >= this.#segments.open(segment.id).lastId()) {
+      this.#finish(clearing);
+      return;
+    }
+    const last = position + SLICE_LINES;
+    const kept = this.#segments.open(segment.id).rowsExcept(evicted, { after: position, last });
+    const bytes = kept.length === 0 ? 0 : this.#move(segment, kept);
+    this.#clearing = { ...clearing, position: last, moved: moved + bytes };
+  }
+
+  /** @returns the bytes that they take now */
+  #move(from: SegmentRow, lines: readonly LineRow[]): number {
+    const fullBytes = segmentLimitsOf(this.#limits).bytes / TEXT_PART;
+    const isFull = (id: number) => this.#holdings.total(id) >= fullBytes;
+    const move = () => {
+      const keeper = this.#segments.keeperOf(from, isFull);
+      this.#segments.open(keeper.id).insert(lines);
+      this.#segments.extend(keeper.id, Math.max(...lines.map(({ at }) => at)));
+      this.#holdings.add(keeper.id, lines);
+    };
+    return this.#db.transaction(() => this.#segments.growOlder(move))();
+  }
+
+  /** Where clearing freed nothing, because the segment was small for example, the oldest one goes as a whole. */
+  #finish({ segment, moved }: Clearing): void {
+    this.#clearing = null;
+    const before = usedBytes(this.#db);
+    this.#drop(segment.id);
+    const oldest = this.#segments.rows().at(-1);
+    if (before - usedBytes(this.#db) <= moved && oldest !== undefined) this.#drop(oldest.id);
   }
 
   #deleteForgotten(): boolean {
@@ -76,6 +175,7 @@ export class Retention {
         if (left === 0) return;
       }
       this.#sources.erase(source);
+      this.#holdings.dropSource(source);
     })();
     return true;
   }

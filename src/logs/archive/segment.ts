@@ -1,22 +1,18 @@
 // One segment of the archive: a table of lines and the full-text index of their words.
 import type { Database } from "bun:sqlite";
 import type { LogQuery } from "../search-query.ts";
-
-export interface LineRow {
-  /** Grows with every line, over all segments. */
-  readonly id: number;
-  /** Milliseconds since the epoch. */
-  readonly at: number;
-  readonly source: number;
-  readonly text: string;
-}
+import { type FoundRows, fill, floorOf, type LineRow, merge, type Room } from "./found-rows.ts";
 
 export interface SegmentSearch {
   readonly query: LogQuery;
   /** Only these sources; null: all. */
   readonly sources: readonly number[] | null;
   readonly since: number;
-  readonly limit: number;
+  /** Only lines with lower ids. */
+  readonly before: number;
+  /** Only lines with higher ids. */
+  readonly floor: number;
+  readonly room: Room;
 }
 
 /** Up to this many sources are looked up in the index of words; more are compared line by line. */
@@ -57,6 +53,26 @@ export class LogSegment {
     return select.get()?.id ?? 0;
   }
 
+  /** The oldest line's id; 0 when there is none. */
+  firstId(): number {
+    using select = this.#db.prepare<{ id: number | null }, []>(
+      `SELECT min(id) AS id FROM ${this.#lines}`,
+    );
+    return select.get()?.id ?? 0;
+  }
+
+  /** The lines with ids above `after`, up to `last`, of all sources but some. */
+  rowsExcept(
+    sources: ReadonlySet<number>,
+    { after, last }: { after: number; last: number },
+  ): LineRow[] {
+    using select = this.#db.prepare<LineRow, [number, number, string]>(
+      `SELECT * FROM ${this.#lines} WHERE id > ? AND id <= ?
+       AND source NOT IN (SELECT value FROM json_each(?)) ORDER BY id`,
+    );
+    return select.all(after, last, JSON.stringify([...sources]));
+  }
+
   insert(rows: readonly LineRow[]): void {
     using line = this.#db.prepare(`INSERT INTO ${this.#lines} VALUES (?, ?, ?, ?)`);
     using words = this.#db.prepare(
@@ -69,17 +85,16 @@ export class LogSegment {
   }
 
   /** The newest matching lines, newest first. */
-  search(search: SegmentSearch): LineRow[] {
-    if (search.sources?.length === 0) return [];
-    if (search.query.match !== null) return this.#searchWords(search, search.query.match);
-    if (search.sources === null) return this.#scan(search);
-    let found: LineRow[] = [];
-    for (const source of search.sources) {
-      // Once `limit` lines are found, only lines newer than the oldest of them can still be among the newest.
-      const above = found.length < search.limit ? 0 : (found.at(-1)?.id ?? 0);
-      const rows = this.#scan(search, { source, above });
-      if (rows.length > 0)
-        found = [...found, ...rows].sort((a, b) => b.id - a.id).slice(0, search.limit);
+  search(search: SegmentSearch): FoundRows {
+    const { query, sources, room } = search;
+    if (sources?.length === 0) return { rows: [], left: room, isCut: false };
+    if (query.match !== null) return this.#searchWords(search, query.match);
+    if (sources === null) return this.#scan(search);
+    let found: FoundRows = { rows: [], left: room, isCut: false };
+    for (const source of sources) {
+      const above = Math.max(search.floor, floorOf(found));
+      const more = this.#scan(search, { source, above });
+      if (more.rows.length > 0) found = merge(found, more, room);
     }
     return found;
   }
@@ -103,29 +118,39 @@ export class LogSegment {
   }
 
   #scan(
-    { query, since, limit }: SegmentSearch,
+    { query, since, before, floor, room }: SegmentSearch,
     from?: { source: number; above: number },
-  ): LineRow[] {
-    const range = from === undefined ? "?3 = ?4" : "source = ?3 AND id > ?4";
-    using select = this.#db.prepare<LineRow, [number, string, number, number, number]>(
-      `SELECT * FROM ${this.#lines} WHERE at >= ?1 AND ${hasSymbols(this.#lines)} AND ${range}
+  ): FoundRows {
+    const only = from === undefined ? "?3 = 0" : "source = ?3";
+    using select = this.#db.prepare<LineRow, [number, string, number, number, number, number]>(
+      `SELECT * FROM ${this.#lines} WHERE at >= ?1 AND ${hasSymbols(this.#lines)} AND ${only} AND id > ?4 AND id < ?6
        ORDER BY id DESC LIMIT ?5`,
     );
-    const { source, above } = from ?? { source: 0, above: 0 };
-    return select.all(since, JSON.stringify(query.symbols), source, above, limit);
+    const { source, above } = from ?? { source: 0, above: floor };
+    const symbols = JSON.stringify(query.symbols);
+    return fill(select.iterate(since, symbols, source, above, room.limit, before), room);
   }
 
-  #searchWords({ query, sources, since, limit }: SegmentSearch, match: string): LineRow[] {
+  #searchWords(search: SegmentSearch, match: string): FoundRows {
+    const { query, sources, since, before, floor, room } = search;
     const [lines, words] = [this.#lines, this.#words];
-    using select = this.#db.prepare<LineRow, [number, string, string, string | null, number]>(
+    using select = this.#db.prepare<
+      LineRow,
+      [number, string, string, string | null, number, number, number]
+    >(
       `SELECT ${lines}.* FROM ${words} JOIN ${lines} ON id = ${words}.rowid
        WHERE ${words} MATCH ?3 AND at >= ?1 AND ${hasSymbols(lines)}
-       AND (?4 IS NULL OR source IN (SELECT value FROM json_each(?4)))
+       AND (?4 IS NULL OR source IN (SELECT value FROM json_each(?4))) AND ${words}.rowid > ?7
+       AND ${words}.rowid < ?6
        ORDER BY ${words}.rowid DESC LIMIT ?5`,
     );
     const symbols = JSON.stringify(query.symbols);
     const allowed = sources === null ? null : JSON.stringify(sources);
-    return select.all(since, symbols, expression(match, sources), allowed, limit);
+    const expressed = expression(match, sources);
+    return fill(
+      select.iterate(since, symbols, expressed, allowed, room.limit, before, floor),
+      room,
+    );
   }
 }
 

@@ -21,6 +21,8 @@ export interface ArchiveFilter {
   readonly search?: string;
   /** Milliseconds since the epoch. */
   readonly since?: number;
+  /** Only lines from before this place, which an earlier search returned. */
+  readonly before?: number;
 }
 
 export const SOURCE_SCHEMA = `
@@ -53,6 +55,12 @@ export class LogSources {
 
   get(number: number): LogSource | undefined {
     return this.#sources.get(number);
+  }
+
+  /** The instance; null: it is forgotten. */
+  ownerOf(number: number): string | null {
+    const source = this.#sources.get(number);
+    return source === undefined ? null : formatRef(source.ref);
   }
 
   /** The number of a source; a new source gets a number that was never used. */

@@ -1,5 +1,8 @@
 // Tells a Unix socket with a full queue from one without a process: the runtime calls both refused (connect(2)).
 import { ptr, read } from "bun:ffi";
+import { closeSync, constants, openSync } from "node:fs";
+import { basename, dirname } from "node:path";
+import { describeExcess } from "../unix-socket.ts";
 import { linuxCalls } from "./libc.ts";
 
 const AF_UNIX = 1;
@@ -9,6 +12,18 @@ const EAGAIN = 11;
 
 /** Whether a process listens on a Unix socket, also with a full queue; never waits. False where it can't be told. */
 export function isListening(path: string): boolean {
+  if (describeExcess(path) === null) return accepts(path);
+  try {
+    const directory = openSync(dirname(path), constants.O_DIRECTORY);
+    const isAccepted = accepts(`/proc/self/fd/${directory}/${basename(path)}`);
+    closeSync(directory);
+    return isAccepted;
+  } catch {
+    return false;
+  }
+}
+
+function accepts(path: string): boolean {
   const calls = linuxCalls();
   if (calls === null) return false;
   const fd = calls.socket(AF_UNIX, SOCK_STREAM_NONBLOCK_CLOEXEC, 0);

@@ -51,6 +51,11 @@ async function list(): Promise<readonly MarkedProcess[]> {
   return found.filter(({ pid }) => pid !== process.pid);
 }
 
+/** Whether a process of level "process" belongs to the launch with a mark, as its environment says. */
+export function hasMark(pid: number, mark: string): boolean {
+  return readMark(pid) === mark;
+}
+
 /** Null also where the process could not be a descendant at level "process". */
 function readMark(pid: number): string | null {
   try {

@@ -1,6 +1,7 @@
 // Starts and adopts processes that outlive the server, and watches each until its last descendant has ended.
 import { setTimeout as delay } from "node:timers/promises";
 import type { ChildRef, Exit } from "../../core/life/instance.ts";
+import { ancestorAmong, hasMark } from "./marks.ts";
 import { familyListens } from "./open-sockets.ts";
 import { ProcessHandle } from "./process-handle.ts";
 import { isRunning, listFamily, startTimeOf } from "./processes.ts";
@@ -29,6 +30,8 @@ export interface Child {
   readonly gone: Promise<void>;
   /** Whether the process or a descendant listens on a TCP port; true where the system does not tell. */
   listensOn(port: number): Promise<boolean>;
+  /** Whether a process is this one or a descendant; not asked where the system has no /proc. */
+  includes(pid: number): boolean;
   /** Of the process and its descendants. */
   memoryBytes(): Promise<number>;
   /** By number where it has no name in the C library. SIGKILL reaches all descendants. */
@@ -108,6 +111,10 @@ function follow({ exited: ended, handle, mark, ref }: Followed): Child {
     exited,
     gone: exited.then(() => strays?.untilNone()),
     listensOn: (port) => familyListens(ref.pid, port),
+    includes(pid) {
+      const ancestor = ancestorAmong(pid, children);
+      return ancestor === null ? mark !== null && hasMark(pid, mark) : ancestor === ref.pid;
+    },
     memoryBytes: async () => {
       const family = await listFamily(ref.pid);
       return family.reduce((sum, entry) => sum + entry.memoryBytes, 0);

@@ -4,7 +4,7 @@ import type { Lease } from "../../supervisor/gateway.ts";
 import { type AnswerHead, renderAnswerHead } from "../http/answer-head.ts";
 import type { Fields } from "../http/parser.ts";
 import * as refusals from "../http/refusal.ts";
-import { isNavigation, type RequestHead } from "../http/request-head.ts";
+import { isNavigation, type RequestHead, renderForApi } from "../http/request-head.ts";
 import type { Upstream } from "../upstream/upstream.ts";
 import type { UpstreamFailure, UpstreamUser } from "../upstream/upstream-user.ts";
 import { AnswerWriter } from "./answer-writer.ts";
@@ -196,7 +196,8 @@ export class Exchange implements UpstreamUser {
 
   #send(lease: Lease | null, upstream: Upstream): void {
     this.#phase = { kind: "sent", lease, upstream };
-    upstream.request(this.#head.method, this.#head.rendered);
+    const head = lease === null ? renderForApi(this.#head) : this.#head.rendered;
+    upstream.request(this.#head.method, head);
     this.#client.feed();
   }
 

@@ -187,7 +187,8 @@ export class Seeker {
     this.#isWaking = !gateway.isFull(ref);
     const by = `request from ${this.#head.from}`;
     try {
-      return grantOf(await gateway.wake(ref, { signal: this.#signal, by }), this.#context);
+      const patience = { signal: this.#signal, by, isSafe: isSafe(this.#head) };
+      return grantOf(await gateway.wake(ref, patience), this.#context);
     } catch (error) {
       const { nextServer } = this.#context;
       if (nextServer !== null) return grantOfServer(nextServer);
@@ -206,6 +207,10 @@ export class Seeker {
     this.#passedOver.add(formatRef(ref));
     return this.#context.gateway.pick(target.service, this.#passedOver);
   }
+}
+
+function isSafe({ method, upgrade }: RequestHead): boolean {
+  return (method === "GET" || method === "HEAD") && !upgrade;
 }
 
 async function grantOfServer(nextServer: Promise<Endpoint>): Promise<Grant> {

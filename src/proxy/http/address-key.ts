@@ -12,9 +12,12 @@ const NETWORK_GROUPS = 4;
 /** Trusted proxies and previous servers are exempt: they bound their own clients. */
 export function addressKeyOf({ address, trusted, relays }: Peer): AddressKey {
   if (trusted || relays || address === "") return null;
-  return isIPv6(address) ? networkOf(address) : address;
+  return networkOf(address);
 }
 
-function networkOf(address: string): string {
-  return `${groupsOf(address).slice(0, NETWORK_GROUPS).join(":")}::/64`;
+/** Of an IPv6 address the network; an IPv4 address unchanged. */
+export function networkOf(address: string): string {
+  if (!isIPv6(address)) return address;
+  const groups = groupsOf(address).slice(0, NETWORK_GROUPS);
+  return `${groups.map((group) => Number.parseInt(group, 16).toString(16)).join(":")}::/64`;
 }

@@ -1,7 +1,10 @@
 // Request heads: checked, stripped of hop-by-hop headers, and rendered for the tenant.
+import { CLIENT_HEADER } from "../../core/access.ts";
 import { normalizeHostname } from "../../core/routing.ts";
+import { networkOf } from "./address-key.ts";
 import type { Framing } from "./body.ts";
 import {
+  clientOf,
   type ForwardedClaims,
   NO_CLAIMS,
   type Peer,
@@ -21,6 +24,8 @@ export interface RequestHead {
   readonly host: string;
   /** The address that it came from, for operators. */
   readonly from: string;
+  /** The client's address, as far as the proxies on its way are trusted. */
+  readonly client: string;
   readonly versionMinor: number;
   readonly framing: Framing;
   /** The client wants to keep the connection. */
@@ -50,6 +55,8 @@ const REQUEST_LINE = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+ [\x21-\x7e]+ HTTP\/1\.[01]\r\
 const HOST = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]+)(?::[0-9]*)?$/;
 const ABSOLUTE = /^https?:\/\/([^/?#]*)(.*)$/i;
 
+const CLIENT_HEADER_LOWER = CLIENT_HEADER.toLowerCase();
+
 /** Turns a parsed head into one that may be forwarded. Throws RequestRefused for anything ambiguous. */
 export function readRequestHead(raw: RawHead, peer: Peer): RequestHead {
   if (!REQUEST_LINE.test(raw.line)) throw malformed("request line");
@@ -68,6 +75,7 @@ export function readRequestHead(raw: RawHead, peer: Peer): RequestHead {
     path: pathOf(target),
     host,
     from: senderOf(peer, found.claims),
+    client: clientOf(peer, found.claims),
     versionMinor: raw.versionMinor,
     framing: isEmpty(found.framing) ? { kind: "none" } : found.framing,
     keepAlive: raw.keepAlive,
@@ -79,6 +87,11 @@ export function readRequestHead(raw: RawHead, peer: Peer): RequestHead {
       `${found.upgrade ? "Connection: Upgrade\r\n" : ""}` +
       `${renderForwarded(peer, found.host ?? authority ?? "", found.claims)}\r\n`,
   };
+}
+
+/** The head for the API, which is told who the client is. */
+export function renderForApi({ rendered, client }: RequestHead): string {
+  return `${rendered.slice(0, -"\r\n".length)}${CLIENT_HEADER}: ${networkOf(client)}\r\n\r\n`;
 }
 
 /** A browser opens a page: it can show another one meanwhile, and reload. */
@@ -245,6 +258,8 @@ class RequestScanner {
         return this.#claim({ proto: value });
       case "x-request-id":
         return this.#claim({ requestId: value });
+      case CLIENT_HEADER_LOWER:
+        return true;
       default:
         return false;
     }

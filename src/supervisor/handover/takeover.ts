@@ -5,7 +5,7 @@ import type { ChildRecord, InstanceRow } from "../../database/instances.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { startAgain, startListed } from "../autostart.ts";
 import type { InstanceActor } from "../instance/actor.ts";
-import { isOwn } from "../instance/instance-processes.ts";
+import { isOwn, isOwnPeer } from "../instance/own-endpoint.ts";
 import type { Launched } from "../launch/launched.ts";
 import type { Supervisor } from "../supervisor.ts";
 import type { ReceivedHandover } from "./handover-state.ts";
@@ -80,8 +80,13 @@ async function ifListening(
 ): Promise<Launched | null> {
   const endpoint = record?.endpoint ?? null;
   if (launched === null || endpoint === null || wanted !== "running") return launched;
-  const check = { endpoints: [endpoint], health: null, host: world.hostOf(ref), hasServed: true };
-  const { kind } = await world.prober(check);
+  const { kind } = await world.prober({
+    endpoints: [endpoint],
+    health: null,
+    host: world.hostOf(ref),
+    hasServed: true,
+    isOwn: (peer) => isOwnPeer(launched, peer),
+  });
   if (kind === "unasked") return launched;
   if (kind === "ready" && (await isOwn(launched, endpoint))) return launched;
   if (!(await hasEnded(launched, world.clock))) return launched;

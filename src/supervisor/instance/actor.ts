@@ -55,6 +55,7 @@ export class InstanceActor implements Startable {
     this.service = service;
     this.weight = row.weight;
     this.env = row.env;
+    this.isInvented = row.invented;
     this.story = new StoryRecorder(world);
     this.#record = new InstanceRecord(ref, { table: world.table, report: world.report, row });
     this.#world = world;
@@ -80,6 +81,8 @@ export class InstanceActor implements Startable {
   service: Service;
   /** 0 to 100; 0 takes no service-level traffic. */
   weight: number;
+  /** See `InstanceRow.invented`. */
+  isInvented: boolean;
   /** During a deploy it takes none, whatever its weight. */
   isHeld = false;
   /** The environment of `ten env set`, for the next start. */
@@ -160,11 +163,8 @@ export class InstanceActor implements Startable {
     if (child !== null) this.#processes.follow(child, { launch: ADOPTED.child, endpoint, shape });
     const process = { launch: ADOPTED.second, endpoint: null, shape: row.second?.shape ?? null };
     if (second !== null) this.#processes.follow(second, process);
-    const found = {
-      ...row,
-      child: child && { ref: child.child.ref, endpoint },
-      second: second?.child.ref ?? null,
-    };
+    const adopted = child && { ref: child.child.ref, endpoint };
+    const found = { ...row, child: adopted, second: second?.child.ref ?? null };
     this.#obey(adopt(this.#instance, found, this.facts));
     this.#rearm();
   }

@@ -1,6 +1,6 @@
 // The processes of an instance, one or two: launched or adopted, probed, followed to their end, recorded for the next
 // server.
-import { type Endpoint, renderEndpoint } from "../../core/endpoint.ts";
+import type { Endpoint } from "../../core/endpoint.ts";
 import { messageOf } from "../../core/errors.ts";
 import { failureOf, InstanceError } from "../../core/failure.ts";
 import type { Event, Exit, Instance, ProbeAnswer } from "../../core/life/instance.ts";
@@ -11,10 +11,12 @@ import type { ChildRecord } from "../../database/instances.ts";
 import type { LogHub } from "../../logs/hub.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { isOutOfDescriptors } from "../../platform/kernel/descriptors.ts";
+import type { UnixPeer } from "../../platform/kernel/unix-peer.ts";
 import type { InstanceHome } from "../launch/home.ts";
 import type { Launched } from "../launch/launched.ts";
 import type { Launches } from "../launch/launches.ts";
-import type { Prober } from "./probe.ts";
+import { fileOf, isOwn, isOwnPeer } from "./own-endpoint.ts";
+import { type Prober, takenByAnother } from "./probe.ts";
 import type { InstanceRecord } from "./record.ts";
 import { shapeOf } from "./shape.ts";
 import type { StoryRecorder } from "./story.ts";
@@ -50,6 +52,8 @@ interface Process {
   readonly shape: string | null;
   /** Null until it is ready. */
   endpoint: Endpoint | null;
+  /** The socket's file when its peer was last checked; null: not yet, or it is no socket's. */
+  file: string | null;
 }
 
 export class InstanceProcesses {
@@ -129,10 +133,10 @@ export class InstanceProcesses {
   /** Reports the exit of a process, and when no process of its launch is left. */
   follow(
     launched: Launched,
-    { launch, ...process }: { launch: number } & Omit<Process, "launched">,
+    { launch, ...process }: { launch: number } & Omit<Process, "launched" | "file">,
   ): void {
     const { report } = this.#parts;
-    this.#processes.set(launch, { launched, ...process });
+    this.#processes.set(launch, { launched, ...process, file: null });
     const { child } = launched;
     const unknown = (error: unknown): Exit => {
       report(error);
@@ -190,13 +194,18 @@ export class InstanceProcesses {
 
   async #ask(launch: number, known: Endpoint | null): Promise<ProbeAnswer> {
     const { hostOf, prober, ref, service } = this.#parts;
-    const launched = this.of(launch);
-    launched?.enclosure.exposeSocket();
-    const endpoints = known === null ? (launched?.enclosure.endpoints ?? []) : [known];
-    const check = { health: service().health, host: hostOf(ref), hasServed: known !== null };
-    const answer = await prober({ endpoints, ...check });
-    if (known !== null || launched === null || answer.kind !== "ready") return answer;
-    if (await isOwn(launched, answer.endpoint)) return answer;
+    const process = this.#processes.get(launch);
+    if (process === undefined) return { kind: "unasked" };
+    const { launched } = process;
+    launched.enclosure.exposeSocket();
+    const endpoints = known === null ? launched.enclosure.endpoints : [known];
+    const hasServed = known !== null && isSame(process, known);
+    const check = { health: service().health, host: hostOf(ref), hasServed };
+    const isOwnSocket = (peer: UnixPeer | null) => isOwnPeer(launched, peer);
+    const answer = await prober({ endpoints, ...check, isOwn: isOwnSocket });
+    if (answer.kind !== "ready") return answer;
+    process.file = fileOf(launched, answer.endpoint);
+    if (known !== null || (await isOwn(launched, answer.endpoint))) return answer;
     return isOutOfDescriptors() ? { kind: "unasked" } : takenByAnother(answer.endpoint);
   }
 
@@ -241,11 +250,7 @@ function toRecord({ launched, endpoint, shape }: Process): ChildRecord {
   return { child: child.ref, slot, port, socketPath, endpoint, startedAt, shape };
 }
 
-/** Whether the process itself listens there, and not another program that took its port first. */
-export async function isOwn({ child }: Launched, endpoint: Endpoint): Promise<boolean> {
-  return endpoint.kind === "unix" || (await child.listensOn(endpoint.port));
-}
-
-function takenByAnother(endpoint: Endpoint): ProbeAnswer {
-  return { kind: "unready", reason: `another program listens on ${renderEndpoint(endpoint)}` };
+/** Whether the socket has not been replaced since its peer was checked. */
+function isSame({ file, launched }: Process, endpoint: Endpoint): boolean {
+  return file === null || file === fileOf(launched, endpoint);
 }

@@ -4,6 +4,7 @@ import type { ProbeAnswer } from "../../core/life/instance.ts";
 import { connect } from "../../platform/connect.ts";
 import { codeOf } from "../../platform/files.ts";
 import { isOutOfDescriptors } from "../../platform/kernel/descriptors.ts";
+import { type UnixPeer, unixPeerOf } from "../../platform/kernel/unix-peer.ts";
 import { isListening } from "../../platform/kernel/unix-queue.ts";
 
 export interface ProbeRequest {
@@ -15,6 +16,8 @@ export interface ProbeRequest {
   readonly host: string;
   /** It has answered before: then it is busy, and not dead, where its queue of connections is full. */
   readonly hasServed: boolean;
+  /** Whether the process that listens on a Unix socket is of the launch; null: the system does not tell which it is. */
+  readonly isOwn: (peer: UnixPeer | null) => boolean;
 }
 
 export type Prober = (request: ProbeRequest) => Promise<ProbeAnswer>;
@@ -36,40 +39,56 @@ const OWN_LACKS: ReadonlySet<unknown> = new Set([
 
 const UNASKED: ProbeAnswer = { kind: "unasked" };
 
-export const socketProber: Prober = async ({ endpoints, health, host, hasServed }) => {
+export const socketProber: Prober = async ({ endpoints, health, host, hasServed, isOwn }) => {
+  let foreign: ProbeAnswer | null = null;
   for (const endpoint of endpoints) {
     if (isOutOfDescriptors()) return UNASKED;
-    const check = health === null ? null : { path: health, host };
-    const answer = await ask(endpoint, check);
-    if (answer !== null) return answer;
+    const answer = await ask(endpoint, { path: health, host, isOwn });
+    if (answer === "foreign") foreign = takenByAnother(endpoint);
+    else if (answer !== null) return answer;
   }
+  if (foreign !== null) return foreign;
   const busy = hasServed ? endpoints.find(isBusy) : undefined;
   if (busy !== undefined) return { kind: "ready", endpoint: busy };
   const places = endpoints.map(renderEndpoint).join(" or ");
   return { kind: "unready", reason: `nothing listens on ${places}` };
 };
 
+export function takenByAnother(endpoint: Endpoint): ProbeAnswer {
+  return { kind: "unready", reason: `another program listens on ${renderEndpoint(endpoint)}` };
+}
+
 function isBusy(endpoint: Endpoint): boolean {
   return endpoint.kind === "unix" && isListening(endpoint.path);
 }
 
-/** Null: no process accepts a connection there. */
+interface Check extends Pick<ProbeRequest, "host" | "isOwn"> {
+  /** Null: an accepted connection is enough. */
+  readonly path: string | null;
+}
+
+/** Null: no process accepts a connection there. "foreign": one does that is not of the launch. */
 function ask(
   endpoint: Endpoint,
-  check: { path: string; host: string } | null,
-): Promise<ProbeAnswer | null> {
-  const { promise, resolve } = Promise.withResolvers<ProbeAnswer | null>();
+  { host, isOwn, path }: Check,
+): Promise<ProbeAnswer | "foreign" | null> {
+  const { promise, resolve } = Promise.withResolvers<ProbeAnswer | "foreign" | null>();
   let head = "";
   let bytes = 0;
   let timer: Timer | undefined;
   const handler: Bun.SocketHandler<undefined> = {
     open(socket) {
-      if (check === null) {
+      if (endpoint.kind === "unix" && !isOwn(unixPeerOf(descriptorOf(socket)))) {
+        resolve("foreign");
+        socket.terminate();
+        return;
+      }
+      if (path === null) {
         resolve({ kind: "ready", endpoint });
         socket.end();
         return;
       }
-      socket.write(renderCheck(check));
+      socket.write(renderCheck({ path, host }));
       timer = setTimeout(() => {
         resolve({ kind: "unready", reason: `no answer within ${PROBE_TIMEOUT_MS / 1000} s` });
         socket.terminate();
@@ -91,6 +110,11 @@ function ask(
     resolve(OWN_LACKS.has(codeOf(error)) ? UNASKED : null),
   );
   return promise;
+}
+
+/** The types do not declare it. */
+function descriptorOf(socket: Bun.Socket<undefined>): number {
+  return (socket as unknown as { readonly fd: number }).fd;
 }
 
 function renderCheck({ path, host }: { path: string; host: string }): string {

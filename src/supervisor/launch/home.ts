@@ -1,4 +1,5 @@
 // The files of an instance: its volume, its directory, and the files that the server keeps for it.
+import { existsSync } from "node:fs";
 import { messageOf, TenError } from "../../core/errors.ts";
 import { instanceDirOf } from "../../core/instance-paths.ts";
 import { formatRef, type InstanceRef } from "../../core/ref.ts";
@@ -29,6 +30,11 @@ export class InstanceHome {
     return instanceDirOf({ ref, dataDir: this.#parts.dataDir });
   }
 
+  /** Whether files of an instance are there, perhaps of one that was registered before. */
+  exists(ref: InstanceRef): boolean {
+    return existsSync(this.directory(ref)) || this.#parts.volumes.exists(ref);
+  }
+
   /** Mounts the volume of an instance for a launch; null: there is nothing to wait for. Rejects with a TenError. */
   prepare(order: VolumeOrder): Promise<void> | null {
     return this.#parts.volumes.open(order);
@@ -52,6 +58,12 @@ export class InstanceHome {
   async wipe(ref: InstanceRef): Promise<void> {
     await this.#parts.volumes.remove(ref);
     await this.#parts.trash.discard(this.directory(ref));
+  }
+
+  /** Removes the files of an instance at rest at once, and gives up its user id; the files are deleted later. */
+  async discard(ref: InstanceRef): Promise<void> {
+    await this.wipe(ref);
+    this.#parts.releaseUserId(ref);
   }
 
   /**

@@ -17,6 +17,7 @@ import { landlockVersion } from "../../platform/kernel/landlock.ts";
 import { openOutput, outputPaths } from "../../platform/process/output-pipes.ts";
 import type { Ports } from "../../platform/process/ports.ts";
 import type { Child, Spawner } from "../../platform/process/spawner.ts";
+import { describeExcess } from "../../platform/unix-socket.ts";
 import { outputDirectoryOf } from "./home.ts";
 import { readEnvFile, resolvePlan } from "./launch-program.ts";
 import type { Launched } from "./launched.ts";
@@ -74,6 +75,7 @@ export class Launches {
       // With a root of its own, the program is looked up there.
       const resolved = hasOwnRoot(service) ? plan : resolvePlan(service, plan);
       this.#refuseTaken(ref, plan.socketPath);
+      refuseLong(ref, plan.socketPath);
       const enclosure = level.enclose(placement, resolved);
       // From now on the files there are those of this launch.
       this.#stopClearing(enclosure);
@@ -97,7 +99,7 @@ export class Launches {
     const { dataDir, firewall, isolation, spawner, ports, logs } = this.#parts;
     const { port, slot, socketPath, startedAt } = record;
     const placement = { ref, service, slot, port };
-    const enclosure = isolation.level(service).recover(placement, record.child);
+    const enclosure = isolation.level(service).recover(placement, record);
     if (enclosure === null) return null;
     const mark = markOf({ ...placement, dataDir });
     const child = spawner.adopt(record.child, enclosure.mark);
@@ -186,6 +188,15 @@ export class Launches {
       output.close();
     }
   }
+}
+
+/** Also where the path is inside walls: hardly an application can bind it. */
+function refuseLong({ service }: InstanceRef, socketPath: string): void {
+  const excess = describeExcess(socketPath);
+  if (excess === null) return;
+  const reason = `its socket ${socketPath} ${excess}`;
+  const hint = `Set socket in [service.${service}] to a shorter path, or leave it out`;
+  throw new FailureError(startFailure(reason, hint));
 }
 
 function claimOf({ port, service }: Placement, { owner }: Enclosure): Claim {

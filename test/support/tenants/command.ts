@@ -15,6 +15,8 @@ export const SHELL_COMMAND = `${process.execPath} ${here("shell.ts")}`;
 export const CLOSING_COMMAND = `python3 ${here("closing.py")}`;
 /** Answers one request after the other on its Unix socket. */
 export const QUEUEING_COMMAND = `python3 ${here("queueing.py")}`;
+/** Listens on its Unix socket in an orphan of its own. */
+export const FORKING_COMMAND = `python3 ${here("forking.py")}`;
 export const BULK_COMMAND = `node ${here("bulk.mjs")}`;
 
 /** A configuration with one service, `app`. */

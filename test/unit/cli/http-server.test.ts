@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { CLIENT_HEADER } from "../../../src/core/access.ts";
 import { useApi } from "./api.ts";
 import { runWith } from "./fakes.ts";
 
@@ -18,7 +19,7 @@ beforeEach(() => {
     fetch: (request) => {
       const { pathname, search } = new URL(request.url);
       const headers = new Headers(request.headers);
-      headers.set("X-Forwarded-For", "203.0.113.7");
+      headers.set(CLIENT_HEADER, "203.0.113.7");
       const unix = api.world.server.innerSocket;
       return fetch(`http://localhost${pathname}${search}`, { headers, unix });
     },

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { type EventSink, EventStreams } from "../../../src/control/event-stream.ts";
+import type { Caller } from "../../../src/core/access.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 
 interface Opened {
@@ -11,10 +12,13 @@ interface Opened {
   stops(): number;
 }
 
-function open(streams: EventStreams, owner = "socket"): Opened {
+const adminOf = (name: string): Caller => ({ kind: "admin", name });
+const tenantOf = (name: string): Caller => ({ kind: "tenant", name, id: "alice" });
+
+function open(streams: EventStreams, caller = adminOf("socket")): Opened {
   let sink: EventSink | null = null;
   let stops = 0;
-  const { body } = streams.answer(owner, (given) => {
+  const { body } = streams.answer(caller, (given) => {
     sink = given;
     return () => {
       stops += 1;
@@ -79,7 +83,7 @@ test("a reader that leaves stops the source once, and later events are discarded
 
 test("ends the streams of one owner, or all", async () => {
   const streams = new EventStreams(new FakeClock());
-  const [mine, other] = [open(streams, "token 1"), open(streams, "token 2")];
+  const [mine, other] = [open(streams, adminOf("token 1")), open(streams, tenantOf("token 2"))];
   streams.endOf("token 1");
   expect([mine.stops(), other.stops()]).toEqual([1, 0]);
   streams.endAll();
@@ -90,8 +94,33 @@ test("ends the streams of one owner, or all", async () => {
 
 test("more than 200 at once are refused, until one ends", () => {
   const streams = new EventStreams(new FakeClock());
-  for (let count = 0; count < 200; count++) open(streams, `token ${count}`);
+  for (let count = 0; count < 200; count++) open(streams, adminOf(`token ${count}`));
   expect(() => open(streams)).toThrow("200 are open");
   streams.endOf("token 7");
+  open(streams);
+});
+
+test("a tenant's token may have eight at once, whatever others have", () => {
+  const streams = new EventStreams(new FakeClock());
+  const last = Array.from({ length: 8 }, () => open(streams, tenantOf("token 1"))).at(-1);
+  expect(() => open(streams, tenantOf("token 1"))).toThrow("8 of this caller are open");
+  open(streams, tenantOf("token 2"));
+  open(streams);
+  last?.leave();
+  open(streams, tenantOf("token 1"));
+});
+
+test("tenants together leave a quarter to administrators", () => {
+  const streams = new EventStreams(new FakeClock());
+  for (let count = 0; count < 150; count++) open(streams, tenantOf(`token ${count}`));
+  expect(() => open(streams, tenantOf("token 150"))).toThrow("150 of tenants are open");
+  for (let count = 0; count < 50; count++) open(streams);
+  expect(() => open(streams)).toThrow("200 are open");
+});
+
+test("one administrator's token leaves half to others", () => {
+  const streams = new EventStreams(new FakeClock());
+  for (let count = 0; count < 100; count++) open(streams, adminOf("token 1"));
+  expect(() => open(streams, adminOf("token 1"))).toThrow("100 of this caller are open");
   open(streams);
 });

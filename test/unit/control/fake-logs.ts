@@ -1,7 +1,7 @@
 // Logs in memory, for tests.
 import { type InstanceRef, parseRef } from "../../../src/core/ref.ts";
 import type { LogHub } from "../../../src/logs/hub.ts";
-import type { LogFilter, LogLine } from "../../../src/logs/line.ts";
+import type { LogFilter, LogLine, LogPage } from "../../../src/logs/line.ts";
 
 interface Follower {
   readonly filter: LogFilter;
@@ -13,6 +13,8 @@ export class FakeLogs implements LogHub {
   readonly lines: LogLine[] = [];
   readonly followers = new Set<Follower>();
   readonly queries: { readonly filter: LogFilter; readonly limit: number }[] = [];
+  /** The lines that an answer has room for. */
+  pageLines = Number.MAX_SAFE_INTEGER;
   /** A search ends when it resolves. */
   searching: Promise<void> = Promise.resolve();
   #onFollow = Promise.withResolvers<void>();
@@ -38,11 +40,18 @@ export class FakeLogs implements LogHub {
     this.write({ at: 0, ref, stream: "stderr", text });
   }
 
-  async query(filter: LogFilter, limit: number): Promise<readonly LogLine[]> {
+  async query(filter: LogFilter, limit: number): Promise<LogPage> {
     this.queries.push({ filter, limit });
-    const found = this.lines.filter((line) => matches(filter, line)).slice(-limit);
+    const { before = this.lines.length } = filter;
+    const found = this.lines
+      .slice(0, before)
+      .filter((line) => matches(filter, line))
+      .slice(-limit);
+    const lines = found.slice(-this.pageLines);
     await this.searching;
-    return found;
+    const [oldest] = lines;
+    const isCut = oldest !== undefined && lines.length < found.length;
+    return { lines, older: isCut ? this.lines.indexOf(oldest) : null };
   }
 
   follow(filter: LogFilter, onLines: (lines: readonly LogLine[]) => void): () => void {

@@ -7,6 +7,7 @@ import { Client } from "../../../src/control/client/client.ts";
 import type { ServerRestart } from "../../../src/control/control-world.ts";
 import { planOpenApi } from "../../../src/control/routes/openapi.ts";
 import { ROUTES } from "../../../src/control/routes/routes.ts";
+import { CLIENT_HEADER } from "../../../src/core/access.ts";
 import { TenError } from "../../../src/core/errors.ts";
 import { parseRef } from "../../../src/core/ref.ts";
 import type { ReloadPlan } from "../../../src/core/reload-plan.ts";
@@ -121,7 +122,7 @@ export class ControlWorld implements AsyncDisposable {
   ): Promise<Response> {
     const all = headersOf({ ...init, headers: headers ?? {} });
     if (token !== undefined) all.set("Authorization", `Bearer ${token}`);
-    if (!all.has("X-Forwarded-For")) all.set("X-Forwarded-For", "203.0.113.7");
+    if (!all.has(CLIENT_HEADER)) all.set(CLIENT_HEADER, "203.0.113.7");
     return this.#ask(path, { ...init, headers: all, unix: this.server.innerSocket });
   }
 

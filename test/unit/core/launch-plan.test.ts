@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { defaultSocketAt } from "../../../src/core/instance-paths.ts";
 import { type LaunchPlanInput, planLaunch } from "../../../src/core/launch-plan.ts";
 import type { Service } from "../../../src/core/service.ts";
 import { PLACEHOLDERS } from "../../../src/core/template.ts";
@@ -65,6 +66,41 @@ describe("the process in slot 1", () => {
 
   test("has its socket at the configured path where it sees its own directory", () => {
     expect(socketOf({ isolation: "namespace" })).toBe("/run/notes-alice.sock");
+  });
+});
+
+describe("the default socket", () => {
+  const socketOf = (isolation: Service["isolation"], changes: Partial<LaunchPlanInput> = {}) => {
+    const service = { ...SERVICE, isolation, socket: defaultSocketAt(isolation) };
+    return planLaunch({ ...INPUT, service, ...changes }).socketPath;
+  };
+  const LONG = "x".repeat(63);
+
+  test("of level process is in the server's data directory, another one for each instance and slot", () => {
+    const pathOf = (service: string, id: string) => socketOf("process", { ref: { service, id } });
+    expect(pathOf("notes", "alice")).toBe("/data/.run/notes.alice.sock");
+    expect(pathOf("a-b", "c")).not.toBe(pathOf("a", "b-c"));
+    expect(socketOf("process", { slot: 1 })).toBe("/data/.run/notes.alice.sock.1");
+  });
+
+  test("behind walls is in a directory that each instance has for itself", () => {
+    expect(socketOf("namespace")).toBe("/tmp/tenement/notes-alice.sock");
+    expect(socketOf("namespace", { slot: 1 })).toBe("/tmp/tenement/notes-alice.sock");
+  });
+
+  test("is named after the port where the names are too long for a socket", () => {
+    const long = { ref: { service: LONG, id: LONG } };
+    expect(socketOf("process", long)).toBe("/data/.run/30001");
+    expect(socketOf("process", { ...long, slot: 1, port: 30_002 })).toBe("/data/.run/30002");
+    expect(socketOf("namespace", long)).toBe("/tmp/tenement/30001");
+    // No longer than the path of the server's own socket.
+    expect(socketOf("process", { dataDir: `/${LONG}` }).length).toBeLessThan(103);
+    expect(socketOf("process", { dataDir: `/${LONG.repeat(2)}` })).toEndWith("/.run/30001");
+  });
+
+  test("leaves a configured one as it is, however long", () => {
+    const service = { ...SERVICE, socket: `/run/${LONG}/${LONG}/{id}.sock` };
+    expect(planLaunch({ ...INPUT, service }).socketPath).toBe(`/run/${LONG}/${LONG}/alice.sock`);
   });
 });
 

@@ -12,7 +12,7 @@ afterAll(() => rmSync(root, { recursive: true }));
 let directories = 0;
 const newDirectory = () => join(root, String(directories++));
 const ref = { service: "notes", id: "alice" };
-const row = { ref, wanted: "asleep", weight: 100, env: { KEY: "1" } } as const;
+const row = { ref, wanted: "asleep", weight: 100, env: { KEY: "1" }, invented: true } as const;
 
 describe("openTenementDatabase()", () => {
   test("keeps instances with all their columns across a reopening", () => {
@@ -32,10 +32,12 @@ describe("openTenementDatabase()", () => {
       database.instances.setChildren(ref, { child, second: null });
       database.instances.setWanted(ref, { wanted: "failed", failure });
       database.instances.setWeight(ref, 5);
+      database.instances.keep(ref);
       database.instances.setEnv(ref, { KEY: "2" });
     }
     using database = openTenementDatabase(directory);
-    const kept = { ref, wanted: "failed", failure, weight: 5, env: { KEY: "2" }, child };
+    const changed = { wanted: "failed", failure, weight: 5, env: { KEY: "2" }, invented: false };
+    const kept = { ref, ...changed, child };
     const second = null;
     expect(database.instances.list() as unknown).toEqual([{ ...kept, second }]);
     database.instances.delete(ref);

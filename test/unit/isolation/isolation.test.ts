@@ -33,6 +33,15 @@ test("without a launcher a configured limit is refused, and the default one is n
   }
 });
 
+test("a process of an earlier server is reached at the socket that it was started with", () => {
+  const service = serviceWith({ isolation: "process" });
+  const placement = { service, ref: { service: "notes", id: "a" }, slot: 0, port: 1 } as const;
+  const recorded = { child: { pid: process.pid, startTime: 1 }, socketPath: "/earlier/notes.sock" };
+  const enclosure = isolation.level(service).recover(placement, recorded);
+  expect(enclosure).toMatchObject({ socketPath: recorded.socketPath, isSocketOpen: true });
+  expect(enclosure?.endpoints).toContainEqual({ kind: "unix", path: recorded.socketPath });
+});
+
 test.skipIf(process.platform !== "linux")(
   'without a launcher the level "namespace" is refused',
   () => {

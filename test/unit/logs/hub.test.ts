@@ -4,6 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync, writeSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { InstanceRef, SlotRef } from "../../../src/core/ref.ts";
+import { LogArchive } from "../../../src/logs/archive/archive.ts";
 import { type LogHub, openLogHub } from "../../../src/logs/hub.ts";
 import type { LogFilter, LogLine } from "../../../src/logs/line.ts";
 import { type Output, openOutput } from "../../../src/platform/process/output-pipes.ts";
@@ -49,7 +50,7 @@ function launch(ref: InstanceRef): Output {
 }
 
 async function texts(hub: LogHub, filter: LogFilter = {}): Promise<string[]> {
-  return (await hub.query(filter, QUERY_MAX)).map(({ text }) => text);
+  return (await hub.query(filter, QUERY_MAX)).lines.map(({ text }) => text);
 }
 
 /** The next lines that a follower without a filter gets, until there are `count`. */
@@ -94,7 +95,7 @@ test("a query returns every line written before it, oldest first, with its insta
   writeSync(output.fds.stdout, "one\ntwo\n");
   expect(await texts(hub)).toEqual(["one", "two"]);
   writeSync(output.fds.stderr, "three\nunfinished");
-  const lines = await hub.query({}, 2);
+  const { lines } = await hub.query({}, 2);
   expect(lines.map(({ text, stream, ref }) => ({ text, stream, ref }))).toEqual([
     { text: "two", stream: "stdout", ref: ALICE },
     { text: "three", stream: "stderr", ref: ALICE },
@@ -103,6 +104,27 @@ test("a query returns every line written before it, oldest first, with its insta
   expect(lines[0]?.at).toBeLessThanOrEqual(Date.now());
   expect(await texts(hub, { stream: "stderr", search: "THREE" })).toEqual(["three"]);
   expect(hub.counters()).toEqual({ stored: 3, dropped: 0 });
+});
+
+test("a query returns at most 4 MB of the newest lines, and the place at which the next goes on", async () => {
+  const archive = new LogArchive({ file, retentionMs: 86_400_000, maxBytes: 1 << 30 });
+  const long = "x".repeat(16 * 1024);
+  const written = Array.from({ length: 600 }, (_, index) => `${index} ${long}`);
+  const lines = written.map(
+    (text) => ({ at: Date.now(), ref: ALICE, stream: "stdout", text }) as const,
+  );
+  archive.append(lines, { journal: "j", seq: 1 });
+  archive.close();
+  const hub = await openHub();
+  const pages: string[][] = [];
+  for (let before: number | null = Number.MAX_SAFE_INTEGER; before !== null;) {
+    const page = await hub.query({ ...ALICE, before }, QUERY_MAX);
+    expect(JSON.stringify(page.lines).length).toBeLessThan(4 * 1024 * 1024);
+    pages.unshift(page.lines.map(({ text }) => text));
+    before = page.older;
+  }
+  expect(pages.flat()).toEqual(written);
+  expect(pages.length).toBe(3);
 });
 
 test("a query returns a whole burst that fills a pipe many times over", async () => {

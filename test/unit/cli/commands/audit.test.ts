@@ -12,3 +12,12 @@ test("audit lists changes, newest first", async () => {
   expect(first).toMatch(/Z +socket +start +notes:alice +done$/);
   expect(second).toMatch(/Z +socket +stop +notes:alice +done$/);
 });
+
+test("audit shows how often a row of refusals happened", async () => {
+  const token = api.world.token("bob");
+  for (let attempt = 0; attempt < 2; attempt += 1) {
+    await api.world.askOutside("/api/instances/notes:alice/stop", { method: "POST", token });
+  }
+  const [, row] = (await ten("audit")).out.split("\n");
+  expect(row).toMatch(/Z +token 1 +stop +notes:alice +FORBIDDEN \(2 times\)$/);
+});

@@ -87,3 +87,12 @@ test("a tenant's control characters reach a file, not a terminal; --json is one 
   const lines = (await ten("logs", "--json")).out.trim().split("\n");
   expect(lines.map((line) => JSON.parse(line).message)).toEqual(["\x1b]0;x\x07", "b"]);
 });
+
+test("prints all lines, of however many answers", async () => {
+  api.world.logs.pageLines = 2;
+  api.world.logs.write(...["a", "b", "c", "d", "e"].map((text) => lineOf("notes:alice", text)));
+  expect((await ten("logs", "notes:alice")).out.match(/\S+$/gm)?.join(" ")).toBe("a b c d e");
+  expect((await ten("logs", "notes:alice", "-n", "3")).out.match(/\S+$/gm)?.join(" ")).toBe(
+    "c d e",
+  );
+});

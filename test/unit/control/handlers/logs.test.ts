@@ -61,6 +61,95 @@ describe("searching", () => {
     ]);
   });
 
+  test("a cut answer leads to the lines before it, the last one nowhere", async () => {
+    world.logs.pageLines = 2;
+    world.logs.write(...["a", "b", "c", "d", "e"].map((text) => lineOf("notes:alice", text)));
+    const pages: (readonly string[])[] = [];
+    for (let path: string | undefined = "/api/logs?id=alice&limit=4"; path !== undefined;) {
+      const response = await world.ask(path);
+      path = /<(.*)>; rel="next"/.exec(response.headers.get("Link") ?? "")?.[1];
+      pages.push(await messagesOf(response));
+    }
+    expect(pages).toEqual([
+      ["d", "e"],
+      ["b", "c"],
+    ]);
+    const query = { id: "alice", limit: "4" };
+    const lines = await world.client().searchLogs(query);
+    expect(lines.map(({ message }) => message)).toEqual(["b", "c", "d", "e"]);
+  });
+
+  test("all parts of a cut answer are of the time from which its first part was counted", async () => {
+    const clock = new FakeClock();
+    await using still = await ControlWorld.open(clock);
+    still.logs.pageLines = 1;
+    still.logs.write(lineOf("notes:alice", "a"), lineOf("notes:alice", "b"));
+    const link = (await still.ask("/api/logs?since=10m")).headers.get("Link") ?? "";
+    const since = new Date(clock.wall() - 600_000).toISOString();
+    expect(new URLSearchParams(/\?([^>]*)>/.exec(link)?.[1]).get("since")).toBe(since);
+  });
+
+  test("a tenant's token may have three searches in progress, whatever others do", async () => {
+    const search = Promise.withResolvers<void>();
+    world.logs.searching = search.promise;
+    const [token, other] = [world.token("alice"), world.token("bob")];
+    const asked = [1, 2, 3].map(() => world.askOutside("/api/logs", { token }));
+    await until("the searches are in progress", () => world.logs.queries.length === 3);
+    const refused = await world.askOutside("/api/logs", { token });
+    expect(refused.status).toBe(429);
+    expect(refused.headers.get("Retry-After")).toBe("1");
+    expect((await world.askOutside("/api/logs/stream?limit=1", { token })).status).toBe(429);
+    const others = [world.askOutside("/api/logs", { token: other }), world.ask("/api/logs")];
+    search.resolve();
+    for (const response of await Promise.all([...asked, ...others])) {
+      expect(response.status).toBe(200);
+      await response.text();
+    }
+    expect((await world.askOutside("/api/logs", { token })).status).toBe(200);
+  });
+
+  const askAndLeave = (token: string) => {
+    const leave = new AbortController();
+    const headers = { Authorization: `Bearer ${token}` };
+    const init = { headers, unix: world.server.innerSocket, signal: leave.signal };
+    const asked = fetch("http://localhost/api/logs?limit=9000", init);
+    return { asked, leave };
+  };
+
+  const untilLetIn = (token: string) =>
+    until("another search is let in", async () => {
+      const response = await world.askOutside("/api/logs?limit=1", { token });
+      await response.text();
+      return response.status === 200;
+    });
+
+  test("a search ends when its caller leaves during it", async () => {
+    const token = world.token("alice");
+    for (let round = 1; round <= 4; round += 1) {
+      const search = Promise.withResolvers<void>();
+      world.logs.searching = search.promise;
+      world.logs.queries.length = 0;
+      const { asked, leave } = askAndLeave(token);
+      await until("the search is in progress", () => world.logs.queries.length === 1);
+      leave.abort();
+      await expect(asked).rejects.toThrow();
+      search.resolve();
+      await untilLetIn(token);
+    }
+  });
+
+  test("a search ends when its caller leaves before the end of the answer", async () => {
+    const token = world.token("alice");
+    const long = lineOf("notes:alice", "x".repeat(999));
+    world.logs.write(...Array.from({ length: 9000 }, () => long));
+    for (let round = 1; round <= 4; round += 1) {
+      const { asked, leave } = askAndLeave(token);
+      expect((await asked).status).toBe(200);
+      leave.abort();
+      await untilLetIn(token);
+    }
+  });
+
   test.each([
     ["90s", 90_000],
     ["10m", 600_000],
@@ -120,7 +209,7 @@ describe("following", () => {
     const both = lineOf("notes:alice", "both", { at });
     world.logs.query = async () => {
       for (const { onLines } of world.logs.followers) onLines([both]);
-      return [lineOf("notes:alice", "old"), both];
+      return { lines: [lineOf("notes:alice", "old"), both], older: null };
     };
     const leave = new AbortController();
     const reading = take(3, world.client().followLogs({ limit: "9" }, leave.signal), leave);

@@ -66,6 +66,47 @@ test("the audit trail is newest first, and limited", async () => {
     action: "start",
     subject: "notes:alice",
     outcome: "done",
+    count: 1,
   });
   expect(await world.client().call("listAudit", { query: { limit: "1" } })).toHaveLength(1);
+});
+
+test("refused changes and failed logins are in the audit trail, a row a minute with their count", async () => {
+  const token = world.token("bob");
+  for (let attempt = 0; attempt < 3; attempt += 1) {
+    await world.askOutside("/api/instances/notes:alice/stop", { method: "POST", token });
+    await world.askOutside("/api/instances", { token: "wrong" });
+  }
+  const rows = await world.client().call("listAudit");
+  expect(rows.map(({ at: _, ...row }) => row)).toEqual([
+    {
+      actor: "stranger",
+      action: "authenticate",
+      subject: "203.0.113.7",
+      outcome: "UNAUTHENTICATED",
+      count: 3,
+    },
+    {
+      actor: "token 1",
+      action: "stop",
+      subject: "notes:alice",
+      outcome: "FORBIDDEN",
+      count: 3,
+    },
+  ]);
+});
+
+test("a tenant's changes and refusals push out no operator's", async () => {
+  const { audit } = world.store;
+  const row = { at: Date.now(), action: "stop", subject: "notes:alice", outcome: "done" };
+  audit.record({ ...row, actor: "socket" });
+  for (let count = 0; count < 1000; count += 1)
+    audit.record({ ...row, actor: "token 1" }, "tenant");
+  const token = world.token("alice");
+  world.administration.addRunning("notes:alice");
+  await world.askOutside("/api/instances/notes:alice/restart", { method: "POST", token });
+  const rows = audit.list(10_000);
+  expect(rows).toHaveLength(1001);
+  expect(rows[0]).toMatchObject({ actor: "token 1", action: "restart" });
+  expect(rows.at(-1)).toMatchObject({ actor: "socket" });
 });

@@ -83,6 +83,7 @@ function ended(exit: Exit, signals: string[] = []): Child {
     isRunning: () => false,
     exited: Promise.resolve(exit),
     gone: Promise.resolve(),
+    includes: () => true,
     listensOn: () => Promise.resolve(true),
     memoryBytes: () => Promise.resolve(0),
     signal: (signal) => void signals.push(String(signal)),

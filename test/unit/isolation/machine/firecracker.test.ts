@@ -90,6 +90,15 @@ describe.skipIf(isUnable() || isMissing(PYTHON) || isMissing(MKE2FS))(
       enclosure.clear();
     });
 
+    test("is refused where the path of its socket is too long for Firecracker", () => {
+      using world = new MachineWorld(programs.launcher);
+      const service = serviceOf(world, { name: "x".repeat(63) });
+      const vsock = `${world.dataDir}/.walls/${service.name}/alice/vm/vsock`;
+      expect(() => world.launch(levelOf(world), service, freePort())).toThrow(
+        `the machine's socket ${vsock} has ${vsock.length} bytes, 107 are possible`,
+      );
+    });
+
     test("formats no file behind a link in the instance's directory", async () => {
       using world = new MachineWorld(programs.launcher);
       const outside = world.file("outside", "kept");

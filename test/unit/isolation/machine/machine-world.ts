@@ -91,7 +91,7 @@ export class MachineWorld implements Disposable {
     const ref = { service: service.name, id: "alice" };
     const { dataDir } = this;
     const placement = { service, ref, slot: 0, port } as const;
-    const enclosure = level.recover(placement, child.ref);
+    const enclosure = level.recover(placement, { child: child.ref, socketPath: "" });
     const adopted = enclosure && bunSpawner.adopt(child.ref, enclosure.mark);
     if (enclosure === null || adopted === null) return null;
     const instanceDir = instanceDirOf({ ref, dataDir });

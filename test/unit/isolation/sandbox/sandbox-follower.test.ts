@@ -22,6 +22,7 @@ function fakeLauncher() {
     isRunning: () => true,
     exited: exit.promise,
     gone: exit.promise.then(() => undefined),
+    includes: () => true,
     listensOn: () => Promise.resolve(false),
     memoryBytes: () => Promise.resolve(0),
     signal: got.resolve,

@@ -39,9 +39,9 @@ function append(archive: LogArchive, lines: readonly ArchiveLine[]): void {
 function search(
   archive: LogArchive,
   filter: ArchiveFilter,
-  { limit = 100, now = NOW } = {},
+  { limit = 100, bytes = 1 << 30, now = NOW } = {},
 ): string[] {
-  return [...archive.search(filter, { limit, now })].flat().map(({ text }) => text);
+  return [...archive.search(filter, { limit, bytes, now })].flat().map(({ text }) => text);
 }
 
 /** The size of the database and its write-ahead log on disk. */
@@ -91,7 +91,7 @@ test("returns the instance, the stream and the time of a line", () => {
   const archive = open();
   const written = line("nul \0 and 🔥", { at: NOW - 5, ref: BOB, stream: "stderr" });
   append(archive, [written]);
-  expect([...archive.search({}, { limit: 1, now: NOW })].flat()).toEqual([written]);
+  expect([...archive.search({}, { limit: 1, bytes: 1 << 30, now: NOW })].flat()).toEqual([written]);
   archive.close();
 });
 
@@ -187,11 +187,35 @@ test("hides a forgotten instance at once and deletes its lines step by step", ()
   expect(db.query("SELECT rowid FROM words_1 WHERE words_1 MATCH 'secret'").all()).toEqual([]);
 });
 
+test("a search that is cut by its size goes on before the last line, over sources and segments", () => {
+  const archive = open({ maxBytes: 2 * 1024 * 1024 });
+  fill(archive, { from: 0, to: 3000 });
+  append(archive, [line("quiet", { at: NOW + 3000, ref: BOB })]);
+  fill(archive, { from: 3000, to: 6000 });
+  for (const filter of [{}, { service: "notes" }, { search: "many", service: "notes" }]) {
+    const whole = search(archive, filter, { limit: 10_000 });
+    const parts: string[] = [];
+    for (let before: number | null = Number.MAX_SAFE_INTEGER; before !== null;) {
+      const steps = archive.search(
+        { ...filter, before },
+        { limit: 10_000, bytes: 200_000, now: NOW },
+      );
+      let step = steps.next();
+      for (; step.done !== true; step = steps.next())
+        parts.push(...step.value.map(({ text }) => text));
+      before = step.value;
+    }
+    expect(parts).toEqual(whole);
+    expect(whole.length).toBeGreaterThan(1000);
+  }
+  archive.close();
+});
+
 test("a search goes on while a segment is dropped", () => {
   const archive = open({ maxBytes: 2 * 1024 * 1024 });
   fill(archive, { from: 0, to: 20_000 });
-  const steps = archive.search({}, { limit: 1_000_000, now: NOW });
-  const [first] = steps.next().value ?? [];
+  const steps = archive.search({}, { limit: 1_000_000, bytes: 1 << 30, now: NOW });
+  const [first] = (steps.next().value as readonly ArchiveLine[]) ?? [];
   expect(first?.text).toBe(filler(19_999).text);
   fill(archive, { from: 20_000, to: 60_000 });
   for (const lines of steps) expect(lines).toEqual([]);

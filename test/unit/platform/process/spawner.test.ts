@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from "bun:test";
-import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Ports } from "../../../../src/platform/process/ports.ts";
@@ -173,6 +173,29 @@ describe.skipIf(!isLinux)("a listening socket", () => {
     expect(await child.listensOn(port)).toBe(true);
     expect(await child.listensOn(port + 1)).toBe(false);
     expect(await stranger.listensOn(port)).toBe(false);
+  });
+});
+
+describe.skipIf(!isLinux)("a process is a member of a launch", () => {
+  const pidIn = (file: string) => Number(readFileSync(join(directory, file), "utf8"));
+
+  test("that is its main process or a descendant, also an orphan with its mark", async () => {
+    const orphan = "(sleep 1000 & echo $! > orphan)";
+    const child = await spawnScript({
+      script: `sh -c 'echo $$ > worker; exec sleep 1000' & ${orphan}; echo ready; wait`,
+    });
+    await until("the worker runs", () => existsSync(join(directory, "worker")) && pidIn("worker"));
+    expect([child.ref.pid, pidIn("worker"), pidIn("orphan")].map(child.includes)).toEqual([
+      true,
+      true,
+      true,
+    ]);
+  });
+
+  test("and not one of another launch, whatever its mark, nor the server or its ancestors", async () => {
+    const child = await spawnScript({ script: "echo ready; exec sleep 1000" });
+    const other = await spawnScript({ script: "echo ready; exec sleep 1000", mark: null });
+    expect([other.ref.pid, process.pid, 1].map(child.includes)).toEqual([false, false, false]);
   });
 });
 

@@ -84,6 +84,24 @@ test.skipIf(process.platform !== "linux")(
   },
 );
 
+test("the API is told the client's address, which no client can set", async () => {
+  await using world = await ProxyWorld.open({ trustedProxies: ["127.0.0.1"] });
+  world.gateway.target = { kind: "control" };
+  const { head } = await world.request(
+    "GET /api HTTP/1.1\r\nHost: a\r\nX-Ten-Client: 6.6.6.6\r\nx_ten_client: 6.6.6.6\r\n" +
+      "X-Forwarded-For: 6.6.6.6, 203.0.113.9\r\n\r\n",
+  );
+  expect(head.match(/^X.Ten.Client: .*$/gim)).toEqual(["X-Ten-Client: 203.0.113.9"]);
+});
+
+test("a tenant is sent no client address that a client has made up", async () => {
+  await using world = await ProxyWorld.open();
+  const { head } = await world.request(
+    "GET / HTTP/1.1\r\nHost: a\r\nX-Ten-Client: 6.6.6.6\r\n\r\n",
+  );
+  expect(withoutAdded(head)).toBe("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+});
+
 test("configure() applies from the next connection on", async () => {
   await using world = await ProxyWorld.open();
   const request = "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 203.0.113.9\r\n\r\n";

@@ -19,6 +19,18 @@ test("the proxy holds a request and its body until the instance runs", async () 
   expect(await client.head()).toStartWith("HTTP/1.1 200 OK");
 });
 
+test.each([
+  ["GET / HTTP/1.1\r\nHost: a\r\n\r\n", true],
+  ["HEAD / HTTP/1.1\r\nHost: a\r\n\r\n", true],
+  ["POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", false],
+  ["GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n", false],
+])("a wake by %j is safe: %p", async (request, isSafe) => {
+  await using world = await ProxyWorld.open({ asleep: true });
+  (await world.client()).send(request);
+  await world.gateway.until(() => world.gateway.waiters.length === 1);
+  expect(world.gateway.waiters[0]?.patience.isSafe).toBe(isSafe);
+});
+
 test("the proxy pauses a client when its request waits for the instance", async () => {
   await using world = await ProxyWorld.open({ asleep: true });
   const client = await world.client();

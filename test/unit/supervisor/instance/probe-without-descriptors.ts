@@ -4,7 +4,13 @@ import { socketProber } from "../../../../src/supervisor/instance/probe.ts";
 
 const endpoint = { kind: "tcp", host: "127.0.0.1", port: Number(process.argv[2]) } as const;
 const probe = () =>
-  socketProber({ endpoints: [endpoint], health: null, host: "a.test", hasServed: false });
+  socketProber({
+    endpoints: [endpoint],
+    health: null,
+    host: "a.test",
+    hasServed: false,
+    isOwn: () => true,
+  });
 
 const taken: number[] = [];
 try {

@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Endpoint } from "../../../../src/core/endpoint.ts";
+import type { UnixPeer } from "../../../../src/platform/kernel/unix-peer.ts";
 import { isListening } from "../../../../src/platform/kernel/unix-queue.ts";
 import { socketProber } from "../../../../src/supervisor/instance/probe.ts";
 import { isMissing, PYTHON } from "../../../support/tool.ts";
@@ -37,7 +38,7 @@ async function fullQueue() {
 }
 
 function probe(hasServed: boolean, health: string | null = "/health") {
-  return socketProber({ endpoints: [endpoint], health, host: HOST, hasServed });
+  return socketProber({ endpoints: [endpoint], health, host: HOST, hasServed, isOwn: () => true });
 }
 
 test.skipIf(!isLinux || isMissing(PYTHON))(
@@ -62,16 +63,62 @@ test.skipIf(!isLinux)("a Unix socket without a process is dead", async () => {
   expect(await probe(true)).toMatchObject({ kind: "unready" });
 });
 
+test.skipIf(!isLinux)("a Unix socket is found alive also at a path too long to connect to", () => {
+  const deep = join(directory, "x".repeat(120));
+  mkdirSync(deep);
+  const long = join(deep, "app.sock");
+  const server = Bun.listen({ unix: long, socket: { data: () => undefined } });
+  expect(isListening(long)).toBe(true);
+  server.stop(true);
+  expect(isListening(long)).toBe(false);
+});
+
 test("the probe reports an endpoint that nothing listens on", async () => {
   const endpoints = [
     { kind: "unix", path: "/nowhere.sock" },
     { kind: "tcp", host: "127.0.0.1", port: 1 },
   ] as const;
-  expect(await socketProber({ endpoints, health: null, host: HOST, hasServed: false })).toEqual({
+  const check = { health: null, host: HOST, hasServed: false, isOwn: () => true };
+  expect(await socketProber({ endpoints, ...check })).toEqual({
     kind: "unready",
     reason: "nothing listens on /nowhere.sock or 127.0.0.1:1",
   });
 });
+
+test.skipIf(!isLinux)(
+  "a socket of another program is not ready, gets no request, and hides no other endpoint",
+  async () => {
+    const peers: (UnixPeer | null)[] = [];
+    let asked = 0;
+    const serve = () => {
+      asked += 1;
+      return new Response();
+    };
+    await using _stranger = Bun.serve({ unix: path, fetch: serve });
+    const check = {
+      health: "/health",
+      host: HOST,
+      hasServed: true,
+      isOwn(peer: UnixPeer | null) {
+        peers.push(peer);
+        return false;
+      },
+    };
+    expect(await socketProber({ endpoints: [endpoint], ...check })).toEqual({
+      kind: "unready",
+      reason: `another program listens on ${path}`,
+    });
+    expect(asked).toBe(0);
+    expect(peers).toEqual([{ pid: process.pid, user: process.geteuid?.() ?? -1 }]);
+    await using own = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: serve });
+    const port = { kind: "tcp", host: "127.0.0.1", port: own.port ?? 0 } as const;
+    expect(await socketProber({ endpoints: [endpoint, port], ...check })).toEqual({
+      kind: "ready",
+      endpoint: port,
+    });
+    expect(asked).toBe(1);
+  },
+);
 
 test("the probe says nothing of a tenant that it has no descriptor to ask", async () => {
   using listener = Bun.listen({

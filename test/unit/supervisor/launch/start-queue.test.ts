@@ -42,3 +42,46 @@ test("a start waits at max_running until an instance is idle", async () => {
   (await waiting).release();
   expect(world.spawned).toHaveLength(2);
 });
+
+const NOTES_AND_WIKI = [{ name: "notes" }, { name: "wiki" }];
+
+test("a slow start gives up its slot a second after the spawn", async () => {
+  const world = openWorld({ settings: { maxStarting: 1 } });
+  world.probes.answer = () => ({ kind: "unready", reason: "not yet" });
+  for (const id of ["a", "b", "c"])
+    world
+      .register(id)
+      ?.wake("request", PATIENCE)
+      .catch(() => undefined);
+  await world.settle();
+  expect(world.spawned).toHaveLength(1);
+  await world.clock.advance(999);
+  expect(world.spawned).toHaveLength(1);
+  await world.clock.advance(1);
+  await world.settle();
+  expect(world.spawned.map(({ env }) => env["TENEMENT_INSTANCE"])).toEqual(["a", "b"]);
+  await world.clock.advance(1000);
+  await world.settle();
+  expect(world.spawned).toHaveLength(3);
+});
+
+test("services take turns, whichever began to wait first and however many of its instances wait", async () => {
+  const world = openWorld({ services: NOTES_AND_WIKI, settings: { maxStarting: 2 } });
+  world.probes.answer = () => ({ kind: "unready", reason: "not yet" });
+  const wake = (service: string, id: string) => {
+    const actor = world.supervisor.create({ service, id }, {});
+    actor.wake("request", PATIENCE).catch(() => undefined);
+  };
+  for (const id of ["a", "b", "c", "d", "e", "f"]) wake("notes", id);
+  for (const id of ["x", "y"]) wake("wiki", id);
+  await world.settle();
+  for (const _ of [1, 2]) {
+    await world.clock.advance(1000);
+    await world.settle();
+  }
+  expect(world.spawned.map(({ env }) => env["TENEMENT_INSTANCE"])).toEqual([
+    ...["a", "b"],
+    ...["x", "c"],
+    ...["y", "d"],
+  ]);
+});
