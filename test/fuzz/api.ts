@@ -1,7 +1,8 @@
 // The fuzzer of the control API: requests from its OpenAPI document, and spoilt ones; every answer must be declared.
-import { CLIENT_HEADER } from "../../src/core/access.ts";
+
 import { deepEqual, notEqual } from "node:assert/strict";
 import type { OperationObject, Parameter } from "../../src/control/routes/openapi.ts";
+import { CLIENT_HEADER } from "../../src/core/access.ts";
 import { TenError } from "../../src/core/errors.ts";
 import type { OperationAt } from "../support/contract.ts";
 import type { Random } from "../support/random.ts";
@@ -134,7 +135,7 @@ class Caller {
       const response = outside
         ? await this.#world.askOutside(url, {
             ...init,
-            headers: { ...headers, "X-Forwarded-For": this.#address() },
+            headers: { ...headers, [CLIENT_HEADER]: this.#address() },
             ...(token !== null && { token }),
           })
         : await this.#world.ask(url, init);
