@@ -30,7 +30,7 @@ if (other === undefined) throw new Error("Usage: bun bench/against.ts OTHER");
 const config = ["process", "namespace"]
   .map(
     (level) =>
-      `[service.${level}]\ncommand = "${process.execPath} ${import.meta.dir}/tenant.ts"\nidle_timeout = 0\nisolation = "${level}"\nread_paths = ["/root"]\n`,
+      `[service.${level}]\ncommand = "${process.execPath} ${import.meta.dir}/tenant.ts"\nidle_timeout = 0\nisolation = "${level}"\nread_paths = ["/root", "${import.meta.dir}"]\n`,
   )
   .join("\n");
 await using ours = await serve(config);

@@ -2,6 +2,7 @@
 // runs. Needs root, and `bun scripts/build-native.ts`.
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { SOFTWARE } from "../src/core/host-paths.ts";
 import { median } from "./support.ts";
 
 const ROUNDS = 300;
@@ -16,7 +17,19 @@ const own = join(root, "a");
 mkdirSync(own, { mode: 0o700 });
 chownSync(own, USER, USER);
 const user = String(USER);
-const common = ["--walls", "--hide", root, "--write", own, "--chdir", own, "--bind-port", "30000"];
+const shown = SOFTWARE.flatMap((path) => ["--show", path]);
+const common = [
+  "--walls",
+  ...shown,
+  "--hide",
+  root,
+  "--write",
+  own,
+  "--chdir",
+  own,
+  "--bind-port",
+  "30000",
+];
 const asUser = ["setpriv", "--reuid", user, "--regid", user, "--clear-groups"];
 
 /** Name → prefix of the command. */

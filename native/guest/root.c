@@ -33,6 +33,13 @@ static void make_directories(const char *path, uid_t owner) {
   free(copy);
 }
 
+static void make_parents(const char *path) {
+  char *copy = strdup(path);
+  *strrchr(copy, '/') = 0;
+  make_directories(copy, 0);
+  free(copy);
+}
+
 static void mount_at(const char *source, const char *path, const char *type, unsigned long flags, const char *options) {
   make_directories(path, 0);
   if (mount(source, path, type, flags, options) < 0) fail(path);
@@ -71,7 +78,9 @@ static void mount_exports(const struct order *order) {
   for (int i = 0; i < order->links.count; i++) {
     struct pair pair = split_pair(order->links.items[i]);
     char *path;
-    if (asprintf(&path, "%s/%s", ROOT, pair.first) < 0 || symlink(pair.second, path) < 0) fail(pair.first);
+    if (asprintf(&path, "%s/%s", ROOT, pair.first) < 0) fail(pair.first);
+    make_parents(path);
+    if (symlink(pair.second, path) < 0) fail(pair.first);
     free(path);
   }
   for (int i = 0; i < order->systems.count; i++) mount_export(order->systems.items[i], false);

@@ -28,8 +28,12 @@ static void cover_firmware(void) {
   close(tree);
 }
 
-void mount_kernel_files(void) {
-  if (wall(WALL_SYS)) mount_control_group();
-  if (wall(WALL_SYS)) cover_firmware();
+void mount_processes(void) {
   if (mount("proc", "/proc", "proc", SAFE, NULL) < 0) fail("mount /proc");
+}
+
+void close_system_files(void) {
+  if (!wall(WALL_SYS)) return;
+  mount_control_group();
+  cover_firmware();
 }

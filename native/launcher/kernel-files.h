@@ -2,6 +2,8 @@
 #ifndef TEN_KERNEL_FILES_H
 #define TEN_KERNEL_FILES_H
 
-void mount_kernel_files(void);
+void mount_processes(void);
+// Only the tenant's control group, and no firmware.
+void close_system_files(void);
 
 #endif

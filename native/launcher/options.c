@@ -17,6 +17,7 @@ enum option_id {
   OPT_ROOTLESS,
   OPT_UID,
   OPT_GID,
+  OPT_SHOW,
   OPT_HIDE,
   OPT_READ,
   OPT_WRITE,
@@ -42,6 +43,7 @@ static const struct option LONG_OPTIONS[] = {
   {"rootless", no_argument, NULL, OPT_ROOTLESS},
   {"uid", required_argument, NULL, OPT_UID},
   {"gid", required_argument, NULL, OPT_GID},
+  {"show", required_argument, NULL, OPT_SHOW},
   {"hide", required_argument, NULL, OPT_HIDE},
   {"read", required_argument, NULL, OPT_READ},
   {"write", required_argument, NULL, OPT_WRITE},
@@ -81,6 +83,8 @@ static const char *absolute(const char *path, const char *option) {
 
 static void append(struct list *list, const char *item, const char *option) {
   if (list->count == LIST_MAX) refuse(option, "given too often");
+  if (list->items == NULL) list->items = calloc(LIST_MAX, sizeof *list->items);
+  if (list->items == NULL) fail(option);
   list->items[list->count++] = item;
 }
 
@@ -132,6 +136,7 @@ static void apply(struct options *o, int id, char *value) {
   case OPT_ROOTLESS: o->rootless = true; break;
   case OPT_UID: o->uid = parse_number(value, "--uid", UINT_MAX - 1); break;
   case OPT_GID: o->gid = parse_number(value, "--gid", UINT_MAX - 1); break;
+  case OPT_SHOW: append(&o->shows, absolute(value, "--show"), "--show"); break;
   case OPT_HIDE: append(&o->hides, absolute(value, "--hide"), "--hide"); break;
   case OPT_READ: append(&o->reads, absolute(value, "--read"), "--read"); break;
   case OPT_WRITE: append(&o->writes, absolute(value, "--write"), "--write"); break;
@@ -153,9 +158,9 @@ static void apply(struct options *o, int id, char *value) {
 }
 
 static bool has_wall_options(const struct options *o) {
-  return o->rootless || o->uid != 0 || o->gid != 0 || o->hides.count > 0 || o->reads.count > 0 || o->writes.count > 0 ||
-         o->socket_insides.count > 0 || o->tmp != NULL || o->bind_port != 0 || o->devices.count > 0 ||
-         o->permissive_calls || o->private_net;
+  return o->rootless || o->uid != 0 || o->gid != 0 || o->shows.count > 0 || o->hides.count > 0 ||
+         o->reads.count > 0 || o->writes.count > 0 || o->socket_insides.count > 0 || o->tmp != NULL ||
+         o->bind_port != 0 || o->devices.count > 0 || o->permissive_calls || o->private_net;
 }
 
 // Refuses combinations that would leave a wall open.

@@ -5,11 +5,11 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-// Far more than a service can list; a longer list is a mistake of the caller.
-enum { LIST_MAX = 64 };
+// Far more than a service can list, and than a host has secrets; a longer list is a mistake of the caller.
+enum { LIST_MAX = 1024 };
 
 struct list {
-  const char *items[LIST_MAX];
+  const char **items; // room for LIST_MAX, NULL while it is empty
   int count;
 };
 
@@ -20,6 +20,7 @@ struct options {
   bool rootless;
   uid_t uid; // 0: not given
   gid_t gid; // 0: not given
+  struct list shows; // all that is in view of the host; empty: all but what is hidden
   struct list hides;
   struct list reads;
   struct list writes;

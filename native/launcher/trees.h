@@ -16,7 +16,10 @@ void protect_tree(int tree, bool read_only, const char *subject);
 void protect_root(void);
 // Mounts a tree, and makes its mount point where that is missing.
 void attach_at(int tree, const char *path);
-// Covers a directory with an empty one, which stays writable until it is sealed. -1 when there is no such directory.
+// Mounts a tree over the root directory, for processes that enter it.
+void cover_root(int tree);
+// Covers a directory with an empty one, which stays writable until it is sealed, and a file with a device that cannot
+// be opened. -1 when there is no such path.
 int cover(const char *path);
 // Makes a cover read-only.
 void seal(int tree, const char *subject);

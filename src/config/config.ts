@@ -190,6 +190,7 @@ function toService(table: ServiceTable, { name, dir, settings }: ServiceContext)
     ioWeight: table.io_weight ?? null,
     storageQuotaBytes: toBytes(table.storage_quota_mb),
     storageEnforce: table.storage_enforce,
+    show: table.show,
     readPaths: table.read_paths.map((path) => resolve(dir, path)),
     writePaths: table.write_paths.map((path) => resolve(dir, path)),
     network: table.network ?? null,

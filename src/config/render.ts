@@ -94,6 +94,7 @@ function serviceTable(service: Service): Table {
     io_weight: service.ioWeight,
     storage_quota_mb: toMegabytes(service.storageQuotaBytes),
     storage_enforce: service.storageEnforce,
+    show: service.show,
     read_paths: service.readPaths,
     write_paths: service.writePaths,
     network: service.network,

@@ -10,6 +10,7 @@ import {
   STOP_SIGNALS,
   STORAGE_ENFORCEMENTS,
   SYSTEM_CALL_FILTERS,
+  VIEWS,
 } from "../core/service.ts";
 import {
   choice,
@@ -134,11 +135,14 @@ export const service = z.strictObject(
       .describe(
         "What happens at `storage_quota_mb`: `warn` reports it, `stop` stops the instance until an operator starts it, `hard` gives it a file system of that size.",
       ),
+    show: choice(VIEWS)
+      .default("software")
+      .describe(
+        "What a walled tenant sees of the host beside its working directory and the paths below: `software`, the directories of programs, such as `/usr`, `/etc` and `/opt`; `host`, all but `/root`, `/home`, `/run` and `/tmp`.",
+      ),
     read_paths: list(path(), "a list of paths")
       .default([])
-      .describe(
-        "Directories that a walled tenant may read although a hidden directory contains them.",
-      ),
+      .describe("Directories and files of the host that a walled tenant may read as well."),
     write_paths: list(path(), "a list of paths")
       .default([])
       .describe("Directories that a walled tenant may also write."),

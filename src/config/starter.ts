@@ -3,12 +3,10 @@ import { parse, stringify } from "smol-toml";
 import { splitCommandLine } from "../core/command-line.ts";
 import { TenError } from "../core/errors.ts";
 import { isLabel, LABEL_RULE } from "../core/ref.ts";
+import { SCHEMA_FILE } from "../core/server-files.ts";
 import { checkPlaceholders, escapeTemplate } from "../core/template.ts";
 import { RESERVED_SERVICE_NAMES } from "./checks.ts";
 import { valueAt } from "./document.ts";
-
-/** Where `ten init` puts the JSON Schema, beside `tenement.toml`, which names it in its first line. */
-export const SCHEMA_FILE = ".tenement.schema.json";
 
 /** The directory in which `ten init` runs. */
 export interface Project {

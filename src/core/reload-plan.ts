@@ -69,6 +69,7 @@ const SERVICE_KEYS: Keys<Service, "name" | "restart" | "machine" | "healthInterv
   ioWeight: ["io_weight", "launch"],
   storageQuotaBytes: ["storage_quota_mb", "now"],
   storageEnforce: ["storage_enforce", "now"],
+  show: ["show", "launch"],
   readPaths: ["read_paths", "launch"],
   writePaths: ["write_paths", "launch"],
   network: ["network", "launch"],

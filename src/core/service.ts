@@ -32,6 +32,9 @@ export type Network = (typeof NETWORKS)[number];
 export const SYSTEM_CALL_FILTERS = ["default", "permissive"] as const;
 export type SystemCallFilter = (typeof SYSTEM_CALL_FILTERS)[number];
 
+export const VIEWS = ["software", "host"] as const;
+export type HostView = (typeof VIEWS)[number];
+
 export const ROLLOUTS = ["overlap", "replace"] as const;
 export type Rollout = (typeof ROLLOUTS)[number];
 
@@ -83,6 +86,8 @@ export interface Service {
   readonly ioWeight: number | null;
   readonly storageQuotaBytes: number | null;
   readonly storageEnforce: StorageEnforcement;
+  /** What walled instances see of the host: `software`, the directories of programs alone; `host`, nearly all. */
+  readonly show: HostView;
   readonly readPaths: readonly string[];
   readonly writePaths: readonly string[];
   /** Null: the default of the level of isolation. */

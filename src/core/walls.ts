@@ -1,5 +1,5 @@
 // The walls of one instance: hidden and visible paths, and the launcher's arguments. Paths are absolute.
-import { HIDDEN } from "./hidden-paths.ts";
+import { HIDDEN, PRIVATE_TMP } from "./host-paths.ts";
 import { depthOf, isUnder } from "./paths.ts";
 import { networkOf, type Service, type SystemCallFilter } from "./service.ts";
 
@@ -12,6 +12,10 @@ export interface Walls {
   readonly statusFile: string;
   readonly identity: Identity;
   readonly dataDir: string;
+  /** All of the host that is shown, links included; null: all but the hidden directories. */
+  readonly shown: readonly string[] | null;
+  /** Files and directories that nothing shows, not even the directory that they lie in. */
+  readonly secrets: readonly string[];
   readonly read: readonly string[];
   readonly write: readonly string[];
   /** The directory of the instance's socket, outside and inside; null where it lies in another writable directory. */
@@ -26,6 +30,9 @@ export interface Walls {
   readonly hostname: string;
   readonly cwd: string;
 }
+
+/** The part of the walls that decides which paths are visible. */
+export type View = Pick<Walls, "dataDir" | "shown" | "secrets" | "read" | "write">;
 
 /** How much of the walls a host can build. */
 export interface WallHost {
@@ -73,7 +80,8 @@ export function renderWalls(walls: Walls, argv: readonly string[]): readonly str
     ...(identity.kind === "rootless"
       ? ["--rootless"]
       : ["--uid", String(identity.id), "--gid", String(identity.id)]),
-    ...["--hide", walls.dataDir],
+    ...(walls.shown ?? []).flatMap((path) => ["--show", path]),
+    ...[walls.dataDir, ...walls.secrets].flatMap((path) => ["--hide", path]),
     ...walls.read.flatMap((path) => ["--read", path]),
     ...walls.write.flatMap((path) => ["--write", path]),
     ...(socketDir === null ? [] : ["--socket-dir", `${socketDir.outside}:${socketDir.inside}`]),
@@ -97,13 +105,18 @@ export function readablePaths(parts: {
 }
 
 /** Whether a path is visible from inside: of the listed directories that contain it, the innermost decides. */
-export function isVisible(
-  path: string,
-  { dataDir, read, write }: Pick<Walls, "dataDir" | "read" | "write">,
-): boolean {
+export function isVisible(path: string, view: View): boolean {
+  const { dataDir, read, secrets, shown, write } = view;
   const innermost = (directories: readonly string[]) =>
     Math.max(-1, ...directories.filter((each) => isUnder(path, each)).map(depthOf));
-  return innermost([...read, ...write]) >= innermost([...HIDDEN, dataDir]);
+  const seen = innermost([...(shown ?? ["/"]), ...read, ...write]);
+  const hidden = shown === null ? HIDDEN : PRIVATE_TMP;
+  return seen >= 0 && seen >= innermost([...hidden, dataDir, ...secrets]);
+}
+
+/** Whether no setting of a service makes a path visible. */
+export function isSecret(path: string, { dataDir, secrets }: View): boolean {
+  return [dataDir, ...secrets].some((each) => isUnder(path, each));
 }
 
 /** The directory for `read_paths` that makes a program visible together with its libraries. */
@@ -114,9 +127,11 @@ export function installationOf(program: string): string {
   return isPart && !isHome(whole) ? whole : directory;
 }
 
-/** A home directory, or a directory of those: more than a program needs. */
+/** A home directory, or one of data of many programs: more than a program needs. */
 function isHome(path: string): boolean {
-  return (HIDDEN as readonly string[]).includes(path) || parentOf(path) === "/home";
+  return (
+    depthOf(path) < 2 || (HIDDEN as readonly string[]).includes(path) || parentOf(path) === "/home"
+  );
 }
 
 function parentOf(path: string): string {

@@ -36,6 +36,8 @@ export interface Enclosure {
   follow(child: Child): Child;
   /** Brings `socketPath` up to date once the application listens on a socket. */
   exposeSocket(): void;
+  /** Why the application may have ended before it was ready, with the remedy; null: nothing is known. */
+  explainFailedStart(): string | null;
   /** Removes the launch's files once all of its processes have ended. */
   clear(): void;
 }

@@ -99,6 +99,7 @@ export class ProcessLevel implements Level {
       wrap: (argv) => argv,
       follow: (child) => child,
       exposeSocket: () => undefined,
+      explainFailedStart: () => null,
       clear: () => rmSync(socketPath, { force: true }),
     };
   }

@@ -1,5 +1,6 @@
 // Assembles what runs instances: the supervisor, and the isolation, volumes and firewall that its launches use.
 import type { InstanceRef } from "../core/ref.ts";
+import { serverFiles } from "../core/server-files.ts";
 import type { Config, Service } from "../core/service.ts";
 import type { TenementDatabase } from "../database/database.ts";
 import {
@@ -125,6 +126,7 @@ function openIsolation(
     dataDir,
     report,
     writePaths: () => [...services()].flatMap(({ writePaths }) => writePaths),
+    serverFiles: () => serverFiles(config, services()),
     userIdOf: (ref) => userIds.take(ref, hostUsers),
     installLauncher: () => installLauncher(dataDir),
   });

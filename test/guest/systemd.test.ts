@@ -17,6 +17,7 @@ const CONFIGURATION = `
 data_dir = "/var/lib/tenement"
 [service.app]
 command = "/usr/local/bin/bun ${REPOSITORY}/test/support/tenants/app.ts"
+read_paths = ["${REPOSITORY}"]
 isolation = "namespace"
 idle_timeout = 0
 startup_timeout = 120

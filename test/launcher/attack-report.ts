@@ -23,6 +23,14 @@ export interface Targets {
   readonly "hidden-canary": string;
   readonly "read-directory": string;
   readonly "read-canary": string;
+  /** Files with settings of all services, in directories that the tenant may read. */
+  readonly configuration: string;
+  readonly "env-file": string;
+  /** Data of others on the host: files that are closed to all but their owner, and files for everybody. */
+  readonly "private-canary": string;
+  readonly "etc-canary": string;
+  readonly "srv-canary": string;
+  readonly "mnt-canary": string;
   /** What everybody may write, on the host. */
   readonly "canary-directory": string;
   readonly canary: string;

@@ -15,6 +15,11 @@ const OPEN_WITHOUT: Readonly<Record<string, readonly string[]>> = {
   "landlock-scope": ["init-signal", "other-abstract-socket"],
 };
 const CHECKS_MIN = 180;
+/** Checks of files that are not hidden where the host is shown. */
+const SHOWN_OF_HOST: Readonly<Record<Kind, readonly string[]>> = {
+  root: ["data-in-mnt", "data-in-srv"],
+  rootless: ["data-in-mnt", "data-in-srv", "data-in-var-lib"],
+};
 /** The exit code of the attack outside walls, where it tries nothing. */
 const REFUSED = 99;
 
@@ -70,6 +75,17 @@ describe.skipIf(isUnable())("a tenant behind walls", () => {
     expect([...open].sort()).toEqual(KNOWN_OPEN);
     expect(held.length).toBeGreaterThanOrEqual(CHECKS_MIN);
   });
+
+  test.each([...KINDS])(
+    "reaches data where the host is shown, and nothing else: %s",
+    async (kind) => {
+      await using tenants = await openTwoTenants(kind, programs, "host");
+      const { failed, missing } = await tenants.attack(programs.launcher);
+      const excused = missing.flatMap((wall) => OPEN_WITHOUT[wall] ?? []);
+      const reached = Object.keys(failed).filter((name) => !excused.includes(name));
+      expect(reached.sort()).toEqual([...SHOWN_OF_HOST[kind]]);
+    },
+  );
 
   test("has a test without each wall of the source", async () => {
     const source = await Bun.file(new URL("../../native/launcher/walls.h", import.meta.url)).text();

@@ -42,7 +42,7 @@ export interface Programs extends Disposable {
 
 /** Compiled to a directory that every user can read, and that stays visible behind walls. */
 export function compilePrograms(): Programs {
-  const directory = mkdtempSync("/var/lib/ten-programs-");
+  const directory = mkdtempSync("/opt/ten-programs-");
   chmodSync(directory, 0o755);
   const launcher = join(directory, "launcher");
   const attack = join(directory, "attack");

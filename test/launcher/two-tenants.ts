@@ -12,8 +12,11 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { freePort } from "../../bench/support.ts";
+import { SOFTWARE } from "../../src/core/host-paths.ts";
+import type { HostView } from "../../src/core/service.ts";
 import { removeSharedMemory, SHM_KEY } from "../support/shared-memory.ts";
 import { type Kind, type Report, readReport, renderFacts, type Targets } from "./attack-report.ts";
+import { makeDataCanaries } from "./data-canaries.ts";
 import { type Launched, launch, run } from "./launch.ts";
 import type { Programs } from "./programs.ts";
 
@@ -31,8 +34,12 @@ export interface TwoTenants extends AsyncDisposable {
 const USERS = { root: { a: 61185, b: 61186 }, rootless: { a: 61187, b: 61187 } };
 const SECRET = ["brahms", "berlioz"] as const;
 
-export async function openTwoTenants(kind: Kind, programs: Programs): Promise<TwoTenants> {
-  const world = layOut(kind, programs);
+export async function openTwoTenants(
+  kind: Kind,
+  programs: Programs,
+  show: HostView = "software",
+): Promise<TwoTenants> {
+  const world = { ...layOut(kind, programs), show };
   const victim = await startVictim(world, programs).catch((error) => {
     world.remove();
     throw error;
@@ -47,13 +54,13 @@ export async function openTwoTenants(kind: Kind, programs: Programs): Promise<Tw
   };
 }
 
-type World = ReturnType<typeof layOut>;
+type World = ReturnType<typeof layOut> & { readonly show: HostView };
 
 /**
  * Files: `data` with both tenants, `hidden` with a readable part, `open` for everybody, and one in each shared place.
  */
 function layOut(kind: Kind, { attack }: Programs) {
-  const root = mkdtempSync("/var/lib/ten-tenants-");
+  const root = mkdtempSync("/opt/ten-tenants-");
   chmodSync(root, 0o755);
   const users = USERS[kind];
   for (const path of ["data/notes/a", "data/notes/b", "hidden/app", "open", "status"])
@@ -66,6 +73,8 @@ function layOut(kind: Kind, { attack }: Programs) {
     "hidden/canary",
     "hidden/app/canary",
     "open/canary",
+    "tenement.toml",
+    "secret.env",
   ];
   const shared = ["/tmp", "/var/tmp", "/run", "/dev/shm"].map((at) =>
     join(at, `ten-canary-${process.pid}-${kind}`),
@@ -73,12 +82,23 @@ function layOut(kind: Kind, { attack }: Programs) {
   for (const path of [...files.map((name) => join(root, name)), ...shared]) openFile(path);
   copyFileSync(attack, join(root, "setuid-copy"));
   chmodSync(join(root, "setuid-copy"), 0o4755);
+  const canaries = makeDataCanaries(kind === "root" ? 0 : users.a);
   const ports = { a: freePort(), b: freePort(), idle: freePort() };
   const remove = () => {
+    canaries[Symbol.dispose]();
     for (const path of [root, ...shared]) rmSync(path, { recursive: true, force: true });
     removeSharedMemory();
   };
-  return { kind, root, users, ports, shared, remove, at: (name: string) => join(root, name) };
+  return {
+    kind,
+    root,
+    users,
+    ports,
+    shared,
+    canaries,
+    remove,
+    at: (name: string) => join(root, name),
+  };
 }
 
 function openDirectory(root: string, path: string): void {
@@ -97,6 +117,9 @@ function wallsOf(world: World, tenant: "a" | "b"): readonly string[] {
   return [
     "--walls",
     ...(world.kind === "root" ? ["--uid", user, "--gid", user] : ["--rootless"]),
+    ...(world.show === "host" ? [] : SOFTWARE.flatMap((path) => ["--show", path])),
+    ...["--hide", world.canaries.facts["etc-canary"]],
+    ...["--hide", world.at("tenement.toml"), "--hide", world.at("secret.env")],
     ...["--hide", world.at("data"), "--hide", world.at("hidden"), "--read", world.at("hidden/app")],
     ...["--write", own, "--chdir", own, "--bind-port", String(world.ports[tenant])],
   ];
@@ -173,6 +196,9 @@ function targetsOf(world: World, otherPid: number): Targets {
     "hidden-canary": world.at("hidden/canary"),
     "read-directory": world.at("hidden/app"),
     "read-canary": world.at("hidden/app/canary"),
+    configuration: world.at("tenement.toml"),
+    "env-file": world.at("secret.env"),
+    ...world.canaries.facts,
     "canary-directory": world.at("open"),
     canary: world.at("open/canary"),
     "tmp-canary": tmp,

@@ -18,6 +18,9 @@ import { compilePrograms, isUnable, type Programs } from "./programs.ts";
 
 setDefaultTimeout(120_000);
 
+/** What a shell needs. */
+const SYSTEM = ["/usr", "/bin", "/lib", "/lib64"];
+
 describe.skipIf(isUnable())("behind walls", () => {
   let programs: Programs;
   beforeAll(() => {
@@ -39,6 +42,43 @@ describe.skipIf(isUnable())("behind walls", () => {
       );
       expect((await launched.end()).stdout).toBe("codemine\nno\n");
       expect(readdirSync(own)).toEqual(["kept"]);
+    });
+
+    test("of listed paths the tenant sees those, links as links, and nothing else of the host", async () => {
+      using tenant = openTenant(level, programs);
+      const shown = tenant.directory("shown");
+      writeFileSync(join(shown, "file"), "shown");
+      writeFileSync(join(tenant.directory("else"), "file"), "else");
+      const link = `${tenant.root}-link`;
+      symlinkSync(shown, link);
+      using _link = { [Symbol.dispose]: () => rmSync(link) };
+      const listed = [...SYSTEM, shown, link, "/no-such"];
+      const script = `readlink ${link}; cat ${link}/file; ls -A ${tenant.root} /var/lib /srv /boot; touch ${shown}/x /x /var/x`;
+      await using launched = tenant.launch(["sh", "-c", script], {
+        options: listed.flatMap((path) => ["--show", path]),
+      });
+      const { stdout, stderr } = await launched.end();
+      const words = stdout.split(/\s+/).filter((word) => word !== "");
+      const name = tenant.root.split("/").at(-1) ?? "";
+      expect(words).toEqual([
+        ...[shown, "shown/srv:", "/var/lib:", name, `${name}-link`],
+        ...[`${tenant.root}:`, "own", "shown"],
+      ]);
+      expect(stderr.match(/Read-only file system/g)).toHaveLength(3);
+      expect(stderr).toContain("/boot");
+    });
+
+    test("a hidden file can't be opened, changed or removed, also by its owner", async () => {
+      using tenant = openTenant(level, programs);
+      const work = tenant.directory("work");
+      const secret = join(work, "secret");
+      writeFileSync(secret, "secret");
+      chownSync(secret, 61_190, 61_190);
+      await using launched = tenant.launch(
+        ["sh", "-c", "cat secret || chmod 666 secret || rm -f secret || mv secret x || echo no"],
+        { options: ["--read", work, "--hide", secret, "--hide", `${work}/none`, "--chdir", work] },
+      );
+      expect((await launched.end()).stdout).toBe("no\n");
     });
 
     test("a requested device is present, and no other", async () => {

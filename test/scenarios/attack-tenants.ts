@@ -9,12 +9,13 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { stringify } from "smol-toml";
 import type { IsolationLevel, Network } from "../../src/core/service.ts";
 import { LaunchDirectories } from "../../src/isolation/launcher/launcher-directory.ts";
 import { readLaunchStatus } from "../../src/isolation/launcher/launcher-status.ts";
 import { type Kind, renderFacts, type Targets } from "../launcher/attack-report.ts";
+import { type DataCanaries, makeDataCanaries } from "../launcher/data-canaries.ts";
 import type { Programs } from "../launcher/programs.ts";
 import { removeSharedMemory, SHM_KEY } from "../support/shared-memory.ts";
 import type { Ten } from "../support/ten.ts";
@@ -31,6 +32,7 @@ export interface Field extends Disposable {
   readonly secret: string;
   /** In /tmp, /var/tmp, /run and /dev/shm. */
   readonly shared: readonly string[];
+  readonly canaries: DataCanaries;
   /** Writes the attacker's arguments, and opens all files that only walls should protect. */
   arm(targets: Targets): void;
 }
@@ -53,14 +55,19 @@ export function lineUp(ten: Ten, { kind, programs }: TenantPlan): Field {
   const shared = ["/tmp", "/var/tmp", "/run", "/dev/shm"].map((at) =>
     join(at, `ten-canary-${process.pid}-ten-${kind}`),
   );
+  const canaries = makeDataCanaries(owner);
   const files = ["open/canary", "data/shared/canary", "data/shared/app/canary"];
   for (const path of [...files.map((name) => join(ten.root, name)), ...shared]) openFile(path);
+  writeFileSync(envFileOf(ten), "PASSWORD=brahms");
+  chownSync(envFileOf(ten), owner, owner);
+  chmodSync(envFileOf(ten), kind === "rootless" ? 0o600 : 0o644);
   copyFileSync(programs.attack, join(ten.root, "setuid-copy"));
   chmodSync(join(ten.root, "setuid-copy"), 0o4755);
   order("b", ["victim", `abstract=@${ten.root}`, `shm-key=${SHM_KEY}`, "shm-file=/dev/shm/file"]);
   return {
     secret,
     shared,
+    canaries,
     arm(targets) {
       order("a", renderFacts(targets));
       openFile(join(own("b"), "secret"));
@@ -69,6 +76,7 @@ export function lineUp(ten: Ten, { kind, programs }: TenantPlan): Field {
       chmodSync(join(ten.dataDir, "tenement.db"), 0o666);
     },
     [Symbol.dispose]() {
+      canaries[Symbol.dispose]();
       for (const path of shared) rmSync(path, { force: true });
       removeSharedMemory();
     },
@@ -90,6 +98,7 @@ export function configureTenants(ten: Ten, plan: TenantPlan): string {
         workdir: "{data_dir}/{name}/{id}",
         socket: join(ten.root, "s", "{name}-{id}.sock"),
         read_paths: [join(ten.dataDir, "shared/app")],
+        env_file: envFileOf(ten),
         restart: "never",
         isolation,
         network,
@@ -130,6 +139,9 @@ export async function listTargets(
     "hidden-canary": at("data/shared/canary"),
     "read-directory": at("data/shared/app"),
     "read-canary": at("data/shared/app/canary"),
+    configuration: ten.configFile,
+    "env-file": envFileOf(ten),
+    ...field.canaries.facts,
     "canary-directory": at("open"),
     canary: at("open/canary"),
     "tmp-canary": tmp,
@@ -145,6 +157,10 @@ export async function listTargets(
     "other-socket": at("s/notes-b.sock"),
     "shm-key": SHM_KEY,
   };
+}
+
+function envFileOf(ten: Ten): string {
+  return join(dirname(ten.configFile), "secret.env");
 }
 
 function openDirectory(path: string): void {

@@ -10,6 +10,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { freePort } from "../../bench/support.ts";
+import { type DataCanaries, makeDataCanaries } from "../launcher/data-canaries.ts";
 import type { Programs } from "../launcher/programs.ts";
 import { removeSharedMemory, SHM_KEY } from "../support/shared-memory.ts";
 import type { Ten } from "../support/ten.ts";
@@ -21,6 +22,7 @@ export interface Victim extends Disposable {
   readonly pid: number;
   readonly port: number;
   readonly shared: readonly string[];
+  readonly canaries: DataCanaries;
 }
 
 function writeSecret(path: string): void {
@@ -35,7 +37,7 @@ function makeDirectory(path: string): void {
 
 /** Starts a program on the host whose files, sockets and memory everybody may access. */
 export async function startVictim({ attack }: Programs): Promise<Victim> {
-  const root = mkdtempSync("/var/lib/ten-victim-");
+  const root = mkdtempSync("/opt/ten-victim-");
   chmodSync(root, 0o755);
   for (const name of ["open", "shown"]) {
     makeDirectory(join(root, name));
@@ -46,6 +48,7 @@ export async function startVictim({ attack }: Programs): Promise<Victim> {
   const name = `ten-canary-${process.pid}`;
   const shared = ["/tmp", "/var/tmp", "/run", "/dev/shm"].map((at) => join(at, name));
   shared.forEach(writeSecret);
+  const canaries = makeDataCanaries(0);
   const port = freePort();
   const facts = [
     ...[`port=${port}`, `abstract=@${root}`, `socket=${root}/open/socket`, `shm-key=${SHM_KEY}`],
@@ -61,7 +64,9 @@ export async function startVictim({ attack }: Programs): Promise<Victim> {
     port,
     pid: victim.pid,
     shared,
+    canaries,
     [Symbol.dispose]() {
+      canaries[Symbol.dispose]();
       victim.kill("SIGKILL");
       for (const path of [root, ...shared, `/dev/shm/${name}-b`])
         rmSync(path, { recursive: true, force: true });
@@ -83,7 +88,7 @@ export interface Attacker {
 
 /** The arguments of the attack. */
 export function factsFor(victim: Victim, attacker: Attacker): readonly string[] {
-  const { pid, port, root, shared } = victim;
+  const { canaries, pid, port, root, shared } = victim;
   const { dataDir: data, id, service } = attacker;
   const [tmp, varTmp, run, shm] = shared;
   const facts = {
@@ -99,6 +104,9 @@ export function factsFor(victim: Victim, attacker: Attacker): readonly string[] 
     "hidden-canary": `${data}/notes/b/secret`,
     "read-directory": join(root, "shown"),
     "read-canary": join(root, "shown/canary"),
+    ...canaries.facts,
+    configuration: `${data}/../app/tenement.toml`,
+    "env-file": `${data}/../app/secret.env`,
     "canary-directory": join(root, "open"),
     canary: join(root, "open/canary"),
     "tmp-canary": tmp,

@@ -44,7 +44,7 @@ describe.skipIf(isUnable() || isMissing(NFTABLES))("a tenant that tries to get o
   async function attack(plan: Omit<TenantPlan, "programs">): Promise<readonly string[]> {
     let said: readonly string[] = [];
     const user = plan.kind === "root" ? {} : { user: USER };
-    const options = { parent: "/var/lib", ...user, configText: "" };
+    const options = { parent: "/opt", ...user, configText: "" };
     await withTen(options, async (ten) => {
       using field = lineUp(ten, { ...plan, programs });
       ten.reconfigure(() => configureTenants(ten, { ...plan, programs }));

@@ -37,6 +37,7 @@ export function serviceWith(changes: Partial<Service> = {}): Service {
     ioWeight: null,
     storageQuotaBytes: null,
     storageEnforce: "warn",
+    show: "software",
     readPaths: [],
     writePaths: [],
     network: null,

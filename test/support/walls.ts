@@ -1,7 +1,7 @@
 // Settings of services under test that run behind walls, the default: the paths of the programs that they run.
 import { realpathSync } from "node:fs";
 import { findCompiler, type LauncherArch } from "../../scripts/build-native.ts";
-import { isHidden } from "../../src/core/hidden-paths.ts";
+import { isSoftware } from "../../src/core/host-paths.ts";
 import { defaultIsolation } from "../../src/core/service.ts";
 import { installationOf } from "../../src/core/walls.ts";
 import { ROOT } from "./executable.ts";
@@ -53,5 +53,5 @@ export function shownIn(directory: string): string {
 function hiddenInstallations(): readonly string[] {
   const found = PROGRAMS.map((name) => Bun.which(name)).filter((path) => path !== null);
   const places = [...found, ...[...found, process.execPath].map((path) => realpathSync(path))];
-  return [...new Set(places.filter(isHidden).map(installationOf))];
+  return [...new Set(places.filter((path) => !isSoftware(path)).map(installationOf))];
 }

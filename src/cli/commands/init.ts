@@ -3,10 +3,11 @@ import { readdirSync, realpathSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { renderJsonSchema } from "../../config/json-schema.ts";
 import { CONFIG_FILE } from "../../config/locate.ts";
-import { type Project, planStarter, SCHEMA_FILE } from "../../config/starter.ts";
+import { type Project, planStarter } from "../../config/starter.ts";
 import { messageOf, TenError } from "../../core/errors.ts";
-import { isHidden } from "../../core/hidden-paths.ts";
+import { isSoftware } from "../../core/host-paths.ts";
 import { isUnder } from "../../core/paths.ts";
+import { SCHEMA_FILE } from "../../core/server-files.ts";
 import { defaultIsolation } from "../../core/service.ts";
 import { installationOf } from "../../core/walls.ts";
 import { codeOf, readText } from "../../platform/files.ts";
@@ -50,7 +51,8 @@ function readProject(cwd: string, path: string | undefined): Project {
     hiddenInstallation(program) {
       if (defaultIsolation(process.platform) === "process") return null;
       const found = Bun.which(program, { PATH: path ?? "", cwd });
-      const hidden = found === null ? [] : [found, realpathSync(found)].filter(isHidden);
+      const paths = found === null ? [] : [found, realpathSync(found)];
+      const hidden = paths.filter((each) => !isSoftware(each));
       // The project itself is visible to the instance.
       const first = hidden.find((each) => !isUnder(each, realpathSync(cwd)));
       return first === undefined ? null : installationOf(first);

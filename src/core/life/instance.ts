@@ -122,8 +122,13 @@ export type Event =
   | { readonly kind: "launched"; readonly launch: number; readonly child: ChildRef }
   | { readonly kind: "launchFailed"; readonly launch: number; readonly failure: Failure }
   | { readonly kind: "probed"; readonly launch: number; readonly answer: ProbeAnswer }
-  /** The main process ended; its descendants may still live. */
-  | { readonly kind: "exited"; readonly launch: number; readonly exit: Exit }
+  /** The main process ended; its descendants may still live. `hint`: the remedy, should this be a failed start. */
+  | {
+      readonly kind: "exited";
+      readonly launch: number;
+      readonly exit: Exit;
+      readonly hint?: string | null;
+    }
   /** No process of the launch is left. */
   | { readonly kind: "gone"; readonly launch: number }
   | { readonly kind: "rest"; readonly to: RestGoal }

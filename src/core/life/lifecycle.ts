@@ -68,7 +68,7 @@ function onEvent(instance: Instance, event: Event, facts: Facts): Step {
     case "probed":
       return onProbed(instance, event.answer, facts);
     case "exited":
-      return onExited(instance, event.exit, facts);
+      return onExited(instance, event, facts);
     case "gone":
       return onGone(instance, facts);
     case "rest":
@@ -144,23 +144,28 @@ function missedAfter(missed: number | null, answer: ProbeAnswer): number | null 
   }
 }
 
-function onExited(instance: Instance, exit: Exit, facts: Facts): Step {
+interface Ended {
+  readonly exit: Exit;
+  readonly hint?: string | null;
+}
+
+function onExited(instance: Instance, { exit, hint = null }: Ended, facts: Facts): Step {
   const { state } = instance;
   if (state.kind === "draining") return stopping(instance, state, facts);
   if (state.kind !== "starting" && state.kind !== "running") return stay(instance);
   const ready = state.kind === "running";
-  const after = afterExit(exit, ready, facts);
+  const after = afterExit({ exit, hint: ready ? null : hint }, ready, facts);
   const ended = stopping(instance, { child: state.child, after }, facts);
-  return ready ? ended : withEffect(ended, refusal(startFailure(describeExit(exit))));
+  return ready ? ended : withEffect(ended, refusal(startFailure(describeExit(exit), hint)));
 }
 
-function afterExit(exit: Exit, ready: boolean, { service }: Facts): After {
+function afterExit({ exit, hint }: Ended, ready: boolean, { service }: Facts): After {
   const reason = describeExit(exit);
   if (restartsAfter(service.restart.policy, exit)) {
-    return { kind: "crashed", failure: startFailure(reason), ready };
+    return { kind: "crashed", failure: startFailure(reason, hint), ready };
   }
   if (ready) return { kind: "asleep" };
-  return { kind: "failed", failure: startFailure(`${reason} before it was ready`) };
+  return { kind: "failed", failure: startFailure(`${reason} before it was ready`, hint) };
 }
 
 function afterUnhealthy({ reason }: Unready, { service }: Facts): After {

@@ -68,7 +68,7 @@ function onSecondEvent(
     case "probed":
       return onProbed(instance, { second, answer: event.answer }, facts);
     case "exited":
-      return onExited(instance, { second, exit: event.exit }, facts);
+      return onExited(instance, { second, ...event }, facts);
     case "gone":
       return second.kind === "stopping" ? withSecond(instance, null) : stay(instance);
     default:
@@ -123,13 +123,13 @@ function takeOver(
 
 function onExited(
   instance: Instance,
-  { second, exit }: { second: SecondProcess; exit: Exit },
+  { exit, hint, second }: { second: SecondProcess; exit: Exit; hint?: string | null },
   facts: Facts,
 ): Step {
   if (second.kind === "stopping") return stay(instance);
   const ended = endSecond(instance, second, facts);
   if (second.kind !== "starting") return ended;
-  const failure = startFailure(`${describeExit(exit)} before it was ready`);
+  const failure = startFailure(`${describeExit(exit)} before it was ready`, hint);
   return withEffect(ended, unreplaced(failure));
 }
 

@@ -1,6 +1,8 @@
 // The order to the agent in a machine: the program, its user and the host's files, as native/guest/order.c reads them.
-import { isHidden } from "../../core/hidden-paths.ts";
-import type { RootListing } from "../walls/root-listing.ts";
+import { HIDDEN, PRIVATE_TMP } from "../../core/host-paths.ts";
+import { isUnder } from "../../core/paths.ts";
+import type { Walls } from "../../core/walls.ts";
+import type { HostListing } from "../walls/host-listing.ts";
 
 /** A directory of the host, which the machine mounts by a tag. */
 export interface Export {
@@ -16,7 +18,7 @@ export type AgentRoot =
   | {
       readonly kind: "host";
       readonly exports: readonly Export[];
-      /** Symbolic links in the root directory, by name. */
+      /** Symbolic links: target by path. */
       readonly links: Readonly<Record<string, string>>;
     }
   | { readonly kind: "image"; readonly device: string; readonly exports: readonly Export[] };
@@ -52,7 +54,7 @@ export function renderOrder(order: AgentOrder): string {
     ["port", String(order.port)],
     ["socket", order.socketPath],
     ["processes", String(order.processesMax)],
-    ...links.map(([name, target]) => ["link", `${name}:${target}`] as const),
+    ...links.map(([path, target]) => ["link", `${path.slice(1)}:${target}`] as const),
     ...(root.kind === "image" ? [["image", root.device] as const] : []),
     ...root.exports.map(({ kind, path, tag }) => [kind, `${tag}:${path}`] as const),
     ...(data === null ? [] : [["data", `${data.device}:${data.path}`] as const]),
@@ -63,26 +65,28 @@ export function renderOrder(order: AgentOrder): string {
 }
 
 /** Directories that a machine has of its own, or that hold nothing for an application. */
-const OWN = ["proc", "sys", "dev", "tmp", "run", "boot", "lost+found"];
+const OWN: readonly string[] = ["/proc", "/sys", "/dev", "/boot", "/lost+found", ...HIDDEN];
 
-/** The host's files for a machine: those that walls would show, read-only, and the writable ones. */
+/** The host's files for a machine: those that walls show, read-only, and the writable ones. */
 export function planExports(
-  listing: RootListing,
-  { read, write }: { readonly read: readonly string[]; readonly write: readonly string[] },
+  listing: HostListing,
+  { read, write }: Pick<Walls, "read" | "write">,
 ): AgentRoot & { readonly kind: "host" } {
-  const systems = listing.directories.filter(
-    (name) => !OWN.includes(name) && !isHidden(`/${name}`),
+  const systems = listing.directories.filter((path) => !OWN.includes(path));
+  // The machine's own directories of temporary files cover the host's.
+  const isPrivate = (path: string) => PRIVATE_TMP.some((each) => isUnder(path, each));
+  const shown = read.filter(
+    (path) => isPrivate(path) || !systems.some((each) => isUnder(path, each)),
   );
-  const shown = read.filter(isHidden);
   const planned: readonly Omit<Export, "tag">[] = [
-    ...systems.map((name) => ({ path: `/${name}`, kind: "system" }) as const),
+    ...systems.map((path) => ({ path, kind: "system" }) as const),
     // Outer directories first: mounted later, they would cover the inner ones.
     ...shown.toSorted(byLength).map((path) => ({ path, kind: "read" }) as const),
     ...write.toSorted(byLength).map((path) => ({ path, kind: "write" }) as const),
   ];
   const exports = planned.map((each, index) => ({ ...each, tag: `ten${index}` }));
   // In an order a colon ends the name of a link.
-  const links = Object.entries(listing.links).filter(([name]) => !name.includes(":"));
+  const links = Object.entries(listing.links).filter(([path]) => !path.includes(":"));
   return { kind: "host", exports, links: Object.fromEntries(links) };
 }
 

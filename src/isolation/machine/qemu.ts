@@ -8,8 +8,8 @@ import { giveFile } from "../../platform/owner.ts";
 import { makePipes } from "../../platform/process/output-pipes.ts";
 import type { LaunchPaths } from "../launcher/launcher-directory.ts";
 import { type Level, levelMissing } from "../level.ts";
+import { listHost } from "../walls/host-listing.ts";
 import type { Site } from "../walls/namespace.ts";
-import { listRoot } from "../walls/root-listing.ts";
 import { linkSocket } from "../walls/socket-link.ts";
 import { type AgentRoot, planExports } from "./agent-order.ts";
 import { orderByPipe, readAgentStatus } from "./agent-status.ts";
@@ -168,7 +168,7 @@ function openingsOf(
 }
 
 function rootOf({ paths, placement: { service } }: Site): AgentRoot {
-  const root = planExports(listRoot(isWorthExporting), paths);
+  const root = planExports(listHost(paths.shown, isWorthExporting), paths);
   if (!hasOwnRoot(service)) return root;
   const exports = root.exports.filter(({ kind }) => kind === "write");
   return { kind: "image", device: IMAGE_DEVICE, exports };

@@ -1,14 +1,14 @@
 // A sandbox's view of the host's files: directories of its own, and mounts into them. Paths are absolute.
-import { COVERED, HIDDEN, PRIVATE_TMP } from "../../core/hidden-paths.ts";
+import { COVERED, HIDDEN, PRIVATE_TMP } from "../../core/host-paths.ts";
 import { depthOf, isUnder } from "../../core/paths.ts";
 import type { Walls } from "../../core/walls.ts";
-import type { RootListing } from "../walls/root-listing.ts";
+import type { HostListing } from "../walls/host-listing.ts";
 
 export interface ViewParts extends Pick<
   Walls,
-  "dataDir" | "read" | "write" | "tmpDir" | "socketDir"
+  "dataDir" | "secrets" | "read" | "write" | "tmpDir" | "socketDir"
 > {
-  /** The content of the host's root directory. */
+  /** The host's directories that every tenant sees. */
   readonly system: SystemListing;
   /** An empty directory of the server's, in which the view is made. */
   readonly scratch: string;
@@ -16,7 +16,7 @@ export interface ViewParts extends Pick<
   readonly extras: readonly Binding[];
 }
 
-export interface SystemListing extends RootListing {
+export interface SystemListing extends HostListing {
   /** The hidden directories below others that this host has, without links. */
   readonly hidden: readonly string[];
 }
@@ -51,8 +51,14 @@ export interface View {
 /** Directories that every sandbox has of its own, whatever the host's hold. */
 const SYNTHETIC = ["/proc", "/sys", "/dev"] as const;
 
-type Layer =
-  { readonly kind: "hide"; readonly inside: string } | ({ readonly kind: "bind" } & Binding);
+type Layer = Cover | ({ readonly kind: "bind" } & Binding);
+
+interface Cover {
+  readonly kind: "hide";
+  readonly inside: string;
+  /** The secret that is covered by an empty file or directory; null: a directory, whether the host has it or not. */
+  readonly like: string | null;
+}
 
 /** A directory that something can be mounted in. */
 interface Place {
@@ -82,14 +88,15 @@ export function planView(parts: ViewParts): View {
     // A directory of the view's own is empty already.
     if (layer.kind === "hide" && place.owner === "own") continue;
     const binding = layer.kind === "bind" ? layer : coverOf(layer, parts.scratch, mounts.length);
-    if (layer.kind === "hide") points.push({ path: binding.source, like: null });
+    if (layer.kind === "hide") points.push({ path: binding.source, like: layer.like });
     mounts.push({ source: binding.source, inside: binding.inside, access: binding.access });
     places.push({ ...binding, owner: ownerOf(layer, binding, parts) });
   }
   return { root, points, mounts, assumed, links: linksOf(parts.system, root) };
 }
 
-function layersOf({ dataDir, extras, read, socketDir, system, tmpDir, write }: ViewParts): Layer[] {
+function layersOf(parts: ViewParts): Layer[] {
+  const { dataDir, extras, read, secrets, socketDir, system, tmpDir, write } = parts;
   const show =
     (access: "read" | "write") =>
     (path: string): Layer => ({
@@ -104,31 +111,35 @@ function layersOf({ dataDir, extras, read, socketDir, system, tmpDir, write }: V
   const writable = { kind: "bind", access: "write" } as const;
   const layers: Layer[] = [
     ...topLevel(system).map(show("read")),
-    ...[...COVERED, ...SYNTHETIC, ...nested, dataDir].map(hide),
+    ...[...COVERED, ...SYNTHETIC, ...nested, dataDir].map((path) => hide(path)),
     ...tmp.map((inside) => ({ ...writable, source: tmpDir, inside })),
     ...(socketDir === null
       ? []
       : [{ ...writable, source: socketDir.outside, inside: socketDir.inside }]),
     ...write.map(show("write")),
     ...read.map(show("read")),
+    ...secrets.map((path) => hide(path, path)),
     ...extras.map((extra) => ({ kind: "bind" as const, ...extra })),
   ];
   // The sort is stable: at one depth, directories that are shown come after hidden ones.
   return layers.sort((one, other) => depthOf(one.inside) - depthOf(other.inside));
 }
 
-function hide(inside: string): Layer {
-  return { kind: "hide", inside };
+function hide(inside: string, like: string | null = null): Layer {
+  return { kind: "hide", inside, like };
 }
 
 function topLevel({ directories }: SystemListing): string[] {
   const apart: readonly string[] = [...HIDDEN, ...SYNTHETIC];
-  return directories.map((name) => `/${name}`).filter((path) => !apart.includes(path));
+  return directories.filter((path) => !apart.includes(path));
 }
 
-/** Nothing is mounted into a tenant's directory, which could hold a link; and a visible file needs no mount. */
+/**
+ * Nothing is mounted into a tenant's directory, which could hold a link; a visible file needs no mount, and a secret
+ * that is not in view no cover.
+ */
 function isNeedless(layer: Layer, place: Place): boolean {
-  if (layer.kind === "hide") return false;
+  if (layer.kind === "hide") return layer.like !== null && place.owner === "own";
   if (place.owner === "tenant") return true;
   const isSeen = place.owner === "host" && place.source === place.inside;
   return isSeen && layer.source === layer.inside && layer.access === "read";
@@ -143,9 +154,9 @@ function coverOf({ inside }: Layer, scratch: string, index: number): Binding {
   return { source: `${scratch}/cover-${index}`, inside, access: "read" };
 }
 
-function linksOf({ links }: SystemListing, root: string): Readonly<Record<string, string>> {
+function linksOf({ links }: HostListing, root: string): Readonly<Record<string, string>> {
   return Object.fromEntries(
-    Object.entries(links).map(([name, target]) => [`${root}/${name}`, target]),
+    Object.entries(links).map(([path, target]) => [`${root}${path}`, target]),
   );
 }
 

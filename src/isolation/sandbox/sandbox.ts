@@ -61,7 +61,7 @@ export class SandboxLevel implements Level {
     const files = filesIn(this.#walls.pathsOf(placement));
     const view = planView({
       ...walls,
-      system: listSystem(),
+      system: listSystem(walls),
       scratch: files.viewDir,
       extras: [
         { source: site.launcher, inside: INIT, access: "read" },

@@ -2,18 +2,17 @@
 import { existsSync, lstatSync, readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { FailureError } from "../../core/failure.ts";
-import { HIDDEN } from "../../core/hidden-paths.ts";
+import { HIDDEN } from "../../core/host-paths.ts";
+import type { View as HostView } from "../../core/walls.ts";
 import { makePublicDirectory } from "../../platform/owner.ts";
-import { listRoot } from "../walls/root-listing.ts";
+import { listHost } from "../walls/host-listing.ts";
 import type { SystemListing, View } from "./sandbox-view.ts";
 
-export function listSystem(): SystemListing {
+export function listSystem({ shown }: Pick<HostView, "shown">): SystemListing {
   const isDirectory = (path: string) =>
     lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
-  return {
-    ...listRoot(isShowable),
-    hidden: HIDDEN.filter((path) => dirname(path) !== "/" && isDirectory(path)),
-  };
+  const nested = HIDDEN.filter((path) => dirname(path) !== "/" && isDirectory(path));
+  return { ...listHost(shown, isShowable), hidden: shown === null ? nested : ["/var/tmp"] };
 }
 
 /** False for a directory that is empty, or that this user may not open. */
@@ -28,7 +27,7 @@ function isShowable(path: string): boolean {
 /** Throws LEVEL_MISSING where something is to be mounted on a path that the host lacks. */
 export function makeView({ assumed, links, points }: View): void {
   for (const { like, path } of points) makePoint(path, like);
-  for (const [path, target] of Object.entries(links)) symlinkSync(target, path);
+  for (const [path, target] of Object.entries(links)) makeLink(path, target);
   const absent = assumed.find((path) => !existsSync(path));
   if (absent === undefined) return;
   throw new FailureError({
@@ -36,6 +35,11 @@ export function makeView({ assumed, links, points }: View): void {
     reason: `${absent} does not exist, and a sandbox makes nothing there`,
     hint: "Make that directory, or name one below /tmp",
   });
+}
+
+function makeLink(path: string, target: string): void {
+  makePublicDirectory(dirname(path));
+  if (lstatSync(path, { throwIfNoEntry: false }) === undefined) symlinkSync(target, path);
 }
 
 function makePoint(path: string, like: string | null): void {

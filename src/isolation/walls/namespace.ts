@@ -3,7 +3,7 @@ import { existsSync, realpathSync, rmSync } from "node:fs";
 import { release } from "node:os";
 import { basename, dirname, join } from "node:path";
 import type { Endpoint } from "../../core/endpoint.ts";
-import { PRIVATE_TMP } from "../../core/hidden-paths.ts";
+import { PRIVATE_TMP } from "../../core/host-paths.ts";
 import { instanceDirOf, socketPathOf } from "../../core/instance-paths.ts";
 import { isKernelAtLeast, PROCESSES_PER_NAMESPACE } from "../../core/kernel-release.ts";
 import type { LaunchPlan } from "../../core/launch-plan.ts";
@@ -23,10 +23,18 @@ import {
   type Placement,
   type RecordedProcess,
 } from "../level.ts";
+import { findHostFiles, type HostFiles } from "./host-files.ts";
+import { explainMissing } from "./missing-files.ts";
 import { checkReachable, checkVisible } from "./reach.ts";
 import { SocketLink } from "./socket-link.ts";
 import { TenantPlaces } from "./tenant-places.ts";
-import { makeMissing, makeMountPoint, planPaths, type ViewPaths } from "./view-paths.ts";
+import {
+  makeMissing,
+  makeMountPoint,
+  planPaths,
+  type ViewContext,
+  type ViewPaths,
+} from "./view-paths.ts";
 import { checkWalls } from "./wall-check.ts";
 
 export interface NamespaceParts {
@@ -37,6 +45,8 @@ export interface NamespaceParts {
   readonly userIdOf: (ref: InstanceRef) => number;
   /** Of all services. */
   readonly writePaths: () => readonly string[];
+  /** The server's own files, which no tenant sees. */
+  readonly serverFiles: () => readonly string[];
   /** Installs the launcher; null where this build has none. */
   readonly installLauncher: () => string | null;
 }
@@ -69,6 +79,7 @@ export const NOTHING_MORE: Openings = { read: [], write: [], options: [] };
 export class NamespaceLevel implements Level {
   readonly #parts: NamespaceParts;
   #launcher: string | null = null;
+  #host: HostFiles | null = null;
 
   constructor(parts: NamespaceParts) {
     this.#parts = parts;
@@ -102,7 +113,7 @@ export class NamespaceLevel implements Level {
     const owner = this.#ownerOf(placement);
     const places = this.#findPlaces();
     makeMissing(service, { owner, places });
-    const paths = planPaths(service, { plan, places, dataDir: this.#parts.dataDir });
+    const paths = planPaths(service, plan, this.#findContext(places));
     checkVisible(placement, { program: plan.argv[0] ?? "", paths });
     if (owner !== null) checkReachable(paths, owner);
     const group = this.#parts.groups.open(placement, HELPERS[networkOf(service)] + helpers);
@@ -118,7 +129,7 @@ export class NamespaceLevel implements Level {
     const inside = dirname(plan.socketPath);
     // In a directory of the tenant's the path could lead through a link elsewhere.
     if (isMounted && !paths.write.some((path) => isUnder(inside, path)))
-      makeMountPoint(inside, places);
+      makeMountPoint(inside, paths, places);
     return {
       ...paths,
       statusFile,
@@ -134,10 +145,12 @@ export class NamespaceLevel implements Level {
 
   /** Those walls, with the openings that a level on top of them needs. */
   surround(site: Site, more: Openings): Enclosure {
-    const { group, launcher, owner, placement, preparing } = site;
+    const { group, launcher, owner, paths, placement, plan, preparing } = site;
     const walls = this.describe(site);
+    const links = [...more.read, ...more.write].flatMap((path) => site.places.linksOn(path));
     const opened = {
       ...walls,
+      shown: walls.shown === null ? null : [...walls.shown, ...links],
       read: [...walls.read, ...more.read.map((path) => site.places.resolve(path))],
       write: [...walls.write, ...more.write.map((path) => site.places.resolve(path))],
     };
@@ -150,6 +163,7 @@ export class NamespaceLevel implements Level {
     return {
       ...this.#enclosure(placement, group, owner),
       cgroup: group.birthplace,
+      explainFailedStart: () => explainMissing(placement.service, plan, paths),
       wrap: (argv) => [launcher, ...options, ...renderWalls(opened, argv)],
     };
   }
@@ -168,6 +182,12 @@ export class NamespaceLevel implements Level {
   #findPlaces(): TenantPlaces {
     const { dataDir, writePaths } = this.#parts;
     return new TenantPlaces({ dataDir, writePaths: writePaths() });
+  }
+
+  #findContext(places: TenantPlaces): ViewContext {
+    const { dataDir, serverFiles } = this.#parts;
+    this.#host ??= findHostFiles();
+    return { ...this.#host, dataDir, places, serverFiles: serverFiles() };
   }
 
   #makeDirectory(placement: Placement, owner: number | null): void {
@@ -232,6 +252,7 @@ export class NamespaceLevel implements Level {
       follow: (child) =>
         followLauncher(child, { statusFile, group, containment: { kind: "walls", owner } }),
       exposeSocket: () => link.renew(),
+      explainFailedStart: () => null,
       clear() {
         link.close();
         launches.remove(placement);

@@ -1,10 +1,9 @@
-// Checks before a walled launch: the program is visible, the directories are open to the instance's user.
+// Whether a tenant gets at the files that it needs: checks before a launch, and the hint when a start has failed.
 import { realpathSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { FailureError, startFailure } from "../../core/failure.ts";
-import { isHidden } from "../../core/hidden-paths.ts";
 import { isUnder } from "../../core/paths.ts";
-import { installationOf, isVisible } from "../../core/walls.ts";
+import { installationOf, isVisible, type View } from "../../core/walls.ts";
 import type { Placement } from "../level.ts";
 import type { ViewPaths } from "./view-paths.ts";
 
@@ -23,12 +22,13 @@ export function checkVisible(
 }
 
 /** Throws START_FAILED when the instance's user may not enter the working directory or the data directory. */
-export function checkReachable({ cwd, dataDir, write }: ViewPaths, user: number): void {
+export function checkReachable(view: ViewPaths, user: number): void {
+  const { cwd, dataDir, write } = view;
   // What is below that directory is the tenant's own affair.
   const entered = write.find((path) => isUnder(cwd, path)) ?? cwd;
   // In the data directory everything is hidden, or belongs to the instance's user.
   const isInside = entered !== dataDir && isUnder(entered, dataDir);
-  const ways = [...waysTo(dataDir), ...(isInside ? [] : [entered, ...waysTo(entered)])];
+  const ways = [...waysTo(dataDir, view), ...(isInside ? [] : [entered, ...waysTo(entered, view)])];
   const barrier = ways.find((path) => !mayEnter(path, user));
   if (barrier === undefined) return;
   const reason = `its user ${user} may not enter ${barrier}`;
@@ -36,9 +36,9 @@ export function checkReachable({ cwd, dataDir, write }: ViewPaths, user: number)
 }
 
 /** The directories above one, without hidden ones, which the launcher makes anew. */
-function waysTo(path: string): readonly string[] {
+function waysTo(path: string, view: View): readonly string[] {
   const above = dirname(path);
-  return above === path || isHidden(above) ? [] : [above, ...waysTo(above)];
+  return above === path || !isVisible(above, view) ? [] : [above, ...waysTo(above, view)];
 }
 
 function mayEnter(path: string, user: number): boolean {

@@ -33,9 +33,22 @@ export class TenantPlaces {
 
   /** The path without links. Throws START_FAILED at a link that a tenant may have made, ENOENT where nothing is. */
   resolve(path: string): string {
+    return this.#walk(path).resolved;
+  }
+
+  /** The links that an operator has made on the way to a path, none of a tenant's. Empty where nothing is. */
+  linksOn(path: string): readonly string[] {
+    try {
+      return this.#walk(path).passed;
+    } catch {
+      return [];
+    }
+  }
+
+  #walk(path: string): { readonly resolved: string; readonly passed: readonly string[] } {
+    const passed: string[] = [];
     const steps = stepsOf(path);
     let resolved = "/";
-    let links = 0;
     for (let step = steps.shift(); step !== undefined; step = steps.shift()) {
       const next = join(resolved, step);
       if (step === ".." || !lstatSync(next).isSymbolicLink()) {
@@ -43,12 +56,13 @@ export class TenantPlaces {
         continue;
       }
       if (this.contains(next)) throw unsafe(path, `${next} is a link that a tenant may have made`);
-      if (++links > LINKS_MAX) throw unsafe(path, "its links go in a circle");
+      passed.push(next);
+      if (passed.length > LINKS_MAX) throw unsafe(path, "its links go in a circle");
       const target = readlinkSync(next);
       steps.unshift(...stepsOf(target));
       if (target.startsWith("/")) resolved = "/";
     }
-    return resolved;
+    return { resolved, passed };
   }
 
   /** Throws START_FAILED where a tenant could redirect what the server makes at a path. */

@@ -214,7 +214,9 @@ export class InstanceProcesses {
     if (this.of(launch) !== launched) return;
     const isReplaced = wasReplaced(instance(), launch);
     story.exited(describeExit(exit));
-    send({ kind: "exited", launch, exit });
+    const isFailure = !(exit.kind === "code" && exit.code === 0);
+    const hint = isFailure ? launched.enclosure.explainFailedStart() : null;
+    send({ kind: "exited", launch, exit, hint });
     const isExpected = isReplaced || restsNext(instance());
     if (!isExpected || exit.kind === "outOfMemory") {
       logs.note(ref, `the process ${describeExit(exit)}`);

@@ -39,20 +39,36 @@ const OWN_LACKS: ReadonlySet<unknown> = new Set([
 
 const UNASKED: ProbeAnswer = { kind: "unasked" };
 
-export const socketProber: Prober = async ({ endpoints, health, host, hasServed, isOwn }) => {
-  let foreign: ProbeAnswer | null = null;
-  for (const endpoint of endpoints) {
-    if (isOutOfDescriptors()) return UNASKED;
-    const answer = await ask(endpoint, { path: health, host, isOwn });
-    if (answer === "foreign") foreign = takenByAnother(endpoint);
-    else if (answer !== null) return answer;
+export const socketProber: Prober = async (request) => {
+  const { endpoints, hasServed } = request;
+  const found = await askEach(endpoints, request);
+  if (found?.kind === "ready") {
+    // It may have begun to listen on all of them meanwhile, and trusts a proxy at the first one.
+    const earlier = endpoints.slice(0, endpoints.indexOf(found.endpoint));
+    const first = await askEach(earlier, request);
+    return first?.kind === "ready" ? first : found;
   }
-  if (foreign !== null) return foreign;
+  if (found !== null) return found;
   const busy = hasServed ? endpoints.find(isBusy) : undefined;
   if (busy !== undefined) return { kind: "ready", endpoint: busy };
   const places = endpoints.map(renderEndpoint).join(" or ");
   return { kind: "unready", reason: `nothing listens on ${places}` };
 };
+
+/** The answer of the first endpoint that accepts a connection for the launch; null: none does. */
+async function askEach(
+  endpoints: readonly Endpoint[],
+  { health: path, host, isOwn }: ProbeRequest,
+): Promise<ProbeAnswer | null> {
+  let foreign: ProbeAnswer | null = null;
+  for (const endpoint of endpoints) {
+    if (isOutOfDescriptors()) return UNASKED;
+    const answer = await ask(endpoint, { path, host, isOwn });
+    if (answer === "foreign") foreign = takenByAnother(endpoint);
+    else if (answer !== null) return answer;
+  }
+  return foreign;
+}
 
 export function takenByAnother(endpoint: Endpoint): ProbeAnswer {
   return { kind: "unready", reason: `another program listens on ${renderEndpoint(endpoint)}` };

@@ -83,6 +83,7 @@ test("a service needs only a command", () => {
     ioWeight: null,
     storageQuotaBytes: null,
     storageEnforce: "warn",
+    show: "software",
     readPaths: [],
     writePaths: [],
     network: null,
@@ -155,6 +156,7 @@ kernel = "vmlinuz"
 rootfs = "/srv/root.img"
 memory_mb = 512
 vcpus = 2
+show = "host"
 read_paths = ["lib", "/opt"]
 write_paths = ["../shared"]
 [service.api.env]
@@ -231,6 +233,7 @@ test("converts every key, to milliseconds, bytes and absolute paths", () => {
     ioWeight: 200,
     storageQuotaBytes: 3_145_728,
     storageEnforce: "hard",
+    show: "host",
     readPaths: ["/etc/ten/lib", "/opt"],
     writePaths: ["/etc/shared"],
     network: "private",

@@ -1,11 +1,7 @@
 import { expect, test } from "bun:test";
 import { parseConfig } from "../../../src/config/config.ts";
-import {
-  detectCommand,
-  type Project,
-  planStarter,
-  SCHEMA_FILE,
-} from "../../../src/config/starter.ts";
+import { detectCommand, type Project, planStarter } from "../../../src/config/starter.ts";
+import { SCHEMA_FILE } from "../../../src/core/server-files.ts";
 import { errorOf } from "./refusal.ts";
 
 function project(texts: Readonly<Record<string, string>>, directory = "notes"): Project {

@@ -41,6 +41,7 @@ const SERVICE = {
   io_weight: "50",
   storage_quota_mb: "10",
   storage_enforce: '"stop"',
+  show: '"host"',
   read_paths: '["/srv"]',
   write_paths: '["/srv"]',
   network: '"private"',

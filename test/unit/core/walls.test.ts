@@ -13,6 +13,8 @@ const walls: Walls = {
   statusFile: "/data/.walls/notes/alice/status",
   identity: { kind: "user", id: 61_184 },
   dataDir: "/data",
+  shown: null,
+  secrets: [],
   read: ["/srv/app", "/opt/python"],
   write: ["/data/notes/alice", "/srv/shared"],
   socketDir: { outside: "/data/.walls/notes/alice/sockets", inside: "/tmp/tenement" },
@@ -38,6 +40,12 @@ describe("the launcher's command line", () => {
         "--hostname alice --chdir /srv/app " +
         "-- /usr/bin/python3 --read /x",
     );
+  });
+
+  test("lists what is shown, and what stays hidden in it", () => {
+    const argv = renderWalls({ ...walls, shown: ["/usr"], secrets: ["/srv/app/.env"] }, ["app"]);
+    expect(valuesOf(argv, "--show")).toEqual(["/usr"]);
+    expect(valuesOf(argv, "--hide")).toEqual(["/data", "/srv/app/.env"]);
   });
 
   test("asks for a private network with a forwarded port", () => {
@@ -79,14 +87,27 @@ describe("readablePaths()", () => {
   });
 });
 
-describe("isVisible()", () => {
+describe.each([
+  { show: "software", listed: ["/usr", "/opt"], rest: false },
+  { show: "host", listed: null, rest: true },
+])("isVisible() where $show is shown", ({ listed, rest }) => {
   const shown = (path: string, read: string[] = []) =>
-    isVisible(path, { dataDir: "/srv/app/data", read, write: ["/srv/app/data/notes/alice"] });
+    isVisible(path, {
+      dataDir: "/srv/app/data",
+      shown: listed,
+      secrets: ["/srv/app/.env", "/opt/closed"],
+      read,
+      write: ["/srv/app/data/notes/alice"],
+    });
 
   const cases = [
     { path: "/usr/bin/python3", visible: true },
-    { path: "/srv/app/main", visible: true },
-    { path: "/rooted/bin/python", visible: true },
+    { path: "/opt/tool", visible: true },
+    { path: "/opt/closed/key", visible: false },
+    { path: "/", visible: rest },
+    { path: "/srv/app/main", visible: rest },
+    { path: "/rooted/bin/python", visible: rest },
+    { path: "/var/lib/x", visible: rest },
     { path: "/root/.pyenv/versions/3.12/bin/python3", visible: false },
     { path: "/home/alice/app", visible: false },
     { path: "/run/app", visible: false },
@@ -104,6 +125,8 @@ describe("isVisible()", () => {
     expect(shown("/root/.pyenv/bin/python", ["/root/.pyenv"])).toBe(true);
     expect(shown("/srv/app/data/notes/bob/app", ["/srv/app"])).toBe(false);
     expect(shown("/tmp/tool", ["/tmp/tool"])).toBe(true);
+    expect(shown("/srv/app/main", ["/srv/app"])).toBe(true);
+    expect(shown("/srv/app/.env", ["/srv/app"])).toBe(false);
   });
 });
 
@@ -118,6 +141,7 @@ test("installationOf() is the directory above bin, or the program's own director
 test("installationOf() is never a whole home directory", () => {
   expect(installationOf("/home/anna/bin/server")).toBe("/home/anna/bin");
   expect(installationOf("/root/bin/server")).toBe("/root/bin");
+  expect(installationOf("/srv/bin/server")).toBe("/srv/bin");
   expect(installationOf("/home/anna/.local/bin/server")).toBe("/home/anna/.local");
 });
 

@@ -2,8 +2,20 @@ import { expect, test } from "bun:test";
 import { planExports, renderOrder } from "../../../../src/isolation/machine/agent-order.ts";
 
 const LISTING = {
-  directories: ["usr", "etc", "proc", "sys", "dev", "tmp", "run", "boot", "root", "home", "srv"],
-  links: { bin: "usr/bin" },
+  directories: [
+    "usr",
+    "etc",
+    "proc",
+    "sys",
+    "dev",
+    "tmp",
+    "run",
+    "boot",
+    "root",
+    "home",
+    "srv",
+  ].map((name) => `/${name}`),
+  links: { "/bin": "usr/bin" },
 };
 
 test("a machine sees the system, shown paths below hidden ones and writable paths, inner ones last", () => {
@@ -11,7 +23,7 @@ test("a machine sees the system, shown paths below hidden ones and writable path
     read: ["/srv/app", "/root/app/inner", "/root/app"],
     write: ["/srv/data/notes/alice"],
   });
-  expect(links).toEqual({ bin: "usr/bin" });
+  expect(links).toEqual({ "/bin": "usr/bin" });
   expect(exports).toEqual([
     { tag: "ten0", path: "/usr", kind: "system" },
     { tag: "ten1", path: "/etc", kind: "system" },
@@ -31,7 +43,7 @@ test("an order has one record for each fact, which no value can break", () => {
     port: 30_001,
     socketPath: "/tmp/s.sock",
     processesMax: 512,
-    root: planExports({ directories: ["usr"], links: {} }, { read: [], write: ["/data"] }),
+    root: planExports({ directories: ["/usr"], links: {} }, { read: [], write: ["/data"] }),
     data: null,
     argv: ["/usr/bin/app", "a=b\nexit 0", ""],
     env: { TEXT: "x=y\nuid=0" },

@@ -23,7 +23,7 @@ export interface Launched {
 
 export class MachineWorld implements Disposable {
   /** Readable for every user, and visible behind walls. */
-  readonly root = mkdtempSync("/var/lib/ten-machines-");
+  readonly root = mkdtempSync("/opt/ten-machines-");
   readonly dataDir = join(this.root, "data");
   readonly walls: NamespaceLevel;
   readonly #groups: ControlGroups;
@@ -41,6 +41,7 @@ export class MachineWorld implements Disposable {
       }),
       userIdOf: () => USER,
       writePaths: () => [],
+      serverFiles: () => [],
       installLauncher: () => launcher,
     });
   }

@@ -12,13 +12,25 @@ const OWN = "/srv/data/notes/alice";
 
 const parts: ViewParts = {
   dataDir: "/srv/data",
+  secrets: [],
   read: ["/srv/app"],
   write: [OWN],
   tmpDir: TMP,
   socketDir: { outside: SOCKETS, inside: "/tmp/tenement" },
   system: {
-    directories: ["usr", "srv", "var", "root", "home", "run", "tmp", "proc", "dev", "sys"],
-    links: { bin: "usr/bin" },
+    directories: [
+      "/usr",
+      "/srv",
+      "/var",
+      "/root",
+      "/home",
+      "/run",
+      "/tmp",
+      "/proc",
+      "/dev",
+      "/sys",
+    ],
+    links: { "/bin": "usr/bin" },
     hidden: ["/var/tmp"],
   },
   scratch: SCRATCH,

@@ -41,6 +41,14 @@ test.each(["data/app/alice/link", "disk/shared/link", "disk/shared/sub/link"])(
   },
 );
 
+test("the links of the operator on a way are known, those of tenants and of no way are not", () => {
+  expect(places.linksOn(at("app"))).toEqual([at("app"), at("releases/current")]);
+  expect(places.linksOn(at("mnt/shared"))).toEqual([at("mnt")]);
+  symlinkSync(at("secret"), at("disk/shared/link"));
+  expect(places.linksOn(at("mnt/shared/link"))).toEqual([]);
+  expect(places.linksOn(at("none"))).toEqual([]);
+});
+
 test("a path that does not exist and a circle of links are errors", () => {
   expect(() => places.resolve(at("none/x"))).toThrow("ENOENT");
   symlinkSync("circle", at("circle"));

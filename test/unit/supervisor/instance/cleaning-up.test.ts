@@ -93,6 +93,7 @@ test("a probe that the server can't make leaves the instance unready, with the r
   const refused = lease.catch(({ message }: Error) => message);
   await world.ready();
   Object.assign(actor.launched?.enclosure ?? {}, {
+    explainFailedStart: () => null,
     exposeSocket: () => {
       throw new Error("EMLINK: too many links");
     },

@@ -37,6 +37,15 @@ async function fullQueue() {
   return { [Symbol.dispose]: () => child.stdin.end() };
 }
 
+function freePort(): number {
+  using listener = Bun.listen({
+    hostname: "127.0.0.1",
+    port: 0,
+    socket: { data: () => undefined },
+  });
+  return listener.port;
+}
+
 function probe(hasServed: boolean, health: string | null = "/health") {
   return socketProber({ endpoints: [endpoint], health, host: HOST, hasServed, isOwn: () => true });
 }
@@ -135,4 +144,34 @@ test("the probe says nothing of a tenant that it has no descriptor to ask", asyn
     { kind: "unasked" },
     { kind: "ready", endpoint: { kind: "tcp", host: "127.0.0.1", port: listener.port } },
   ]);
+});
+
+test("the first endpoint is the address of an application that begins to listen on all of them", async () => {
+  const first: Endpoint = { kind: "tcp", host: "127.0.0.1", port: freePort() };
+  const listeners: Bun.SocketListener<undefined>[] = [];
+  const answer = (socket: Bun.Socket<undefined>) => {
+    socket.end("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+  };
+  listeners.push(
+    Bun.listen({
+      unix: path,
+      socket: {
+        // Between the question to the first endpoint, and the answer of this one.
+        data(socket) {
+          const { host: hostname, port } = first;
+          listeners.push(Bun.listen({ hostname, port, socket: { data: answer } }));
+          answer(socket);
+        },
+      },
+    }),
+  );
+  const request = {
+    endpoints: [first, endpoint],
+    health: "/",
+    host: HOST,
+    hasServed: false,
+    isOwn: () => true,
+  };
+  expect(await socketProber(request)).toEqual({ kind: "ready", endpoint: first });
+  for (const listener of listeners) listener.stop(true);
 });

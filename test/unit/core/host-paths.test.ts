@@ -1,6 +1,6 @@
-// Hidden directories: which paths lie in one, and whether the launcher hides the same.
+// The host's directories: which paths are software, and whether the launcher hides the same.
 import { expect, test } from "bun:test";
-import { COVERED, isHidden, PRIVATE_TMP } from "../../../src/core/hidden-paths.ts";
+import { COVERED, isSoftware, PRIVATE_TMP } from "../../../src/core/host-paths.ts";
 
 /** Every array of absolute paths in the launcher's sources. */
 async function pathListsOfLauncher(): Promise<readonly string[][]> {
@@ -16,9 +16,11 @@ async function pathListsOfLauncher(): Promise<readonly string[][]> {
   return lists;
 }
 
-test("a path is hidden in a hidden directory, and in nothing whose name only begins alike", () => {
-  expect(["/home/user/app", "/root", "/var/tmp/x"].map(isHidden)).toEqual([true, true, true]);
-  expect(["/homework", "/srv/home", "/"].map(isHidden)).toEqual([false, false, false]);
+test("a path is software in a directory of software, and in none whose name only begins alike", () => {
+  expect(["/usr/bin/python3", "/etc", "/opt/app"].map(isSoftware)).toEqual([true, true, true]);
+  expect(["/var/lib/gems/3.1", "/nix/store/x"].map(isSoftware)).toEqual([true, true]);
+  const data = ["/", "/srv/app", "/usr2", "/home/a/usr", "/var/lib/app", "/mnt", "/boot"];
+  expect(data.filter(isSoftware)).toEqual([]);
 });
 
 test("the launcher hides the same directories", async () => {
