@@ -22,8 +22,9 @@ export interface Walls {
   readonly socketDir: { readonly outside: string; readonly inside: string } | null;
   /** Mounted as /tmp and /var/tmp. */
   readonly tmpDir: string;
-  /** The only port that may be bound. */
   readonly port: number;
+  /** The only ports that may be bound; null: any. */
+  readonly bindable: readonly number[] | null;
   /** With a private network, the socket that is forwarded to the port; null: it has the host's network. */
   readonly entry: string | null;
   readonly seccomp: SystemCallFilter;
@@ -72,6 +73,11 @@ function findNetworkGaps(service: Service, { landlock, firewall }: WallHost): st
   return gaps;
 }
 
+/** The ports that a launch may bind; null: any, as in a private network, where there is no other tenant. */
+export function bindablePorts(service: Service, port: number): readonly number[] | null {
+  return networkOf(service) === "private" ? null : [port];
+}
+
 /** The arguments of the launcher that make it start `argv` behind the walls. */
 export function renderWalls(walls: Walls, argv: readonly string[]): readonly string[] {
   const { identity, socketDir } = walls;
@@ -85,7 +91,8 @@ export function renderWalls(walls: Walls, argv: readonly string[]): readonly str
     ...walls.read.flatMap((path) => ["--read", path]),
     ...walls.write.flatMap((path) => ["--write", path]),
     ...(socketDir === null ? [] : ["--socket-dir", `${socketDir.outside}:${socketDir.inside}`]),
-    ...["--tmp", walls.tmpDir, "--bind-port", String(walls.port)],
+    ...["--tmp", walls.tmpDir],
+    ...(walls.bindable ?? []).flatMap((port) => ["--bind-port", String(port)]),
     ...(walls.entry === null ? [] : ["--private-net", "--forward", `${walls.entry}:${walls.port}`]),
     ...["--seccomp", walls.seccomp],
     ...["--hostname", walls.hostname, "--chdir", walls.cwd, "--", ...argv],

@@ -10,7 +10,7 @@ import type { LaunchPlan } from "../../core/launch-plan.ts";
 import { isUnder } from "../../core/paths.ts";
 import { type InstanceRef, SLOTS } from "../../core/ref.ts";
 import { networkOf, PIDS_LIMIT_DEFAULT, type Service } from "../../core/service.ts";
-import { renderWalls, type Walls } from "../../core/walls.ts";
+import { bindablePorts, renderWalls, type Walls } from "../../core/walls.ts";
 import { isRoot, makeOwnDirectory } from "../../platform/owner.ts";
 import type { ControlGroup } from "../cgroup/group.ts";
 import type { ControlGroups } from "../cgroup/groups.ts";
@@ -135,6 +135,7 @@ export class NamespaceLevel implements Level {
       statusFile,
       tmpDir: realpathSync(tmpDir),
       port: placement.port,
+      bindable: bindablePorts(placement.service, placement.port),
       entry: networkOf(placement.service) === "private" ? entry : null,
       identity: owner === null ? { kind: "rootless" } : { kind: "user", id: owner },
       socketDir: isMounted ? { outside: realpathSync(socketsDir), inside } : null,

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import {
+  bindablePorts,
   findWallGaps,
   installationOf,
   isVisible,
@@ -20,6 +21,7 @@ const walls: Walls = {
   socketDir: { outside: "/data/.walls/notes/alice/sockets", inside: "/tmp/tenement" },
   tmpDir: "/data/.walls/notes/alice/tmp",
   port: 30_000,
+  bindable: [30_000],
   entry: null,
   seccomp: "default",
   hostname: "alice",
@@ -54,6 +56,11 @@ describe("the launcher's command line", () => {
     expect(valuesOf(argv, "--forward")).toEqual(["/data/.walls/notes/alice/entry:30000"]);
   });
 
+  test("leaves every port to the application where none is listed", () => {
+    const argv = renderWalls({ ...walls, bindable: null }, ["app"]);
+    expect(argv).not.toContain("--bind-port");
+  });
+
   test("names no other user when the server is not root", () => {
     const argv = renderWalls({ ...walls, identity: { kind: "rootless" } }, ["app"]);
     expect(argv).toContain("--rootless");
@@ -68,6 +75,20 @@ describe("the launcher's command line", () => {
   test("omits the socket's directory where another writable directory contains it", () => {
     const argv = renderWalls({ ...walls, socketDir: null }, ["app"]);
     expect(valuesOf(argv, "--socket-dir")).toEqual([]);
+  });
+});
+
+describe("bindablePorts()", () => {
+  const bindable = (changes: Parameters<typeof serviceWith>[0]) =>
+    bindablePorts(serviceWith({ isolation: "namespace", ...changes }), 30_000);
+
+  test("is the instance's port on the network of the host", () => {
+    expect(bindable({ network: null })).toEqual([30_000]);
+  });
+
+  test("is any port in a private network", () => {
+    expect(bindable({ network: "private" })).toBeNull();
+    expect(bindable({ isolation: "qemu" })).toBeNull();
   });
 });
 
