@@ -194,6 +194,7 @@ function toService(table: ServiceTable, { name, dir, settings }: ServiceContext)
     readPaths: table.read_paths.map((path) => resolve(dir, path)),
     writePaths: table.write_paths.map((path) => resolve(dir, path)),
     network: table.network ?? null,
+    extraPorts: table.extra_ports === 0 ? null : table.extra_ports,
     seccomp: table.seccomp,
     allowMetadata: table.allow_metadata,
     rollout: table.rollout,

@@ -98,6 +98,7 @@ function serviceTable(service: Service): Table {
     read_paths: service.readPaths,
     write_paths: service.writePaths,
     network: service.network,
+    extra_ports: service.extraPorts,
     seccomp: service.seccomp,
     allow_metadata: service.allowMetadata,
     rollout: service.rollout,

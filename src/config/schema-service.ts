@@ -3,6 +3,7 @@ import { z } from "zod";
 import { ENV_NAME_RULE, isEnvName } from "../core/env-file.ts";
 import {
   ACCELERATORS,
+  EXTRA_PORTS_MAX,
   ISOLATION_LEVELS,
   NETWORKS,
   RESTART_POLICIES,
@@ -150,6 +151,11 @@ export const service = z.strictObject(
       .optional()
       .describe(
         "`host`: the network of the host. `private`: a separate network that only the server can reach. Not set: `host`; for sandboxes and virtual machines `private`.",
+      ),
+    extra_ports: whole({ min: 0, max: EXTRA_PORTS_MAX })
+      .default(0)
+      .describe(
+        "Ports that each instance has beside `PORT`, for itself alone: as `{port1}`, `{port2}` and so on, and in `TENEMENT_PORT_1`, `TENEMENT_PORT_2` and so on.",
       ),
     seccomp: choice(SYSTEM_CALL_FILTERS)
       .default("default")

@@ -73,6 +73,7 @@ const SERVICE_KEYS: Keys<Service, "name" | "restart" | "machine" | "healthInterv
   readPaths: ["read_paths", "launch"],
   writePaths: ["write_paths", "launch"],
   network: ["network", "launch"],
+  extraPorts: ["extra_ports", "launch"],
   seccomp: ["seccomp", "launch"],
   allowMetadata: ["allow_metadata", "launch"],
   rollout: ["rollout", "now"],

@@ -44,6 +44,12 @@ export type Accelerator = (typeof ACCELERATORS)[number];
 /** Processes and threads of an instance whose service sets no limit. */
 export const PIDS_LIMIT_DEFAULT = 512;
 
+/**
+ * Ports of an instance beside the first: the range has 10001, and during a rollout an instance has twice as many.
+ * With this many in each service, 294 instances can be replaced at a time.
+ */
+export const EXTRA_PORTS_MAX = 16;
+
 /** A template of instances, `[service.NAME]`. Strings called a template hold placeholders such as `{id}`. */
 export interface Service {
   readonly name: string;
@@ -93,6 +99,8 @@ export interface Service {
   /** Null: the default of the level of isolation. */
   readonly network: Network | null;
   /** `permissive`: system calls that the filter does not list are allowed. */
+  /** Ports of each instance beside the first; null: none. */
+  readonly extraPorts: number | null;
   readonly seccomp: SystemCallFilter;
   /** Whether an instance may reach the metadata service of a cloud. */
   readonly allowMetadata: boolean;

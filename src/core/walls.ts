@@ -73,9 +73,12 @@ function findNetworkGaps(service: Service, { landlock, firewall }: WallHost): st
   return gaps;
 }
 
-/** The ports that a launch may bind; null: any, as in a private network, where there is no other tenant. */
-export function bindablePorts(service: Service, port: number): readonly number[] | null {
-  return networkOf(service) === "private" ? null : [port];
+/** Of a launch's ports those that it may bind; null: any, as in a private network, where there is no other tenant. */
+export function bindablePorts(
+  service: Service,
+  ports: readonly number[],
+): readonly number[] | null {
+  return networkOf(service) === "private" ? null : ports;
 }
 
 /** The arguments of the launcher that make it start `argv` behind the walls. */

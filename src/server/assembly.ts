@@ -109,7 +109,8 @@ function claimsOf(
 ): readonly Claim[] {
   return instances.list().flatMap(({ child, second, ref }) => {
     const { allowMetadata = false } = config.services.get(ref.service) ?? {};
-    const ports = [child, second].flatMap((record) => record?.port ?? []);
+    const records = [child, second].filter((record) => record !== null);
+    const ports = records.flatMap(({ port, extraPorts = [] }) => [port, ...extraPorts]);
     return ports.map((port) => ({ port, owner: userIds.find(ref), allowMetadata }));
   });
 }

@@ -41,6 +41,7 @@ export function serviceWith(changes: Partial<Service> = {}): Service {
     readPaths: [],
     writePaths: [],
     network: null,
+    extraPorts: null,
     seccomp: "default",
     allowMetadata: false,
     rollout: "overlap",

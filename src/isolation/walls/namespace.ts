@@ -21,6 +21,7 @@ import {
   hostEndpoints,
   type Level,
   type Placement,
+  portsOf,
   type RecordedProcess,
 } from "../level.ts";
 import { findHostFiles, type HostFiles } from "./host-files.ts";
@@ -135,7 +136,7 @@ export class NamespaceLevel implements Level {
       statusFile,
       tmpDir: realpathSync(tmpDir),
       port: placement.port,
-      bindable: bindablePorts(placement.service, placement.port),
+      bindable: bindablePorts(placement.service, portsOf(placement)),
       entry: networkOf(placement.service) === "private" ? entry : null,
       identity: owner === null ? { kind: "rootless" } : { kind: "user", id: owner },
       socketDir: isMounted ? { outside: realpathSync(socketsDir), inside } : null,

@@ -8,9 +8,8 @@ import { hasOwnRoot, type Service } from "../../core/service.ts";
 import { findWallGaps } from "../../core/walls.ts";
 import type { ChildRecord } from "../../database/instances.ts";
 import type { Firewall } from "../../isolation/firewall/firewall.ts";
-import type { Claim } from "../../isolation/firewall/rules.ts";
 import type { Isolation } from "../../isolation/isolation.ts";
-import type { Enclosure, Placement } from "../../isolation/level.ts";
+import { type Enclosure, type Placement, portsOf } from "../../isolation/level.ts";
 import type { LogHub } from "../../logs/hub.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { landlockVersion } from "../../platform/kernel/landlock.ts";
@@ -67,9 +66,10 @@ export class Launches {
     const { dataDir, firewall, isolation, ports, serverEnv } = this.#parts;
     const level = isolation.level(service);
     const fileEnv = readEnvFile(service);
-    const port = ports.take();
+    const taken = ports.takeMany(1 + (service.extraPorts ?? 0));
+    const [port = 0, ...extraPorts] = taken;
     try {
-      const placement = { service, ref, slot, dataDir, port };
+      const placement = { service, ref, slot, dataDir, port, extraPorts };
       const plan = planLaunch({ ...placement, serverEnv, storedEnv, fileEnv });
       mkdirSync(plan.instanceDir, { recursive: true, mode: 0o700 });
       // With a root of its own, the program is looked up there.
@@ -79,14 +79,16 @@ export class Launches {
       const enclosure = level.enclose(placement, resolved);
       // From now on the files there are those of this launch.
       this.#stopClearing(enclosure);
-      firewall.claim(claimOf(placement, enclosure));
+      this.#claim(placement, enclosure);
       const child = this.#spawn({ ref, slot }, resolved, enclosure);
       const { socketPath } = enclosure;
       this.#sockets.set(socketPath, formatRef(ref));
-      return { child, slot, mark: plan.mark, port, socketPath, enclosure, startedAt: Date.now() };
+      const { mark } = plan;
+      const startedAt = Date.now();
+      return { child, slot, mark, port, extraPorts, socketPath, enclosure, startedAt };
     } catch (error) {
-      firewall.release(port);
-      ports.give(port);
+      for (const each of taken) firewall.release(each);
+      ports.give(...taken);
       throw error;
     }
   }
@@ -96,36 +98,45 @@ export class Launches {
    * its service asks for.
    */
   adopt(ref: InstanceRef, service: Service, record: ChildRecord): Launched | null {
-    const { dataDir, firewall, isolation, spawner, ports, logs } = this.#parts;
-    const { port, slot, socketPath, startedAt } = record;
-    const placement = { ref, service, slot, port };
+    const { dataDir, isolation, spawner, ports, logs } = this.#parts;
+    const { port, extraPorts = [], slot, socketPath, startedAt } = record;
+    const placement = { ref, service, slot, port, extraPorts };
     const enclosure = isolation.level(service).recover(placement, record);
     if (enclosure === null) return null;
     const mark = markOf({ ...placement, dataDir });
     const child = spawner.adopt(record.child, enclosure.mark);
     if (child === null) return null;
-    ports.reserve(port);
-    firewall.claim(claimOf(placement, enclosure));
+    ports.reserve(...portsOf(placement));
+    this.#claim(placement, enclosure);
     this.#sockets.set(socketPath, formatRef(ref));
     this.#expose(enclosure);
     logs.attach(placement, outputPaths(this.#outputDirectory, placement));
-    return { child: enclosure.follow(child), slot, mark, port, socketPath, enclosure, startedAt };
+    const followed = enclosure.follow(child);
+    return { child: followed, slot, mark, port, extraPorts, socketPath, enclosure, startedAt };
   }
 
   /**
-   * Frees the port, the socket and the walls of a launch whose processes have all ended. Never throws: failures are
+   * Frees the ports, the socket and the walls of a launch whose processes have all ended. Never throws: failures are
    * reported, and its files are tried again.
    */
-  retire({ port, enclosure }: Launched): void {
+  retire(launched: Launched): void {
+    const { enclosure } = launched;
     const { firewall, ports, report } = this.#parts;
     this.#sockets.delete(enclosure.socketPath);
-    ports.give(port);
+    ports.give(...portsOf(launched));
     try {
-      firewall.release(port);
+      for (const port of portsOf(launched)) firewall.release(port);
     } catch (error) {
       report(error);
     }
     this.#clear(enclosure, 0);
+  }
+
+  #claim(placement: Placement, { owner }: Enclosure): void {
+    const { allowMetadata } = placement.service;
+    for (const port of portsOf(placement)) {
+      this.#parts.firewall.claim({ port, owner, allowMetadata });
+    }
   }
 
   /** A link to a socket may lead through a descriptor of the earlier server. */
@@ -197,8 +208,4 @@ function refuseLong({ service }: InstanceRef, socketPath: string): void {
   const reason = `its socket ${socketPath} ${excess}`;
   const hint = `Set socket in [service.${service}] to a shorter path, or leave it out`;
   throw new FailureError(startFailure(reason, hint));
-}
-
-function claimOf({ port, service }: Placement, { owner }: Enclosure): Claim {
-  return { port, owner, allowMetadata: service.allowMetadata };
 }

@@ -87,6 +87,7 @@ test("a service needs only a command", () => {
     readPaths: [],
     writePaths: [],
     network: null,
+    extraPorts: null,
     seccomp: "default",
     allowMetadata: false,
     rollout: "overlap",
@@ -148,6 +149,7 @@ io_weight = 200
 storage_quota_mb = 3
 storage_enforce = "hard"
 network = "private"
+extra_ports = 3
 seccomp = "permissive"
 allow_metadata = true
 rollout = "replace"
@@ -237,6 +239,7 @@ test("converts every key, to milliseconds, bytes and absolute paths", () => {
     readPaths: ["/etc/ten/lib", "/opt"],
     writePaths: ["/etc/shared"],
     network: "private",
+    extraPorts: 3,
     seccomp: "permissive",
     allowMetadata: true,
     rollout: "replace",

@@ -45,6 +45,7 @@ const SERVICE = {
   read_paths: '["/srv"]',
   write_paths: '["/srv"]',
   network: '"private"',
+  extra_ports: "2",
   seccomp: '"permissive"',
   allow_metadata: "true",
   rollout: '"replace"',

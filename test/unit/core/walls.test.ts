@@ -56,6 +56,11 @@ describe("the launcher's command line", () => {
     expect(valuesOf(argv, "--forward")).toEqual(["/data/.walls/notes/alice/entry:30000"]);
   });
 
+  test("lists each port that may be bound", () => {
+    const argv = renderWalls({ ...walls, bindable: [30_000, 30_007] }, ["app"]);
+    expect(valuesOf(argv, "--bind-port")).toEqual(["30000", "30007"]);
+  });
+
   test("leaves every port to the application where none is listed", () => {
     const argv = renderWalls({ ...walls, bindable: null }, ["app"]);
     expect(argv).not.toContain("--bind-port");
@@ -80,13 +85,13 @@ describe("the launcher's command line", () => {
 
 describe("bindablePorts()", () => {
   const bindable = (changes: Parameters<typeof serviceWith>[0]) =>
-    bindablePorts(serviceWith({ isolation: "namespace", ...changes }), 30_000);
+    bindablePorts(serviceWith({ isolation: "namespace", ...changes }), [30_000, 30_001]);
 
-  test("is the instance's port on the network of the host", () => {
-    expect(bindable({ network: null })).toEqual([30_000]);
+  test("are the instance's ports on the network of the host", () => {
+    expect(bindable({ network: null })).toEqual([30_000, 30_001]);
   });
 
-  test("is any port in a private network", () => {
+  test("are all ports in a private network", () => {
     expect(bindable({ network: "private" })).toBeNull();
     expect(bindable({ isolation: "qemu" })).toBeNull();
   });
