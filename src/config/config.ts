@@ -195,6 +195,7 @@ function toService(table: ServiceTable, { name, dir, settings }: ServiceContext)
     writePaths: table.write_paths.map((path) => resolve(dir, path)),
     network: table.network ?? null,
     extraPorts: table.extra_ports === 0 ? null : table.extra_ports,
+    bindAny: table.bind === "any",
     seccomp: table.seccomp,
     allowMetadata: table.allow_metadata,
     rollout: table.rollout,

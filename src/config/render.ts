@@ -99,6 +99,7 @@ function serviceTable(service: Service): Table {
     write_paths: service.writePaths,
     network: service.network,
     extra_ports: service.extraPorts,
+    bind: service.bindAny ? "any" : "port",
     seccomp: service.seccomp,
     allow_metadata: service.allowMetadata,
     rollout: service.rollout,

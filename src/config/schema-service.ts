@@ -3,6 +3,7 @@ import { z } from "zod";
 import { ENV_NAME_RULE, isEnvName } from "../core/env-file.ts";
 import {
   ACCELERATORS,
+  BIND_RULES,
   EXTRA_PORTS_MAX,
   ISOLATION_LEVELS,
   NETWORKS,
@@ -156,6 +157,11 @@ export const service = z.strictObject(
       .default(0)
       .describe(
         "Ports that each instance has beside `PORT`, for itself alone: as `{port1}`, `{port2}` and so on, and in `TENEMENT_PORT_1`, `TENEMENT_PORT_2` and so on.",
+      ),
+    bind: choice(BIND_RULES)
+      .default("port")
+      .describe(
+        "Which TCP ports a walled tenant may bind on the host's network: `port`, its own and those that the kernel chooses; `any`, all from 1024 on that are free, also those that others are about to use.",
       ),
     seccomp: choice(SYSTEM_CALL_FILTERS)
       .default("default")

@@ -74,6 +74,7 @@ const SERVICE_KEYS: Keys<Service, "name" | "restart" | "machine" | "healthInterv
   writePaths: ["write_paths", "launch"],
   network: ["network", "launch"],
   extraPorts: ["extra_ports", "launch"],
+  bindAny: ["bind", "launch"],
   seccomp: ["seccomp", "launch"],
   allowMetadata: ["allow_metadata", "launch"],
   rollout: ["rollout", "now"],

@@ -29,6 +29,8 @@ export type StorageEnforcement = (typeof STORAGE_ENFORCEMENTS)[number];
 export const NETWORKS = ["host", "private"] as const;
 export type Network = (typeof NETWORKS)[number];
 
+export const BIND_RULES = ["port", "any"] as const;
+
 export const SYSTEM_CALL_FILTERS = ["default", "permissive"] as const;
 export type SystemCallFilter = (typeof SYSTEM_CALL_FILTERS)[number];
 
@@ -101,6 +103,8 @@ export interface Service {
   /** `permissive`: system calls that the filter does not list are allowed. */
   /** Ports of each instance beside the first; null: none. */
   readonly extraPorts: number | null;
+  /** Whether walled instances may bind any port of the host, not only their own. */
+  readonly bindAny: boolean;
   readonly seccomp: SystemCallFilter;
   /** Whether an instance may reach the metadata service of a cloud. */
   readonly allowMetadata: boolean;
@@ -121,6 +125,11 @@ export interface MachineSettings {
 export function networkOf({ isolation, network }: Service): Network {
   if (isMachine(isolation)) return "private";
   return network ?? (isolation === "sandbox" ? "private" : "host");
+}
+
+/** Whether its walled instances may bind ports of the host that are not their own. */
+export function bindsHostPorts(service: Service): boolean {
+  return service.bindAny && service.isolation === "namespace" && networkOf(service) === "host";
 }
 
 /** Whether the level runs a guest kernel. */

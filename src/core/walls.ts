@@ -1,7 +1,7 @@
 // The walls of one instance: hidden and visible paths, and the launcher's arguments. Paths are absolute.
 import { HIDDEN, PRIVATE_TMP } from "./host-paths.ts";
 import { depthOf, isUnder } from "./paths.ts";
-import { networkOf, type Service, type SystemCallFilter } from "./service.ts";
+import { bindsHostPorts, networkOf, type Service, type SystemCallFilter } from "./service.ts";
 
 /** The instance's own user and group; without root, the server's user in a user namespace. */
 export type Identity =
@@ -65,20 +65,24 @@ function findNetworkGaps(service: Service, { landlock, firewall }: WallHost): st
     gaps.push(`they reach other tenants' ports and a cloud's metadata service: ${firewall}`);
   }
   if (service.isolation !== "namespace") return gaps;
+  if (bindsHostPorts(service)) {
+    gaps.push('they can bind ports of the host that are meant for others: bind is "any"');
+  }
   if (landlock === null || landlock < LANDLOCK_PORTS) {
-    gaps.push("they can bind free ports and reach abstract sockets: the kernel is too old");
+    const binding = bindsHostPorts(service) ? "" : "bind free ports and ";
+    gaps.push(`they can ${binding}reach abstract sockets: the kernel is too old`);
   } else if (landlock < LANDLOCK_SCOPES) {
     gaps.push("they can reach abstract sockets of others: the kernel is too old");
   }
   return gaps;
 }
 
-/** Of a launch's ports those that it may bind; null: any, as in a private network, where there is no other tenant. */
+/** The ports that a launch may bind, its own; null: any, as in a private network, where there is no other tenant. */
 export function bindablePorts(
   service: Service,
   ports: readonly number[],
 ): readonly number[] | null {
-  return networkOf(service) === "private" ? null : ports;
+  return service.bindAny || networkOf(service) === "private" ? null : ports;
 }
 
 /** The arguments of the launcher that make it start `argv` behind the walls. */

@@ -1,7 +1,7 @@
 // Assembles what runs instances: the supervisor, and the isolation, volumes and firewall that its launches use.
 import type { InstanceRef } from "../core/ref.ts";
 import { serverFiles } from "../core/server-files.ts";
-import type { Config, Service } from "../core/service.ts";
+import { bindsHostPorts, type Config, type Service } from "../core/service.ts";
 import type { TenementDatabase } from "../database/database.ts";
 import {
   type Firewall,
@@ -127,6 +127,7 @@ function openIsolation(
     dataDir,
     report,
     writePaths: () => [...services()].flatMap(({ writePaths }) => writePaths),
+    sharesPorts: () => [...services()].some(bindsHostPorts),
     serverFiles: () => serverFiles(config, services()),
     userIdOf: (ref) => userIds.take(ref, hostUsers),
     installLauncher: () => installLauncher(dataDir),

@@ -1,6 +1,8 @@
 // The ports of instances beside the first: extra ones, and those that an operator leaves to an application.
 import { describe, expect, test } from "bun:test";
+import { existsSync } from "node:fs";
 import { tableName } from "../../src/isolation/firewall/firewall-tables.ts";
+import { ROOT } from "../support/executable.ts";
 import { type Ten, withTen } from "../support/ten.ts";
 import { BINDING_COMMAND } from "../support/tenants/command.ts";
 import { isMissing, NFTABLES, PYTHON } from "../support/tool.ts";
@@ -15,6 +17,19 @@ command = "${BINDING_COMMAND} {port1}"
 isolation = "namespace"
 extra_ports = 2
 `;
+
+const ANY_PORT = `
+[service.any]
+command = "/usr/bin/${BINDING_COMMAND}"
+isolation = "namespace"
+bind = "any"
+[service.port]
+command = "/usr/bin/${BINDING_COMMAND}"
+isolation = "namespace"
+`;
+
+/** An ordinary user who runs the server. */
+const USER = 29_612;
 
 async function ask(ten: Ten, id: string, path: string): Promise<string> {
   return (await ten.get(`${id}.localhost`, path)).text;
@@ -60,3 +75,26 @@ describe.skipIf(!hasWalls || !isRoot || isMissing(PYTHON) || isMissing(NFTABLES)
       }));
   },
 );
+
+describe.skipIf(!hasWalls || !isRoot || !existsSync("/usr/bin/python3"))('bind = "any"', () => {
+  test.each([
+    { who: "root", options: {} },
+    // An ordinary user can't read all programs.
+    {
+      who: "an ordinary user",
+      options: { user: USER, parent: "/opt", service: { read_paths: [ROOT] } },
+    },
+  ])("lets an instance of $who bind any port, and ten ps and ten doctor say so", ({ options }) =>
+    withTen({ configText: ANY_PORT, ...options }, async (ten) => {
+      await ten.must("spawn", "any:a", "port:b");
+      expect(await ask(ten, "a.any", "/bind")).toBe("bound");
+      expect(await ask(ten, "b.port", "/bind")).toBe("EACCES");
+      const opened = "they can bind ports of the host that are meant for others";
+      expect(await ten.must("ps")).toContain(`walls missing around 1 instance: ${opened}`);
+      const { findings } = JSON.parse(await ten.must("doctor", "--json")) as {
+        findings: { id: string; found: string }[];
+      };
+      expect(findings.find(({ id }) => id === "bind")?.found).toBe("any, for instances of any");
+    }),
+  );
+});

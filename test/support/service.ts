@@ -42,6 +42,7 @@ export function serviceWith(changes: Partial<Service> = {}): Service {
     writePaths: [],
     network: null,
     extraPorts: null,
+    bindAny: false,
     seccomp: "default",
     allowMetadata: false,
     rollout: "overlap",

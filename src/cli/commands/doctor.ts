@@ -11,8 +11,9 @@ import {
   renderNeed,
   type UnmetNeed,
 } from "../../doctor/finding.ts";
+import { examineOpenPorts } from "../../doctor/open-ports.ts";
 import { examineTrustedProxies } from "../../doctor/trusted-proxies.ts";
-import { openHost } from "../../platform/host.ts";
+import { type Host, openHost } from "../../platform/host.ts";
 import { acceptExitCodes } from "../../platform/kernel/child-signal.ts";
 import { defineCommand } from "../command.ts";
 import type { Context } from "../command-context.ts";
@@ -32,7 +33,7 @@ export const doctor = defineCommand({
     const host = openHost({ dataDir: context.dataDir });
     const findings = [
       ...(await examineHost(host)),
-      ...(config === null ? [] : examineTrustedProxies(host, config)),
+      ...(config === null ? [] : examineConfigured(host, config)),
       ...(await examineServer(context)),
     ];
     const gaps = findUnmetNeeds(config?.services.values() ?? [], findings);
@@ -45,6 +46,10 @@ export const doctor = defineCommand({
     if (errors.length > 0) throw new AggregateError(errors);
   },
 });
+
+function examineConfigured(host: Host, config: Config): readonly Finding[] {
+  return [...examineTrustedProxies(host, config), ...examineOpenPorts(config)];
+}
 
 interface Loaded {
   /** Null: there is none, or it is invalid. */

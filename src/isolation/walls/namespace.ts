@@ -46,6 +46,8 @@ export interface NamespaceParts {
   readonly userIdOf: (ref: InstanceRef) => number;
   /** Of all services. */
   readonly writePaths: () => readonly string[];
+  /** Whether instances of any service may bind ports of the host that are not their own. */
+  readonly sharesPorts: () => boolean;
   /** The server's own files, which no tenant sees. */
   readonly serverFiles: () => readonly string[];
   /** Installs the launcher; null where this build has none. */
@@ -237,7 +239,7 @@ export class NamespaceLevel implements Level {
   }
 
   #enclosure(placement: Placement, group: ControlGroup, owner: number | null): Enclosure {
-    const { launches } = this.#parts;
+    const { launches, sharesPorts } = this.#parts;
     const { entry, socket, statusFile } = launches.paths(placement);
     const isPrivate = networkOf(placement.service) === "private";
     const link = new SocketLink(this.#socketSource(placement), socket);
@@ -252,7 +254,11 @@ export class NamespaceLevel implements Level {
       mark: null,
       wrap: (argv) => argv,
       follow: (child) =>
-        followLauncher(child, { statusFile, group, containment: { kind: "walls", owner } }),
+        followLauncher(child, {
+          statusFile,
+          group,
+          containment: { kind: "walls", owner, sharesPorts },
+        }),
       exposeSocket: () => link.renew(),
       explainFailedStart: () => null,
       clear() {

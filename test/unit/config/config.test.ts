@@ -88,6 +88,7 @@ test("a service needs only a command", () => {
     writePaths: [],
     network: null,
     extraPorts: null,
+    bindAny: false,
     seccomp: "default",
     allowMetadata: false,
     rollout: "overlap",
@@ -150,6 +151,7 @@ storage_quota_mb = 3
 storage_enforce = "hard"
 network = "private"
 extra_ports = 3
+bind = "any"
 seccomp = "permissive"
 allow_metadata = true
 rollout = "replace"
@@ -240,6 +242,7 @@ test("converts every key, to milliseconds, bytes and absolute paths", () => {
     writePaths: ["/etc/shared"],
     network: "private",
     extraPorts: 3,
+    bindAny: true,
     seccomp: "permissive",
     allowMetadata: true,
     rollout: "replace",

@@ -46,6 +46,7 @@ const SERVICE = {
   write_paths: '["/srv"]',
   network: '"private"',
   extra_ports: "2",
+  bind: '"any"',
   seccomp: '"permissive"',
   allow_metadata: "true",
   rollout: '"replace"',

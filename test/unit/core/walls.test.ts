@@ -91,6 +91,10 @@ describe("bindablePorts()", () => {
     expect(bindable({ network: null })).toEqual([30_000, 30_001]);
   });
 
+  test("are all ports where the service says so", () => {
+    expect(bindable({ bindAny: true })).toBeNull();
+  });
+
   test("are all ports in a private network", () => {
     expect(bindable({ network: "private" })).toBeNull();
     expect(bindable({ isolation: "qemu" })).toBeNull();
@@ -188,6 +192,15 @@ describe("findWallGaps()", () => {
     expect(sockets).toContain("bind free ports");
     const newer = { landlock: 5, firewall: null, processLimit: true };
     expect(findWallGaps(walled, newer)[0]).not.toContain("bind");
+  });
+
+  test("says what a service opens itself", () => {
+    const host = { landlock: 6, firewall: null, processLimit: true };
+    expect(findWallGaps({ ...walled, bindAny: true }, host)).toEqual([
+      'they can bind ports of the host that are meant for others: bind is "any"',
+    ]);
+    expect(findWallGaps({ ...walled, bindAny: true, network: "private" }, host)).toEqual([]);
+    expect(findWallGaps(serviceWith({ bindAny: true }), host)).toEqual([]);
   });
 
   test("is a limit of processes, unless the service has its own or wants none", () => {

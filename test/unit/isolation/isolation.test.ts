@@ -10,6 +10,7 @@ const isolation = new Isolation({
   dataDir: "/none",
   userIdOf: () => 61_184,
   writePaths: () => [],
+  sharesPorts: () => false,
   serverFiles: () => [],
   installLauncher: () => null,
   report: () => undefined,

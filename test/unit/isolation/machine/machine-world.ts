@@ -41,6 +41,7 @@ export class MachineWorld implements Disposable {
       }),
       userIdOf: () => USER,
       writePaths: () => [],
+      sharesPorts: () => false,
       serverFiles: () => [],
       installLauncher: () => launcher,
     });

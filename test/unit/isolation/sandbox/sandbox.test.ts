@@ -13,6 +13,7 @@ const walls = new NamespaceLevel({
   launches: new LaunchDirectories(dataDir, { moveAway: () => undefined }),
   userIdOf: () => 61_184,
   writePaths: () => [],
+  sharesPorts: () => false,
   serverFiles: () => [],
   installLauncher: () => null,
 });
