@@ -35,6 +35,9 @@ export interface Walls {
 /** The part of the walls that decides which paths are visible. */
 export type View = Pick<Walls, "dataDir" | "shown" | "secrets" | "read" | "write">;
 
+/** The warning of an instance that other machines can connect to, where no firewall keeps them out. */
+export const EXPOSED = "listens on all addresses: other machines reach it past ten";
+
 /** How much of the walls a host can build. */
 export interface WallHost {
   /** Version of the kernel's Landlock; null: it has none. */

@@ -18,7 +18,7 @@ export function examineFirewall(host: Host, attempt = attemptTable): readonly Fi
       state: "warning",
       found: gap.reason,
       meaning:
-        "A walled tenant can connect to the ports of other tenants on 127.0.0.1 and, in a cloud, to the metadata service",
+        "A walled tenant can connect to the ports of other tenants on 127.0.0.1 and, in a cloud, to the metadata service; other machines can connect to tenants that listen on all addresses",
       remedy: gap.remedy,
       blocks: [],
     },

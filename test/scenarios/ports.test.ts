@@ -5,7 +5,8 @@ import { tableName } from "../../src/isolation/firewall/firewall-tables.ts";
 import { ROOT } from "../support/executable.ts";
 import { type Ten, withTen } from "../support/ten.ts";
 import { BINDING_COMMAND } from "../support/tenants/command.ts";
-import { isMissing, NFTABLES, PYTHON } from "../support/tool.ts";
+import { IPROUTE, isMissing, NFTABLES, PYTHON } from "../support/tool.ts";
+import { attemptAll, openTwoMachines, SERVER, type TwoMachines } from "../support/two-machines.ts";
 import { wallSettings } from "../support/walls.ts";
 
 const hasWalls = "read_paths" in wallSettings();
@@ -24,6 +25,23 @@ command = "/usr/bin/${BINDING_COMMAND}"
 isolation = "namespace"
 bind = "any"
 [service.port]
+command = "/usr/bin/${BINDING_COMMAND}"
+isolation = "namespace"
+`;
+
+/** A port outside of the range of the server. */
+const OWN_PORT = 25_000;
+const ALL_ADDRESSES = `
+[service.walled]
+command = "/usr/bin/${BINDING_COMMAND}"
+isolation = "namespace"
+bind = "any"
+env = { HOST = "0.0.0.0", LISTEN = "${OWN_PORT}" }
+[service.plain]
+command = "/usr/bin/${BINDING_COMMAND}"
+isolation = "process"
+env = { HOST = "0.0.0.0" }
+[service.loopback]
 command = "/usr/bin/${BINDING_COMMAND}"
 isolation = "namespace"
 `;
@@ -98,3 +116,47 @@ describe.skipIf(!hasWalls || !isRoot || !existsSync("/usr/bin/python3"))('bind =
     }),
   );
 });
+
+describe.skipIf(!hasWalls || !isRoot || !existsSync("/usr/bin/python3") || isMissing(IPROUTE))(
+  "an instance that listens on all addresses",
+  () => {
+    const EXPOSED = "listens on all addresses: other machines reach it past ten";
+    const REFS = ["walled:a", "plain:a", "loopback:a"];
+
+    async function openedTo(machines: TwoMachines, ten: Ten): Promise<readonly string[]> {
+      const instances = await Promise.all(REFS.map((ref) => ten.instance(ref)));
+      const ports = [...instances.map((instance) => instance?.port ?? 0), OWN_PORT];
+      return await attemptAll(machines, { address: SERVER, control: ten.port, ports });
+    }
+
+    test.skipIf(isMissing(NFTABLES))("can't be reached from another machine", async () => {
+      using machines = await openTwoMachines();
+      const options = { prefix: machines.server, args: ["--bind", "0.0.0.0"] };
+      await withTen({ configText: ALL_ADDRESSES, ...options }, async (ten) => {
+        await ten.must("spawn", ...REFS);
+        expect(await openedTo(machines, ten)).toEqual(["silent", "silent", "silent", "silent"]);
+        expect(await ten.must("ps")).not.toContain("all addresses");
+        await ten.must("restart-server");
+        expect(await openedTo(machines, ten)).toEqual(["silent", "silent", "silent", "silent"]);
+      });
+    });
+
+    test("is named where there is no firewall", async () => {
+      using machines = await openTwoMachines();
+      const prefix = [...machines.server, "setpriv", "--bounding-set", "-net_admin"];
+      const options = { prefix, args: ["--bind", "0.0.0.0"] };
+      await withTen({ configText: ALL_ADDRESSES, ...options }, async (ten) => {
+        await ten.must("spawn", ...REFS);
+        expect(await openedTo(machines, ten)).toEqual(["open", "open", "refused", "open"]);
+        const warnings = REFS.map(async (ref) => (await ten.instance(ref))?.warnings);
+        expect(await Promise.all(warnings)).toEqual([[EXPOSED], [EXPOSED], []]);
+        expect(await ten.must("ps")).toContain(EXPOSED);
+        const { findings } = JSON.parse(await ten.must("doctor", "--json")) as {
+          findings: { id: string; found: string }[];
+        };
+        const found = findings.find(({ id }) => id === "server.exposed")?.found;
+        expect(found).toBe("plain:a, walled:a listen on all addresses");
+      });
+    });
+  },
+);

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { locateConfig } from "../../config/locate.ts";
 import { messageOf, TenError } from "../../core/errors.ts";
 import type { Config } from "../../core/service.ts";
+import { EXPOSED } from "../../core/walls.ts";
 import { examineHost } from "../../doctor/examinations.ts";
 import {
   type Finding,
@@ -80,7 +81,12 @@ async function examineServer(context: Context): Promise<readonly Finding[]> {
     const instances = await context.client().call("listInstances", { query: { all: "true" } });
     const found = `runs, with ${instances.length} instances`;
     const open = [...new Set(instances.flatMap(({ gaps }) => gaps))];
-    return [fine({ ...finding, found }), ...open.map(describeOpenWall)];
+    const exposed = instances.filter(({ warnings }) => warnings.includes(EXPOSED));
+    return [
+      fine({ ...finding, found }),
+      ...open.map(describeOpenWall),
+      ...describeExposed(exposed.map(({ id }) => id)),
+    ];
   } catch (error) {
     return [
       {
@@ -106,6 +112,28 @@ function describeOpenWall(gap: string, index: number): Finding {
     remedy: "apply the remedies above, then restart the server",
     blocks: [],
   };
+}
+
+/** More would hide the rest of the report; ten ps shows all. */
+const EXPOSED_MAX = 5;
+
+function describeExposed(refs: readonly string[]): readonly Finding[] {
+  if (refs.length === 0) return [];
+  const more = refs.length > EXPOSED_MAX ? ` and ${refs.length - EXPOSED_MAX} more` : "";
+  return [
+    {
+      id: "server.exposed",
+      group: "server",
+      title: "running instances",
+      state: "warning",
+      found: `${refs.slice(0, EXPOSED_MAX).join(", ")}${more} listen on all addresses`,
+      meaning:
+        "Other machines reach them past ten: without TLS, with any X-Forwarded-For, whatever the weights",
+      remedy:
+        'have them listen on 127.0.0.1\nrun the server as root, with nftables\nset network = "private" for these services\nclose the ports 30000 to 40000 to other machines',
+      blocks: [],
+    },
+  ];
 }
 
 function describe(report: {

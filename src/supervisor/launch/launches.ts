@@ -4,7 +4,7 @@ import { FailureError, startFailure } from "../../core/failure.ts";
 import { markOf } from "../../core/instance-paths.ts";
 import { type LaunchPlan, planLaunch } from "../../core/launch-plan.ts";
 import { formatRef, type InstanceRef, type RefKey, type SlotRef } from "../../core/ref.ts";
-import { hasOwnRoot, type Service } from "../../core/service.ts";
+import { hasOwnRoot, networkOf, type Service } from "../../core/service.ts";
 import { findWallGaps } from "../../core/walls.ts";
 import type { ChildRecord } from "../../database/instances.ts";
 import type { Firewall } from "../../isolation/firewall/firewall.ts";
@@ -13,6 +13,7 @@ import { type Enclosure, type Placement, portsOf } from "../../isolation/level.t
 import type { LogHub } from "../../logs/hub.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { landlockVersion } from "../../platform/kernel/landlock.ts";
+import { listeningSockets } from "../../platform/kernel/sock-diag.ts";
 import { openOutput, outputPaths } from "../../platform/process/output-pipes.ts";
 import type { Ports } from "../../platform/process/ports.ts";
 import type { Child, Spawner } from "../../platform/process/spawner.ts";
@@ -52,6 +53,7 @@ export class Launches {
   /** Cancels the next attempt to clear a launch that has ended, by its socket. */
   readonly #clearing = new Map<string, () => void>();
   readonly #landlock = landlockVersion();
+  readonly #exposed = new WeakMap<Launched, boolean>();
 
   constructor(parts: LaunchesParts) {
     this.#parts = parts;
@@ -132,7 +134,9 @@ export class Launches {
     this.#clear(enclosure, 0);
   }
 
+  /** In a private network its ports are no ports of the host. */
   #claim(placement: Placement, { owner }: Enclosure): void {
+    if (networkOf(placement.service) === "private") return;
     const { allowMetadata } = placement.service;
     for (const port of portsOf(placement)) {
       this.#parts.firewall.claim({ port, owner, allowMetadata });
@@ -173,6 +177,20 @@ export class Launches {
     const firewall = this.#parts.firewall.gap?.reason ?? null;
     const { limitsProcesses: processLimit } = this.#parts.isolation;
     return findWallGaps(service, { landlock: this.#landlock, firewall, processLimit });
+  }
+
+  /**
+   * Whether other machines can connect to a process that is ready: it listens on all addresses, and no firewall keeps
+   * them out. Asked once for each launch.
+   */
+  isExposed(launched: Launched, service: Service): boolean {
+    if (this.#parts.firewall.gap === null || networkOf(service) === "private") return false;
+    const known = this.#exposed.get(launched);
+    if (known !== undefined) return known;
+    const sockets = portsOf(launched).flatMap((port) => listeningSockets(port) ?? []);
+    const isExposed = sockets.some(({ isWildcard }) => isWildcard);
+    this.#exposed.set(launched, isExposed);
+    return isExposed;
   }
 
   /** Two instances with one socket would take each other's requests. */

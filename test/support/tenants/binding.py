@@ -1,5 +1,5 @@
 # A tenant that binds ports: the one that a request names, or a free one that it has looked for. It also keeps on
-# listening on a port, and connects to one.
+# listening on a port, or on those in LISTEN, and connects to one.
 import errno, json, os, socket
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlparse
@@ -49,4 +49,6 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, *_):
         pass
 
+for port in filter(None, os.environ.get("LISTEN", "").split(",")):
+    listen(int(port))
 ThreadingHTTPServer((os.environ.get("HOST", "127.0.0.1"), int(os.environ["PORT"])), Handler).serve_forever()
