@@ -163,6 +163,7 @@ function toService(table: ServiceTable, { name, dir, settings }: ServiceContext)
     health: table.health ?? null,
     isolation,
     idleTimeoutMs: toMs(table.idle_timeout),
+    tunnelIdleMs: toMs(table.idle_websocket_timeout),
     startupTimeoutMs: toMs(table.startup_timeout ?? defaultStartupTimeout(table)),
     requestTimeoutMs: toMs(table.request_timeout),
     stopSignal: table.stop_signal,

@@ -75,6 +75,7 @@ function serviceTable(service: Service): Table {
     health: service.health,
     isolation: service.isolation,
     idle_timeout: service.idleTimeoutMs / 1000,
+    idle_websocket_timeout: service.tunnelIdleMs / 1000,
     startup_timeout: service.startupTimeoutMs / 1000,
     request_timeout: service.requestTimeoutMs / 1000,
     stop_signal: service.stopSignal,

@@ -58,6 +58,11 @@ export const service = z.strictObject(
       .describe(
         "Seconds without an open request after which the instance sleeps. 0: it never sleeps.",
       ),
+    idle_websocket_timeout: seconds({ min: 0 })
+      .default(0)
+      .describe(
+        "Seconds without a byte in either direction after which an open WebSocket no longer keeps its instance awake: `idle_timeout` begins, and the instance's sleep closes the WebSocket. 0: an open WebSocket always keeps it awake.",
+      ),
     startup_timeout: seconds({ min: 0.1 })
       .optional()
       .describe(

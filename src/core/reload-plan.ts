@@ -50,6 +50,7 @@ const SERVICE_KEYS: Keys<Service, "name" | "restart" | "machine" | "healthInterv
   health: ["health", "now"],
   isolation: ["isolation", "launch"],
   idleTimeoutMs: ["idle_timeout", "now"],
+  tunnelIdleMs: ["idle_websocket_timeout", "now"],
   startupTimeoutMs: ["startup_timeout", "now"],
   requestTimeoutMs: ["request_timeout", "now"],
   stopSignal: ["stop_signal", "now"],

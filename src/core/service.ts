@@ -64,6 +64,8 @@ export interface Service {
   readonly isolation: IsolationLevel;
   /** 0: never sleeps. */
   readonly idleTimeoutMs: number;
+  /** Without a byte for so long a WebSocket no longer keeps its instance awake. 0: it always does. */
+  readonly tunnelIdleMs: number;
   readonly startupTimeoutMs: number;
   /** 0: none. */
   readonly requestTimeoutMs: number;

@@ -75,6 +75,18 @@ describe.skipIf(!hasWalls)("a tenant in a network of its own", () => {
       expect((await ten.get("a.app.localhost", "/journal")).text).toBe(`stopped\n${body}\n`);
     }));
 
+  test("sleeps although a WebSocket is open that has been idle, which closes it", () => {
+    const keys = `${KEYS}idle_timeout = 0.5\nidle_websocket_timeout = 0.5`;
+    return withTen({ configText: appConfig(keys) }, async (ten) => {
+      await ten.must("spawn", "app:a");
+      await using socket = ten.webSocket("a.app.localhost", "/socket");
+      socket.send("hello");
+      expect(await socket.next()).toBe("hello");
+      await ten.untilState("app:a", "asleep");
+      await socket.closed();
+    });
+  });
+
   test("outlives a killed server, but not a change of its network", () =>
     withTen({ configText: appConfig(KEYS) }, async (ten) => {
       await ten.must("spawn", "app:a");

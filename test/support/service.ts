@@ -10,6 +10,7 @@ export function serviceWith(changes: Partial<Service> = {}): Service {
     health: null,
     isolation: "process",
     idleTimeoutMs: 300_000,
+    tunnelIdleMs: 0,
     startupTimeoutMs: 10_000,
     requestTimeoutMs: 30_000,
     stopSignal: "SIGTERM",

@@ -56,6 +56,7 @@ test("a service needs only a command", () => {
     health: null,
     isolation: defaultIsolation(process.platform),
     idleTimeoutMs: 300_000,
+    tunnelIdleMs: 0,
     startupTimeoutMs: 10_000,
     requestTimeoutMs: 30_000,
     stopSignal: "SIGTERM",
@@ -130,6 +131,7 @@ workdir = "code/{id}"
 health = "/health?deep=1"
 isolation = "sandbox"
 idle_timeout = 0
+idle_websocket_timeout = 1.5
 startup_timeout = 0.5
 request_timeout = 0
 stop_signal = "SIGINT"
@@ -216,6 +218,7 @@ test("converts every key, to milliseconds, bytes and absolute paths", () => {
     health: "/health?deep=1",
     isolation: "sandbox",
     idleTimeoutMs: 0,
+    tunnelIdleMs: 1500,
     startupTimeoutMs: 500,
     requestTimeoutMs: 0,
     stopSignal: "SIGINT",

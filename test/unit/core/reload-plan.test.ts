@@ -21,6 +21,7 @@ const SERVICE = {
   health: '"/health"',
   isolation: '"sandbox"',
   idle_timeout: "1",
+  idle_websocket_timeout: "1",
   startup_timeout: "1",
   request_timeout: "1",
   stop_signal: '"SIGINT"',
