@@ -28,8 +28,9 @@ export class InstanceTraffic {
   }
 }
 
-/** Bounded by the number of registered instances: `forget` removes the counts of an instance. */
+/** Bounded by the number of registered instances, since strangers can ask for any number of others. */
 export class Statistics {
+  readonly #registered = new Set<RefKey>();
   readonly traffic = new Map<RefKey, InstanceTraffic>();
   readonly wakes: Readonly<Record<WakePhase, DurationHistogram>> = {
     queue: new DurationHistogram(),
@@ -37,7 +38,7 @@ export class Statistics {
     ready: new DurationHistogram(),
   };
   restarts = 0;
-  /** Requests without an instance. */
+  /** Requests without a registered instance. */
   unrouted = 0;
   readonly connections: Record<ConnectionFate, number> = {
     limit: 0,
@@ -53,7 +54,7 @@ export class Statistics {
     ref: InstanceRef | null,
     { status, durationMs }: { status: number; durationMs: number },
   ): void {
-    if (ref === null) {
+    if (ref === null || !this.#registered.has(formatRef(ref))) {
       this.unrouted++;
       return;
     }
@@ -77,7 +78,13 @@ export class Statistics {
     this.restarts++;
   }
 
+  /** From now on the requests of an instance are counted. */
+  register(ref: InstanceRef): void {
+    this.#registered.add(formatRef(ref));
+  }
+
   forget(ref: InstanceRef): void {
+    this.#registered.delete(formatRef(ref));
     this.traffic.delete(formatRef(ref));
   }
 

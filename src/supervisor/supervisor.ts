@@ -145,6 +145,7 @@ export class Supervisor implements Gateway {
   load(row: InstanceRow, service: Service): InstanceActor {
     const actor = new InstanceActor(row, service, this.world);
     this.#actors.set(formatRef(row.ref), actor);
+    this.world.statistics.register(row.ref);
     const siblings = this.#byService.get(service.name) ?? new Set();
     this.#byService.set(service.name, siblings.add(actor));
     if (actor.isInvented) this.inventions.watch(actor);
@@ -186,12 +187,12 @@ export class Supervisor implements Gateway {
   #unlist(actor: InstanceActor): void {
     this.#actors.delete(formatRef(actor.ref));
     this.#byService.get(actor.ref.service)?.delete(actor);
+    this.world.statistics.forget(actor.ref);
   }
 
   /** Frees the resources of an instance that is no longer in the registry. */
   #forget(ref: InstanceRef): void {
     this.world.home.forget(ref);
-    this.world.statistics.forget(ref);
     this.world.storage.forget(ref);
   }
 

@@ -27,3 +27,22 @@ test("a request creates an unknown instance up to max_instances, if its service 
   expect(() => supervisor.wake({ service: "notes", id: "y" }, PATIENCE)).toThrow("full");
   expect(supervisor.decide({ host: "-.notes.localhost", path: "/" }).kind).toBe("unknown");
 });
+
+test("requests for instances that are not created leave no counts of their own", async () => {
+  const world = openWorld({ services: [{ autoCreate: true, maxInstances: 1 }] });
+  const { supervisor } = world;
+  const { statistics } = supervisor.world;
+  const answer = (id: string, status: number) =>
+    statistics.recordRequest({ service: "notes", id }, { status, durationMs: 1 });
+  (await awake(world, "x")).release();
+  answer("x", 200);
+  for (const id of ["y", "z"]) {
+    expect(() => supervisor.wake({ service: "notes", id }, PATIENCE)).toThrow("full");
+    answer(id, 503);
+  }
+  expect([...statistics.traffic.keys()]).toEqual(["notes:x"]);
+  expect(statistics.unrouted).toBe(2);
+  await world.operator.remove({ service: "notes", id: "x" }, { purge: false });
+  answer("x", 200);
+  expect(statistics.traffic.size).toBe(0);
+});
