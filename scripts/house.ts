@@ -82,7 +82,7 @@ export const HOUSE: readonly Folder[] = [
       "rollout/*.ts",
       "handover/*.ts",
       "autostart.ts",
-      "{supervisor,operator,domains,inventions}.ts",
+      "{supervisor,operator,domains,provisional-instances}.ts",
       "instance/*.ts",
       "launch/*.ts",
       "*.ts",

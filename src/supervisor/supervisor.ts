@@ -15,15 +15,15 @@ import { Domains } from "./domains.ts";
 import type { Gateway, Lease, Patience } from "./gateway.ts";
 import { InstanceActor } from "./instance/actor.ts";
 import type { InstanceWorld } from "./instance/instance-world.ts";
-import { Inventions } from "./inventions.ts";
 import { persist } from "./persist.ts";
+import { ProvisionalInstances } from "./provisional-instances.ts";
 
 export const WEIGHT_DEFAULT = 100;
 
 export class Supervisor implements Gateway {
   readonly world: InstanceWorld;
   readonly domains: Domains;
-  readonly inventions: Inventions;
+  readonly provisional: ProvisionalInstances;
   readonly #actors = new Map<RefKey, InstanceActor>();
   readonly #byService = new Map<string, Set<InstanceActor>>();
   /** Instances whose service is no longer configured, while they stop. */
@@ -34,7 +34,7 @@ export class Supervisor implements Gateway {
   constructor(config: Config, { domain, world }: { domain: string; world: InstanceWorld }) {
     this.#config = config;
     this.world = world;
-    this.inventions = new Inventions(world, (actor) => this.unregister(actor));
+    this.provisional = new ProvisionalInstances(world, (actor) => this.unregister(actor));
     const routing = () => this.#config.routing;
     this.#routes = {
       domain,
@@ -88,7 +88,7 @@ export class Supervisor implements Gateway {
 
   lease(ref: InstanceRef): Lease | null {
     const actor = this.#actors.get(formatRef(ref));
-    if (actor?.isInvented === true) this.inventions.keep(actor);
+    if (actor?.isProvisional === true) this.provisional.keep(actor);
     return actor?.lease() ?? null;
   }
 
@@ -98,7 +98,7 @@ export class Supervisor implements Gateway {
 
   wake(ref: InstanceRef, patience: Patience): Promise<Lease> {
     const known = this.find(ref);
-    if (known !== null) this.inventions.keep(known);
+    if (known !== null) this.provisional.keep(known);
     const actor = known ?? this.#createOnRequest(ref, patience);
     return actor.wake("request", patience);
   }
@@ -130,13 +130,13 @@ export class Supervisor implements Gateway {
   /** Adds an instance, asleep, to the database and to the registry. Throws STORAGE_FAILED. */
   create(
     ref: InstanceRef,
-    given: { weight?: number; env?: Readonly<Record<string, string>>; invented?: boolean },
+    given: { weight?: number; env?: Readonly<Record<string, string>>; provisional?: boolean },
   ): InstanceActor {
     const service = this.service(ref.service);
-    this.inventions.refuseLeaving(ref);
-    const { weight = WEIGHT_DEFAULT, env = {}, invented = false } = given;
+    this.provisional.refuseLeaving(ref);
+    const { weight = WEIGHT_DEFAULT, env = {}, provisional = false } = given;
     const fresh = { wanted: "asleep", failure: null, child: null, second: null } as const;
-    const row: InstanceRow = { ref, ...fresh, weight, env, invented };
+    const row: InstanceRow = { ref, ...fresh, weight, env, provisional };
     persist(() => this.world.table.insert(row));
     return this.load(row, service);
   }
@@ -148,7 +148,7 @@ export class Supervisor implements Gateway {
     this.world.statistics.register(row.ref);
     const siblings = this.#byService.get(service.name) ?? new Set();
     this.#byService.set(service.name, siblings.add(actor));
-    if (actor.isInvented) this.inventions.watch(actor);
+    if (actor.isProvisional) this.provisional.watch(actor);
     return actor;
   }
 
@@ -198,7 +198,7 @@ export class Supervisor implements Gateway {
 
   #checkTarget({ service, id }: NamedTarget): void {
     const actor = id === null ? null : this.find({ service, id });
-    if (actor !== null) this.inventions.keep(actor);
+    if (actor !== null) this.provisional.keep(actor);
     if (id !== null && !this.service(service).autoCreate) this.get({ service, id });
     else this.service(service);
   }
@@ -212,7 +212,7 @@ export class Supervisor implements Gateway {
     const { autoCreate, maxInstances } = this.service(ref.service);
     if (!autoCreate || !isLabel(ref.id)) return this.get(ref);
     const siblings = this.#byService.get(ref.service) ?? new Set();
-    if (maxInstances > 0 && siblings.size >= maxInstances) this.#forgetInvented(siblings);
+    if (maxInstances > 0 && siblings.size >= maxInstances) this.#forgetProvisional(siblings);
     if (maxInstances > 0 && siblings.size >= maxInstances) {
       throw new TenError(
         "INSTANCE_UNAVAILABLE",
@@ -220,13 +220,13 @@ export class Supervisor implements Gateway {
       );
     }
     const isNew = !this.world.home.exists(ref) && this.domains.list(ref).length === 0;
-    return this.create(ref, { weight: 0, invented: isSafe && isNew });
+    return this.create(ref, { weight: 0, provisional: isSafe && isNew });
   }
 
   /** Those that were asleep when the server started. */
-  #forgetInvented(actors: ReadonlySet<InstanceActor>): void {
+  #forgetProvisional(actors: ReadonlySet<InstanceActor>): void {
     for (const actor of [...actors]) {
-      this.inventions.forget(actor).catch((error: unknown) => this.world.report(error));
+      this.provisional.forget(actor).catch((error: unknown) => this.world.report(error));
     }
   }
 }
