@@ -21,7 +21,7 @@ export interface Lease {
 export interface Patience {
   /** Aborted when the client disconnects: the request leaves the queue. */
   readonly signal: AbortSignal;
-  /** For `ten why`: "request from 203.0.113.7". */
+  /** For `ten why`: "a request from 203.0.113.7". */
   readonly by: string;
   /** By its method the request asks for no change (RFC 9110, 9.2.1); left out: it may. */
   readonly isSafe?: boolean;

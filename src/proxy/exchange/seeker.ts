@@ -185,7 +185,7 @@ export class Seeker {
   async #wake(ref: InstanceRef): Promise<Grant> {
     const { gateway } = this.#context;
     this.#isWaking = !gateway.isFull(ref);
-    const by = `request from ${this.#head.from}`;
+    const by = `a request from ${this.#head.from}`;
     try {
       const patience = { signal: this.#signal, by, isSafe: isSafe(this.#head) };
       return grantOf(await gateway.wake(ref, patience), this.#context);
