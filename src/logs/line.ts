@@ -29,7 +29,7 @@ export interface LogFilter {
   readonly before?: number;
 }
 
-/** What a search found, oldest first. */
+/** The lines that a search found, oldest first. */
 export interface LogPage {
   readonly lines: readonly LogLine[];
   /** The place before which a further search goes on; null: no line was left out for its size. */

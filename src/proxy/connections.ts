@@ -138,7 +138,7 @@ export class Connections {
     });
   }
 
-  /** Counts what all connections hold; where it is too much, cuts those that have stood still for longest. */
+  /** Counts the bytes that all connections hold; where they are too many, cuts the connections stalled longest. */
   #boundBuffers(): void {
     const holders = [...this.#all].filter(({ heldBytes }) => heldBytes > 0);
     this.#heldBytes = holders.reduce((sum, { heldBytes }) => sum + heldBytes, 0);

@@ -28,7 +28,7 @@ export interface ProxyOptions {
   readonly control: Endpoint;
   readonly clock: Clock;
   readonly settings: ProxySettings;
-  /** Whether a user of this host is that of a tenant: what comes from there is never believed as a proxy's. */
+  /** Whether a user of this host is that of a tenant: its forwarded headers are never believed. */
   readonly isTenant: (user: number) => boolean;
   readonly observe: (exchange: ExchangeRecord) => void;
   /** A client's connection was refused, or ended by the proxy for want of room. */

@@ -1,4 +1,4 @@
-// The quota on an instance's storage: when to warn, what to say, when to look again.
+// The quota on an instance's storage: when it is exceeded, the warnings, and when to measure again.
 import { unreachable } from "../core/assert.ts";
 import type { Service } from "../core/service.ts";
 

@@ -1,4 +1,4 @@
-// Provisional instances, which a single request has created: kept once used again, else forgotten when they fall asleep.
+// Provisional instances, created by a single request: kept once used again, else forgotten when they fall asleep.
 import { TenError } from "../core/errors.ts";
 import { isAtRest } from "../core/life/instance.ts";
 import { formatRef, type InstanceRef, type RefKey } from "../core/ref.ts";

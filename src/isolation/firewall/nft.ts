@@ -20,9 +20,9 @@ export function runNft(script: string, { check = false } = {}): Gap | null {
   };
 }
 
-/** What nft lists, as in `["chain", "inet", "filter", "input"]`; "" when it can't. */
-export function listNft(what: readonly string[]): string {
+/** The list that nft prints of a subject, such as `["chain", "inet", "filter", "input"]`; "" when it can't. */
+export function listNft(subject: readonly string[]): string {
   const nft = findProgram("nft");
   if (nft === null) return "";
-  return Bun.spawnSync([nft, "list", ...what], { stderr: "ignore" }).stdout.toString();
+  return Bun.spawnSync([nft, "list", ...subject], { stderr: "ignore" }).stdout.toString();
 }

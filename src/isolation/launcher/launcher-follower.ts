@@ -18,8 +18,8 @@ const CODE_OF_KILLED = 137;
 const LANDLOCK_PORTS = 4;
 
 /**
- * What holds the processes of a launch together. "walls": a pid namespace, which ends with its init. "mark": the
- * launcher, and where it was killed the mark. `owner`: the instance's own user; null: it is the server's.
+ * The way in which the processes of a launch are held together. "walls": a pid namespace, which ends with its init.
+ * "mark": the launcher, and where it was killed the mark. `owner`: the instance's own user; null: it is the server's.
  */
 export type Containment =
   | { readonly kind: "walls"; readonly owner: number | null }
@@ -126,7 +126,7 @@ function watchEnd(child: Child, statusFile: string): { end: Promise<Exit>; look:
     if (end !== null) resolve(end);
   };
   const watcher = watchFile(statusFile, look);
-  // For what was written before the watch began.
+  // For statuses written before the watch began.
   look();
   const ended = child.exited.then((exit) => resolve(tryReadLaunchStatus(statusFile).end ?? exit));
   ended.catch(reject);

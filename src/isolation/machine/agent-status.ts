@@ -5,7 +5,7 @@ import type { Exit } from "../../core/life/instance.ts";
 import type { Child } from "../../platform/process/spawner.ts";
 import { signalName } from "../launcher/launcher-status.ts";
 
-/** A tenant controls what the machine writes, so the server reads no more than this. */
+/** A tenant controls the output of the machine, so the server reads no more than this. */
 const STATUS_BYTES_MAX = 64 * 1024;
 const CONSOLE_BYTES_MAX = 1024 * 1024;
 

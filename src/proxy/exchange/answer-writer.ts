@@ -53,7 +53,7 @@ export class AnswerWriter {
     if (this.#chunked) writeLastChunk(this.#client, trailers);
   }
 
-  /** Sends what a client ignores that is there. False: HTTP/1.0 knows no interim answers. */
+  /** Sends an answer that a living client ignores. False: HTTP/1.0 knows no interim answers. */
   probeBeforeHead(): boolean {
     if (this.#request.versionMinor === 0) return false;
     this.#client.text("HTTP/1.1 100 Continue\r\n\r\n");
