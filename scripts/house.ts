@@ -45,7 +45,7 @@ export const HOUSE: readonly Folder[] = [
   {
     name: "proxy",
     about: "HTTP between clients and tenants",
-    imports: ["supervisor", "platform", "core"],
+    imports: ["supervisor", "metrics", "platform", "core"],
     order: [
       "{listener,connections}.ts",
       "client/*.ts",

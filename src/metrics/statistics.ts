@@ -8,8 +8,17 @@ export type StatusClass = (typeof STATUS_CLASSES)[number];
 export const WAKE_PHASES = ["queue", "spawn", "ready"] as const;
 export type WakePhase = (typeof WAKE_PHASES)[number];
 
-/** Why connections of clients were refused, or ended before their time. */
-export const CONNECTION_FATES = ["limit", "address", "idle", "stalled", "buffers"] as const;
+/** Why the proxy refused a client's connection, or ended it before its time. */
+export const CONNECTION_FATES = [
+  /** Refused: too many connections, in all or from its address. */
+  "limit",
+  "address",
+  /** Closed without a request, to make room. */
+  "idle",
+  /** Cut: the client took nothing for too long, or too many bytes were on their way in all. */
+  "stalled",
+  "buffers",
+] as const;
 export type ConnectionFate = (typeof CONNECTION_FATES)[number];
 
 export class InstanceTraffic {

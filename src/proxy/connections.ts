@@ -1,7 +1,7 @@
 // The open connections of clients: admitted up to the limits, swept by one timer, cut when they hold too much.
 import type { Socket } from "node:net";
+import type { ConnectionFate } from "../metrics/statistics.ts";
 import { Connection } from "./client/connection.ts";
-import type { ConnectionFate } from "./exchange/outcome.ts";
 import type { ProxyContext } from "./exchange/proxy-context.ts";
 import { type AddressKey, addressKeyOf } from "./http/address-key.ts";
 import type { Peer } from "./http/forwarded.ts";

@@ -1,6 +1,7 @@
 // Follows an application through its launcher: reports the exit, sends signals, waits until no process is left.
 import { type FSWatcher, watch } from "node:fs";
 import type { ChildRef, Exit } from "../../core/life/instance.ts";
+import { LANDLOCK_PORTS } from "../../core/walls.ts";
 import { landlockVersion } from "../../platform/kernel/landlock.ts";
 import { listeningSockets } from "../../platform/kernel/sock-diag.ts";
 import { familyListens, listens } from "../../platform/process/open-sockets.ts";
@@ -14,8 +15,6 @@ import { tryReadLaunchStatus } from "./launcher-status.ts";
 export const KILL_ALL = 64;
 /** A shell's exit code when its last command was killed. */
 const CODE_OF_KILLED = 137;
-/** Of Landlock's interface, with which a tenant can bind no port but its own. */
-const LANDLOCK_PORTS = 4;
 
 /**
  * The way in which the processes of a launch are held together. "walls": a pid namespace, which ends with its init.

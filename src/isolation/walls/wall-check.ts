@@ -1,12 +1,11 @@
 // Whether the host lets the launcher build walls: tried once, with the remedies for a refusal.
-import { readFileSync } from "node:fs";
 import type { Gap } from "../../core/failure.ts";
 import type { Service } from "../../core/service.ts";
+import { readText } from "../../platform/files.ts";
 import { isRoot } from "../../platform/owner.ts";
+import { NO_PROGRAM } from "../launcher/launcher-program.ts";
 import { levelMissing } from "../level.ts";
 
-/** The launcher's exit code when the walls stand, but the program does not exist behind them. */
-const NO_PROGRAM = 127;
 const NOBODY = "65534";
 
 /** Settings that keep ordinary users from making namespaces, by their values. */
@@ -73,9 +72,5 @@ function renderProfile(launcher: string): string {
 }
 
 function readSetting(name: string): string | null {
-  try {
-    return readFileSync(`/proc/sys/${name.replaceAll(".", "/")}`, "utf8").trim();
-  } catch {
-    return null;
-  }
+  return readText(`/proc/sys/${name.replaceAll(".", "/")}`)?.trim() ?? null;
 }

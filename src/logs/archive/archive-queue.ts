@@ -1,6 +1,7 @@
 // The queue in front of the archive: batches lines, keeps them while the archive fails, drops and counts the excess.
 import { messageOf } from "../../core/errors.ts";
 import { formatRef, type InstanceRef } from "../../core/ref.ts";
+import { codeOf } from "../../platform/files.ts";
 import type { LogLine } from "../line.ts";
 import { COUNTERS, type LogLimits, type LogOptions } from "../log-messages.ts";
 import { LogArchive, setAside } from "./archive.ts";
@@ -205,6 +206,5 @@ export class ArchiveQueue {
 }
 
 function isDamaged(thrown: unknown): boolean {
-  const code = (thrown as { code?: unknown }).code;
-  return typeof code === "string" && /^SQLITE_(?:CORRUPT|NOTADB)/.test(code);
+  return /^SQLITE_(?:CORRUPT|NOTADB)/.test(codeOf(thrown) ?? "");
 }
