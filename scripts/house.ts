@@ -119,7 +119,7 @@ export const HOUSE: readonly Folder[] = [
   {
     name: "config",
     about: "tenement.toml → Settings and Services",
-    imports: ["core"],
+    imports: ["platform", "core"],
     order: ["*.ts"],
   },
   { name: "database", about: "a file per table", imports: ["core"], order: ["*.ts"] },
