@@ -29,6 +29,18 @@ export interface LogFilter {
   readonly before?: number;
 }
 
+/** Whether a filter selects the lines of a stream of an instance, before their words and times. */
+export function selects(
+  { service, id, stream }: LogFilter,
+  source: Pick<LogLine, "ref" | "stream">,
+): boolean {
+  return (
+    (service ?? source.ref.service) === source.ref.service &&
+    (id ?? source.ref.id) === source.ref.id &&
+    (stream ?? source.stream) === source.stream
+  );
+}
+
 /** The lines that a search found, oldest first. */
 export interface LogPage {
   readonly lines: readonly LogLine[];

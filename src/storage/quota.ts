@@ -37,6 +37,14 @@ export function decideFullness(
   return share >= near ? "near" : "roomy";
 }
 
+/** An instance over its quota must not run, where its service says so. */
+export function mustStop(
+  { usedBytes, quotaBytes }: StorageUse,
+  { storageEnforce }: Pick<Service, "storageEnforce">,
+): boolean {
+  return storageEnforce === "stop" && usedBytes >= quotaBytes;
+}
+
 const RANKS: Readonly<Record<Fullness, number>> = { roomy: 0, near: 1, full: 2 };
 
 export function isFuller(now: Fullness, before: Fullness): boolean {
