@@ -168,13 +168,7 @@ function toService(table: ServiceTable, { name, dir, settings }: ServiceContext)
     stopSignal: table.stop_signal,
     stopTimeoutMs: toMs(table.stop_timeout),
     healthIntervalMs: toMs(settings.health_check_interval),
-    restart: {
-      policy: table.restart,
-      max: settings.max_restarts,
-      windowMs: toMs(settings.restart_window),
-      backoffBaseMs: settings.backoff_base_ms,
-      backoffMaxMs: settings.backoff_max_ms,
-    },
+    restart: toRestartPolicy(table, settings),
     storagePersist: table.storage_persist,
     autoCreate: table.auto_create,
     maxInstances: table.max_instances,
@@ -183,11 +177,7 @@ function toService(table: ServiceTable, { name, dir, settings }: ServiceContext)
     envFile: table.env_file === undefined ? null : resolve(dir, table.env_file),
     env: table.env,
     waitingPage: table.waiting_page,
-    memoryLimitBytes: toBytes(table.memory_limit_mb),
-    cpuShares: table.cpu_shares ?? null,
-    pidsLimit: table.pids_limit ?? null,
-    cpuLimit: table.cpu_limit ?? null,
-    ioWeight: table.io_weight ?? null,
+    ...toLimits(table),
     storageQuotaBytes: toBytes(table.storage_quota_mb),
     storageEnforce: table.storage_enforce,
     show: table.show,
@@ -198,6 +188,28 @@ function toService(table: ServiceTable, { name, dir, settings }: ServiceContext)
     allowMetadata: table.allow_metadata,
     rollout: table.rollout,
     machine: toMachine(table, dir),
+  };
+}
+
+function toRestartPolicy(table: ServiceTable, settings: SettingsTable): Service["restart"] {
+  return {
+    policy: table.restart,
+    max: settings.max_restarts,
+    windowMs: toMs(settings.restart_window),
+    backoffBaseMs: settings.backoff_base_ms,
+    backoffMaxMs: settings.backoff_max_ms,
+  };
+}
+
+type Limits = "memoryLimitBytes" | "cpuShares" | "pidsLimit" | "cpuLimit" | "ioWeight";
+
+function toLimits(table: ServiceTable): Pick<Service, Limits> {
+  return {
+    memoryLimitBytes: toBytes(table.memory_limit_mb),
+    cpuShares: table.cpu_shares ?? null,
+    pidsLimit: table.pids_limit ?? null,
+    cpuLimit: table.cpu_limit ?? null,
+    ioWeight: table.io_weight ?? null,
   };
 }
 
