@@ -172,7 +172,7 @@ function openSupervisor(
     statistics: new Statistics(),
     storage: new StorageWatch({ clock, gauge, logs, audit: database.audit, report }),
     logs,
-    hostOf: ({ service, id }) => `${id}.${service}.${domain}`,
+    hostnameOf: ({ service, id }) => `${id}.${service}.${domain}`,
     report,
   };
   return new Supervisor(config, { domain, world });

@@ -28,8 +28,8 @@ export interface Patience {
 }
 
 export interface Gateway {
-  /** The target of a request; `host` as `normalizeHostname` returns it, `path` raw and without its query. */
-  decide(request: { host: string; path: string }): Target;
+  /** The target of a request; `hostname` as `normalizeHostname` returns it, `path` raw and without its query. */
+  decide(request: { hostname: string; path: string }): Target;
   /** The service of a target that `decide` named. */
   service(name: string): Service;
   /** An instance of the service by weight, leaving out those in `passedOver` (keys); null: none can serve. */

@@ -41,14 +41,14 @@ export class Supervisor implements Gateway {
       get overrides() {
         return routing();
       },
-      customHostname: (host) => this.domains.find(host),
+      customHostname: (hostname) => this.domains.find(hostname),
       hasService: (service) => this.#config.services.has(service),
       hasInstance: (ref) => this.#actors.has(formatRef(ref)) || this.#createsOnRequest(ref),
     };
     this.domains = new Domains({
       table: world.domains,
       rootDomain: domain,
-      ownerOf: (host) => ownerOf(host, this.#routes),
+      ownerOf: (hostname) => ownerOf(hostname, this.#routes),
       checkTarget: (target) => this.#checkTarget(target),
     });
   }
@@ -63,7 +63,7 @@ export class Supervisor implements Gateway {
     this.#config = config;
   }
 
-  decide(request: { host: string; path: string }): Target {
+  decide(request: { hostname: string; path: string }): Target {
     return decideTarget(request, this.#routes);
   }
 

@@ -43,11 +43,11 @@ export class Seeker {
   #isWaking = false;
 
   constructor(head: RequestHead, context: ProxyContext) {
-    const { host, path } = head;
+    const { hostname, path } = head;
     this.#head = head;
     this.#context = context;
     this.#target =
-      context.nextServer === null ? context.gateway.decide({ host, path }) : NEXT_SERVER;
+      context.nextServer === null ? context.gateway.decide({ hostname, path }) : NEXT_SERVER;
   }
 
   /** The instance that the request names; null: it names none. */

@@ -20,7 +20,7 @@ export class FakeGateway implements Gateway {
   target: Target = { kind: "instance", ref: parseRef("notes:alice") };
   requestTimeoutMs = 0;
   waitingPage = false;
-  readonly decided: { host: string; path: string }[] = [];
+  readonly decided: { hostname: string; path: string }[] = [];
   readonly leases: FakeLease[] = [];
   readonly running = new Map<string, { endpoint: Endpoint; launch: number }>();
   /** Whether the process that refused a connection lives. */
@@ -34,7 +34,7 @@ export class FakeGateway implements Gateway {
   #waiters: Waiter[] = [];
   #wakeHook: (() => void)[] = [];
 
-  decide(request: { host: string; path: string }): Target {
+  decide(request: { hostname: string; path: string }): Target {
     this.decided.push(request);
     this.#notify();
     return this.target;

@@ -21,11 +21,13 @@ test("an instance with weight 0 takes no service-level traffic", () => {
 test("a request creates an unknown instance up to max_instances, if its service allows it", async () => {
   const world = openWorld({ services: [{ autoCreate: true, maxInstances: 1 }, { name: "api" }] });
   const { supervisor } = world;
-  expect(supervisor.decide({ host: "x.api.localhost", path: "/" })).toEqual({ kind: "unknown" });
-  expect(supervisor.decide({ host: "x.notes.localhost", path: "/" }).kind).toBe("instance");
+  expect(supervisor.decide({ hostname: "x.api.localhost", path: "/" })).toEqual({
+    kind: "unknown",
+  });
+  expect(supervisor.decide({ hostname: "x.notes.localhost", path: "/" }).kind).toBe("instance");
   (await awake(world, "x")).release();
   expect(() => supervisor.wake({ service: "notes", id: "y" }, PATIENCE)).toThrow("full");
-  expect(supervisor.decide({ host: "-.notes.localhost", path: "/" }).kind).toBe("unknown");
+  expect(supervisor.decide({ hostname: "-.notes.localhost", path: "/" }).kind).toBe("unknown");
 });
 
 test("requests for instances that are not created leave no counts of their own", async () => {
