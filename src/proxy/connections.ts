@@ -1,4 +1,4 @@
-// The open connections of clients: admitted up to the limits, swept by one timer, cut when they hold too much.
+// Limits the connections of clients: counts them, also by address, refuses the surplus, cuts slow and large ones.
 import type { Socket } from "node:net";
 import type { ConnectionFate } from "../metrics/statistics.ts";
 import { Connection } from "./client/connection.ts";

@@ -1,4 +1,4 @@
-// logs.db: stores log lines and searches them by words. Used from the worker thread.
+// The archive, logs.db: stores log lines, and searches them by instance, time and words. Used from the worker thread.
 import { Database } from "bun:sqlite";
 import { renameSync, rmSync } from "node:fs";
 import type { InstanceRef } from "../../core/ref.ts";
