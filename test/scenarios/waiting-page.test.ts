@@ -67,12 +67,12 @@ test.skipIf(isMissing(CHROMIUM))(
       await using browser = await openBrowser();
       const page = await browser.newPage();
       await page.goto(`http://alice.slow.localhost:${ten.port}/`);
-      expect(await page.innerText("h1")).toBe("Un moment, slow:alice");
+      expect(await page.textContent("h1")).toBe("Un moment, slow:alice");
       writeFileSync(join(ten.dataDir, "slow/alice/go"), "");
       await untilTitle(page, "Open");
       await ten.must("stop", "slow:alice");
       await page.reload();
-      expect(await page.innerText("h1")).toBe("Fermé");
+      expect(await page.textContent("h1")).toBe("Fermé");
       write("asleep.html", "<h1>Encore {{titel}}</h1>");
       const { exitCode, stderr } = await ten.ten("config", "check");
       expect(exitCode).toBe(2);
