@@ -18,8 +18,8 @@ struct options {
   struct list cgroups;
   bool walls;
   bool rootless;
-  uid_t uid; // 0: not given
-  gid_t gid; // 0: not given
+  uid_t uid;         // 0: not given
+  gid_t gid;         // 0: not given
   struct list shows; // all that is in view of the host; empty: all but what is hidden
   struct list hides;
   struct list reads;

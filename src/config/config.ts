@@ -17,6 +17,7 @@ import {
 import { escapeTemplate, fillTemplate } from "../core/template.ts";
 import { checkDocument, trimPrefix } from "./checks.ts";
 import { tildeProblem } from "./document.ts";
+import { readPages } from "./page-files.ts";
 import { type Problem, problemsOf, renderProblem } from "./problems.ts";
 import { type ConfigFile, configSchema, type ServiceTable, type SettingsTable } from "./schema.ts";
 import { BYTES_PER_MEGABYTE, MS_PER_DAY } from "./schema-values.ts";
@@ -34,7 +35,10 @@ export async function loadConfig(file: string, overrides: ConfigOverrides = {}):
       cause,
     });
   });
-  return parseConfig(decode(bytes, file), { file, overrides });
+  const config = parseConfig(decode(bytes, file), { file, overrides });
+  const { services, problems } = await readPages(config.services);
+  if (problems.length > 0) throw invalid(file, problems);
+  return { ...config, services };
 }
 
 function reasonOf(error: NodeJS.ErrnoException): string {
@@ -177,6 +181,8 @@ function toService(table: ServiceTable, { name, dir, settings }: ServiceContext)
     envFile: table.env_file === undefined ? null : resolve(dir, table.env_file),
     env: table.env,
     waitingPage: table.waiting_page,
+    pagesDir: pagesDirOf(table.pages ?? settings.pages, dir),
+    pages: {},
     ...toLimits(table),
     storageQuotaBytes: toBytes(table.storage_quota_mb),
     storageEnforce: table.storage_enforce,
@@ -211,6 +217,10 @@ function toLimits(table: ServiceTable): Pick<Service, Limits> {
     cpuLimit: table.cpu_limit ?? null,
     ioWeight: table.io_weight ?? null,
   };
+}
+
+function pagesDirOf(path: string | undefined, dir: string): string | null {
+  return path === undefined ? null : resolve(dir, path);
 }
 
 /** In seconds. An emulated machine takes several to start, more when others start beside it. */

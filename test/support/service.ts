@@ -30,6 +30,8 @@ export function serviceWith(changes: Partial<Service> = {}): Service {
     envFile: null,
     env: {},
     waitingPage: true,
+    pagesDir: null,
+    pages: {},
     memoryLimitBytes: null,
     cpuShares: null,
     pidsLimit: null,

@@ -22,6 +22,9 @@ export interface EvictionOrder {
 /** Clearing a segment frees at least that part of it, if there is one of which it does. */
 const WORTHWHILE = 0.5;
 
+/** Where less of every segment goes, moving the rest would free too little: the oldest segment goes as a whole. */
+const PART_MIN = 0.1;
+
 /** @param segments oldest first. Null: there is none. */
 export function planEviction(
   segments: readonly SegmentHoldings[],
@@ -30,7 +33,10 @@ export function planEviction(
   const excess = excessOf(totalsOf(segments, order), order.surplus);
   const choices = segments.map((each) => choose(each, { excess, order }));
   const best = choices.toSorted((one, other) => other.part - one.part)[0];
-  return choices.find(({ part }) => part >= WORTHWHILE) ?? best ?? null;
+  const chosen = choices.find(({ part }) => part >= WORTHWHILE) ?? best ?? null;
+  const [oldest] = segments;
+  if (chosen === null || oldest === undefined || chosen.part >= PART_MIN) return chosen;
+  return { segment: oldest.segment, sources: new Set(oldest.sources.keys()) };
 }
 
 interface Choice extends Eviction {

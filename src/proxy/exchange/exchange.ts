@@ -273,8 +273,8 @@ export class Exchange implements UpstreamUser {
   }
 
   #answerItself(answer: OwnAnswer): void {
-    const request = { head: this.#head, client: this.#client, requestDone: this.#body.done };
-    const disposition = writeOwnAnswer(answer, request);
+    const request = { head: this.#head, client: this.#client, addressee: this.#seeker };
+    const disposition = writeOwnAnswer(answer, { ...request, requestDone: this.#body.done });
     this.#outcome.status = answer.status;
     this.#end("destroy");
     this.#client.finish(disposition);

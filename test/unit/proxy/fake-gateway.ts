@@ -1,5 +1,7 @@
 // A gateway whose processes, waiters and leases the tests control.
+
 import type { Endpoint } from "../../../src/core/endpoint.ts";
+import type { Pages } from "../../../src/core/page-template.ts";
 import { formatRef, type InstanceRef, parseRef } from "../../../src/core/ref.ts";
 import type { Target } from "../../../src/core/routing.ts";
 import type { Service } from "../../../src/core/service.ts";
@@ -20,6 +22,7 @@ export class FakeGateway implements Gateway {
   target: Target = { kind: "instance", ref: parseRef("notes:alice") };
   requestTimeoutMs = 0;
   waitingPage = false;
+  pages: Pages = {};
   readonly decided: { hostname: string; path: string }[] = [];
   readonly leases: FakeLease[] = [];
   readonly running = new Map<string, { endpoint: Endpoint; launch: number }>();
@@ -41,8 +44,8 @@ export class FakeGateway implements Gateway {
   }
 
   service(name: string): Service {
-    const { requestTimeoutMs, waitingPage } = this;
-    return { name, requestTimeoutMs, waitingPage } as Service;
+    const { pages, requestTimeoutMs, waitingPage } = this;
+    return { name, pages, requestTimeoutMs, waitingPage } as Service;
   }
 
   pick(_service: string, passedOver: ReadonlySet<string>): InstanceRef | null {
