@@ -91,7 +91,7 @@ export interface Service {
   readonly ioWeight: number | null;
   readonly storageQuotaBytes: number | null;
   readonly storageEnforce: StorageEnforcement;
-  /** What walled instances see of the host: `software`, the directories of programs alone; `host`, nearly all. */
+  /** The part of the host that walled instances see: `software`, directories of programs alone; `host`, nearly all. */
   readonly show: HostView;
   readonly readPaths: readonly string[];
   readonly writePaths: readonly string[];

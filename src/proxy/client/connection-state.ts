@@ -9,7 +9,7 @@ import type { RequestHead } from "../http/request-head.ts";
 import type { Upstream } from "../upstream/upstream.ts";
 import type { Inbox } from "./inbox.ts";
 
-/** A state leaves out what it ignores. */
+/** A state leaves out the events that it ignores. */
 export interface ConnectionState {
   /** Since when no part of a request has come, so that no client misses an answer; null: some has. */
   readonly idleSince?: number | null;

@@ -78,7 +78,7 @@ export class AnswerWriter {
   }
 }
 
-/** The value of the Connection header; null: the connection does what the client's version implies. */
+/** The value of the Connection header; null: the client's version implies it. */
 export function connectionValue({ versionMinor }: RequestHead, keeps: boolean): string | null {
   if (!keeps) return "close";
   return versionMinor === 0 ? "keep-alive" : null;
