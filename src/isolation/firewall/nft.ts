@@ -21,8 +21,8 @@ export function runNft(script: string, { check = false } = {}): Gap | null {
 }
 
 /** The list that nft prints of a subject, such as `["chain", "inet", "filter", "input"]`; "" when it can't. */
-export function listNft(subject: readonly string[]): string {
+export function listNft(what: readonly string[]): string {
   const nft = findProgram("nft");
   if (nft === null) return "";
-  return Bun.spawnSync([nft, "list", ...subject], { stderr: "ignore" }).stdout.toString();
+  return Bun.spawnSync([nft, "list", ...what], { stderr: "ignore" }).stdout.toString();
 }

@@ -5,8 +5,8 @@ import { replaceFile } from "../../platform/files.ts";
 
 /** Below the data directory; no service can have this name. */
 const DIRECTORY = ".launcher";
-/** The launcher's exit code when the program does not exist: where it was to build walls, they stand. */
-export const NO_PROGRAM = 127;
+/** The launcher's exit code when the program does not exist. */
+const NO_PROGRAM = 127;
 const EMBEDDED = "/$bunfs/root/";
 
 /**

@@ -3,9 +3,10 @@ import type { Gap } from "../../core/failure.ts";
 import type { Service } from "../../core/service.ts";
 import { readText } from "../../platform/files.ts";
 import { isRoot } from "../../platform/owner.ts";
-import { NO_PROGRAM } from "../launcher/launcher-program.ts";
 import { levelMissing } from "../level.ts";
 
+/** The launcher's exit code when the walls stand, but the program does not exist behind them. */
+const NO_PROGRAM = 127;
 const NOBODY = "65534";
 
 /** Settings that keep ordinary users from making namespaces, by their values. */

@@ -38,11 +38,6 @@ export function duplicate(fd: number): number | null {
   return copy < 0 ? null : copy;
 }
 
-/** The descriptor of a socket of the runtime, whose types leave it out. */
-export function descriptorOfBun(socket: object): number {
-  return (socket as { readonly fd: number }).fd;
-}
-
 /** The descriptor of a socket or a server of `node:net`, whose types leave it out; null once it is closed. */
 export function descriptorOf(socket: object): number | null {
   const { _handle } = socket as { readonly _handle?: { readonly fd: number } | null };

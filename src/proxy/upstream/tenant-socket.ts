@@ -1,5 +1,4 @@
 // The socket of a connection to a tenant: gathers and queues bytes, and shuts down once all are sent.
-import { descriptorOfBun } from "../../platform/kernel/descriptors.ts";
 import { isReadable } from "../../platform/kernel/readable.ts";
 import { freeBuffer, Outbox } from "../http/outbox.ts";
 
@@ -35,7 +34,7 @@ export class TenantSocket {
 
   /** Something has come that the event loop has not reported yet. */
   get isReadable(): boolean {
-    return "socket" in this.#state && isReadable(descriptorOfBun(this.#state.socket));
+    return "socket" in this.#state && isReadable(descriptorOf(this.#state.socket));
   }
 
   text(latin1: string): void {
@@ -108,6 +107,11 @@ export class TenantSocket {
     const rest = typeof data === "string" ? data.slice(from) : data.subarray(from);
     this.#backlog.push(typeof rest === "string" ? Buffer.from(rest, "latin1") : Buffer.from(rest));
   }
+}
+
+/** The runtime has it, which its types omit. */
+function descriptorOf(socket: Bun.Socket): number {
+  return (socket as unknown as { readonly fd: number }).fd;
 }
 
 /** The runtime takes an encoding, which its types omit. */

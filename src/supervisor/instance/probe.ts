@@ -3,7 +3,7 @@ import { type Endpoint, renderEndpoint } from "../../core/endpoint.ts";
 import type { ProbeAnswer } from "../../core/life/instance.ts";
 import { connect } from "../../platform/connect.ts";
 import { codeOf } from "../../platform/files.ts";
-import { descriptorOfBun, isOutOfDescriptors } from "../../platform/kernel/descriptors.ts";
+import { isOutOfDescriptors } from "../../platform/kernel/descriptors.ts";
 import { type UnixPeer, unixPeerOf } from "../../platform/kernel/unix-peer.ts";
 import { isListening } from "../../platform/kernel/unix-queue.ts";
 
@@ -94,7 +94,7 @@ function ask(
   let timer: Timer | undefined;
   const handler: Bun.SocketHandler<undefined> = {
     open(socket) {
-      if (endpoint.kind === "unix" && !isOwn(unixPeerOf(descriptorOfBun(socket)))) {
+      if (endpoint.kind === "unix" && !isOwn(unixPeerOf(descriptorOf(socket)))) {
         resolve("foreign");
         socket.terminate();
         return;
@@ -126,6 +126,11 @@ function ask(
     resolve(OWN_LACKS.has(codeOf(error)) ? UNASKED : null),
   );
   return promise;
+}
+
+/** The types do not declare it. */
+function descriptorOf(socket: Bun.Socket<undefined>): number {
+  return (socket as unknown as { readonly fd: number }).fd;
 }
 
 function renderCheck({ path, host }: { path: string; host: string }): string {
