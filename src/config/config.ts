@@ -5,6 +5,7 @@ import { parse, TomlError } from "smol-toml";
 import { splitCommandLine } from "../core/command-line.ts";
 import { messageOf, TenError } from "../core/errors.ts";
 import { defaultSocketAt } from "../core/instance-paths.ts";
+import type { OwnPages } from "../core/page-template.ts";
 import { parseTarget } from "../core/routing.ts";
 import {
   type Config,
@@ -181,8 +182,7 @@ function toService(table: ServiceTable, { name, dir, settings }: ServiceContext)
     envFile: table.env_file === undefined ? null : resolve(dir, table.env_file),
     env: table.env,
     waitingPage: table.waiting_page,
-    pagesDir: pagesDirOf(table.pages ?? settings.pages, dir),
-    pages: {},
+    pages: toPages(table.pages ?? settings.pages, dir),
     ...toLimits(table),
     storageQuotaBytes: toBytes(table.storage_quota_mb),
     storageEnforce: table.storage_enforce,
@@ -219,8 +219,9 @@ function toLimits(table: ServiceTable): Pick<Service, Limits> {
   };
 }
 
-function pagesDirOf(path: string | undefined, dir: string): string | null {
-  return path === undefined ? null : resolve(dir, path);
+/** The files are read later. */
+function toPages(path: string | undefined, dir: string): OwnPages | null {
+  return path === undefined ? null : { directory: resolve(dir, path), templates: {} };
 }
 
 /** In seconds. An emulated machine takes several to start, more when others start beside it. */

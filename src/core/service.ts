@@ -1,6 +1,6 @@
 // The checked configuration: services, settings and routing overrides.
 // Every duration is in milliseconds, every size in bytes, every path absolute.
-import type { Pages } from "./page-template.ts";
+import type { OwnPages } from "./page-template.ts";
 import type { InstanceRef } from "./ref.ts";
 
 export const ISOLATION_LEVELS = ["process", "namespace", "sandbox", "qemu", "firecracker"] as const;
@@ -77,10 +77,8 @@ export interface Service {
   /** Values are templates. */
   readonly env: Readonly<Record<string, string>>;
   readonly waitingPage: boolean;
-  /** The directory of the operator's own pages; null: there are none. */
-  readonly pagesDir: string | null;
-  /** Those pages. */
-  readonly pages: Pages;
+  /** Null: the built-in ones. */
+  readonly pages: OwnPages | null;
   readonly memoryLimitBytes: number | null;
   readonly cpuShares: number | null;
   /** Null: `PIDS_LIMIT_DEFAULT` where the host can limit them; 0: no limit. */

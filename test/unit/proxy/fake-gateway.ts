@@ -1,7 +1,7 @@
 // A gateway whose processes, waiters and leases the tests control.
 
 import type { Endpoint } from "../../../src/core/endpoint.ts";
-import type { Pages } from "../../../src/core/page-template.ts";
+import type { Templates } from "../../../src/core/page-template.ts";
 import { formatRef, type InstanceRef, parseRef } from "../../../src/core/ref.ts";
 import type { Target } from "../../../src/core/routing.ts";
 import type { Service } from "../../../src/core/service.ts";
@@ -22,7 +22,7 @@ export class FakeGateway implements Gateway {
   target: Target = { kind: "instance", ref: parseRef("notes:alice") };
   requestTimeoutMs = 0;
   waitingPage = false;
-  pages: Pages = {};
+  templates: Templates = {};
   readonly decided: { hostname: string; path: string }[] = [];
   readonly leases: FakeLease[] = [];
   readonly running = new Map<string, { endpoint: Endpoint; launch: number }>();
@@ -44,7 +44,8 @@ export class FakeGateway implements Gateway {
   }
 
   service(name: string): Service {
-    const { pages, requestTimeoutMs, waitingPage } = this;
+    const { requestTimeoutMs, templates, waitingPage } = this;
+    const pages = { directory: "/pages", templates };
     return { name, pages, requestTimeoutMs, waitingPage } as Service;
   }
 
