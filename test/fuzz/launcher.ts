@@ -75,7 +75,7 @@ class LauncherFuzzer implements Fuzzer {
       env: { PATH: "/usr/bin:/bin", TEN_FUZZ: ground.root },
       stdio: ["ignore", "ignore", "pipe"],
     });
-    let told: string | null = null;
+    let told: NodeJS.Signals | null = null;
     const ending = setTimeout(() => {
       told = "SIGTERM";
       child.kill(told);
