@@ -3,7 +3,7 @@ import { setImmediate } from "node:timers/promises";
 import { TenError } from "../core/errors.ts";
 import { isAtRest, type RestGoal } from "../core/life/instance.ts";
 import { nextDeadline } from "../core/life/lifecycle.ts";
-import { reportFailure, reportHealth, reportState } from "../core/life/report.ts";
+import { isDisabled, reportFailure, reportHealth, reportState } from "../core/life/report.ts";
 import { formatRef, type InstanceRef } from "../core/ref.ts";
 import type { Service } from "../core/service.ts";
 import type { TreeSize } from "../platform/process/trees.ts";
@@ -129,14 +129,14 @@ export class Operator implements Administration {
   async enable(ref: InstanceRef): Promise<InstanceView> {
     const actor = this.#supervisor.get(ref);
     this.#refusePurging(actor);
-    if (reportState(actor.instance.state) === "disabled")
-      actor.send({ kind: "rest", to: "asleep" });
+    actor.send({ kind: "rest", to: "enabled" });
     return actor.service.idleTimeoutMs === 0 ? this.start(ref) : this.#view(actor);
   }
 
   async remove(ref: InstanceRef, { purge }: { purge: boolean }): Promise<void> {
     const actor = this.#supervisor.get(ref);
     if (!this.#purges.has(actor)) await this.#rest(ref, "disabled");
+    refuseUnlessDisabled(actor, "remove");
     if (purge || this.#purges.has(actor)) await this.#purge(actor);
     else this.#supervisor.unregister(actor);
   }
@@ -234,9 +234,15 @@ function idleMs({ open, lastActiveAt }: InstanceActor["traffic"], now: number): 
   return open > 0 ? 0 : now - lastActiveAt;
 }
 
+/** Throws CONFLICT where an instance has been enabled again, or still has a process. */
+function refuseUnlessDisabled({ ref, instance }: InstanceActor, verb: string): void {
+  if (isAtRest(instance.state) && isDisabled(instance.state)) return;
+  throw new TenError("CONFLICT", `Cannot ${verb} "${formatRef(ref)}": it was enabled meanwhile`);
+}
+
 /** Throws CONFLICT. */
 export function refuseDisabled({ ref, instance }: InstanceActor, verb: string): void {
-  if (reportState(instance.state) !== "disabled") return;
+  if (!isDisabled(instance.state)) return;
   const name = formatRef(ref);
   throw new TenError("CONFLICT", `Cannot ${verb} "${name}": it is disabled`, {
     hint: `Enable it with: ten enable ${name}`,

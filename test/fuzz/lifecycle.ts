@@ -182,7 +182,7 @@ class FuzzWorld {
     if (this.isCalm && this.random.below(20) > 0) return;
     this.send({
       kind: "rest",
-      to: this.random.pick(["asleep", "stopped", "disabled", "restart"]),
+      to: this.random.pick(["asleep", "stopped", "disabled", "enabled", "restart"]),
     });
   }
 

@@ -141,7 +141,8 @@ export type Event =
   /** A deadline has come, or the traffic has changed. */
   | { readonly kind: "tick" };
 
-export type RestGoal = "asleep" | "stopped" | "disabled" | "failed" | "restart";
+/** "enabled": asleep, where the instance is disabled. */
+export type RestGoal = "asleep" | "stopped" | "disabled" | "enabled" | "failed" | "restart";
 
 export type ProbeAnswer =
   | { readonly kind: "ready"; readonly endpoint: Endpoint }

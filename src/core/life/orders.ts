@@ -11,7 +11,7 @@ import type {
   StateOf,
   Step,
 } from "./instance.ts";
-import { reportFailure } from "./report.ts";
+import { isDisabled, reportFailure } from "./report.ts";
 import {
   backingOff,
   drain,
@@ -83,8 +83,7 @@ function wakeWhileEnding(
 export function onRest(instance: Instance, to: RestGoal, facts: Facts): Step {
   const { state } = instance;
   const after = afterRest(to, state);
-  // Only `ten enable` ends the disabling of an instance.
-  if (to === "stopped" && isDisabled(state)) return stay(instance);
+  if (!mayRest(to, state)) return stay(instance);
   switch (state.kind) {
     case "starting":
       return refuseUnlessStarting(stopping(instance, { child: state.child, after }, facts), after);
@@ -140,6 +139,7 @@ export function onHalt(instance: Instance, failure: Failure, facts: Facts): Step
 function afterRest(to: RestGoal, state: InstanceState): After {
   switch (to) {
     case "asleep":
+    case "enabled":
       return { kind: "asleep" };
     case "stopped":
     case "disabled":
@@ -153,10 +153,10 @@ function afterRest(to: RestGoal, state: InstanceState): After {
   }
 }
 
-function isDisabled(state: InstanceState): boolean {
-  if (state.kind === "stopped") return state.disabled;
-  if (state.kind !== "draining" && state.kind !== "stopping") return false;
-  return state.after.kind === "stopped" && state.after.disabled;
+/** Only `ten enable` ends the disabling of an instance. */
+function mayRest(to: RestGoal, state: InstanceState): boolean {
+  if (to === "disabled") return true;
+  return isDisabled(state) === (to === "enabled");
 }
 
 function refuseUnlessStarting(next: Step, after: After): Step {

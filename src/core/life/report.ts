@@ -86,6 +86,11 @@ export function reportWanted(state: InstanceState): Wanted {
   }
 }
 
+/** Whether it is disabled, or will be once its process has ended. */
+export function isDisabled(state: InstanceState): boolean {
+  return reportWanted(state) === "disabled";
+}
+
 /** The state of an instance when the server starts; an instance that is to run is woken afterwards. */
 export function restoreState({
   wanted,

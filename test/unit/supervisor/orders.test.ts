@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { fakeUsers } from "../../support/fake-users.ts";
 import { until } from "../../support/until.ts";
-import { ALICE, awake, PATIENCE, useWorlds } from "./worlds.ts";
+import { ALICE, awake, childOf, PATIENCE, useWorlds } from "./worlds.ts";
 
 const openWorld = useWorlds();
 
@@ -30,6 +30,57 @@ test("a disabled instance does not start until it is enabled", async () => {
   await world.operator.disable(ALICE);
   await expect(world.operator.start(ALICE)).rejects.toMatchObject({ code: "CONFLICT" });
   expect((await world.operator.enable(ALICE)).state).toBe("asleep");
+});
+
+test("an instance that drains to be disabled is not restarted nor put to sleep, and can be enabled", async () => {
+  const world = openWorld();
+  world.register("alice");
+  const lease = await awake(world);
+  const disabled = world.operator.disable(ALICE);
+  for (const order of ["restart", "sleep", "start"] as const) {
+    const refused = async () => await world.operator[order](ALICE);
+    await expect(refused()).rejects.toMatchObject({ code: "CONFLICT" });
+  }
+  await world.operator.enable(ALICE);
+  lease.release();
+  expect((await disabled).state).toBe("asleep");
+});
+
+test("a restart while an instance drains to be removed is refused, and the instance is removed", async () => {
+  const world = openWorld();
+  world.register("alice");
+  const lease = await awake(world);
+  const removed = world.operator.remove(ALICE, { purge: false });
+  await expect(world.operator.restart(ALICE)).rejects.toMatchObject({ code: "CONFLICT" });
+  lease.release();
+  await removed;
+  expect(childOf(world).isLiving).toBe(false);
+  expect(world.operator.list()).toEqual([]);
+});
+
+test("an instance that is enabled and runs again is not removed", async () => {
+  const world = openWorld({ services: [{ idleTimeoutMs: 0 }] });
+  world.register("alice");
+  const lease = await awake(world);
+  const removed = world.operator.remove(ALICE, { purge: true });
+  const outcome = removed.catch(({ code }: { code: string }) => code);
+  const enabled = world.operator.enable(ALICE);
+  lease.release();
+  await world.clock.advance(1000);
+  await enabled;
+  expect(await outcome).toBe("CONFLICT");
+  expect(world.operator.view(ALICE).state).toBe("running");
+  expect(childOf(world, 1).isLiving).toBe(true);
+});
+
+test("an instance that is removed twice at the same time is removed once", async () => {
+  const world = openWorld();
+  world.register("alice");
+  const lease = await awake(world);
+  const removals = [true, false].map((purge) => world.operator.remove(ALICE, { purge }));
+  lease.release();
+  await Promise.all(removals);
+  expect(world.operator.list()).toEqual([]);
 });
 
 test("remove deletes the data directory only with purge", async () => {

@@ -127,6 +127,27 @@ describe("ending", () => {
     expect(play.gone().instance.state).toEqual({ kind: "stopped", disabled: true });
   });
 
+  test.each(["asleep", "stopped", "restart", "failed"] as const)(
+    "an instance that is being disabled stays so when it is ordered to: %s",
+    (to) => {
+      const play = new Play().run();
+      play.traffic.busy = 1;
+      play.send({ kind: "rest", to: "disabled" }, { kind: "rest", to });
+      expect(play.instance.state).toMatchObject({ kind: "draining", after: { disabled: true } });
+      expect(play.send({ kind: "rest", to: "enabled" }).instance.state).toMatchObject({
+        kind: "draining",
+        after: { kind: "asleep" },
+      });
+    },
+  );
+
+  test("only a disabled instance is enabled", () => {
+    const play = new Play().run().send({ kind: "rest", to: "enabled" });
+    expect(play.kind).toBe("running");
+    play.send({ kind: "rest", to: "stopped" }).gone().send({ kind: "rest", to: "enabled" });
+    expect(play.kind).toBe("stopped");
+  });
+
   test("stopping during the launch waits for it and then ends the process", () => {
     const play = new Play().send({ kind: "wake", cause: "request" }, { kind: "turn" });
     expect(play.send({ kind: "rest", to: "stopped" }).effects()).toEqual(["refuse"]);
