@@ -227,12 +227,19 @@ export class InstanceActor implements Startable {
     if (this.#ownership.kind === "abandoned") return;
     this.#events.push(event);
     // An effect may send another event; the outermost call handles it.
-    if (this.#events.length > 1) return;
-    for (let next = event; next !== undefined; next = this.#events[0] as Event) {
-      this.#obey(step(this.#instance, next, this.facts));
+    if (this.#events.length === 1) this.#handle(event);
+  }
+
+  /** Handles an event and those that follow it, also where one of them throws. */
+  #handle(event: Event): void {
+    try {
+      this.#obey(step(this.#instance, event, this.facts));
+    } finally {
       this.#events.shift();
+      const [next] = this.#events;
+      if (next === undefined) this.#rearm();
+      else this.#handle(next);
     }
-    this.#rearm();
   }
 
   #obey({ instance, effects }: Step): void {

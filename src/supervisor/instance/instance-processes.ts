@@ -215,11 +215,21 @@ export class InstanceProcesses {
     const isReplaced = wasReplaced(instance(), launch);
     story.exited(describeExit(exit));
     const isFailure = !(exit.kind === "code" && exit.code === 0);
-    const hint = isFailure ? launched.enclosure.explainFailedStart() : null;
+    const hint = isFailure ? this.#explain(launched) : null;
     send({ kind: "exited", launch, exit, hint });
     const isExpected = isReplaced || restsNext(instance());
     if (!isExpected || exit.kind === "outOfMemory") {
       logs.note(ref, `the process ${describeExit(exit)}`);
+    }
+  }
+
+  /** An exit has to be acted upon, also where it can't be explained. */
+  #explain({ enclosure }: Launched): string | null {
+    try {
+      return enclosure.explainFailedStart();
+    } catch (error) {
+      this.#parts.report(error);
+      return null;
     }
   }
 
