@@ -83,6 +83,10 @@ class FuzzWorld {
         ok(!this.processes.has(effect.launch));
         this.processes.set(effect.launch, newProcess(effect.launch));
         break;
+      case "cancel":
+        equal(this.process(effect.launch).kind, "pending");
+        this.processes.delete(effect.launch);
+        break;
       case "probe": {
         const process = this.process(effect.launch);
         ok(!process.probing);

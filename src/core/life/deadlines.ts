@@ -1,7 +1,7 @@
 // The deadlines of an instance's states, and what happens when one has passed.
 import { unreachable } from "../assert.ts";
 import { isServersOwn, unavailable } from "../failure.ts";
-import type { Cause, Facts, Instance, StateOf, Step } from "./instance.ts";
+import type { After, Cause, Facts, Instance, StateOf, Step } from "./instance.ts";
 import {
   afterNeverReady,
   drain,
@@ -9,6 +9,7 @@ import {
   move,
   neverReady,
   refusal,
+  settle,
   stay,
   stopping,
   withEffect,
@@ -56,7 +57,7 @@ export function onTick(instance: Instance, facts: Facts): Step {
       if (facts.traffic.busy > 0 && now < state.deadline) return stay(instance);
       return stopping(instance, state, facts);
     case "stopping":
-      return now < state.deadline ? stay(instance) : kill(instance, state, facts);
+      return now < state.deadline ? stay(instance) : onStoppingTooLong(instance, state, facts);
     case "waiting":
       if (now < state.deadline) return stay(instance);
       return enqueue(restarted(instance, state), "retry", facts);
@@ -89,6 +90,7 @@ function onStartingTick(instance: Instance, state: StateOf<"starting">, facts: F
   if (now >= state.deadline) {
     const failure = neverReady(state, facts);
     const after = afterNeverReady(failure, facts);
+    if (state.child === null) return cancel(instance, after, facts);
     const ended = stopping(instance, { child: state.child, after }, facts);
     return withEffect(ended, refusal(failure));
   }
@@ -117,6 +119,15 @@ export function idleAt({ state, second }: Instance, { traffic, service }: Facts)
 function probe(instance: Instance, state: StateOf<"starting" | "running">): Step {
   const endpoint = state.kind === "running" ? state.endpoint : null;
   return move(instance, state, { kind: "probe", launch: instance.launch, endpoint });
+}
+
+function onStoppingTooLong(instance: Instance, state: StateOf<"stopping">, facts: Facts): Step {
+  return state.child === null ? cancel(instance, state.after, facts) : kill(instance, state, facts);
+}
+
+/** Gives up a launch that has no process. */
+function cancel(instance: Instance, after: After, facts: Facts): Step {
+  return withEffect(settle(instance, after, facts), { kind: "cancel", launch: instance.launch });
 }
 
 function kill(instance: Instance, state: StateOf<"stopping">, { now }: Facts): Step {

@@ -30,7 +30,7 @@ export type InstanceState =
   | { readonly kind: "asleep" }
   /** Waits for its turn: only so many instances start at the same time. */
   | { readonly kind: "queued"; readonly cause: Cause; readonly deadline: number }
-  /** `child` is null until the launch has succeeded. */
+  /** `child` is null until the launch has succeeded, and has to within the deadline. */
   | {
       readonly kind: "starting";
       readonly child: ChildRef | null;
@@ -152,6 +152,8 @@ export type ProbeAnswer =
 
 export type Effect =
   | { readonly kind: "launch"; readonly launch: number }
+  /** The launch is given up before it has a process: none may start for it. */
+  | { readonly kind: "cancel"; readonly launch: number }
   /** Null: wherever the process listens, on its port or on its socket. */
   | { readonly kind: "probe"; readonly launch: number; readonly endpoint: Endpoint | null }
   | {

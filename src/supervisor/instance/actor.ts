@@ -265,6 +265,9 @@ export class InstanceActor implements Startable {
       case "launch":
         this.#processes.launch(effect.launch, this.env);
         break;
+      case "cancel":
+        this.#processes.cancel(effect.launch);
+        break;
       case "probe":
         this.#processes.probe(effect.launch, effect.endpoint);
         break;

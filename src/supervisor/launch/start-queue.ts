@@ -10,6 +10,9 @@ import { FairLine } from "./fair-line.ts";
  */
 const SLOT_MS = 1000;
 
+/** A launch that takes longer waits for a disk, and must not keep all others waiting with it. */
+const LAUNCHING_SLOT_MS = 30_000;
+
 /** What the queue needs of an instance. */
 export interface Startable {
   readonly ref: InstanceRef;
@@ -33,7 +36,7 @@ const URGENT: ReadonlySet<Cause> = new Set(["request", "operator"]);
 
 /** Of one launch. */
 type Slot = { readonly launch: number } & (
-  | { readonly kind: "launching" }
+  | { readonly kind: "launching"; readonly cancel: () => void }
   | { readonly kind: "spawned"; readonly cancel: () => void }
   /** The start goes on without a slot. */
   | { readonly kind: "over" }
@@ -101,23 +104,19 @@ export class StartQueue {
 
   #hold(instance: Startable, { launch, isSpawned }: { launch: number; isSpawned: boolean }): void {
     const slot = this.#slots.get(instance);
-    const isKnown = slot?.launch === launch && slot.kind !== "launching";
+    const isKnown = slot?.launch === launch && (slot.kind !== "launching" || !isSpawned);
     if (isKnown) return;
     this.#giveUp(instance);
-    if (!isSpawned) {
-      this.#slots.set(instance, { kind: "launching", launch });
-      return;
-    }
-    const cancel = this.#clock.after(SLOT_MS, () => {
+    const cancel = this.#clock.after(isSpawned ? SLOT_MS : LAUNCHING_SLOT_MS, () => {
       this.#slots.set(instance, { kind: "over", launch });
       this.advance();
     });
-    this.#slots.set(instance, { kind: "spawned", launch, cancel });
+    this.#slots.set(instance, { kind: isSpawned ? "spawned" : "launching", launch, cancel });
   }
 
   #giveUp(instance: Startable): void {
     const slot = this.#slots.get(instance);
-    if (slot?.kind === "spawned") slot.cancel();
+    if (slot !== undefined && slot.kind !== "over") slot.cancel();
     this.#slots.delete(instance);
   }
 

@@ -151,7 +151,7 @@ describe("ending", () => {
   test("stopping during the launch waits for it and then ends the process", () => {
     const play = new Play().send({ kind: "wake", cause: "request" }, { kind: "turn" });
     expect(play.send({ kind: "rest", to: "stopped" }).effects()).toEqual(["refuse"]);
-    expect(nextDeadline(play.instance, play.facts)).toBe(Number.POSITIVE_INFINITY);
+    expect(nextDeadline(play.instance, play.facts)).toBe(play.now + play.service.stopTimeoutMs);
     play.send({ kind: "launched", launch: 1, child: CHILD });
     expect(play.effects()).toEqual(["SIGTERM"]);
     expect(play.exit({ kind: "signal", signal: "SIGTERM" }).gone().kind).toBe("stopped");

@@ -33,6 +33,23 @@ test("an event that waits behind one that throws is handled", () => {
   expect(alice.instance.state).toEqual({ kind: "stopped", disabled: true });
 });
 
+test("no process starts for a launch that was cancelled, and a later one gets its process", async () => {
+  const world = openWorld();
+  const alice = world.register("alice");
+  const hanging = Promise.withResolvers<void>();
+  const { home } = world.supervisor.world;
+  home.prepare = () => hanging.promise;
+  alice.send({ kind: "wake", cause: "operator" });
+  const stopped = world.operator.stop(ALICE);
+  await world.clock.advance(alice.service.stopTimeoutMs);
+  expect((await stopped).state).toBe("stopped");
+  const started = world.operator.start(ALICE);
+  hanging.resolve();
+  await world.clock.advance(100);
+  expect((await started).state).toBe("running");
+  expect(world.spawned).toHaveLength(1);
+});
+
 test("an exit is acted upon where its explanation fails", async () => {
   const world = openWorld();
   const alice = world.register("alice");

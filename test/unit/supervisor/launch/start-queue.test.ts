@@ -65,6 +65,21 @@ test("a slow start gives up its slot a second after the spawn", async () => {
   expect(world.spawned).toHaveLength(3);
 });
 
+test("launches that wait for a disk do not keep the others waiting", async () => {
+  const world = openWorld({ settings: { maxStarting: 1 } });
+  const hung = world.register("a");
+  const { home } = world.supervisor.world;
+  const { prepare } = home;
+  home.prepare = (order) =>
+    order.ref.id === "a" ? new Promise(() => undefined) : prepare.call(home, order);
+  hung.send({ kind: "wake", cause: "operator" });
+  world.register("b").send({ kind: "wake", cause: "operator" });
+  await world.clock.advance(29_000);
+  expect(world.spawned).toHaveLength(0);
+  await world.clock.advance(2000);
+  expect(world.spawned.map(({ env }) => env["TENEMENT_INSTANCE"])).toEqual(["b"]);
+});
+
 test("services take turns, whichever began to wait first and however many of its instances wait", async () => {
   const world = openWorld({ services: NOTES_AND_WIKI, settings: { maxStarting: 2 } });
   world.probes.answer = () => ({ kind: "unready", reason: "not yet" });
