@@ -48,8 +48,10 @@ export class StartQueue {
   readonly #urgent = new FairLine<Startable>();
   readonly #patient = new FairLine<Startable>();
   readonly #slots = new Map<Startable, Slot>();
+  /** Have their turn, and act upon it once they have handled their present event. */
+  readonly #granted = new Set<Startable>();
   readonly #ending = new Set<Startable>();
-  /** Instances with a process. */
+  /** Instances with a process, or their turn. */
   readonly #alive = new Set<Startable>();
 
   constructor(limits: StartLimits, clock: Clock) {
@@ -68,14 +70,17 @@ export class StartQueue {
    */
   follow(instance: Startable, { state, second, launch }: Progress): void {
     const { kind } = state;
-    const urgent = kind === "queued" && URGENT.has(state.cause);
-    place(this.#urgent, instance, urgent);
-    place(this.#patient, instance, kind === "queued" && !urgent);
+    const isGranted = kind === "queued" && this.#granted.has(instance);
+    const waits = kind === "queued" && !isGranted;
+    const isUrgent = waits && URGENT.has(state.cause);
+    place(this.#granted, instance, isGranted);
+    place(this.#urgent, instance, isUrgent);
+    place(this.#patient, instance, waits && !isUrgent);
     if (kind === "starting") this.#hold(instance, { launch, isSpawned: state.child !== null });
     else if (second?.kind !== "starting") this.#giveUp(instance);
     else this.#hold(instance, { launch: second.launch, isSpawned: second.child !== null });
     place(this.#ending, instance, isEnding(state));
-    place(this.#alive, instance, hasProcess(state));
+    place(this.#alive, instance, hasProcess(state) || isGranted);
     this.advance();
   }
 
@@ -88,14 +93,19 @@ export class StartQueue {
         this.#makeRoom();
         return;
       }
-      // Its new state arrives through `follow`; leaving the line here keeps this loop finite.
-      line.take((service) => this.#slotsOf(service))?.takeTurn();
+      const next = line.take((service) => this.#slotsOf(service));
+      if (next === undefined) return;
+      this.#granted.add(next);
+      this.#alive.add(next);
+      // Its new state arrives through `follow`, now or once it has handled its present event.
+      next.takeTurn();
     }
   }
 
-  /** The instances that have a slot. */
+  /** The instances that have a slot, or are about to have one. */
   #held(): readonly Startable[] {
-    return [...this.#slots].flatMap(([instance, { kind }]) => (kind === "over" ? [] : [instance]));
+    const starting = [...this.#slots].filter(([, { kind }]) => kind !== "over");
+    return [...this.#granted, ...starting.map(([instance]) => instance)];
   }
 
   #slotsOf(service: string): number {

@@ -43,6 +43,18 @@ test("a start waits at max_running until an instance is idle", async () => {
   expect(world.spawned).toHaveLength(2);
 });
 
+test("an instance that starts again and one that waits do not exceed max_running", async () => {
+  const world = openWorld({ settings: { maxRunning: 1 } });
+  const [a, b] = ["a", "b"].map((id) => world.register(id));
+  const lease = await awake(world, "a");
+  b?.send({ kind: "wake", cause: "boot" });
+  a?.send({ kind: "rest", to: "restart" });
+  lease.release();
+  await world.ready();
+  expect(world.spawned.filter(({ isLiving }) => isLiving)).toHaveLength(1);
+  expect(world.spawned[1]?.env["TENEMENT_INSTANCE"]).toBe("a");
+});
+
 const NOTES_AND_WIKI = [{ name: "notes" }, { name: "wiki" }];
 
 test("a slow start gives up its slot a second after the spawn", async () => {
