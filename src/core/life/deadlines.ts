@@ -108,11 +108,20 @@ function onRunningTick(instance: Instance, state: StateOf<"running">, facts: Fac
     : probe(instance, { ...state, probeAt: Number.POSITIVE_INFINITY });
 }
 
-/** The moment at which an idle instance goes to sleep; Infinity while a lease is open or a replacement starts. */
-export function idleAt({ state, second }: Instance, { traffic, service }: Facts): number {
+/**
+ * The moment since which a running instance that may sleep is idle. Null: a lease is open, a replacement starts, it does
+ * not run or never sleeps.
+ */
+export function idleSince({ state, second }: Instance, { traffic, service }: Facts): number | null {
   const isIdle = state.kind === "running" && second?.kind !== "starting" && traffic.open === 0;
-  if (!isIdle || service.idleTimeoutMs === 0) return Number.POSITIVE_INFINITY;
-  return Math.max(state.since, traffic.lastActiveAt) + service.idleTimeoutMs;
+  if (!isIdle || service.idleTimeoutMs === 0) return null;
+  return Math.max(state.since, traffic.lastActiveAt);
+}
+
+/** The moment at which an idle instance goes to sleep; Infinity while it is not idle. */
+export function idleAt(instance: Instance, facts: Facts): number {
+  const since = idleSince(instance, facts);
+  return since === null ? Number.POSITIVE_INFINITY : since + facts.service.idleTimeoutMs;
 }
 
 /** One probe at a time: the next one is scheduled when this one has answered. */

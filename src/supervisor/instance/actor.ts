@@ -1,7 +1,7 @@
 // One instance in motion: events in, effects out. Nothing else changes its state.
 import { unreachable } from "../../core/assert.ts";
 import { ADOPTED, adopt, restoreMemory } from "../../core/life/adoption.ts";
-import { idleAt } from "../../core/life/deadlines.ts";
+import { idleAt, idleSince } from "../../core/life/deadlines.ts";
 import {
   type Cause,
   type Effect,
@@ -210,10 +210,7 @@ export class InstanceActor implements Startable {
   }
 
   idleSince(): number | null {
-    const { traffic, service } = this.facts;
-    const { state, second } = this.#instance;
-    const sleeps = state.kind === "running" && second === null && service.idleTimeoutMs > 0;
-    return sleeps && traffic.open === 0 ? traffic.lastActiveAt : null;
+    return idleSince(this.#instance, this.facts);
   }
 
   /** When it goes to sleep if no request comes; null: it does not sleep, or a lease is open. */

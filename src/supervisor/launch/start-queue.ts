@@ -20,7 +20,7 @@ export interface Startable {
   takeTurn(): void;
   /** Puts it to sleep, to make room for another. */
   giveWay(): void;
-  /** When its last lease ended, if it runs, may sleep and has no open lease; else null. */
+  /** Since when it is idle, if it runs, may sleep and has no open lease; else null. */
   idleSince(): number | null;
 }
 

@@ -30,6 +30,19 @@ test("the least recently used idle instance goes to sleep when max_running is re
   again?.release();
 });
 
+test("an instance that has just started is not the first to go to sleep", async () => {
+  const world = openWorld({ settings: { maxRunning: 2 } });
+  const [fresh] = ["fresh", "used", "c"].map((id) => world.register(id));
+  await world.clock.advance(1000);
+  (await awake(world, "used")).release();
+  await world.clock.advance(1000);
+  fresh?.send({ kind: "wake", cause: "boot" });
+  await world.ready();
+  (await awake(world, "c")).release();
+  const states = world.operator.list().map(({ ref, state }) => `${ref.id} ${state}`);
+  expect(states).toEqual(["c running", "fresh running", "used asleep"]);
+});
+
 test("a start waits at max_running until an instance is idle", async () => {
   const world = openWorld({ settings: { maxRunning: 1 } });
   for (const id of ["a", "b"]) world.register(id);
