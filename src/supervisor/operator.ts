@@ -99,9 +99,7 @@ export class Operator implements Administration {
   async start(ref: InstanceRef): Promise<InstanceView> {
     const actor = this.#changed(ref);
     refuseDisabled(actor, "start");
-    await this.#supervisor.world.storage.admit(actor);
-    const lease = await actor.wake("operator");
-    lease.release();
+    await this.#supervisor.startByOrder(actor);
     return this.#view(actor);
   }
 

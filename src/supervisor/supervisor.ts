@@ -103,6 +103,14 @@ export class Supervisor implements Gateway {
     return actor.wake("request", patience);
   }
 
+  /** Starts an instance by an operator's order. Rejects with CONFLICT while it is over its quota. */
+  async startByOrder(actor: InstanceActor, patience?: Patience): Promise<void> {
+    const admission = this.world.storage.admit(actor);
+    if (admission !== null) await admission;
+    const lease = await actor.wake("operator", patience);
+    lease.release();
+  }
+
   async isRunning(ref: InstanceRef, launch: number): Promise<boolean> {
     return (await this.find(ref)?.isRunning(launch)) ?? false;
   }

@@ -204,6 +204,11 @@ export function newInstance(ref: InstanceRef, state: InstanceState = { kind: "as
   return { ref, state, launch: 0, launches: 0, second: null, crashes: [], restarts: 0 };
 }
 
+/** The state that an instance is in, or enters once its process has ended. */
+export function boundFor(state: InstanceState): Exclude<InstanceState, { after: After }> | After {
+  return "after" in state ? state.after : state;
+}
+
 /** A state without a process, in which none will start by itself. */
 export type RestState = StateOf<"asleep" | "stopped" | "halted" | "failed">;
 

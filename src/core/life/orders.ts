@@ -1,15 +1,16 @@
 // Orders to an instance: to run, to rest, to start again, to halt.
 import { unreachable } from "../assert.ts";
 import { type Failure, startFailure, unavailable } from "../failure.ts";
-import type {
-  After,
-  Cause,
-  Facts,
-  Instance,
-  InstanceState,
-  RestGoal,
-  StateOf,
-  Step,
+import {
+  type After,
+  boundFor,
+  type Cause,
+  type Facts,
+  type Instance,
+  type InstanceState,
+  type RestGoal,
+  type StateOf,
+  type Step,
 } from "./instance.ts";
 import { isDisabled, reportFailure } from "./report.ts";
 import {
@@ -106,7 +107,7 @@ export function onRest(instance: Instance, to: RestGoal, facts: Facts): Step {
 
 /** Whether `halt` would change anything: an instance that was stopped or has failed stays as it is. */
 export function canHalt(state: InstanceState): boolean {
-  const { kind } = "after" in state ? state.after : state;
+  const { kind } = boundFor(state);
   return kind !== "stopped" && kind !== "halted" && kind !== "failed";
 }
 
