@@ -202,7 +202,7 @@ export class Operator implements Administration {
     const { state } = instance;
     const { clock, storage } = this.#supervisor.world;
     const outdated = actor.isOutdated ? "its configuration has changed since it started" : null;
-    const warnings = [outdated, storage.warningOf(ref)];
+    const warnings = [outdated, actor.recordWarning, storage.warningOf(ref)];
     const isRunning = state.kind === "running";
     return {
       ref,

@@ -125,6 +125,11 @@ export class InstanceActor implements Startable {
     return this.#processes.isRunning(launch);
   }
 
+  /** The warning that its state is not stored; null: it is. */
+  get recordWarning(): string | null {
+    return this.#record.warning;
+  }
+
   get isFull(): boolean {
     return this.#admission.isFull;
   }
@@ -183,6 +188,7 @@ export class InstanceActor implements Startable {
   abandon(onTraffic: () => void): void {
     this.#ownership = { kind: "abandoned", onTraffic };
     this.#alarm.cancel();
+    this.#record.freeze();
     this.#processes.abandon();
     this.#admission.close();
   }

@@ -194,3 +194,36 @@ test("a full disk fails the order that needs it, and no instance", async () => {
   expect(world.reports).toHaveLength(1);
   expect(alice.instance.state.kind).toBe("stopped");
 });
+
+describe("an order that could not be stored on a full disk", () => {
+  const stopped = async () => {
+    const world = openWorld();
+    const alice = world.register("alice");
+    (await awake(world)).release();
+    const { instances } = world.store;
+    instances.setWanted = () => {
+      throw new Error("database or disk is full");
+    };
+    const { warnings } = await world.operator.stop(ALICE);
+    expect(warnings).toEqual([
+      "its state is lost when the server restarts: database or disk is full",
+    ]);
+    Reflect.deleteProperty(instances, "setWanted");
+    return { world, alice, wanted: () => instances.list()[0]?.wanted };
+  };
+
+  test("is stored at the next change, and its warning ends", async () => {
+    const { world, wanted } = await stopped();
+    expect((await world.operator.stop(ALICE)).warnings).toEqual([]);
+    expect(wanted()).toBe("stopped");
+  });
+
+  test("is stored when the server stops, and when it hands the instance over", async () => {
+    const { world, wanted } = await stopped();
+    await world.supervisor.close();
+    expect(wanted()).toBe("stopped");
+    const handing = await stopped();
+    handing.world.supervisor.abandon(() => undefined);
+    expect(handing.wanted()).toBe("stopped");
+  });
+});
