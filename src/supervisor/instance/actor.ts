@@ -139,6 +139,11 @@ export class InstanceActor implements Startable {
     return this.#admission.lease();
   }
 
+  /** A lease that is open at another server, whatever its room; null: it does not run. */
+  hold(kind: "request" | "tunnel"): Lease | null {
+    return this.#admission.hold(kind);
+  }
+
   /** A lease as soon as it can take a request; starts it if the cause may. */
   wake(cause: Cause, patience?: Patience): Promise<Lease> {
     return this.#admission.wake(cause, patience);
