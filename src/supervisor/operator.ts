@@ -1,6 +1,7 @@
 // Carries out the control API's orders about instances: register, start, stop, restart, disable, remove.
 import { setImmediate } from "node:timers/promises";
 import { TenError } from "../core/errors.ts";
+import { idleAt } from "../core/life/deadlines.ts";
 import { isAtRest, type RestGoal } from "../core/life/instance.ts";
 import { nextDeadline } from "../core/life/lifecycle.ts";
 import { isDisabled, reportFailure, reportHealth, reportState } from "../core/life/report.ts";
@@ -44,12 +45,12 @@ export class Operator implements Administration {
     const actor = this.#supervisor.get(ref);
     const { facts, instance, leaseCounts, story } = actor;
     const { kind } = instance.state;
-    const sleepsAt = actor.sleepsAt();
+    const sleepsAt = idleAt(instance, facts);
     return {
       view: this.#view(actor),
       openRequests: leaseCounts.requests,
       openTunnels: leaseCounts.tunnels,
-      sleepsAt: sleepsAt === null ? null : this.#wallOf(sleepsAt),
+      sleepsAt: sleepsAt === Number.POSITIVE_INFINITY ? null : this.#wallOf(sleepsAt),
       retriesAt: kind === "waiting" ? this.#wallOf(nextDeadline(instance, facts)) : null,
       lastWake: story.lastWake,
       lastExit: story.lastExit,
@@ -202,7 +203,7 @@ export class Operator implements Administration {
     const { state } = instance;
     const { clock, storage } = this.#supervisor.world;
     const outdated = actor.isOutdated ? "its configuration has changed since it started" : null;
-    const warnings = [outdated, actor.recordWarning, storage.warningOf(ref)];
+    const warnings = [outdated, actor.record.warning, storage.warningOf(ref)];
     const isRunning = state.kind === "running";
     return {
       ref,

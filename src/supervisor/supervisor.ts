@@ -28,6 +28,8 @@ export class Supervisor implements Gateway {
   readonly #byService = new Map<string, Set<InstanceActor>>();
   /** Instances whose service is no longer configured, while they stop. */
   readonly #leaving = new Set<InstanceActor>();
+  /** Instances of deploys under way, which take no traffic of their service, whatever their weight. */
+  readonly #held = new Set<InstanceActor>();
   readonly #routes: RoutingTable;
   #config: Config;
 
@@ -80,16 +82,25 @@ export class Supervisor implements Gateway {
   /** A sleeping instance keeps its share, and the request wakes it. */
   pick(service: string, passedOver: ReadonlySet<string>): InstanceRef | null {
     const candidates = [...(this.#byService.get(service) ?? [])].filter(
-      ({ ref, instance, isHeld }) =>
-        !isHeld && !passedOver.has(formatRef(ref)) && !needsOperator(instance.state),
+      (actor) =>
+        !this.#held.has(actor) &&
+        !passedOver.has(formatRef(actor.ref)) &&
+        !needsOperator(actor.instance.state),
     );
     return pickByWeight(candidates, this.world.random());
   }
 
+  /** Holds an instance back from the traffic of its service until the hold is disposed of. */
+  holdBack(actor: InstanceActor): Disposable {
+    this.#held.add(actor);
+    return { [Symbol.dispose]: () => this.#held.delete(actor) };
+  }
+
   lease(ref: InstanceRef): Lease | null {
     const actor = this.#actors.get(formatRef(ref));
-    if (actor?.isInvented === true) this.inventions.keep(actor);
-    return actor?.lease() ?? null;
+    if (actor === undefined) return null;
+    this.inventions.keep(actor);
+    return actor.lease();
   }
 
   isFull(ref: InstanceRef): boolean {
@@ -155,7 +166,7 @@ export class Supervisor implements Gateway {
     this.#actors.set(formatRef(row.ref), actor);
     const siblings = this.#byService.get(service.name) ?? new Set();
     this.#byService.set(service.name, siblings.add(actor));
-    if (actor.isInvented) this.inventions.watch(actor);
+    if (row.invented) this.inventions.watch(actor);
     return actor;
   }
 
@@ -193,6 +204,7 @@ export class Supervisor implements Gateway {
 
   #unlist(actor: InstanceActor): void {
     this.#actors.delete(formatRef(actor.ref));
+    this.inventions.drop(actor);
     this.#byService.get(actor.ref.service)?.delete(actor);
   }
 

@@ -109,8 +109,8 @@ function onRunningTick(instance: Instance, state: StateOf<"running">, facts: Fac
 }
 
 /**
- * The moment since which a running instance that may sleep is idle. Null: a lease is open, a replacement starts, it does
- * not run or never sleeps.
+ * The moment since which a running instance that may sleep is idle. Null: a lease is open, a replacement starts, it
+ * does not run or never sleeps.
  */
 export function idleSince({ state, second }: Instance, { traffic, service }: Facts): number | null {
   const isIdle = state.kind === "running" && second?.kind !== "starting" && traffic.open === 0;

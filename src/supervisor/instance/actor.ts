@@ -1,7 +1,6 @@
 // One instance in motion: events in, effects out. Nothing else changes its state.
 import { unreachable } from "../../core/assert.ts";
 import { ADOPTED, adopt, restoreMemory } from "../../core/life/adoption.ts";
-import { idleAt, idleSince } from "../../core/life/deadlines.ts";
 import {
   type Cause,
   type Effect,
@@ -39,7 +38,7 @@ type Ownership =
 export class InstanceActor implements Startable {
   readonly ref: InstanceRef;
   readonly story: StoryRecorder;
-  readonly #record: InstanceRecord;
+  readonly record: InstanceRecord;
   readonly #processes: InstanceProcesses;
   readonly #world: InstanceWorld;
   readonly #admission: Admission;
@@ -55,9 +54,8 @@ export class InstanceActor implements Startable {
     this.service = service;
     this.weight = row.weight;
     this.env = row.env;
-    this.isInvented = row.invented;
     this.story = new StoryRecorder(world);
-    this.#record = new InstanceRecord(ref, { table: world.table, report: world.report, row });
+    this.record = new InstanceRecord(ref, { table: world.table, report: world.report, row });
     this.#world = world;
     this.#alarm = new Alarm(world.clock, () => this.send({ kind: "tick" }));
     this.#instance = newInstance(ref, restoreState(row));
@@ -72,7 +70,7 @@ export class InstanceActor implements Startable {
       ...world,
       ...known,
       story: this.story,
-      record: this.#record,
+      record: this.record,
       send: (event) => this.send(event),
     });
   }
@@ -81,10 +79,6 @@ export class InstanceActor implements Startable {
   service: Service;
   /** 0 to 100; 0 takes no service-level traffic. */
   weight: number;
-  /** See `InstanceRow.invented`. */
-  isInvented: boolean;
-  /** During a deploy it takes none, whatever its weight. */
-  isHeld = false;
   /** The environment of `ten env set`, for the next start. */
   env: Readonly<Record<string, string>>;
 
@@ -123,11 +117,6 @@ export class InstanceActor implements Startable {
   /** Whether the main process of a launch runs. Its exit has been acted upon when this resolves with false. */
   isRunning(launch: number): Promise<boolean> {
     return this.#processes.isRunning(launch);
-  }
-
-  /** The warning that its state is not stored; null: it is. */
-  get recordWarning(): string | null {
-    return this.#record.warning;
   }
 
   get isFull(): boolean {
@@ -193,14 +182,14 @@ export class InstanceActor implements Startable {
   abandon(onTraffic: () => void): void {
     this.#ownership = { kind: "abandoned", onTraffic };
     this.#alarm.cancel();
-    this.#record.freeze();
+    this.record.freeze();
     this.#processes.abandon();
     this.#admission.close();
   }
 
   /** The server stops: ends the process, and leaves the row as it is. */
   shutDown(): Promise<void> {
-    this.#record.freeze();
+    this.record.freeze();
     // Not asleep: a late request must not wake it.
     this.send({ kind: "rest", to: "stopped" });
     return this.until(({ state }) => isAtRest(state));
@@ -218,16 +207,6 @@ export class InstanceActor implements Startable {
 
   giveWay(): void {
     this.send({ kind: "rest", to: "asleep" });
-  }
-
-  idleSince(): number | null {
-    return idleSince(this.#instance, this.facts);
-  }
-
-  /** When it goes to sleep if no request comes; null: it does not sleep, or a lease is open. */
-  sleepsAt(): number | null {
-    const at = idleAt(this.#instance, this.facts);
-    return at === Number.POSITIVE_INFINITY ? null : at;
   }
 
   /** The only entry for events. Never awaits, so events cannot interleave and no lock is needed. */
@@ -261,7 +240,7 @@ export class InstanceActor implements Startable {
     this.#instance = instance;
     this.#admission.follow(former);
     this.story.follow(instance.state, this.#admission.requester);
-    this.#record.follow(instance.state);
+    this.record.follow(instance.state);
     this.#world.queue.follow(this, instance);
     if (isAtRest(instance.state)) this.#world.home.close(this.ref);
     this.#world.storage.follow(this, instance.state);

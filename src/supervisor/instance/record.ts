@@ -1,5 +1,5 @@
-// Keeps an instance's row in step with its state. A failed write is reported and stops no instance: it is tried again at
-// the next change and when the server stops, and an unrecorded process is found by its mark.
+// Keeps an instance's row in step with its state. A failed write is reported and stops no instance: it is tried again
+// at the next change and when the server stops, and an unrecorded process is found by its mark.
 import { messageOf } from "../../core/errors.ts";
 import type { InstanceState } from "../../core/life/instance.ts";
 import { reportFailure, reportWanted } from "../../core/life/report.ts";

@@ -1,5 +1,12 @@
 // The queue of starts: bounds concurrent starts and all processes, fair by service; requests go before other starts.
-import { type Cause, hasProcess, type Instance, isEnding } from "../../core/life/instance.ts";
+import { idleSince } from "../../core/life/deadlines.ts";
+import {
+  type Cause,
+  type Facts,
+  hasProcess,
+  type Instance,
+  isEnding,
+} from "../../core/life/instance.ts";
 import type { InstanceRef } from "../../core/ref.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { FairLine } from "./fair-line.ts";
@@ -20,8 +27,8 @@ export interface Startable {
   takeTurn(): void;
   /** Puts it to sleep, to make room for another. */
   giveWay(): void;
-  /** Since when it is idle, if it runs, may sleep and has no open lease; else null. */
-  idleSince(): number | null;
+  readonly instance: Instance;
+  readonly facts: Facts;
 }
 
 export interface StartLimits {
@@ -139,9 +146,9 @@ export class StartQueue {
   #makeRoom(): void {
     const wanted = this.#urgent.size + this.#patient.size - this.#ending.size;
     if (wanted <= 0) return;
-    const idle = [...this.#alive].flatMap((instance) => {
-      const since = instance.idleSince();
-      return since === null ? [] : [{ instance, since }];
+    const idle = [...this.#alive].flatMap((each) => {
+      const since = idleSince(each.instance, each.facts);
+      return since === null ? [] : [{ instance: each, since }];
     });
     idle.sort((a, b) => a.since - b.since);
     for (const { instance } of idle.slice(0, wanted)) instance.giveWay();

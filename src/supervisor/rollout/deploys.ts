@@ -127,14 +127,12 @@ export class Deployer implements Deploys {
     former: InstanceState | null,
     perform: () => Promise<void>,
   ): Promise<void> {
-    actor.isHeld = former?.kind !== "running";
+    using _ = former?.kind === "running" ? null : this.#supervisor.holdBack(actor);
     try {
       await perform();
     } catch (error) {
       await this.#restore(actor, former).catch(this.#supervisor.world.report);
       throw error;
-    } finally {
-      actor.isHeld = false;
     }
   }
 
