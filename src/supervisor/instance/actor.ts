@@ -239,7 +239,7 @@ export class InstanceActor implements Startable {
     const { state: former } = this.#instance;
     this.#instance = instance;
     this.#admission.follow(former);
-    this.story.follow(instance.state, this.#admission.requester);
+    this.story.follow(instance, this.#admission.requester);
     this.record.follow(instance.state);
     this.#world.queue.follow(this, instance);
     if (isAtRest(instance.state)) this.#world.home.close(this.ref);
