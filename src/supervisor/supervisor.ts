@@ -1,4 +1,5 @@
 // The registry of instances: finds, picks, wakes, creates and removes them.
+import { assert } from "../core/assert.ts";
 import { TenError } from "../core/errors.ts";
 import { isAtRest, needsOperator } from "../core/life/instance.ts";
 import { formatRef, type InstanceRef, isLabel, type RefKey } from "../core/ref.ts";
@@ -172,10 +173,15 @@ export class Supervisor implements Gateway {
 
   /** Deletes an instance at rest from the database and from the registry. Throws STORAGE_FAILED. */
   unregister(actor: InstanceActor): void {
-    persist(() => {
-      this.domains.forget(actor.ref);
-      this.world.table.delete(actor.ref);
-    });
+    const { domains, table } = this.world;
+    assert(isAtRest(actor.instance.state), "an instance that is unregistered has no process");
+    persist(() =>
+      table.together(() => {
+        domains.deleteOf(actor.ref);
+        table.delete(actor.ref);
+      }),
+    );
+    this.domains.forget(actor.ref);
     this.#unlist(actor);
     this.#forget(actor.ref);
   }

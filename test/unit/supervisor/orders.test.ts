@@ -98,6 +98,39 @@ test("remove deletes the data directory only with purge", async () => {
   expect(world.store.instances.list()).toEqual([]);
 });
 
+describe("remove on a full disk", () => {
+  const full = () => {
+    throw new Error("database or disk is full");
+  };
+
+  test("changes neither the row nor the hostnames when one of them can't be deleted", async () => {
+    const world = openWorld();
+    world.register("alice");
+    world.supervisor.domains.add("alice.example", ALICE);
+    world.store.instances.delete = full;
+    await expect(world.operator.remove(ALICE, { purge: false })).rejects.toMatchObject({
+      code: "STORAGE_FAILED",
+    });
+    expect(world.supervisor.domains.find("alice.example")).toEqual(ALICE);
+    expect(world.store.domains.list()).toHaveLength(1);
+    Reflect.deleteProperty(world.store.instances, "delete");
+    await world.operator.remove(ALICE, { purge: false });
+    expect(world.store.domains.list()).toEqual([]);
+  });
+
+  test("reports a user id that can't be given up, and can be repeated", async () => {
+    const world = openWorld();
+    world.register("alice");
+    world.store.userIds.release = full;
+    await expect(world.operator.remove(ALICE, { purge: true })).rejects.toMatchObject({
+      code: "STORAGE_FAILED",
+    });
+    Reflect.deleteProperty(world.store.userIds, "release");
+    await world.operator.remove(ALICE, { purge: true });
+    expect(world.operator.list()).toEqual([]);
+  });
+});
+
 describe("remove with purge", () => {
   const held = () => {
     const world = openWorld();
