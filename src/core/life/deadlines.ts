@@ -8,6 +8,7 @@ import {
   enqueue,
   move,
   neverReady,
+  QUEUE_WAIT_MAX_MS,
   refusal,
   settle,
   stay,
@@ -18,6 +19,11 @@ import {
 /** SIGKILL is repeated this often: a process may have been forking while it was sent. */
 const KILL_INTERVAL_MS = 1000;
 const KILLS_PATIENCE = 3;
+
+const TURN_MISSED = unavailable(
+  `its turn to start did not come within ${QUEUE_WAIT_MAX_MS / 1000} s`,
+  "Raise max_running, if as many instances run, or max_starting, if as many start",
+);
 
 /** The moment at which the state next needs a `tick`; Infinity while only events can change it. */
 export function stateDeadline(instance: Instance, facts: Facts): number {
@@ -77,7 +83,7 @@ function restarted(instance: Instance, { failure }: StateOf<"waiting">): Instanc
 }
 
 function onQueuedTooLong(instance: Instance, cause: Cause, facts: Facts): Step {
-  const refused = refusal(unavailable("the server is running as many instances as it may"));
+  const refused = refusal(TURN_MISSED);
   const next =
     cause === "request" && facts.service.idleTimeoutMs > 0
       ? move(instance, { kind: "asleep" })

@@ -302,3 +302,16 @@ test("a request that waits too long for a turn is answered; an instance that nev
   const constant = new Play({ idleTimeoutMs: 0 }).send({ kind: "wake", cause: "boot" });
   expect(constant.tick().kind).toBe("queued");
 });
+
+test("a request whose turn to start does not come is told so, with both limits that may be the cause", () => {
+  const play = new Play().send({ kind: "wake", cause: "request" }).tick();
+  expect(play.kind).toBe("asleep");
+  expect(play.last).toMatchObject([
+    {
+      failure: {
+        reason: "its turn to start did not come within 60 s",
+        hint: "Raise max_running, if as many instances run, or max_starting, if as many start",
+      },
+    },
+  ]);
+});
