@@ -2,9 +2,9 @@
 import type { InstanceAnswer } from "../../control/wire/instances.ts";
 import { formatRef } from "../../core/ref.ts";
 import { type Command, defineCommand } from "../command.ts";
+import { renderSafe } from "../output.ts";
 import { forEachRef } from "./each-ref.ts";
 import { explainFailedStart } from "./failed-start.ts";
-import { renderSafe } from "../output.ts";
 import { REFS } from "./operands.ts";
 
 type Order = "start" | "stop" | "sleep" | "restart" | "disable" | "enable";

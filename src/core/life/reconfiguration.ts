@@ -1,4 +1,4 @@
-// The effect of a changed configuration of its service on an instance.
+// The effects of a changed service configuration on an instance.
 import { unreachable } from "../assert.ts";
 import type { After, Facts, Instance, SecondProcess, StateOf, Step } from "./instance.ts";
 import { enqueue, move, stay, withoutCrashes } from "./transitions.ts";

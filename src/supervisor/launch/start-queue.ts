@@ -20,7 +20,7 @@ const SLOT_MS = 1000;
 /** A launch that takes longer waits for a disk, and must not keep all others waiting with it. */
 const LAUNCHING_SLOT_MS = 30_000;
 
-/** What the queue needs of an instance. */
+/** An instance as the queue sees it. */
 export interface Startable {
   readonly ref: InstanceRef;
   /** Starts it. */
