@@ -2,6 +2,7 @@
 import { closeSync } from "node:fs";
 import type { ServerIdentity } from "../../control/control-world.ts";
 import type { TenError } from "../../core/errors.ts";
+import { signalProcess } from "../../platform/process/signal.ts";
 import { Channel, openSocketPair } from "./channel.ts";
 import {
   type ChannelToNext,
@@ -123,7 +124,7 @@ class Dialogue {
 
   async end(): Promise<void> {
     this.#starter.kill("SIGKILL");
-    if (this.#pid !== null && this.#state === "open") process.kill(this.#pid, "SIGKILL");
+    if (this.#pid !== null && this.#state === "open") signalProcess(this.#pid, "SIGKILL");
     await Promise.all([this.#starter.exited, this.#channel.ended]);
   }
 
