@@ -69,6 +69,12 @@ export class Channel<In, Out> {
     this.#socket?.end();
   }
 
+  /** Ends at once, also where the other process does not read. */
+  abort(): void {
+    this.#socket?.terminate();
+    this.#ended.resolve();
+  }
+
   #flush(): void {
     const written = this.#socket?.write(this.#pending) ?? 0;
     this.#pending = this.#pending.subarray(Math.max(0, written));

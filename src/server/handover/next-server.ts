@@ -124,7 +124,9 @@ class Dialogue {
 
   async end(): Promise<void> {
     this.#starter.kill("SIGKILL");
-    if (this.#pid !== null && this.#state === "open") signalProcess(this.#pid, "SIGKILL");
+    // One that has not named its process holds nothing, and gives up once the channel has ended.
+    if (this.#pid === null) this.#channel.abort();
+    else if (this.#state === "open") signalProcess(this.#pid, "SIGKILL");
     await Promise.all([this.#starter.exited, this.#channel.ended]);
   }
 

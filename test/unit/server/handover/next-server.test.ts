@@ -16,3 +16,9 @@ async function linesOf(way: string): Promise<readonly string[]> {
 test("a next server that has already ended is no further error", async () => {
   expect(await linesOf("ended")).toEqual(["Cannot start the new server: it fails"]);
 });
+
+test("a next server that hangs before it names its process is given up", async () => {
+  const [pid, ...lines] = await linesOf("hanging");
+  process.kill(Number(pid), "SIGKILL");
+  expect(lines).toEqual(["Cannot start the new server: it fails"]);
+});
