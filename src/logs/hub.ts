@@ -2,7 +2,8 @@
 import { closeSync, constants, openSync } from "node:fs";
 import { unreachable } from "../core/assert.ts";
 import { messageOf, TenError } from "../core/errors.ts";
-import { formatRef, type InstanceRef, type SlotRef } from "../core/ref.ts";
+import { FailureError, startFailure } from "../core/failure.ts";
+import type { InstanceRef, SlotRef } from "../core/ref.ts";
 import type { OutputPaths } from "../platform/process/output-pipes.ts";
 import { type LogFilter, type LogLine, type LogPage, OUTPUT_STREAMS } from "./line.ts";
 import {
@@ -25,7 +26,7 @@ export interface LogCounters {
 export interface LogHub extends AsyncDisposable {
   /**
    * Reads the pipes of a slot until their last writer has closed them. Attaching the same pipes again is harmless.
-   * The pipes are open when this returns, so a writer may then come and go. Throws STORAGE_FAILED.
+   * The pipes are open when this returns, so a writer may then come and go. Throws a FailureError.
    */
   attach(slot: SlotRef, pipes: OutputPipes): void;
   /** Writes a line of the server's own about an instance. */
@@ -118,8 +119,10 @@ class WorkerLogHub implements LogHub {
       }
     } catch (thrown) {
       for (const fd of opened) closeSync(fd);
-      const message = `Cannot read the output of "${formatRef(slot.ref)}": ${messageOf(thrown)}`;
-      throw new TenError("STORAGE_FAILED", message, { cause: thrown });
+      throw new FailureError(
+        startFailure(`its output can't be read: ${messageOf(thrown)}`),
+        thrown,
+      );
     }
     const attached = OUTPUT_STREAMS.map((stream, index) => ({
       slot,

@@ -2,8 +2,9 @@
 // Output that is written while no server runs waits in the pipe, and the next server reads it.
 import { closeSync, constants, lstatSync, mkdirSync, openSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { messageOf, TenError } from "../../core/errors.ts";
-import { formatRef, type InstanceRef, SLOTS, type SlotRef, slotName } from "../../core/ref.ts";
+import { messageOf } from "../../core/errors.ts";
+import { FailureError, startFailure } from "../../core/failure.ts";
+import { type InstanceRef, SLOTS, type SlotRef, slotName } from "../../core/ref.ts";
 import { requireProgram } from "../programs.ts";
 
 export interface OutputPaths {
@@ -29,7 +30,7 @@ export function outputPaths(directory: string, slot: SlotRef): OutputPaths {
 
 /**
  * Opens the pipes of a slot, and makes missing ones. Each is opened for reading and writing, so that a writer never
- * finds a pipe without a reader. Throws STORAGE_FAILED.
+ * finds a pipe without a reader. Throws a FailureError.
  */
 export function openOutput(directory: string, slot: SlotRef): Output {
   const pipes = outputPaths(directory, slot);
@@ -46,10 +47,9 @@ export function openOutput(directory: string, slot: SlotRef): Output {
     return { pipes, fds, close: () => closeAll(opened) };
   } catch (thrown) {
     closeAll(opened);
-    throw new TenError(
-      "STORAGE_FAILED",
-      `Cannot open the output of "${formatRef(slot.ref)}": ${messageOf(thrown)}`,
-      { cause: thrown },
+    throw new FailureError(
+      startFailure(`its output can't be opened: ${messageOf(thrown)}`),
+      thrown,
     );
   }
 }
