@@ -70,7 +70,7 @@ const LACKS: Readonly<Record<string, Failure>> = {
 };
 
 /** The lack of the server behind an error, by its codes and those of its causes; null: there is none. */
-function lackOf(thrown: unknown): Failure | null {
+export function lackOf(thrown: unknown): Failure | null {
   if (!(thrown instanceof Error)) return null;
   const { cause, code } = thrown as { readonly cause?: unknown; readonly code?: unknown };
   return LACKS[String(code)] ?? lackOf(cause);

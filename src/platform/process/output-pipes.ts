@@ -6,6 +6,7 @@ import { messageOf } from "../../core/errors.ts";
 import { FailureError, startFailure } from "../../core/failure.ts";
 import { type InstanceRef, SLOTS, type SlotRef, slotName } from "../../core/ref.ts";
 import { requireProgram } from "../programs.ts";
+import { runHelperSync } from "./helper.ts";
 
 export interface OutputPaths {
   readonly stdout: string;
@@ -19,6 +20,9 @@ export interface Output {
   /** Closes the server's descriptors, once the log reads the pipes and the child has been spawned. */
   close(): void;
 }
+
+/** It takes some milliseconds, unless the disk hangs. */
+const MKFIFO_MS_MAX = 10_000;
 
 /**
  * The paths of a slot's pipes: `DIRECTORY/SERVICE/ID.stdout` and `.stderr`; in slot 1 `ID.1.stdout` and `.stderr`.
@@ -68,14 +72,10 @@ function isPipe(path: string): boolean {
 export function makePipes(directory: string, paths: readonly string[]): void {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   for (const path of paths) rmSync(path, { recursive: true, force: true });
-  const { exitCode, stderr } = Bun.spawnSync(
-    [requireProgram("mkfifo"), "-m", "600", "--", ...paths],
-    {
-      stdin: "ignore",
-      stdout: "ignore",
-    },
-  );
-  if (exitCode !== 0) throw new Error(stderr.toString().trim() || `mkfifo exited with ${exitCode}`);
+  const argv = [requireProgram("mkfifo"), "-m", "600", "--", ...paths];
+  const end = runHelperSync({ argv, timeoutMs: MKFIFO_MS_MAX });
+  if (end.kind === "failed") throw new Error(end.reason, { cause: end.cause });
+  if (end.exitCode !== 0) throw new Error(end.errors.trim() || `mkfifo ended with ${end.exitCode}`);
 }
 
 /** Empties the list: a descriptor that is closed twice may belong to another file by then. */
