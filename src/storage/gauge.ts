@@ -88,7 +88,8 @@ export class StorageGauge {
   }
 
   async #measureAll(refs: readonly InstanceRef[]): Promise<void> {
-    for (const ref of refs) await this.measure(ref);
+    // An instance that fails keeps its last size; a measurement of that instance alone reports the reason.
+    for (const ref of refs) await this.measure(ref).catch(() => undefined);
   }
 
   async #waitFor(sweep: Promise<void>): Promise<void> {
