@@ -38,9 +38,11 @@ export class StorageGauge {
     const key = formatRef(ref);
     const running = this.#running.get(key);
     if (running !== undefined) return running;
-    const started = this.#measure(ref)
-      .then((size) => this.#remember(key, size))
-      .finally(() => this.#running.delete(key));
+    // Meanwhile the instance may have been removed.
+    const isWanted = () => this.#running.get(key) === started;
+    const started: Promise<TreeSize> = this.#measure(ref)
+      .then((size) => (isWanted() ? this.#remember(key, size) : size))
+      .finally(() => isWanted() && this.#running.delete(key));
     this.#running.set(key, started);
     return started;
   }
@@ -78,6 +80,7 @@ export class StorageGauge {
 
   forget(ref: InstanceRef): void {
     this.#known.delete(formatRef(ref));
+    this.#running.delete(formatRef(ref));
   }
 
   #startSweep(stale: readonly InstanceRef[]): Promise<void> {

@@ -63,6 +63,15 @@ test("a list leaves out an instance that can't be measured, and goes on with the
   await expect(storage.measure(ALICE)).rejects.toThrow("gone");
 });
 
+test("a measurement that ends after its instance was removed leaves nothing behind", async () => {
+  const { waiting, storage } = gauge();
+  const size = storage.measure(ALICE);
+  storage.forget(ALICE);
+  waiting[0]?.end(5);
+  expect(await size).toEqual({ bytes: 5, isWhole: true });
+  expect(storage.known(ALICE)).toBeNull();
+});
+
 test("no second sweep starts during one", async () => {
   const { clock, waiting, storage } = gauge();
   const lists = [storage.estimate([ALICE], up), storage.estimate([BOB], up)];
