@@ -54,6 +54,13 @@ export interface Instances {
   readonly isTenant: (user: number) => boolean;
 }
 
+export interface StoppingParts {
+  readonly supervisor: Pick<Supervisor, "close">;
+  readonly firewall: Disposable | null;
+  readonly isolation: Disposable & { readonly trash: AsyncDisposable };
+  readonly volumes: AsyncDisposable;
+}
+
 /** Nothing runs yet. */
 export function openInstances(options: InstancesOptions, { database, logs }: Records): Instances {
   const { dataDir } = options.config.settings;
@@ -77,18 +84,20 @@ function tenantUsers({ userIds }: TenementDatabase): (user: number) => boolean {
   return (user) => (user >= first && user <= last) || earlier.has(user);
 }
 
-/** Stops every instance, then unmounts and removes what its launches used. */
+/** Stops every instance, then unmounts and removes what its launches used, also after a failure. */
 export async function stopInstances({
   supervisor,
   firewall,
   isolation,
   volumes,
-}: Instances): Promise<void> {
+}: StoppingParts): Promise<void> {
+  // Disposed in reverse.
+  await using parts = new AsyncDisposableStack();
+  parts.use(firewall);
+  parts.use(isolation);
+  parts.use(isolation.trash);
+  parts.use(volumes);
   await supervisor.close();
-  await volumes[Symbol.asyncDispose]();
-  await isolation.trash[Symbol.asyncDispose]();
-  isolation[Symbol.dispose]();
-  firewall?.[Symbol.dispose]();
 }
 
 /** Leaves the processes, their volumes and firewall rules to the next server. */
