@@ -83,21 +83,26 @@ class Dialogue {
     };
     const env = { ...process.env, [INTRODUCTION_VARIABLE]: JSON.stringify(introduction) };
     const { own, other } = openSocketPair();
+    try {
+      return await Dialogue.#over(own, () =>
+        spawnOwnProgram({ env, cwd, descriptors: [other, ...descriptors] }),
+      );
+    } finally {
+      closeSync(other);
+    }
+  }
+
+  static async #over(own: number, spawn: () => Bun.Subprocess): Promise<Dialogue> {
     const channel: ChannelToNext = await Channel.open(own, (message) =>
       dialogue.#onMessage(message),
     );
     let dialogue: Dialogue;
     try {
-      dialogue = new Dialogue(
-        channel,
-        spawnOwnProgram({ env, cwd, descriptors: [other, ...descriptors] }),
-      );
+      dialogue = new Dialogue(channel, spawn());
       return dialogue;
     } catch (error) {
       channel.close();
       throw error;
-    } finally {
-      closeSync(other);
     }
   }
 
