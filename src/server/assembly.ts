@@ -68,7 +68,8 @@ export function openInstances(options: InstancesOptions, { database, logs }: Rec
   const firewall = openFirewall({ dataDir, clock: systemClock, recorded });
   const services = () => supervisor.config.services.values();
   const isolation = openIsolation(options, { database, services });
-  const volumes = new Volumes(dataDir, (path) => isolation.trash.discard(path));
+  const discard = (path: string) => isolation.trash.discard(path);
+  const volumes = new Volumes({ dataDir, discard, report: options.report });
   const parts = { database, logs, isolation, volumes, firewall: firewall ?? NO_FIREWALL };
   const { report } = options;
   const leftovers = new Leftovers({ report, dataDir, spawner: bunSpawner, isolation, volumes });

@@ -37,6 +37,9 @@ const waiting: (() => void)[] = [];
 const UNMOUNTS_MAX = 10;
 const UNMOUNT_PAUSE_MS = 50;
 
+/** A process is in the file system. */
+export class BusyError extends Error {}
+
 /** The first need of images that this host does not meet; null: it meets all. */
 export function findImageGap(host: Host): Gap | null {
   if (host.platform !== "linux") return { reason: "it needs Linux", remedy: "run ten on Linux" };
@@ -116,7 +119,7 @@ export async function bindDirectory(directory: string, place: string): Promise<v
 }
 
 /**
- * Unmounts a directory and releases its loop device. Throws when a process stays in it.
+ * Unmounts a directory and releases its loop device. Throws a BusyError when a process stays in it.
  * @param how "lazy": a process in it keeps its files until it leaves
  */
 export async function unmount(directory: string, how: "strict" | "lazy" = "strict"): Promise<void> {
@@ -137,8 +140,9 @@ async function unmountPatiently(directory: string): Promise<void> {
     try {
       return await runTool("umount", [directory]);
     } catch (error) {
+      if (!messageOf(error).includes("busy")) throw error;
+      if (attempt === UNMOUNTS_MAX) throw new BusyError(messageOf(error), { cause: error });
       // A process that lists what is mounted is in it for a moment.
-      if (attempt === UNMOUNTS_MAX || !messageOf(error).includes("busy")) throw error;
       await pause(UNMOUNT_PAUSE_MS);
     }
   }

@@ -214,7 +214,11 @@ export function openFakeWorld({
     installLauncher: () => null,
     report: (event) => reports.push(event),
   });
-  const volumes = new Volumes(directory, (path) => isolation.trash.discard(path));
+  const volumes = new Volumes({
+    dataDir: directory,
+    discard: (path) => isolation.trash.discard(path),
+    report: (event) => reports.push(event),
+  });
   const launches = new Launches({
     clock,
     dataDir: directory,

@@ -42,8 +42,7 @@ export class InstanceHome {
 
   /** Unmounts the volume of an instance at rest. */
   close(ref: InstanceRef): void {
-    // A volume that can't be unmounted stays, and the next start uses it.
-    this.#parts.volumes.close(ref)?.catch(() => undefined);
+    void this.#parts.volumes.close(ref);
   }
 
   /** How much an instance stores, its temporary files included. */
