@@ -12,7 +12,7 @@ import type { VolumeOrder, Volumes } from "../../storage/volumes.ts";
 export interface InstanceHomeParts {
   readonly dataDir: string;
   readonly volumes: Volumes;
-  readonly isolation: Pick<Isolation, "forget" | "scratchOf">;
+  readonly isolation: Pick<Isolation, "forget" | "makeDisk" | "scratchOf">;
   readonly trash: Pick<Trash, "discard">;
   readonly trees: Pick<Trees, "delete" | "measure">;
   /** Gives up the user id of an instance whose data are deleted. */
@@ -35,14 +35,17 @@ export class InstanceHome {
     return existsSync(this.directory(ref)) || this.#parts.volumes.exists(ref);
   }
 
-  /** Mounts the volume of an instance for a launch; null: there is nothing to wait for. Rejects with a TenError. */
+  /** Mounts the volume and makes the disk of an instance for a launch; null: there is nothing to wait for. */
   prepare(order: VolumeOrder): Promise<void> | null {
-    return this.#parts.volumes.open(order);
+    const { isolation, volumes } = this.#parts;
+    const mounted = volumes.open(order);
+    if (mounted === null) return isolation.makeDisk(order);
+    return mounted.then(() => isolation.makeDisk(order) ?? undefined);
   }
 
   /** Unmounts the volume of an instance at rest. */
   close(ref: InstanceRef): void {
-    void this.#parts.volumes.close(ref);
+    this.#parts.volumes.close(ref);
   }
 
   /** How much an instance stores, its temporary files included. */
