@@ -45,7 +45,8 @@ export class InstanceHome {
 
   /** Unmounts the volume of an instance at rest. */
   close(ref: InstanceRef): void {
-    this.#parts.volumes.close(ref);
+    // It reports its failures itself, and does not reject.
+    this.#parts.volumes.close(ref)?.catch(() => undefined);
   }
 
   /** How much an instance stores, its temporary files included. */
