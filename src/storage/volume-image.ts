@@ -33,7 +33,7 @@ let unmounting = 0;
 /** Callers that wait for a turn, the longest waiting first. */
 const waiting: (() => void)[] = [];
 
-/** Half a second: longer than a process is inside that only lists what is mounted. */
+/** Half a second: longer than a process is inside that only lists mounts. */
 const UNMOUNTS_MAX = 10;
 const UNMOUNT_PAUSE_MS = 50;
 
@@ -142,7 +142,7 @@ async function unmountPatiently(directory: string): Promise<void> {
     } catch (error) {
       if (!messageOf(error).includes("busy")) throw error;
       if (attempt === UNMOUNTS_MAX) throw new BusyError(messageOf(error), { cause: error });
-      // A process that lists what is mounted is in it for a moment.
+      // A process that lists mounts is in it for a moment.
       await pause(UNMOUNT_PAUSE_MS);
     }
   }

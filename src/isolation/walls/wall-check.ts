@@ -1,7 +1,7 @@
 // Whether the host lets the launcher build walls: tried once, with the remedies for a refusal.
-import { readFileSync } from "node:fs";
 import type { Gap } from "../../core/failure.ts";
 import type { Service } from "../../core/service.ts";
+import { readText } from "../../platform/files.ts";
 import { isRoot } from "../../platform/owner.ts";
 import { runHelperSync } from "../../platform/process/helper.ts";
 import { LAUNCHER_MS_MAX, NO_PROGRAM } from "../launcher/launcher-program.ts";
@@ -68,9 +68,5 @@ function renderProfile(launcher: string): string {
 }
 
 function readSetting(name: string): string | null {
-  try {
-    return readFileSync(`/proc/sys/${name.replaceAll(".", "/")}`, "utf8").trim();
-  } catch {
-    return null;
-  }
+  return readText(`/proc/sys/${name.replaceAll(".", "/")}`)?.trim() ?? null;
 }
