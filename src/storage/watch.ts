@@ -83,9 +83,12 @@ export class StorageWatch {
 
   /** Measures now, then warns or halts as the result demands. */
   async measure(instance: Storing): Promise<TreeSize> {
+    const track = instance.service.storageQuotaBytes === null ? null : this.#trackOf(instance);
     const size = await this.#parts.gauge.measure(instance.ref);
     const { storageQuotaBytes: quotaBytes } = instance.service;
-    if (quotaBytes !== null) this.#judge(this.#trackOf(instance), size, quotaBytes);
+    // Meanwhile the instance may have been removed.
+    const isTracked = this.#tracks.get(formatRef(instance.ref)) === track;
+    if (track !== null && isTracked && quotaBytes !== null) this.#judge(track, size, quotaBytes);
     return size;
   }
 

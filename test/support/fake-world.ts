@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ChildRef, Exit, ProbeAnswer } from "../../src/core/life/instance.ts";
-import type { InstanceRef } from "../../src/core/ref.ts";
+import type { InstanceRef, SlotRef } from "../../src/core/ref.ts";
 import type { Config, Service } from "../../src/core/service.ts";
 import { openTenementDatabase } from "../../src/database/database.ts";
 import { type Firewall, NO_FIREWALL } from "../../src/isolation/firewall/firewall.ts";
@@ -132,9 +132,11 @@ export class FakeSpawner implements Spawner {
 
 export class FakeLogs implements LogHub {
   readonly notes: string[] = [];
+  /** Ids of those whose output can't be read the next time. */
+  readonly refused = new Set<string>();
 
-  attach(): void {
-    // Nothing is written.
+  attach({ ref }: SlotRef): void {
+    if (this.refused.delete(ref.id)) throw new Error("no pipe");
   }
 
   note(_: InstanceRef, text: string): void {
@@ -214,7 +216,11 @@ export function openFakeWorld({
     installLauncher: () => null,
     report: (event) => reports.push(event),
   });
-  const volumes = new Volumes(directory, (path) => isolation.trash.discard(path));
+  const volumes = new Volumes({
+    dataDir: directory,
+    discard: (path) => isolation.trash.discard(path),
+    report: (event) => reports.push(event),
+  });
   const launches = new Launches({
     clock,
     dataDir: directory,

@@ -116,11 +116,12 @@ export class Launches {
     const mark = markOf({ ...placement, dataDir });
     const child = spawner.adopt(record.child, enclosure.mark);
     if (child === null) return null;
+    // Before anything is held, because it may throw.
+    logs.attach(placement, outputPaths(this.#outputDirectory, placement));
     ports.reserve(port);
     firewall.claim(claimOf(placement, enclosure));
     this.#sockets.set(socketPath, formatRef(ref));
     this.#expose(enclosure);
-    logs.attach(placement, outputPaths(this.#outputDirectory, placement));
     return { child: enclosure.follow(child), slot, mark, port, socketPath, enclosure, startedAt };
   }
 
