@@ -81,8 +81,8 @@ export class Tunnel implements ConnectionState, TunnelUser {
   }
 
   /**
-   * Cuts a tunnel of which one side has ended and the other is silent; the client still gets what was sent. One that
-   * both sides keep open may be idle.
+   * Cuts a tunnel of which one side has ended and the other is silent; the client still gets the bytes sent before. One
+   * that both sides keep open may be idle.
    */
   sweep(now: number): void {
     const silentMs = now - this.#movedAt;

@@ -35,13 +35,13 @@ export interface LaunchesParts {
   readonly report: (error: unknown) => void;
 }
 
-/** Some two minutes in all: what fails longer, a full disk for example, is cleared by the slot's next start. */
+/** Some two minutes in all; after a longer failure, such as a full disk, the slot's next start clears it. */
 const CLEAR_RETRIES_MAX = 7;
 const CLEAR_RETRY_MS = 1000;
 
 export interface LaunchOrder extends SlotRef {
   readonly service: Service;
-  /** What `ten env set` stored. */
+  /** The variables of `ten env set`. */
   readonly storedEnv: Readonly<Record<string, string>>;
 }
 
@@ -64,33 +64,46 @@ export class Launches {
    * Starts a process of the instance; synchronous, because a waiting request pays for every turn.
    * Throws the cause, a FailureError where a remedy is known.
    */
-  launch({ ref, service, slot, storedEnv }: LaunchOrder): Launched {
-    const { dataDir, firewall, isolation, ports, serverEnv } = this.#parts;
+  launch(order: LaunchOrder): Launched {
+    const taken = this.#parts.ports.takeMany(1 + (order.service.extraPorts ?? 0));
+    try {
+      return this.#launchAt(taken, order);
+    } catch (error) {
+      this.#freePorts(taken);
+      throw error;
+    }
+  }
+
+  #launchAt(taken: readonly number[], order: LaunchOrder): Launched {
+    const { ref, service, slot, storedEnv } = order;
+    const { dataDir, isolation, serverEnv } = this.#parts;
     const level = isolation.level(service);
     const fileEnv = readEnvFile(service);
-    const taken = ports.takeMany(1 + (service.extraPorts ?? 0));
     const [port = 0, ...extraPorts] = taken;
+    const placement = { service, ref, slot, dataDir, port, extraPorts };
+    const plan = planLaunch({ ...placement, serverEnv, storedEnv, fileEnv });
+    mkdirSync(plan.instanceDir, { recursive: true, mode: 0o700 });
+    // With a root of its own, the program is looked up there.
+    const resolved = hasOwnRoot(service) ? plan : resolvePlan(service, plan);
+    this.#refuseTaken(ref, plan.socketPath);
+    refuseLong(ref, plan.socketPath);
+    const enclosure = level.enclose(placement, resolved);
+    // From now on the files there are those of this launch.
+    this.#stopClearing(enclosure);
+    const child = this.#spawnEnclosed(placement, resolved, enclosure);
+    const { socketPath } = enclosure;
+    const { mark } = plan;
+    const startedAt = Date.now();
+    this.#sockets.set(socketPath, formatRef(ref));
+    return { child, slot, mark, port, extraPorts, socketPath, enclosure, startedAt };
+  }
+
+  #spawnEnclosed(placement: Placement, plan: LaunchPlan, enclosure: Enclosure): Child {
     try {
-      const placement = { service, ref, slot, dataDir, port, extraPorts };
-      const plan = planLaunch({ ...placement, serverEnv, storedEnv, fileEnv });
-      mkdirSync(plan.instanceDir, { recursive: true, mode: 0o700 });
-      // With a root of its own, the program is looked up there.
-      const resolved = hasOwnRoot(service) ? plan : resolvePlan(service, plan);
-      this.#refuseTaken(ref, plan.socketPath);
-      refuseLong(ref, plan.socketPath);
-      const enclosure = level.enclose(placement, resolved);
-      // From now on the files there are those of this launch.
-      this.#stopClearing(enclosure);
       this.#claim(placement, enclosure);
-      const child = this.#spawn({ ref, slot }, resolved, enclosure);
-      const { socketPath } = enclosure;
-      this.#sockets.set(socketPath, formatRef(ref));
-      const { mark } = plan;
-      const startedAt = Date.now();
-      return { child, slot, mark, port, extraPorts, socketPath, enclosure, startedAt };
+      return this.#spawn(placement, plan, enclosure);
     } catch (error) {
-      for (const each of taken) firewall.release(each);
-      ports.give(...taken);
+      this.#clear(enclosure, 0);
       throw error;
     }
   }
@@ -108,11 +121,12 @@ export class Launches {
     const mark = markOf({ ...placement, dataDir });
     const child = spawner.adopt(record.child, enclosure.mark);
     if (child === null) return null;
+    // Before anything is held, because it may throw.
+    logs.attach(placement, outputPaths(this.#outputDirectory, placement));
     ports.reserve(...portsOf(placement));
     this.#claim(placement, enclosure);
     this.#sockets.set(socketPath, formatRef(ref));
     this.#expose(enclosure);
-    logs.attach(placement, outputPaths(this.#outputDirectory, placement));
     const followed = enclosure.follow(child);
     return { child: followed, slot, mark, port, extraPorts, socketPath, enclosure, startedAt };
   }
@@ -123,15 +137,20 @@ export class Launches {
    */
   retire(launched: Launched): void {
     const { enclosure } = launched;
-    const { firewall, ports, report } = this.#parts;
     this.#sockets.delete(enclosure.socketPath);
-    ports.give(...portsOf(launched));
+    this.#freePorts(portsOf(launched));
+    this.#clear(enclosure, 0);
+  }
+
+  /** A failure is reported: the ports are free all the same. */
+  #freePorts(taken: readonly number[]): void {
+    const { firewall, ports, report } = this.#parts;
+    ports.give(...taken);
     try {
-      for (const port of portsOf(launched)) firewall.release(port);
+      for (const port of taken) firewall.release(port);
     } catch (error) {
       report(error);
     }
-    this.#clear(enclosure, 0);
   }
 
   /** In a private network its ports are no ports of the host. */
