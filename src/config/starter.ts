@@ -16,8 +16,6 @@ export interface Project {
   readonly files: readonly string[];
   /** The text of one of its files; null when it can't be read. */
   read(file: string): string | null;
-  /** The directory of a program that is hidden from walled tenants; null: it is visible, or not installed. */
-  hiddenInstallation(program: string): string | null;
 }
 
 export interface StarterOptions {
@@ -25,16 +23,13 @@ export interface StarterOptions {
   readonly command?: string | undefined;
 }
 
-/** Writes the configuration of a project; throws USAGE_INVALID for a name or command that can't be used. */
-export function planStarter(project: Project, options: StarterOptions = {}): string {
+/** The service of a project; throws USAGE_INVALID for a name or command that can't be used. */
+export function planStarter(project: Project, options: StarterOptions = {}): Starter {
   const name =
     options.name === undefined ? serviceName(project.directory) : checkName(options.name);
   const { command, note } =
     options.command === undefined ? detectCommand(project) : checkCommand(options.command);
-  const split = splitCommandLine(command);
-  const [program] = split.kind === "argv" ? split.argv : [];
-  const hidden = program === undefined ? null : project.hiddenInstallation(program);
-  return renderStarter({ name, command, note, hidden });
+  return { name, command, note };
 }
 
 interface Detected {
@@ -224,17 +219,19 @@ function checkCommand(command: string): Detected {
   throw new TenError("USAGE_INVALID", `Cannot use "${command}": ${problems.join("; ")}`);
 }
 
-interface Starter extends Detected {
+export interface Starter extends Detected {
   readonly name: string;
-  /** The directory for `read_paths` that makes the program visible to tenants. */
-  readonly hidden: string | null;
 }
 
-function renderStarter({ name, command, note, hidden }: Starter): string {
+/** The configuration. @param readPaths directories that the programs need in view */
+export function renderStarter(
+  { name, command, note }: Starter,
+  readPaths: readonly string[] = [],
+): string {
   const shown =
-    hidden === null
+    readPaths.length === 0
       ? ""
-      : `${stringify({ read_paths: [hidden] }).trim()}   # tenants see nothing else of what lies there\n`;
+      : `${stringify({ read_paths: readPaths }).trim()}   # tenants see nothing else of what lies there\n`;
   return `#:schema ./${SCHEMA_FILE}
 
 [settings]

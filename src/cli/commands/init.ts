@@ -1,17 +1,16 @@
 // ten init: writes the first tenement.toml of a project.
-import { readdirSync, realpathSync, writeFileSync } from "node:fs";
+import { readdirSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
+import { parseConfig } from "../../config/config.ts";
 import { renderJsonSchema } from "../../config/json-schema.ts";
 import { CONFIG_FILE } from "../../config/locate.ts";
-import { type Project, planStarter } from "../../config/starter.ts";
+import { type Project, planStarter, renderStarter } from "../../config/starter.ts";
 import { messageOf, TenError } from "../../core/errors.ts";
-import { isSoftware } from "../../core/host-paths.ts";
-import { isUnder } from "../../core/paths.ts";
 import { SCHEMA_FILE } from "../../core/server-files.ts";
-import { defaultIsolation } from "../../core/service.ts";
-import { installationOf } from "../../core/walls.ts";
+import { findHiddenPrograms } from "../../doctor/programs.ts";
 import { codeOf, readText } from "../../platform/files.ts";
 import { defineCommand } from "../command.ts";
+import type { Shell } from "../command-context.ts";
 
 export const init = defineCommand({
   meta: {
@@ -32,33 +31,30 @@ export const init = defineCommand({
   },
   async run({ args, data: context }) {
     const { cwd } = context.shell;
-    const text = planStarter(readProject(cwd, context.shell.env["PATH"]), args);
+    const starter = planStarter(readProject(cwd), args);
+    const text = renderStarter(starter, hiddenFrom(renderStarter(starter), context.shell));
     if (!writeNew(join(cwd, CONFIG_FILE), text)) {
       throw new TenError("CONFLICT", `Cannot write "${CONFIG_FILE}": it exists`, {
         hint: "Edit it, or remove it first",
       });
     }
     writeNew(join(cwd, SCHEMA_FILE), renderJsonSchema());
-    const name = /^\[service\.(.+)\]$/m.exec(text)?.[1] ?? "app";
-    context.say(`Wrote ${CONFIG_FILE}. Next:\n\n  ten serve\n  ten spawn ${name}:alice`);
+    context.say(`Wrote ${CONFIG_FILE}. Next:\n\n  ten serve\n  ten spawn ${starter.name}:alice`);
   },
 });
 
-function readProject(cwd: string, path: string | undefined): Project {
+function readProject(cwd: string): Project {
   return {
     directory: basename(cwd),
     files: readdirSync(cwd),
-    hiddenInstallation(program) {
-      if (defaultIsolation(process.platform) === "process") return null;
-      const found = Bun.which(program, { PATH: path ?? "", cwd });
-      const paths = found === null ? [] : [found, realpathSync(found)];
-      const hidden = paths.filter((each) => !isSoftware(each));
-      // The project itself is visible to the instance.
-      const first = hidden.find((each) => !isUnder(each, realpathSync(cwd)));
-      return first === undefined ? null : installationOf(first);
-    },
     read: (file) => readText(join(cwd, file)),
   };
+}
+
+/** The `read_paths` that show tenants the programs of a configuration. */
+function hiddenFrom(text: string, { cwd, env }: Shell): readonly string[] {
+  const config = parseConfig(text, { file: join(cwd, CONFIG_FILE) });
+  return findHiddenPrograms(config, env).flatMap(({ readPaths }) => readPaths);
 }
 
 /** False: the file exists, and stays unchanged. */

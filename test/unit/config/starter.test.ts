@@ -1,6 +1,12 @@
 import { expect, test } from "bun:test";
 import { parseConfig } from "../../../src/config/config.ts";
-import { detectCommand, type Project, planStarter } from "../../../src/config/starter.ts";
+import {
+  detectCommand,
+  type Project,
+  planStarter,
+  renderStarter,
+  type StarterOptions,
+} from "../../../src/config/starter.ts";
 import { SCHEMA_FILE } from "../../../src/core/server-files.ts";
 import { errorOf } from "./refusal.ts";
 
@@ -9,13 +15,14 @@ function project(texts: Readonly<Record<string, string>>, directory = "notes"): 
     directory,
     files: Object.keys(texts),
     read: (file) => texts[file] ?? null,
-    hiddenInstallation: (program) => (program === "hidden" ? "/root/.nvm/v22" : null),
   };
 }
 
 function packageJson(content: unknown): Record<string, string> {
   return { "package.json": JSON.stringify(content) };
 }
+
+const textOf = (of: Project, options?: StarterOptions) => renderStarter(planStarter(of, options));
 
 const START = (start: string) => packageJson({ scripts: { start } });
 
@@ -54,22 +61,22 @@ test.each<[Record<string, string>, string]>([
   [{ "README.md": "" }, "./app"],
 ])("detects for %j the command %p and writes a valid configuration", (texts, command) => {
   expect(detectCommand(project(texts)).command).toBe(command);
-  const config = parseConfig(planStarter(project(texts)), { file: "/srv/tenement.toml" });
+  const config = parseConfig(textOf(project(texts)), { file: "/srv/tenement.toml" });
   expect([...config.services.keys()]).toEqual(["notes"]);
 });
 
 test("the first line names the schema beside the file", () => {
-  expect(planStarter(project({}))).toStartWith(`#:schema ./${SCHEMA_FILE}\n`);
+  expect(textOf(project({}))).toStartWith(`#:schema ./${SCHEMA_FILE}\n`);
 });
 
-test("adds the directory of a hidden program to read_paths", () => {
-  const text = planStarter(project({}), { command: "hidden --port {port}" });
+test("adds the directories of hidden programs to read_paths", () => {
+  const text = renderStarter(planStarter(project({})), ["/root/.nvm/v22"]);
   const config = parseConfig(text, { file: "/srv/tenement.toml" });
   expect(config.services.get("notes")?.readPaths).toEqual(["/root/.nvm/v22"]);
 });
 
 test("the commented lines are valid, too", () => {
-  const text = planStarter(project({}));
+  const text = textOf(project({}));
   const everything = text.replace(/^#(?=[A-Za-z[])/gm, "");
   const config = parseConfig(everything, { file: "/srv/tenement.toml" });
   expect(config.services.get("notes")).toMatchObject({
@@ -86,12 +93,12 @@ test.each([
   ["acme", "app"],
   ["x".repeat(70), "x".repeat(63)],
 ])("a project in %p gets the service %p", (directory, name) => {
-  const config = parseConfig(planStarter(project({}, directory)), { file: "/srv/tenement.toml" });
+  const config = parseConfig(textOf(project({}, directory)), { file: "/srv/tenement.toml" });
   expect([...config.services.keys()]).toEqual([name]);
 });
 
 test("accepts a name and a command with quotes", () => {
-  const text = planStarter(project({ "app.py": "" }), {
+  const text = textOf(project({ "app.py": "" }), {
     name: "shop",
     command: `run "a b" '\\' {id}`,
   });
