@@ -121,7 +121,7 @@ export const HOUSE: readonly Folder[] = [
     name: "config",
     about: "tenement.toml → Settings and Services",
     imports: ["core"],
-    order: ["*.ts"],
+    order: ["starter.ts", "projects/*.ts", "*.ts"],
   },
   { name: "database", about: "a file per table", imports: ["core"], order: ["*.ts"] },
   {
@@ -141,6 +141,7 @@ export const HOUSE: readonly Folder[] = [
 /** Files that decide and do nothing, beside all of `core/`: no clock, no machine, no waiting. */
 export const PURE: readonly string[] = [
   "core/**/*.ts",
+  "config/projects/*.ts",
   "doctor/finding.ts",
   "isolation/cgroup/cgroup-limits.ts",
   "isolation/firewall/rules.ts",
@@ -155,6 +156,7 @@ export const PURE: readonly string[] = [
 /** Folders that hold one file a subject, where a name may stand again. */
 export const SUBJECT_FOLDERS: readonly string[] = [
   "cli/commands",
+  "config/projects",
   "control/handlers",
   "control/routes",
   "control/wire",

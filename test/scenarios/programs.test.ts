@@ -1,4 +1,4 @@
-// Commands whose interpreter the walls hide: refused before the start, by init, config check and doctor in the same words.
+// Commands whose interpreter the walls hide: refused before the start, and named by config check and doctor.
 import { describe, expect, test } from "bun:test";
 import { chmodSync, copyFileSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";

@@ -1,0 +1,27 @@
+// A Procfile: its `web` process, which is written for a port in PORT.
+import { installedIn, type Project, type Proposal, readShellLine } from "./project.ts";
+
+export function fromProcfile(project: Project): Proposal | null {
+  const lines = [...(project.read("Procfile") ?? "").matchAll(/^([A-Za-z0-9_-]+):[ \t]*(.+)$/gm)];
+  const lineOf = (name: string) => lines.find(([, each]) => each === name)?.[2];
+  const web = readShellLine(lineOf("web") ?? "");
+  if (web === null) return null;
+  const release = lineOf("release");
+  const others = lines
+    .map(([, name = ""]) => name)
+    .filter((name) => !/^(?:web|release)$/.test(name));
+  const remarks = [
+    ...(release === undefined
+      ? []
+      : [
+          `Each tenant needs the release command as well, before the web command for example: ${release.trim()}`,
+        ]),
+    ...(others.length === 0 ? [] : [`Only web is started, not ${others.join(", ")}.`]),
+  ];
+  return {
+    kind: "the web process of the Procfile",
+    ...web,
+    argv: installedIn(project, web.argv),
+    remarks,
+  };
+}
