@@ -49,7 +49,7 @@ export interface Finding {
   readonly blocks: readonly Need[];
 }
 
-/** What a service asks for and does not get. */
+/** A need of a service that the host does not meet. */
 export interface UnmetNeed {
   readonly service: string;
   readonly need: Need;
@@ -83,7 +83,7 @@ export function commandOf({ name }: Pick<Service, "name">): Need {
   return `command:${name}`;
 }
 
-/** What the services ask for and the findings rule out, in the order of the services. */
+/** The needs of the services that the findings rule out, in the order of the services. */
 export function findUnmetNeeds(
   services: Iterable<Service>,
   findings: readonly Finding[],
