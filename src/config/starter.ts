@@ -156,7 +156,7 @@ function renderEnv(name: string, service: Starter["service"]): string {
   return [...(lines === "" ? [`#${head}`] : [head, lines]), ...comments].join("\n");
 }
 
-/** The commands and sentences for what comes after `ten init`, without the indentation. */
+/** The output of `ten init`, in parts. */
 export interface NextSteps {
   /** In the first line, after the file's name: " for Django". */
   readonly found: string;

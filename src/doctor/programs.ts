@@ -16,7 +16,7 @@ import { commandOf, type Finding } from "./finding.ts";
 export interface HiddenProgram {
   readonly service: string;
   readonly failure: Failure;
-  /** What makes the programs visible. */
+  /** The directories that make the programs visible. */
   readonly readPaths: readonly string[];
 }
 

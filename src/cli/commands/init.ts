@@ -9,7 +9,7 @@ import { type NextSteps, nextSteps, planStarter, renderStarter } from "../../con
 import { messageOf, TenError } from "../../core/errors.ts";
 import { isUnder } from "../../core/paths.ts";
 import { SCHEMA_FILE } from "../../core/server-files.ts";
-import { findHiddenPrograms } from "../../doctor/programs.ts";
+import { findHiddenPrograms, type HiddenProgram } from "../../doctor/programs.ts";
 import { codeOf, readText } from "../../platform/files.ts";
 import { defineCommand } from "../command.ts";
 import type { Shell } from "../command-context.ts";
@@ -37,7 +37,11 @@ export const init = defineCommand({
   async run({ args, data: context }) {
     const { cwd } = context.shell;
     const starter = planStarter(readProject(context.shell), args);
-    const text = renderStarter(starter, hiddenFrom(renderStarter(starter), context.shell));
+    const hidden = hiddenIn(renderStarter(starter), context.shell);
+    const text = renderStarter(
+      starter,
+      hidden.flatMap(({ readPaths }) => readPaths),
+    );
     if (!writeNew(join(cwd, CONFIG_FILE), text)) {
       throw new TenError("CONFLICT", `Cannot write "${CONFIG_FILE}": it exists`, {
         hint: "Edit it, or remove it first",
@@ -45,7 +49,9 @@ export const init = defineCommand({
     }
     writeNew(join(cwd, SCHEMA_FILE), renderJsonSchema());
     keepFromGit(join(cwd, DATA_DIRECTORY));
-    context.say(renderSteps(nextSteps(starter)));
+    const steps = nextSteps(starter);
+    const remarks = [...steps.remarks, ...hiddenIn(text, context.shell).map(describeHidden)];
+    context.say(renderSteps({ ...steps, remarks }));
   },
 });
 
@@ -90,10 +96,12 @@ function keepFromGit(directory: string): void {
   writeNew(join(directory, ".gitignore"), "*\n");
 }
 
-/** The `read_paths` that show tenants the programs of a configuration. */
-function hiddenFrom(text: string, { cwd, env }: Shell): readonly string[] {
-  const config = parseConfig(text, { file: join(cwd, CONFIG_FILE) });
-  return findHiddenPrograms(config, env).flatMap(({ readPaths }) => readPaths);
+function hiddenIn(text: string, { cwd, env }: Shell): readonly HiddenProgram[] {
+  return findHiddenPrograms(parseConfig(text, { file: join(cwd, CONFIG_FILE) }), env);
+}
+
+function describeHidden({ failure: { hint, reason } }: HiddenProgram): string {
+  return `It can't start yet: ${reason}. ${hint ?? ""}`.trim();
 }
 
 /** False: the file exists, and stays unchanged. */

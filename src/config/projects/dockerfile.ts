@@ -1,4 +1,4 @@
-// A Dockerfile: its last CMD or ENTRYPOINT, where the project has what they start.
+// A Dockerfile: its last CMD or ENTRYPOINT, if the project has the files that they name.
 import {
   installedIn,
   literal,

@@ -9,7 +9,7 @@ import { fromPython } from "./python.ts";
 import { fromRuby } from "./ruby.ts";
 import { fromStaticSite } from "./static-site.ts";
 
-/** First what is written for a platform such as this one, then languages, then what tells least. */
+/** A Procfile is written for a platform such as this one; a Dockerfile and a page tell the least. */
 const FAMILIES: readonly Family[] = [
   fromProcfile,
   fromDeno,

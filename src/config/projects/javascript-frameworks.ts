@@ -4,7 +4,7 @@ import { INSTANCE_DIR, type Project, type Proposal } from "./project.ts";
 export interface JavaScriptFramework {
   /** The package whose presence tells. */
   readonly dependency: string;
-  /** What a start script begins with, if it only starts the framework. */
+  /** The first word of a start script that only starts the framework. */
   readonly program: string;
   propose(project: Project): Proposal | null;
 }
@@ -12,7 +12,7 @@ export interface JavaScriptFramework {
 const BUILD = ["npm run build"];
 const LOCAL = "127.0.0.1";
 
-/** What is not there yet is built. */
+/** With the build, unless its result is there. */
 function built(project: Project, { file, ...proposal }: Proposal & { file: string }): Proposal {
   return { ...proposal, first: project.has(file) ? [] : BUILD };
 }

@@ -1,4 +1,4 @@
-// JavaScript projects: Deno, Bun and Node, by their scripts and by what these start.
+// JavaScript projects: Deno, Bun and Node, by the programs that their scripts start.
 import { JAVASCRIPT_FRAMEWORKS } from "./javascript-frameworks.ts";
 import {
   firstOf,

@@ -1,4 +1,5 @@
 // A Procfile: its `web` process, which is written for a port in PORT.
+import { fromNode } from "./javascript.ts";
 import { installedIn, type Project, type Proposal, readShellLine } from "./project.ts";
 
 export function fromProcfile(project: Project): Proposal | null {
@@ -6,6 +7,9 @@ export function fromProcfile(project: Project): Proposal | null {
   const lineOf = (name: string) => lines.find(([, each]) => each === name)?.[2];
   const web = readShellLine(lineOf("web") ?? "");
   if (web === null) return null;
+  // The script's own command wakes sooner than one with a package manager in between.
+  const isScript = /^(?:npm|pnpm|yarn|bun)(?: run)? start$/.test(web.argv.join(" "));
+  const script = isScript ? fromNode(project) : null;
   const release = lineOf("release");
   const others = lines
     .map(([, name = ""]) => name)
@@ -18,10 +22,6 @@ export function fromProcfile(project: Project): Proposal | null {
         ]),
     ...(others.length === 0 ? [] : [`Only web is started, not ${others.join(", ")}.`]),
   ];
-  return {
-    kind: "the web process of the Procfile",
-    ...web,
-    argv: installedIn(project, web.argv),
-    remarks,
-  };
+  const argv = installedIn(project, web.argv);
+  return { ...web, argv, ...script, kind: "the web process of the Procfile", remarks };
 }

@@ -35,7 +35,7 @@ export interface Proposal {
   readonly optionalEnv?: Readonly<Record<string, string>>;
   /** Commands that have to be run once, before the server. */
   readonly first?: readonly string[];
-  /** Sentences on what remains to be done. */
+  /** Sentences on steps that are left to the user. */
   readonly remarks?: readonly string[];
 }
 

@@ -25,7 +25,6 @@ export const PYTHON_FRAMEWORKS: readonly Framework[] = [
   asgi,
   flask,
   wsgi,
-  datasette,
 ];
 
 function django({ project, uses }: PythonProject): PythonApp | null {
@@ -137,7 +136,7 @@ function gunicorn(kind: string, found: Found, made: string): PythonApp | null {
   return { kind: `${kind} with gunicorn`, argv, health: healthIn([found.source]) };
 }
 
-function datasette({ project, uses }: PythonProject): PythonApp | null {
+export function datasette({ project, uses }: PythonProject): PythonApp | null {
   if (!uses("datasette")) return null;
   const own = project.files.filter((file) => /\.(?:db|sqlite3?)$/.test(file)).map(literal);
   // Files of the project can't be written to.

@@ -1,4 +1,4 @@
-// What the files of a Python project say: dependencies, virtual environment, and the file with the application.
+// The facts of a Python project: dependencies, virtual environment, and the file with the application.
 import { keysOf, type Project, type Proposal, tomlAt, VENVS } from "./project.ts";
 
 /** A command whose program is one of Python's, by its name alone. */
@@ -19,9 +19,10 @@ const MARKS = ["pyproject.toml", "requirements.txt", "Pipfile", "setup.py", "man
 /** Null: it is no Python project. */
 export function readPython(project: Project): PythonProject | null {
   const hasPython = (each: string) => project.has(`${each}/bin/python`);
-  const venv = VENVS.find(hasPython) ?? project.activeVenv;
+  const own = VENVS.find(hasPython);
+  const venv = own ?? project.activeVenv;
   const isPython = project.files.some((file) => MARKS.includes(file) || file.endsWith(".py"));
-  if (!isPython && venv === null) return null;
+  if (!isPython && own === undefined) return null;
   const packages = new Set(dependenciesOf(project).map(normalize));
   return {
     project,

@@ -1,7 +1,7 @@
 // Python projects: their virtual environment, their framework, and the file that holds the application.
 
 import { healthIn, literal, type Project, type Proposal } from "./project.ts";
-import { PYTHON_FRAMEWORKS } from "./python-frameworks.ts";
+import { datasette, PYTHON_FRAMEWORKS } from "./python-frameworks.ts";
 import { type PythonApp, type PythonProject, readPython } from "./python-project.ts";
 
 /** Files that are started as they are. */
@@ -15,9 +15,15 @@ export function fromPython(project: Project): Proposal | null {
     if (app !== null) return withRunner(python, app);
   }
   const entry = ENTRIES.find((file) => project.has(file));
-  if (entry === undefined) return null;
+  if (entry === undefined) return fromPackage(python);
   const argv = ["python", literal(entry)];
   return withRunner(python, { kind: "Python", argv, health: healthIn([project.read(entry)]) });
+}
+
+/** Without a file to start, a package that is an application. */
+function fromPackage(python: PythonProject): Proposal | null {
+  const app = datasette(python);
+  return app === null ? null : withRunner(python, app);
 }
 
 /** The command in the project's virtual environment, or by the tool that makes one. */

@@ -37,7 +37,7 @@ export function hiddenInstallations(programs: readonly Program[], view: View): r
   return [...new Set(hidden)].filter((path) => !isInner(path));
 }
 
-/** With a list of what is shown, the links on the way to a program are shown with it. */
+/** Where only listed paths are shown, the links on the way to a program are shown with it. */
 function hiddenPart(
   { links, path, real }: Program & { kind: "found" },
   view: View,

@@ -1,7 +1,7 @@
 // The host's files as the search for programs reads them, and paths followed through symbolic links.
 import { dirname } from "node:path";
 
-/** What is at a path, links not followed. */
+/** A file, directory or link, by the path itself: links are not followed. */
 export type Entry =
   | { readonly kind: "file"; readonly isExecutable: boolean }
   | { readonly kind: "directory" }

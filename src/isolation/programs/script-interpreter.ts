@@ -3,9 +3,9 @@ import type { ProgramFiles } from "./program-files.ts";
 
 /** As far as the kernel reads the first line. */
 const FIRST_LINE_CHARS = 256;
-/** What pip writes where the path of Python is too long for a first line, or holds a space. */
+/** pip writes it where the path of Python is too long for a first line, or holds a space. */
 const PIP_STUB = /^#![^\n]*\/sh\s*\n'''exec' (?:"([^"\n]+)"|(\S+))/;
-/** What npm on Windows and pnpm write instead of a link. */
+/** pnpm writes it in place of a link. */
 const NODE_STUB = /^#![^\n]*\/sh\s*\n[\s\S]*\bexec node\b/;
 
 /** The commands that run a script, each by program and arguments; none for a binary. */

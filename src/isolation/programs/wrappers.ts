@@ -44,7 +44,7 @@ function commandOfEnv(command: Command): readonly Command[] {
 const KEYWORDS =
   /^(?:if|for|while|until|case|function|select|cd|pushd|source|\.|eval|trap|set|[{([!].*)$/;
 
-/** The commands of a plain list, `a && exec b`, up to the first place where only a shell could tell what comes. */
+/** The commands of a plain list, `a && exec b`, up to the first word that only a shell can interpret. */
 function commandsOfShell({ argv, cwd, env }: Command): readonly Command[] {
   const at = argv.findIndex((word) => /^-[a-z]*c$/.test(word));
   const script = at > 0 ? argv[at + 1] : undefined;

@@ -19,6 +19,10 @@ describe("platforms", () => {
       "./serve {port}",
       { env: { A: "1" } },
     ],
+    [
+      { Procfile: "web: npm start", "package.json": '{"scripts":{"start":"node a.js"}}' },
+      "node a.js",
+    ],
     [{ Procfile: "worker: ./work", "app.py": "" }, "python3 app.py"],
     [
       {

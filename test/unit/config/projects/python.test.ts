@@ -127,6 +127,18 @@ describe("Python", () => {
     ],
   ])("%j: %p", (...[tree, command, expected]) => check(tree, command, expected));
 
+  test("the virtual environment that is active counts where the project has none of its own", () => {
+    const commandOf = (tree: Tree) =>
+      proposeFor({ ...project(tree), activeVenv: "/root/venvs/x" })?.argv.join(" ");
+    expect(commandOf({ "app.py": "" })).toBe("/root/venvs/x/bin/python app.py");
+    expect(commandOf({ "app.py": "", ...VENV })).toBe(".venv/bin/python app.py");
+    expect(commandOf({ "config.ru": "" })).toBe("puma -b tcp://127.0.0.1:{port}");
+  });
+
+  test("a program of the virtual environment counts less than a file of the project", () => {
+    check({ "app.py": "", ...VENV, ".venv/bin/datasette": "" }, ".venv/bin/python app.py");
+  });
+
   test("without a file to start, nothing is proposed", () => {
     for (const tree of [{ "requirements.txt": "" }, { "pyproject.toml": "" }, { "wsgi.py": "" }])
       expect(proposeFor(project(tree as unknown as Tree))).toBe(null);
