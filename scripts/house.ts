@@ -146,7 +146,7 @@ export const PURE: readonly string[] = [
   "isolation/cgroup/cgroup-limits.ts",
   "isolation/firewall/rules.ts",
   "isolation/machine/{agent-order,cpio,firecracker-config,qemu-command}.ts",
-  "isolation/programs/{program-files,installation,script-interpreter,wrappers,shims,program-chain,hidden-programs}.ts",
+  "isolation/programs/{program-files,installation,elf,script-interpreter,wrappers,shims,program-chain,hidden-programs}.ts",
   "isolation/sandbox/{bundle,sandbox-view}.ts",
   "logs/{flood-gate,search-query}.ts",
   "logs/intake/{journal-format,lines}.ts",

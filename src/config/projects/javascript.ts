@@ -1,5 +1,5 @@
 // JavaScript projects: Deno, Bun and Node, by the programs that their scripts start.
-import { JAVASCRIPT_FRAMEWORKS } from "./javascript-frameworks.ts";
+import { NODE_FRAMEWORKS } from "./node-frameworks.ts";
 import {
   firstOf,
   healthIn,
@@ -95,7 +95,7 @@ function fromScripts(project: Project, runtime: Runtime): Proposal | null {
 /** A framework's own way, unless the project starts something else. */
 function fromFramework(project: Project): Proposal | null {
   const start = readShellLine(scriptOf(project, "start") ?? "");
-  for (const { dependency, program, propose } of JAVASCRIPT_FRAMEWORKS) {
+  for (const { dependency, program, propose } of NODE_FRAMEWORKS) {
     if (!dependsOn(project, dependency)) continue;
     const isStarted = start === null || start.argv[0] === program;
     const proposal = isStarted ? propose(project) : null;

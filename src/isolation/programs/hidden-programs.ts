@@ -54,6 +54,6 @@ function describeMissing({ name, runs }: Program & { kind: "missing" }): Failure
   const place = name.includes("/") ? "is not there" : "is not found on PATH";
   return startFailure(
     `${name}, which runs ${runs}, ${place}`,
-    `Install it, or make ${runs} anew: its first line names it`,
+    `Install it, or make ${runs} anew for this host`,
   );
 }

@@ -10,12 +10,14 @@ import {
   readlinkSync,
   readSync,
 } from "node:fs";
+import { isElf, loaderIn } from "./elf.ts";
 import type { Entry, ProgramFiles } from "./program-files.ts";
 
-/** Of a script's stub, a shim or package.json; a binary is not read further either. */
+/** Holds the header of a binary, the first line of a script and most shims. */
+const HEAD_BYTES = 4096;
+/** Of a package.json or a list of versions. */
 const READ_BYTES_MAX = 65_536;
-const ELF_FIRST_BYTE = 0x7f;
-/** Used and decoded within one call. */
+/** Its content is decoded before the next file is read. */
 const buffer = new Uint8Array(READ_BYTES_MAX);
 
 /**
@@ -25,17 +27,23 @@ const buffer = new Uint8Array(READ_BYTES_MAX);
 export function hostPrograms(isForeign: (path: string) => boolean = () => false): ProgramFiles {
   /** As many as a search looks at. */
   const entries = new Map<string, Entry | null>();
+  const contents = new Map<string, Content>();
+  const contentOf = (path: string) =>
+    isForeign(path) ? NO_CONTENT : (attempt(() => readContent(path)) ?? NO_CONTENT);
   return {
-    entry(path) {
-      const known = entries.get(path);
-      if (known !== undefined) return known;
-      const found = attempt(() => findEntry(path));
-      entries.set(path, found);
-      return found;
-    },
-    read: (path) => (isForeign(path) ? "" : (attempt(() => readBeginning(path)) ?? "")),
+    entry: (path) => remember(entries, path, () => attempt(() => findEntry(path))),
+    read: (path) => remember(contents, path, () => contentOf(path)).text,
+    loader: (path) => remember(contents, path, () => contentOf(path)).loader,
     names: (directory) => attempt(() => readdirSync(directory)) ?? [],
   };
+}
+
+function remember<T>(known: Map<string, T>, path: string, find: () => T): T {
+  const before = known.get(path);
+  if (before !== undefined) return before;
+  const found = find();
+  known.set(path, found);
+  return found;
 }
 
 function findEntry(path: string): Entry | null {
@@ -64,14 +72,27 @@ function isExecutable(path: string): boolean {
   }
 }
 
+interface Content {
+  readonly text: string;
+  readonly loader: string | null;
+}
+
+const NO_CONTENT: Content = { text: "", loader: null };
+
 /** A pipe would keep the reader waiting, so only a regular file is read. */
-function readBeginning(path: string): string {
+function readContent(path: string): Content {
   const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
-    if (!fstatSync(file).isFile()) return "";
-    const text = buffer.subarray(0, readSync(file, buffer));
-    return text[0] === ELF_FIRST_BYTE ? "" : new TextDecoder().decode(text);
+    if (!fstatSync(file).isFile()) return NO_CONTENT;
+    const head = buffer.subarray(0, readSync(file, buffer, 0, HEAD_BYTES, 0));
+    if (isElf(head)) return { text: "", loader: loaderIn(head) };
+    const end = head.length < HEAD_BYTES ? head.length : HEAD_BYTES + readRest(file);
+    return { text: new TextDecoder().decode(buffer.subarray(0, end)), loader: null };
   } finally {
     closeSync(file);
   }
+}
+
+function readRest(file: number): number {
+  return readSync(file, buffer, HEAD_BYTES, READ_BYTES_MAX - HEAD_BYTES, HEAD_BYTES);
 }

@@ -12,6 +12,8 @@ export interface ProgramFiles {
   entry(path: string): Entry | null;
   /** The beginning of a file as text; empty when it can't be read. */
   read(path: string): string;
+  /** The loader of a dynamically linked program; null: the file names none. */
+  loader(path: string): string | null;
   /** The names in a directory; none when it can't be read. */
   names(directory: string): readonly string[];
 }

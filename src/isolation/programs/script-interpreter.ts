@@ -1,4 +1,4 @@
-// The command by which the kernel runs a script: its first line, and the stubs that package managers write.
+// The command by which the kernel runs a file: its first line or its loader, and the stubs of package managers.
 import type { ProgramFiles } from "./program-files.ts";
 
 /** As far as the kernel reads the first line. */
@@ -8,12 +8,14 @@ const PIP_STUB = /^#![^\n]*\/sh\s*\n'''exec' (?:"([^"\n]+)"|(\S+))/;
 /** pnpm writes it in place of a link. */
 const NODE_STUB = /^#![^\n]*\/sh\s*\n[\s\S]*\bexec node\b/;
 
-/** The commands that run a script, each by program and arguments; none for a binary. */
+/** The commands that run a file, each by program and arguments; none for a program that runs by itself. */
 export function interpretersOf(
   path: string,
   args: readonly string[],
   files: ProgramFiles,
 ): readonly (readonly string[])[] {
+  const loader = files.loader(path);
+  if (loader !== null) return [[loader, path, ...args]];
   const text = files.read(path);
   // The kernel hands everything behind the interpreter on as one argument.
   const [, interpreter, rest] =

@@ -79,6 +79,13 @@ describe("followCommand()", () => {
     expect(chain(["./run"], { "/srv/app/run": text })).toEqual(["/srv/app/run", ...interpreters]);
   });
 
+  test("of a binary also its loader, which may be missing", () => {
+    const tree = { "/srv/app/run": "elf /lib/ld-musl.so.1" };
+    expect(chain(["./run"], tree)).toEqual(["/srv/app/run", "[/lib/ld-musl.so.1]"]);
+    const loader = { "/lib/ld-musl.so.1": "-> libc.so", "/lib/libc.so": "" };
+    expect(chain(["./run"], { ...tree, ...loader })).toEqual(["/srv/app/run", "/lib/libc.so"]);
+  });
+
   test("takes the first hit of env on the PATH of the environment", () => {
     const nvm = "/home/u/.nvm/versions/node/v22/bin/node";
     const tree = { [nvm]: "", "/srv/app/run": "#!/usr/bin/env node\n" };

@@ -2,7 +2,7 @@
 import { dirname } from "node:path";
 import type { Entry, ProgramFiles } from "../../../../src/isolation/programs/program-files.ts";
 
-/** By path: the target of a link after "-> ", the text of a plain file after "= ", else that of a program. */
+/** By path: a link after "-> ", a plain file's text after "= ", a program's loader after "elf ", else its text. */
 export type Tree = Readonly<Record<string, string>>;
 
 export function filesOf(tree: Tree): ProgramFiles {
@@ -10,6 +10,7 @@ export function filesOf(tree: Tree): ProgramFiles {
   return {
     entry: (path) => (directories.has(path) ? { kind: "directory" } : entryOf(tree[path])),
     read: (path) => (tree[follow(path, tree)] ?? "").replace(/^= /, ""),
+    loader: (path) => /^elf (.*)/.exec(tree[follow(path, tree)] ?? "")?.[1] ?? null,
     names: (directory) => [
       ...new Set(
         [...Object.keys(tree), ...directories]

@@ -1,7 +1,7 @@
 // The frameworks and applications of Node, an entry each: the command, the port as it wants it, the build.
 import { INSTANCE_DIR, type Project, type Proposal } from "./project.ts";
 
-export interface JavaScriptFramework {
+export interface NodeFramework {
   /** The package whose presence tells. */
   readonly dependency: string;
   /** The first word of a start script that only starts the framework. */
@@ -22,7 +22,7 @@ function program(name: string): string {
   return `node_modules/.bin/${name}`;
 }
 
-export const JAVASCRIPT_FRAMEWORKS: readonly JavaScriptFramework[] = [
+export const NODE_FRAMEWORKS: readonly NodeFramework[] = [
   {
     dependency: "next",
     program: "next",
