@@ -1,6 +1,7 @@
 // A Dockerfile: its last CMD or ENTRYPOINT, if the project has the files that they name.
 import {
   installedIn,
+  isProgramThere,
   literal,
   onLoopback,
   type Project,
@@ -66,6 +67,7 @@ function withPort(word: string, exposed: string | undefined): string {
 function isThere(project: Project, [program = "", ...args]: readonly string[]): boolean {
   if (program === "sh") return !/(?:^|\s)\/(?!dev\/|tmp\/|bin\/|usr\/bin\/)/.test(args.join(" "));
   if (program.startsWith("/")) return /^\/(?:usr\/)?bin\//.test(program);
+  if (!isProgramThere(project, program)) return false;
   const files = args.filter((word) => /^[^-\s].*\.(?:py|m?js|cjs|ts|jar|rb|php)$/.test(word));
-  return [...(program.includes("/") ? [program] : []), ...files].every((path) => project.has(path));
+  return files.every((path) => project.has(path));
 }

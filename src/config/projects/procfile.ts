@@ -6,7 +6,9 @@ export function fromProcfile(project: Project): Proposal | null {
   const lines = [...(project.read("Procfile") ?? "").matchAll(/^([A-Za-z0-9_-]+):[ \t]*(.+)$/gm)];
   const lineOf = (name: string) => lines.find(([, each]) => each === name)?.[2];
   const web = readShellLine(lineOf("web") ?? "");
-  if (web === null) return null;
+  const argv = installedIn(project, web?.argv ?? []);
+  const [program = ""] = argv;
+  if (web === null || (program.includes("/") && !project.has(program))) return null;
   // The script's own command wakes sooner than one with a package manager in between.
   const isScript = /^(?:npm|pnpm|yarn|bun)(?: run)? start$/.test(web.argv.join(" "));
   const script = isScript ? fromNode(project) : null;
@@ -22,6 +24,5 @@ export function fromProcfile(project: Project): Proposal | null {
         ]),
     ...(others.length === 0 ? [] : [`Only web is started, not ${others.join(", ")}.`]),
   ];
-  const argv = installedIn(project, web.argv);
   return { ...web, argv, ...script, kind: "the web process of the Procfile", remarks };
 }

@@ -95,7 +95,7 @@ export function readShellLine(line: string): Omit<Proposal, "kind"> | null {
   const split = splitCommandLine(onLoopback(withPort));
   return split.kind === "argv"
     ? { argv: split.argv, env: assignments }
-    : { argv: ["sh", "-c", literal(text)] };
+    : { argv: ["sh", "-c", onLoopback(literal(text))] };
 }
 
 /** An application that listens on all addresses is reached past the server. */
@@ -121,6 +121,11 @@ export function installedIn(project: Project, argv: readonly string[]): readonly
   const places = [...VENVS.map((venv) => `${venv}/bin`), "node_modules/.bin", "bin"];
   const own = places.map((place) => `${place}/${program}`).find((path) => project.has(path));
   return own === undefined ? argv : [own, ...args];
+}
+
+/** Whether a program is in the project, or on the PATH. */
+export function isProgramThere(project: Project, program: string): boolean {
+  return program.includes("/") ? project.has(program) : project.isInstalled(program);
 }
 
 /** The usual names of a Python project's virtual environment. */

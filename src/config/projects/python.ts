@@ -1,5 +1,5 @@
 // Python projects: their virtual environment, their framework, and the file that holds the application.
-
+import { unreachable } from "../../core/assert.ts";
 import { healthIn, literal, type Project, type Proposal } from "./project.ts";
 import { datasette, PYTHON_FRAMEWORKS } from "./python-frameworks.ts";
 import { type PythonApp, type PythonProject, readPython } from "./python-project.ts";
@@ -52,5 +52,7 @@ function withRunner({ runner, venv }: PythonProject, app: PythonApp): Proposal {
         ...app,
         argv: program === "python" ? ["python3", ...args] : ["python3", "-m", ...app.argv],
       };
+    default:
+      return unreachable(runner);
   }
 }

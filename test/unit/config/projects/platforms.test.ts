@@ -15,7 +15,7 @@ describe("platforms", () => {
       ".venv/bin/gunicorn app:app -b :{port}",
     ],
     [
-      { Procfile: "release: ./migrate\nweb: A=1 ./serve $PORT", "app.py": "" },
+      { Procfile: "release: ./migrate\nweb: A=1 ./serve $PORT", "app.py": "", serve: "" },
       "./serve {port}",
       { env: { A: "1" } },
     ],
@@ -24,6 +24,7 @@ describe("platforms", () => {
       "node a.js",
     ],
     [{ Procfile: "worker: ./work", "app.py": "" }, "python3 app.py"],
+    [{ Procfile: "web: vendor/bin/serve", "app.py": "" }, "python3 app.py"],
     [
       {
         Dockerfile:
@@ -34,20 +35,20 @@ describe("platforms", () => {
     ],
     [
       {
-        Dockerfile: 'FROM y\nEXPOSE 80/tcp\nENTRYPOINT ["ruby"]\nCMD ["serve.rb", "-p", "80"]\n',
-        "serve.rb": "",
+        Dockerfile: 'FROM y\nEXPOSE 80/tcp\nENTRYPOINT ["python3"]\nCMD ["serve.py", "-p", "80"]\n',
+        "serve.py": "",
       },
-      "ruby serve.rb -p {port}",
+      "python3 serve.py -p {port}",
     ],
     [
       { Dockerfile: "FROM y\nCMD exec ./serve \\\n  --port $PORT\n", serve: "" },
-      "exec ./serve --port {port}".slice(5),
+      "./serve --port {port}",
     ],
   ])("%j: %p", (...[tree, command, expected]) => check(tree, command, expected));
 
   test("a Procfile's release command and other processes are remarks", () => {
     const remarks = proposeFor(
-      project({ Procfile: "release: ./migrate x\nweb: ./serve\nclock: ./clock" }),
+      project({ Procfile: "release: ./migrate x\nweb: ./serve\nclock: ./clock", serve: "" }),
     )?.remarks;
     expect(remarks?.[0]).toEndWith("for example: ./migrate x");
     expect(remarks?.[1]).toBe("Only web is started, not clock.");
@@ -56,7 +57,8 @@ describe("platforms", () => {
   test("a Dockerfile whose command names files of the image says nothing", () => {
     for (const command of [
       '["/opt/x/run"]',
-      '["node", "dist/main.js"]',
+      '["python3", "dist/main.py"]',
+      '["not-installed"]',
       "[broken",
       "/opt/run && x",
     ])
