@@ -66,7 +66,6 @@ function withPort(word: string, exposed: string | undefined): string {
 /** Paths of the image have no meaning here. */
 function isThere(project: Project, [program = "", ...args]: readonly string[]): boolean {
   if (program === "sh") return !/(?:^|\s)\/(?!dev\/|tmp\/|bin\/|usr\/bin\/)/.test(args.join(" "));
-  if (program.startsWith("/")) return /^\/(?:usr\/)?bin\//.test(program);
   if (!isProgramThere(project, program)) return false;
   const files = args.filter((word) => /^[^-\s].*\.(?:py|m?js|cjs|ts|jar|rb|php)$/.test(word));
   return files.every((path) => project.has(path));
