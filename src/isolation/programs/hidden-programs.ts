@@ -1,6 +1,5 @@
 // Programs of a command that the walls hide: the refusal before a start, and the `read_paths` that show them.
-import type { Failure } from "../../core/failure.ts";
-import { startFailure } from "../../core/failure.ts";
+import { type Failure, startFailure } from "../../core/failure.ts";
 import { isUnder } from "../../core/paths.ts";
 import type { Service } from "../../core/service.ts";
 import { isSecret, isVisible, type View } from "../../core/walls.ts";

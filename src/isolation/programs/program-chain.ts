@@ -89,6 +89,8 @@ export function withoutShims<T extends Command>(command: T, files: ProgramFiles)
   if (programs.length === 0) return command;
   const [, ...args] = command.argv;
   const argv = own?.kind === "found" && own.shim !== null ? [own.path, ...args] : command.argv;
-  const path = [...new Set(programs.map(dirname)), command.env["PATH"] ?? ""].join(":");
-  return { ...command, argv, env: { ...command.env, PATH: path } };
+  const before = command.env["PATH"] ?? "";
+  // An empty entry would be the working directory.
+  const places = [...new Set(programs.map(dirname)), ...(before === "" ? [] : [before])];
+  return { ...command, argv, env: { ...command.env, PATH: places.join(":") } };
 }

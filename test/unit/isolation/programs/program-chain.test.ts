@@ -260,6 +260,12 @@ describe("shims", () => {
     expect(env["PATH"]).toBe("/root/.pyenv/versions/3.11.7/bin:/root/.pyenv/shims:/usr/bin");
   });
 
+  test("no working directory comes to the PATH of a command that had none", () => {
+    const command = commandOf(["/root/.pyenv/shims/python3"], { PATH: "" });
+    const { env } = withoutShims(command, filesOf(PYENV));
+    expect(env["PATH"]).toBe("/root/.pyenv/versions/3.11.7/bin");
+  });
+
   test("a command without a shim stays as it is", () => {
     const command = commandOf(["/usr/bin/python3"], {});
     expect(withoutShims(command, filesOf(SYSTEM))).toBe(command);
