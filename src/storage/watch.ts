@@ -92,11 +92,15 @@ export class StorageWatch {
     return size;
   }
 
-  /** Throws CONFLICT where an instance may not start because it is over its quota. */
-  async admit(instance: Storing): Promise<void> {
+  /** Rejects with CONFLICT where an instance may not start because it is over its quota; null: it may at once. */
+  admit(instance: Storing): Promise<void> | null {
+    const { storageEnforce, storageQuotaBytes: quotaBytes } = instance.service;
+    if (storageEnforce !== "stop" || quotaBytes === null) return null;
+    return this.#refuseOverQuota(instance, quotaBytes);
+  }
+
+  async #refuseOverQuota(instance: Storing, quotaBytes: number): Promise<void> {
     const { ref, service } = instance;
-    const { storageEnforce, storageQuotaBytes: quotaBytes } = service;
-    if (storageEnforce !== "stop" || quotaBytes === null) return;
     const use = useOf(await this.measure(instance), quotaBytes);
     if (!mustStop(use, service)) return;
     const reason = `its storage is over its quota: ${renderUse(use)}`;

@@ -6,7 +6,7 @@ import type { ChildRef, Exit, ProbeAnswer } from "../../src/core/life/instance.t
 import type { InstanceRef, SlotRef } from "../../src/core/ref.ts";
 import type { Config, Service } from "../../src/core/service.ts";
 import { openTenementDatabase } from "../../src/database/database.ts";
-import { NO_FIREWALL } from "../../src/isolation/firewall/firewall.ts";
+import { type Firewall, NO_FIREWALL } from "../../src/isolation/firewall/firewall.ts";
 import { Isolation } from "../../src/isolation/isolation.ts";
 import type { LogHub } from "../../src/logs/hub.ts";
 import type { LogPage } from "../../src/logs/line.ts";
@@ -172,6 +172,7 @@ export interface FakeWorldOptions {
   readonly services?: readonly Partial<Service>[];
   readonly settings?: Partial<Config["settings"]>;
   readonly instances?: readonly InstanceRef[];
+  readonly firewall?: Firewall;
   /** The directory of an earlier world, whose server has exited. */
   readonly dataDir?: string;
   /** What an earlier server handed over. */
@@ -184,6 +185,7 @@ export function openFakeWorld({
   services = [{}],
   settings,
   instances = [],
+  firewall = NO_FIREWALL,
   dataDir,
   handoverState,
 }: FakeWorldOptions = {}) {
@@ -226,7 +228,7 @@ export function openFakeWorld({
     spawner,
     isolation,
     ports: new Ports(PORT_FIRST, { isFree: () => true }),
-    firewall: NO_FIREWALL,
+    firewall,
     logs,
     serverEnv: { PATH: "/usr/bin:/bin" },
   });

@@ -60,8 +60,8 @@ export class InstanceProcesses {
   readonly #parts: ProcessWorld & Owner;
   /** By launch. */
   readonly #processes = new Map<number, Process>();
-  /** "abandoned": another server goes on with the processes. */
-  #state: "own" | "abandoned" = "own";
+  /** Launches that have no process yet. */
+  readonly #pending = new Set<number>();
 
   constructor(parts: ProcessWorld & Owner) {
     this.#parts = parts;
@@ -98,6 +98,7 @@ export class InstanceProcesses {
   launch(launch: number, storedEnv: Readonly<Record<string, string>>): void {
     const { home, ref, service } = this.#parts;
     const isAlone = this.#processes.size === 0;
+    this.#pending.add(launch);
     const prepared = home.prepare({ ref, service: service(), isAlone });
     if (prepared === null) this.#start(launch, storedEnv);
     else {
@@ -108,8 +109,13 @@ export class InstanceProcesses {
     }
   }
 
+  /** No process starts for the launch, whenever its preparation ends. */
+  cancel(launch: number): void {
+    this.#pending.delete(launch);
+  }
+
   #start(launch: number, storedEnv: Readonly<Record<string, string>>): void {
-    if (this.#state === "abandoned") return;
+    if (!this.#pending.delete(launch)) return;
     const { launches, ref, service, send } = this.#parts;
     try {
       const slot = this.all.some((other) => other.slot === 0) ? 1 : 0;
@@ -123,6 +129,7 @@ export class InstanceProcesses {
   }
 
   #fail(launch: number, error: unknown): void {
+    this.#pending.delete(launch);
     const { logs, ref, send } = this.#parts;
     const failure = failureOf(error);
     const { message } = new InstanceError(ref, { verb: "start", failure });
@@ -155,7 +162,7 @@ export class InstanceProcesses {
 
   /** Leaves the processes to another server. */
   abandon(): void {
-    this.#state = "abandoned";
+    this.#pending.clear();
     this.#processes.clear();
   }
 
@@ -215,11 +222,21 @@ export class InstanceProcesses {
     const isReplaced = wasReplaced(instance(), launch);
     story.exited(describeExit(exit));
     const isFailure = !(exit.kind === "code" && exit.code === 0);
-    const hint = isFailure ? launched.enclosure.explainFailedStart() : null;
+    const hint = isFailure ? this.#explain(launched) : null;
     send({ kind: "exited", launch, exit, hint });
     const isExpected = isReplaced || restsNext(instance());
     if (!isExpected || exit.kind === "outOfMemory") {
       logs.note(ref, `the process ${describeExit(exit)}`);
+    }
+  }
+
+  /** An exit has to be acted upon, also where it can't be explained. */
+  #explain({ enclosure }: Launched): string | null {
+    try {
+      return enclosure.explainFailedStart();
+    } catch (error) {
+      this.#parts.report(error);
+      return null;
     }
   }
 

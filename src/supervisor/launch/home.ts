@@ -8,6 +8,7 @@ import { removeOutput } from "../../platform/process/output-pipes.ts";
 import type { Trash } from "../../platform/process/trash.ts";
 import type { TreeSize, Trees } from "../../platform/process/trees.ts";
 import type { VolumeOrder, Volumes } from "../../storage/volumes.ts";
+import { persist } from "../persist.ts";
 
 export interface InstanceHomeParts {
   readonly dataDir: string;
@@ -71,7 +72,7 @@ export class InstanceHome {
 
   /**
    * Deletes the files of an instance at rest, and gives up its user id. Rejects with STORAGE_FAILED while a file is
-   * left.
+   * left, or the database keeps the user id; it can be repeated.
    */
   async purge(ref: InstanceRef): Promise<void> {
     const { releaseUserId, trees, volumes } = this.#parts;
@@ -85,7 +86,7 @@ export class InstanceHome {
         hint: `Delete what is left by hand, then run again: ten rm --purge ${formatRef(ref)}`,
       });
     }
-    releaseUserId(ref);
+    persist(() => releaseUserId(ref));
   }
 
   /** Removes the files that the server keeps for an instance that is no longer registered. */
