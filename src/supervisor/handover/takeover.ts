@@ -82,7 +82,7 @@ async function ifListening(
   if (launched === null || endpoint === null || wanted !== "running") return launched;
   const { kind } = await world.prober({
     endpoints: [endpoint],
-    health: null,
+    check: null,
     host: world.hostOf(ref),
     hasServed: true,
     isOwn: (peer) => isOwnPeer(launched, peer),

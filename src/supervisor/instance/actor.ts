@@ -10,6 +10,7 @@ import {
   type Instance,
   isAtRest,
   newInstance,
+  type ProbeAnswer,
   type RestGoal,
   type Step,
   type Traffic,
@@ -27,6 +28,7 @@ import { Alarm } from "./alarm.ts";
 import type { InstanceHandover, LeaseCounts } from "./instance-handover.ts";
 import { InstanceProcesses } from "./instance-processes.ts";
 import type { Adoption, InstanceWorld } from "./instance-world.ts";
+import type { HealthCheck } from "./probe.ts";
 import { InstanceRecord } from "./record.ts";
 import { StoryRecorder } from "./story.ts";
 import { replaceError } from "./waiters.ts";
@@ -137,6 +139,13 @@ export class InstanceActor implements Startable {
   /** A lease as soon as it can take a request; starts it if the cause may. */
   wake(cause: Cause, patience?: Patience): Promise<Lease> {
     return this.#admission.wake(cause, patience);
+  }
+
+  /** Asks the running process; an answer that it is not ready changes nothing. */
+  ask(check: HealthCheck): Promise<ProbeAnswer> {
+    const { launch, state } = this.#instance;
+    const endpoint = state.kind === "running" ? state.endpoint : null;
+    return this.#processes.ask(launch, { known: endpoint, check });
   }
 
   /** Replaces the running process. Resolves when the new one serves and the former one has ended. */
