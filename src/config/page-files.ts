@@ -1,7 +1,7 @@
 // Reads the directories of `pages`: the operator's own HTML in place of the proxy's.
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { checkPage, PAGE_NAMES, type PageName, type Pages } from "../core/page-template.ts";
+import { checkPage, PAGE_NAMES, type PageName, type Templates } from "../core/page-template.ts";
 import type { Service } from "../core/service.ts";
 import type { Problem } from "./problems.ts";
 
@@ -9,7 +9,7 @@ import type { Problem } from "./problems.ts";
 const PAGE_BYTES_MAX = 256 * 1024;
 
 interface FoundPages {
-  readonly pages: Pages;
+  readonly templates: Templates;
   readonly problems: readonly string[];
 }
 
@@ -20,26 +20,26 @@ export async function readPages(
   const known = new Map<string, Promise<FoundPages>>();
   const problems: Problem[] = [];
   const entries = [...services].map(async ([name, service]) => {
-    const { pagesDir } = service;
-    if (pagesDir === null) return [name, service] as const;
-    const reading = known.get(pagesDir) ?? readDirectory(pagesDir);
-    known.set(pagesDir, reading);
+    if (service.pages === null) return [name, service] as const;
+    const { directory } = service.pages;
+    const reading = known.get(directory) ?? readDirectory(directory);
+    known.set(directory, reading);
     const found = await reading;
     problems.push(...found.problems.map((text) => ({ path: ["service", name, "pages"], text })));
-    return [name, { ...service, pages: found.pages }] as const;
+    return [name, { ...service, pages: { directory, templates: found.templates } }] as const;
   });
   return { services: new Map(await Promise.all(entries)), problems };
 }
 
 async function readDirectory(directory: string): Promise<FoundPages> {
   const found = await Promise.all(PAGE_NAMES.map((name) => readPage(directory, name)));
-  const pages = Object.fromEntries(
+  const templates = Object.fromEntries(
     found.flatMap(({ name, text }) => (text === null ? [] : [[name, text]])),
   );
   const problems = found.flatMap((page) => page.problems);
-  if (problems.length > 0 || Object.keys(pages).length > 0) return { pages, problems };
+  if (problems.length > 0 || Object.keys(templates).length > 0) return { templates, problems };
   const files = PAGE_NAMES.map((name) => `${name}.html`).join(", ");
-  return { pages, problems: [`${directory} has none of ${files}`] };
+  return { templates, problems: [`${directory} has none of ${files}`] };
 }
 
 async function readPage(

@@ -5,8 +5,13 @@ import { renderSuggestion } from "./suggest.ts";
 export const PAGE_NAMES = ["waiting", "asleep", "error"] as const;
 export type PageName = (typeof PAGE_NAMES)[number];
 
-/** Templates, where the operator has a page. */
-export type Pages = Readonly<Partial<Record<PageName, string>>>;
+export interface OwnPages {
+  readonly directory: string;
+  /** Where the operator has a page of that name. */
+  readonly templates: Templates;
+}
+
+export type Templates = Readonly<Partial<Record<PageName, string>>>;
 
 const PLACEHOLDERS = ["title", "message", "status", "service", "id"] as const;
 export type PageValues = Readonly<Record<(typeof PLACEHOLDERS)[number], string>>;

@@ -62,7 +62,6 @@ const SERVICE_KEYS: Keys<Service, "name" | "restart" | "machine" | "healthInterv
   envFile: ["env_file", "launch"],
   env: ["env", "launch"],
   waitingPage: ["waiting_page", "now"],
-  pagesDir: ["pages", "now"],
   pages: ["pages", "now"],
   memoryLimitBytes: ["memory_limit_mb", "launch"],
   cpuShares: ["cpu_shares", "launch"],

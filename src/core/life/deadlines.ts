@@ -1,4 +1,4 @@
-// The deadlines of an instance's states, and what happens when one has passed.
+// The deadlines of an instance's states, and the steps when one has passed.
 import { unreachable } from "../assert.ts";
 import { isServersOwn, unavailable } from "../failure.ts";
 import type { Cause, Facts, Instance, StateOf, Step } from "./instance.ts";
@@ -41,7 +41,7 @@ export function stateDeadline(instance: Instance, facts: Facts): number {
   }
 }
 
-/** Does what is due at `now`. */
+/** The steps that are due at `now`. */
 export function onTick(instance: Instance, facts: Facts): Step {
   const { state } = instance;
   const { now } = facts;
@@ -106,9 +106,10 @@ function onRunningTick(instance: Instance, state: StateOf<"running">, facts: Fac
     : probe(instance, { ...state, probeAt: Number.POSITIVE_INFINITY });
 }
 
-/** The moment at which an idle instance goes to sleep; Infinity while a lease is open or a replacement starts. */
+/** The moment at which an idle instance goes to sleep; Infinity while a lease is open or a replacement is under way. */
 export function idleAt({ state, second }: Instance, { traffic, service }: Facts): number {
-  const isIdle = state.kind === "running" && second?.kind !== "starting" && traffic.open === 0;
+  const isReplaced = second?.kind === "starting" || second?.kind === "standby";
+  const isIdle = state.kind === "running" && !isReplaced && traffic.open === 0;
   if (!isIdle || service.idleTimeoutMs === 0) return Number.POSITIVE_INFINITY;
   return Math.max(state.since, traffic.lastActiveAt) + service.idleTimeoutMs;
 }

@@ -91,13 +91,10 @@ export type SecondProcess = { readonly launch: number } & (
 );
 
 /** The former process, until its replacement has proved to live: new requests come back to it if that ends. */
-export interface Standby {
+export type Standby = Omit<StateOf<"running">, "kind"> & {
   readonly kind: "standby";
-  readonly child: ChildRef;
-  readonly endpoint: Endpoint;
-  readonly since: number;
   readonly deadline: number;
-}
+};
 
 export type StateOf<Kind extends InstanceState["kind"]> = Extract<InstanceState, { kind: Kind }>;
 

@@ -95,6 +95,9 @@ function onProbed(
   { second, answer }: { second: SecondProcess; answer: ProbeAnswer },
   facts: Facts,
 ): Step {
+  if (second.kind === "standby") {
+    return withSecond(instance, { ...second, probeAt: facts.now + facts.service.healthIntervalMs });
+  }
   if (second.kind !== "starting" || second.child === null) return stay(instance);
   if (answer.kind !== "ready") {
     return withSecond(instance, { ...second, ...unready(second, answer, facts) });
@@ -122,10 +125,10 @@ function takeOver(
 
 function standingBy(
   { launch }: Instance,
-  { child, endpoint, since }: StateOf<"running">,
+  state: StateOf<"running">,
   { now }: Facts,
 ): SecondOf<"standby"> {
-  return { kind: "standby", launch, child, endpoint, since, deadline: now + TRIAL_MS };
+  return { ...state, kind: "standby", launch, deadline: now + TRIAL_MS };
 }
 
 /** The replacement is there to stay. The former process finishes its requests, and then ends. */
@@ -150,8 +153,8 @@ export function restoreFormer(
 ): Step | null {
   const { launch, second, state } = instance;
   if (state.kind !== "running" || second?.kind !== "standby") return null;
-  const { child, endpoint, since } = second;
-  const former = { ...serving(child, endpoint, facts), since };
+  const { child, endpoint, missed, probeAt, since } = second;
+  const former = { kind: "running", child, endpoint, missed, probeAt, since } as const;
   const { ending, effects } = endProcess({ launch, child: state.child }, facts);
   const failure = startFailure(`${describeExit(exit)} soon after it was ready`, hint);
   const restored = { ...instance, launch: second.launch, state: former };
@@ -178,7 +181,7 @@ export function secondDeadline({ second }: Instance): number {
   return second.kind === "starting" ? Math.min(second.probeAt, second.deadline) : second.deadline;
 }
 
-/** Does what is due for the second process, after the step of the first. */
+/** The step that is due for the second process, after that of the first. */
 export function onSecondTick({ instance, effects }: Step, facts: Facts): Step {
   const next = tickSecond(instance, facts);
   return { ...next, effects: [...effects, ...next.effects] };

@@ -122,7 +122,7 @@ export class Exchange implements UpstreamUser {
     return isSent;
   }
 
-  /** Ends what has taken too long. */
+  /** Refuses or cuts the exchange when it has taken too long. */
   sweep(now: number): void {
     const isStalled = !this.#body.done && this.#timeouts.isBodyStalled(now);
     switch (this.#phase.kind) {

@@ -37,7 +37,7 @@ export function writeOwnAnswer(
 ): Disposition {
   const keeps = head.keepAlive && requestDone && client.staysOpen;
   const connection = connectionValue(head, keeps);
-  const template = head.acceptsHtml ? (addressee.service?.pages[page] ?? null) : null;
+  const template = head.acceptsHtml ? (addressee.service?.pages?.templates[page] ?? null) : null;
   const own = template === null ? null : { template, addressee };
   client.text(
     render({ html: head.acceptsHtml, bodiless: head.method === "HEAD", connection, own }),

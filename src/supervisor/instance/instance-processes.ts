@@ -30,8 +30,8 @@ export interface ProcessWorld {
   readonly home: InstanceHome;
   readonly prober: Prober;
   readonly logs: LogHub;
-  /** The public host of an instance, as its health checks name it. */
-  readonly hostOf: (ref: InstanceRef) => string;
+  /** The public hostname of an instance, as its health checks name it. */
+  readonly hostnameOf: (ref: InstanceRef) => string;
   /** Reports an error that no caller waits for. */
   readonly report: (error: unknown) => void;
 }
@@ -207,7 +207,7 @@ export class InstanceProcesses {
   }
 
   async #ask(launch: number, { known, check }: Question): Promise<ProbeAnswer> {
-    const { hostOf, prober, ref } = this.#parts;
+    const { hostnameOf, prober, ref } = this.#parts;
     const process = this.#processes.get(launch);
     if (process === undefined) return { kind: "unasked" };
     const { launched } = process;
@@ -215,7 +215,7 @@ export class InstanceProcesses {
     const endpoints = known === null ? launched.enclosure.endpoints : [known];
     const hasServed = known !== null && isSame(process, known);
     const isOwnSocket = (peer: UnixPeer | null) => isOwnPeer(launched, peer);
-    const question = { endpoints, check, host: hostOf(ref), hasServed };
+    const question = { endpoints, check, host: hostnameOf(ref), hasServed };
     const answer = await prober({ ...question, isOwn: isOwnSocket });
     if (answer.kind !== "ready") return answer;
     process.file = fileOf(launched, answer.endpoint);

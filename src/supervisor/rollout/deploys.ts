@@ -67,7 +67,7 @@ export class Deployer implements Deploys {
       const present = this.#supervisor.find(ref);
       if (present !== null) refuseDisabled(present, "deploy");
       const actor = present ?? this.#supervisor.create(ref, { weight: 0 });
-      this.#supervisor.inventions.keep(actor);
+      this.#supervisor.provisional.keep(actor);
       const former = present === null ? null : present.instance.state;
       await this.#attempt(actor, former, async () => {
         await this.#becomeHealthy(actor, timeoutMs);
@@ -80,7 +80,7 @@ export class Deployer implements Deploys {
   async route({ from, to, record }: RouteOrder) {
     const [source, target] = [this.#supervisor.get(from), this.#supervisor.get(to)];
     refuseDisabled(target, "route to");
-    this.#supervisor.inventions.keep(target);
+    this.#supervisor.provisional.keep(target);
     await this.#exclusively(formatRef(to), "route to", () =>
       this.#attempt(target, target.instance.state, async () => {
         await this.#becomeHealthy(target, null);
@@ -101,9 +101,11 @@ export class Deployer implements Deploys {
 
   rollout(service: string, options: RolloutOptions): Promise<RolloutOutcome> {
     return this.#exclusively(service, "roll out", () => {
-      const { name } = this.#supervisor.service(service);
+      const { health, name } = this.#supervisor.service(service);
       const actors = [...this.#supervisor.actors()].filter(({ ref }) => ref.service === name);
-      return rollOut(actors, { ...options, clock: this.#supervisor.world.clock });
+      refuseFailed(name, actors);
+      const { clock } = this.#supervisor.world;
+      return rollOut(actors, { ...options, clock, health });
     });
   }
 
@@ -203,6 +205,20 @@ export class Deployer implements Deploys {
     );
     for (const [actor, weight] of weights) actor.weight = weight;
   }
+}
+
+/** Throws FAILED for a service whose instances have all failed: there is nothing to replace, and nothing serves. */
+function refuseFailed(service: string, actors: readonly InstanceActor[]): void {
+  const [first] = actors;
+  const state = first?.instance.state;
+  if (first === undefined || state?.kind !== "failed") return;
+  if (!actors.every(({ instance }) => instance.state.kind === "failed")) return;
+  const name = formatRef(first.ref);
+  throw new TenError(
+    "FAILED",
+    `Cannot roll out "${service}": all of its instances have failed, ${name} since it ${state.failure.reason}`,
+    { hint: `Correct the cause, then start them: ten start ${name}` },
+  );
 }
 
 /** Whether the latest health check has succeeded, or the instance no longer runs. */

@@ -1,7 +1,7 @@
 // A gateway whose processes, waiters and leases the tests control.
 
 import type { Endpoint } from "../../../src/core/endpoint.ts";
-import type { Pages } from "../../../src/core/page-template.ts";
+import type { Templates } from "../../../src/core/page-template.ts";
 import { formatRef, type InstanceRef, parseRef } from "../../../src/core/ref.ts";
 import type { Target } from "../../../src/core/routing.ts";
 import type { Service } from "../../../src/core/service.ts";
@@ -22,8 +22,8 @@ export class FakeGateway implements Gateway {
   target: Target = { kind: "instance", ref: parseRef("notes:alice") };
   requestTimeoutMs = 0;
   waitingPage = false;
-  pages: Pages = {};
-  readonly decided: { host: string; path: string }[] = [];
+  templates: Templates = {};
+  readonly decided: { hostname: string; path: string }[] = [];
   readonly leases: FakeLease[] = [];
   readonly running = new Map<string, { endpoint: Endpoint; launch: number }>();
   /** Whether the process that refused a connection lives. */
@@ -37,14 +37,15 @@ export class FakeGateway implements Gateway {
   #waiters: Waiter[] = [];
   #wakeHook: (() => void)[] = [];
 
-  decide(request: { host: string; path: string }): Target {
+  decide(request: { hostname: string; path: string }): Target {
     this.decided.push(request);
     this.#notify();
     return this.target;
   }
 
   service(name: string): Service {
-    const { pages, requestTimeoutMs, waitingPage } = this;
+    const { requestTimeoutMs, templates, waitingPage } = this;
+    const pages = { directory: "/pages", templates };
     return { name, pages, requestTimeoutMs, waitingPage } as Service;
   }
 

@@ -13,7 +13,7 @@ const PAGES = {
 /** What a browser is shown when an instance can't be woken for that reason. */
 async function shownFor(code: "INSTANCE_UNAVAILABLE" | "START_FAILED", pages = PAGES) {
   await using world = await ProxyWorld.open({ asleep: true });
-  world.gateway.pages = pages;
+  world.gateway.templates = pages;
   const browser = await world.client();
   browser.send(NAVIGATION);
   await world.gateway.until(() => world.gateway.waiters.length === 1);
@@ -24,7 +24,7 @@ async function shownFor(code: "INSTANCE_UNAVAILABLE" | "START_FAILED", pages = P
 test("a browser is shown the operator's own page while an instance starts", async () => {
   await using world = await ProxyWorld.open({ asleep: true });
   world.gateway.waitingPage = true;
-  world.gateway.pages = PAGES;
+  world.gateway.templates = PAGES;
   const browser = await world.client();
   browser.send(NAVIGATION);
   await world.gateway.until(() => world.gateway.waiters.length === 1);
@@ -51,7 +51,7 @@ test("a browser is shown the operator's own page for an error, without its detai
 
 test("programs get JSON, whatever pages there are", async () => {
   await using world = await ProxyWorld.open({ asleep: true });
-  world.gateway.pages = PAGES;
+  world.gateway.templates = PAGES;
   const program = await world.client();
   program.send("GET / HTTP/1.1\r\nHost: alice.notes.localhost\r\n\r\n");
   await world.gateway.until(() => world.gateway.waiters.length === 1);

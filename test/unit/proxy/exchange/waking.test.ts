@@ -9,7 +9,7 @@ test("the proxy holds a request and its body until the instance runs", async () 
   const client = await world.client();
   client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc");
   await world.gateway.until(() => world.gateway.waiters.length === 1);
-  expect(world.gateway.waiters[0]?.patience.by).toBe("request from 127.0.0.1");
+  expect(world.gateway.waiters[0]?.patience.by).toBe("a request from 127.0.0.1");
   world.clock.move(20_000);
   world.gateway.run("notes:alice", world.tenant.endpoint);
   const tenant = await world.tenant.connection();
