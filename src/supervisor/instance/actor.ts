@@ -10,7 +10,6 @@ import {
   type Instance,
   isAtRest,
   newInstance,
-  type ProbeAnswer,
   type RestGoal,
   type Step,
   type Traffic,
@@ -28,7 +27,6 @@ import { Alarm } from "./alarm.ts";
 import type { InstanceHandover, LeaseCounts } from "./instance-handover.ts";
 import { InstanceProcesses } from "./instance-processes.ts";
 import type { Adoption, InstanceWorld } from "./instance-world.ts";
-import type { HealthCheck } from "./probe.ts";
 import { InstanceRecord } from "./record.ts";
 import { StoryRecorder } from "./story.ts";
 import { replaceError } from "./waiters.ts";
@@ -141,12 +139,7 @@ export class InstanceActor implements Startable {
     return this.#admission.wake(cause, patience);
   }
 
-  /** Asks the running process; an answer that it is not ready changes nothing. */
-  ask(check: HealthCheck): Promise<ProbeAnswer> {
-    const { launch, state } = this.#instance;
-    const endpoint = state.kind === "running" ? state.endpoint : null;
-    return this.#processes.ask(launch, { known: endpoint, check });
-  }
+  readonly ask: InstanceProcesses["askServing"] = (check) => this.#processes.askServing(check);
 
   /** Replaces the running process. Resolves when the new one serves and the former one has ended. */
   async replace(): Promise<void> {

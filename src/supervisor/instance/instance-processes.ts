@@ -177,7 +177,7 @@ export class InstanceProcesses {
 
   probe(launch: number, known: Endpoint | null): void {
     const { report, send } = this.#parts;
-    this.ask(launch, { known, check: this.#checkOf(launch) })
+    this.#question(launch, { known, check: this.#checkOf(launch) })
       .then((answer) => send({ kind: "probed", launch, answer }))
       .catch(report);
   }
@@ -198,8 +198,14 @@ export class InstanceProcesses {
     record.children({ child: recordOf(this.#processes.get(launch)), second: recordOf(second) });
   }
 
-  /** Never rejects. */
-  ask(launch: number, question: Question): Promise<ProbeAnswer> {
+  /** Asks the process that serves. Never rejects. */
+  askServing(check: HealthCheck): Promise<ProbeAnswer> {
+    const { launch, state } = this.#parts.instance();
+    const known = state.kind === "running" ? state.endpoint : null;
+    return this.#question(launch, { known, check });
+  }
+
+  #question(launch: number, question: Question): Promise<ProbeAnswer> {
     return this.#ask(launch, question).catch((error) => ({
       kind: "unready",
       reason: messageOf(error),
