@@ -83,6 +83,10 @@ class FuzzWorld {
         ok(!this.processes.has(effect.launch));
         this.processes.set(effect.launch, newProcess(effect.launch));
         break;
+      case "cancel":
+        equal(this.process(effect.launch).kind, "pending");
+        this.processes.delete(effect.launch);
+        break;
       case "probe": {
         const process = this.process(effect.launch);
         ok(!process.probing);
@@ -182,7 +186,7 @@ class FuzzWorld {
     if (this.isCalm && this.random.below(20) > 0) return;
     this.send({
       kind: "rest",
-      to: this.random.pick(["asleep", "stopped", "disabled", "restart"]),
+      to: this.random.pick(["asleep", "stopped", "disabled", "enabled", "restart"]),
     });
   }
 

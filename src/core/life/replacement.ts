@@ -191,6 +191,7 @@ function tickSecond(instance: Instance, facts: Facts): Step {
   const { second } = instance;
   if (second === null) return stay(instance);
   const isDue = facts.now >= second.deadline;
+  if (isDue && second.child === null) return cancel(instance, second, facts);
   switch (second.kind) {
     case "starting":
       return isDue
@@ -209,6 +210,13 @@ function tickSecond(instance: Instance, facts: Facts): Step {
     default:
       return unreachable(second);
   }
+}
+
+/** Gives up a launch that has no process. */
+function cancel(instance: Instance, second: SecondProcess, facts: Facts): Step {
+  const cancelled = withSecond(instance, null, { kind: "cancel", launch: second.launch });
+  if (second.kind !== "starting") return cancelled;
+  return withEffect(cancelled, unreplaced(neverReady(second, facts)));
 }
 
 function probe(instance: Instance, second: SecondOf<"starting">, { now }: Facts): Step {

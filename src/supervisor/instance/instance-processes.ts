@@ -56,10 +56,9 @@ interface Process {
   file: string | null;
 }
 
-export interface Question {
-  /** Where it serves; null: it is to be found among the places where it may listen. */
+/** `known`: where it serves, null where that is to be found. Without a check an accepted connection is enough. */
+interface Question {
   readonly known: Endpoint | null;
-  /** Null: an accepted connection is enough. */
   readonly check: HealthCheck | null;
 }
 
@@ -67,8 +66,8 @@ export class InstanceProcesses {
   readonly #parts: ProcessWorld & Owner;
   /** By launch. */
   readonly #processes = new Map<number, Process>();
-  /** "abandoned": another server goes on with the processes. */
-  #state: "own" | "abandoned" = "own";
+  /** Launches that have no process yet. */
+  readonly #pending = new Set<number>();
 
   constructor(parts: ProcessWorld & Owner) {
     this.#parts = parts;
@@ -105,6 +104,7 @@ export class InstanceProcesses {
   launch(launch: number, storedEnv: Readonly<Record<string, string>>): void {
     const { home, ref, service } = this.#parts;
     const isAlone = this.#processes.size === 0;
+    this.#pending.add(launch);
     const prepared = home.prepare({ ref, service: service(), isAlone });
     if (prepared === null) this.#start(launch, storedEnv);
     else {
@@ -115,8 +115,13 @@ export class InstanceProcesses {
     }
   }
 
+  /** No process starts for the launch, whenever its preparation ends. */
+  cancel(launch: number): void {
+    this.#pending.delete(launch);
+  }
+
   #start(launch: number, storedEnv: Readonly<Record<string, string>>): void {
-    if (this.#state === "abandoned") return;
+    if (!this.#pending.delete(launch)) return;
     const { launches, ref, service, send } = this.#parts;
     try {
       const slot = this.all.some((other) => other.slot === 0) ? 1 : 0;
@@ -130,6 +135,7 @@ export class InstanceProcesses {
   }
 
   #fail(launch: number, error: unknown): void {
+    this.#pending.delete(launch);
     const { logs, ref, send } = this.#parts;
     const failure = failureOf(error);
     const { message } = new InstanceError(ref, { verb: "start", failure });
@@ -162,7 +168,7 @@ export class InstanceProcesses {
 
   /** Leaves the processes to another server. */
   abandon(): void {
-    this.#state = "abandoned";
+    this.#pending.clear();
     this.#processes.clear();
   }
 
@@ -206,10 +212,8 @@ export class InstanceProcesses {
   }
 
   #question(launch: number, question: Question): Promise<ProbeAnswer> {
-    return this.#ask(launch, question).catch((error) => ({
-      kind: "unready",
-      reason: messageOf(error),
-    }));
+    const asked = this.#ask(launch, question);
+    return asked.catch((error) => ({ kind: "unready", reason: messageOf(error) }));
   }
 
   async #ask(launch: number, { known, check }: Question): Promise<ProbeAnswer> {
@@ -243,11 +247,21 @@ export class InstanceProcesses {
     const isReplaced = wasReplaced(instance(), launch);
     story.exited(describeExit(exit));
     const isFailure = !(exit.kind === "code" && exit.code === 0);
-    const hint = isFailure ? launched.enclosure.explainFailedStart() : null;
+    const hint = isFailure ? this.#explain(launched) : null;
     send({ kind: "exited", launch, exit, hint });
     const isExpected = isReplaced || restsNext(instance());
     if (!isExpected || exit.kind === "outOfMemory") {
       logs.note(ref, `the process ${describeExit(exit)}`);
+    }
+  }
+
+  /** An exit has to be acted upon, also where it can't be explained. */
+  #explain({ enclosure }: Launched): string | null {
+    try {
+      return enclosure.explainFailedStart();
+    } catch (error) {
+      this.#parts.report(error);
+      return null;
     }
   }
 

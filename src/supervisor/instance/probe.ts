@@ -1,9 +1,9 @@
 // Probes a process: does it accept a connection, and does its health path answer with success?
+import { createConnection, type Socket } from "node:net";
 import { type Endpoint, renderEndpoint } from "../../core/endpoint.ts";
 import type { ProbeAnswer } from "../../core/life/instance.ts";
-import { connect } from "../../platform/connect.ts";
 import { codeOf } from "../../platform/files.ts";
-import { isOutOfDescriptors } from "../../platform/kernel/descriptors.ts";
+import { descriptorOf, isOutOfDescriptors } from "../../platform/kernel/descriptors.ts";
 import { type UnixPeer, unixPeerOf } from "../../platform/kernel/unix-peer.ts";
 import { isListening } from "../../platform/kernel/unix-queue.ts";
 
@@ -48,31 +48,40 @@ const OWN_LACKS: ReadonlySet<unknown> = new Set([
 
 const UNASKED: ProbeAnswer = { kind: "unasked" };
 
-export const socketProber: Prober = async (request) => {
-  const { endpoints, hasServed } = request;
-  const found = await askEach(endpoints, request);
-  if (found?.kind === "ready") {
-    // It may have begun to listen on all of them meanwhile, and trusts a proxy at the first one.
-    const earlier = endpoints.slice(0, endpoints.indexOf(found.endpoint));
-    const first = await askEach(earlier, request);
-    return first?.kind === "ready" ? first : found;
-  }
-  if (found !== null) return found;
-  const busy = hasServed ? endpoints.find(isBusy) : undefined;
-  if (busy !== undefined) return { kind: "ready", endpoint: busy };
-  const places = endpoints.map(renderEndpoint).join(" or ");
-  return { kind: "unready", reason: `nothing listens on ${places}` };
-};
+/** @param timeoutMs for the connection and the answer of one endpoint */
+export function proberWithin(timeoutMs: number): Prober {
+  return async (request) => {
+    const { endpoints, hasServed } = request;
+    const found = await askEach(endpoints, { ...request, timeoutMs });
+    if (found?.kind === "ready") {
+      // It may have begun to listen on all of them meanwhile, and trusts a proxy at the first one.
+      const earlier = endpoints.slice(0, endpoints.indexOf(found.endpoint));
+      const first = await askEach(earlier, { ...request, timeoutMs });
+      return first?.kind === "ready" ? first : found;
+    }
+    if (found !== null) return found;
+    const busy = hasServed ? endpoints.find(isBusy) : undefined;
+    if (busy !== undefined) return { kind: "ready", endpoint: busy };
+    const places = endpoints.map(renderEndpoint).join(" or ");
+    return { kind: "unready", reason: `nothing listens on ${places}` };
+  };
+}
+
+export const socketProber = proberWithin(PROBE_TIMEOUT_MS);
+
+interface BoundedRequest extends ProbeRequest {
+  readonly timeoutMs: number;
+}
 
 /** The answer of the first endpoint that accepts a connection for the launch; null: none does. */
 async function askEach(
   endpoints: readonly Endpoint[],
-  { check, host, isOwn }: ProbeRequest,
+  request: BoundedRequest,
 ): Promise<ProbeAnswer | null> {
   let foreign: ProbeAnswer | null = null;
   for (const endpoint of endpoints) {
     if (isOutOfDescriptors()) return UNASKED;
-    const answer = await ask(endpoint, { check, host, isOwn });
+    const answer = await ask(endpoint, request);
     if (answer === "foreign") foreign = takenByAnother(endpoint);
     else if (answer !== null) return answer;
   }
@@ -87,55 +96,66 @@ function isBusy(endpoint: Endpoint): boolean {
   return endpoint.kind === "unix" && isListening(endpoint.path);
 }
 
+type Phase = "connecting" | "connected";
+
 /** Null: no process accepts a connection there. "foreign": one does that is not of the launch. */
 function ask(
   endpoint: Endpoint,
-  { check, host, isOwn }: Pick<ProbeRequest, "check" | "host" | "isOwn">,
+  { check, hasServed, host, isOwn, timeoutMs }: BoundedRequest,
 ): Promise<ProbeAnswer | "foreign" | null> {
   const { promise, resolve } = Promise.withResolvers<ProbeAnswer | "foreign" | null>();
+  // Unlike a connection of Bun.connect, this one can be given up before it is accepted.
+  const socket = createConnection(
+    endpoint.kind === "unix"
+      ? { path: endpoint.path }
+      : { host: endpoint.host, port: endpoint.port },
+  );
+  let phase: Phase = "connecting";
   let head = "";
   let bytes = 0;
-  let timer: Timer | undefined;
-  const handler: Bun.SocketHandler<undefined> = {
-    open(socket) {
-      if (endpoint.kind === "unix" && !isOwn(unixPeerOf(descriptorOf(socket)))) {
-        resolve("foreign");
-        socket.terminate();
-        return;
-      }
-      if (check === null) {
-        resolve({ kind: "ready", endpoint });
-        socket.end();
-        return;
-      }
-      socket.write(renderCheck({ ...check, host }));
-      timer = setTimeout(() => {
-        resolve({ kind: "unready", reason: `no answer within ${PROBE_TIMEOUT_MS / 1000} s` });
-        socket.terminate();
-      }, PROBE_TIMEOUT_MS);
-    },
-    data(socket, chunk) {
-      if (head.length < STATUS_LINE_LENGTH) head += chunk.toString("latin1");
-      if (check !== null && head.length >= STATUS_LINE_LENGTH)
-        resolve(judge(head, { check, endpoint }));
-      bytes += chunk.length;
-      if (bytes > ANSWER_BYTES_MAX) socket.end();
-    },
-    close() {
-      clearTimeout(timer);
-      resolve({ kind: "unready", reason: "it closed the connection without an answer" });
-    },
-    error: () => resolve({ kind: "unready", reason: "it broke the connection" }),
-  };
-  connect(endpoint, handler).catch((error: unknown) =>
-    resolve(OWN_LACKS.has(codeOf(error)) ? UNASKED : null),
-  );
+  const timer = setTimeout(() => {
+    // It has not been accepted: the queue of the application is full.
+    if (phase === "connecting" && hasServed) resolve({ kind: "ready", endpoint });
+    else resolve(unanswered(phase, timeoutMs));
+    socket.destroy();
+  }, timeoutMs);
+  socket.on("connect", () => {
+    phase = "connected";
+    if (endpoint.kind === "unix" && !isOwn(peerOf(socket))) {
+      resolve("foreign");
+      socket.destroy();
+    } else if (check === null) {
+      resolve({ kind: "ready", endpoint });
+      socket.end();
+    } else socket.write(renderCheck({ ...check, host }));
+  });
+  socket.on("data", (chunk) => {
+    if (head.length < STATUS_LINE_LENGTH) head += chunk.toString("latin1");
+    if (check !== null && head.length >= STATUS_LINE_LENGTH)
+      resolve(judge(head, { check, endpoint }));
+    bytes += chunk.length;
+    if (bytes > ANSWER_BYTES_MAX) socket.end();
+  });
+  socket.on("error", (error) => {
+    if (phase === "connected") resolve({ kind: "unready", reason: "it broke the connection" });
+    else resolve(OWN_LACKS.has(codeOf(error)) ? UNASKED : null);
+  });
+  socket.on("close", () => {
+    clearTimeout(timer);
+    resolve({ kind: "unready", reason: "it closed the connection without an answer" });
+  });
   return promise;
 }
 
-/** The types do not declare it. */
-function descriptorOf(socket: Bun.Socket<undefined>): number {
-  return (socket as unknown as { readonly fd: number }).fd;
+function unanswered(phase: Phase, timeoutMs: number): ProbeAnswer {
+  const lack = phase === "connecting" ? "it accepts no connection" : "no answer";
+  return { kind: "unready", reason: `${lack} within ${timeoutMs / 1000} s` };
+}
+
+/** Null where the system does not tell. */
+function peerOf(socket: Socket): UnixPeer | null {
+  const fd = descriptorOf(socket);
+  return fd === null ? null : unixPeerOf(fd);
 }
 
 function renderCheck({ accepts, host, path }: HealthCheck & { host: string }): string {

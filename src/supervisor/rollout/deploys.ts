@@ -1,6 +1,13 @@
 // Deploys a new version of a service: starts and weighs an instance, moves traffic to it, replaces all processes.
+import { unreachable } from "../../core/assert.ts";
 import { TenError } from "../../core/errors.ts";
-import { type Instance, type InstanceState, isUp } from "../../core/life/instance.ts";
+import {
+  boundFor,
+  type Instance,
+  type InstanceState,
+  isAtRest,
+  isUp,
+} from "../../core/life/instance.ts";
 import { TRIAL_MS } from "../../core/life/replacement.ts";
 import { reportHealth } from "../../core/life/report.ts";
 import { formatRef, type InstanceRef, type RefKey } from "../../core/ref.ts";
@@ -39,7 +46,8 @@ export interface RouteOrder {
 export interface Deploys {
   /**
    * Starts an instance, which it registers if necessary, and sets its weight once it is healthy. Rejects with
-   * START_FAILED when it is not healthy in time, and restores the state of before.
+   * START_FAILED when it is not healthy in time, and with CONFLICT while it is over its quota. An instance that was at
+   * rest rests again; one that was up goes on by its restart policy.
    */
   deploy(order: DeployOrder): Promise<InstanceView>;
   /**
@@ -131,14 +139,12 @@ export class Deployer implements Deploys {
     former: InstanceState | null,
     perform: () => Promise<void>,
   ): Promise<void> {
-    actor.isHeld = former?.kind !== "running";
+    using _ = former?.kind === "running" ? null : this.#supervisor.holdBack(actor);
     try {
       await perform();
     } catch (error) {
-      await this.#restore(actor, former);
+      await this.#restore(actor, former).catch(this.#supervisor.world.report);
       throw error;
-    } finally {
-      actor.isHeld = false;
     }
   }
 
@@ -146,8 +152,7 @@ export class Deployer implements Deploys {
     // An operator may have removed it meanwhile.
     if (this.#supervisor.find(actor.ref) !== actor) return;
     if (former === null) await this.#operator.remove(actor.ref, { purge: false });
-    else if (former.kind === "asleep" || former.kind === "failed") await actor.rest(former.kind);
-    else if (former.kind === "stopped") await actor.rest("stopped");
+    else await restoreRest(actor, former);
   }
 
   /** @param timeoutMs null: the start-up timeout of its service */
@@ -161,8 +166,7 @@ export class Deployer implements Deploys {
           );
     try {
       const { signal } = patience;
-      const lease = await actor.wake("operator", { signal, by: "an operator" });
-      lease.release();
+      await this.#supervisor.startByOrder(actor, { signal, by: "an operator" });
       await Promise.race([actor.until(isChecked), rejection(signal)]);
       if (actor.service.health === null) await Promise.race([this.#try(actor), rejection(signal)]);
     } finally {
@@ -219,6 +223,36 @@ function refuseFailed(service: string, actors: readonly InstanceActor[]): void {
     `Cannot roll out "${service}": all of its instances have failed, ${name} since it ${state.failure.reason}`,
     { hint: `Correct the cause, then start them: ten start ${name}` },
   );
+}
+
+/**
+ * Brings an instance back to the rest that it was at. One that was up goes on by its restart policy, and an order that
+ * has stopped it meanwhile stays in force.
+ */
+async function restoreRest(actor: InstanceActor, former: InstanceState): Promise<void> {
+  const { kind } = boundFor(actor.instance.state);
+  if (kind === "stopped" || kind === "halted") return;
+  const rest = boundFor(former);
+  switch (rest.kind) {
+    case "asleep":
+    case "stopped":
+    case "failed":
+      return await actor.rest(rest.kind);
+    case "halted":
+      // An attempt that made it fail is over: a failed instance is not halted.
+      actor.send({ kind: "rest", to: "asleep" });
+      actor.send({ kind: "halt", failure: rest.failure });
+      return await actor.until(({ state }) => isAtRest(state));
+    case "queued":
+    case "starting":
+    case "running":
+    case "waiting":
+    case "start":
+    case "crashed":
+      return;
+    default:
+      unreachable(rest);
+  }
 }
 
 /** Whether the latest health check has succeeded, or the instance no longer runs. */

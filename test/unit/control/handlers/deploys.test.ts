@@ -96,6 +96,21 @@ describe("a rollout", () => {
     expect(world.trail).toEqual(["socket rollout notes done"]);
   });
 
+  test("of more steps than are buffered streams its summary all the same", async () => {
+    const steps = Array.from({ length: 30_000 }, () => ({ kind: "skipped", ref: V1 }) as const);
+    world.deploys.progress = [{ kind: "begun", total: 1, health: "/health" }, ...steps];
+    const events = await eventsOf();
+    expect(events.length).toBeLessThan(steps.length);
+    expect(events.map(({ kind }) => kind)).not.toContain(undefined);
+    expect(events.at(-1)).toEqual({
+      kind: "done",
+      replaced: [],
+      skipped: [],
+      failed: [],
+      remaining: [],
+    });
+  });
+
   test("that fails reports the reason, the log of the instance, and the remaining instances", async () => {
     const error = new TenError("START_FAILED", NO_START.message, { hint: "Make the table" });
     const failed = { ref: V1, error };

@@ -138,7 +138,7 @@ describe("when the serving process ends", () => {
 
   test("a launch that is under way is ended as soon as its process exists", () => {
     const play = new Play().run().send({ kind: "replace" }).exit(EXIT_1).gone();
-    expect(nextDeadline(play.instance, play.facts)).toBe(Number.POSITIVE_INFINITY);
+    expect(nextDeadline(play.instance, play.facts)).toBe(play.now + play.service.stopTimeoutMs);
     play.send({ kind: "launched", launch: 2, child: REPLACEMENT });
     expect(play.last).toEqual([{ kind: "signal", launch: 2, signal: "SIGTERM" }]);
   });

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Endpoint } from "../../../../src/core/endpoint.ts";
@@ -8,6 +8,7 @@ import { isListening } from "../../../../src/platform/kernel/unix-queue.ts";
 import {
   ANY_ANSWER,
   type HealthCheck,
+  proberWithin,
   socketProber,
 } from "../../../../src/supervisor/instance/probe.ts";
 import { isMissing, PYTHON } from "../../../support/tool.ts";
@@ -39,6 +40,20 @@ async function fullQueue() {
   const { value } = await child.stdout.getReader().read();
   expect(Buffer.from(value ?? []).toString()).toStartWith("full");
   return { [Symbol.dispose]: () => child.stdin.end() };
+}
+
+/** A process that listens on a port and never accepts; resolves once the system lets further connections wait. */
+async function fullPort() {
+  const script =
+    "import socket, sys\n" +
+    "server = socket.socket(); server.bind(('127.0.0.1', 0)); server.listen(0)\n" +
+    "held = [socket.socket() for _ in range(4)]\n" +
+    "for each in held: each.setblocking(False); each.connect_ex(server.getsockname())\n" +
+    "print(server.getsockname()[1], flush=True); sys.stdin.read()";
+  const child = Bun.spawn(["python3", "-c", script], { stdio: ["pipe", "pipe", "inherit"] });
+  const { value } = await child.stdout.getReader().read();
+  const port = Number(Buffer.from(value ?? []).toString());
+  return { port, [Symbol.dispose]: () => child.stdin.end() };
 }
 
 function freePort(): number {
@@ -87,6 +102,23 @@ test.skipIf(!isLinux)("a Unix socket is found alive also at a path too long to c
   server.stop(true);
   expect(isListening(long)).toBe(false);
 });
+
+test.skipIf(!isLinux || isMissing(PYTHON))(
+  "the probe gives up a port whose queue is full, which is alive where it has served before",
+  async () => {
+    using full = await fullPort();
+    const prober = proberWithin(50);
+    const at: Endpoint = { kind: "tcp", host: "127.0.0.1", port: full.port };
+    const request = { endpoints: [at], check: null, host: HOST, isOwn: () => true };
+    const before = readdirSync("/proc/self/fd").length;
+    expect(await prober({ ...request, hasServed: false })).toEqual({
+      kind: "unready",
+      reason: "it accepts no connection within 0.05 s",
+    });
+    expect(await prober({ ...request, hasServed: true })).toEqual({ kind: "ready", endpoint: at });
+    while (readdirSync("/proc/self/fd").length > before) await Bun.sleep(1);
+  },
+);
 
 test("the probe reports an endpoint that nothing listens on", async () => {
   const endpoints = [
