@@ -130,7 +130,7 @@ class FuzzWorld {
     ];
     deepEqual([...this.processes.keys()].sort(), known.sort());
     if (second !== null) ok(["running", "draining", "stopping"].includes(state.kind));
-    if (second?.kind === "starting") equal(state.kind, "running");
+    if (second?.kind === "starting" || second?.kind === "standby") equal(state.kind, "running");
     this.checkEndpoint();
     const startFailed = "after" in state && state.after.kind === "crashed" && !state.after.ready;
     const answered = atRest || state.kind === "running" || startFailed;

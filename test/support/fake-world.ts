@@ -325,7 +325,9 @@ function fakeConfig({
   settings,
   instances,
 }: Required<Pick<FakeWorldOptions, "services" | "settings" | "instances">>): Config {
-  const named = services.map((service) => serviceWith({ argv: ["sleep", "1"], ...service }));
+  const named = services.map((service) =>
+    serviceWith({ argv: ["sleep", "1"], health: "/health", ...service }),
+  );
   return {
     file: "/tenement.toml",
     settings: {

@@ -13,6 +13,7 @@ import {
   type UnmetNeed,
 } from "../../doctor/finding.ts";
 import { examineOpenPorts } from "../../doctor/open-ports.ts";
+import { examinePrograms } from "../../doctor/programs.ts";
 import { examineTrustedProxies } from "../../doctor/trusted-proxies.ts";
 import { type Host, openHost } from "../../platform/host.ts";
 import { acceptExitCodes } from "../../platform/kernel/child-signal.ts";
@@ -34,6 +35,7 @@ export const doctor = defineCommand({
     const host = openHost({ dataDir: context.dataDir });
     const findings = [
       ...(await examineHost(host)),
+      ...(config === null ? [] : examinePrograms(config, context.shell.env)),
       ...(config === null ? [] : examineConfigured(host, config)),
       ...(await examineServer(context)),
     ];

@@ -115,11 +115,12 @@ function onRunningTick(instance: Instance, state: StateOf<"running">, facts: Fac
 }
 
 /**
- * The moment since which a running instance that may sleep is idle. Null: a lease is open, a replacement starts, it
- * does not run or never sleeps.
+ * The moment since which a running instance that may sleep is idle. Null: a lease is open, a replacement is
+ * under way, it does not run or never sleeps.
  */
 export function idleSince({ state, second }: Instance, { traffic, service }: Facts): number | null {
-  const isIdle = state.kind === "running" && second?.kind !== "starting" && traffic.open === 0;
+  const isReplaced = second?.kind === "starting" || second?.kind === "standby";
+  const isIdle = state.kind === "running" && !isReplaced && traffic.open === 0;
   if (!isIdle || service.idleTimeoutMs === 0) return null;
   return Math.max(state.since, traffic.lastActiveAt);
 }

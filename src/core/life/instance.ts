@@ -81,11 +81,20 @@ export type InstanceState =
 
 /**
  * The second process of an instance: the replacement of the running process while it starts, or the former process
- * while it drains and stops. The states mean the same as those of the first process.
+ * while it stands by, drains and stops. The other states mean the same as those of the first process.
  */
 export type SecondProcess = { readonly launch: number } & (
-  StateOf<"starting"> | Omit<StateOf<"draining">, "after"> | Omit<StateOf<"stopping">, "after">
+  | StateOf<"starting">
+  | Standby
+  | Omit<StateOf<"draining">, "after">
+  | Omit<StateOf<"stopping">, "after">
 );
+
+/** The former process, until its replacement has proved to live: new requests come back to it if that ends. */
+export type Standby = Omit<StateOf<"running">, "kind"> & {
+  readonly kind: "standby";
+  readonly deadline: number;
+};
 
 export type StateOf<Kind extends InstanceState["kind"]> = Extract<InstanceState, { kind: Kind }>;
 

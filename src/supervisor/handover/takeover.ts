@@ -119,7 +119,7 @@ async function ifListening(
   if (launched === null || endpoint === null || wanted !== "running") return launched;
   const { kind } = await world.prober({
     endpoints: [endpoint],
-    health: null,
+    check: null,
     host: world.hostnameOf(ref),
     hasServed: true,
     isOwn: (peer) => isOwnPeer(launched, peer),

@@ -138,6 +138,8 @@ export class InstanceActor implements Startable {
     return this.#admission.wake(cause, patience);
   }
 
+  readonly ask: InstanceProcesses["askServing"] = (check) => this.#processes.askServing(check);
+
   /** Replaces the running process. Resolves when the new one serves and the former one has ended. */
   async replace(): Promise<void> {
     const replaced = this.#watchers.replacement();

@@ -16,7 +16,7 @@ import type { InstanceHome } from "../launch/home.ts";
 import type { Launched } from "../launch/launched.ts";
 import type { Launches } from "../launch/launches.ts";
 import { fileOf, isOwn, isOwnPeer } from "./own-endpoint.ts";
-import { type Prober, takenByAnother } from "./probe.ts";
+import { ANY_ANSWER, type HealthCheck, type Prober, takenByAnother } from "./probe.ts";
 import type { InstanceRecord } from "./record.ts";
 import { shapeOf } from "./shape.ts";
 import type { StoryRecorder } from "./story.ts";
@@ -54,6 +54,12 @@ interface Process {
   endpoint: Endpoint | null;
   /** The socket's file when its peer was last checked; null: not yet, or it is no socket's. */
   file: string | null;
+}
+
+/** `known`: where it serves, null where that is to be found. Without a check an accepted connection is enough. */
+interface Question {
+  readonly known: Endpoint | null;
+  readonly check: HealthCheck | null;
 }
 
 export class InstanceProcesses {
@@ -177,8 +183,7 @@ export class InstanceProcesses {
 
   probe(launch: number, known: Endpoint | null): void {
     const { report, send } = this.#parts;
-    this.#ask(launch, known)
-      .catch((error): ProbeAnswer => ({ kind: "unready", reason: messageOf(error) }))
+    this.#question(launch, { known, check: this.#checkOf(launch) })
       .then((answer) => send({ kind: "probed", launch, answer }))
       .catch(report);
   }
@@ -199,21 +204,41 @@ export class InstanceProcesses {
     record.children({ child: recordOf(this.#processes.get(launch)), second: recordOf(second) });
   }
 
-  async #ask(launch: number, known: Endpoint | null): Promise<ProbeAnswer> {
-    const { hostnameOf, prober, ref, service } = this.#parts;
+  /** Asks the process that serves. Never rejects. */
+  askServing(check: HealthCheck): Promise<ProbeAnswer> {
+    const { launch, state } = this.#parts.instance();
+    const known = state.kind === "running" ? state.endpoint : null;
+    return this.#question(launch, { known, check });
+  }
+
+  #question(launch: number, question: Question): Promise<ProbeAnswer> {
+    const asked = this.#ask(launch, question);
+    return asked.catch((error) => ({ kind: "unready", reason: messageOf(error) }));
+  }
+
+  async #ask(launch: number, { known, check }: Question): Promise<ProbeAnswer> {
+    const { hostnameOf, prober, ref } = this.#parts;
     const process = this.#processes.get(launch);
     if (process === undefined) return { kind: "unasked" };
     const { launched } = process;
     launched.enclosure.exposeSocket();
     const endpoints = known === null ? launched.enclosure.endpoints : [known];
     const hasServed = known !== null && isSame(process, known);
-    const check = { health: service().health, host: hostnameOf(ref), hasServed };
     const isOwnSocket = (peer: UnixPeer | null) => isOwnPeer(launched, peer);
-    const answer = await prober({ endpoints, ...check, isOwn: isOwnSocket });
+    const question = { endpoints, check, host: hostnameOf(ref), hasServed };
+    const answer = await prober({ ...question, isOwn: isOwnSocket });
     if (answer.kind !== "ready") return answer;
     process.file = fileOf(launched, answer.endpoint);
     if (known !== null || (await isOwn(launched, answer.endpoint))) return answer;
     return isOutOfDescriptors() ? { kind: "unasked" } : takenByAnother(answer.endpoint);
+  }
+
+  /** Without a health check, a start is ready when it accepts a connection, and a replacement when it answers. */
+  #checkOf(launch: number): HealthCheck | null {
+    const { instance, service } = this.#parts;
+    const { health } = service();
+    if (health !== null) return { path: health, accepts: "success" };
+    return instance().second?.launch === launch ? ANY_ANSWER : null;
   }
 
   #exited(launched: Launched, { exit, launch }: { exit: Exit; launch: number }): void {

@@ -10,8 +10,8 @@ import { isListening } from "../../platform/kernel/unix-queue.ts";
 export interface ProbeRequest {
   /** Where it may listen; the first endpoint that accepts a connection is probed. */
   readonly endpoints: readonly Endpoint[];
-  /** Path of the health check; null: an accepted connection is enough. */
-  readonly health: string | null;
+  /** Null: an accepted connection is enough. */
+  readonly check: HealthCheck | null;
   /** Host header of the check: the public one, because applications refuse unknown hosts. */
   readonly host: string;
   /** It has answered before: then it is busy, and not dead, where its queue of connections is full. */
@@ -19,6 +19,15 @@ export interface ProbeRequest {
   /** Whether the process that listens on a Unix socket is of the launch; null: the system does not tell which it is. */
   readonly isOwn: (peer: UnixPeer | null) => boolean;
 }
+
+/** A request, and the answers to it that count as healthy: statuses 200 to 299, or any below 500. */
+export interface HealthCheck {
+  readonly path: string;
+  readonly accepts: "success" | "answer";
+}
+
+/** For a service without a health check: its application has loaded when it answers anything but a failure. */
+export const ANY_ANSWER: HealthCheck = { path: "/", accepts: "answer" };
 
 export type Prober = (request: ProbeRequest) => Promise<ProbeAnswer>;
 
@@ -92,7 +101,7 @@ type Phase = "connecting" | "connected";
 /** Null: no process accepts a connection there. "foreign": one does that is not of the launch. */
 function ask(
   endpoint: Endpoint,
-  { hasServed, health: path, host, isOwn, timeoutMs }: BoundedRequest,
+  { check, hasServed, host, isOwn, timeoutMs }: BoundedRequest,
 ): Promise<ProbeAnswer | "foreign" | null> {
   const { promise, resolve } = Promise.withResolvers<ProbeAnswer | "foreign" | null>();
   // Unlike a connection of Bun.connect, this one can be given up before it is accepted.
@@ -115,14 +124,15 @@ function ask(
     if (endpoint.kind === "unix" && !isOwn(peerOf(socket))) {
       resolve("foreign");
       socket.destroy();
-    } else if (path === null) {
+    } else if (check === null) {
       resolve({ kind: "ready", endpoint });
       socket.end();
-    } else socket.write(renderCheck({ path, host }));
+    } else socket.write(renderCheck({ ...check, host }));
   });
   socket.on("data", (chunk) => {
     if (head.length < STATUS_LINE_LENGTH) head += chunk.toString("latin1");
-    if (head.length >= STATUS_LINE_LENGTH) resolve(judge(head, endpoint));
+    if (check !== null && head.length >= STATUS_LINE_LENGTH)
+      resolve(judge(head, { check, endpoint }));
     bytes += chunk.length;
     if (bytes > ANSWER_BYTES_MAX) socket.end();
   });
@@ -148,13 +158,21 @@ function peerOf(socket: Socket): UnixPeer | null {
   return fd === null ? null : unixPeerOf(fd);
 }
 
-function renderCheck({ path, host }: { path: string; host: string }): string {
-  return `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nUser-Agent: ten\r\nAccept: */*\r\nConnection: close\r\n\r\n`;
+function renderCheck({ accepts, host, path }: HealthCheck & { host: string }): string {
+  // As any request comes from the proxy: an application may answer others with an error.
+  const forwarded = `X-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Host: ${host}\r\nX-Forwarded-Proto: http\r\n`;
+  const more = accepts === "answer" ? forwarded : "";
+  return `GET ${path} HTTP/1.1\r\nHost: ${host}\r\n${more}User-Agent: ten\r\nAccept: */*\r\nConnection: close\r\n\r\n`;
 }
 
-function judge(head: string, endpoint: Endpoint): ProbeAnswer {
+function judge(
+  head: string,
+  { check, endpoint }: { check: HealthCheck; endpoint: Endpoint },
+): ProbeAnswer {
   const status = STATUS_LINE.exec(head)?.[1];
-  if (status?.startsWith("2")) return { kind: "ready", endpoint };
+  const isGood = check.accepts === "success" ? /^2/ : /^[1-4]/;
+  if (status !== undefined && isGood.test(status)) return { kind: "ready", endpoint };
   const found = status === undefined ? "no HTTP answer" : `status ${status}`;
-  return { kind: "unready", reason: `the health check got ${found}` };
+  const asked = check.accepts === "success" ? "the health check" : `GET ${check.path}`;
+  return { kind: "unready", reason: `${asked} got ${found}` };
 }

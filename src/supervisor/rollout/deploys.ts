@@ -1,15 +1,25 @@
 // Deploys a new version of a service: starts and weighs an instance, moves traffic to it, replaces all processes.
 import { unreachable } from "../../core/assert.ts";
 import { TenError } from "../../core/errors.ts";
-import { boundFor, type InstanceState, isAtRest, isUp } from "../../core/life/instance.ts";
+import {
+  boundFor,
+  type Instance,
+  type InstanceState,
+  isAtRest,
+  isUp,
+} from "../../core/life/instance.ts";
+import { TRIAL_MS } from "../../core/life/replacement.ts";
 import { reportHealth } from "../../core/life/report.ts";
 import { formatRef, type InstanceRef, type RefKey } from "../../core/ref.ts";
 import type { Administration, InstanceView } from "../administration.ts";
 import type { InstanceActor } from "../instance/actor.ts";
+import { ANY_ANSWER } from "../instance/probe.ts";
 import { refuseDisabled } from "../operator.ts";
 import { persist } from "../persist.ts";
 import type { Supervisor } from "../supervisor.ts";
 import { type RolloutOptions, type RolloutOutcome, rollOut } from "./rollout.ts";
+
+const ASK_AGAIN_MS = 50;
 
 /** A weight is a share of 100: the sum of two weights is cut to it. */
 const WEIGHT_MAX = 100;
@@ -99,9 +109,11 @@ export class Deployer implements Deploys {
 
   rollout(service: string, options: RolloutOptions): Promise<RolloutOutcome> {
     return this.#exclusively(service, "roll out", () => {
-      const { name } = this.#supervisor.service(service);
+      const { health, name } = this.#supervisor.service(service);
       const actors = [...this.#supervisor.actors()].filter(({ ref }) => ref.service === name);
-      return rollOut(actors, { ...options, clock: this.#supervisor.world.clock });
+      refuseFailed(name, actors);
+      const { clock } = this.#supervisor.world;
+      return rollOut(actors, { ...options, clock, health });
     });
   }
 
@@ -156,10 +168,34 @@ export class Deployer implements Deploys {
       const { signal } = patience;
       await this.#supervisor.startByOrder(actor, { signal, by: "an operator" });
       await Promise.race([actor.until(isChecked), rejection(signal)]);
+      if (actor.service.health === null) await Promise.race([this.#try(actor), rejection(signal)]);
     } finally {
       cancel();
     }
     if (reportHealth(actor.instance.state) !== "healthy") throw notHealthy(actor.ref, "any more");
+  }
+
+  /** Resolves when the process has answered a request, and has lived for a while after that. */
+  async #try(actor: InstanceActor): Promise<void> {
+    const { clock } = this.#supervisor.world;
+    const { launch } = actor.instance;
+    const runs = (latest: Instance) => latest.launch === launch && latest.state.kind === "running";
+    const deadline = clock.now() + actor.service.startupTimeoutMs;
+    for (;;) {
+      const answer = await actor.ask(ANY_ANSWER);
+      if (answer.kind === "ready" || !runs(actor.instance)) break;
+      const reason = answer.kind === "unready" ? answer.reason : "it could not be asked";
+      if (clock.now() >= deadline) throw notHealthy(actor.ref, `yet: ${reason}`);
+      await this.#pause(ASK_AGAIN_MS);
+    }
+    await Promise.race([this.#pause(TRIAL_MS), actor.until((latest) => !runs(latest))]);
+    if (!runs(actor.instance)) throw notHealthy(actor.ref, "any more");
+  }
+
+  #pause(delayMs: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#supervisor.world.clock.after(delayMs, resolve);
+    return promise;
   }
 
   /** Sets all weights in one transaction. */
@@ -173,6 +209,20 @@ export class Deployer implements Deploys {
     );
     for (const [actor, weight] of weights) actor.weight = weight;
   }
+}
+
+/** Throws FAILED for a service whose instances have all failed: there is nothing to replace, and nothing serves. */
+function refuseFailed(service: string, actors: readonly InstanceActor[]): void {
+  const [first] = actors;
+  const state = first?.instance.state;
+  if (first === undefined || state?.kind !== "failed") return;
+  if (!actors.every(({ instance }) => instance.state.kind === "failed")) return;
+  const name = formatRef(first.ref);
+  throw new TenError(
+    "FAILED",
+    `Cannot roll out "${service}": all of its instances have failed, ${name} since it ${state.failure.reason}`,
+    { hint: `Correct the cause, then start them: ten start ${name}` },
+  );
 }
 
 /**

@@ -83,12 +83,12 @@ describe("a rollout", () => {
 
   test("streams an event for each instance, and a summary", async () => {
     world.deploys.progress = [
-      { kind: "begun", total: 1 },
+      { kind: "begun", total: 1, health: "/health" },
       { kind: "replaced", ref: V1, tookMs: 12.4 },
     ];
     world.deploys.outcome = { replaced: [V1], skipped: [], failed: [], remaining: [] };
     expect(await eventsOf()).toEqual([
-      { kind: "begun", total: 1 },
+      { kind: "begun", total: 1, health: "/health" },
       { kind: "replaced", instance: "notes:v1", took_ms: 12 },
       { kind: "done", replaced: ["notes:v1"], skipped: [], failed: [], remaining: [] },
     ]);
@@ -98,7 +98,7 @@ describe("a rollout", () => {
 
   test("of more steps than are buffered streams its summary all the same", async () => {
     const steps = Array.from({ length: 30_000 }, () => ({ kind: "skipped", ref: V1 }) as const);
-    world.deploys.progress = [{ kind: "begun", total: 1 }, ...steps];
+    world.deploys.progress = [{ kind: "begun", total: 1, health: "/health" }, ...steps];
     const events = await eventsOf();
     expect(events.length).toBeLessThan(steps.length);
     expect(events.map(({ kind }) => kind)).not.toContain(undefined);

@@ -56,7 +56,7 @@ describe("a deploy", () => {
     const world = await firstVersion({ services: [{ startupTimeoutMs: 60_000 }] });
     world.probes.answer = ({ endpoints }) =>
       endpoints.length === 1
-        ? readyOnPort({ endpoints, health: null, host: "", hasServed: false, isOwn: () => true })
+        ? readyOnPort({ endpoints, check: null, host: "", hasServed: false, isOwn: () => true })
         : { kind: "unready", reason: "not yet" };
     const failed = deploy(world).catch((error: Error) => error);
     await world.clock.advance(30_000);
