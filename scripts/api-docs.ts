@@ -1,6 +1,7 @@
 // Writes docs/api.md: prose by hand, the rest from the API's own document and an example for each operation.
 import {
   type Content,
+  DeclaredResponse,
   type OpenApiDocument,
   type OperationObject,
   planOpenApi,
@@ -178,6 +179,11 @@ function renderAnswer(
 ): string {
   if (answer === undefined) return "Answers 204, without a body.";
   const { content } = (responses[200] ?? responses[201]) as { content?: Content };
+  const { description: about = null } = (responses[101] ?? {}) as DeclaredResponse;
+  if (about !== null) {
+    const said = "Between client (>) and server (<):";
+    return `Answers 101: the connection becomes a WebSocket. ${about}\n\n${said}\n\n${renderBlock("text", String(answer))}`;
+  }
   if (typeof answer === "string") {
     const [[type, { schema } = { schema: {} }] = []] = Object.entries(content ?? {});
     return `\`${type}\`: ${(schema as Schema).description}.\n\n${renderBlock("text", answer)}`;

@@ -112,6 +112,11 @@ export const API_EXAMPLES: Readonly<Record<OperationName, ApiExample>> = {
       last_exit: null,
     },
   },
+  execInstance: {
+    path: `${ALICE}/exec`,
+    answer:
+      '> {"kind":"start","command":["id","-u"],"terminal":null}\n< {"kind":"started"}\n< 1, then the bytes of "61184\\n"\n> {"kind":"taken","bytes":6}\n< {"kind":"exit","code":0,"reason":null}',
+  },
   getEnv: {
     path: `${ALICE}/env`,
     answer: { instance: "notes:alice", env: { COLOR: "blue", API_TOKEN: "***" } },

@@ -12,6 +12,7 @@ import {
 import type { Config, NamedTarget, Service } from "../core/service.ts";
 import type { InstanceRow } from "../database/instances.ts";
 import { Domains } from "./domains.ts";
+import { Execs } from "./exec/execs.ts";
 import type { Gateway, Lease, Patience } from "./gateway.ts";
 import { InstanceActor } from "./instance/actor.ts";
 import type { InstanceWorld } from "./instance/instance-world.ts";
@@ -23,6 +24,7 @@ export const WEIGHT_DEFAULT = 100;
 export class Supervisor implements Gateway {
   readonly world: InstanceWorld;
   readonly domains: Domains;
+  readonly execs: Execs;
   readonly inventions: Inventions;
   readonly #actors = new Map<RefKey, InstanceActor>();
   readonly #byService = new Map<string, Set<InstanceActor>>();
@@ -34,6 +36,7 @@ export class Supervisor implements Gateway {
   constructor(config: Config, { domain, world }: { domain: string; world: InstanceWorld }) {
     this.#config = config;
     this.world = world;
+    this.execs = new Execs(world);
     this.inventions = new Inventions(world, (actor) => this.unregister(actor));
     const routing = () => this.#config.routing;
     this.#routes = {
@@ -163,6 +166,7 @@ export class Supervisor implements Gateway {
 
   /** Leaves every instance to the next server; see `handOver`. */
   abandon(onTraffic: (actor: InstanceActor) => void): void {
+    this.execs.abandon();
     for (const actor of this.actors()) {
       this.world.storage.forget(actor.ref);
       actor.abandon(() => onTraffic(actor));
@@ -173,6 +177,7 @@ export class Supervisor implements Gateway {
   async unload(actor: InstanceActor): Promise<void> {
     this.#unlist(actor);
     this.#leaving.add(actor);
+    await this.execs.endOf(actor.ref, "its service is no longer configured");
     await shutDownAll(() => [actor]);
     this.#leaving.delete(actor);
     this.#forget(actor.ref);
@@ -180,6 +185,7 @@ export class Supervisor implements Gateway {
 
   /** Stops every instance; resolves when all processes have ended. */
   async close(): Promise<void> {
+    await this.execs.close("the server stops");
     await shutDownAll(() => [...this.#actors.values(), ...this.#leaving]);
   }
 

@@ -63,6 +63,11 @@ export class Admission {
     return state.kind === "running" && this.#hasRoom ? this.#leaseOf(state.endpoint) : null;
   }
 
+  /** Keeps the instance awake while it runs, as a tunnel does, until the returned function is called. */
+  hold(): () => void {
+    return this.#meter.hold();
+  }
+
   /** A lease as soon as the instance can take a request; starts it if the cause may. */
   async wake(cause: Cause, patience?: Patience): Promise<Lease> {
     const lease = this.lease();

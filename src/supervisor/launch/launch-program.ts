@@ -36,7 +36,8 @@ export function resolvePlan({ name }: Service, plan: LaunchPlan): LaunchPlan {
   return { ...plan, argv: resolveProgram(name, plan) };
 }
 
-function checkDirectory(service: string, path: string): void {
+/** Throws a FailureError. */
+export function checkDirectory(service: string, path: string): void {
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
   const hint = `Make that directory, or correct workdir in [service.${service}]`;
   throw new FailureError(startFailure(`workdir ${path} is not a directory`, hint));
