@@ -1,7 +1,7 @@
 // Writes docs/api.md: prose by hand, the rest from the API's own document and an example for each operation.
 import {
   type Content,
-  DeclaredResponse,
+  type DeclaredResponse,
   type OpenApiDocument,
   type OperationObject,
   planOpenApi,

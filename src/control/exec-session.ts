@@ -28,7 +28,8 @@ export class ExecSession implements SocketSession {
   #state: State = { kind: "waiting" };
   /** Sent, and not reported as taken. */
   #underWay = 0;
-  #onTaken: () => void = () => undefined;
+  /** Resolves when some of that has been taken, or the connection has ended. */
+  #room = Promise.withResolvers<void>();
   /** Received, and not taken by the command. */
   #waitingInput = 0;
 
@@ -54,22 +55,28 @@ export class ExecSession implements SocketSession {
     this.#state = { kind: "closed" };
     exec?.end();
     for (const reader of this.#readers) reader.cancel().catch(() => undefined);
-    this.#onTaken();
+    this.#room.resolve();
   }
 
   #obey(message: ExecMessage): void {
-    if (message.kind === "start") return this.#begin(message);
-    if (message.kind === "taken") return this.#taken(message.bytes);
-    const exec = this.#running();
     switch (message.kind) {
+      case "start":
+        this.#begin(message);
+        break;
+      case "taken":
+        this.#taken(message.bytes);
+        break;
       case "end":
-        return exec?.endInput();
+        this.#running()?.endInput();
+        break;
       case "resize":
-        return exec?.resize(message.size);
+        this.#running()?.resize(message.size);
+        break;
       case "signal":
-        return exec?.signal(message.signal);
+        this.#running()?.signal(message.signal);
+        break;
       default:
-        return unreachable(message);
+        unreachable(message);
     }
   }
 
@@ -107,10 +114,7 @@ export class ExecSession implements SocketSession {
 
   async #sendPiece(piece: Uint8Array, mark: number): Promise<void> {
     while (this.#state.kind === "running" && this.#underWay + piece.length > WINDOW_BYTES) {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      const others = this.#onTaken;
-      this.#onTaken = () => (others(), resolve());
-      await promise;
+      await this.#room.promise;
     }
     if (this.#state.kind !== "running") return;
     this.#underWay += piece.length;
@@ -119,9 +123,8 @@ export class ExecSession implements SocketSession {
 
   #taken(bytes: number): void {
     this.#underWay = Math.max(0, this.#underWay - bytes);
-    const onTaken = this.#onTaken;
-    this.#onTaken = () => undefined;
-    onTaken();
+    this.#room.resolve();
+    this.#room = Promise.withResolvers();
   }
 
   #input(bytes: Uint8Array): void {

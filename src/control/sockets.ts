@@ -18,7 +18,9 @@ const WEBSOCKET: Bun.WebSocketHandler<SocketSession> = {
   sendPings: true,
   open(socket) {
     socket.data.open({
-      send: (message) => void socket.send(message),
+      send(message) {
+        socket.send(message);
+      },
       close: () => socket.close(),
     });
   },

@@ -47,8 +47,12 @@ function ownTerminal(): AttachedTerminal {
     },
     enterRawMode() {
       process.stdin.setRawMode(true);
-      return () => void process.stdin.setRawMode(false);
+      return () => {
+        process.stdin.setRawMode(false);
+      };
     },
-    onResize: (callback) => void process.stdout.on("resize", () => callback(look())),
+    onResize(callback) {
+      process.stdout.on("resize", () => callback(look()));
+    },
   };
 }

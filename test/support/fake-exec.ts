@@ -1,7 +1,7 @@
 // Commands inside instances that tests feed and end by hand.
 
 import type { Exit } from "../../src/core/life/instance.ts";
-import { type ExecOrder, type LaunchedExec } from "../../src/supervisor/launch/exec-launches.ts";
+import type { ExecOrder, LaunchedExec } from "../../src/supervisor/launch/exec-launches.ts";
 
 export class FakeExec implements LaunchedExec {
   readonly stdout: ReadableStream<Uint8Array>;
@@ -20,7 +20,11 @@ export class FakeExec implements LaunchedExec {
 
   constructor(order: ExecOrder) {
     this.order = order;
-    this.stdout = new ReadableStream({ start: (controller) => void (this.#output = controller) });
+    this.stdout = new ReadableStream({
+      start: (controller) => {
+        this.#output = controller;
+      },
+    });
     const exited = this.#exited.promise;
     this.child = {
       ref: { pid: 1, startTime: 1 },

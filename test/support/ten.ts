@@ -91,6 +91,26 @@ const LISTENING = /\bhttp:\/\/\S+?:(\d+)/;
 /** Runs a program with descriptor 3 as the listening socket, which the variables say is meant for its process. */
 const ACTIVATED = ["sh", "-c", 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$@"', "sh"];
 
+/** A command on a terminal, with all that it has printed. */
+export class TerminalSession {
+  readonly terminal: Bun.Terminal;
+  child: Subprocess | null = null;
+  output = "";
+
+  constructor(size: { cols: number; rows: number }) {
+    this.terminal = new Bun.Terminal({
+      ...size,
+      data: (_, bytes) => {
+        this.output += new TextDecoder().decode(bytes);
+      },
+    });
+  }
+
+  async untilPrinted(pattern: RegExp): Promise<void> {
+    await until(`the terminal shows ${pattern}`, () => pattern.test(this.output));
+  }
+}
+
 type Server = Subprocess<"ignore", "pipe", "pipe">;
 
 export class Ten implements AsyncDisposable {
@@ -216,6 +236,26 @@ export class Ten implements AsyncDisposable {
       stdio: ["ignore", "pipe", "inherit"],
     });
     return new Reader(child);
+  }
+
+  /** Starts a command whose streams are the test's. */
+  attach(...args: readonly string[]): Subprocess<"pipe", "pipe", "pipe"> {
+    return Bun.spawn([...this.#program, ...args], {
+      cwd: this.#place.root,
+      env: this.#environment(),
+      stdio: ["pipe", "pipe", "pipe"],
+    });
+  }
+
+  /** Starts a command on a terminal of its own. */
+  onTerminal(size: { cols: number; rows: number }, ...args: readonly string[]): TerminalSession {
+    const session = new TerminalSession(size);
+    session.child = Bun.spawn([...this.#program, ...args], {
+      cwd: this.#place.root,
+      env: { ...this.#environment(), TERM: "xterm" },
+      terminal: session.terminal,
+    });
+    return session;
   }
 
   /** Runs a command that must succeed; resolves with its standard output. */

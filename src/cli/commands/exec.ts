@@ -43,6 +43,11 @@ export const shell = defineCommand({
   },
 });
 
+interface Connected {
+  /** Does nothing until the command has started. */
+  tell: (message: ExecMessage) => void;
+}
+
 async function run(
   context: Context,
   { command, ref }: { ref: string; command: readonly string[] },
@@ -55,9 +60,9 @@ async function run(
   const start = { command: [...command], terminal: terminal && { ...terminal.window, name } };
   const gone = new AbortController();
   own.onOutputClosed(() => gone.abort());
-  const connected = { tell: (_: ExecMessage) => undefined as void };
+  const connected: Connected = { tell: () => undefined };
   const received = passSignals(streams, { connected, gone });
-  let leaveRawMode = () => undefined as void;
+  let leaveRawMode: () => void = () => undefined;
   try {
     const outcome = await runExec(
       target,
@@ -98,10 +103,7 @@ function enterTerminal(
 /** A command may ignore the first signal; the second one, and any where it has a terminal, ends the connection. */
 function passSignals(
   streams: AttachedStreams,
-  {
-    connected,
-    gone,
-  }: { connected: { tell: (message: ExecMessage) => void }; gone: AbortController },
+  { connected, gone }: { connected: Connected; gone: AbortController },
 ): { readonly code: number } {
   const received = { code: 1 };
   let isTold = streams.terminal !== null;

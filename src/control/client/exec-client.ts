@@ -1,5 +1,6 @@
 // Runs a command inside an instance over a WebSocket: its streams, its signals, its exit code.
 import { closeSync, constants, openSync } from "node:fs";
+import { unreachable } from "../../core/assert.ts";
 import { TenError } from "../../core/errors.ts";
 import { endpointOf } from "../wire/endpoints.ts";
 import type { ExecEvent, ExecMessage, ExecStart } from "../wire/exec.ts";
@@ -57,7 +58,7 @@ async function connect(server: ServerAddress, path: string): Promise<WebSocket> 
       await send(server, { method: "GET", path });
     } catch (thrown) {
       const isWilling = thrown instanceof TenError && thrown.code === "UPGRADE_REQUIRED";
-      if (!isWilling || attempts > 0) throw isWilling ? unreachable() : thrown;
+      if (!isWilling || attempts > 0) throw isWilling ? gone() : thrown;
     }
   }
 }
@@ -125,14 +126,18 @@ class ExecConnection {
 
   async run(start: ExecMessage): Promise<ExecOutcome> {
     const { promise, reject } = this.#outcome;
-    this.#socket.onclose = () => this.#written.then(() => reject(unreachable()), reject);
+    this.#socket.onclose = () => this.#written.then(() => reject(gone()), reject);
     this.#socket.onmessage = ({ data }) => this.#receive(data);
     this.#tell(start);
     return await promise;
   }
 
   #receive(data: string | ArrayBuffer): void {
-    if (typeof data === "string") return this.#hear(JSON.parse(data) as ExecEvent);
+    if (typeof data === "string") this.#hear(JSON.parse(data) as ExecEvent);
+    else this.#pass(data);
+  }
+
+  #pass(data: ArrayBuffer): void {
     const [mark] = new Uint8Array(data, 0, 1);
     const bytes = new Uint8Array(data, 1);
     this.#written = this.#written
@@ -147,18 +152,19 @@ class ExecConnection {
       case "started":
         this.#streams.onStarted((message) => this.#tell(message));
         this.#sendInput().catch(reject);
-        return;
+        break;
       case "taken":
         this.#underWay -= event.bytes;
-        return this.#onTaken();
+        this.#onTaken();
+        break;
       case "exit":
         this.#written.then(() => resolve({ code: event.code, reason: event.reason }), reject);
-        return;
+        break;
       case "refused":
-        return reject(new RemoteError(event.status, event.answer));
+        reject(new RemoteError(event.status, event.answer));
+        break;
       default:
-        // A newer server's.
-        return;
+        unreachable(event);
     }
   }
 
@@ -186,7 +192,7 @@ class ExecConnection {
   }
 }
 
-function unreachable(): TenError {
+function gone(): TenError {
   return new TenError(
     "SERVER_UNREACHABLE",
     "Cannot follow the command to its end: the server went away",

@@ -34,6 +34,8 @@ export const spawnAttached: AttachedSpawner = ({ argv, cgroup, cwd, env }) => {
         // The process has closed its input, or has ended.
       }
     },
-    endInput: () => void Promise.resolve(stdin.end()).catch(() => undefined),
+    endInput() {
+      Promise.resolve(stdin.end()).catch(() => undefined);
+    },
   };
 };

@@ -124,7 +124,11 @@ export class Execs {
     try {
       await prepared;
       if (entry.reason !== null) throw unavailable(actor, entry.reason);
-      return this.#launch(actor, { entry, request, onGone: () => (release(), onGone()) });
+      const onEnd = () => {
+        release();
+        onGone();
+      };
+      return this.#launch(actor, { entry, request, onGone: onEnd });
     } catch (error) {
       release();
       throw error;

@@ -39,7 +39,10 @@ export class RunningExec implements Exec {
       code: codeOf(exit),
       reason: this.#reasonOf(exit),
     }));
-    child.gone.catch(parts.report).then(() => this.#gone());
+    child.gone
+      .catch(parts.report)
+      .then(() => this.#gone())
+      .catch(parts.report);
   }
 
   get stdout(): ReadableStream<Uint8Array> {

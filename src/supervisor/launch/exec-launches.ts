@@ -43,8 +43,8 @@ export interface LaunchedExec extends AttachedProcess {
   retire(): void;
 }
 
-/** As a login would choose. */
-const SHELLS = ["bash", "sh"];
+/** Directories of software, which every instance sees. */
+const SHELL_PATH = "/bin:/usr/bin:/usr/local/bin";
 
 export class ExecLaunches {
   readonly #parts: ExecLaunchesParts;
@@ -67,7 +67,6 @@ export class ExecLaunches {
     };
     try {
       const plan = this.#plan(order, port);
-      mkdirSync(plan.instanceDir, { recursive: true, mode: 0o700 });
       const placement = { ref, service, slot: order.place, port };
       const attach = terminal === null ? ["--attached"] : ["--terminal", renderSize(terminal.size)];
       enclosure = level.accompany(placement, plan, { beside: beside?.slot ?? null, attach });
@@ -95,11 +94,12 @@ export class ExecLaunches {
       TENEMENT_MARK: mark,
       ...(terminal !== null && { TERM: terminal.name }),
     };
+    mkdirSync(plan.instanceDir, { recursive: true, mode: 0o700 });
     checkDirectory(service.name, plan.cwd);
     const own = { ...plan, env, mark };
     return {
       ...own,
-      argv: command.length === 0 ? findShell(own) : resolveCommand(ref, own, command),
+      argv: command.length === 0 ? [findShell()] : resolveCommand(ref, own, command),
     };
   }
 }
@@ -113,9 +113,8 @@ function find(program: string, { cwd, env }: LaunchPlan): string | null {
   return Bun.which(path, { PATH: env["PATH"] ?? "", cwd });
 }
 
-function findShell(plan: LaunchPlan): readonly string[] {
-  const found = SHELLS.map((shell) => find(shell, plan)).find((path) => path !== null);
-  return [found ?? "/bin/sh"];
+function findShell(): string {
+  return Bun.which("bash", { PATH: SHELL_PATH }) ?? "/bin/sh";
 }
 
 function resolveCommand(
@@ -129,6 +128,6 @@ function resolveCommand(
     ? `there is no executable file at ${resolve(plan.cwd, program)}`
     : "it is not found on PATH";
   throw new TenError("NOT_FOUND", `Cannot run "${program}" in "${formatRef(ref)}": ${where}`, {
-    hint: "Name the program by its full path, or see the instance's PATH with ten env ls",
+    hint: "Name the program by its full path",
   });
 }
