@@ -178,12 +178,12 @@ function renderAnswer(
   { example: { answer }, shown }: { example: ApiExample; shown: Set<string> },
 ): string {
   if (answer === undefined) return "Answers 204, without a body.";
-  const { content } = (responses[200] ?? responses[201]) as { content?: Content };
   const { description: about = null } = (responses[101] ?? {}) as DeclaredResponse;
   if (about !== null) {
     const said = "Between client (>) and server (<):";
     return `Answers 101: the connection becomes a WebSocket. ${about}\n\n${said}\n\n${renderBlock("text", String(answer))}`;
   }
+  const { content } = (responses[200] ?? responses[201]) as { content?: Content };
   if (typeof answer === "string") {
     const [[type, { schema } = { schema: {} }] = []] = Object.entries(content ?? {});
     return `\`${type}\`: ${(schema as Schema).description}.\n\n${renderBlock("text", answer)}`;

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "../shared/process.h"
 #include "app.h"
+#include "attach.h"
 #include "delete.h"
 #include "failure.h"
 #include "forward.h"
@@ -12,7 +13,6 @@
 #include "namespaces.h"
 #include "options.h"
 #include "privileges.h"
-#include "relay.h"
 #include "status.h"
 #include "supervise.h"
 #include "view.h"

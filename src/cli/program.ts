@@ -59,7 +59,10 @@ async function run(argv: readonly string[], shell: Shell): Promise<number> {
   return await runEntry(found.entry, { argv: rest, shell });
 }
 
-/** Checks the line and runs the command; resolves to the exit code. citty ignores global flags, which are not the command's own. */
+/**
+ * Checks the line and runs the command; resolves to the exit code. citty ignores global flags, which are not the
+ * command's own.
+ */
 async function runEntry(
   { name, load }: CommandEntry,
   { argv, shell }: { argv: readonly string[]; shell: Shell },

@@ -3,7 +3,7 @@ import { unreachable } from "../core/assert.ts";
 import type { TenError } from "../core/errors.ts";
 import { ANSWER_HEADERS } from "./json-stream.ts";
 import type { Answer } from "./wire/operation.ts";
-import type { ErrorAnswer } from "./wire/wire.ts";
+import { type ErrorAnswer, errorAnswerOf } from "./wire/wire.ts";
 
 /** @param result of the route's handler */
 export function renderAnswer(answer: Answer, result: unknown): Response {
@@ -29,15 +29,6 @@ export function answerError(error: TenError): Response {
     headers["Retry-After"] = String(Math.max(1, Math.ceil(error.retryAfterMs / 1000)));
   }
   return Response.json(errorAnswerOf(error), { status: error.status, headers });
-}
-
-export function errorAnswerOf({ message, code, hint, log }: TenError): ErrorAnswer {
-  return {
-    error: message,
-    code,
-    ...(hint === undefined ? {} : { hint }),
-    ...(log === undefined ? {} : { log: [...log] }),
-  };
 }
 
 /** For an unexpected error: the caller learns that there was one, the server's log which one. */

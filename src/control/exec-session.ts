@@ -2,11 +2,10 @@
 import { unreachable } from "../core/assert.ts";
 import { messageOf, TenError } from "../core/errors.ts";
 import type { Exec } from "../supervisor/administration.ts";
-import { errorAnswerOf } from "./answer.ts";
 import { type ExecEvent, type ExecMessage, type ExecStart, execRequest } from "./wire/exec.ts";
 import { PIECE_BYTES_MAX, STDERR_MARK, STDOUT_MARK, WINDOW_BYTES } from "./wire/exec-frames.ts";
 import type { SocketPeer, SocketSession } from "./wire/operation.ts";
-import { checkFields } from "./wire/wire.ts";
+import { checkFields, errorAnswerOf } from "./wire/wire.ts";
 
 interface ExecSessionParts {
   /** Throws a TenError to refuse. */

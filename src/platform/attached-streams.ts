@@ -37,10 +37,13 @@ export function attachStreams(): AttachedStreams {
 }
 
 function ownTerminal(): AttachedTerminal {
-  const look = (): TerminalWindow => ({
-    columns: process.stdout.columns || WINDOW_DEFAULT.columns,
-    rows: process.stdout.rows || WINDOW_DEFAULT.rows,
-  });
+  const look = (): TerminalWindow => {
+    const [columns, rows] = process.stdout.getWindowSize();
+    return {
+      columns: columns || WINDOW_DEFAULT.columns,
+      rows: rows || WINDOW_DEFAULT.rows,
+    };
+  };
   return {
     get window() {
       return look();
@@ -52,7 +55,7 @@ function ownTerminal(): AttachedTerminal {
       };
     },
     onResize(callback) {
-      process.stdout.on("resize", () => callback(look()));
+      process.on("SIGWINCH", () => callback(look()));
     },
   };
 }

@@ -185,8 +185,8 @@ export class Supervisor implements Gateway {
 
   /** Stops every instance; resolves when all processes have ended. */
   async close(): Promise<void> {
-    await this.execs.close("the server stops");
-    await shutDownAll(() => [...this.#actors.values(), ...this.#leaving]);
+    const shutDown = shutDownAll(() => [...this.#actors.values(), ...this.#leaving]);
+    await Promise.all([this.execs.close("the server stops"), shutDown]);
   }
 
   #unlist(actor: InstanceActor): void {

@@ -114,7 +114,7 @@ describe.skipIf(isMissing(PYTHON))("a command in an instance", () => {
       await untilNoneWith("sleep 1000");
       session.terminal.write("echo code-$?\r");
       await session.untilPrinted(/code-130/);
-      session.terminal.resize(50, 20);
+      session.resize({ cols: 50, rows: 20 });
       await until("the size has arrived", async () => {
         session.terminal.write("stty size\r");
         return session.output.includes("20 50");

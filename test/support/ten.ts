@@ -22,6 +22,7 @@ import {
   type RequestOptions,
   SocketClient,
 } from "./request.ts";
+import { TerminalSession } from "./terminal-session.ts";
 import { until } from "./until.ts";
 
 export interface TenOptions extends PlaceOptions {
@@ -90,26 +91,6 @@ const LISTENING = /\bhttp:\/\/\S+?:(\d+)/;
 
 /** Runs a program with descriptor 3 as the listening socket, which the variables say is meant for its process. */
 const ACTIVATED = ["sh", "-c", 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$@"', "sh"];
-
-/** A command on a terminal, with all that it has printed. */
-export class TerminalSession {
-  readonly terminal: Bun.Terminal;
-  child: Subprocess | null = null;
-  output = "";
-
-  constructor(size: { cols: number; rows: number }) {
-    this.terminal = new Bun.Terminal({
-      ...size,
-      data: (_, bytes) => {
-        this.output += new TextDecoder().decode(bytes);
-      },
-    });
-  }
-
-  async untilPrinted(pattern: RegExp): Promise<void> {
-    await until(`the terminal shows ${pattern}`, () => pattern.test(this.output));
-  }
-}
 
 type Server = Subprocess<"ignore", "pipe", "pipe">;
 

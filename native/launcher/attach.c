@@ -1,7 +1,7 @@
 // The relay of an attached application: its streams are pipes or a terminal of its own, which can be opened by name,
 // and bytes pass between them and the sockets that the launcher was started with.
 #define _GNU_SOURCE
-#include "relay.h"
+#include "attach.h"
 #include "../shared/process.h"
 #include "failure.h"
 #include "supervise.h"

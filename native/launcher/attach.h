@@ -1,6 +1,6 @@
 // The relay of an attached application.
-#ifndef TEN_RELAY_H
-#define TEN_RELAY_H
+#ifndef TEN_ATTACH_H
+#define TEN_ATTACH_H
 
 #include "options.h"
 
