@@ -175,14 +175,14 @@ function renderRequest(method: string, { path, body }: ApiExample): string {
 
 function renderAnswer(
   { responses }: OperationObject,
-  { example: { answer }, shown }: { example: ApiExample; shown: Set<string> },
+  { example: { answer, messages }, shown }: { example: ApiExample; shown: Set<string> },
 ): string {
-  if (answer === undefined) return "Answers 204, without a body.";
-  const { description: about = null } = (responses[101] ?? {}) as DeclaredResponse;
-  if (about !== null) {
-    const said = "Between client (>) and server (<):";
-    return `Answers 101: the connection becomes a WebSocket. ${about}\n\n${said}\n\n${renderBlock("text", String(answer))}`;
+  if (messages !== undefined) {
+    const { description: about = "" } = responses[101] as DeclaredResponse;
+    const lines = messages.map(({ by, message }) => `${by}: ${JSON.stringify(message)}`);
+    return `Answers 101: the connection becomes a WebSocket. ${about}\n\n${renderBlock("text", lines.join("\n"))}`;
   }
+  if (answer === undefined) return "Answers 204, without a body.";
   const { content } = (responses[200] ?? responses[201]) as { content?: Content };
   if (typeof answer === "string") {
     const [[type, { schema } = { schema: {} }] = []] = Object.entries(content ?? {});

@@ -7,6 +7,8 @@ export interface ApiExample {
   readonly body?: unknown;
   /** JSON, or the text of another answer. */
   readonly answer?: unknown;
+  /** Of a WebSocket, those of text. */
+  readonly messages?: readonly { readonly by: "client" | "server"; readonly message: unknown }[];
 }
 
 const ALICE = "/api/instances/notes:alice";
@@ -114,8 +116,13 @@ export const API_EXAMPLES: Readonly<Record<OperationName, ApiExample>> = {
   },
   execInstance: {
     path: `${ALICE}/exec`,
-    answer:
-      '> {"kind":"start","command":["id","-u"],"terminal":null}\n< {"kind":"started"}\n< 1, then the bytes of "61184\\n"\n> {"kind":"taken","bytes":6}\n< {"kind":"exit","code":0,"reason":null}',
+    messages: [
+      { by: "client", message: { kind: "start", command: ["id", "-u"], terminal: null } },
+      { by: "server", message: { kind: "started" } },
+      { by: "client", message: { kind: "end" } },
+      { by: "client", message: { kind: "taken", bytes: 6 } },
+      { by: "server", message: { kind: "exit", code: 0, reason: null } },
+    ],
   },
   getEnv: {
     path: `${ALICE}/env`,

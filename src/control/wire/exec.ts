@@ -26,30 +26,26 @@ const started = z.strictObject({
 const taken = z.strictObject({ kind: z.literal("taken"), bytes: count });
 
 /** The first message is "start". */
-export const execRequest = z
-  .discriminatedUnion("kind", [
-    started,
-    taken,
-    z.strictObject({ kind: z.literal("end") }).describe("The end of standard input"),
-    z.strictObject({ kind: z.literal("resize"), size }),
-    z.strictObject({ kind: z.literal("signal"), signal }),
-  ])
-  .meta({ id: "ExecRequest" });
+export const execRequest = z.discriminatedUnion("kind", [
+  started,
+  taken,
+  z.strictObject({ kind: z.literal("end") }).describe("The end of standard input"),
+  z.strictObject({ kind: z.literal("resize"), size }),
+  z.strictObject({ kind: z.literal("signal"), signal }),
+]);
 export type ExecMessage = z.output<typeof execRequest>;
 export type ExecStart = z.output<typeof started>;
 
-export const execEvent = z
-  .discriminatedUnion("kind", [
-    z.strictObject({ kind: z.literal("started") }),
-    taken,
-    z.strictObject({
-      kind: z.literal("exit"),
-      code: count.describe("The program's own, or 128 and its signal"),
-      reason: z.string().nullable().describe("Why the server ended it; null: it did not"),
-    }),
-    z.strictObject({ kind: z.literal("refused"), status: count, answer: errorAnswer }),
-  ])
-  .meta({ id: "ExecEvent" });
+export const execEvent = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("started") }),
+  taken,
+  z.strictObject({
+    kind: z.literal("exit"),
+    code: count.describe("The program's own, or 128 and its signal"),
+    reason: z.string().nullable().describe("Why the server ended it; null: it did not"),
+  }),
+  z.strictObject({ kind: z.literal("refused"), status: count, answer: errorAnswer }),
+]);
 export type ExecEvent = z.output<typeof execEvent>;
 
 export const EXEC_OPERATIONS = {
@@ -58,7 +54,7 @@ export const EXEC_OPERATIONS = {
     action: "exec",
     answer: socket(
       { sent: execRequest, received: execEvent },
-      "Text messages are JSON. The client sends an ExecRequest of the kind start first. Binary messages are data: from the client standard input; from the server a byte 1 for standard output or 2 for standard error, then the bytes. A side has at most 256 KiB under way that the other has not reported as taken. The end of the connection ends the command.",
+      "Messages of text are JSON objects with a kind. The client sends start first, with the command (empty: a shell) and the terminal's columns, rows and name, or null; later resize, signal, and end for the end of standard input. The server answers started, or refused with the error, and exit in the end. Messages of bytes are data: from the client standard input; from the server a byte 1 for standard output or 2 for standard error, and then the output. Each side reports the data that it has passed on with taken, and has at most 256 KiB under way that the other has not reported. The end of the connection ends the command.",
     ),
     refusals: [426],
   },
