@@ -141,7 +141,12 @@ class Visitor {
   /** Runs a command through the public listener; resolves with its exit code. */
   async exec(ref: string, command: readonly string[]): Promise<number> {
     const output = async () => undefined;
-    const streams = { input: new Blob([]).stream(), output, error: output, onStarted: () => undefined };
+    const streams = {
+      input: new Blob([]).stream(),
+      output,
+      error: output,
+      onStarted: () => undefined,
+    };
     const outcome = await runExec(
       { kind: "http", origin: `http://localhost:${this.#ten.port}`, token: this.#token },
       { ref, start: { command: [...command], terminal: null } },
