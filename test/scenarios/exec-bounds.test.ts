@@ -1,8 +1,8 @@
 // The bounds of ten exec: who may run it, what is recorded, how an instance stays awake, volumes and private networks.
 import { describe, expect, test } from "bun:test";
 import { type Ten, withTen } from "../support/ten.ts";
-import { E2FSPROGS, GCC, isMissing } from "../support/tool.ts";
 import { appConfig } from "../support/tenants/command.ts";
+import { E2FSPROGS, GCC, isMissing } from "../support/tool.ts";
 
 const isRoot = process.getuid?.() === 0;
 
