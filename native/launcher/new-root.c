@@ -1,4 +1,4 @@
-// The root directory of a view that lists what is shown: an empty file system over the host's root.
+// The root directory of a view that lists the shown paths: an empty file system over the host's root.
 #define _GNU_SOURCE
 #include "new-root.h"
 #include "failure.h"
@@ -14,8 +14,21 @@
 
 // Programs expect these, if only to find them empty.
 static const char *const USUAL[] = {
-  "/dev", "/proc", "/sys", "/run", "/tmp", "/root", "/home", "/srv",
-  "/mnt", "/media", "/var", "/var/lib", "/var/cache", "/var/log", "/var/tmp",
+  "/dev",
+  "/proc",
+  "/sys",
+  "/run",
+  "/tmp",
+  "/root",
+  "/home",
+  "/srv",
+  "/mnt",
+  "/media",
+  "/var",
+  "/var/lib",
+  "/var/cache",
+  "/var/log",
+  "/var/tmp",
 };
 
 // Every path leads to the uppermost mount of the root, so the host's root is out of reach: only a process that may

@@ -174,9 +174,9 @@ static void apply(struct options *o, int id, char *value) {
 }
 
 static bool has_wall_options(const struct options *o) {
-  return o->rootless || o->uid != 0 || o->gid != 0 || o->shows.count > 0 || o->hides.count > 0 ||
-         o->reads.count > 0 || o->writes.count > 0 || o->socket_insides.count > 0 || o->tmp != NULL ||
-         o->bind_port != 0 || o->devices.count > 0 || o->permissive_calls || o->private_net;
+  return o->rootless || o->uid != 0 || o->gid != 0 || o->shows.count > 0 || o->hides.count > 0 || o->reads.count > 0 ||
+         o->writes.count > 0 || o->socket_insides.count > 0 || o->tmp != NULL || o->bind_port != 0 ||
+         o->devices.count > 0 || o->permissive_calls || o->private_net;
 }
 
 // Refuses combinations that would leave a wall open.

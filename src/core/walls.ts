@@ -48,7 +48,7 @@ export interface WallHost {
 export const LANDLOCK_PORTS = 4;
 export const LANDLOCK_SCOPES = 6;
 
-/** What tenants can do on this host although the level of isolation is to prevent it, a sentence for each. */
+/** Acts of tenants that this host can't prevent, although the level of isolation should; a sentence for each. */
 export function findWallGaps(service: Service, host: WallHost): string[] {
   if (service.isolation === "process") return [];
   const gaps = networkOf(service) === "private" ? [] : findNetworkGaps(service, host);
@@ -117,23 +117,4 @@ export function isVisible(path: string, view: View): boolean {
 /** Whether no setting of a service makes a path visible. */
 export function isSecret(path: string, { dataDir, secrets }: View): boolean {
   return [dataDir, ...secrets].some((each) => isUnder(path, each));
-}
-
-/** The directory for `read_paths` that makes a program visible together with its libraries. */
-export function installationOf(program: string): string {
-  const directory = parentOf(program);
-  const isPart = /\/(?:s?bin|shims)$/.test(directory);
-  const whole = parentOf(directory);
-  return isPart && !isHome(whole) ? whole : directory;
-}
-
-/** A home directory, or one of data of many programs: more than a program needs. */
-function isHome(path: string): boolean {
-  return (
-    depthOf(path) < 2 || (HIDDEN as readonly string[]).includes(path) || parentOf(path) === "/home"
-  );
-}
-
-function parentOf(path: string): string {
-  return path.slice(0, Math.max(1, path.lastIndexOf("/")));
 }

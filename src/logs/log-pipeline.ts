@@ -7,7 +7,7 @@ import { FloodGate } from "./flood-gate.ts";
 import { Followers } from "./followers.ts";
 import { CHUNK_BYTES, Journal } from "./intake/journal.ts";
 import { type Arrival, LogIntake } from "./intake/log-intake.ts";
-import { type LogFilter, type LogLine, type LogPage, OUTPUT_STREAMS } from "./line.ts";
+import type { LogFilter, LogLine, LogPage } from "./line.ts";
 import type { LogOptions, LogReply, LogRequest } from "./log-messages.ts";
 
 /** Between two turns while all pipes are empty: the longest delay of a line to a follower. */
@@ -25,6 +25,17 @@ const CATCH_UP_TURNS_MAX = 20;
 /** Of the lines of one answer, as JSON: far more than a person reads, and little for the server to hold. */
 const PAGE_BYTES_MAX = 4 * 1024 * 1024;
 
+/** The archive and the journal are limited to their sizes. */
+type Upkeep =
+  | { readonly kind: "idle" }
+  /** Lines have been stored since the last time. */
+  | { readonly kind: "due" }
+  /** Retention is applied in slices, with other work in between. */
+  | { readonly kind: "trimming"; readonly next: NodeJS.Immediate }
+  | { readonly kind: "closed" };
+
+const IDLE: Upkeep = { kind: "idle" };
+
 export class LogPipeline {
   readonly #send: (reply: LogReply) => void;
   readonly #intake: LogIntake;
@@ -37,10 +48,7 @@ export class LogPipeline {
   readonly #forgetting = new Set<InstanceRef>();
   #nextTurn: ReturnType<typeof setTimeout> | null = null;
   #dropsReportedAt = 0;
-  /** Lines have been stored since the archive and the journal were last limited to their sizes. */
-  #isTrimDue = false;
-  #isTrimming = false;
-  #isClosed = false;
+  #upkeep: Upkeep = IDLE;
 
   constructor(setup: {
     options: LogOptions;
@@ -62,6 +70,7 @@ export class LogPipeline {
       journal,
       onArrival: (arrival) => this.#admit(arrival),
       onBrokenPipe: notice,
+      onRelease: (fd) => send({ kind: "released", fd }),
     });
     for (const record of recovered) this.#intake.accept(record);
     this.#flush();
@@ -73,9 +82,7 @@ export class LogPipeline {
   handle(request: Exclude<LogRequest, { kind: "open" }>): void {
     switch (request.kind) {
       case "attach":
-        for (const stream of OUTPUT_STREAMS) {
-          this.#intake.attach(request.slot, { stream, fd: request.fds[stream] });
-        }
+        for (const pipe of request.pipes) this.#intake.attach(pipe);
         this.#turn();
         break;
       case "note":
@@ -114,11 +121,11 @@ export class LogPipeline {
   #turn(): void {
     const most = this.#intake.readTurn();
     this.#reportDrops();
-    if (this.#queue.isDue || this.#isTrimDue) this.#flush();
+    if (this.#queue.isDue || this.#upkeep.kind === "due") this.#flush();
     this.#deliver();
     if (this.#nextTurn !== null) clearTimeout(this.#nextTurn);
     this.#nextTurn = null;
-    if (this.#isClosed) return;
+    if (this.#upkeep.kind === "closed") return;
     const isIdle = !this.#intake.isReading && this.#queue.isEmpty && !this.#followers.hasUnreported;
     if (isIdle) return;
     const pauseMs = most >= CHUNK_BYTES / 2 ? 0 : most > 0 ? ACTIVE_MS : IDLE_MS;
@@ -144,7 +151,7 @@ export class LogPipeline {
     }
     if (!this.#queue.isDue) return;
     this.#queue.flush();
-    this.#isTrimDue = true;
+    this.#become({ kind: "due" });
   }
 
   #deliver(): void {
@@ -162,7 +169,7 @@ export class LogPipeline {
 
   /** Stores the queued lines, then does the work that has to wait for that. */
   #flush(): void {
-    this.#isTrimDue = false;
+    if (this.#upkeep.kind === "due") this.#upkeep = IDLE;
     if (!this.#queue.flush()) return;
     // Forgotten lines must not stay in the journal.
     this.#compact(this.#forgetting.size > 0 ? 0 : JOURNAL_BYTES_WANTED);
@@ -185,15 +192,16 @@ export class LogPipeline {
     this.#flush();
   }
 
-  /** Applies retention in slices, with other work in between. */
   #trim(): void {
-    if (this.#isTrimming || this.#isClosed) return;
-    this.#isTrimming = this.#queue.trim();
-    if (!this.#isTrimming) return;
-    setImmediate(() => {
-      this.#isTrimming = false;
-      this.#trim();
-    });
+    if (this.#upkeep.kind === "closed") return;
+    const isLeft = this.#queue.trim();
+    this.#become(isLeft ? { kind: "trimming", next: setImmediate(() => this.#trim()) } : IDLE);
+  }
+
+  #become(upkeep: Upkeep): void {
+    if (this.#upkeep.kind === "closed") return;
+    if (this.#upkeep.kind === "trimming") clearImmediate(this.#upkeep.next);
+    this.#upkeep = upkeep;
   }
 
   #completeOrphans(): void {
@@ -227,7 +235,7 @@ export class LogPipeline {
     clearInterval(this.#maintenance);
     clearTimeout(this.#adoption);
     this.#catchUp();
-    this.#isClosed = true;
+    this.#become({ kind: "closed" });
     this.#dropsReportedAt = 0;
     this.#turn();
     if (this.#queue.flush()) this.#compact(0);

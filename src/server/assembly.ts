@@ -1,4 +1,4 @@
-// Assembles what runs instances: the supervisor, and the isolation, volumes and firewall that its launches use.
+// Assembles the parts that run instances: the supervisor, and the isolation, volumes and firewall of its launches.
 import type { InstanceRef } from "../core/ref.ts";
 import { serverFiles } from "../core/server-files.ts";
 import type { Config, Service } from "../core/service.ts";
@@ -40,7 +40,7 @@ export interface InstancesOptions {
   readonly report: (event: unknown) => void;
 }
 
-/** What the data directory records: only one server at a time may have it open. */
+/** The records in the data directory: only one server at a time may have them open. */
 export interface Records {
   readonly database: TenementDatabase;
   readonly logs: LogHub;
@@ -56,6 +56,13 @@ export interface Instances {
   readonly isTenant: (user: number) => boolean;
 }
 
+export interface StoppingParts {
+  readonly supervisor: Pick<Supervisor, "close">;
+  readonly firewall: Disposable | null;
+  readonly isolation: Disposable & { readonly trash: AsyncDisposable };
+  readonly volumes: AsyncDisposable;
+}
+
 /** Nothing runs yet. */
 export function openInstances(options: InstancesOptions, { database, logs }: Records): Instances {
   const { dataDir } = options.config.settings;
@@ -63,7 +70,8 @@ export function openInstances(options: InstancesOptions, { database, logs }: Rec
   const firewall = openFirewall({ dataDir, clock: systemClock, recorded });
   const services = () => supervisor.config.services.values();
   const isolation = openIsolation(options, { database, services });
-  const volumes = new Volumes(dataDir, (path) => isolation.trash.discard(path));
+  const discard = (path: string) => isolation.trash.discard(path);
+  const volumes = new Volumes({ dataDir, discard, report: options.report });
   const parts = { database, logs, isolation, volumes, firewall: firewall ?? NO_FIREWALL };
   const { report } = options;
   const leftovers = new Leftovers({ report, dataDir, spawner: bunSpawner, isolation, volumes });
@@ -79,18 +87,23 @@ function tenantUsers({ userIds }: TenementDatabase): (user: number) => boolean {
   return (user) => (user >= first && user <= last) || earlier.has(user);
 }
 
-/** Stops every instance, then unmounts and removes what its launches used. */
+/**
+ * Stops every instance, then unmounts volumes and removes the directories, groups and rules of the launches. A step
+ * that fails keeps none of the others back.
+ */
 export async function stopInstances({
   supervisor,
   firewall,
   isolation,
   volumes,
-}: Instances): Promise<void> {
+}: StoppingParts): Promise<void> {
+  // Disposed in reverse.
+  await using parts = new AsyncDisposableStack();
+  parts.use(firewall);
+  parts.use(isolation);
+  parts.use(isolation.trash);
+  parts.use(volumes);
   await supervisor.close();
-  await volumes[Symbol.asyncDispose]();
-  await isolation.trash[Symbol.asyncDispose]();
-  isolation[Symbol.dispose]();
-  firewall?.[Symbol.dispose]();
 }
 
 /** Leaves the processes, their volumes and firewall rules to the next server. */
@@ -99,7 +112,7 @@ export function handOverInstances(
   onTraffic: () => void,
 ): HandoverState {
   firewall?.abandon();
-  // What it has not deleted is deleted by the next server.
+  // The next server deletes the rest of the trash.
   isolation.trash[Symbol.asyncDispose]().catch(() => undefined);
   return handOver(supervisor, onTraffic);
 }
@@ -167,7 +180,7 @@ function openSupervisor(
     statistics: new Statistics(),
     storage: new StorageWatch({ clock, gauge, logs, audit: database.audit, report }),
     logs,
-    hostOf: ({ service, id }) => `${id}.${service}.${domain}`,
+    hostnameOf: ({ service, id }) => `${id}.${service}.${domain}`,
     report,
   };
   return new Supervisor(config, { domain, world });

@@ -83,7 +83,7 @@ export async function openEngine(options: EngineOptions, context: EngineContext)
   const { firewall, leftovers, supervisor } = instances;
   const received = new ReceivedHandover(context.handoverState);
   await takeOver(supervisor, { leftovers, received });
-  firewall?.dropAdopted();
+  firewall?.dropUnadopted();
   const leasesPath = `${dataDir}/${LEASES_SOCKET}`;
   services.use(
     new LeaseLedger({ path: leasesPath, supervisor, onReport: () => received.releaseLeases() }),
@@ -157,9 +157,11 @@ class OpenEngine implements Engine {
   async [Symbol.asyncDispose](): Promise<void> {
     const { control, exclusive, instances, services } = this.#parts;
     if (this.#state === "handedOver") return control.close();
-    await services.disposeAsync();
-    await stopInstances(instances);
-    await exclusive.disposeAsync();
+    // Disposed in reverse: the lock of the data directory is released in any case.
+    await using parts = new AsyncDisposableStack();
+    parts.use(exclusive);
+    parts.defer(() => stopInstances(instances));
+    parts.use(services);
   }
 }
 

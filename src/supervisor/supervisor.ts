@@ -1,4 +1,5 @@
 // The registry of instances: finds, picks, wakes, creates and removes them.
+import { assert } from "../core/assert.ts";
 import { TenError } from "../core/errors.ts";
 import { isAtRest, needsOperator } from "../core/life/instance.ts";
 import { formatRef, type InstanceRef, isLabel, type RefKey } from "../core/ref.ts";
@@ -16,8 +17,8 @@ import { Execs } from "./exec/execs.ts";
 import type { Gateway, Lease, Patience } from "./gateway.ts";
 import { InstanceActor } from "./instance/actor.ts";
 import type { InstanceWorld } from "./instance/instance-world.ts";
-import { Inventions } from "./inventions.ts";
 import { persist } from "./persist.ts";
+import { ProvisionalInstances } from "./provisional-instances.ts";
 
 export const WEIGHT_DEFAULT = 100;
 
@@ -25,11 +26,13 @@ export class Supervisor implements Gateway {
   readonly world: InstanceWorld;
   readonly domains: Domains;
   readonly execs: Execs;
-  readonly inventions: Inventions;
+  readonly provisional: ProvisionalInstances;
   readonly #actors = new Map<RefKey, InstanceActor>();
   readonly #byService = new Map<string, Set<InstanceActor>>();
   /** Instances whose service is no longer configured, while they stop. */
   readonly #leaving = new Set<InstanceActor>();
+  /** Instances of deploys under way, which take no traffic of their service, whatever their weight. */
+  readonly #held = new Set<InstanceActor>();
   readonly #routes: RoutingTable;
   #config: Config;
 
@@ -37,21 +40,21 @@ export class Supervisor implements Gateway {
     this.#config = config;
     this.world = world;
     this.execs = new Execs(world);
-    this.inventions = new Inventions(world, (actor) => this.unregister(actor));
+    this.provisional = new ProvisionalInstances(world, (actor) => this.unregister(actor));
     const routing = () => this.#config.routing;
     this.#routes = {
       domain,
       get overrides() {
         return routing();
       },
-      customHostname: (host) => this.domains.find(host),
+      customHostname: (hostname) => this.domains.find(hostname),
       hasService: (service) => this.#config.services.has(service),
       hasInstance: (ref) => this.#actors.has(formatRef(ref)) || this.#createsOnRequest(ref),
     };
     this.domains = new Domains({
       table: world.domains,
       rootDomain: domain,
-      ownerOf: (host) => ownerOf(host, this.#routes),
+      ownerOf: (hostname) => ownerOf(hostname, this.#routes),
       checkTarget: (target) => this.#checkTarget(target),
     });
   }
@@ -66,7 +69,7 @@ export class Supervisor implements Gateway {
     this.#config = config;
   }
 
-  decide(request: { host: string; path: string }): Target {
+  decide(request: { hostname: string; path: string }): Target {
     return decideTarget(request, this.#routes);
   }
 
@@ -83,16 +86,25 @@ export class Supervisor implements Gateway {
   /** A sleeping instance keeps its share, and the request wakes it. */
   pick(service: string, passedOver: ReadonlySet<string>): InstanceRef | null {
     const candidates = [...(this.#byService.get(service) ?? [])].filter(
-      ({ ref, instance, isHeld }) =>
-        !isHeld && !passedOver.has(formatRef(ref)) && !needsOperator(instance.state),
+      (actor) =>
+        !this.#held.has(actor) &&
+        !passedOver.has(formatRef(actor.ref)) &&
+        !needsOperator(actor.instance.state),
     );
     return pickByWeight(candidates, this.world.random());
   }
 
+  /** Holds an instance back from the traffic of its service until the hold is disposed of. */
+  holdBack(actor: InstanceActor): Disposable {
+    this.#held.add(actor);
+    return { [Symbol.dispose]: () => this.#held.delete(actor) };
+  }
+
   lease(ref: InstanceRef): Lease | null {
     const actor = this.#actors.get(formatRef(ref));
-    if (actor?.isInvented === true) this.inventions.keep(actor);
-    return actor?.lease() ?? null;
+    if (actor === undefined) return null;
+    this.provisional.keep(actor);
+    return actor.lease();
   }
 
   isFull(ref: InstanceRef): boolean {
@@ -101,9 +113,17 @@ export class Supervisor implements Gateway {
 
   wake(ref: InstanceRef, patience: Patience): Promise<Lease> {
     const known = this.find(ref);
-    if (known !== null) this.inventions.keep(known);
+    if (known !== null) this.provisional.keep(known);
     const actor = known ?? this.#createOnRequest(ref, patience);
     return actor.wake("request", patience);
+  }
+
+  /** Starts an instance by an operator's order. Rejects with CONFLICT while it is over its quota. */
+  async startByOrder(actor: InstanceActor, patience?: Patience): Promise<void> {
+    const admission = this.world.storage.admit(actor);
+    if (admission !== null) await admission;
+    const lease = await actor.wake("operator", patience);
+    lease.release();
   }
 
   async isRunning(ref: InstanceRef, launch: number): Promise<boolean> {
@@ -133,13 +153,13 @@ export class Supervisor implements Gateway {
   /** Adds an instance, asleep, to the database and to the registry. Throws STORAGE_FAILED. */
   create(
     ref: InstanceRef,
-    given: { weight?: number; env?: Readonly<Record<string, string>>; invented?: boolean },
+    given: { weight?: number; env?: Readonly<Record<string, string>>; provisional?: boolean },
   ): InstanceActor {
     const service = this.service(ref.service);
-    this.inventions.refuseLeaving(ref);
-    const { weight = WEIGHT_DEFAULT, env = {}, invented = false } = given;
+    this.provisional.refuseLeaving(ref);
+    const { weight = WEIGHT_DEFAULT, env = {}, provisional = false } = given;
     const fresh = { wanted: "asleep", failure: null, child: null, second: null } as const;
-    const row: InstanceRow = { ref, ...fresh, weight, env, invented };
+    const row: InstanceRow = { ref, ...fresh, weight, env, provisional };
     persist(() => this.world.table.insert(row));
     return this.load(row, service);
   }
@@ -148,18 +168,24 @@ export class Supervisor implements Gateway {
   load(row: InstanceRow, service: Service): InstanceActor {
     const actor = new InstanceActor(row, service, this.world);
     this.#actors.set(formatRef(row.ref), actor);
+    this.world.statistics.register(row.ref);
     const siblings = this.#byService.get(service.name) ?? new Set();
     this.#byService.set(service.name, siblings.add(actor));
-    if (actor.isInvented) this.inventions.watch(actor);
+    if (row.provisional) this.provisional.watch(actor);
     return actor;
   }
 
   /** Deletes an instance at rest from the database and from the registry. Throws STORAGE_FAILED. */
   unregister(actor: InstanceActor): void {
-    persist(() => {
-      this.domains.forget(actor.ref);
-      this.world.table.delete(actor.ref);
-    });
+    const { domains, table } = this.world;
+    assert(isAtRest(actor.instance.state), "an instance that is unregistered has no process");
+    persist(() =>
+      table.together(() => {
+        domains.deleteOf(actor.ref);
+        table.delete(actor.ref);
+      }),
+    );
+    this.domains.forget(actor.ref);
     this.#unlist(actor);
     this.#forget(actor.ref);
   }
@@ -177,8 +203,8 @@ export class Supervisor implements Gateway {
   async unload(actor: InstanceActor): Promise<void> {
     this.#unlist(actor);
     this.#leaving.add(actor);
-    await this.execs.endOf(actor.ref, "its service is no longer configured");
-    await shutDownAll(() => [actor]);
+    const ended = this.execs.endOf(actor.ref, "its service is no longer configured");
+    await Promise.all([ended, shutDownAll(() => [actor])]);
     this.#leaving.delete(actor);
     this.#forget(actor.ref);
   }
@@ -191,19 +217,20 @@ export class Supervisor implements Gateway {
 
   #unlist(actor: InstanceActor): void {
     this.#actors.delete(formatRef(actor.ref));
+    this.provisional.drop(actor);
     this.#byService.get(actor.ref.service)?.delete(actor);
+    this.world.statistics.forget(actor.ref);
   }
 
   /** Frees the resources of an instance that is no longer in the registry. */
   #forget(ref: InstanceRef): void {
     this.world.home.forget(ref);
-    this.world.statistics.forget(ref);
     this.world.storage.forget(ref);
   }
 
   #checkTarget({ service, id }: NamedTarget): void {
     const actor = id === null ? null : this.find({ service, id });
-    if (actor !== null) this.inventions.keep(actor);
+    if (actor !== null) this.provisional.keep(actor);
     if (id !== null && !this.service(service).autoCreate) this.get({ service, id });
     else this.service(service);
   }
@@ -217,7 +244,7 @@ export class Supervisor implements Gateway {
     const { autoCreate, maxInstances } = this.service(ref.service);
     if (!autoCreate || !isLabel(ref.id)) return this.get(ref);
     const siblings = this.#byService.get(ref.service) ?? new Set();
-    if (maxInstances > 0 && siblings.size >= maxInstances) this.#forgetInvented(siblings);
+    if (maxInstances > 0 && siblings.size >= maxInstances) this.#forgetProvisional(siblings);
     if (maxInstances > 0 && siblings.size >= maxInstances) {
       throw new TenError(
         "INSTANCE_UNAVAILABLE",
@@ -225,13 +252,13 @@ export class Supervisor implements Gateway {
       );
     }
     const isNew = !this.world.home.exists(ref) && this.domains.list(ref).length === 0;
-    return this.create(ref, { weight: 0, invented: isSafe && isNew });
+    return this.create(ref, { weight: 0, provisional: isSafe && isNew });
   }
 
   /** Those that were asleep when the server started. */
-  #forgetInvented(actors: ReadonlySet<InstanceActor>): void {
+  #forgetProvisional(actors: ReadonlySet<InstanceActor>): void {
     for (const actor of [...actors]) {
-      this.inventions.forget(actor).catch((error: unknown) => this.world.report(error));
+      this.provisional.forget(actor).catch((error: unknown) => this.world.report(error));
     }
   }
 }

@@ -7,7 +7,7 @@ import { openLauncherFuzzer } from "./launcher.ts";
 import { EPISODE_EVENTS, LifecycleFuzzer } from "./lifecycle.ts";
 import { openWireFuzzer } from "./wire.ts";
 
-setDefaultTimeout(240_000);
+setDefaultTimeout(600_000);
 
 const EVENTS = 200_000;
 /** Of 150 requests at random some 5 spawn an instance, in one run of 100 none: then more are sent. */

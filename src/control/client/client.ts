@@ -10,7 +10,7 @@ import { readEvents } from "./event-reader.ts";
 import { followLines, type LogEvent } from "./log-follower.ts";
 import { type ServerAddress, send } from "./transport.ts";
 
-/** What an operation takes, as it is sent: `params` for the path, `query` and `body`. */
+/** The inputs of an operation, as they are sent: `params` for the path, `query` and `body`. */
 export type RequestOf<Name extends OperationName> = ([keyof ParamsOf<Name>] extends [never]
   ? unknown
   : { readonly params: ParamsOf<Name> }) &
@@ -71,7 +71,9 @@ export class Client {
   async *rollout(body: RolloutFields): AsyncGenerator<RolloutEvent, void> {
     const response = await this.#send("rollout", { body });
     try {
-      for await (const { data } of readEvents(response.body)) {
+      for await (const { event: type, data } of readEvents(response.body)) {
+        // The server has dropped steps: the outcome still comes.
+        if (type === "dropped") continue;
         const event = JSON.parse(data) as RolloutEvent;
         yield event;
         if (event.kind === "done") return;

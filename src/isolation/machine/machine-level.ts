@@ -18,8 +18,10 @@ import { type AgentConnection, followMachine } from "./agent-status.ts";
 export interface Hypervisor<Materials extends { readonly program: string }> {
   /** Of the hypervisor itself, beside one for each processor of the machine. */
   readonly threads: number;
-  /** Finds what the machines of a service need. Throws LEVEL_MISSING where the host lacks it. */
+  /** Finds the programs and files that the machines of a service need. Throws LEVEL_MISSING where the host lacks it. */
   collect(service: Service): Materials;
+  /** See `Level`. */
+  makeDisk?(order: Pick<Placement, "ref" | "service">): Promise<void> | null;
   /** Makes the files of a launch. */
   prepare(launch: MachineLaunch<Materials>): PreparedMachine;
   connect(paths: LaunchPaths): MachineConnection;
@@ -54,6 +56,10 @@ export class MachineLevel<Materials extends { readonly program: string }> implem
   constructor(walls: NamespaceLevel, hypervisor: Hypervisor<Materials>) {
     this.#walls = walls;
     this.#hypervisor = hypervisor;
+  }
+
+  makeDisk(order: Pick<Placement, "ref" | "service">): Promise<void> | null {
+    return this.#hypervisor.makeDisk?.(order) ?? null;
   }
 
   enclose(placement: Placement, plan: LaunchPlan): Enclosure {

@@ -24,6 +24,8 @@ import {
   type Placement,
   type RecordedProcess,
 } from "../level.ts";
+import { hostPrograms } from "../programs/host-programs.ts";
+import { followCommand } from "../programs/program-chain.ts";
 import { findHostFiles, type HostFiles } from "./host-files.ts";
 import { explainMissing } from "./missing-files.ts";
 import { checkReachable, checkVisible } from "./reach.ts";
@@ -127,8 +129,12 @@ export class NamespaceLevel implements Level {
     const owner = this.#ownerOf(placement);
     const places = this.#findPlaces();
     makeMissing(service, { owner, places });
-    const paths = planPaths(service, plan, this.#findContext(places));
-    checkVisible(placement, { program: plan.argv[0] ?? "", paths });
+    const programs = followCommand(
+      plan,
+      hostPrograms((path) => places.contains(path)),
+    );
+    const paths = planPaths(service, { ...plan, programs }, this.#findContext(places));
+    checkVisible(placement, { programs, paths });
     if (owner !== null) checkReachable(paths, owner);
     const { groups, launches } = this.#parts;
     const isGuest = host !== placement;

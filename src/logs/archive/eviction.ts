@@ -12,7 +12,7 @@ export interface Eviction {
   readonly sources: ReadonlySet<number>;
 }
 
-export interface EvictionWish {
+export interface EvictionOrder {
   /** The bytes to remove. */
   readonly surplus: number;
   /** The instance of a source; null: a forgotten one, whose lines are not wanted at all. */
@@ -22,15 +22,21 @@ export interface EvictionWish {
 /** Clearing a segment frees at least that part of it, if there is one of which it does. */
 const WORTHWHILE = 0.5;
 
+/** Where less of every segment goes, moving the rest would free too little: the oldest segment goes as a whole. */
+const PART_MIN = 0.1;
+
 /** @param segments oldest first. Null: there is none. */
 export function planEviction(
   segments: readonly SegmentHoldings[],
-  wish: EvictionWish,
+  order: EvictionOrder,
 ): Eviction | null {
-  const excess = excessOf(totalsOf(segments, wish), wish.surplus);
-  const choices = segments.map((each) => choose(each, { excess, wish }));
+  const excess = excessOf(totalsOf(segments, order), order.surplus);
+  const choices = segments.map((each) => choose(each, { excess, order }));
   const best = choices.toSorted((one, other) => other.part - one.part)[0];
-  return choices.find(({ part }) => part >= WORTHWHILE) ?? best ?? null;
+  const chosen = choices.find(({ part }) => part >= WORTHWHILE) ?? best ?? null;
+  const [oldest] = segments;
+  if (chosen === null || oldest === undefined || chosen.part >= PART_MIN) return chosen;
+  return { segment: oldest.segment, sources: new Set(oldest.sources.keys()) };
 }
 
 interface Choice extends Eviction {
@@ -41,11 +47,11 @@ interface Choice extends Eviction {
 /** Of an owner all lines in the segment are removed or none, whichever is nearer to its excess. */
 function choose(
   { segment, sources }: SegmentHoldings,
-  { excess, wish }: { excess: ReadonlyMap<string, number>; wish: EvictionWish },
+  { excess, order }: { excess: ReadonlyMap<string, number>; order: EvictionOrder },
 ): Choice {
-  const held = totalsOf([{ segment, sources }], wish);
+  const held = totalsOf([{ segment, sources }], order);
   const goes = (source: number) => {
-    const owner = wish.ownerOf(source);
+    const owner = order.ownerOf(source);
     return owner === null || (excess.get(owner) ?? 0) >= (held.get(owner) ?? 0) / 2;
   };
   const evicted = new Map([...sources].filter(([source]) => goes(source)));
@@ -56,7 +62,7 @@ function choose(
 
 function totalsOf(
   segments: readonly SegmentHoldings[],
-  { ownerOf }: EvictionWish,
+  { ownerOf }: EvictionOrder,
 ): Map<string, number> {
   const totals = new Map<string, number>();
   for (const { sources } of segments) {

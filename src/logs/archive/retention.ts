@@ -101,23 +101,27 @@ export class Retention {
 
   #makeRoom(): boolean {
     const surplus = usedBytes(this.#db) - budgetOf(this.#limits);
-    if (this.#clearing !== null) this.#clear(this.#clearing, surplus);
-    else if (surplus > 0) this.#begin(surplus);
-    else return false;
-    return true;
+    if (this.#clearing !== null) {
+      this.#clear(this.#clearing, surplus);
+      return true;
+    }
+    // Until the cleared segment is dropped, the lines that are kept of it are there twice.
+    const { bytes } = segmentLimitsOf(this.#limits);
+    return surplus + bytes > 0 && this.#begin(surplus + 2 * bytes);
   }
 
-  #begin(surplus: number): void {
+  #begin(surplus: number): boolean {
     const rows = this.#segments.rows();
-    const eviction = this.#plan(rows, surplus + segmentLimitsOf(this.#limits).bytes);
+    const eviction = this.#plan(rows, surplus);
     const segment = rows.find(({ id }) => id === eviction?.segment);
-    if (segment === undefined || eviction === null) return;
+    if (segment === undefined || eviction === null) return false;
     if (segment === rows[0]) this.#segments.close(segment);
     const first = this.#segments.open(segment.id).firstId();
     const position = Math.max(first - 1, this.#segments.floorOf(segment));
     this.#clearing = { segment, evicted: eviction.sources, position, moved: 0 };
     const sources = [...this.#holdings.of(segment.id).keys()];
     if (sources.every((source) => eviction.sources.has(source))) this.#finish(this.#clearing);
+    return true;
   }
 
   #plan(rows: readonly SegmentRow[], surplus: number): Eviction | null {

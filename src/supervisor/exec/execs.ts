@@ -51,7 +51,7 @@ export class Execs {
     const place = this.#takePlace(ref);
     const entry: Entry = { ref, place, exec: null, reason: null, gone: Promise.withResolvers() };
     this.#entries.add(entry);
-    const release = actor.admission.hold();
+    const release = actor.admission.stayAwake();
     const onGone = () => {
       this.#entries.delete(entry);
       release();

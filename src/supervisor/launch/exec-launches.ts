@@ -12,7 +12,7 @@ import type { Enclosure } from "../../isolation/level.ts";
 import type { AttachedProcess, AttachedSpawner } from "../../platform/process/attached-spawner.ts";
 import type { Ports } from "../../platform/process/ports.ts";
 import type { TerminalSize } from "../administration.ts";
-import { checkDirectory, readEnvFile } from "./launch-program.ts";
+import { checkDirectory, readEnvFile, replaceShims } from "./launch-program.ts";
 import type { Launched } from "./launched.ts";
 
 export interface ExecLaunchesParts {
@@ -97,10 +97,8 @@ export class ExecLaunches {
     mkdirSync(plan.instanceDir, { recursive: true, mode: 0o700 });
     checkDirectory(service.name, plan.cwd);
     const own = { ...plan, env, mark };
-    return {
-      ...own,
-      argv: command.length === 0 ? [findShell()] : resolveCommand(ref, own, command),
-    };
+    const argv = command.length === 0 ? [findShell()] : resolveCommand(ref, own, command);
+    return replaceShims(service, { ...own, argv });
   }
 }
 

@@ -1,4 +1,4 @@
-// The files of an instance: its volume, its directory, and the files that the server keeps for it.
+// The files of an instance, in its directory or its volume: measures them, and deletes an instance's data.
 import { existsSync } from "node:fs";
 import { messageOf, TenError } from "../../core/errors.ts";
 import { instanceDirOf } from "../../core/instance-paths.ts";
@@ -8,11 +8,12 @@ import { removeOutput } from "../../platform/process/output-pipes.ts";
 import type { Trash } from "../../platform/process/trash.ts";
 import type { TreeSize, Trees } from "../../platform/process/trees.ts";
 import type { VolumeOrder, Volumes } from "../../storage/volumes.ts";
+import { persist } from "../persist.ts";
 
 export interface InstanceHomeParts {
   readonly dataDir: string;
   readonly volumes: Volumes;
-  readonly isolation: Pick<Isolation, "forget" | "scratchOf">;
+  readonly isolation: Pick<Isolation, "forget" | "makeDisk" | "scratchOf">;
   readonly trash: Pick<Trash, "discard">;
   readonly trees: Pick<Trees, "delete" | "measure">;
   /** Gives up the user id of an instance whose data are deleted. */
@@ -36,10 +37,13 @@ export class InstanceHome {
     return existsSync(this.directory(ref)) || this.#parts.volumes.exists(ref);
   }
 
-  /** Mounts the volume of an instance for a launch; null: there is nothing to wait for. Rejects with a TenError. */
+  /** Mounts the volume and makes the disk of an instance for a launch; null: there is nothing to wait for. */
   prepare(order: VolumeOrder): Promise<void> | null {
+    const { isolation, volumes } = this.#parts;
     const isAlone = order.isAlone && !this.#holds.has(formatRef(order.ref));
-    return this.#parts.volumes.open({ ...order, isAlone });
+    const mounted = volumes.open({ ...order, isAlone });
+    if (mounted === null) return isolation.makeDisk(order);
+    return mounted.then(() => isolation.makeDisk(order) ?? undefined);
   }
 
   /** Keeps the volume of an instance mounted, also at rest, until the returned function is called. */
@@ -57,7 +61,7 @@ export class InstanceHome {
   /** Unmounts the volume of an instance at rest, unless it is held. */
   close(ref: InstanceRef): void {
     if (this.#holds.has(formatRef(ref))) return;
-    // A volume that can't be unmounted stays, and the next start uses it.
+    // It reports its failures itself, and does not reject.
     this.#parts.volumes.close(ref)?.catch(() => undefined);
   }
 
@@ -69,7 +73,7 @@ export class InstanceHome {
     return await trees.measure([this.directory(ref), ...isolation.scratchOf(ref)]);
   }
 
-  /** Removes the instance's own files at once; they are deleted later. */
+  /** Removes the data of an instance at once; the trash deletes them later. */
   async wipe(ref: InstanceRef): Promise<void> {
     await this.#parts.volumes.remove(ref);
     await this.#parts.trash.discard(this.directory(ref));
@@ -83,7 +87,7 @@ export class InstanceHome {
 
   /**
    * Deletes the files of an instance at rest, and gives up its user id. Rejects with STORAGE_FAILED while a file is
-   * left.
+   * left, or the database keeps the user id; it can be repeated.
    */
   async purge(ref: InstanceRef): Promise<void> {
     const { releaseUserId, trees, volumes } = this.#parts;
@@ -97,7 +101,7 @@ export class InstanceHome {
         hint: `Delete what is left by hand, then run again: ten rm --purge ${formatRef(ref)}`,
       });
     }
-    releaseUserId(ref);
+    persist(() => releaseUserId(ref));
   }
 
   /** Removes the files that the server keeps for an instance that is no longer registered. */

@@ -76,6 +76,7 @@ test("a service needs only a command", () => {
     envFile: null,
     env: {},
     waitingPage: true,
+    pages: null,
     memoryLimitBytes: null,
     cpuShares: null,
     pidsLimit: null,
@@ -140,6 +141,7 @@ max_concurrent = 7
 socket = "sockets/{name}-{id}.sock"
 env_file = ".env"
 waiting_page = false
+pages = "own"
 memory_limit_mb = 1
 cpu_shares = 100
 pids_limit = 50
@@ -226,6 +228,7 @@ test("converts every key, to milliseconds, bytes and absolute paths", () => {
     envFile: "/etc/ten/.env",
     env: { EMPTY: "", DATABASE: "{data_dir}/{name}/{id}/app.db", JSON: '{"a":1}' },
     waitingPage: false,
+    pages: { directory: "/etc/ten/own", templates: {} },
     memoryLimitBytes: 1_048_576,
     cpuShares: 100,
     pidsLimit: 50,

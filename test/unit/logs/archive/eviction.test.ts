@@ -50,6 +50,15 @@ test("where no segment is mostly the loud one's, the segment is cleared of which
   expect(plan(segments, 20)).toBe("1: a");
 });
 
+test("where little of every segment would go, the oldest goes as a whole", () => {
+  const segments = [
+    { a: 50, b: 50 },
+    { c: 50, d: 50 },
+    { e: 50, f: 50 },
+  ];
+  expect(plan(segments, 30)).toBe("0: a b");
+});
+
 test("forgotten lines go in any case", () => {
   expect(plan([{ x: 90, b: 10 }, { a: 100 }], 10)).toBe("0: x");
 });

@@ -1,4 +1,4 @@
-// Instances that a single request has made up: kept once they are used again, else forgotten when they fall asleep.
+// Provisional instances, created by a single request: kept once used again, else forgotten when they fall asleep.
 import { TenError } from "../core/errors.ts";
 import { isAtRest } from "../core/life/instance.ts";
 import { formatRef, type InstanceRef, type RefKey } from "../core/ref.ts";
@@ -7,9 +7,11 @@ import type { InstanceWorld } from "./instance/instance-world.ts";
 
 const RETRY_AFTER_MS = 1000;
 
-export class Inventions {
+export class ProvisionalInstances {
   readonly #world: InstanceWorld;
   readonly #unregister: (actor: InstanceActor) => void;
+  /** Not used again so far; of registered instances. */
+  readonly #provisional = new Set<InstanceActor>();
   /** Instances that are forgotten, while their files are removed. */
   readonly #leaving = new Set<RefKey>();
 
@@ -20,6 +22,7 @@ export class Inventions {
 
   /** Forgets an instance as soon as it falls asleep, unless it has been kept by then. */
   watch(actor: InstanceActor): void {
+    this.#provisional.add(actor);
     const fallsAsleep = async () => {
       await actor.until(({ state }) => state.kind !== "asleep");
       await actor.until(({ state }) => state.kind === "asleep");
@@ -30,8 +33,7 @@ export class Inventions {
 
   /** From now on it is like one that an operator has registered. */
   keep(actor: InstanceActor): void {
-    if (!actor.isInvented) return;
-    actor.isInvented = false;
+    if (!this.#provisional.delete(actor)) return;
     try {
       this.#world.table.keep(actor.ref);
     } catch (error) {
@@ -40,21 +42,25 @@ export class Inventions {
     }
   }
 
-  /** Forgets an invented instance at rest, and removes its files: nobody came back to them. */
+  /** Forgets a provisional instance at rest, and deletes its files: no second request has used them. */
   async forget(actor: InstanceActor): Promise<void> {
     const { ref } = actor;
-    if (!actor.isInvented || !isAtRest(actor.instance.state)) return;
+    if (!this.#provisional.has(actor) || !isAtRest(actor.instance.state)) return;
     const { home, logs } = this.#world;
     const key = formatRef(ref);
     this.#leaving.add(key);
     try {
       this.#unregister(actor);
-      actor.isInvented = false;
       await home.discard(ref);
       logs.forget(ref);
     } finally {
       this.#leaving.delete(key);
     }
+  }
+
+  /** The instance is no longer registered. */
+  drop(actor: InstanceActor): void {
+    this.#provisional.delete(actor);
   }
 
   /** Throws INSTANCE_UNAVAILABLE. */
