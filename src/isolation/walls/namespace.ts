@@ -10,7 +10,7 @@ import type { LaunchPlan } from "../../core/launch-plan.ts";
 import { isUnder } from "../../core/paths.ts";
 import { type InstanceRef, isSlot, type PlaceRef } from "../../core/ref.ts";
 import { networkOf, PIDS_LIMIT_DEFAULT, type Service } from "../../core/service.ts";
-import { renderWalls, type Walls } from "../../core/walls.ts";
+import { bindablePorts, renderWalls, type Walls } from "../../core/walls.ts";
 import { isRoot, makeOwnDirectory } from "../../platform/owner.ts";
 import { ControlGroup } from "../cgroup/group.ts";
 import type { ControlGroups } from "../cgroup/groups.ts";
@@ -22,6 +22,7 @@ import {
   hostEndpoints,
   type Level,
   type Placement,
+  portsOf,
   type RecordedProcess,
 } from "../level.ts";
 import { hostPrograms } from "../programs/host-programs.ts";
@@ -48,6 +49,8 @@ export interface NamespaceParts {
   readonly userIdOf: (ref: InstanceRef) => number;
   /** Of all services. */
   readonly writePaths: () => readonly string[];
+  /** Whether instances of any service may bind ports of the host that are not their own. */
+  readonly sharesPorts: () => boolean;
   /** The server's own files, which no tenant sees. */
   readonly serverFiles: () => readonly string[];
   /** Installs the launcher; null where this build has none. */
@@ -57,10 +60,9 @@ export interface NamespaceParts {
 /** The launcher, and the init of the namespaces; in a private network also the forwarder. */
 const HELPERS = { host: 2, private: 3 } as const;
 
-/** A prepared launch, before its walls are built. */
 export interface Site {
   readonly group: ControlGroup;
-  /** The launch whose temporary files and control group it uses: its own, or that of the application beside it. */
+  /** Its temporary files and control group are used: its own, or those of the application beside it. */
   readonly host: PlaceRef;
   readonly launcher: string;
   /** The options that have the launcher give and empty directories of the instance. */
@@ -110,13 +112,12 @@ export class NamespaceLevel implements Level {
   accompany(placement: Placement, plan: LaunchPlan, { attach, beside }: Company): Enclosure {
     const host = beside === null ? placement : { ref: placement.ref, slot: beside };
     const site = this.prepare(placement, plan, { helpers: 1, host });
-    const isolated = networkOf(placement.service) === "private" ? ["--private-net"] : [];
-    return this.surround(site, { ...NOTHING_MORE, options: [...attach, ...isolated] });
+    const network = networkOf(placement.service) === "private" ? ["--private-net"] : [];
+    return this.surround(site, { ...NOTHING_MORE, options: [...attach, ...network] });
   }
 
   /**
-   * Makes the files that the walls of a launch need; a level on top of them may add its own before the walls are
-   * built.
+   * Makes the files that the walls of a launch need; a level on top of them may add its own before they are built.
    * @param helpers processes and threads beside the application's
    */
   prepare(
@@ -137,15 +138,13 @@ export class NamespaceLevel implements Level {
     checkVisible(placement, { programs, paths });
     if (owner !== null) checkReachable(paths, owner);
     const { groups, launches } = this.#parts;
-    const isGuest = host !== placement;
-    const group = isGuest
-      ? groups.find(host)
-      : groups.open(placement, HELPERS[networkOf(service)] + helpers);
+    const all = HELPERS[networkOf(service)] + helpers;
+    const group = host === placement ? groups.open(placement, all) : groups.find(host);
     const isAlone = launches.isAlone(placement);
     this.#makeDirectory(placement, owner);
     // While another process of the instance runs, it owns the directory, and could move files under the launcher.
     const giving = owner === null || !isAlone ? [] : ["--give", `${plan.instanceDir}:${owner}`];
-    const preparing = isGuest ? giving : [...giving, ...this.#emptying(placement)];
+    const preparing = host !== placement ? giving : [...giving, ...this.#emptying(placement)];
     return { group, host, launcher, owner, paths, places, placement, plan, preparing };
   }
 
@@ -163,6 +162,7 @@ export class NamespaceLevel implements Level {
       statusFile,
       tmpDir: realpathSync(tmpDir),
       port: placement.port,
+      bindable: bindablePorts(placement.service, portsOf(placement)),
       entry: networkOf(placement.service) === "private" && isSlot(placement) ? entry : null,
       identity: owner === null ? { kind: "rootless" } : { kind: "user", id: owner },
       socketDir: isMounted ? { outside: realpathSync(socketsDir), inside } : null,
@@ -197,7 +197,6 @@ export class NamespaceLevel implements Level {
     };
   }
 
-  /** Paths of a launch's files, which belong to the server. */
   pathsOf(placement: Placement): LaunchPaths {
     return this.#parts.launches.paths(placement);
   }
@@ -251,7 +250,7 @@ export class NamespaceLevel implements Level {
   }
 
   #enclosure(placement: Placement, group: ControlGroup, owner: number | null): Enclosure {
-    const { launches } = this.#parts;
+    const { launches, sharesPorts } = this.#parts;
     const { entry, socket, statusFile } = launches.paths(placement);
     const isPrivate = networkOf(placement.service) === "private";
     const link = new SocketLink(this.#socketSource(placement), socket);
@@ -266,7 +265,11 @@ export class NamespaceLevel implements Level {
       mark: null,
       wrap: (argv) => argv,
       follow: (child) =>
-        followLauncher(child, { statusFile, group, containment: { kind: "walls", owner } }),
+        followLauncher(child, {
+          statusFile,
+          group,
+          containment: { kind: "walls", owner, sharesPorts },
+        }),
       exposeSocket: () => link.renew(),
       explainFailedStart: () => null,
       clear() {

@@ -19,7 +19,7 @@ export interface ExecLaunchesParts {
   readonly dataDir: string;
   readonly spawn: AttachedSpawner;
   readonly isolation: Pick<Isolation, "level">;
-  readonly ports: Pick<Ports, "take" | "give">;
+  readonly ports: Pick<Ports, "takeMany" | "give">;
   readonly firewall: Pick<Firewall, "claim" | "release">;
   readonly serverEnv: Readonly<Record<string, string | undefined>>;
 }
@@ -31,7 +31,7 @@ export interface ExecOrder {
   /** See `PlaceRef`. */
   readonly place: number;
   /** The running application; null: none runs. */
-  readonly beside: Pick<Launched, "slot" | "port"> | null;
+  readonly beside: Pick<Launched, "slot" | "port" | "extraPorts"> | null;
   /** The program and its arguments; empty: a shell. */
   readonly command: readonly string[];
   /** Null: no terminal. */
@@ -58,19 +58,22 @@ export class ExecLaunches {
     const { firewall, isolation, ports, spawn } = this.#parts;
     const { beside, ref, service, terminal } = order;
     const level = isolation.level(service);
-    const port = ports.take();
+    const taken = ports.takeMany(1 + (service.extraPorts ?? 0));
+    const [port = 0, ...extraPorts] = taken;
     let enclosure: Enclosure | null = null;
     const retire = () => {
-      ports.give(port);
-      firewall.release(port);
+      ports.give(...taken);
+      for (const each of taken) firewall.release(each);
       enclosure?.clear();
     };
     try {
-      const plan = this.#plan(order, port);
-      const placement = { ref, service, slot: order.place, port };
+      const plan = this.#plan(order, { port, extraPorts });
+      const placement = { ref, service, slot: order.place, port, extraPorts };
       const attach = terminal === null ? ["--attached"] : ["--terminal", renderSize(terminal.size)];
       enclosure = level.accompany(placement, plan, { beside: beside?.slot ?? null, attach });
-      firewall.claim({ port, owner: enclosure.owner, allowMetadata: service.allowMetadata });
+      const { owner } = enclosure;
+      for (const each of taken)
+        firewall.claim({ port: each, owner, allowMetadata: service.allowMetadata });
       const { argv, cwd, env } = plan;
       const { cgroup } = enclosure;
       const started = spawn({ argv: enclosure.wrap(argv), cwd, env, cgroup });
@@ -82,11 +85,12 @@ export class ExecLaunches {
   }
 
   /** The environment is that of the running application; without one, its port is the command's own. */
-  #plan(order: ExecOrder, port: number): LaunchPlan {
+  #plan(order: ExecOrder, own: Pick<Launched, "port" | "extraPorts">): LaunchPlan {
     const { beside, command, place, ref, service, storedEnv, terminal } = order;
     const { dataDir, serverEnv } = this.#parts;
     const fileEnv = readEnvFile(service);
-    const host = { slot: beside?.slot ?? place, port: beside?.port ?? port };
+    const { port, extraPorts } = beside ?? own;
+    const host = { slot: beside?.slot ?? place, port, extraPorts };
     const plan = planLaunch({ ...host, ref, service, dataDir, serverEnv, storedEnv, fileEnv });
     const mark = markOf({ ref, dataDir, slot: place });
     const env = {
@@ -96,9 +100,9 @@ export class ExecLaunches {
     };
     mkdirSync(plan.instanceDir, { recursive: true, mode: 0o700 });
     checkDirectory(service.name, plan.cwd);
-    const own = { ...plan, env, mark };
-    const argv = command.length === 0 ? [findShell()] : resolveCommand(ref, own, command);
-    return replaceShims(service, { ...own, argv });
+    const marked = { ...plan, env, mark };
+    const argv = command.length === 0 ? [findShell()] : resolveCommand(ref, marked, command);
+    return replaceShims(service, { ...marked, argv });
   }
 }
 
