@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -31,6 +32,7 @@ static void enter_directory(const struct options *options) {
 
 void run_application(const struct options *options) {
   setsid();
+  if (options->terminal && ioctl(STDIN_FILENO, TIOCSCTTY, 0) < 0) fail("take the terminal");
   if (wall(WALL_SIGNALS)) reset_signals();
   limit_files();
   if (options->walls) restrict_process(options);

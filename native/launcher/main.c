@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "../shared/process.h"
 #include "app.h"
+#include "attach.h"
 #include "delete.h"
 #include "failure.h"
 #include "forward.h"
@@ -181,7 +182,8 @@ static int run_without_walls(const struct options *options) {
     run_application(options);
   }
   // As the first process of a sandbox it is an init as well: the kernel kills all others when it ends.
-  return supervise((struct supervision){.app = app, .lifeline = -1, .namespaced = getpid() == 1});
+  return supervise((struct supervision){
+    .app = app, .lifeline = -1, .namespaced = getpid() == 1, .attached = options->attached});
 }
 
 int main(int argc, char **argv) {
@@ -193,7 +195,10 @@ int main(int argc, char **argv) {
   if (options.status != NULL && !open_status(options.status)) fail(options.status);
   for (int i = 0; i < options.cgroups.count; i++) join_group(options.cgroups.items[i]);
   yield_memory_to_server();
-  open_null_input();
+  if (options.attached)
+    relay_streams(&options);
+  else
+    open_null_input();
   note_process("launcher", getpid());
   // Before signals are blocked: both may take long.
   for (int i = 0; i < options.emptied.count; i++) empty_directory(options.emptied.items[i]);

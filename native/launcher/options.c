@@ -34,6 +34,8 @@ enum option_id {
   OPT_DEVICE,
   OPT_VSOCK,
   OPT_SECCOMP,
+  OPT_ATTACHED,
+  OPT_TERMINAL,
 };
 
 static const struct option LONG_OPTIONS[] = {
@@ -60,6 +62,8 @@ static const struct option LONG_OPTIONS[] = {
   {"device", required_argument, NULL, OPT_DEVICE},
   {"vsock", required_argument, NULL, OPT_VSOCK},
   {"seccomp", required_argument, NULL, OPT_SECCOMP},
+  {"attached", no_argument, NULL, OPT_ATTACHED},
+  {"terminal", required_argument, NULL, OPT_TERMINAL},
   {NULL, 0, NULL, 0},
 };
 
@@ -135,6 +139,16 @@ static bool is_permissive(const char *name) {
   return false;
 }
 
+// "24x80": rows and columns.
+static void set_terminal(struct options *options, char *size) {
+  char *columns = strchr(size, 'x');
+  if (columns == NULL) refuse("--terminal", "no x in it");
+  *columns = 0;
+  options->attached = options->terminal = true;
+  options->terminal_size.ws_row = (unsigned short)parse_number(size, "--terminal", USHRT_MAX);
+  options->terminal_size.ws_col = (unsigned short)parse_number(columns + 1, "--terminal", USHRT_MAX);
+}
+
 static void apply(struct options *o, int id, char *value) {
   switch (id) {
   case OPT_STATUS: o->status = value; break;
@@ -159,6 +173,8 @@ static void apply(struct options *o, int id, char *value) {
   case OPT_FORWARD: set_forward(o, value); break;
   case OPT_DEVICE: add_device(o, value); break;
   case OPT_SECCOMP: o->permissive_calls = is_permissive(value); break;
+  case OPT_ATTACHED: o->attached = true; break;
+  case OPT_TERMINAL: set_terminal(o, value); break;
   case OPT_VSOCK: o->vsock = absolute(value, "--vsock"); break;
   default: _exit(EXIT_USAGE); // getopt has printed the reason
   }

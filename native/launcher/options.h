@@ -3,6 +3,7 @@
 #define TEN_OPTIONS_H
 
 #include <stdbool.h>
+#include <sys/ioctl.h>
 #include <sys/types.h>
 
 // Far more than a service can list, and than a host has secrets; a longer list is a mistake of the caller.
@@ -45,6 +46,9 @@ struct options {
   const char *forward_socket; // NULL: none
   int forward_port;
   const char *vsock; // the hypervisor's socket, when the port is that of a machine; NULL: a port of this network
+  bool attached;                // has an input, and ends with its parent
+  bool terminal;                // its streams are a terminal
+  struct winsize terminal_size;
   char **command;
 };
 

@@ -1,5 +1,5 @@
 // The paths of an instance: its data directory, its socket, and the mark by which its processes are found.
-import type { InstanceRef, Slot } from "./ref.ts";
+import type { InstanceRef } from "./ref.ts";
 import type { IsolationLevel, Service } from "./service.ts";
 import { fillTemplate, portPlaceholder } from "./template.ts";
 
@@ -7,7 +7,8 @@ import { fillTemplate, portPlaceholder } from "./template.ts";
 export interface InstancePlace {
   readonly service: Service;
   readonly ref: InstanceRef;
-  readonly slot: Slot;
+  /** See `PlaceRef`. */
+  readonly slot: number;
   /** The server's data directory. */
   readonly dataDir: string;
   readonly port: number;

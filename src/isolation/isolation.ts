@@ -1,6 +1,6 @@
 // The levels of isolation: one object for each, and the parts that they share.
 import { unreachable } from "../core/assert.ts";
-import { type InstanceRef, SLOTS, type SlotRef } from "../core/ref.ts";
+import { type InstanceRef, PLACES, type SlotRef } from "../core/ref.ts";
 import type { Service } from "../core/service.ts";
 import { systemClock } from "../platform/clock.ts";
 import { openHost } from "../platform/host.ts";
@@ -108,7 +108,7 @@ export class Isolation implements Disposable {
 
   /** The directories of an instance's launches in which it may write. */
   scratchOf(ref: InstanceRef): readonly string[] {
-    return SLOTS.flatMap((slot) => {
+    return PLACES.flatMap((slot) => {
       const { socketsDir, tmpDir } = this.#launches.paths({ ref, slot });
       return [tmpDir, socketsDir];
     });
@@ -116,7 +116,7 @@ export class Isolation implements Disposable {
 
   /** Removes the files of an instance's launches. */
   forget(ref: InstanceRef): void {
-    for (const slot of SLOTS) this.#launches.remove({ ref, slot });
+    for (const slot of PLACES) this.#launches.remove({ ref, slot });
   }
 
   /** Removes the control groups; only after all launches have ended. */

@@ -14,6 +14,7 @@ import {
   levelMissing,
   type Placement,
   type RecordedProcess,
+  refuseCompany,
 } from "../level.ts";
 import { type NamespaceLevel, NOTHING_MORE, type Site } from "../walls/namespace.ts";
 import { linkSocket } from "../walls/socket-link.ts";
@@ -54,7 +55,7 @@ export class SandboxLevel implements Level {
   enclose(placement: Placement, plan: LaunchPlan): Enclosure {
     const { service } = placement;
     const runsc = this.#require(service);
-    const site = this.#walls.prepare(placement, plan, helpersOf(service));
+    const site = this.#walls.prepare(placement, plan, { helpers: helpersOf(service) });
     const walls = this.#walls.describe(site);
     checkSocketPath(placement, walls);
     checkSources(site);
@@ -86,6 +87,10 @@ export class SandboxLevel implements Level {
         return [site.launcher, ...options, "--", ...cleanEnvironment(plan), ...run];
       },
     };
+  }
+
+  accompany({ service }: Placement): Enclosure {
+    return refuseCompany(service);
   }
 
   recover(placement: Placement, recorded: RecordedProcess): Enclosure | null {

@@ -8,15 +8,16 @@ import { instanceDirOf, socketPathOf } from "../../core/instance-paths.ts";
 import { isKernelAtLeast, PROCESSES_PER_NAMESPACE } from "../../core/kernel-release.ts";
 import type { LaunchPlan } from "../../core/launch-plan.ts";
 import { isUnder } from "../../core/paths.ts";
-import { type InstanceRef, SLOTS } from "../../core/ref.ts";
+import { type InstanceRef, isSlot, type PlaceRef } from "../../core/ref.ts";
 import { networkOf, PIDS_LIMIT_DEFAULT, type Service } from "../../core/service.ts";
 import { bindablePorts, renderWalls, type Walls } from "../../core/walls.ts";
 import { isRoot, makeOwnDirectory } from "../../platform/owner.ts";
-import type { ControlGroup } from "../cgroup/group.ts";
+import { ControlGroup } from "../cgroup/group.ts";
 import type { ControlGroups } from "../cgroup/groups.ts";
 import type { LaunchDirectories, LaunchPaths } from "../launcher/launcher-directory.ts";
 import { followLauncher } from "../launcher/launcher-follower.ts";
 import {
+  type Company,
   type Enclosure,
   hostEndpoints,
   type Level,
@@ -59,9 +60,10 @@ export interface NamespaceParts {
 /** The launcher, and the init of the namespaces; in a private network also the forwarder. */
 const HELPERS = { host: 2, private: 3 } as const;
 
-/** A prepared launch, before its walls are built. */
 export interface Site {
   readonly group: ControlGroup;
+  /** Its temporary files and control group are used: its own, or those of the application beside it. */
+  readonly host: PlaceRef;
   readonly launcher: string;
   /** The options that have the launcher give and empty directories of the instance. */
   readonly preparing: readonly string[];
@@ -107,12 +109,22 @@ export class NamespaceLevel implements Level {
     return isRoot() ? this.#parts.userIdOf(ref) : null;
   }
 
+  accompany(placement: Placement, plan: LaunchPlan, { attach, beside }: Company): Enclosure {
+    const host = beside === null ? placement : { ref: placement.ref, slot: beside };
+    const site = this.prepare(placement, plan, { helpers: 1, host });
+    const network = networkOf(placement.service) === "private" ? ["--private-net"] : [];
+    return this.surround(site, { ...NOTHING_MORE, options: [...attach, ...network] });
+  }
+
   /**
-   * Makes the files that the walls of a launch need; a level on top of them may add its own before the walls are
-   * built.
+   * Makes the files that the walls of a launch need; a level on top of them may add its own before they are built.
    * @param helpers processes and threads beside the application's
    */
-  prepare(placement: Placement, plan: LaunchPlan, helpers = 0): Site {
+  prepare(
+    placement: Placement,
+    plan: LaunchPlan,
+    { helpers = 0, host = placement }: { helpers?: number; host?: PlaceRef } = {},
+  ): Site {
     const { service } = placement;
     const launcher = this.#findLauncher(service);
     const owner = this.#ownerOf(placement);
@@ -125,16 +137,22 @@ export class NamespaceLevel implements Level {
     const paths = planPaths(service, { ...plan, programs }, this.#findContext(places));
     checkVisible(placement, { programs, paths });
     if (owner !== null) checkReachable(paths, owner);
-    const group = this.#parts.groups.open(placement, HELPERS[networkOf(service)] + helpers);
+    const { groups, launches } = this.#parts;
+    const all = HELPERS[networkOf(service)] + helpers;
+    const group = host === placement ? groups.open(placement, all) : groups.find(host);
+    const isAlone = launches.isAlone(placement);
     this.#makeDirectory(placement, owner);
-    const preparing = [...this.#giving(placement, plan, owner), ...this.#emptying(placement)];
-    return { group, launcher, owner, paths, places, placement, plan, preparing };
+    // While another process of the instance runs, it owns the directory, and could move files under the launcher.
+    const giving = owner === null || !isAlone ? [] : ["--give", `${plan.instanceDir}:${owner}`];
+    const preparing = host !== placement ? giving : [...giving, ...this.#emptying(placement)];
+    return { group, host, launcher, owner, paths, places, placement, plan, preparing };
   }
 
   /** The walls of a prepared launch. */
-  describe({ owner, paths, places, placement, plan }: Site): Walls {
-    const { entry, statusFile, socketsDir, tmpDir } = this.#parts.launches.paths(placement);
-    const isMounted = this.#socketDir(placement) === socketsDir;
+  describe({ host, owner, paths, places, placement, plan }: Site): Walls {
+    const { entry, statusFile } = this.#parts.launches.paths(placement);
+    const { socketsDir, tmpDir } = this.#parts.launches.paths(host);
+    const isMounted = this.#socketDir({ ...placement, ...host }) === socketsDir;
     const inside = dirname(plan.socketPath);
     // In a directory of the tenant's the path could lead through a link elsewhere.
     if (isMounted && !paths.write.some((path) => isUnder(inside, path)))
@@ -145,7 +163,7 @@ export class NamespaceLevel implements Level {
       tmpDir: realpathSync(tmpDir),
       port: placement.port,
       bindable: bindablePorts(placement.service, portsOf(placement)),
-      entry: networkOf(placement.service) === "private" ? entry : null,
+      entry: networkOf(placement.service) === "private" && isSlot(placement) ? entry : null,
       identity: owner === null ? { kind: "rootless" } : { kind: "user", id: owner },
       socketDir: isMounted ? { outside: realpathSync(socketsDir), inside } : null,
       seccomp: placement.service.seccomp,
@@ -155,7 +173,7 @@ export class NamespaceLevel implements Level {
 
   /** Those walls, with the openings that a level on top of them needs. */
   surround(site: Site, more: Openings): Enclosure {
-    const { group, launcher, owner, paths, placement, plan, preparing } = site;
+    const { group, host, launcher, owner, paths, placement, plan, preparing } = site;
     const walls = this.describe(site);
     const links = [...more.read, ...more.write].flatMap((path) => site.places.linksOn(path));
     const opened = {
@@ -171,14 +189,14 @@ export class NamespaceLevel implements Level {
       ...more.options,
     ];
     return {
-      ...this.#enclosure(placement, group, owner),
+      // The group of an application stays when a command beside it ends.
+      ...this.#enclosure(placement, host === placement ? group : new ControlGroup([]), owner),
       cgroup: group.birthplace,
       explainFailedStart: () => explainMissing(placement.service, plan, paths),
       wrap: (argv) => [launcher, ...options, ...renderWalls(opened, argv)],
     };
   }
 
-  /** Paths of a launch's files, which belong to the server. */
   pathsOf(placement: Placement): LaunchPaths {
     return this.#parts.launches.paths(placement);
   }
@@ -205,20 +223,7 @@ export class NamespaceLevel implements Level {
     makeOwnDirectory(paths.tmpDir, owner);
     makeOwnDirectory(paths.socketsDir, owner);
     // A socket of an earlier launch would keep the application from listening.
-    rmSync(this.#socketSource(placement), { force: true });
-  }
-
-  /** While another process of the instance runs, it owns the directory, and could move files under the launcher. */
-  #giving(
-    { ref, slot }: Placement,
-    { instanceDir }: LaunchPlan,
-    owner: number | null,
-  ): readonly string[] {
-    const others = SLOTS.filter((other) => other !== slot);
-    const isAlone = !others.some((other) =>
-      existsSync(this.#parts.launches.paths({ ref, slot: other }).top),
-    );
-    return owner === null || !isAlone ? [] : ["--give", `${instanceDir}:${owner}`];
+    if (isSlot(placement)) rmSync(this.#socketSource(placement), { force: true });
   }
 
   /** The directories in a volume stay, since a full one has no room for new ones. */
