@@ -21,7 +21,9 @@ enum option_id {
   OPT_HIDE,
   OPT_READ,
   OPT_WRITE,
-  OPT_SOCKET_DIR,
+  OPT_READ_AT,
+  OPT_WRITE_AT,
+  OPT_RUNTIME_DIR,
   OPT_TMP,
   OPT_GIVE,
   OPT_EMPTY,
@@ -47,7 +49,9 @@ static const struct option LONG_OPTIONS[] = {
   {"hide", required_argument, NULL, OPT_HIDE},
   {"read", required_argument, NULL, OPT_READ},
   {"write", required_argument, NULL, OPT_WRITE},
-  {"socket-dir", required_argument, NULL, OPT_SOCKET_DIR},
+  {"read-at", required_argument, NULL, OPT_READ_AT},
+  {"write-at", required_argument, NULL, OPT_WRITE_AT},
+  {"runtime-dir", required_argument, NULL, OPT_RUNTIME_DIR},
   {"tmp", required_argument, NULL, OPT_TMP},
   {"give", required_argument, NULL, OPT_GIVE},
   {"empty", required_argument, NULL, OPT_EMPTY},
@@ -96,10 +100,10 @@ static char *split_pair(char *pair, const char *option) {
   return colon + 1;
 }
 
-static void add_socket_directory(struct options *options, char *pair) {
-  const char *inside = split_pair(pair, "--socket-dir");
-  append(&options->socket_outsides, absolute(pair, "--socket-dir"), "--socket-dir");
-  append(&options->socket_insides, absolute(inside, "--socket-dir"), "--socket-dir");
+static void add_mount(struct mounts *mounts, char *pair, const char *option) {
+  const char *inside = split_pair(pair, option);
+  append(&mounts->outsides, absolute(pair, option), option);
+  append(&mounts->insides, absolute(inside, option), option);
 }
 
 static void set_given(struct options *options, char *pair) {
@@ -140,7 +144,9 @@ static void apply(struct options *o, int id, char *value) {
   case OPT_HIDE: append(&o->hides, absolute(value, "--hide"), "--hide"); break;
   case OPT_READ: append(&o->reads, absolute(value, "--read"), "--read"); break;
   case OPT_WRITE: append(&o->writes, absolute(value, "--write"), "--write"); break;
-  case OPT_SOCKET_DIR: add_socket_directory(o, value); break;
+  case OPT_READ_AT: add_mount(&o->read_mounts, value, "--read-at"); break;
+  case OPT_WRITE_AT: add_mount(&o->write_mounts, value, "--write-at"); break;
+  case OPT_RUNTIME_DIR: o->runtime_dir = absolute(value, "--runtime-dir"); break;
   case OPT_TMP: o->tmp = absolute(value, "--tmp"); break;
   case OPT_EMPTY: append(&o->emptied, absolute(value, "--empty"), "--empty"); break;
   case OPT_GIVE: set_given(o, value); break;
@@ -159,8 +165,8 @@ static void apply(struct options *o, int id, char *value) {
 
 static bool has_wall_options(const struct options *o) {
   return o->rootless || o->uid != 0 || o->gid != 0 || o->shows.count > 0 || o->hides.count > 0 || o->reads.count > 0 ||
-         o->writes.count > 0 || o->socket_insides.count > 0 || o->tmp != NULL || o->bind_port != 0 ||
-         o->devices.count > 0 || o->permissive_calls || o->private_net;
+         o->writes.count > 0 || o->read_mounts.insides.count > 0 || o->write_mounts.insides.count > 0 ||
+         o->tmp != NULL || o->bind_port != 0 || o->devices.count > 0 || o->permissive_calls || o->private_net;
 }
 
 // Refuses combinations that would leave a wall open.

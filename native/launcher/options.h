@@ -13,6 +13,12 @@ struct list {
   int count;
 };
 
+// Each path outside is mounted at the inside path of the same index.
+struct mounts {
+  struct list outsides;
+  struct list insides;
+};
+
 struct options {
   const char *status;
   struct list cgroups;
@@ -24,13 +30,14 @@ struct options {
   struct list hides;
   struct list reads;
   struct list writes;
-  struct list devices;         // visible inside; as root the application joins their groups
-  struct list socket_outsides; // mounted at the inside path of the same index
-  struct list socket_insides;
-  const char *tmp;    // NULL: a tmpfs
-  int bind_port;      // 0: any
-  unsigned processes; // of the application, threads included; 0: no limit
-  const char *given;  // a directory that is given to a user; NULL: none
+  struct list devices;       // visible inside; as root the application joins their groups
+  struct mounts read_mounts; // of paths elsewhere on the host
+  struct mounts write_mounts;
+  const char *tmp;         // NULL: a tmpfs
+  const char *runtime_dir; // made for the application's user alone; NULL: none
+  int bind_port;           // 0: any
+  unsigned processes;      // of the application, threads included; 0: no limit
+  const char *given;       // a directory that is given to a user; NULL: none
   uid_t given_to;
   struct list emptied;   // directories whose content is deleted
   const char *directory; // NULL: "/" behind walls, unchanged without

@@ -33,7 +33,7 @@ struct link {
 };
 
 // Room for all lists, the fixed places and the temporary directories.
-enum { PLACES_MAX = 5 * LIST_MAX + 16 };
+enum { PLACES_MAX = 6 * LIST_MAX + 16 };
 struct view {
   bool listed; // nothing is in view but what is shown
   struct place places[PLACES_MAX];
@@ -127,9 +127,12 @@ static void add_writes(struct view *view, const struct options *options) {
     const char *path = options->writes.items[i];
     add(view, (struct place){WRITE, copy_path(path), need_tree_without_links(path)});
   }
-  for (int i = 0; i < options->socket_insides.count; i++) {
-    char *inside = resolve_inside(options->socket_insides.items[i]);
-    add(view, (struct place){WRITE, inside, need_tree(options->socket_outsides.items[i])});
+}
+
+static void add_mounts(struct view *view, enum role role, const struct mounts *mounts) {
+  for (int i = 0; i < mounts->insides.count; i++) {
+    char *inside = resolve_inside(mounts->insides.items[i]);
+    add(view, (struct place){role, inside, need_tree_without_links(mounts->outsides.items[i])});
   }
 }
 
@@ -195,6 +198,8 @@ void build_view(const struct options *options) {
   add_hides(&view, options);
   add_reads(&view, options);
   add_writes(&view, options);
+  add_mounts(&view, READ, &options->read_mounts);
+  add_mounts(&view, WRITE, &options->write_mounts);
   add_temporary(&view, options);
   add_resolver(&view);
   int root = make_root(&view);

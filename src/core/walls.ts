@@ -1,4 +1,5 @@
 // The walls of one instance: hidden and visible paths, and the launcher's arguments. Paths are absolute.
+import { RUNTIME_DIR } from "./account.ts";
 import { HIDDEN, PRIVATE_TMP } from "./host-paths.ts";
 import { depthOf, isUnder } from "./paths.ts";
 import { networkOf, type Service, type SystemCallFilter } from "./service.ts";
@@ -20,6 +21,8 @@ export interface Walls {
   readonly write: readonly string[];
   /** The directory of the instance's socket, outside and inside; null where it lies in another writable directory. */
   readonly socketDir: { readonly outside: string; readonly inside: string } | null;
+  /** Further files and directories of the instance, at places where the host may have others. */
+  readonly mounts: readonly Mount[];
   /** Mounted as /tmp and /var/tmp. */
   readonly tmpDir: string;
   /** The only port that may be bound. */
@@ -29,6 +32,13 @@ export interface Walls {
   readonly seccomp: SystemCallFilter;
   readonly hostname: string;
   readonly cwd: string;
+}
+
+/** A path of the host that is seen at another path inside. */
+export interface Mount {
+  readonly outside: string;
+  readonly inside: string;
+  readonly access: "read" | "write";
 }
 
 /** The part of the walls that decides which paths are visible. */
@@ -74,7 +84,7 @@ function findNetworkGaps(service: Service, { landlock, firewall }: WallHost): st
 
 /** The arguments of the launcher that make it start `argv` behind the walls. */
 export function renderWalls(walls: Walls, argv: readonly string[]): readonly string[] {
-  const { identity, socketDir } = walls;
+  const { identity, mounts, socketDir } = walls;
   return [
     ...["--status", walls.statusFile, "--walls"],
     ...(identity.kind === "rootless"
@@ -84,12 +94,17 @@ export function renderWalls(walls: Walls, argv: readonly string[]): readonly str
     ...[walls.dataDir, ...walls.secrets].flatMap((path) => ["--hide", path]),
     ...walls.read.flatMap((path) => ["--read", path]),
     ...walls.write.flatMap((path) => ["--write", path]),
-    ...(socketDir === null ? [] : ["--socket-dir", `${socketDir.outside}:${socketDir.inside}`]),
-    ...["--tmp", walls.tmpDir, "--bind-port", String(walls.port)],
+    ...mounts.flatMap(renderMount),
+    ...(socketDir === null ? [] : renderMount({ ...socketDir, access: "write" })),
+    ...["--tmp", walls.tmpDir, "--runtime-dir", RUNTIME_DIR, "--bind-port", String(walls.port)],
     ...(walls.entry === null ? [] : ["--private-net", "--forward", `${walls.entry}:${walls.port}`]),
     ...["--seccomp", walls.seccomp],
     ...["--hostname", walls.hostname, "--chdir", walls.cwd, "--", ...argv],
   ];
+}
+
+function renderMount({ access, inside, outside }: Mount): readonly string[] {
+  return [`--${access}-at`, `${outside}:${inside}`];
 }
 
 /** The application may read these and the system. A working directory that contains other instances is left out. */

@@ -173,7 +173,7 @@ function makeOption(random: Random, ground: Ground): readonly string[] {
     () => Array.from({ length: 70 }, () => ["--hide", path()]).flat(),
     () => ["--empty", ground.path(random.pick(["own", "work", "nothing", "file", "link"]))],
     () => ["--give", `${ground.path(random.pick(["own", "nothing", "link"]))}:${number()}`],
-    () => ["--socket-dir", `${path()}:${random.pick([path(), "/run/s", text()])}`],
+    () => ["--write-at", `${path()}:${random.pick([path(), "/run/s", text()])}`],
     () => ["--forward", `${ground.path("s")}:${random.pick([number(), text()])}`],
     () => [random.pick(["--bind-port", "--processes"]), random.pick([number(), text()])],
     () => ["--device", random.pick(["/dev/null", "/dev/nothing", "/dev/../x", "/dev/shm", text()])],

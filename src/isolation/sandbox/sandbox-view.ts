@@ -6,7 +6,7 @@ import type { HostListing } from "../walls/host-listing.ts";
 
 export interface ViewParts extends Pick<
   Walls,
-  "dataDir" | "secrets" | "read" | "write" | "tmpDir" | "socketDir"
+  "dataDir" | "secrets" | "read" | "write" | "mounts" | "tmpDir" | "socketDir"
 > {
   /** The host's directories that every tenant sees. */
   readonly system: SystemListing;
@@ -96,7 +96,7 @@ export function planView(parts: ViewParts): View {
 }
 
 function layersOf(parts: ViewParts): Layer[] {
-  const { dataDir, extras, read, secrets, socketDir, system, tmpDir, write } = parts;
+  const { dataDir, extras, mounts, read, secrets, socketDir, system, tmpDir, write } = parts;
   const show =
     (access: "read" | "write") =>
     (path: string): Layer => ({
@@ -116,6 +116,7 @@ function layersOf(parts: ViewParts): Layer[] {
     ...(socketDir === null
       ? []
       : [{ ...writable, source: socketDir.outside, inside: socketDir.inside }]),
+    ...mounts.map(({ outside, ...mount }): Layer => ({ ...mount, kind: "bind", source: outside })),
     ...write.map(show("write")),
     ...read.map(show("read")),
     ...secrets.map((path) => hide(path, path)),

@@ -1,5 +1,6 @@
 // The level "sandbox": the application runs on gVisor, a kernel in user space, and sees what walls would show.
 import { mkdirSync, writeFileSync } from "node:fs";
+import { RUNTIME_DIR } from "../../core/account.ts";
 import { FailureError } from "../../core/failure.ts";
 import type { LaunchPlan } from "../../core/launch-plan.ts";
 import { isUnder } from "../../core/paths.ts";
@@ -161,7 +162,7 @@ function bundleOf(
   return {
     root: view.root,
     mounts: view.mounts,
-    argv: [INIT, ...forward, "--", ...argv],
+    argv: [INIT, ...forward, "--runtime-dir", RUNTIME_DIR, "--", ...argv],
     env: plan.env,
     cwd: walls.cwd,
     hostname: walls.hostname,

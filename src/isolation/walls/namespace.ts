@@ -10,7 +10,7 @@ import type { LaunchPlan } from "../../core/launch-plan.ts";
 import { isUnder } from "../../core/paths.ts";
 import { type InstanceRef, SLOTS } from "../../core/ref.ts";
 import { networkOf, PIDS_LIMIT_DEFAULT, type Service } from "../../core/service.ts";
-import { renderWalls, type Walls } from "../../core/walls.ts";
+import { type Mount, renderWalls, type Walls } from "../../core/walls.ts";
 import { isRoot, makeOwnDirectory } from "../../platform/owner.ts";
 import type { ControlGroup } from "../cgroup/group.ts";
 import type { ControlGroups } from "../cgroup/groups.ts";
@@ -23,6 +23,7 @@ import {
   type Placement,
   type RecordedProcess,
 } from "../level.ts";
+import type { AccountFiles } from "./account-files.ts";
 import { findHostFiles, type HostFiles } from "./host-files.ts";
 import { explainMissing } from "./missing-files.ts";
 import { checkReachable, checkVisible } from "./reach.ts";
@@ -43,6 +44,7 @@ export interface NamespaceParts {
   readonly launches: LaunchDirectories;
   /** The instance's own user, where the server is root. */
   readonly userIdOf: (ref: InstanceRef) => number;
+  readonly accounts: AccountFiles;
   /** Of all services. */
   readonly writePaths: () => readonly string[];
   /** The server's own files, which no tenant sees. */
@@ -137,10 +139,23 @@ export class NamespaceLevel implements Level {
       port: placement.port,
       entry: networkOf(placement.service) === "private" ? entry : null,
       identity: owner === null ? { kind: "rootless" } : { kind: "user", id: owner },
+      mounts: this.#accountOf(placement, { owner, home: plan.instanceDir }),
       socketDir: isMounted ? { outside: realpathSync(socketsDir), inside } : null,
       seccomp: placement.service.seccomp,
       hostname: placement.ref.id,
     };
+  }
+
+  #accountOf(
+    { ref }: Placement,
+    { home, owner }: { home: string; owner: number | null },
+  ): readonly Mount[] {
+    const user = owner ?? process.geteuid?.() ?? 0;
+    const group = owner ?? process.getegid?.() ?? 0;
+    return this.#parts.accounts.mounts(ref, { user, group, home }).map((mount) => ({
+      ...mount,
+      outside: realpathSync(mount.outside),
+    }));
   }
 
   /** Those walls, with the openings that a level on top of them needs. */

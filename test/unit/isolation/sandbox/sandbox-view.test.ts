@@ -15,6 +15,7 @@ const parts: ViewParts = {
   secrets: [],
   read: ["/srv/app"],
   write: [OWN],
+  mounts: [],
   tmpDir: TMP,
   socketDir: { outside: SOCKETS, inside: "/tmp/tenement" },
   system: {
