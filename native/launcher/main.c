@@ -7,6 +7,7 @@
 #include "failure.h"
 #include "forward.h"
 #include "give.h"
+#include "layers.h"
 #include "limits.h"
 #include "measure.h"
 #include "namespaces.h"
@@ -147,6 +148,7 @@ static int run_behind_walls(const struct options *options, struct arguments argu
   umask(022); // the directories of the view are for every user inside, whatever mask the server has
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) fail("create a socket pair");
   if (setsockopt(ends[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof on) < 0) fail("ask for credentials");
+  prepare_layer(options);
   pid_t init = enter_namespaces(options);
   if (init == 0) {
     close(ends[0]);

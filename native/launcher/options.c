@@ -23,6 +23,8 @@ enum option_id {
   OPT_WRITE,
   OPT_READ_AT,
   OPT_WRITE_AT,
+  OPT_STATE,
+  OPT_LAYER,
   OPT_RUNTIME_DIR,
   OPT_TMP,
   OPT_GIVE,
@@ -51,6 +53,8 @@ static const struct option LONG_OPTIONS[] = {
   {"write", required_argument, NULL, OPT_WRITE},
   {"read-at", required_argument, NULL, OPT_READ_AT},
   {"write-at", required_argument, NULL, OPT_WRITE_AT},
+  {"state", required_argument, NULL, OPT_STATE},
+  {"layer", required_argument, NULL, OPT_LAYER},
   {"runtime-dir", required_argument, NULL, OPT_RUNTIME_DIR},
   {"tmp", required_argument, NULL, OPT_TMP},
   {"give", required_argument, NULL, OPT_GIVE},
@@ -106,6 +110,12 @@ static void add_mount(struct mounts *mounts, char *pair, const char *option) {
   append(&mounts->insides, absolute(inside, option), option);
 }
 
+static void set_layer(struct options *options, char *pair) {
+  const char *path = split_pair(pair, "--layer");
+  options->layer_dir = absolute(pair, "--layer");
+  options->layer_path = absolute(path, "--layer");
+}
+
 static void set_given(struct options *options, char *pair) {
   const char *user = split_pair(pair, "--give");
   options->given = absolute(pair, "--give");
@@ -146,6 +156,8 @@ static void apply(struct options *o, int id, char *value) {
   case OPT_WRITE: append(&o->writes, absolute(value, "--write"), "--write"); break;
   case OPT_READ_AT: add_mount(&o->read_mounts, value, "--read-at"); break;
   case OPT_WRITE_AT: add_mount(&o->write_mounts, value, "--write-at"); break;
+  case OPT_STATE: add_mount(&o->state_mounts, value, "--state"); break;
+  case OPT_LAYER: set_layer(o, value); break;
   case OPT_RUNTIME_DIR: o->runtime_dir = absolute(value, "--runtime-dir"); break;
   case OPT_TMP: o->tmp = absolute(value, "--tmp"); break;
   case OPT_EMPTY: append(&o->emptied, absolute(value, "--empty"), "--empty"); break;
@@ -166,7 +178,8 @@ static void apply(struct options *o, int id, char *value) {
 static bool has_wall_options(const struct options *o) {
   return o->rootless || o->uid != 0 || o->gid != 0 || o->shows.count > 0 || o->hides.count > 0 || o->reads.count > 0 ||
          o->writes.count > 0 || o->read_mounts.insides.count > 0 || o->write_mounts.insides.count > 0 ||
-         o->tmp != NULL || o->bind_port != 0 || o->devices.count > 0 || o->permissive_calls || o->private_net;
+         o->state_mounts.insides.count > 0 || o->layer_dir != NULL || o->tmp != NULL || o->bind_port != 0 ||
+         o->devices.count > 0 || o->permissive_calls || o->private_net;
 }
 
 // Refuses combinations that would leave a wall open.

@@ -33,11 +33,14 @@ struct options {
   struct list devices;       // visible inside; as root the application joins their groups
   struct mounts read_mounts; // of paths elsewhere on the host
   struct mounts write_mounts;
-  const char *tmp;         // NULL: a tmpfs
-  const char *runtime_dir; // made for the application's user alone; NULL: none
-  int bind_port;           // 0: any
-  unsigned processes;      // of the application, threads included; 0: no limit
-  const char *given;       // a directory that is given to a user; NULL: none
+  struct mounts state_mounts; // as those, of directories that are made where they are missing
+  const char *layer_dir;      // holds the upper layer over a directory; NULL: none
+  const char *layer_path;     // that directory
+  const char *tmp;            // NULL: a tmpfs
+  const char *runtime_dir;    // made for the application's user alone; NULL: none
+  int bind_port;              // 0: any
+  unsigned processes;         // of the application, threads included; 0: no limit
+  const char *given;          // a directory that is given to a user; NULL: none
   uid_t given_to;
   struct list emptied;   // directories whose content is deleted
   const char *directory; // NULL: "/" behind walls, unchanged without

@@ -110,7 +110,7 @@ const TEMPLATE = PLACEHOLDERS;
 const SOCKET_TEMPLATE = PLACEHOLDERS.filter((name) => name !== "socket");
 
 function checkTemplates(document: unknown, service: KeyPath): Problem[] {
-  const lists = ["read_paths", "write_paths"].flatMap((key) =>
+  const lists = ["read_paths", "write_paths", "state_paths"].flatMap((key) =>
     elementPaths(document, [...service, key]),
   );
   const args = elementPaths(document, [...service, "args"]);

@@ -17,6 +17,7 @@ import {
 import { escapeTemplate, fillTemplate } from "../core/template.ts";
 import { checkDocument, trimPrefix } from "./checks.ts";
 import { tildeProblem } from "./document.ts";
+import { checkPlaces } from "./place-checks.ts";
 import { type Problem, problemsOf, renderProblem } from "./problems.ts";
 import { type ConfigFile, configSchema, type ServiceTable, type SettingsTable } from "./schema.ts";
 import { BYTES_PER_MEGABYTE, MS_PER_DAY } from "./schema-values.ts";
@@ -69,7 +70,10 @@ export function parseConfig(
     ...checkOverrides(options.overrides ?? {}),
   ];
   if (!checked.success || problems.length > 0) throw invalid(options.file, problems);
-  return toConfig(checked.data, { file, overrides: options.overrides ?? {} });
+  const config = toConfig(checked.data, { file, overrides: options.overrides ?? {} });
+  const misplaced = checkPlaces(config);
+  if (misplaced.length > 0) throw invalid(options.file, misplaced);
+  return config;
 }
 
 function parseToml(text: string, file: string): unknown {
@@ -160,6 +164,7 @@ function toService(table: ServiceTable, { name, dir, settings }: ServiceContext)
     name,
     argv: toArgv(table),
     workdir: resolveTemplate(dir, table.workdir),
+    workdirWritable: table.workdir_writable,
     health: table.health ?? null,
     isolation,
     idleTimeoutMs: toMs(table.idle_timeout),
@@ -193,6 +198,7 @@ function toService(table: ServiceTable, { name, dir, settings }: ServiceContext)
     show: table.show,
     readPaths: table.read_paths.map((path) => resolve(dir, path)),
     writePaths: table.write_paths.map((path) => resolve(dir, path)),
+    statePaths: table.state_paths.map((path) => resolve(dir, path)),
     network: table.network ?? null,
     seccomp: table.seccomp,
     allowMetadata: table.allow_metadata,

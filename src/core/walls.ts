@@ -23,6 +23,10 @@ export interface Walls {
   readonly socketDir: { readonly outside: string; readonly inside: string } | null;
   /** Further files and directories of the instance, at places where the host may have others. */
   readonly mounts: readonly Mount[];
+  /** Directories of the instance's own, where its application expects them; made where they are missing. */
+  readonly states: readonly Omit<Mount, "access">[];
+  /** Keeps the changes to the working directory; null: that is not writable, or the instance's own anyhow. */
+  readonly layerDir: string | null;
   /** Mounted as /tmp and /var/tmp. */
   readonly tmpDir: string;
   /** The only port that may be bound. */
@@ -95,6 +99,8 @@ export function renderWalls(walls: Walls, argv: readonly string[]): readonly str
     ...walls.read.flatMap((path) => ["--read", path]),
     ...walls.write.flatMap((path) => ["--write", path]),
     ...mounts.flatMap(renderMount),
+    ...walls.states.flatMap(({ inside, outside }) => ["--state", `${outside}:${inside}`]),
+    ...(walls.layerDir === null ? [] : ["--layer", `${walls.layerDir}:${walls.cwd}`]),
     ...(socketDir === null ? [] : renderMount({ ...socketDir, access: "write" })),
     ...["--tmp", walls.tmpDir, "--runtime-dir", RUNTIME_DIR, "--bind-port", String(walls.port)],
     ...(walls.entry === null ? [] : ["--private-net", "--forward", `${walls.entry}:${walls.port}`]),

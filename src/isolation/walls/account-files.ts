@@ -1,5 +1,5 @@
 // The files of a tenant's account: /etc/passwd and /etc/group of the host with one more line, kept for each instance.
-import { lstatSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { lstatSync, mkdirSync, readFileSync, realpathSync, rmSync } from "node:fs";
 import { ACCOUNT_FILES, type Account, type AccountFile, addAccount } from "../../core/account.ts";
 import type { InstanceRef } from "../../core/ref.ts";
 import type { Mount } from "../../core/walls.ts";
@@ -25,7 +25,7 @@ export class AccountFiles {
       // Where the host keeps its accounts elsewhere there is no place for the file.
       if (!host?.isFile()) return [];
       const origin = JSON.stringify([host.ino, host.size, host.mtimeMs, host.ctimeMs, account]);
-      const outside = this.#keep(ref, { file, origin, account });
+      const outside = realpathSync(this.#keep(ref, { file, origin, account }));
       return [{ outside, inside: `/etc/${file}`, access: "read" }];
     });
   }
@@ -53,4 +53,10 @@ export class AccountFiles {
     }
     return path;
   }
+}
+
+/** @param owner the instance's own user; null: the server's */
+export function accountOf(owner: number | null, home: string): Account {
+  const user = owner ?? process.geteuid?.() ?? 0;
+  return { user, group: owner ?? process.getegid?.() ?? user, home };
 }

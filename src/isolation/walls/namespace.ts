@@ -10,7 +10,7 @@ import type { LaunchPlan } from "../../core/launch-plan.ts";
 import { isUnder } from "../../core/paths.ts";
 import { type InstanceRef, SLOTS } from "../../core/ref.ts";
 import { networkOf, PIDS_LIMIT_DEFAULT, type Service } from "../../core/service.ts";
-import { type Mount, renderWalls, type Walls } from "../../core/walls.ts";
+import { renderWalls, type Walls } from "../../core/walls.ts";
 import { isRoot, makeOwnDirectory } from "../../platform/owner.ts";
 import type { ControlGroup } from "../cgroup/group.ts";
 import type { ControlGroups } from "../cgroup/groups.ts";
@@ -23,9 +23,11 @@ import {
   type Placement,
   type RecordedProcess,
 } from "../level.ts";
-import type { AccountFiles } from "./account-files.ts";
+import { type AccountFiles, accountOf } from "./account-files.ts";
 import { findHostFiles, type HostFiles } from "./host-files.ts";
+import { LayerCheck } from "./layer-check.ts";
 import { explainMissing } from "./missing-files.ts";
+import { type OwnPlaces, planOwnPlaces } from "./own-places.ts";
 import { checkReachable, checkVisible } from "./reach.ts";
 import { SocketLink } from "./socket-link.ts";
 import { TenantPlaces } from "./tenant-places.ts";
@@ -62,6 +64,7 @@ export interface Site {
   readonly launcher: string;
   /** The options that have the launcher give and empty directories of the instance. */
   readonly preparing: readonly string[];
+  readonly own: OwnPlaces;
   readonly owner: number | null;
   readonly paths: ViewPaths;
   readonly places: TenantPlaces;
@@ -82,6 +85,7 @@ export class NamespaceLevel implements Level {
   readonly #parts: NamespaceParts;
   #launcher: string | null = null;
   #host: HostFiles | null = null;
+  readonly #layers = new LayerCheck();
 
   constructor(parts: NamespaceParts) {
     this.#parts = parts;
@@ -118,14 +122,18 @@ export class NamespaceLevel implements Level {
     const paths = planPaths(service, plan, this.#findContext(places));
     checkVisible(placement, { program: plan.argv[0] ?? "", paths });
     if (owner !== null) checkReachable(paths, owner);
+    const own = planOwnPlaces(service, plan, { paths, places });
+    const { layerDir } = own;
+    if (layerDir !== null)
+      this.#layers.require(service, { launcher, layerDir, owner, workdir: paths.cwd });
     const group = this.#parts.groups.open(placement, HELPERS[networkOf(service)] + helpers);
     this.#makeDirectory(placement, owner);
     const preparing = [...this.#giving(placement, plan, owner), ...this.#emptying(placement)];
-    return { group, launcher, owner, paths, places, placement, plan, preparing };
+    return { group, launcher, own, owner, paths, places, placement, plan, preparing };
   }
 
   /** The walls of a prepared launch. */
-  describe({ owner, paths, places, placement, plan }: Site): Walls {
+  describe({ own, owner, paths, places, placement, plan }: Site): Walls {
     const { entry, statusFile, socketsDir, tmpDir } = this.#parts.launches.paths(placement);
     const isMounted = this.#socketDir(placement) === socketsDir;
     const inside = dirname(plan.socketPath);
@@ -134,28 +142,17 @@ export class NamespaceLevel implements Level {
       makeMountPoint(inside, paths, places);
     return {
       ...paths,
+      ...own,
       statusFile,
       tmpDir: realpathSync(tmpDir),
       port: placement.port,
       entry: networkOf(placement.service) === "private" ? entry : null,
       identity: owner === null ? { kind: "rootless" } : { kind: "user", id: owner },
-      mounts: this.#accountOf(placement, { owner, home: plan.instanceDir }),
+      mounts: this.#parts.accounts.mounts(placement.ref, accountOf(owner, plan.instanceDir)),
       socketDir: isMounted ? { outside: realpathSync(socketsDir), inside } : null,
       seccomp: placement.service.seccomp,
       hostname: placement.ref.id,
     };
-  }
-
-  #accountOf(
-    { ref }: Placement,
-    { home, owner }: { home: string; owner: number | null },
-  ): readonly Mount[] {
-    const user = owner ?? process.geteuid?.() ?? 0;
-    const group = owner ?? process.getegid?.() ?? 0;
-    return this.#parts.accounts.mounts(ref, { user, group, home }).map((mount) => ({
-      ...mount,
-      outside: realpathSync(mount.outside),
-    }));
   }
 
   /** Those walls, with the openings that a level on top of them needs. */

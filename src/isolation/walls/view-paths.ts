@@ -55,7 +55,8 @@ export function planPaths(service: Service, plan: LaunchPlan, context: ViewConte
     read: read.filter((path) => !write.some((directory) => isUnder(path, directory))),
     write,
   };
-  const named = [plan.cwd, plan.instanceDir, ...plan.argv.slice(0, 1), ...readPaths, ...writePaths];
+  const program = plan.argv.slice(0, 1);
+  const named = [plan.cwd, plan.instanceDir, ...program, ...readPaths, ...writePaths];
   return { cwd, ...withLinks(withoutSecrets(view, context), named, places) };
 }
 

@@ -21,6 +21,8 @@ const walls: Walls = {
   mounts: [
     { outside: "/data/.accounts/notes/alice/passwd", inside: "/etc/passwd", access: "read" },
   ],
+  states: [{ outside: "/data/notes/alice/.ten/state/var/lib/x", inside: "/var/lib/x" }],
+  layerDir: "/data/notes/alice/.ten/workdir",
   tmpDir: "/data/.walls/notes/alice/tmp",
   port: 30_000,
   entry: null,
@@ -39,6 +41,8 @@ describe("the launcher's command line", () => {
       "--status /data/.walls/notes/alice/status --walls --uid 61184 --gid 61184 --hide /data " +
         "--read /srv/app --read /opt/python --write /data/notes/alice --write /srv/shared " +
         "--read-at /data/.accounts/notes/alice/passwd:/etc/passwd " +
+        "--state /data/notes/alice/.ten/state/var/lib/x:/var/lib/x " +
+        "--layer /data/notes/alice/.ten/workdir:/srv/app " +
         "--write-at /data/.walls/notes/alice/sockets:/tmp/tenement " +
         "--tmp /data/.walls/notes/alice/tmp --runtime-dir /tmp/run --bind-port 30000 --seccomp default " +
         "--hostname alice --chdir /srv/app " +
