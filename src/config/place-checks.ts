@@ -2,12 +2,13 @@
 import { SOFTWARE } from "../core/host-paths.ts";
 import { isUnder } from "../core/paths.ts";
 import { serverFiles } from "../core/server-files.ts";
-import type { Config, Service } from "../core/service.ts";
+import { type Config, hasOwnRoot, type Service } from "../core/service.ts";
 import { renderFound } from "./document.ts";
 import type { Problem } from "./problems.ts";
 
 /** Each tenant has these of its own, and its kernel fills them. */
 const SYSTEM = ["/proc", "/sys", "/dev"] as const;
+const NO_WALLS = "none, since a process without walls may write what the server may";
 const OWN_WORKDIR = 'workdir = "{data_dir}/{name}/{id}"';
 
 export function checkPlaces(config: Config): Problem[] {
@@ -25,11 +26,12 @@ function checkWorkdir(service: Service, config: Config): Problem[] {
 }
 
 /** What the configuration should hold instead; null: it is fine. */
-function whyNotWritable({ isolation, workdir }: Service, { settings }: Config): string | null {
-  if (isolation === "process")
-    return "none, since a process without walls may write what the server may";
-  if (isolation !== "namespace")
-    return `isolation = "namespace" with it, or instead of it ${OWN_WORKDIR}`;
+function whyNotWritable(service: Service, { settings }: Config): string | null {
+  const { isolation, workdir } = service;
+  if (isolation === "process") return NO_WALLS;
+  if (hasOwnRoot(service)) return "none, since a machine may change its image for itself anyhow";
+  if (isolation === "sandbox")
+    return `isolation = "namespace" or "qemu" with it, or instead of it ${OWN_WORKDIR}`;
   if (workdir.startsWith("{data_dir}") || isUnder(workdir, settings.dataDir))
     return "none, since the instance's own directory is writable anyhow";
   const software = SOFTWARE.find((path) => isUnder(path, workdir));
@@ -40,8 +42,9 @@ function whyNotWritable({ isolation, workdir }: Service, { settings }: Config): 
 
 function whyNotState(path: string, service: Service, config: Config): string | null {
   const { isolation, readPaths, writePaths, workdir } = service;
-  if (isolation !== "namespace")
-    return 'none, or isolation = "namespace" with it: other levels have no state_paths';
+  if (isolation === "process") return NO_WALLS;
+  if (isolation === "firecracker")
+    return "none, since a machine of Firecracker has no other directory than {data_dir}/{name}/{id}";
   if (path.includes(":")) return "a path without a colon";
   const inner = SYSTEM.find((each) => isUnder(path, each));
   if (inner !== undefined) return `a path outside of ${inner}`;

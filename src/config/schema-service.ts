@@ -44,7 +44,7 @@ export const service = z.strictObject(
     workdir_writable: flag()
       .default(false)
       .describe(
-        "At level `namespace`: let each instance change the files of the working directory, for itself alone. Its changes are kept in its data directory; what it has not changed stays as the operator has it.",
+        "At the levels `namespace` and `qemu`: let each instance change the files of the working directory, for itself alone. Its changes are kept in its data directory; what it has not changed stays as the operator has it.",
       ),
     health: text('a path that starts with "/"', /^\/[!-~]*$/)
       .optional()
@@ -154,7 +154,7 @@ export const service = z.strictObject(
     state_paths: list(path(), "a list of paths")
       .default([])
       .describe(
-        "At level `namespace`: paths such as `/var/lib/radicale`, at each of which an instance has a directory of its own, kept in its data directory.",
+        "Behind walls, in sandboxes and at level `qemu`: paths such as `/var/lib/radicale`, at each of which an instance has a directory of its own, kept in its data directory.",
       ),
     network: choice(NETWORKS)
       .optional()

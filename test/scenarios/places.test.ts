@@ -9,13 +9,15 @@ import {
   readdirSync,
   readFileSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
 import type { StorageAnswer } from "../../src/control/wire/instances.ts";
+import { lacksMachines, machineKernel } from "../support/machines.ts";
 import { fetchReply } from "../support/request.ts";
 import { type Ten, withTen } from "../support/ten.ts";
-import { E2FSPROGS, GCC, isMissing, PYTHON } from "../support/tool.ts";
+import { E2FSPROGS, GCC, isMissing, PYTHON, RUNSC } from "../support/tool.ts";
 
 setDefaultTimeout(120_000);
 
@@ -186,6 +188,67 @@ describe.skipIf(isUnable).each([...KINDS])(
       }));
   },
 );
+
+describe.skipIf(isUnable || isMissing(RUNSC)).each([...KINDS])("in a sandbox, %s", (kind) => {
+  const keys = `state_paths = ["${STATE}"]`;
+  const sandboxed = (ten: Ten) => {
+    ten.reconfigure((text) => text.replace('"namespace"', '"sandbox"'));
+    return ten.restart();
+  };
+
+  test("an instance has directories of its own at its state paths", () =>
+    withApp(kind, keys, async (ten) => {
+      await sandboxed(ten);
+      await ten.must("spawn", "app:alice", "app:bob");
+      const path = `${STATE}/deep/file`;
+      expect(await ask(ten, "alice", "/write", { path, text: "alice" })).toBe("written");
+      expect(await ask(ten, "bob", "/read", { path })).toBe("FileNotFoundError");
+      await ten.must("sleep", "app:alice");
+      expect(await ask(ten, "alice", "/read", { path })).toBe("alice");
+    }));
+
+  for (const name of [".ten", ".ten/state", `.ten/state${STATE}`])
+    test(`a link in place of ${name} leads nowhere`, () =>
+      withApp(kind, keys, async (ten) => {
+        await sandboxed(ten);
+        const link = join(ten.dataDir, "app/alice", name);
+        mkdirSync(dirname(link), { recursive: true });
+        symlinkSync(dirname(ten.configFile), link);
+        for (const each of [join(ten.dataDir, "app"), join(ten.dataDir, "app/alice")])
+          chownSync(each, statSync(ten.dataDir).uid, statSync(ten.dataDir).gid);
+        const { stderr } = await ten.ten("spawn", "app:alice");
+        expect(stderr).toContain("is no directory, but state_paths needs one there");
+        expect(readdirSync(dirname(ten.configFile)).sort()).toEqual([
+          ...["app.py", "lib", "tenement.toml"],
+        ]);
+      }));
+});
+
+describe.skipIf(isUnable || lacksMachines())("in an emulated machine", () => {
+  test("an instance writes beside itself and at its state paths, for itself alone", () => {
+    const keys = `${WRITABLE}\nstate_paths = ["${STATE}"]\nstartup_timeout = 120\nstop_timeout = 60\nqemu_accel = "tcg"\nkernel = "${machineKernel()}"`;
+    return withApp("root", keys, async (ten) => {
+      ten.reconfigure((text) => text.replace('"namespace"', '"qemu"'));
+      await ten.restart();
+      await ten.must("spawn", "app:alice");
+      const path = `${STATE}/deep/file`;
+      expect(await ask(ten, "alice", "/write", { path, text: "alice" })).toBe("written");
+      expect(await ask(ten, "alice", "/write", { path: "lib/page.html", text: "x" })).toBe(
+        "written",
+      );
+      expect(await ask(ten, "alice", "/read", { path: "tenement.toml" })).toBe("PermissionError");
+      const passwd = await ask(ten, "alice", "/read", { path: "/etc/passwd" });
+      expect(passwd).toStartWith("tenant:x:");
+      expect(passwd).toContain("root:x:0:0:");
+      await ten.must("stop", "app:alice");
+      const own = join(ten.dataDir, "app/alice/.ten");
+      expect(readFileSync(join(own, "state", path), "utf8")).toBe("alice");
+      expect(readFileSync(join(own, "workdir/upper/lib/page.html"), "utf8")).toBe("x");
+      const page = join(dirname(ten.configFile), "lib/page.html");
+      expect(readFileSync(page, "utf8")).toBe("first");
+    });
+  }, 240_000);
+});
 
 describe.skipIf(isUnable)("an application that writes beside itself", () => {
   test("is refused for the server of an ordinary user where the directory is another's", () =>

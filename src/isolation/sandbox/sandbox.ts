@@ -22,6 +22,7 @@ import { type Bundle, type RunscPlace, renderBundle, renderRun, renderSignal } f
 import { findRunsc, type Runsc, runscGap } from "./runsc.ts";
 import { followSandbox } from "./sandbox-follower.ts";
 import { planView, type View } from "./sandbox-view.ts";
+import { makeStateDirectory } from "./state-directory.ts";
 import { listSystem, makeView } from "./view-making.ts";
 
 /** gVisor's own threads: some 60 at rest, more under load. */
@@ -70,6 +71,7 @@ export class SandboxLevel implements Level {
       ],
     });
     makeOwnDirectory(files.entryDir, site.owner);
+    for (const { outside } of walls.states) makeStateDirectory(outside, site);
     makeView(view);
     for (const path of [files.bundleDir, files.stateDir]) mkdirSync(path, { mode: 0o700 });
     const network = networkOf(service);

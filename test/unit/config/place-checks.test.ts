@@ -19,16 +19,20 @@ describe("workdir_writable", () => {
     ["process", "none, since a process without walls may write what the server may"],
     [
       "sandbox",
-      'isolation = "namespace" with it, or instead of it workdir = "{data_dir}/{name}/{id}"',
+      'isolation = "namespace" or "qemu" with it, or instead of it workdir = "{data_dir}/{name}/{id}"',
     ],
-    [
-      "qemu",
-      'isolation = "namespace" with it, or instead of it workdir = "{data_dir}/{name}/{id}"',
-    ],
-  ])("needs the level namespace: %s", (level, expected) => {
+  ])("is refused without a layer: %s", (level, expected) => {
     const text = `${APP.replace("namespace", level)}${WRITABLE}workdir = "/srv/app"`;
     expect(problemsOf(text)).toEqual([
       `service.app.workdir_writable: expected ${expected}, got true`,
+    ]);
+  });
+
+  test("is fine in a machine, but for one with an image, which may change that anyhow", () => {
+    const machine = `${APP.replace("namespace", "qemu")}${WRITABLE}workdir = "/srv/app"\n`;
+    expect(parseConfig(machine, { file: FILE }).services.size).toBe(1);
+    expect(problemsOf(`${machine}rootfs = "/srv/image"`)).toEqual([
+      "service.app.workdir_writable: expected none, since a machine may change its image for itself anyhow, got true",
     ]);
   });
 
@@ -98,10 +102,22 @@ describe("state_paths", () => {
     expect(problemsOf(`${APP}state_paths = ["/var/lib/x", "/var/lib/x/"]`)).toHaveLength(2);
   });
 
-  test.each(["process", "sandbox", "qemu"])("need the level namespace: %s", (level) => {
+  const FIRECRACKER = 'firecracker"\nkernel = "/k"\nrootfs = "/r';
+  test.each([
+    ["process", "since a process without walls may write what the server may"],
+    [
+      FIRECRACKER,
+      "since a machine of Firecracker has no other directory than {data_dir}/{name}/{id}",
+    ],
+  ])("are refused at a level without them: %j", (level, reason) => {
     expect(problemsOf(`${APP.replace("namespace", level)}state_paths = ["/var/lib/x"]`)).toEqual([
-      'service.app.state_paths[0]: expected none, or isolation = "namespace" with it: other levels have no state_paths, got "/var/lib/x"',
+      `service.app.state_paths[0]: expected none, ${reason}, got "/var/lib/x"`,
     ]);
+  });
+
+  test.each(["sandbox", "qemu"])("are fine at level %s", (level) => {
+    const text = `${APP.replace("namespace", level)}state_paths = ["/var/lib/x"]`;
+    expect(parseConfig(text, { file: FILE }).services.get("app")?.statePaths).toHaveLength(1);
   });
 
   test("have no placeholders, and no tilde", () => {

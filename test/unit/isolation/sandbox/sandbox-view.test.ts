@@ -16,6 +16,7 @@ const parts: ViewParts = {
   read: ["/srv/app"],
   write: [OWN],
   mounts: [],
+  states: [],
   tmpDir: TMP,
   socketDir: { outside: SOCKETS, inside: "/tmp/tenement" },
   system: {
