@@ -67,7 +67,7 @@ the header \`Retry-After\` contains the seconds to wait before a retry, with 405
 | 400    | the body is not JSON                                                           |
 | 401    | no token, or an unknown one                                                    |
 | 403    | the token does not permit it, or another site or a proxy requested it          |
-| 404    | no such path, instance, service, token or host name                            |
+| 404    | no such path, instance, service, token or hostname                             |
 | 405    | the path does not have this method                                             |
 | 409    | the present state does not allow it                                            |
 | 413    | the body is over 64 KiB                                                        |

@@ -104,7 +104,7 @@ export const API_EXAMPLES: Readonly<Record<OperationName, ApiExample>> = {
       retries_at: null,
       last_wake: {
         at: "2026-01-31T12:00:00.000Z",
-        by: "request from 203.0.113.7",
+        by: "a request from 203.0.113.7",
         queued_ms: 0.1,
         launch_ms: 2.3,
         ready_ms: 31.5,

@@ -45,7 +45,7 @@ export const HOUSE: readonly Folder[] = [
   {
     name: "proxy",
     about: "HTTP between clients and tenants",
-    imports: ["supervisor", "platform", "core"],
+    imports: ["supervisor", "metrics", "platform", "core"],
     order: [
       "{listener,connections}.ts",
       "client/*.ts",
@@ -82,7 +82,7 @@ export const HOUSE: readonly Folder[] = [
       "rollout/*.ts",
       "handover/*.ts",
       "autostart.ts",
-      "{supervisor,operator,domains,inventions}.ts",
+      "{supervisor,operator,domains,provisional-instances}.ts",
       "instance/*.ts",
       "launch/*.ts",
       "*.ts",
@@ -119,7 +119,7 @@ export const HOUSE: readonly Folder[] = [
   {
     name: "config",
     about: "tenement.toml → Settings and Services",
-    imports: ["core"],
+    imports: ["platform", "core"],
     order: ["*.ts"],
   },
   { name: "database", about: "a file per table", imports: ["core"], order: ["*.ts"] },

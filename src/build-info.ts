@@ -1,4 +1,4 @@
-// What this executable was built from. The build defines the constants; run from source they are missing.
+// The version and the sources of this build. The build defines the constants; run from source they are missing.
 import { version } from "../package.json" with { type: "json" };
 
 declare const TEN_COMMIT: string;

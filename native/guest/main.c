@@ -48,7 +48,7 @@ int main(void) {
   load_modules("/modules");
   read_order("/order", &order);
   open_channel(order.channel);
-  if (sethostname(order.hostname, strlen(order.hostname)) < 0) fail("set the host name");
+  if (sethostname(order.hostname, strlen(order.hostname)) < 0) fail("set the hostname");
   bring_up_network();
   build_root(&order);
   struct app app = start_app(&order);

@@ -20,7 +20,7 @@ struct deletion {
 };
 
 static void keep(struct deletion *deletion, const struct entry *entry, int error) {
-  // A directory that is not empty is left because of what is in it.
+  // A directory stays because of its content, whose error says more than ENOTEMPTY.
   if (deletion->left++ > 0 && deletion->error != ENOTEMPTY) return;
   deletion->error = error;
   path_of(entry, deletion->first, sizeof deletion->first);

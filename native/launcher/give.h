@@ -4,7 +4,7 @@
 
 #include <sys/types.h>
 
-// Unless all that a short look finds belongs to the user already. Reports what is not given.
+// Unless all that a short look finds belongs to the user already. Reports the files that are not given.
 void give_tree(const char *top, uid_t owner);
 
 #endif

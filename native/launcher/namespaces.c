@@ -1,4 +1,4 @@
-// Namespaces of the tenant: creates them, and sets the user map, the host name and the loopback interface.
+// Namespaces of the tenant: creates them, and sets the user map, the hostname and the loopback interface.
 #define _GNU_SOURCE
 #include "namespaces.h"
 #include "../shared/interface.h"
@@ -55,7 +55,7 @@ void map_user(pid_t child) {
 
 void set_hostname(const struct options *options) {
   if (!wall(WALL_UTS)) return;
-  if (sethostname(options->hostname, strlen(options->hostname)) < 0) fail("set the host name");
+  if (sethostname(options->hostname, strlen(options->hostname)) < 0) fail("set the hostname");
   if (setdomainname("", 0) < 0) fail("set the domain name");
 }
 

@@ -1,4 +1,4 @@
-// The root directory of a view that lists what is shown: an empty file system over the host's root.
+// The root directory of a view that lists the shown paths: an empty file system over the host's root.
 #define _GNU_SOURCE
 #include "new-root.h"
 #include "failure.h"

@@ -1,4 +1,4 @@
-// The root directory of a view that lists what is shown: an empty file system over the host's root.
+// The root directory of a view that lists the shown paths: an empty file system over the host's root.
 #ifndef TEN_NEW_ROOT_H
 #define TEN_NEW_ROOT_H
 

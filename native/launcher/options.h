@@ -26,7 +26,7 @@ struct options {
   bool rootless;
   uid_t uid;         // 0: not given
   gid_t gid;         // 0: not given
-  struct list shows; // all that is in view of the host; empty: all but what is hidden
+  struct list shows; // the paths of the host in view; empty: all but the hidden ones
   struct list hides;
   struct list reads;
   struct list writes;

@@ -1,5 +1,5 @@
-// The seccomp filter: allows the system calls that applications need, and refuses what changes the host, gains
-// privileges or reaches risky parts of the kernel. An unlisted call does not exist for the application (ENOSYS), so
+// The seccomp filter: allows the system calls that applications need, and refuses those that change the host, gain
+// privileges or reach risky parts of the kernel. An unlisted call does not exist for the application (ENOSYS), so
 // libraries fall back to older calls; in the permissive mode it is allowed.
 #define _GNU_SOURCE
 #include "seccomp.h"

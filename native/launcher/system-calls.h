@@ -9,9 +9,9 @@ struct call_list {
   size_t count;
 };
 
-// What applications need, in all arguments; the filter restricts some of them further.
+// The calls that applications need, in all arguments; the filter restricts some of them further.
 extern const struct call_list ALLOWED_CALLS;
-// What changes the host, gains privileges or reaches risky parts of the kernel.
+// The calls that change the host, gain privileges or reach risky parts of the kernel.
 extern const struct call_list REFUSED_CALLS;
 
 #endif

@@ -36,7 +36,7 @@ struct link {
 // Room for all lists, the fixed places and the temporary directories.
 enum { PLACES_MAX = 7 * LIST_MAX + 16 };
 struct view {
-  bool listed; // nothing is in view but what is shown
+  bool listed; // only the shown paths are in view
   struct place places[PLACES_MAX];
   int count;
   struct link links[LIST_MAX + 1];

@@ -74,9 +74,8 @@ const STYLES = new RegExp(`^${STYLE}(?:;${STYLE})*$`);
 const RESET = "\x1b[0m";
 
 /**
- * Escapes control characters that would move the cursor, hide text or retitle the window. Colours stay, and end with
- * the
- * text.
+ * Escapes control characters that would move the cursor, hide text or retitle the window. Colours stay, and end
+ * with the text.
  * @param allowed control characters that stay as well
  */
 export function renderSafe(text: string, allowed = ""): string {

@@ -5,6 +5,7 @@ import { parse, TomlError } from "smol-toml";
 import { splitCommandLine } from "../core/command-line.ts";
 import { messageOf, TenError } from "../core/errors.ts";
 import { defaultSocketAt } from "../core/instance-paths.ts";
+import type { OwnPages } from "../core/page-template.ts";
 import { parseTarget } from "../core/routing.ts";
 import {
   type Config,
@@ -17,6 +18,7 @@ import {
 import { escapeTemplate, fillTemplate } from "../core/template.ts";
 import { checkDocument, trimPrefix } from "./checks.ts";
 import { tildeProblem } from "./document.ts";
+import { readPages } from "./page-files.ts";
 import { checkPlaces } from "./place-checks.ts";
 import { type Problem, problemsOf, renderProblem } from "./problems.ts";
 import { type ConfigFile, configSchema, type ServiceTable, type SettingsTable } from "./schema.ts";
@@ -35,7 +37,10 @@ export async function loadConfig(file: string, overrides: ConfigOverrides = {}):
       cause,
     });
   });
-  return parseConfig(decode(bytes, file), { file, overrides });
+  const config = parseConfig(decode(bytes, file), { file, overrides });
+  const { services, problems } = await readPages(config.services);
+  if (problems.length > 0) throw invalid(file, problems);
+  return { ...config, services };
 }
 
 function reasonOf(error: NodeJS.ErrnoException): string {
@@ -173,13 +178,7 @@ function toService(table: ServiceTable, { name, dir, settings }: ServiceContext)
     stopSignal: table.stop_signal,
     stopTimeoutMs: toMs(table.stop_timeout),
     healthIntervalMs: toMs(settings.health_check_interval),
-    restart: {
-      policy: table.restart,
-      max: settings.max_restarts,
-      windowMs: toMs(settings.restart_window),
-      backoffBaseMs: settings.backoff_base_ms,
-      backoffMaxMs: settings.backoff_max_ms,
-    },
+    restart: toRestartPolicy(table, settings),
     storagePersist: table.storage_persist,
     autoCreate: table.auto_create,
     maxInstances: table.max_instances,
@@ -188,11 +187,8 @@ function toService(table: ServiceTable, { name, dir, settings }: ServiceContext)
     envFile: table.env_file === undefined ? null : resolve(dir, table.env_file),
     env: table.env,
     waitingPage: table.waiting_page,
-    memoryLimitBytes: toBytes(table.memory_limit_mb),
-    cpuShares: table.cpu_shares ?? null,
-    pidsLimit: table.pids_limit ?? null,
-    cpuLimit: table.cpu_limit ?? null,
-    ioWeight: table.io_weight ?? null,
+    pages: toPages(table.pages ?? settings.pages, dir),
+    ...toLimits(table),
     storageQuotaBytes: toBytes(table.storage_quota_mb),
     storageEnforce: table.storage_enforce,
     show: table.show,
@@ -205,6 +201,33 @@ function toService(table: ServiceTable, { name, dir, settings }: ServiceContext)
     rollout: table.rollout,
     machine: toMachine(table, dir),
   };
+}
+
+function toRestartPolicy(table: ServiceTable, settings: SettingsTable): Service["restart"] {
+  return {
+    policy: table.restart,
+    max: settings.max_restarts,
+    windowMs: toMs(settings.restart_window),
+    backoffBaseMs: settings.backoff_base_ms,
+    backoffMaxMs: settings.backoff_max_ms,
+  };
+}
+
+type Limits = "memoryLimitBytes" | "cpuShares" | "pidsLimit" | "cpuLimit" | "ioWeight";
+
+function toLimits(table: ServiceTable): Pick<Service, Limits> {
+  return {
+    memoryLimitBytes: toBytes(table.memory_limit_mb),
+    cpuShares: table.cpu_shares ?? null,
+    pidsLimit: table.pids_limit ?? null,
+    cpuLimit: table.cpu_limit ?? null,
+    ioWeight: table.io_weight ?? null,
+  };
+}
+
+/** The files are read later. */
+function toPages(path: string | undefined, dir: string): OwnPages | null {
+  return path === undefined ? null : { directory: resolve(dir, path), templates: {} };
 }
 
 /** In seconds. An emulated machine takes several to start, more when others start beside it. */

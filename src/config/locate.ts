@@ -1,8 +1,9 @@
 // Locates the configuration file and the data directory: by flag, environment variable, file, default.
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { parse } from "smol-toml";
 import { TenError } from "../core/errors.ts";
+import { readText } from "../platform/files.ts";
 import { tildeProblem, valueAt } from "./document.ts";
 
 export const CONFIG_FILE = "tenement.toml";
@@ -82,13 +83,5 @@ function readDataDir(file: string): string | null {
   } catch {
     // An error elsewhere in the file does not change the data directory.
     return /^\s*data_dir\s*=\s*["']([^"'\n]+)["']/m.exec(text)?.[1] ?? null;
-  }
-}
-
-function readText(file: string): string | null {
-  try {
-    return readFileSync(file, "utf8");
-  } catch {
-    return null;
   }
 }

@@ -88,6 +88,7 @@ function serviceTable(service: Service): Table {
     socket: service.socket,
     env_file: service.envFile,
     waiting_page: service.waitingPage,
+    pages: service.pages?.directory ?? null,
     memory_limit_mb: toMegabytes(service.memoryLimitBytes),
     cpu_shares: service.cpuShares,
     pids_limit: service.pidsLimit,

@@ -111,6 +111,11 @@ export const service = z.strictObject(
     waiting_page: flag()
       .default(true)
       .describe("Show browsers a page that reloads itself while an instance takes long to wake."),
+    pages: path()
+      .optional()
+      .describe(
+        "Directory with your own `waiting.html`, `asleep.html` and `error.html`, for browsers. Not set: that of `[settings]`.",
+      ),
     memory_limit_mb: whole({ min: 1, max: MEGABYTES_MAX, unit: "megabytes" })
       .optional()
       .describe("Memory that all processes of the instance may use together. Not set: no limit."),

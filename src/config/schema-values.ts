@@ -17,7 +17,7 @@ const LABEL_PATTERN = /^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: a NUL ends a string in system calls
 export const NO_NUL = /^[^\u0000]*$/;
 
-/** Every issue of a value has the same message, which says what is expected. */
+/** Every issue of a value has the same message, which names the expected form. */
 export const number = (unit: string, { min, max }: { min: number; max: number }) =>
   z
     .number({ error: `expected ${unit}, at least ${min}` })

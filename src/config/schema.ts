@@ -82,6 +82,11 @@ const settings = z.strictObject(
       .describe(
         "Instances that may be launched at once, each until a second after its spawn; the rest queue, requests before boot-time starts, and services take turns.",
       ),
+    pages: path()
+      .optional()
+      .describe(
+        "Directory with your own `waiting.html`, `asleep.html` and `error.html`, for the instances of all services that set none.",
+      ),
     trusted_proxies: list(
       text("an address or a CIDR block").refine(isAddressBlock, {
         error: "expected an address or a CIDR block",

@@ -1,5 +1,6 @@
 // An authorized request as its handler sees it: caller, parameters, query, body, and the audit trail.
 import { type Action, type Caller, callerName } from "../core/access.ts";
+import { assert } from "../core/assert.ts";
 import type { InstanceRef } from "../core/ref.ts";
 import { type AuditBudget, outcomeOf } from "../database/audit.ts";
 import type { ControlWorld } from "./control-world.ts";
@@ -32,9 +33,9 @@ export class Call<Query = unknown, Body = unknown> {
 
   /** The instance in the path; for routes with `{ref}`. */
   get ref(): InstanceRef {
-    if (this.#request.ref === null)
-      throw new Error("Assertion failed: the path of the route has no {ref}");
-    return this.#request.ref;
+    const { ref } = this.#request;
+    assert(ref !== null, "the path of the route has no {ref}");
+    return ref;
   }
 
   /** Records a change in the audit trail. @param outcome "done", or the code of the error */

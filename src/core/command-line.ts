@@ -1,4 +1,4 @@
-// Splits a command line into program and arguments as a shell would, and refuses what only a shell could do.
+// Splits a command line into program and arguments as a shell would, and refuses syntax that needs a shell.
 import { parse } from "shell-quote";
 import { PLACEHOLDERS, type Placeholder } from "./template.ts";
 

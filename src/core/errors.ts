@@ -32,7 +32,7 @@ export type ErrorCode = keyof typeof CODES;
 export const ERROR_CODES = Object.keys(CODES) as ErrorCode[];
 
 export interface ErrorDetails {
-  /** What the user can do about it. */
+  /** The remedy: an instruction for the user. */
   readonly hint?: string;
   /** How long to wait before trying again, in milliseconds. */
   readonly retryAfterMs?: number;

@@ -17,7 +17,7 @@ export function parseHostname(text: string): string {
     hostname.length > HOSTNAME_CHARS_MAX ||
     !hostname.split(".").every((label) => LABEL.test(label))
   ) {
-    throw refused(text, "it is not a valid host name");
+    throw refused(text, "it is not a valid hostname");
   }
   return hostname;
 }
@@ -29,7 +29,7 @@ function toAscii(text: string): string | null {
 }
 
 function refused(text: string, reason: string): TenError {
-  return new TenError("REQUEST_INVALID", `Cannot use "${text}" as a host name: ${reason}`, {
+  return new TenError("REQUEST_INVALID", `Cannot use "${text}" as a hostname: ${reason}`, {
     hint: `Write ${HOSTNAME_RULE}`,
   });
 }

@@ -36,7 +36,7 @@ export function markOf(place: Pick<InstancePlace, "ref" | "slot" | "dataDir">): 
 const SOCKET_UNWALLED = "{data_dir}/.run/{name}.{id}.sock";
 /** Each instance sees a directory of its own there. */
 const SOCKET_WALLED = "/tmp/tenement/{name}-{id}.sock";
-/** What macOS can bind; Linux takes four more. */
+/** The limit of macOS; Linux takes four more. */
 const SOCKET_BYTES_MAX = 103;
 
 /** The template of the socket where none is configured. */

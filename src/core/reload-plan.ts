@@ -63,6 +63,7 @@ const SERVICE_KEYS: Keys<Service, "name" | "restart" | "machine" | "healthInterv
   envFile: ["env_file", "launch"],
   env: ["env", "launch"],
   waitingPage: ["waiting_page", "now"],
+  pages: ["pages", "now"],
   memoryLimitBytes: ["memory_limit_mb", "launch"],
   cpuShares: ["cpu_shares", "launch"],
   pidsLimit: ["pids_limit", "launch"],

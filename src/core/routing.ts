@@ -25,27 +25,27 @@ export interface RoutingTable {
 
 /** The hostname of a Host header: lower case, no port, no trailing dot. */
 export function normalizeHostname(header: string): string {
-  const host = header.startsWith("[")
+  const hostname = header.startsWith("[")
     ? header.slice(0, header.indexOf("]") + 1)
     : (header.split(":")[0] ?? "");
-  return host.toLowerCase().replace(/\.$/, "");
+  return hostname.toLowerCase().replace(/\.$/, "");
 }
 
 /**
  * Decides the target of a request.
- * @param host as `normalizeHostname` returns it
+ * @param hostname as `normalizeHostname` returns it
  * @param path the raw request path, query excluded
  */
 export function decideTarget(
-  { host, path }: { host: string; path: string },
+  { hostname, path }: { hostname: string; path: string },
   table: RoutingTable,
 ): Target {
   // The API stays reachable on localhost whatever the overrides say.
-  if (host === "localhost") return { kind: "control" };
-  if (host === table.domain) return decideRoot(path, table);
-  const target = ownerOf(host, table) ?? table.customHostname(host);
+  if (hostname === "localhost") return { kind: "control" };
+  if (hostname === table.domain) return decideRoot(path, table);
+  const target = ownerOf(hostname, table) ?? table.customHostname(hostname);
   if (target !== null) return resolve(target, table);
-  return { kind: isUnderDomain(host, table) ? "unknown" : "control" };
+  return { kind: isUnderDomain(hostname, table) ? "unknown" : "control" };
 }
 
 /**

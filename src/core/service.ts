@@ -1,5 +1,6 @@
 // The checked configuration: services, settings and routing overrides.
 // Every duration is in milliseconds, every size in bytes, every path absolute.
+import type { OwnPages } from "./page-template.ts";
 import type { InstanceRef } from "./ref.ts";
 
 export const ISOLATION_LEVELS = ["process", "namespace", "sandbox", "qemu", "firecracker"] as const;
@@ -78,6 +79,8 @@ export interface Service {
   /** Values are templates. */
   readonly env: Readonly<Record<string, string>>;
   readonly waitingPage: boolean;
+  /** Null: the built-in ones. */
+  readonly pages: OwnPages | null;
   readonly memoryLimitBytes: number | null;
   readonly cpuShares: number | null;
   /** Null: `PIDS_LIMIT_DEFAULT` where the host can limit them; 0: no limit. */
@@ -88,7 +91,7 @@ export interface Service {
   readonly ioWeight: number | null;
   readonly storageQuotaBytes: number | null;
   readonly storageEnforce: StorageEnforcement;
-  /** What walled instances see of the host: `software`, the directories of programs alone; `host`, nearly all. */
+  /** The part of the host that walled instances see: `software`, directories of programs alone; `host`, nearly all. */
   readonly show: HostView;
   readonly readPaths: readonly string[];
   readonly writePaths: readonly string[];

@@ -62,7 +62,7 @@ export interface WallHost {
 export const LANDLOCK_PORTS = 4;
 export const LANDLOCK_SCOPES = 6;
 
-/** What tenants can do on this host although the level of isolation is to prevent it, a sentence for each. */
+/** Acts of tenants that this host can't prevent, although the level of isolation should; a sentence for each. */
 export function findWallGaps(service: Service, host: WallHost): string[] {
   if (service.isolation === "process") return [];
   const gaps = networkOf(service) === "private" ? [] : findNetworkGaps(service, host);

@@ -19,11 +19,11 @@ export type AuditBudget = "operator" | "tenant" | "refused";
 export interface AuditEntry {
   /** Milliseconds since the epoch. */
   readonly at: number;
-  /** "socket" for a caller on the Unix socket, "token 3", "server". */
+  /** "socket" for a caller on the Unix socket, "token 3", "shell" (`ten token` offline), "server", "stranger". */
   readonly actor: string;
   readonly action: string;
   readonly subject: string;
-  /** "done", or the code of the error. */
+  /** "done", the code of the error, or why the server did it. */
   readonly outcome: string;
 }
 

@@ -4,7 +4,7 @@ import type { NamedTarget } from "../core/service.ts";
 
 export interface DomainRow {
   /** As `parseHostname` returns it. */
-  readonly host: string;
+  readonly hostname: string;
   readonly target: NamedTarget;
 }
 
@@ -19,24 +19,24 @@ export class DomainTable {
     this.#database = database;
   }
 
-  /** Ordered by host. */
+  /** Ordered by hostname. */
   list(): readonly DomainRow[] {
     return this.#database
       .query<Raw, []>("SELECT host, service, id FROM domains ORDER BY host")
       .all()
-      .map(({ host, service, id }) => ({ host, target: { service, id } }));
+      .map(({ host, service, id }) => ({ hostname: host, target: { service, id } }));
   }
 
-  insert({ host, target: { service, id } }: DomainRow): void {
+  insert({ hostname, target: { service, id } }: DomainRow): void {
     this.#database.run("INSERT INTO domains (host, service, id) VALUES (?, ?, ?)", [
-      host,
+      hostname,
       service,
       id,
     ]);
   }
 
-  delete(host: string): void {
-    this.#database.run("DELETE FROM domains WHERE host = ?", [host]);
+  delete(hostname: string): void {
+    this.#database.run("DELETE FROM domains WHERE host = ?", [hostname]);
   }
 
   /** Deletes the hostnames of one target. */

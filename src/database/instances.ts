@@ -28,8 +28,8 @@ export interface InstanceRow {
   readonly failure: Failure | null;
   readonly weight: number;
   readonly env: Readonly<Record<string, string>>;
-  /** Made up by a single request, and not used since. */
-  readonly invented: boolean;
+  /** Created by a single request, and not used since. */
+  readonly provisional: boolean;
   /** The process that serves, or is to serve. */
   readonly child: ChildRecord | null;
   /** A second process beside it, which is starting or ending. */
@@ -69,10 +69,10 @@ export class InstanceTable {
   }
 
   insert(row: Omit<InstanceRow, "child" | "second" | "failure">): void {
-    const { ref, wanted, weight, env, invented } = row;
+    const { ref, wanted, weight, env, provisional } = row;
     this.#database.run(
       "INSERT INTO instances (service, id, wanted, weight, env, invented) VALUES (?, ?, ?, ?, ?, ?)",
-      [ref.service, ref.id, wanted, weight, JSON.stringify(env), invented],
+      [ref.service, ref.id, wanted, weight, JSON.stringify(env), provisional],
     );
   }
 
@@ -81,7 +81,7 @@ export class InstanceTable {
     this.#update(ref, "wanted = ?, reason = ?, hint = ?, code = ?", wanted, reason, hint, code);
   }
 
-  /** It is no longer an invented one. */
+  /** It is no longer provisional. */
   keep(ref: InstanceRef): void {
     this.#update(ref, "invented = ?", 0);
   }
@@ -134,7 +134,7 @@ function readRow({
     failure: readFailure({ wanted, ...rest }),
     weight,
     env: JSON.parse(env) as Record<string, string>,
-    invented: invented === 1,
+    provisional: invented === 1,
     child: readChild(child),
     second: readChild(other),
   };

@@ -47,7 +47,7 @@ export interface Finding {
   readonly blocks: readonly Need[];
 }
 
-/** What a service asks for and does not get. */
+/** A need of a service that the host does not meet. */
 export interface UnmetNeed {
   readonly service: string;
   readonly need: Need;
@@ -76,7 +76,7 @@ export function needsOf(service: Service): readonly Need[] {
   return needs.filter(([, isWanted]) => isWanted).map(([need]) => need);
 }
 
-/** What the services ask for and the findings rule out, in the order of the services. */
+/** The needs of the services that the findings rule out, in the order of the services. */
 export function findUnmetNeeds(
   services: Iterable<Service>,
   findings: readonly Finding[],

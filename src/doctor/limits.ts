@@ -15,7 +15,7 @@ interface Trial {
   readonly key: Limit["key"] & Need;
   readonly title: string;
   readonly configured: Partial<Service>;
-  /** What a tenant can do without the limit. */
+  /** The harm that a tenant can do without the limit. */
   readonly meaning: string;
 }
 

@@ -1,5 +1,5 @@
 // Follows the logs: passes new lines to each follower, by its filter and at a limited rate.
-import type { LogFilter, LogLine } from "./line.ts";
+import { type LogFilter, type LogLine, selects } from "./line.ts";
 import { type LogQuery, matchesLogQuery, parseLogQuery } from "./search-query.ts";
 
 /** For each follower: more than a person reads, little work for the main thread. */
@@ -83,12 +83,8 @@ export class Followers {
   }
 }
 
-function isSelected({ filter, query }: Follower, { at, ref, stream, text }: LogLine): boolean {
+function isSelected({ filter, query }: Follower, line: LogLine): boolean {
   return (
-    (filter.service ?? ref.service) === ref.service &&
-    (filter.id ?? ref.id) === ref.id &&
-    (filter.stream ?? stream) === stream &&
-    at >= (filter.since ?? 0) &&
-    matchesLogQuery(query, text)
+    selects(filter, line) && line.at >= (filter.since ?? 0) && matchesLogQuery(query, line.text)
   );
 }

@@ -29,7 +29,19 @@ export interface LogFilter {
   readonly before?: number;
 }
 
-/** What a search found, oldest first. */
+/** Whether a filter selects the lines of a stream of an instance, before their words and times. */
+export function selects(
+  { service, id, stream }: LogFilter,
+  source: Pick<LogLine, "ref" | "stream">,
+): boolean {
+  return (
+    (service ?? source.ref.service) === source.ref.service &&
+    (id ?? source.ref.id) === source.ref.id &&
+    (stream ?? source.stream) === source.stream
+  );
+}
+
+/** The lines that a search found, oldest first. */
 export interface LogPage {
   readonly lines: readonly LogLine[];
   /** The place before which a further search goes on; null: no line was left out for its size. */

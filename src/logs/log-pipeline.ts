@@ -25,6 +25,17 @@ const CATCH_UP_TURNS_MAX = 20;
 /** Of the lines of one answer, as JSON: far more than a person reads, and little for the server to hold. */
 const PAGE_BYTES_MAX = 4 * 1024 * 1024;
 
+/** The archive and the journal are limited to their sizes. */
+type Upkeep =
+  | { readonly kind: "idle" }
+  /** Lines have been stored since the last time. */
+  | { readonly kind: "due" }
+  /** Retention is applied in slices, with other work in between. */
+  | { readonly kind: "trimming"; readonly next: NodeJS.Immediate }
+  | { readonly kind: "closed" };
+
+const IDLE: Upkeep = { kind: "idle" };
+
 export class LogPipeline {
   readonly #send: (reply: LogReply) => void;
   readonly #intake: LogIntake;
@@ -37,10 +48,7 @@ export class LogPipeline {
   readonly #forgetting = new Set<InstanceRef>();
   #nextTurn: ReturnType<typeof setTimeout> | null = null;
   #dropsReportedAt = 0;
-  /** Lines have been stored since the archive and the journal were last limited to their sizes. */
-  #isTrimDue = false;
-  #isTrimming = false;
-  #isClosed = false;
+  #upkeep: Upkeep = IDLE;
 
   constructor(setup: {
     options: LogOptions;
@@ -114,11 +122,11 @@ export class LogPipeline {
   #turn(): void {
     const most = this.#intake.readTurn();
     this.#reportDrops();
-    if (this.#queue.isDue || this.#isTrimDue) this.#flush();
+    if (this.#queue.isDue || this.#upkeep.kind === "due") this.#flush();
     this.#deliver();
     if (this.#nextTurn !== null) clearTimeout(this.#nextTurn);
     this.#nextTurn = null;
-    if (this.#isClosed) return;
+    if (this.#upkeep.kind === "closed") return;
     const isIdle = !this.#intake.isReading && this.#queue.isEmpty && !this.#followers.hasUnreported;
     if (isIdle) return;
     const pauseMs = most >= CHUNK_BYTES / 2 ? 0 : most > 0 ? ACTIVE_MS : IDLE_MS;
@@ -144,7 +152,7 @@ export class LogPipeline {
     }
     if (!this.#queue.isDue) return;
     this.#queue.flush();
-    this.#isTrimDue = true;
+    this.#become({ kind: "due" });
   }
 
   #deliver(): void {
@@ -162,7 +170,7 @@ export class LogPipeline {
 
   /** Stores the queued lines, then does the work that has to wait for that. */
   #flush(): void {
-    this.#isTrimDue = false;
+    if (this.#upkeep.kind === "due") this.#upkeep = IDLE;
     if (!this.#queue.flush()) return;
     // Forgotten lines must not stay in the journal.
     this.#compact(this.#forgetting.size > 0 ? 0 : JOURNAL_BYTES_WANTED);
@@ -185,15 +193,16 @@ export class LogPipeline {
     this.#flush();
   }
 
-  /** Applies retention in slices, with other work in between. */
   #trim(): void {
-    if (this.#isTrimming || this.#isClosed) return;
-    this.#isTrimming = this.#queue.trim();
-    if (!this.#isTrimming) return;
-    setImmediate(() => {
-      this.#isTrimming = false;
-      this.#trim();
-    });
+    if (this.#upkeep.kind === "closed") return;
+    const isLeft = this.#queue.trim();
+    this.#become(isLeft ? { kind: "trimming", next: setImmediate(() => this.#trim()) } : IDLE);
+  }
+
+  #become(upkeep: Upkeep): void {
+    if (this.#upkeep.kind === "closed") return;
+    if (this.#upkeep.kind === "trimming") clearImmediate(this.#upkeep.next);
+    this.#upkeep = upkeep;
   }
 
   #completeOrphans(): void {
@@ -227,7 +236,7 @@ export class LogPipeline {
     clearInterval(this.#maintenance);
     clearTimeout(this.#adoption);
     this.#catchUp();
-    this.#isClosed = true;
+    this.#become({ kind: "closed" });
     this.#dropsReportedAt = 0;
     this.#turn();
     if (this.#queue.flush()) this.#compact(0);

@@ -1,4 +1,4 @@
-// Parses the words of a log search: an FTS5 expression for stored lines, and the same match for a new line.
+// Parses the words of a log search: an FTS5 expression for the archive, and the same match for a follower's new line.
 
 export interface LogQuery {
   /** FTS5 expression in which every word is a quoted string, so that no word becomes syntax; null: no words. */

@@ -8,8 +8,17 @@ export type StatusClass = (typeof STATUS_CLASSES)[number];
 export const WAKE_PHASES = ["queue", "spawn", "ready"] as const;
 export type WakePhase = (typeof WAKE_PHASES)[number];
 
-/** Why connections of clients were refused, or ended before their time. */
-export const CONNECTION_FATES = ["limit", "address", "idle", "stalled", "buffers"] as const;
+/** Why the proxy refused a client's connection, or ended it before its time. */
+export const CONNECTION_FATES = [
+  /** Refused: too many connections, in all or from its address. */
+  "limit",
+  "address",
+  /** Closed without a request, to make room. */
+  "idle",
+  /** Cut: the client took nothing for too long, or too many bytes were on their way in all. */
+  "stalled",
+  "buffers",
+] as const;
 export type ConnectionFate = (typeof CONNECTION_FATES)[number];
 
 export class InstanceTraffic {
@@ -28,8 +37,9 @@ export class InstanceTraffic {
   }
 }
 
-/** Bounded by the number of registered instances: `forget` removes the counts of an instance. */
+/** Bounded by the number of registered instances, since strangers can ask for any number of others. */
 export class Statistics {
+  readonly #registered = new Set<RefKey>();
   readonly traffic = new Map<RefKey, InstanceTraffic>();
   readonly wakes: Readonly<Record<WakePhase, DurationHistogram>> = {
     queue: new DurationHistogram(),
@@ -37,7 +47,7 @@ export class Statistics {
     ready: new DurationHistogram(),
   };
   restarts = 0;
-  /** Requests without an instance. */
+  /** Requests without a registered instance. */
   unrouted = 0;
   readonly connections: Record<ConnectionFate, number> = {
     limit: 0,
@@ -53,7 +63,7 @@ export class Statistics {
     ref: InstanceRef | null,
     { status, durationMs }: { status: number; durationMs: number },
   ): void {
-    if (ref === null) {
+    if (ref === null || !this.#registered.has(formatRef(ref))) {
       this.unrouted++;
       return;
     }
@@ -77,7 +87,13 @@ export class Statistics {
     this.restarts++;
   }
 
+  /** From now on the requests of an instance are counted. */
+  register(ref: InstanceRef): void {
+    this.#registered.add(formatRef(ref));
+  }
+
   forget(ref: InstanceRef): void {
+    this.#registered.delete(formatRef(ref));
     this.traffic.delete(formatRef(ref));
   }
 

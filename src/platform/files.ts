@@ -15,7 +15,7 @@ export function replaceFile(path: string, content: string | Uint8Array, mode: nu
   const draft = `${path}.${process.pid}.new`;
   try {
     writeFileSync(draft, content, { mode });
-    // What the process's mask has taken away.
+    // The process's mask may have removed bits of the mode.
     chmodSync(draft, mode);
     renameSync(draft, path);
   } catch (error) {

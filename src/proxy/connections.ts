@@ -1,7 +1,7 @@
-// The open connections of clients: admitted up to the limits, swept by one timer, cut when they hold too much.
+// Limits the connections of clients: counts them, also by address, refuses the surplus, cuts slow and large ones.
 import type { Socket } from "node:net";
+import type { ConnectionFate } from "../metrics/statistics.ts";
 import { Connection } from "./client/connection.ts";
-import type { ConnectionFate } from "./exchange/outcome.ts";
 import type { ProxyContext } from "./exchange/proxy-context.ts";
 import { type AddressKey, addressKeyOf } from "./http/address-key.ts";
 import type { Peer } from "./http/forwarded.ts";
@@ -138,7 +138,7 @@ export class Connections {
     });
   }
 
-  /** Counts what all connections hold; where it is too much, cuts those that have stood still for longest. */
+  /** Counts the bytes that all connections hold; where they are too many, cuts the connections stalled longest. */
   #boundBuffers(): void {
     const holders = [...this.#all].filter(({ heldBytes }) => heldBytes > 0);
     this.#heldBytes = holders.reduce((sum, { heldBytes }) => sum + heldBytes, 0);

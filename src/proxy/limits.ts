@@ -1,4 +1,4 @@
-// The limits of the proxy: connections, in all and by address, and the bytes that they may hold together.
+// Computes the limits on clients' connections, in all and by address, and on the bytes that they hold together.
 import { totalmem } from "node:os";
 import { descriptorLimit } from "../platform/kernel/descriptors.ts";
 

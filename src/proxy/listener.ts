@@ -1,13 +1,14 @@
 // The proxy as a whole: its listeners and connections, opened, replaced by another server's, and closed.
 import { createServer, type Server, type Socket } from "node:net";
 import type { Endpoint } from "../core/endpoint.ts";
+import type { ConnectionFate } from "../metrics/statistics.ts";
 import { type AddressCheck, parseAddressBlocks } from "../platform/addresses.ts";
 import type { Clock } from "../platform/clock.ts";
 import { descriptorOf, lowestFreeDescriptor } from "../platform/kernel/descriptors.ts";
 import { type Bound, bindInPlace } from "../platform/unix-socket.ts";
 import type { Gateway } from "../supervisor/gateway.ts";
 import { Connections } from "./connections.ts";
-import type { ConnectionFate, ExchangeRecord } from "./exchange/outcome.ts";
+import type { ExchangeRecord } from "./exchange/outcome.ts";
 import type { ProxyContext } from "./exchange/proxy-context.ts";
 import { type Peer, plainAddress, previousServer } from "./http/forwarded.ts";
 import { isTrustedProxy } from "./http/trust.ts";
@@ -28,7 +29,7 @@ export interface ProxyOptions {
   readonly control: Endpoint;
   readonly clock: Clock;
   readonly settings: ProxySettings;
-  /** Whether a user of this host is that of a tenant: what comes from there is never believed as a proxy's. */
+  /** Whether a user of this host is that of a tenant: its forwarded headers are never believed. */
   readonly isTenant: (user: number) => boolean;
   readonly observe: (exchange: ExchangeRecord) => void;
   /** A client's connection was refused, or ended by the proxy for want of room. */

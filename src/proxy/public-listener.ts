@@ -2,6 +2,7 @@
 import { closeSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { messageOf, TenError } from "../core/errors.ts";
+import { codeOf } from "../platform/files.ts";
 import { descriptorOf, duplicate } from "../platform/kernel/descriptors.ts";
 
 export type ListenPlace =
@@ -80,7 +81,7 @@ export class PublicListener {
 }
 
 function listenFailed(place: ListenPlace, error: unknown): TenError {
-  const code = (error as NodeJS.ErrnoException).code ?? "";
+  const code = codeOf(error) ?? "";
   const named = "fd" in place ? `descriptor ${place.fd}` : `${place.host} port ${place.port}`;
   return new TenError(
     "LISTEN_FAILED",

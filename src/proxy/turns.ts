@@ -19,7 +19,7 @@ const WAITING_BYTES = TURN_BYTES / 2;
 /** Below that much work, a turn is not worth the call that tells when it has passed. */
 const UNCOUNTED_BYTES = TURN_BYTES / 4;
 
-/** What one connection may still do in this turn. */
+/** The work that one connection may still do in this turn. */
 export class Share {
   readonly #clock: Clock;
   /** Begins with the second step: most shares have one, and need no time. */

@@ -1,4 +1,4 @@
-// Assembles what runs instances: the supervisor, and the isolation, volumes and firewall that its launches use.
+// Assembles the parts that run instances: the supervisor, and the isolation, volumes and firewall of its launches.
 import type { InstanceRef } from "../core/ref.ts";
 import { serverFiles } from "../core/server-files.ts";
 import type { Config, Service } from "../core/service.ts";
@@ -38,7 +38,7 @@ export interface InstancesOptions {
   readonly report: (event: unknown) => void;
 }
 
-/** What the data directory records: only one server at a time may have it open. */
+/** The records in the data directory: only one server at a time may have them open. */
 export interface Records {
   readonly database: TenementDatabase;
   readonly logs: LogHub;
@@ -77,7 +77,7 @@ function tenantUsers({ userIds }: TenementDatabase): (user: number) => boolean {
   return (user) => (user >= first && user <= last) || earlier.has(user);
 }
 
-/** Stops every instance, then unmounts and removes what its launches used. */
+/** Stops every instance, then unmounts volumes and removes the directories, groups and rules of the launches. */
 export async function stopInstances({
   supervisor,
   firewall,
@@ -97,7 +97,7 @@ export function handOverInstances(
   onTraffic: () => void,
 ): HandoverState {
   firewall?.abandon();
-  // What it has not deleted is deleted by the next server.
+  // The next server deletes the rest of the trash.
   isolation.trash[Symbol.asyncDispose]().catch(() => undefined);
   return handOver(supervisor, onTraffic);
 }
@@ -172,7 +172,7 @@ function openSupervisor(
     statistics: new Statistics(),
     storage: new StorageWatch({ clock, gauge, logs, audit: database.audit, report }),
     logs,
-    hostOf: ({ service, id }) => `${id}.${service}.${domain}`,
+    hostnameOf: ({ service, id }) => `${id}.${service}.${domain}`,
     report,
   };
   return new Supervisor(config, { domain, world });

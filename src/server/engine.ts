@@ -83,7 +83,7 @@ export async function openEngine(options: EngineOptions, context: EngineContext)
   const { firewall, leftovers, supervisor } = instances;
   const received = new ReceivedHandover(context.handoverState);
   await takeOver(supervisor, { leftovers, received });
-  firewall?.dropAdopted();
+  firewall?.dropUnadopted();
   const leasesPath = `${dataDir}/${LEASES_SOCKET}`;
   services.use(
     new LeaseLedger({ path: leasesPath, supervisor, onReport: () => received.releaseLeases() }),

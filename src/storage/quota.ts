@@ -1,4 +1,4 @@
-// The quota on an instance's storage: when to warn, what to say, when to look again.
+// The quota on an instance's storage: when it is exceeded, the warnings, and when to measure again.
 import { unreachable } from "../core/assert.ts";
 import type { Service } from "../core/service.ts";
 
@@ -35,6 +35,14 @@ export function decideFullness(
   const full = before === "full" ? fullShare - HYSTERESIS_SHARE : fullShare;
   if (share >= full) return "full";
   return share >= near ? "near" : "roomy";
+}
+
+/** An instance over its quota must not run, where its service says so. */
+export function mustStop(
+  { usedBytes, quotaBytes }: StorageUse,
+  { storageEnforce }: Pick<Service, "storageEnforce">,
+): boolean {
+  return storageEnforce === "stop" && usedBytes >= quotaBytes;
 }
 
 const RANKS: Readonly<Record<Fullness, number>> = { roomy: 0, near: 1, full: 2 };

@@ -44,7 +44,7 @@ let unmounting = 0;
 /** Callers that wait for a turn, the longest waiting first. */
 const waiting: (() => void)[] = [];
 
-/** Half a second: longer than a process is inside that only lists what is mounted. */
+/** Half a second: longer than a process is inside that only lists mounts. */
 const UNMOUNTS_MAX = 10;
 const UNMOUNT_PAUSE_MS = 50;
 
@@ -148,7 +148,7 @@ async function unmountPatiently(directory: string): Promise<void> {
     try {
       return await run("umount", [directory]);
     } catch (error) {
-      // A process that lists what is mounted is in it for a moment.
+      // A process that lists mounts is in it for a moment.
       if (attempt === UNMOUNTS_MAX || !messageOf(error).includes("busy")) throw error;
       await pause(UNMOUNT_PAUSE_MS);
     }

@@ -14,6 +14,7 @@ import {
   describeFullness,
   type Fullness,
   isFuller,
+  mustStop,
   nextLookMs,
   renderUse,
   type StorageUse,
@@ -46,9 +47,16 @@ interface Track {
   size: TreeSize | null;
   /** The watch's own latest look, and the delay before the next one. */
   last: { readonly usedBytes: number; readonly delayMs: number } | null;
-  isUp: boolean;
-  cancel: () => void;
+  phase: Phase;
 }
+
+type Phase =
+  /** It has no process. */
+  | { readonly kind: "resting" }
+  /** `cancel`: of the timer of its next look. */
+  | { readonly kind: "running"; readonly cancel: () => void };
+
+const RESTING: Phase = { kind: "resting" };
 
 export class StorageWatch {
   readonly #parts: StorageWatchParts;
@@ -86,10 +94,9 @@ export class StorageWatch {
     const { ref, service } = instance;
     const { storageEnforce, storageQuotaBytes: quotaBytes } = service;
     if (storageEnforce !== "stop" || quotaBytes === null) return;
-    const size = await this.measure(instance);
-    if (size.bytes < quotaBytes) return;
-    const use = renderUse(useOf(size, quotaBytes));
-    const reason = `its storage is over its quota: ${use}`;
+    const use = useOf(await this.measure(instance), quotaBytes);
+    if (!mustStop(use, service)) return;
+    const reason = `its storage is over its quota: ${renderUse(use)}`;
     const failure = { code: "CONFLICT", reason, hint: makeRoom(service) } as const;
     throw new InstanceError(ref, { verb: "start", failure });
   }
@@ -139,34 +146,35 @@ export class StorageWatch {
       fullness: "roomy",
       size: null,
       last: null,
-      isUp: false,
-      cancel: () => undefined,
+      phase: RESTING,
     };
     this.#tracks.set(key, track);
     return track;
   }
 
   #up(track: Track): void {
-    if (track.isUp) return;
-    track.isUp = true;
+    if (track.phase.kind === "running") return;
     this.#lookLater(track, nextLookMs(null, { usedBytes: 0, tookMs: 0 }));
   }
 
   #down(ref: InstanceRef): void {
     const track = this.#tracks.get(formatRef(ref));
-    if (!track?.isUp) return;
+    if (track?.phase.kind !== "running") return;
     this.#rest(track);
     this.#enqueue(track);
   }
 
   #rest(track: Track): void {
-    track.isUp = false;
-    track.cancel();
+    if (track.phase.kind === "running") track.phase.cancel();
+    track.phase = RESTING;
     this.#due.delete(track);
   }
 
   #lookLater(track: Track, delayMs: number): void {
-    track.cancel = this.#parts.clock.after(delayMs, () => this.#enqueue(track));
+    // It may have rested and started during a look, which is about to plan the next one as well.
+    if (track.phase.kind === "running") track.phase.cancel();
+    const cancel = this.#parts.clock.after(delayMs, () => this.#enqueue(track));
+    track.phase = { kind: "running", cancel };
   }
 
   #enqueue(track: Track): void {
@@ -196,7 +204,7 @@ export class StorageWatch {
       const { bytes: usedBytes } = await this.measure(track.instance);
       const delayMs = nextLookMs(last, { usedBytes, tookMs: clock.now() - startedAt });
       track.last = { usedBytes, delayMs };
-      if (track.isUp) this.#lookLater(track, delayMs);
+      if (track.phase.kind === "running") this.#lookLater(track, delayMs);
     } catch (error) {
       report(error);
     }
@@ -209,8 +217,7 @@ export class StorageWatch {
     track.fullness = decideFullness(before, { use, service });
     track.size = size;
     const text = describeFullness(track.fullness, { use, service });
-    const overQuota = size.bytes >= quotaBytes && service.storageEnforce === "stop";
-    if (text !== null && overQuota && canHalt(instance.instance.state)) {
+    if (text !== null && mustStop(use, service) && canHalt(instance.instance.state)) {
       this.#halt(instance, unavailable(text, makeRoom(service)));
     } else if (text !== null && isFuller(track.fullness, before)) this.#tell(instance.ref, text);
   }

@@ -45,7 +45,7 @@ export interface InstanceStory {
 /** The phases of the latest start; one that has not ended is null. */
 export interface WakeRecord {
   readonly at: number;
-  /** "request from 203.0.113.7", "operator", "server start", "restart after a crash". */
+  /** "a request from 203.0.113.7", "an operator", "the start of the server", "a restart after a crash". */
   readonly by: string;
   readonly queuedMs: number | null;
   readonly launchMs: number | null;

@@ -23,6 +23,6 @@ export function startAgain(actor: InstanceActor, wanted: Wanted): void {
 /** Starts an instance of `[instances]` unless an operator has stopped it; creates it if it is missing. */
 export function startListed(supervisor: Supervisor, ref: InstanceRef): void {
   const actor = supervisor.find(ref) ?? supervisor.create(ref, {});
-  supervisor.inventions.keep(actor);
+  supervisor.provisional.keep(actor);
   if (actor.instance.state.kind === "asleep") actor.send({ kind: "wake", cause: "boot" });
 }

@@ -11,7 +11,7 @@ export interface DomainParts {
   /** The server's own domain, lower case, without a trailing dot. */
   readonly rootDomain: string;
   /** The target that a hostname belongs to by its own form, such as `alice.notes.example.com`. */
-  readonly ownerOf: (host: string) => NamedTarget | null;
+  readonly ownerOf: (hostname: string) => NamedTarget | null;
   /** Throws SERVICE_UNKNOWN or INSTANCE_UNKNOWN for a target that does not exist. */
   readonly checkTarget: (target: NamedTarget) => void;
 }
@@ -22,20 +22,20 @@ export class Domains {
 
   constructor(parts: DomainParts) {
     this.#parts = parts;
-    this.#targets = new Map(parts.table.list().map(({ host, target }) => [host, target]));
+    this.#targets = new Map(parts.table.list().map(({ hostname, target }) => [hostname, target]));
   }
 
-  /** @param host as `normalizeHostname` returns it */
-  find(host: string): NamedTarget | null {
-    return this.#targets.get(host) ?? null;
+  /** @param hostname as `normalizeHostname` returns it */
+  find(hostname: string): NamedTarget | null {
+    return this.#targets.get(hostname) ?? null;
   }
 
   /** Sorted by hostname; null: of every target. */
   list(target: NamedTarget | null): readonly DomainRow[] {
     return [...this.#targets]
-      .map(([host, leadsTo]) => ({ host, target: leadsTo }))
+      .map(([hostname, leadsTo]) => ({ hostname, target: leadsTo }))
       .filter((row) => target === null || isSame(row.target, target))
-      .sort((a, b) => (a.host < b.host ? -1 : 1));
+      .sort((a, b) => (a.hostname < b.hostname ? -1 : 1));
   }
 
   /**
@@ -43,52 +43,55 @@ export class Domains {
    * hostname that leads or belongs to another target, SERVICE_UNKNOWN and INSTANCE_UNKNOWN.
    */
   add(text: string, target: NamedTarget): DomainRow {
-    const host = parseHostname(text);
+    const hostname = parseHostname(text);
     this.#parts.checkTarget(target);
-    this.#refuseOwned(host, target);
-    const present = this.find(host);
+    this.#refuseOwned(hostname, target);
+    const present = this.find(hostname);
     if (present !== null && !isSame(present, target)) {
       const other = formatTarget(present);
-      throw new TenError("CONFLICT", `Cannot add "${host}": it leads to ${other}`, {
-        hint: `Remove it first with: ten domain rm ${other} ${host}`,
+      throw new TenError("CONFLICT", `Cannot add "${hostname}": it leads to ${other}`, {
+        hint: `Remove it first with: ten domain rm ${other} ${hostname}`,
       });
     }
-    if (present === null) this.#parts.table.insert({ host, target });
-    this.#targets.set(host, target);
-    return { host, target };
+    if (present === null) this.#parts.table.insert({ hostname, target });
+    this.#targets.set(hostname, target);
+    return { hostname, target };
   }
 
   /** Throws NOT_FOUND for a hostname that does not lead to the target; null: to any target. */
   remove(text: string, target: NamedTarget | null): DomainRow {
-    const host = parseHostname(text);
-    const present = this.find(host);
+    const hostname = parseHostname(text);
+    const present = this.find(hostname);
     if (present === null || (target !== null && !isSame(present, target))) {
       const state = present === null ? "it was not added" : `it leads to ${formatTarget(present)}`;
-      throw new TenError("NOT_FOUND", `Cannot remove "${host}": ${state}`, {
+      throw new TenError("NOT_FOUND", `Cannot remove "${hostname}": ${state}`, {
         hint: "See ten domain ls",
       });
     }
-    this.#parts.table.delete(host);
-    this.#targets.delete(host);
-    return { host, target: present };
+    this.#parts.table.delete(hostname);
+    this.#targets.delete(hostname);
+    return { hostname, target: present };
   }
 
   /** Removes the hostnames of an instance that is no longer registered. */
   forget(ref: InstanceRef): void {
     this.#parts.table.deleteOf(ref);
-    for (const { host } of this.list(ref)) this.#targets.delete(host);
+    for (const { hostname } of this.list(ref)) this.#targets.delete(hostname);
   }
 
-  #refuseOwned(host: string, target: NamedTarget): void {
+  #refuseOwned(hostname: string, target: NamedTarget): void {
     const { rootDomain, ownerOf } = this.#parts;
-    if (host === "localhost" || host === rootDomain) {
-      throw new TenError("CONFLICT", `Cannot add "${host}": it is the server's own`, {
+    if (hostname === "localhost" || hostname === rootDomain) {
+      throw new TenError("CONFLICT", `Cannot add "${hostname}": it is the server's own`, {
         hint: "Where the root domain leads is set in [routing] of tenement.toml",
       });
     }
-    const owner = ownerOf(host);
+    const owner = ownerOf(hostname);
     if (owner === null || isSame(owner, target)) return;
-    throw new TenError("CONFLICT", `Cannot add "${host}": it belongs to ${formatTarget(owner)}`);
+    throw new TenError(
+      "CONFLICT",
+      `Cannot add "${hostname}": it belongs to ${formatTarget(owner)}`,
+    );
   }
 }
 

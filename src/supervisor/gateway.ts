@@ -21,15 +21,15 @@ export interface Lease {
 export interface Patience {
   /** Aborted when the client disconnects: the request leaves the queue. */
   readonly signal: AbortSignal;
-  /** For `ten why`: "request from 203.0.113.7". */
+  /** For `ten why`: "a request from 203.0.113.7". */
   readonly by: string;
   /** By its method the request asks for no change (RFC 9110, 9.2.1); left out: it may. */
   readonly isSafe?: boolean;
 }
 
 export interface Gateway {
-  /** The target of a request; `host` as `normalizeHostname` returns it, `path` raw and without its query. */
-  decide(request: { host: string; path: string }): Target;
+  /** The target of a request; `hostname` as `normalizeHostname` returns it, `path` raw and without its query. */
+  decide(request: { hostname: string; path: string }): Target;
   /** The service of a target that `decide` named. */
   service(name: string): Service;
   /** An instance of the service by weight, leaving out those in `passedOver` (keys); null: none can serve. */

@@ -91,13 +91,13 @@ export class Operator implements Administration {
       this.#supervisor.create(ref, given);
       return;
     }
-    this.#supervisor.inventions.keep(actor);
+    this.#supervisor.provisional.keep(actor);
     if (weight !== undefined) this.setWeight(ref, weight);
     if (env !== undefined) this.setEnvironment(ref, env);
   }
 
   async start(ref: InstanceRef): Promise<InstanceView> {
-    const actor = this.#changed(ref);
+    const actor = this.#keep(ref);
     refuseDisabled(actor, "start");
     await this.#supervisor.world.storage.admit(actor);
     const lease = await actor.wake("operator");
@@ -142,7 +142,7 @@ export class Operator implements Administration {
   }
 
   setWeight(ref: InstanceRef, weight: number): InstanceView {
-    const actor = this.#changed(ref);
+    const actor = this.#keep(ref);
     persist(() => this.#supervisor.world.table.setWeight(ref, weight));
     actor.weight = weight;
     return this.#view(actor);
@@ -153,7 +153,7 @@ export class Operator implements Administration {
   }
 
   setEnvironment(ref: InstanceRef, changes: Readonly<Record<string, string | null>>): void {
-    const actor = this.#changed(ref);
+    const actor = this.#keep(ref);
     const merged = Object.entries({ ...actor.env, ...changes });
     const env = Object.fromEntries(
       merged.filter((entry): entry is [string, string] => entry[1] !== null),
@@ -185,15 +185,15 @@ export class Operator implements Administration {
     throw new TenError("CONFLICT", `Cannot change "${name}": its files are being deleted`);
   }
 
-  /** What an operator or a tenant has changed is kept. */
-  #changed(ref: InstanceRef): InstanceActor {
+  /** The instance, no longer provisional: an order of an operator or a tenant is a use. */
+  #keep(ref: InstanceRef): InstanceActor {
     const actor = this.#supervisor.get(ref);
-    this.#supervisor.inventions.keep(actor);
+    this.#supervisor.provisional.keep(actor);
     return actor;
   }
 
   async #rest(ref: InstanceRef, to: RestGoal): Promise<InstanceView> {
-    const actor = this.#changed(ref);
+    const actor = this.#keep(ref);
     this.#refusePurging(actor);
     await actor.rest(to);
     return this.#view(actor);

@@ -15,15 +15,15 @@ import { Domains } from "./domains.ts";
 import type { Gateway, Lease, Patience } from "./gateway.ts";
 import { InstanceActor } from "./instance/actor.ts";
 import type { InstanceWorld } from "./instance/instance-world.ts";
-import { Inventions } from "./inventions.ts";
 import { persist } from "./persist.ts";
+import { ProvisionalInstances } from "./provisional-instances.ts";
 
 export const WEIGHT_DEFAULT = 100;
 
 export class Supervisor implements Gateway {
   readonly world: InstanceWorld;
   readonly domains: Domains;
-  readonly inventions: Inventions;
+  readonly provisional: ProvisionalInstances;
   readonly #actors = new Map<RefKey, InstanceActor>();
   readonly #byService = new Map<string, Set<InstanceActor>>();
   /** Instances whose service is no longer configured, while they stop. */
@@ -34,21 +34,21 @@ export class Supervisor implements Gateway {
   constructor(config: Config, { domain, world }: { domain: string; world: InstanceWorld }) {
     this.#config = config;
     this.world = world;
-    this.inventions = new Inventions(world, (actor) => this.unregister(actor));
+    this.provisional = new ProvisionalInstances(world, (actor) => this.unregister(actor));
     const routing = () => this.#config.routing;
     this.#routes = {
       domain,
       get overrides() {
         return routing();
       },
-      customHostname: (host) => this.domains.find(host),
+      customHostname: (hostname) => this.domains.find(hostname),
       hasService: (service) => this.#config.services.has(service),
       hasInstance: (ref) => this.#actors.has(formatRef(ref)) || this.#createsOnRequest(ref),
     };
     this.domains = new Domains({
       table: world.domains,
       rootDomain: domain,
-      ownerOf: (host) => ownerOf(host, this.#routes),
+      ownerOf: (hostname) => ownerOf(hostname, this.#routes),
       checkTarget: (target) => this.#checkTarget(target),
     });
   }
@@ -63,7 +63,7 @@ export class Supervisor implements Gateway {
     this.#config = config;
   }
 
-  decide(request: { host: string; path: string }): Target {
+  decide(request: { hostname: string; path: string }): Target {
     return decideTarget(request, this.#routes);
   }
 
@@ -88,7 +88,7 @@ export class Supervisor implements Gateway {
 
   lease(ref: InstanceRef): Lease | null {
     const actor = this.#actors.get(formatRef(ref));
-    if (actor?.isInvented === true) this.inventions.keep(actor);
+    if (actor?.isProvisional === true) this.provisional.keep(actor);
     return actor?.lease() ?? null;
   }
 
@@ -98,7 +98,7 @@ export class Supervisor implements Gateway {
 
   wake(ref: InstanceRef, patience: Patience): Promise<Lease> {
     const known = this.find(ref);
-    if (known !== null) this.inventions.keep(known);
+    if (known !== null) this.provisional.keep(known);
     const actor = known ?? this.#createOnRequest(ref, patience);
     return actor.wake("request", patience);
   }
@@ -130,13 +130,13 @@ export class Supervisor implements Gateway {
   /** Adds an instance, asleep, to the database and to the registry. Throws STORAGE_FAILED. */
   create(
     ref: InstanceRef,
-    given: { weight?: number; env?: Readonly<Record<string, string>>; invented?: boolean },
+    given: { weight?: number; env?: Readonly<Record<string, string>>; provisional?: boolean },
   ): InstanceActor {
     const service = this.service(ref.service);
-    this.inventions.refuseLeaving(ref);
-    const { weight = WEIGHT_DEFAULT, env = {}, invented = false } = given;
+    this.provisional.refuseLeaving(ref);
+    const { weight = WEIGHT_DEFAULT, env = {}, provisional = false } = given;
     const fresh = { wanted: "asleep", failure: null, child: null, second: null } as const;
-    const row: InstanceRow = { ref, ...fresh, weight, env, invented };
+    const row: InstanceRow = { ref, ...fresh, weight, env, provisional };
     persist(() => this.world.table.insert(row));
     return this.load(row, service);
   }
@@ -145,9 +145,10 @@ export class Supervisor implements Gateway {
   load(row: InstanceRow, service: Service): InstanceActor {
     const actor = new InstanceActor(row, service, this.world);
     this.#actors.set(formatRef(row.ref), actor);
+    this.world.statistics.register(row.ref);
     const siblings = this.#byService.get(service.name) ?? new Set();
     this.#byService.set(service.name, siblings.add(actor));
-    if (actor.isInvented) this.inventions.watch(actor);
+    if (actor.isProvisional) this.provisional.watch(actor);
     return actor;
   }
 
@@ -186,18 +187,18 @@ export class Supervisor implements Gateway {
   #unlist(actor: InstanceActor): void {
     this.#actors.delete(formatRef(actor.ref));
     this.#byService.get(actor.ref.service)?.delete(actor);
+    this.world.statistics.forget(actor.ref);
   }
 
   /** Frees the resources of an instance that is no longer in the registry. */
   #forget(ref: InstanceRef): void {
     this.world.home.forget(ref);
-    this.world.statistics.forget(ref);
     this.world.storage.forget(ref);
   }
 
   #checkTarget({ service, id }: NamedTarget): void {
     const actor = id === null ? null : this.find({ service, id });
-    if (actor !== null) this.inventions.keep(actor);
+    if (actor !== null) this.provisional.keep(actor);
     if (id !== null && !this.service(service).autoCreate) this.get({ service, id });
     else this.service(service);
   }
@@ -211,7 +212,7 @@ export class Supervisor implements Gateway {
     const { autoCreate, maxInstances } = this.service(ref.service);
     if (!autoCreate || !isLabel(ref.id)) return this.get(ref);
     const siblings = this.#byService.get(ref.service) ?? new Set();
-    if (maxInstances > 0 && siblings.size >= maxInstances) this.#forgetInvented(siblings);
+    if (maxInstances > 0 && siblings.size >= maxInstances) this.#forgetProvisional(siblings);
     if (maxInstances > 0 && siblings.size >= maxInstances) {
       throw new TenError(
         "INSTANCE_UNAVAILABLE",
@@ -219,13 +220,13 @@ export class Supervisor implements Gateway {
       );
     }
     const isNew = !this.world.home.exists(ref) && this.domains.list(ref).length === 0;
-    return this.create(ref, { weight: 0, invented: isSafe && isNew });
+    return this.create(ref, { weight: 0, provisional: isSafe && isNew });
   }
 
   /** Those that were asleep when the server started. */
-  #forgetInvented(actors: ReadonlySet<InstanceActor>): void {
+  #forgetProvisional(actors: ReadonlySet<InstanceActor>): void {
     for (const actor of [...actors]) {
-      this.inventions.forget(actor).catch((error: unknown) => this.world.report(error));
+      this.provisional.forget(actor).catch((error: unknown) => this.world.report(error));
     }
   }
 }

@@ -91,8 +91,8 @@ class Field implements AsyncDisposable {
     const field = new Field(world, random, foes);
     const { gateway } = world;
     gateway.requestTimeoutMs = random.pick([0, 30_000]);
-    gateway.decide = ({ host }) => {
-      const id = /^(alice|bob|carol)\.notes\.test$/.exec(host)?.[1];
+    gateway.decide = ({ hostname }) => {
+      const id = /^(alice|bob|carol)\.notes\.test$/.exec(hostname)?.[1];
       return id === undefined
         ? { kind: "unknown" }
         : { kind: "instance", ref: { service: "notes", id } };

@@ -35,7 +35,6 @@ export interface TwoTenants extends AsyncDisposable {
 }
 
 const USERS = { root: { a: 61185, b: 61186 }, rootless: { a: 61187, b: 61187 } };
-const STATE = "/run/ten-state";
 const SECRET = ["brahms", "berlioz"] as const;
 
 export async function openTwoTenants(
@@ -67,7 +66,15 @@ function layOut(kind: Kind, { attack }: Programs) {
   const root = mkdtempSync("/opt/ten-tenants-");
   chmodSync(root, 0o755);
   const users = USERS[kind];
-  for (const path of ["data/notes/a", "data/notes/b", "hidden/app", "open", "status", "work"])
+  for (const path of [
+    "data/notes/a",
+    "data/notes/b",
+    "hidden/app",
+    "open",
+    "status",
+    "state",
+    "work",
+  ])
     openDirectory(root, path);
   chownSync(join(root, "data/notes/a"), users.a, users.a);
   chmodSync(join(root, "data/notes/a"), 0o700);
@@ -132,7 +139,7 @@ function wallsOf(world: World, tenant: "a" | "b"): readonly string[] {
     ...["--hide", world.at("data"), "--hide", world.at("hidden"), "--read", world.at("hidden/app")],
     ...["--hide", world.at("work/secret"), "--read", world.at("work")],
     ...["--layer", `${own}/.ten/workdir:${world.at("work")}`],
-    ...["--state", `${own}/.ten/state/s:${STATE}`],
+    ...["--state", `${own}/.ten/state/s:${world.at("state")}`],
     ...["--write", own, "--chdir", own, "--bind-port", String(world.ports[tenant])],
   ];
 }
@@ -212,7 +219,7 @@ function targetsOf(world: World, otherPid: number): Targets {
     work: world.at("work"),
     "work-file": world.at("work/page"),
     "work-secret": world.at("work/secret"),
-    state: STATE,
+    state: world.at("state"),
     "own-layer": world.at("data/notes/a/.ten/workdir"),
     "other-layer": world.at("data/notes/b/.ten/workdir/upper"),
     "other-state": world.at("data/notes/b/.ten/state/s"),

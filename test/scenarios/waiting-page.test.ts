@@ -1,6 +1,6 @@
 // The waiting page of an application that is asleep and slow to start, in a real browser.
 import { expect, test } from "bun:test";
-import { writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { openBrowser } from "../support/browser.ts";
@@ -46,6 +46,37 @@ test.skipIf(isMissing(CHROMIUM))(
       writeFileSync(join(ten.dataDir, "slow/alice/go"), "");
       expect(await untilTitle(page, "Open")).toMatchObject({ url, text: "/there" });
       expect(statuses.at(-1)).toBe(200);
+    }),
+  TIMEOUT_MS,
+);
+
+test.skipIf(isMissing(CHROMIUM))(
+  "a browser is shown the operator's own pages, and the waiting page turns into the application",
+  () =>
+    withTen({ configText: CONFIG }, async (ten) => {
+      const write = (name: string, text: string) => {
+        mkdirSync(join(ten.root, "app/pages"), { recursive: true });
+        writeFileSync(join(ten.root, "app/pages", name), text);
+      };
+      write("waiting.html", "<h1>Un moment, {{service}}:{{id}}</h1>");
+      write("asleep.html", "<h1>Fermé</h1>");
+      ten.reconfigure((text) => text.replace("[service.slow]", '[service.slow]\npages = "pages"'));
+      await ten.must("reload");
+      writeFileSync(join(ten.root, "app/app.ts"), SLOW_APP);
+      await ten.must("spawn", "--no-start", "slow:alice");
+      await using browser = await openBrowser();
+      const page = await browser.newPage();
+      await page.goto(`http://alice.slow.localhost:${ten.port}/`);
+      expect(await page.textContent("h1")).toBe("Un moment, slow:alice");
+      writeFileSync(join(ten.dataDir, "slow/alice/go"), "");
+      await untilTitle(page, "Open");
+      await ten.must("stop", "slow:alice");
+      await page.reload();
+      expect(await page.textContent("h1")).toBe("Fermé");
+      write("asleep.html", "<h1>Encore {{titel}}</h1>");
+      const { exitCode, stderr } = await ten.ten("config", "check");
+      expect(exitCode).toBe(2);
+      expect(stderr).toContain('got "{{titel}}", did you mean "title"?');
     }),
   TIMEOUT_MS,
 );

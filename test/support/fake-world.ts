@@ -264,7 +264,7 @@ export function openFakeWorld({
     statistics: new Statistics(),
     storage,
     logs,
-    hostOf: ({ service, id }: InstanceRef) => `${id}.${service}.localhost`,
+    hostnameOf: ({ service, id }: InstanceRef) => `${id}.${service}.localhost`,
     report: (error: unknown) => reports.push(error),
   };
   const supervisor = new Supervisor(config, { domain: "localhost", world });

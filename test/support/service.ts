@@ -31,6 +31,7 @@ export function serviceWith(changes: Partial<Service> = {}): Service {
     envFile: null,
     env: {},
     waitingPage: true,
+    pages: null,
     memoryLimitBytes: null,
     cpuShares: null,
     pidsLimit: null,

@@ -1,4 +1,4 @@
-// ten doctor: checks what this host provides, and shows remedies for what is missing.
+// ten doctor: checks the levels and limits that this host provides, and shows a remedy for each gap.
 import { existsSync } from "node:fs";
 import { locateConfig } from "../../config/locate.ts";
 import { messageOf, TenError } from "../../core/errors.ts";

@@ -29,7 +29,7 @@ export function renderFindings(findings: readonly Finding[], paint: Paint): stri
   return groups.join("\n");
 }
 
-/** One line: whether the host provides what the configuration needs. */
+/** One line: whether the host meets the needs of the configuration. */
 export function renderSummary({
   findings,
   gaps,

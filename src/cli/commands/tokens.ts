@@ -24,11 +24,11 @@ export const tokenGen = defineCommand({
     if (tenant !== undefined && !isLabel(tenant)) {
       throw usage(`Cannot create a token for "${tenant}": not a valid name`, `Use ${LABEL_RULE}`);
     }
-    const wish: TokenBody = {
+    const body: TokenBody = {
       ...(tenant === undefined ? {} : { tenant }),
       ...(description === undefined ? {} : { description }),
     };
-    const answer = await withTokens(context, (tokens) => tokens.create(wish));
+    const answer = await withTokens(context, (tokens) => tokens.create(body));
     const file = tenant === undefined ? writeToken(answer.token, context) : null;
     if (context.json) return context.show(answer, () => "");
     const whose = tenant === undefined ? "an administrator" : `the instances named ${tenant}`;

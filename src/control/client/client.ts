@@ -9,7 +9,7 @@ import { readEvents } from "./event-reader.ts";
 import { followLines, type LogEvent } from "./log-follower.ts";
 import { type ServerAddress, send } from "./transport.ts";
 
-/** What an operation takes, as it is sent: `params` for the path, `query` and `body`. */
+/** The inputs of an operation, as they are sent: `params` for the path, `query` and `body`. */
 export type RequestOf<Name extends OperationName> = ([keyof ParamsOf<Name>] extends [never]
   ? unknown
   : { readonly params: ParamsOf<Name> }) &

@@ -1,4 +1,5 @@
 // Follows log lines across a handover of the server: when a stream breaks off, opens the next after its last line.
+import { setTimeout as delay } from "node:timers/promises";
 import { TenError } from "../../core/errors.ts";
 import type { LogAnswer, LogQueryFields } from "../wire/logs.ts";
 import { readEvents } from "./event-reader.ts";
@@ -11,25 +12,39 @@ export type LogEvent =
 /** Lines that may have been written between two streams; the most that a query takes. */
 const MISSED_LINES_MAX = 10_000;
 
+/** A stream without a line may have been cut at once, as a proxy does that refuses streams. */
+const REOPEN_MS = 500;
+
 export interface LogSource {
   /** Opens a stream; rejects when there is no server. */
   readonly open: (query: LogQueryFields) => Promise<Response>;
   readonly query: LogQueryFields;
   readonly signal: AbortSignal;
+  /** Waits before the next stream, until the signal is aborted at the latest; left out: for REOPEN_MS. */
+  readonly pause?: (signal: AbortSignal) => Promise<void>;
 }
 
 /** Ends when the signal is aborted; throws why a stream could not be opened. */
 export async function* followLines(source: LogSource): AsyncGenerator<LogEvent, void> {
-  const { open, signal } = source;
+  const { open, signal, pause = pauseToReopen } = source;
   const position = new Position();
   for (let { query } = source; ; query = position.queryAfter(source.query)) {
     const response = await open(query);
+    let isNew = false;
     for await (const { event: type, data } of untilBroken(readEvents(response.body))) {
       const event = toLogEvent(type, data);
-      if (event.kind === "dropped" || position.advance(event.line)) yield event;
+      if (event.kind === "line" && !position.advance(event.line)) continue;
+      isNew = true;
+      yield event;
     }
+    if (!isNew) await pause(signal);
     if (signal.aborted) return;
   }
+}
+
+async function pauseToReopen(signal: AbortSignal): Promise<void> {
+  // Rejects when the signal is aborted, which the caller sees as well.
+  await delay(REOPEN_MS, undefined, { signal }).catch(() => undefined);
 }
 
 /** A server that stops ends its streams, or cuts them: the next attempt shows whether there is another. */

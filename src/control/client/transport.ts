@@ -1,5 +1,6 @@
 // Sends one request to the control API, over its Unix socket or over HTTP; refusals and failures become errors.
 import { isErrorCode, messageOf, TenError } from "../../core/errors.ts";
+import { codeOf } from "../../platform/files.ts";
 import type { Method } from "../wire/endpoints.ts";
 import type { ErrorAnswer } from "../wire/wire.ts";
 
@@ -66,7 +67,7 @@ function fetchFrom(
 }
 
 function explain(thrown: unknown, address: ServerAddress): unknown {
-  const code = (thrown as { code?: unknown } | null)?.code;
+  const code = codeOf(thrown);
   if (thrown instanceof Error && thrown.name === "AbortError") return thrown;
   if (code === "EACCES" && address.kind === "unix") {
     return new TenError("FORBIDDEN", `Cannot open "${address.path}": permission denied`, {

@@ -36,6 +36,6 @@ function toTarget(text: string | undefined): ReturnType<typeof parseTarget> | nu
   return text === undefined ? null : parseTarget(text);
 }
 
-function describeDomain({ host, target }: DomainRow): DomainAnswer {
-  return { host, target: formatTarget(target) };
+function describeDomain({ hostname, target }: DomainRow): DomainAnswer {
+  return { host: hostname, target: formatTarget(target) };
 }

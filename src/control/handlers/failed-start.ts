@@ -8,7 +8,7 @@ interface Excerpt {
   readonly limit: number;
 }
 
-/** Performs what may start an instance; when that fails, the error holds its last lines. */
+/** Performs an order that may start an instance; when the start fails, the error holds its last lines. */
 export async function withLastLines<T>(
   world: Pick<ControlWorld, "logs">,
   excerpt: Excerpt,
@@ -22,7 +22,7 @@ export async function withLastLines<T>(
   }
 }
 
-/** Without the server's own lines, which say what the error says. */
+/** Without the server's own lines, which repeat the error. */
 export async function lastLines(
   { logs }: Pick<ControlWorld, "logs">,
   { ref, limit }: Excerpt,

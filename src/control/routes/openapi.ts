@@ -146,7 +146,7 @@ function planRefusals(route: Route): OperationObject["responses"] {
   return Object.fromEntries(references);
 }
 
-/** Refusals follow from what the route takes; 500 and 503 are possible for all. */
+/** Refusals follow from the route's inputs; 500 and 503 are possible for all. */
 function refusalsOf({
   method,
   path,

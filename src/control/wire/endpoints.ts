@@ -60,7 +60,7 @@ type NamesInBraces<Path extends string> = Path extends `${string}{${infer Name}}
   ? Name | NamesInBraces<Rest>
   : never;
 
-/** What the braces of the operation's path stand for. */
+/** The parameters in the braces of the operation's path. */
 export type ParamsOf<Name extends OperationName> = Readonly<
   Record<NamesInBraces<(typeof ENDPOINTS)[Name]>, string>
 >;

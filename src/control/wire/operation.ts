@@ -6,14 +6,14 @@ import type { OperationName } from "./endpoints.ts";
 export interface Operation {
   /** One line for readers of the API's document. */
   readonly summary: string;
-  /** What a caller must be allowed to do; null: public. */
+  /** The action that a caller must be allowed to take; null: public. */
   readonly action: Action | null | ((query: URLSearchParams) => Action);
   /** Left out: takes no query. */
   readonly query?: z.ZodType;
   /** JSON; left out: takes none. */
   readonly body?: z.ZodType;
   readonly answer: Answer;
-  /** Statuses of refusals beyond those that follow from what the operation takes. */
+  /** Statuses of refusals beyond those that follow from the operation's inputs. */
   readonly refusals?: readonly number[];
 }
 
@@ -22,7 +22,7 @@ export type Operations = { readonly [Name in OperationName]?: Operation };
 
 export type Answer = JsonAnswer | EmptyAnswer | TextAnswer;
 
-/** `Result` is what the handler returns. */
+/** `Result`: returned by the handler. */
 export interface JsonAnswer<Result = unknown> {
   readonly kind: "json";
   readonly status: 200 | 201;
@@ -43,7 +43,7 @@ export interface TextAnswer {
   readonly events?: z.ZodType;
 }
 
-/** What the handler of an operation returns. */
+/** The result of an operation's handler. */
 export type ResultOf<Declared extends Operation> =
   Declared["answer"] extends JsonAnswer<infer Result>
     ? Result

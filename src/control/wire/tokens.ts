@@ -38,10 +38,12 @@ export const auditQuery = z.strictObject({ limit: limit(AUDIT_ROWS_MAX).optional
 export const auditAnswer = z
   .strictObject({
     at: moment,
-    actor: z.string().describe("socket, or the number of a token: token 3"),
+    actor: z
+      .string()
+      .describe("socket, a token by its number (token 3), shell, server or stranger"),
     action: z.string(),
     subject: z.string().describe("several, where the refusals in a row had different ones"),
-    outcome: z.string().describe("done, or the code of the error"),
+    outcome: z.string().describe("done, the code of the error, or why the server did it"),
     count: count.describe(
       "Above 1: refusals of this actor and action within the minute, in one row",
     ),

@@ -1,4 +1,4 @@
-// The deadlines of an instance's states, and what happens when one has passed.
+// The deadlines of an instance's states, and the steps when one has passed.
 import { unreachable } from "../assert.ts";
 import { isServersOwn, unavailable } from "../failure.ts";
 import type { Cause, Facts, Instance, StateOf, Step } from "./instance.ts";
@@ -41,7 +41,7 @@ export function stateDeadline(instance: Instance, facts: Facts): number {
   }
 }
 
-/** Does what is due at `now`. */
+/** The steps that are due at `now`. */
 export function onTick(instance: Instance, facts: Facts): Step {
   const { state } = instance;
   const { now } = facts;

@@ -1,4 +1,4 @@
-// What a changed configuration of its service does to an instance.
+// The effects of a changed service configuration on an instance.
 import type { After, Facts, Instance, Step } from "./instance.ts";
 import { enqueue, move, stay, withoutCrashes } from "./transitions.ts";
 

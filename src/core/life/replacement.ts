@@ -139,7 +139,7 @@ export function secondDeadline({ second }: Instance): number {
   return second.kind === "starting" ? Math.min(second.probeAt, second.deadline) : second.deadline;
 }
 
-/** Does what is due for the second process, after the step of the first. */
+/** The step that is due for the second process, after that of the first. */
 export function onSecondTick({ instance, effects }: Step, facts: Facts): Step {
   const next = tickSecond(instance, facts);
   return { ...next, effects: [...effects, ...next.effects] };

@@ -3,7 +3,7 @@ import { unreachable } from "../assert.ts";
 import type { RestartPolicy, RestartSettings } from "../service.ts";
 import type { Exit } from "./instance.ts";
 
-/** Until then the server may have what it lacked. */
+/** By then the server may have the port or the descriptor that it lacked. */
 const UNMADE_DELAY_MS = 1000;
 
 const JITTER_MAX = 0.1;

@@ -19,7 +19,7 @@ const RETRY_MIN_MS = 1;
 const RETRY_MAX_MS = 200;
 /** Some ten seconds: a process that outlives them hangs in the kernel. */
 const RETRIES_MAX = 60;
-/** Files of the two versions: all memory of a group, and what of it are caches that the kernel would drop first. */
+/** Files of the two versions: all memory of a group, and its caches, which the kernel would drop first. */
 const MEMORY_FILES = [
   { total: "memory.current", caches: /^inactive_file (\d+)$/m },
   { total: "memory.usage_in_bytes", caches: /^total_inactive_file (\d+)$/m },

@@ -7,6 +7,7 @@ import { messageOf } from "../../core/errors.ts";
 import { FailureError, type Gap, hintOf } from "../../core/failure.ts";
 import { type SlotRef, slotName } from "../../core/ref.ts";
 import type { Service } from "../../core/service.ts";
+import { codeOf } from "../../platform/files.ts";
 import type { Placement } from "../level.ts";
 import { type Controller, type Limit, planBackgroundLimits, planLimits } from "./cgroup-limits.ts";
 import { applyLimit, ControlGroup, makeGroup, read, removeDirectory, write } from "./group.ts";
@@ -207,8 +208,7 @@ function makeBase(base: string): void {
       mkdirSync(base, { recursive: true });
       return;
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ENOENT" || attempt === MAKE_ATTEMPTS_MAX)
-        throw error;
+      if (codeOf(error) !== "ENOENT" || attempt === MAKE_ATTEMPTS_MAX) throw error;
     }
   }
 }

@@ -93,7 +93,7 @@ export class NftFirewall implements Firewall, Disposable {
   }
 
   /** Releases the claims of an earlier server's launches that were not adopted. */
-  dropAdopted(): void {
+  dropUnadopted(): void {
     for (const port of this.#unadopted) this.release(port);
   }
 

@@ -20,7 +20,7 @@ export function runNft(script: string, { check = false } = {}): Gap | null {
   };
 }
 
-/** What nft lists, as in `["chain", "inet", "filter", "input"]`; "" when it can't. */
+/** The list that nft prints of a subject, such as `["chain", "inet", "filter", "input"]`; "" when it can't. */
 export function listNft(what: readonly string[]): string {
   const nft = findProgram("nft");
   if (nft === null) return "";

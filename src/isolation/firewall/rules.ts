@@ -10,9 +10,10 @@ export interface Claim {
   readonly allowMetadata: boolean;
 }
 
-/** The sets of nftables that hold the claims. */
+/** The users of walled instances, the only ones that the rules judge. */
 const WALLED_USERS = USER_ID_RANGES.map(({ first, last }) => `${first}-${last}`).join(", ");
 
+/** The sets of nftables that hold the claims. */
 export const FIREWALL_SETS = ["ports", "owners", "no_metadata"] as const;
 export type FirewallSet = (typeof FIREWALL_SETS)[number];
 

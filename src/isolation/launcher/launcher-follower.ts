@@ -1,6 +1,7 @@
 // Follows an application through its launcher: reports the exit, sends signals, waits until no process is left.
 import { type FSWatcher, watch } from "node:fs";
 import type { ChildRef, Exit } from "../../core/life/instance.ts";
+import { LANDLOCK_PORTS } from "../../core/walls.ts";
 import { landlockVersion } from "../../platform/kernel/landlock.ts";
 import { listeningSockets } from "../../platform/kernel/sock-diag.ts";
 import { familyListens, listens } from "../../platform/process/open-sockets.ts";
@@ -14,12 +15,10 @@ import { tryReadLaunchStatus } from "./launcher-status.ts";
 export const KILL_ALL = 64;
 /** A shell's exit code when its last command was killed. */
 const CODE_OF_KILLED = 137;
-/** Of Landlock's interface, with which a tenant can bind no port but its own. */
-const LANDLOCK_PORTS = 4;
 
 /**
- * What holds the processes of a launch together. "walls": a pid namespace, which ends with its init. "mark": the
- * launcher, and where it was killed the mark. `owner`: the instance's own user; null: it is the server's.
+ * The way in which the processes of a launch are held together. "walls": a pid namespace, which ends with its init.
+ * "mark": the launcher, and where it was killed the mark. `owner`: the instance's own user; null: it is the server's.
  */
 export type Containment =
   | { readonly kind: "walls"; readonly owner: number | null }
@@ -126,7 +125,7 @@ function watchEnd(child: Child, statusFile: string): { end: Promise<Exit>; look:
     if (end !== null) resolve(end);
   };
   const watcher = watchFile(statusFile, look);
-  // For what was written before the watch began.
+  // For statuses written before the watch began.
   look();
   const ended = child.exited.then((exit) => resolve(tryReadLaunchStatus(statusFile).end ?? exit));
   ended.catch(reject);

@@ -1,4 +1,4 @@
-// Ends the launches that an earlier server left, by what their status files say of launcher and init.
+// Ends the launches that an earlier server left, by the launcher and the init that their status files name.
 import { setTimeout as delay } from "node:timers/promises";
 import { ProcessHandle } from "../../platform/process/process-handle.ts";
 import { startTimeOf } from "../../platform/process/processes.ts";

@@ -5,7 +5,7 @@ import type { Exit } from "../../core/life/instance.ts";
 import type { Child } from "../../platform/process/spawner.ts";
 import { signalName } from "../launcher/launcher-status.ts";
 
-/** A tenant controls what the machine writes, so the server reads no more than this. */
+/** A tenant controls the output of the machine, so the server reads no more than this. */
 const STATUS_BYTES_MAX = 64 * 1024;
 const CONSOLE_BYTES_MAX = 1024 * 1024;
 
@@ -67,21 +67,23 @@ export interface AgentConnection {
   readonly consoleFile: string | null;
 }
 
+type Signal = NodeJS.Signals | number;
+
 /** Follows the application in a machine through the process of its hypervisor. */
 export function followMachine(
   child: Child,
   { consoleFile, order, readStatus }: AgentConnection,
 ): Child {
-  let ended: NodeJS.Signals | number | null = null;
+  let sent: Signal | null = null;
   const exited = child.exited.then((exit) => {
     const end = readStatus().end;
     if (end !== null || exit.kind !== "code") return end ?? exit;
-    return ended === null
+    return sent === null
       ? explain(exit, consoleFile)
-      : ({ kind: "signal", signal: String(ended) } as const);
+      : ({ kind: "signal", signal: String(sent) } as const);
   });
-  const endMachine = (signal: NodeJS.Signals | number) => {
-    ended = signal;
+  const endMachine = (signal: Signal) => {
+    sent = signal;
     child.signal(signal);
   };
   return {
@@ -99,20 +101,19 @@ export function followMachine(
     memoryBytes: () => child.memoryBytes(),
     signal(signal) {
       // The hypervisor ends at a signal, and its machine with it: right only while no application runs in it.
-      const isReceived =
-        typeof signal === "string" &&
-        signal !== "SIGKILL" &&
-        readStatus().started &&
-        order(system.signals[signal]);
-      if (isReceived === false) endMachine(signal);
-      else if (isReceived !== true) {
-        isReceived.then(
-          (received) => received || endMachine(signal),
-          () => endMachine(signal),
-        );
-      }
+      const isForAgent = typeof signal === "string" && signal !== "SIGKILL" && readStatus().started;
+      if (isForAgent) orElse(order(system.signals[signal]), () => endMachine(signal));
+      else endMachine(signal);
     },
   };
+}
+
+/** Calls `endMachine` when no agent has received the order; at once where that is known at once. */
+function orElse(isReceived: ReturnType<SignalOrder>, endMachine: () => void): void {
+  if (isReceived === false) endMachine();
+  else if (isReceived !== true) {
+    isReceived.then((received) => received || endMachine(), endMachine);
+  }
 }
 
 /** A machine that ends without a status has crashed, whatever the hypervisor's exit code. */

@@ -1,4 +1,4 @@
-// The level "firecracker": machines with a kernel and an image of the operator's, whose only way in is a vsock.
+// The level "firecracker": machines with a kernel and an image of the operator's, whose only entry is a vsock.
 import { existsSync, renameSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { FailureError, startFailure } from "../../core/failure.ts";

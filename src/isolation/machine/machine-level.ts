@@ -17,7 +17,7 @@ import { type AgentConnection, followMachine } from "./agent-status.ts";
 export interface Hypervisor<Materials extends { readonly program: string }> {
   /** Of the hypervisor itself, beside one for each processor of the machine. */
   readonly threads: number;
-  /** Finds what the machines of a service need. Throws LEVEL_MISSING where the host lacks it. */
+  /** Finds the programs and files that the machines of a service need. Throws LEVEL_MISSING where the host lacks it. */
   collect(service: Service): Materials;
   /** Makes the files of a launch. */
   prepare(launch: MachineLaunch<Materials>): PreparedMachine;

@@ -1,4 +1,4 @@
-// The level "qemu": machines that see what walls would show, or an image; their only network is the entry.
+// The level "qemu": machines that see the same files as behind walls, or an image; their only network is the entry.
 import { existsSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { hasOwnRoot, type Service } from "../../core/service.ts";

@@ -1,4 +1,4 @@
-// The level "sandbox": the application runs on gVisor, a kernel in user space, and sees what walls would show.
+// The level "sandbox": the application runs on gVisor, a kernel in user space, and sees the same files as behind walls.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { RUNTIME_DIR } from "../../core/account.ts";
 import { FailureError } from "../../core/failure.ts";
@@ -29,7 +29,7 @@ import { listSystem, makeView } from "./view-making.ts";
 const THREADS = 128;
 /** Paths inside, beside the host's: the launcher as the first process, and the directory of the entry. */
 const INIT = "/.ten/init";
-const ENTRY_DIR = "/.ten/way-in";
+const ENTRY_DIR = "/.ten/entry";
 
 interface SandboxFiles {
   readonly bundleDir: string;
@@ -43,7 +43,7 @@ interface SandboxFiles {
 }
 
 export class SandboxLevel implements Level {
-  /** Decides what is visible, and makes the launch's directory; its walls are not built. */
+  /** Decides which files are visible, and makes the launch's directory; its walls are not built. */
   readonly #walls: NamespaceLevel;
   readonly #find: typeof findRunsc;
   #runsc: Runsc | null = null;
@@ -140,6 +140,7 @@ function filesIn({ entry, top }: LaunchPaths): SandboxFiles {
     stateDir: `${top}/state`,
     logFile: `${top}/runsc.log`,
     viewDir: `${top}/view`,
+    // The name of earlier versions, whose sandboxes this server may have adopted.
     entryDir: `${top}/way-in`,
   };
 }

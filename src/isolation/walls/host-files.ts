@@ -5,7 +5,7 @@ import { isSoftware, SOFTWARE } from "../../core/host-paths.ts";
 import { isRoot } from "../../platform/owner.ts";
 
 export interface HostFiles {
-  /** The directories of software; of one that is a link, also what it leads to. */
+  /** The directories of software; of one that is a link, also its target. */
   readonly software: readonly string[];
   /** Files and directories among them that the server's user may read, but others may not. */
   readonly privateFiles: readonly string[];

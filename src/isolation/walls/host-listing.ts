@@ -8,7 +8,7 @@ export interface HostListing {
   readonly links: Readonly<Record<string, string>>;
 }
 
-/** @param shown all that is shown; null: what the root directory holds */
+/** @param shown all that is shown; null: the entries of the root directory */
 export function listHost(
   shown: readonly string[] | null,
   isShown: (path: string) => boolean,

@@ -36,7 +36,7 @@ function remedyFor(path: string, service: string, view: View): string {
     : `the tenant does not see it: add it to read_paths in [service.${service}]`;
 }
 
-/** The path, or what it leads to, where the host has it and the tenant does not see it. */
+/** The path, or its target, where the host has it and the tenant does not see it. */
 function hiddenPart(path: string | null, view: View): string | null {
   if (path === null || !existsSync(path)) return null;
   return [path, realpathSync(path)].find((each) => !isVisible(each, view)) ?? null;

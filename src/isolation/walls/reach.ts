@@ -24,7 +24,7 @@ export function checkVisible(
 /** Throws START_FAILED when the instance's user may not enter the working directory or the data directory. */
 export function checkReachable(view: ViewPaths, user: number): void {
   const { cwd, dataDir, write } = view;
-  // What is below that directory is the tenant's own affair.
+  // The files below that directory are the tenant's own affair.
   const entered = write.find((path) => isUnder(cwd, path)) ?? cwd;
   // In the data directory everything is hidden, or belongs to the instance's user.
   const isInside = entered !== dataDir && isUnder(entered, dataDir);

@@ -24,7 +24,7 @@ export class TenantPlaces {
     }
   }
 
-  /** Whether a tenant may have made what is at a path, a link for instance. */
+  /** Whether a tenant may have made the file at a path, a link for instance. */
   contains(path: string): boolean {
     const depth = depthOf(path) - depthOf(this.#dataDir);
     if (isUnder(path, this.#dataDir) && depth > INSTANCE_DEPTH) return true;
@@ -65,7 +65,7 @@ export class TenantPlaces {
     return { resolved, passed };
   }
 
-  /** Throws START_FAILED where a tenant could redirect what the server makes at a path. */
+  /** Throws START_FAILED where a tenant could redirect a file that the server makes at a path. */
   refuseToMake(path: string): void {
     let above = dirname(path);
     while (!existsSync(above)) above = dirname(above);

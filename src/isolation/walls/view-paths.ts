@@ -11,7 +11,7 @@ import type { TenantPlaces } from "./tenant-places.ts";
 
 export type ViewPaths = View & Pick<Walls, "cwd">;
 
-/** What the server knows of the host and of itself, whatever the service. */
+/** The facts of the host and of the server, the same for every service. */
 export interface ViewContext {
   readonly dataDir: string;
   readonly places: TenantPlaces;
@@ -25,7 +25,7 @@ export interface ViewContext {
 
 /**
  * A working directory in a directory that the instance may write keeps its textual path: a link in it is followed
- * inside, where it leads only to what the instance sees anyhow.
+ * inside, where it leads only to files that the instance sees anyhow.
  */
 export function planPaths(service: Service, plan: LaunchPlan, context: ViewContext): ViewPaths {
   const { readPaths, writePaths } = service;

@@ -1,7 +1,7 @@
 // Whether the host lets the launcher build walls: tried once, with the remedies for a refusal.
-import { readFileSync } from "node:fs";
 import type { Gap } from "../../core/failure.ts";
 import type { Service } from "../../core/service.ts";
+import { readText } from "../../platform/files.ts";
 import { isRoot } from "../../platform/owner.ts";
 import { levelMissing } from "../level.ts";
 
@@ -73,9 +73,5 @@ function renderProfile(launcher: string): string {
 }
 
 function readSetting(name: string): string | null {
-  try {
-    return readFileSync(`/proc/sys/${name.replaceAll(".", "/")}`, "utf8").trim();
-  } catch {
-    return null;
-  }
+  return readText(`/proc/sys/${name.replaceAll(".", "/")}`)?.trim() ?? null;
 }

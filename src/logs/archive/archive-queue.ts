@@ -1,6 +1,7 @@
 // The queue in front of the archive: batches lines, keeps them while the archive fails, drops and counts the excess.
 import { messageOf } from "../../core/errors.ts";
 import { formatRef, type InstanceRef } from "../../core/ref.ts";
+import { codeOf } from "../../platform/files.ts";
 import type { LogLine } from "../line.ts";
 import { COUNTERS, type LogLimits, type LogOptions } from "../log-messages.ts";
 import { LogArchive, setAside } from "./archive.ts";
@@ -20,6 +21,13 @@ const QUEUE_LINES_MAX = 50_000;
 const QUEUE_CHARS_MAX = 16 * 1024 * 1024;
 const RETRY_MS = 250;
 
+type Condition =
+  | { readonly kind: "working" }
+  /** Lines stay queued until the next attempt. */
+  | { readonly kind: "failing"; readonly retryAt: number };
+
+const WORKING: Condition = { kind: "working" };
+
 export class ArchiveQueue {
   #options: LogOptions;
   readonly #journal: string;
@@ -33,8 +41,7 @@ export class ArchiveQueue {
   #chars = 0;
   #oldestAt = 0;
   #storedSeq = 0;
-  #retryAt = 0;
-  #isFailing = false;
+  #condition: Condition = WORKING;
 
   constructor(setup: {
     options: LogOptions;
@@ -70,7 +77,7 @@ export class ArchiveQueue {
 
   /** Whether it is time to write. */
   get isDue(): boolean {
-    if (this.#batches.length === 0 || this.#now() < this.#retryAt) return false;
+    if (this.#batches.length === 0 || this.#isPausing) return false;
     return this.#lines >= TRANSACTION_LINES || this.#now() - this.#oldestAt >= TRANSACTION_WAIT_MS;
   }
 
@@ -91,7 +98,7 @@ export class ArchiveQueue {
 
   /** The drops since the last call, once the archive can be written again. */
   takeDrops(): { ref: InstanceRef; count: number }[] {
-    if (this.#isFailing) return [];
+    if (this.#condition.kind === "failing") return [];
     const drops = [...this.#drops.values()];
     this.#drops.clear();
     return drops;
@@ -160,17 +167,17 @@ export class ArchiveQueue {
 
   /** After a failure the archive is opened again, a little later; a damaged one is set aside first. */
   #attempt(task: () => void): boolean {
-    if (this.#now() < this.#retryAt) return false;
+    if (this.#isPausing) return false;
     try {
       task();
-      this.#isFailing = false;
+      this.#condition = WORKING;
       return true;
     } catch (thrown) {
       this.close();
       if (isDamaged(thrown)) return this.#setAside(thrown);
-      this.#retryAt = this.#now() + RETRY_MS;
-      if (!this.#isFailing) this.#notice(`Cannot store logs: ${messageOf(thrown)}`);
-      this.#isFailing = true;
+      if (this.#condition.kind === "working")
+        this.#notice(`Cannot store logs: ${messageOf(thrown)}`);
+      this.#fail();
       return false;
     }
   }
@@ -185,9 +192,17 @@ export class ArchiveQueue {
     } catch (thrown) {
       this.#notice(`Cannot set "${this.#options.file}" aside: ${messageOf(thrown)}`);
     }
-    this.#retryAt = this.#now() + RETRY_MS;
-    this.#isFailing = true;
+    this.#fail();
     return false;
+  }
+
+  #fail(): void {
+    this.#condition = { kind: "failing", retryAt: this.#now() + RETRY_MS };
+  }
+
+  /** It is too early for another attempt after a failure. */
+  get #isPausing(): boolean {
+    return this.#condition.kind === "failing" && this.#now() < this.#condition.retryAt;
   }
 
   #dropOldest(): void {
@@ -205,6 +220,5 @@ export class ArchiveQueue {
 }
 
 function isDamaged(thrown: unknown): boolean {
-  const code = (thrown as { code?: unknown }).code;
-  return typeof code === "string" && /^SQLITE_(?:CORRUPT|NOTADB)/.test(code);
+  return /^SQLITE_(?:CORRUPT|NOTADB)/.test(codeOf(thrown) ?? "");
 }

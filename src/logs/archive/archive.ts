@@ -1,13 +1,14 @@
-// logs.db: stores log lines and searches them by words. Used from the worker thread.
+// The archive, logs.db: stores log lines, and searches them by instance, time and words. Used from the worker thread.
 import { Database } from "bun:sqlite";
 import { renameSync, rmSync } from "node:fs";
 import type { InstanceRef } from "../../core/ref.ts";
+import type { LogFilter, LogLine } from "../line.ts";
 import { parseLogQuery } from "../search-query.ts";
 import type { LineRow } from "./found-rows.ts";
 import { HOLDING_SCHEMA, LogHoldings } from "./holdings.ts";
 import { Retention, type RetentionLimits, segmentLimitsOf } from "./retention.ts";
 import { SEGMENT_SCHEMA, SegmentList } from "./segment-list.ts";
-import { type ArchiveFilter, type ArchiveLine, LogSources, SOURCE_SCHEMA } from "./sources.ts";
+import { LogSources, SOURCE_SCHEMA } from "./sources.ts";
 
 /** The record of the journal up to which every line is stored. */
 export interface ArchiveMark {
@@ -68,7 +69,7 @@ export class LogArchive {
    * Stores the lines and the mark in one transaction.
    * Throws SQLite's own errors; then nothing is stored, and the archive has to be opened again.
    */
-  append(lines: readonly ArchiveLine[], mark: ArchiveMark): void {
+  append(lines: readonly LogLine[], mark: ArchiveMark): void {
     this.#db.transaction(() => {
       const lastAt = lines.reduce((latest, { at }) => Math.max(latest, at), 0);
       const segment = this.#segments.writable(lastAt, this.#nextId);
@@ -95,9 +96,9 @@ export class LogArchive {
    * @returns the place before which lines were left out for their size; null: none were
    */
   *search(
-    filter: ArchiveFilter,
+    filter: LogFilter,
     { limit, bytes, now }: { limit: number; bytes: number; now: number },
-  ): Generator<readonly ArchiveLine[], number | null> {
+  ): Generator<readonly LogLine[], number | null> {
     const since = Math.max(filter.since ?? 0, now - this.#options.retentionMs);
     const query = parseLogQuery(filter.search ?? "");
     let room = { limit, bytes };
@@ -119,7 +120,7 @@ export class LogArchive {
     return null;
   }
 
-  #linesOf(rows: readonly LineRow[]): readonly ArchiveLine[] {
+  #linesOf(rows: readonly LineRow[]): readonly LogLine[] {
     return rows.flatMap(({ at, source, text }) => {
       const known = this.#sources.get(source);
       return known === undefined ? [] : [{ at, ...known, text }];

@@ -12,7 +12,7 @@ export interface Eviction {
   readonly sources: ReadonlySet<number>;
 }
 
-export interface EvictionWish {
+export interface EvictionOrder {
   /** The bytes to remove. */
   readonly surplus: number;
   /** The instance of a source; null: a forgotten one, whose lines are not wanted at all. */
@@ -28,10 +28,10 @@ const PART_MIN = 0.1;
 /** @param segments oldest first. Null: there is none. */
 export function planEviction(
   segments: readonly SegmentHoldings[],
-  wish: EvictionWish,
+  order: EvictionOrder,
 ): Eviction | null {
-  const excess = excessOf(totalsOf(segments, wish), wish.surplus);
-  const choices = segments.map((each) => choose(each, { excess, wish }));
+  const excess = excessOf(totalsOf(segments, order), order.surplus);
+  const choices = segments.map((each) => choose(each, { excess, order }));
   const best = choices.toSorted((one, other) => other.part - one.part)[0];
   const chosen = choices.find(({ part }) => part >= WORTHWHILE) ?? best ?? null;
   const [oldest] = segments;
@@ -47,11 +47,11 @@ interface Choice extends Eviction {
 /** Of an owner all lines in the segment are removed or none, whichever is nearer to its excess. */
 function choose(
   { segment, sources }: SegmentHoldings,
-  { excess, wish }: { excess: ReadonlyMap<string, number>; wish: EvictionWish },
+  { excess, order }: { excess: ReadonlyMap<string, number>; order: EvictionOrder },
 ): Choice {
-  const held = totalsOf([{ segment, sources }], wish);
+  const held = totalsOf([{ segment, sources }], order);
   const goes = (source: number) => {
-    const owner = wish.ownerOf(source);
+    const owner = order.ownerOf(source);
     return owner === null || (excess.get(owner) ?? 0) >= (held.get(owner) ?? 0) / 2;
   };
   const evicted = new Map([...sources].filter(([source]) => goes(source)));
@@ -62,7 +62,7 @@ function choose(
 
 function totalsOf(
   segments: readonly SegmentHoldings[],
-  { ownerOf }: EvictionWish,
+  { ownerOf }: EvictionOrder,
 ): Map<string, number> {
   const totals = new Map<string, number>();
   for (const { sources } of segments) {

@@ -8,7 +8,7 @@ export const HOLDING_SCHEMA = `
   ) WITHOUT ROWID;
 `;
 
-/** What a line takes beside its text, in its table and in the indexes. */
+/** The bytes of a line beside its text, in its table and in the indexes. */
 const LINE_BYTES = 64;
 
 export class LogHoldings {

@@ -1,4 +1,4 @@
-// One segment of the archive: a table of lines and the full-text index of their words.
+// One segment of the archive: a table of lines, the full-text index of their words, and the search in both.
 import type { Database } from "bun:sqlite";
 import type { LogQuery } from "../search-query.ts";
 import { type FoundRows, fill, floorOf, type LineRow, merge, type Room } from "./found-rows.ts";

@@ -1,29 +1,9 @@
 // The sources of the archive's lines: a number for each stream of each instance.
 import type { Database } from "bun:sqlite";
 import { formatRef, type InstanceRef } from "../../core/ref.ts";
-import type { LogStream } from "../line.ts";
+import { type LogFilter, type LogLine, type LogStream, selects } from "../line.ts";
 
-export interface LogSource {
-  readonly ref: InstanceRef;
-  readonly stream: LogStream;
-}
-
-export interface ArchiveLine extends LogSource {
-  /** Milliseconds since the epoch. */
-  readonly at: number;
-  readonly text: string;
-}
-
-export interface ArchiveFilter {
-  readonly service?: string;
-  readonly id?: string;
-  readonly stream?: LogStream;
-  readonly search?: string;
-  /** Milliseconds since the epoch. */
-  readonly since?: number;
-  /** Only lines from before this place, which an earlier search returned. */
-  readonly before?: number;
-}
+export type LogSource = Pick<LogLine, "ref" | "stream">;
 
 export const SOURCE_SCHEMA = `
   CREATE TABLE IF NOT EXISTS source (
@@ -75,16 +55,13 @@ export class LogSources {
   }
 
   /** The numbers of the sources that a filter selects; null: all. */
-  matching({ service, id, stream }: ArchiveFilter): number[] | null {
+  matching(filter: LogFilter): number[] | null {
+    const { service, id, stream } = filter;
     const isOpen = service === undefined && id === undefined && stream === undefined;
     if (isOpen && this.forgotten() === null) return null;
-    return [...this.#sources].flatMap(([number, source]) => {
-      const matches =
-        (service ?? source.ref.service) === source.ref.service &&
-        (id ?? source.ref.id) === source.ref.id &&
-        (stream ?? source.stream) === source.stream;
-      return matches ? [number] : [];
-    });
+    return [...this.#sources].flatMap(([number, source]) =>
+      selects(filter, source) ? [number] : [],
+    );
   }
 
   /** Unlists the sources of an instance; their lines are deleted later. */

@@ -10,6 +10,7 @@ import {
   renameSync,
   writeSync,
 } from "node:fs";
+import { codeOf } from "../../platform/files.ts";
 import {
   CONTENT_LENGTH_AT,
   decodeRecords,
@@ -204,7 +205,7 @@ function readPipe(pipe: number, buffer: Buffer): JournalContent | null {
     const length = readSync(pipe, buffer, 0, buffer.length, null);
     return length === 0 ? { kind: "end" } : { kind: "bytes", bytes: buffer.subarray(0, length) };
   } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code === "EAGAIN") return null;
+    if (codeOf(thrown) === "EAGAIN") return null;
     throw thrown;
   }
 }

@@ -7,8 +7,8 @@ const POLLIN = 1;
 const SPLICE_NONBLOCK = 2;
 const SET_PIPE_SIZE = 1031;
 /**
- * What root may ask for by default (`fs.pipe-max-size`): a tenant writes this much before it has to wait for the
- * server.
+ * The most that root may ask for by default (`fs.pipe-max-size`): a tenant writes this much before it has to wait for
+ * the server.
  */
 const PIPE_BYTES = 1 << 20;
 

@@ -4,7 +4,7 @@ import { type LinuxCalls, linuxCalls } from "./libc.ts";
 
 export interface NetlinkMessage {
   readonly type: number;
-  /** What follows the header. */
+  /** After the header. */
   readonly body: Buffer;
 }
 

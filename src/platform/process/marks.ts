@@ -1,4 +1,4 @@
-// Marked processes: those of the server's own user whose environment names a launch, outside of all other launches.
+// Recognises the processes of a launch by a mark in their environment, also after a kill of the server or a parent.
 // An environment is its process's own memory and can say anything, so only level "process" relies on it.
 import { closeSync, openSync, readFileSync, readSync, statSync } from "node:fs";
 import { readdir } from "node:fs/promises";
@@ -20,7 +20,7 @@ const ANCESTORS_MAX = 1000;
 let current: Promise<readonly MarkedProcess[]> | null = null;
 let next: Promise<readonly MarkedProcess[]> | null = null;
 
-/** All of them, at a moment after the call. Calls during a listing share the next one. */
+/** The marked processes of the server's own user, at a moment after the call. Calls during a listing share the next. */
 export function listMarked(): Promise<readonly MarkedProcess[]> {
   if (current === null) return begin();
   next ??= current.then(begin);

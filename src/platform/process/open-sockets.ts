@@ -1,4 +1,4 @@
-// Whether a process, or a descendant, has the socket open that listens on a port, with a bound on what is read of it.
+// Whether a process, or a descendant, has the socket open that listens on a port, with a bound on the descriptors read.
 import { readdirSync, readlinkSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";
 import { readText } from "../files.ts";

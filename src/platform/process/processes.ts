@@ -22,7 +22,7 @@ const FAMILY_MAX = 4096;
 /** The children of each thread are listed apart. With more threads only those of the main thread are visited. */
 const THREADS_MAX = 256;
 
-/** Of `task_struct.flags`: set before the kernel closes what an ending process has open. */
+/** Of `task_struct.flags`: set before the kernel closes the descriptors of an ending process. */
 const PF_EXITING = 0x4;
 
 /** The start time of a living process; null when there is none, or only its zombie. */

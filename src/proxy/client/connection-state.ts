@@ -1,4 +1,4 @@
-// What the states of a client connection are told, and what they may do with the connection.
+// The interface between a client connection and its states: events, and operations on the connection.
 import type { Socket } from "node:net";
 import type { Lease } from "../../supervisor/gateway.ts";
 import type { ProxyContext } from "../exchange/proxy-context.ts";
@@ -9,7 +9,7 @@ import type { RequestHead } from "../http/request-head.ts";
 import type { Upstream } from "../upstream/upstream.ts";
 import type { Inbox } from "./inbox.ts";
 
-/** A state leaves out what it ignores. */
+/** A state leaves out the events that it ignores. */
 export interface ConnectionState {
   /** Since when no part of a request has come, so that no client misses an answer; null: some has. */
   readonly idleSince?: number | null;
@@ -22,13 +22,13 @@ export interface ConnectionState {
   onEnd?(): void;
   /** The socket is gone. */
   onClose?(): void;
-  /** Ends what has taken too long. */
+  /** Ends a request or a connection that has taken too long. */
   sweep?(now: number): void;
   /** Takes one part of a request from the inbox, which is not empty. False: nothing can be taken now. */
   take?(): boolean;
   /** All that can be taken now has been. */
   onBatch?(): void;
-  /** What the inbox holds is no HTTP. */
+  /** The bytes in the inbox are no HTTP. */
   reject?(refusal: Refusal, cause: unknown): void;
 }
 
@@ -49,7 +49,7 @@ export interface StatefulConnection {
   awaitRequest(): void;
   beginExchange(head: RequestHead): void;
   beginTunnel(upstream: Upstream, lease: Lease | null): void;
-  /** Ends the connection once what was written has arrived. */
+  /** Ends the connection once all written bytes have arrived. */
   linger(): void;
   /** Ends the connection so that the client notices that something is missing. */
   reset(): void;

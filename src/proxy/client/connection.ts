@@ -111,7 +111,7 @@ export class Connection implements StatefulConnection, Worker {
     this.#state.reject?.(refusal, null);
   }
 
-  /** Cuts the connection, and drops what is still on its way to the client. */
+  /** Cuts the connection, and drops the bytes still on their way to the client. */
   cut(): void {
     this.socket.resetAndDestroy();
   }
@@ -121,7 +121,7 @@ export class Connection implements StatefulConnection, Worker {
     this.socket.destroy();
   }
 
-  /** Ends what has taken too long. */
+  /** Ends a request or a connection that has taken too long. */
   sweep(now: number): void {
     this.#progress.observe(now);
     this.#state.sweep?.(now);

@@ -51,7 +51,7 @@ export class Inbox {
     return this.#heads.midway;
   }
 
-  /** The client sends no more than what is here. */
+  /** The client sends no more than the bytes here. */
   get hasEnded(): boolean {
     return this.#hasEnded;
   }

@@ -1,4 +1,4 @@
-// The state of a client connection whose last answer is out: what still comes is dropped.
+// The state of a client connection whose last answer is out: later bytes are dropped.
 import type { ConnectionState, StatefulConnection } from "./connection-state.ts";
 
 /** As in nginx: a slow upload may take that long, since closing on unread bytes destroys the answer. */

@@ -25,7 +25,7 @@ export class Progress {
       this.#sent = bytesRead;
       this.#sentAt = now;
     }
-    // The system reports what a slow client takes before there is room for another write.
+    // The system reports the bytes that a slow client takes before there is room for another write.
     const taken = writableLength === 0 ? null : (acknowledged(this.#socket) ?? -writableLength);
     if (taken === this.#taken) return;
     this.#taken = taken ?? 0;

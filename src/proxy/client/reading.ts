@@ -64,7 +64,9 @@ export class Reading implements ConnectionState {
 
   reject(refusal: Refusal, cause: unknown): void {
     const { outbox, context } = this.#connection;
-    outbox.text(renderRefusal(refusal, { html: false, bodiless: false, connection: "close" }));
+    outbox.text(
+      renderRefusal(refusal, { html: false, bodiless: false, connection: "close", own: null }),
+    );
     outbox.flush();
     context.observe({ ref: null, status: refusal.status, durationMs: 0, cause });
     this.#connection.linger();

@@ -80,7 +80,7 @@ export class Tunnel implements ConnectionState, TunnelUser {
     this.#lease?.release();
   }
 
-  /** Cuts a tunnel of which one side has ended and the other is silent; the client still gets what was sent. */
+  /** Cuts a tunnel of which one side has ended and the other is silent; the client still gets the bytes sent before. */
   sweep(now: number): void {
     if (this.#ends > 0 && now - this.#movedAt >= SILENCE_MS_MAX) this.#cut();
   }

@@ -53,7 +53,7 @@ export class AnswerWriter {
     if (this.#chunked) writeLastChunk(this.#client, trailers);
   }
 
-  /** Sends what a client ignores that is there. False: HTTP/1.0 knows no interim answers. */
+  /** Sends an answer that a living client ignores. False: HTTP/1.0 knows no interim answers. */
   probeBeforeHead(): boolean {
     if (this.#request.versionMinor === 0) return false;
     this.#client.text("HTTP/1.1 100 Continue\r\n\r\n");
@@ -78,7 +78,7 @@ export class AnswerWriter {
   }
 }
 
-/** The value of the Connection header; null: the connection does what the client's version implies. */
+/** The value of the Connection header; null: the client's version implies it. */
 export function connectionValue({ versionMinor }: RequestHead, keeps: boolean): string | null {
   if (!keeps) return "close";
   return versionMinor === 0 ? "keep-alive" : null;

@@ -2,7 +2,7 @@
 import type { Lease } from "../../supervisor/gateway.ts";
 import type { Upstream } from "../upstream/upstream.ts";
 
-/** What becomes of the client's connection after an exchange. */
+/** The fate of the client's connection after an exchange. */
 export type Disposition =
   /** It takes the next request. */
   | "keep"

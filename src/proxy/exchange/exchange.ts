@@ -122,7 +122,7 @@ export class Exchange implements UpstreamUser {
     return isSent;
   }
 
-  /** Ends what has taken too long. */
+  /** Refuses or cuts the exchange when it has taken too long. */
   sweep(now: number): void {
     const isStalled = !this.#body.done && this.#timeouts.isBodyStalled(now);
     switch (this.#phase.kind) {
@@ -273,8 +273,8 @@ export class Exchange implements UpstreamUser {
   }
 
   #answerItself(answer: OwnAnswer): void {
-    const request = { head: this.#head, client: this.#client, requestDone: this.#body.done };
-    const disposition = writeOwnAnswer(answer, request);
+    const request = { head: this.#head, client: this.#client, addressee: this.#seeker };
+    const disposition = writeOwnAnswer(answer, { ...request, requestDone: this.#body.done });
     this.#outcome.status = answer.status;
     this.#end("destroy");
     this.#client.finish(disposition);

@@ -14,17 +14,6 @@ export interface ExchangeRecord {
   readonly cause: unknown;
 }
 
-/** Why a client's connection was refused, or ended by the proxy before its time. */
-export type ConnectionFate =
-  /** Refused: too many connections, in all or from its address. */
-  | "limit"
-  | "address"
-  /** Closed without a request, to make room. */
-  | "idle"
-  /** Cut: the client took nothing for too long, or too much was on its way in all. */
-  | "stalled"
-  | "buffers";
-
 /** As in nginx: the client did not wait for its answer. */
 const CLIENT_LEFT = 499;
 

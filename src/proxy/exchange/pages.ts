@@ -1,4 +1,7 @@
 // Renders the proxy's own answers: errors, and the page shown while an application starts.
+import { fillPage } from "../../core/page-template.ts";
+import type { InstanceRef } from "../../core/ref.ts";
+import type { Service } from "../../core/service.ts";
 import type { Refusal } from "../http/refusal.ts";
 
 /** The form that the client can take. */
@@ -8,25 +11,36 @@ export interface PageForm {
   readonly bodiless: boolean;
   /** The value of the Connection header; null: none. */
   readonly connection: string | null;
+  /** A page of the operator's own, in place of the built-in one. */
+  readonly own: { readonly template: string; readonly addressee: Addressee } | null;
+}
+
+/** The subject of a request, where its address names one. */
+export interface Addressee {
+  readonly service: Service | null;
+  readonly ref: InstanceRef | null;
 }
 
 /** A whole answer, head and body, as latin-1 text. */
 export function renderRefusal(refusal: Refusal, form: PageForm): string {
   const { status, code, message, retryAfterMs } = refusal;
+  const text = { title: `${status} ${reasonOf(status)}`, message };
   const body = form.html
-    ? renderHtml({ title: `${status} ${reasonOf(status)}`, message, head: "" })
+    ? renderPage({ ...text, status }, form)
     : `${JSON.stringify({ error: message, code })}\n`;
   return renderAnswer({ status, body, retryAfterMs, form });
 }
 
 /** Shown to a browser while the application starts; the page reloads itself. */
 export function renderWaitingPage(form: PageForm): string {
-  const body = renderHtml({
+  const text = {
     title: "Starting",
     message: "This application is waking up. The page opens by itself in a moment.",
-    head: '<meta http-equiv="refresh" content="1">',
-  });
-  return renderAnswer({ status: 503, body, retryAfterMs: 1000, form: { ...form, html: true } });
+    status: 503,
+  };
+  const body = renderPage(text, form);
+  const answer = { status: 503, body, retryAfterMs: 1000, form: { ...form, html: true } };
+  return renderAnswer({ ...answer, refreshes: true });
 }
 
 interface Answer {
@@ -34,9 +48,11 @@ interface Answer {
   readonly body: string;
   readonly retryAfterMs: number | null;
   readonly form: PageForm;
+  /** A browser asks again by itself. */
+  readonly refreshes?: boolean;
 }
 
-function renderAnswer({ status, body, retryAfterMs, form }: Answer): string {
+function renderAnswer({ status, body, retryAfterMs, form, refreshes }: Answer): string {
   const type = form.html ? "text/html; charset=utf-8" : "application/json";
   return (
     `HTTP/1.1 ${status} ${reasonOf(status)}\r\n` +
@@ -46,6 +62,7 @@ function renderAnswer({ status, body, retryAfterMs, form }: Answer): string {
     (retryAfterMs === null
       ? ""
       : `Retry-After: ${Math.max(1, Math.ceil(retryAfterMs / 1000))}\r\n`) +
+    (refreshes === true ? "Refresh: 1\r\n" : "") +
     (form.connection === null ? "" : `Connection: ${form.connection}\r\n`) +
     `\r\n${form.bodiless ? "" : body}`
   );
@@ -72,19 +89,32 @@ const STYLE =
   "body{margin:0;min-height:100vh;display:grid;place-items:center;font:1.1rem/1.5 system-ui,sans-serif}" +
   "main{padding:2rem;max-width:34rem;text-align:center}h1{font-size:1.5rem;font-weight:600;margin:0 0 .5rem}p{margin:0;opacity:.8}";
 
-/** ASCII only, so that its length is its number of bytes. */
-function renderHtml({
-  title,
-  message,
-  head,
-}: {
-  title: string;
-  message: string;
-  head: string;
-}): string {
+interface PageText {
+  readonly title: string;
+  readonly message: string;
+  readonly status: number;
+}
+
+/** As latin-1 text, so that its length is its number of bytes. */
+function renderPage(text: PageText, { own }: PageForm): string {
+  if (own === null) return renderHtml(text);
+  const { service, ref } = own.addressee;
+  const { title, message, status } = text;
+  const values = {
+    title,
+    message,
+    status: String(status),
+    service: service?.name ?? "",
+    id: ref?.id ?? "",
+  };
+  return Buffer.from(fillPage(own.template, values)).toString("latin1");
+}
+
+/** ASCII only. */
+function renderHtml({ title, message }: PageText): string {
   return (
     `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>${title}</title>` +
-    `<meta name="viewport" content="width=device-width,initial-scale=1">${head}<style>${STYLE}</style></head>` +
+    `<meta name="viewport" content="width=device-width,initial-scale=1"><style>${STYLE}</style></head>` +
     `<body><main role="status"><h1>${title}</h1><p>${message}</p></main></body></html>\n`
   );
 }

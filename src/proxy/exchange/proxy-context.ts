@@ -1,11 +1,12 @@
 // The objects that all exchanges share.
 import type { Endpoint } from "../../core/endpoint.ts";
+import type { ConnectionFate } from "../../metrics/statistics.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Gateway } from "../../supervisor/gateway.ts";
 import type { ProxyLimits } from "../limits.ts";
 import type { Turns } from "../turns.ts";
 import type { UpstreamPool } from "../upstream/pool.ts";
-import type { ConnectionFate, ExchangeRecord } from "./outcome.ts";
+import type { ExchangeRecord } from "./outcome.ts";
 
 export interface ProxyContext {
   gateway: Gateway;

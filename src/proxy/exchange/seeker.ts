@@ -43,11 +43,11 @@ export class Seeker {
   #isWaking = false;
 
   constructor(head: RequestHead, context: ProxyContext) {
-    const { host, path } = head;
+    const { hostname, path } = head;
     this.#head = head;
     this.#context = context;
     this.#target =
-      context.nextServer === null ? context.gateway.decide({ host, path }) : NEXT_SERVER;
+      context.nextServer === null ? context.gateway.decide({ hostname, path }) : NEXT_SERVER;
   }
 
   /** The instance that the request names; null: it names none. */
@@ -185,7 +185,7 @@ export class Seeker {
   async #wake(ref: InstanceRef): Promise<Grant> {
     const { gateway } = this.#context;
     this.#isWaking = !gateway.isFull(ref);
-    const by = `request from ${this.#head.from}`;
+    const by = `a request from ${this.#head.from}`;
     try {
       const patience = { signal: this.#signal, by, isSafe: isSafe(this.#head) };
       return grantOf(await gateway.wake(ref, patience), this.#context);

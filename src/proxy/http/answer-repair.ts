@@ -2,7 +2,7 @@
 import { HEAD_BYTES_MAX, HeadParser, ParseFailure, type RawHead } from "./parser.ts";
 
 type State =
-  /** What has come of a head is read as it is. */
+  /** The received part of a head is read as it is. */
   | { readonly kind: "strict" }
   /** It was refused so, and is gathered until it can be repaired. */
   | { readonly kind: "gathering"; readonly text: string; readonly failure: ParseFailure };

@@ -1,4 +1,4 @@
-// X-Forwarded-*, Forwarded and X-Request-Id: from whom they are believed, and what a tenant gets.
+// X-Forwarded-*, Forwarded and X-Request-Id: from whom they are believed, and their values for tenants.
 import { isIP } from "node:net";
 import type { AddressCheck } from "../../platform/addresses.ts";
 
@@ -40,7 +40,7 @@ export function senderOf(peer: Peer, claims: ForwardedClaims): string {
   return claims.for.at(-1)?.split(", ").at(-1) ?? "a previous server";
 }
 
-/** The nearest hop that is no trusted proxy: everything before it may be invented. */
+/** The nearest hop that is no trusted proxy: a client may have forged all before it. */
 export function clientOf(peer: Peer, claims: ForwardedClaims): string {
   let client = peer.address;
   for (const hop of claims.for.flatMap((list) => list.split(",")).reverse()) {

@@ -78,7 +78,7 @@ export interface RawHead {
   readonly status: number;
   readonly reason: string;
   readonly fields: Fields;
-  /** What version and Connection header say together. */
+  /** By version and Connection header together. */
   readonly keepAlive: boolean;
 }
 

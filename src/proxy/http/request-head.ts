@@ -21,7 +21,7 @@ export interface RequestHead {
   /** The target without its query. */
   readonly path: string;
   /** As `normalizeHostname` returns it; empty when an HTTP/1.0 client names none. */
-  readonly host: string;
+  readonly hostname: string;
   /** The address that it came from, for operators. */
   readonly from: string;
   /** The client's address, as far as the proxies on its way are trusted. */
@@ -65,15 +65,15 @@ export function readRequestHead(raw: RawHead, peer: Peer): RequestHead {
   const { target, authority } = readTarget(raw);
   if (found.host === null && raw.versionMinor === 1) throw malformed("no Host");
   if (found.host !== null && !HOST.test(found.host)) throw malformed("Host");
-  const host = normalizeHostname(found.host ?? authority ?? "");
-  if (authority !== null && normalizeHostname(authority) !== host)
+  const hostname = normalizeHostname(found.host ?? authority ?? "");
+  if (authority !== null && normalizeHostname(authority) !== hostname)
     throw malformed("Host and target");
   const hostLine = found.host === null ? `Host: ${authority ?? "localhost"}\r\n` : "";
   return {
     method: raw.method,
     target,
     path: pathOf(target),
-    host,
+    hostname,
     from: senderOf(peer, found.claims),
     client: clientOf(peer, found.claims),
     versionMinor: raw.versionMinor,

@@ -1,4 +1,4 @@
-// Hands on what a tenant has sent, by turns and no faster than its client reads.
+// Hands on a tenant's bytes, by turns and no faster than its client reads.
 import type { Share, Turns, Worker } from "../turns.ts";
 
 /** The side of the connection that the bytes come from. */
@@ -20,7 +20,7 @@ export class Intake implements Worker {
   readonly #user: IntakeUser;
   /** Never empty; at most two reads, since the source is paused meanwhile. */
   #held: Buffer | null = null;
-  /** What follows the bytes. */
+  /** Called after the bytes. */
   #ends: (() => void)[] = [];
   #working = false;
   #isPaused = false;
@@ -64,7 +64,7 @@ export class Intake implements Worker {
     else this.#go();
   }
 
-  /** Forgets what has not been handed on. */
+  /** Forgets the bytes that have not been handed on. */
   drop(): void {
     this.#held = null;
   }

@@ -1,4 +1,4 @@
-// The socket of a connection to a tenant: gathers and queues what is sent, and shuts down once all of it is.
+// The socket of a connection to a tenant: gathers and queues bytes, and shuts down once all are sent.
 import { isReadable } from "../../platform/kernel/readable.ts";
 import { freeBuffer, Outbox } from "../http/outbox.ts";
 

@@ -155,7 +155,7 @@ export class Upstream {
     else this.#fail({ kind: "malformed", cause: new Error("bytes after the answer") });
   }
 
-  /** Hands on what the bytes bring; bytes behind a 101 already belong to the tunnel. */
+  /** Hands on the parts of the answer in the bytes; bytes behind a 101 already belong to the tunnel. */
   #take(bytes: Buffer): number {
     if (this.#state.kind === "tunnel") {
       this.#state.user.onTenantBytes(bytes);

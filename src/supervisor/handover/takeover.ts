@@ -83,7 +83,7 @@ async function ifListening(
   const { kind } = await world.prober({
     endpoints: [endpoint],
     health: null,
-    host: world.hostOf(ref),
+    host: world.hostnameOf(ref),
     hasServed: true,
     isOwn: (peer) => isOwnPeer(launched, peer),
   });

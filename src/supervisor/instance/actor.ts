@@ -55,7 +55,7 @@ export class InstanceActor implements Startable {
     this.service = service;
     this.weight = row.weight;
     this.env = row.env;
-    this.isInvented = row.invented;
+    this.isProvisional = row.provisional;
     this.story = new StoryRecorder(world);
     this.#record = new InstanceRecord(ref, { table: world.table, report: world.report, row });
     this.#world = world;
@@ -81,8 +81,8 @@ export class InstanceActor implements Startable {
   service: Service;
   /** 0 to 100; 0 takes no service-level traffic. */
   weight: number;
-  /** See `InstanceRow.invented`. */
-  isInvented: boolean;
+  /** See `InstanceRow.provisional`. */
+  isProvisional: boolean;
   /** During a deploy it takes none, whatever its weight. */
   isHeld = false;
   /** The environment of `ten env set`, for the next start. */

@@ -1,4 +1,4 @@
-// Admits requests to an instance: leases while it runs, waiters until it does, and the count of what is open.
+// Admits requests to an instance: leases while it runs, waiters until it does, and the count of open requests.
 import type { Endpoint } from "../../core/endpoint.ts";
 import { TenError } from "../../core/errors.ts";
 import type { Cause, Instance, InstanceState, Refusal, Traffic } from "../../core/life/instance.ts";
@@ -25,11 +25,12 @@ export interface AdmissionParts {
 export class Admission {
   readonly #parts: AdmissionParts;
   readonly #meter: TrafficMeter;
-  readonly #waiters = new Waiters();
+  readonly #waiters: Waiters;
   #requester: string | null = null;
 
   constructor(parts: AdmissionParts) {
     this.#parts = parts;
+    this.#waiters = new Waiters(parts.ref);
     this.#meter = new TrafficMeter(parts.clock, () => this.#onTraffic());
   }
 

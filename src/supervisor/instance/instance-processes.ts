@@ -30,8 +30,8 @@ export interface ProcessWorld {
   readonly home: InstanceHome;
   readonly prober: Prober;
   readonly logs: LogHub;
-  /** The public host of an instance, as its health checks name it. */
-  readonly hostOf: (ref: InstanceRef) => string;
+  /** The public hostname of an instance, as its health checks name it. */
+  readonly hostnameOf: (ref: InstanceRef) => string;
   /** Reports an error that no caller waits for. */
   readonly report: (error: unknown) => void;
 }
@@ -193,14 +193,14 @@ export class InstanceProcesses {
   }
 
   async #ask(launch: number, known: Endpoint | null): Promise<ProbeAnswer> {
-    const { hostOf, prober, ref, service } = this.#parts;
+    const { hostnameOf, prober, ref, service } = this.#parts;
     const process = this.#processes.get(launch);
     if (process === undefined) return { kind: "unasked" };
     const { launched } = process;
     launched.enclosure.exposeSocket();
     const endpoints = known === null ? launched.enclosure.endpoints : [known];
     const hasServed = known !== null && isSame(process, known);
-    const check = { health: service().health, host: hostOf(ref), hasServed };
+    const check = { health: service().health, host: hostnameOf(ref), hasServed };
     const isOwnSocket = (peer: UnixPeer | null) => isOwnPeer(launched, peer);
     const answer = await prober({ endpoints, ...check, isOwn: isOwnSocket });
     if (answer.kind !== "ready") return answer;

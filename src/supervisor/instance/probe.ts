@@ -28,7 +28,7 @@ const ANSWER_BYTES_MAX = 64 * 1024;
 const STATUS_LINE = /^HTTP\/1\.[01] (\d{3})/;
 const STATUS_LINE_LENGTH = "HTTP/1.1 200".length;
 
-/** What this side lacks for a connection; the runtime reports others as ECONNREFUSED. */
+/** Shortages of this side that keep it from connecting; the runtime reports others as ECONNREFUSED. */
 const OWN_LACKS: ReadonlySet<unknown> = new Set([
   "EMFILE",
   "ENFILE",

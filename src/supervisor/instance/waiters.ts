@@ -2,7 +2,7 @@
 import { TenError } from "../../core/errors.ts";
 import { type Failure, InstanceError, unavailable } from "../../core/failure.ts";
 import type { Refusal } from "../../core/life/instance.ts";
-import type { InstanceRef } from "../../core/ref.ts";
+import { formatRef, type InstanceRef } from "../../core/ref.ts";
 import type { Lease } from "../gateway.ts";
 
 /** A thousand held connections per tenant are a burst; beyond that, clients had better come back later. */
@@ -10,7 +10,12 @@ export const WAITERS_MAX = 1000;
 
 export class Waiters {
   readonly #waiting = new Set<PromiseWithResolvers<Lease>>();
+  readonly #ref: InstanceRef;
   #closed: TenError | null = null;
+
+  constructor(ref: InstanceRef) {
+    this.#ref = ref;
+  }
 
   get size(): number {
     return this.#waiting.size;
@@ -20,10 +25,7 @@ export class Waiters {
   join(signal: AbortSignal | null): Promise<Lease> {
     if (this.#closed !== null) return Promise.reject(this.#closed);
     if (this.#waiting.size >= WAITERS_MAX) {
-      const full = new TenError("QUEUE_FULL", "Cannot wait: too many requests already do", {
-        retryAfterMs: 1000,
-      });
-      return Promise.reject(full);
+      return Promise.reject(fullError(this.#ref));
     }
     const waiter = Promise.withResolvers<Lease>();
     this.#waiting.add(waiter);
@@ -61,6 +63,11 @@ export class Waiters {
     this.#waiting.clear();
     return all;
   }
+}
+
+function fullError(ref: InstanceRef): TenError {
+  const message = `Cannot use "${formatRef(ref)}": too many requests wait for it`;
+  return new TenError("QUEUE_FULL", message, { retryAfterMs: 1000 });
 }
 
 /** The error for waiting requests. */

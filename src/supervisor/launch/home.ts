@@ -1,4 +1,4 @@
-// The files of an instance: its volume, its directory, and the files that the server keeps for it.
+// The files of an instance, in its directory or its volume: measures them, and deletes an instance's data.
 import { existsSync } from "node:fs";
 import { messageOf, TenError } from "../../core/errors.ts";
 import { instanceDirOf } from "../../core/instance-paths.ts";
@@ -54,7 +54,7 @@ export class InstanceHome {
     return await trees.measure([this.directory(ref), ...isolation.scratchOf(ref)]);
   }
 
-  /** Removes the instance's own files at once; they are deleted later. */
+  /** Removes the data of an instance at once; the trash deletes them later. */
   async wipe(ref: InstanceRef): Promise<void> {
     await this.#parts.volumes.remove(ref);
     await this.#parts.trash.discard(this.directory(ref));

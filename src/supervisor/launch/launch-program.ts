@@ -6,28 +6,25 @@ import { messageOf } from "../../core/errors.ts";
 import { FailureError, startFailure } from "../../core/failure.ts";
 import type { LaunchPlan } from "../../core/launch-plan.ts";
 import type { Service } from "../../core/service.ts";
+import { codeOf } from "../../platform/files.ts";
 
 /** Throws a FailureError. */
 export function readEnvFile({ name, envFile }: Service): Readonly<Record<string, string>> {
   if (envFile === null) return {};
-  const parsed = parseEnvFile(readText(name, envFile));
+  const parsed = parseEnvFile(readEnvText(name, envFile));
   if (parsed.kind === "env") return parsed.env;
   const reason = `env_file ${envFile}: ${parsed.problems.join("; ")}`;
   throw new FailureError(startFailure(reason, "Correct the lines named"));
 }
 
-function readText(service: string, path: string): string {
+function readEnvText(service: string, path: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch (error) {
-    const reason = `env_file ${path} can't be read (${codeOf(error)})`;
+    const reason = `env_file ${path} can't be read (${codeOf(error) ?? messageOf(error)})`;
     const hint = `Make it readable for the server, or correct env_file in [service.${service}]`;
     throw new FailureError(startFailure(reason, hint), error);
   }
-}
-
-function codeOf(error: unknown): string {
-  return (error as NodeJS.ErrnoException).code ?? messageOf(error);
 }
 
 /** The plan with its program by its full path. Throws a FailureError. */

@@ -1,4 +1,4 @@
-// A running launch: its process, its slot, where the server reaches it, and what encloses it.
+// A running launch: its process, its slot, where the server reaches it, and its enclosure.
 import type { Slot } from "../../core/ref.ts";
 import type { Enclosure } from "../../isolation/level.ts";
 import type { Child } from "../../platform/process/spawner.ts";

@@ -35,13 +35,13 @@ export interface LaunchesParts {
   readonly report: (error: unknown) => void;
 }
 
-/** Some two minutes in all: what fails longer, a full disk for example, is cleared by the slot's next start. */
+/** Some two minutes in all; after a longer failure, such as a full disk, the slot's next start clears it. */
 const CLEAR_RETRIES_MAX = 7;
 const CLEAR_RETRY_MS = 1000;
 
 export interface LaunchOrder extends SlotRef {
   readonly service: Service;
-  /** What `ten env set` stored. */
+  /** The variables of `ten env set`. */
   readonly storedEnv: Readonly<Record<string, string>>;
 }
 

@@ -10,7 +10,7 @@ import { FairLine } from "./fair-line.ts";
  */
 const SLOT_MS = 1000;
 
-/** What the queue needs of an instance. */
+/** An instance as the queue sees it. */
 export interface Startable {
   readonly ref: InstanceRef;
   /** Starts it. */

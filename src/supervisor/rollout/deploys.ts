@@ -63,7 +63,7 @@ export class Deployer implements Deploys {
       const present = this.#supervisor.find(ref);
       if (present !== null) refuseDisabled(present, "deploy");
       const actor = present ?? this.#supervisor.create(ref, { weight: 0 });
-      this.#supervisor.inventions.keep(actor);
+      this.#supervisor.provisional.keep(actor);
       const former = present === null ? null : present.instance.state;
       await this.#attempt(actor, former, async () => {
         await this.#becomeHealthy(actor, timeoutMs);
@@ -76,7 +76,7 @@ export class Deployer implements Deploys {
   async route({ from, to, record }: RouteOrder) {
     const [source, target] = [this.#supervisor.get(from), this.#supervisor.get(to)];
     refuseDisabled(target, "route to");
-    this.#supervisor.inventions.keep(target);
+    this.#supervisor.provisional.keep(target);
     await this.#exclusively(formatRef(to), "route to", () =>
       this.#attempt(target, target.instance.state, async () => {
         await this.#becomeHealthy(target, null);

@@ -1,7 +1,7 @@
 // Replaces the processes of the running instances of a service, a few at a time, up to the first failure.
 import { messageOf, TenError } from "../../core/errors.ts";
 import { hasProcess, type Instance, isAtRest } from "../../core/life/instance.ts";
-import type { InstanceRef } from "../../core/ref.ts";
+import { formatRef, type InstanceRef } from "../../core/ref.ts";
 import { overlaps } from "../../core/service.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { InstanceActor } from "../instance/actor.ts";
@@ -68,7 +68,9 @@ async function replaceOne(actor: InstanceActor, clock: Clock): Promise<RolloutPr
     const error =
       thrown instanceof TenError
         ? thrown
-        : new TenError("FAILED", `Cannot replace: ${messageOf(thrown)}`, { cause: thrown });
+        : new TenError("FAILED", `Cannot replace "${formatRef(ref)}": ${messageOf(thrown)}`, {
+            cause: thrown,
+          });
     return { kind: "failed", ref, error };
   }
 }

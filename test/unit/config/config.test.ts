@@ -77,6 +77,7 @@ test("a service needs only a command", () => {
     envFile: null,
     env: {},
     waitingPage: true,
+    pages: null,
     memoryLimitBytes: null,
     cpuShares: null,
     pidsLimit: null,
@@ -142,6 +143,7 @@ max_concurrent = 7
 socket = "sockets/{name}-{id}.sock"
 env_file = ".env"
 waiting_page = false
+pages = "own"
 memory_limit_mb = 1
 cpu_shares = 100
 pids_limit = 50
@@ -229,6 +231,7 @@ test("converts every key, to milliseconds, bytes and absolute paths", () => {
     envFile: "/etc/ten/.env",
     env: { EMPTY: "", DATABASE: "{data_dir}/{name}/{id}/app.db", JSON: '{"a":1}' },
     waitingPage: false,
+    pages: { directory: "/etc/ten/own", templates: {} },
     memoryLimitBytes: 1_048_576,
     cpuShares: 100,
     pidsLimit: 50,

@@ -36,7 +36,7 @@ describe("parseHostname()", () => {
     `${"a.".repeat(126)}org`,
   ])("refuses %j", (text) => {
     expect(() => parseHostname(text)).toThrow(
-      `Cannot use "${text}" as a host name: it is not a valid host name`,
+      `Cannot use "${text}" as a hostname: it is not a valid hostname`,
     );
   });
 
@@ -44,7 +44,7 @@ describe("parseHostname()", () => {
     "refuses the address %s",
     (text) => {
       expect(() => parseHostname(text)).toThrow(
-        `Cannot use "${text}" as a host name: it is an address`,
+        `Cannot use "${text}" as a hostname: it is an address`,
       );
     },
   );

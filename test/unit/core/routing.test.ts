@@ -61,14 +61,14 @@ describe("decideTarget()", () => {
   ] as const;
   for (const [host, path, target] of cases) {
     test(`${host}${path} goes to ${JSON.stringify(target)}`, () => {
-      expect(decideTarget({ host: normalizeHostname(host), path }, table)).toEqual(target);
+      expect(decideTarget({ hostname: normalizeHostname(host), path }, table)).toEqual(target);
     });
   }
 
   test("leads the root domain to the dashboard and the API without overrides", () => {
     const overrides = { default: null, subdomain: new Map(), path: [] };
     const bare = { ...table, overrides };
-    expect(decideTarget({ host: "example.com", path: "/api" }, bare)).toEqual(control);
+    expect(decideTarget({ hostname: "example.com", path: "/api" }, bare)).toEqual(control);
   });
 });
 

@@ -12,7 +12,7 @@ afterAll(() => rmSync(root, { recursive: true }));
 let directories = 0;
 const newDirectory = () => join(root, String(directories++));
 const ref = { service: "notes", id: "alice" };
-const row = { ref, wanted: "asleep", weight: 100, env: { KEY: "1" }, invented: true } as const;
+const row = { ref, wanted: "asleep", weight: 100, env: { KEY: "1" }, provisional: true } as const;
 
 describe("openTenementDatabase()", () => {
   test("keeps instances with all their columns across a reopening", () => {
@@ -36,7 +36,7 @@ describe("openTenementDatabase()", () => {
       database.instances.setEnv(ref, { KEY: "2" });
     }
     using database = openTenementDatabase(directory);
-    const changed = { wanted: "failed", failure, weight: 5, env: { KEY: "2" }, invented: false };
+    const changed = { wanted: "failed", failure, weight: 5, env: { KEY: "2" }, provisional: false };
     const kept = { ref, ...changed, child };
     const second = null;
     expect(database.instances.list() as unknown).toEqual([{ ...kept, second }]);

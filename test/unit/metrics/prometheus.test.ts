@@ -5,6 +5,13 @@ import { Statistics } from "../../../src/metrics/statistics.ts";
 
 const ALICE = { service: "notes", id: "alice" };
 
+/** With alice registered. */
+function newStatistics(): Statistics {
+  const statistics = new Statistics();
+  statistics.register(ALICE);
+  return statistics;
+}
+
 async function render(statistics: Statistics): Promise<string[]> {
   const text = await renderMetrics({
     statistics,
@@ -19,7 +26,7 @@ async function render(statistics: Statistics): Promise<string[]> {
 
 describe("renderMetrics()", () => {
   test("counts requests by instance and status class", async () => {
-    const statistics = new Statistics();
+    const statistics = newStatistics();
     for (const status of [200, 204, 503])
       statistics.recordRequest(ALICE, { status, durationMs: 3 });
     statistics.recordRequest(null, { status: 404, durationMs: 1 });
@@ -30,7 +37,7 @@ describe("renderMetrics()", () => {
   });
 
   test("renders durations as a cumulative histogram in seconds", async () => {
-    const statistics = new Statistics();
+    const statistics = newStatistics();
     for (const durationMs of [0.5, 3, 60_000])
       statistics.recordRequest(ALICE, { status: 200, durationMs });
     const lines = await render(statistics);
@@ -44,7 +51,7 @@ describe("renderMetrics()", () => {
   });
 
   test("renders wakes by phase, states, memory, storage and log lines", async () => {
-    const statistics = new Statistics();
+    const statistics = newStatistics();
     statistics.recordWake({ queue: 0, spawn: 2, ready: null });
     statistics.recordRestart();
     const lines = await render(statistics);
@@ -71,10 +78,20 @@ describe("renderMetrics()", () => {
   });
 
   test("omits the counts of a forgotten instance", async () => {
-    const statistics = new Statistics();
+    const statistics = newStatistics();
     statistics.recordRequest(ALICE, { status: 200, durationMs: 1 });
     statistics.forget(ALICE);
     expect((await render(statistics)).filter((line) => line.includes('status="2xx"'))).toEqual([]);
+  });
+
+  test("counts a request of an unregistered instance as unrouted, under no name", async () => {
+    const statistics = newStatistics();
+    statistics.forget(ALICE);
+    statistics.recordRequest(ALICE, { status: 200, durationMs: 1 });
+    statistics.recordRequest({ service: "notes", id: "x1" }, { status: 503, durationMs: 1 });
+    const lines = await render(statistics);
+    expect(lines.filter((line) => /alice|x1/.test(line) && line.includes("request"))).toEqual([]);
+    expect(lines).toContain("ten_requests_unrouted_total 2");
   });
 });
 

@@ -1,5 +1,7 @@
 // A gateway whose processes, waiters and leases the tests control.
+
 import type { Endpoint } from "../../../src/core/endpoint.ts";
+import type { Templates } from "../../../src/core/page-template.ts";
 import { formatRef, type InstanceRef, parseRef } from "../../../src/core/ref.ts";
 import type { Target } from "../../../src/core/routing.ts";
 import type { Service } from "../../../src/core/service.ts";
@@ -20,7 +22,8 @@ export class FakeGateway implements Gateway {
   target: Target = { kind: "instance", ref: parseRef("notes:alice") };
   requestTimeoutMs = 0;
   waitingPage = false;
-  readonly decided: { host: string; path: string }[] = [];
+  templates: Templates = {};
+  readonly decided: { hostname: string; path: string }[] = [];
   readonly leases: FakeLease[] = [];
   readonly running = new Map<string, { endpoint: Endpoint; launch: number }>();
   /** Whether the process that refused a connection lives. */
@@ -34,15 +37,16 @@ export class FakeGateway implements Gateway {
   #waiters: Waiter[] = [];
   #wakeHook: (() => void)[] = [];
 
-  decide(request: { host: string; path: string }): Target {
+  decide(request: { hostname: string; path: string }): Target {
     this.decided.push(request);
     this.#notify();
     return this.target;
   }
 
   service(name: string): Service {
-    const { requestTimeoutMs, waitingPage } = this;
-    return { name, requestTimeoutMs, waitingPage } as Service;
+    const { requestTimeoutMs, templates, waitingPage } = this;
+    const pages = { directory: "/pages", templates };
+    return { name, pages, requestTimeoutMs, waitingPage } as Service;
   }
 
   pick(_service: string, passedOver: ReadonlySet<string>): InstanceRef | null {

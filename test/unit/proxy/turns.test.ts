@@ -78,7 +78,7 @@ test("the proxy answers 20 requests of one client while another one's thousands 
     other.send("GET / HTTP/1.1\r\nHost: other\r\n\r\n");
     await other.take("NOT_FOUND");
   }
-  const decided = () => world.gateway.decided.filter(({ host }) => host === "flood").length;
+  const decided = () => world.gateway.decided.filter(({ hostname }) => hostname === "flood").length;
   expect(decided()).toBeLessThan(flood);
   await world.gateway.until(() => decided() === flood);
 });

@@ -14,7 +14,7 @@ beforeEach(() => {
 
 afterEach(() => world.dispose());
 
-const targetOf = (host: string) => world.supervisor.decide({ host, path: "/" });
+const targetOf = (hostname: string) => world.supervisor.decide({ hostname, path: "/" });
 
 describe("a custom hostname", () => {
   test("leads to an instance or a service", () => {
@@ -28,7 +28,7 @@ describe("a custom hostname", () => {
   test("is known to the next server", () => {
     world.supervisor.domains.add("alice.org", ALICE);
     const next = openFakeWorld({ dataDir: world.dataDir });
-    expect(next.supervisor.domains.list(null)).toEqual([{ host: "alice.org", target: ALICE }]);
+    expect(next.supervisor.domains.list(null)).toEqual([{ hostname: "alice.org", target: ALICE }]);
     next.store[Symbol.dispose]();
   });
 
@@ -83,7 +83,10 @@ describe("a custom hostname", () => {
     domains.add("bob.org", BOB);
     domains.add("notes.org", { service: "notes", id: null });
     await world.operator.remove(ALICE, { purge: false });
-    expect(domains.list(null).map(({ host }) => host)).toEqual(["bob.org", "notes.org"]);
-    expect(world.store.domains.list().map(({ host }) => host)).toEqual(["bob.org", "notes.org"]);
+    expect(domains.list(null).map(({ hostname }) => hostname)).toEqual(["bob.org", "notes.org"]);
+    expect(world.store.domains.list().map(({ hostname }) => hostname)).toEqual([
+      "bob.org",
+      "notes.org",
+    ]);
   });
 });

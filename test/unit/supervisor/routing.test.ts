@@ -21,9 +21,30 @@ test("an instance with weight 0 takes no service-level traffic", () => {
 test("a request creates an unknown instance up to max_instances, if its service allows it", async () => {
   const world = openWorld({ services: [{ autoCreate: true, maxInstances: 1 }, { name: "api" }] });
   const { supervisor } = world;
-  expect(supervisor.decide({ host: "x.api.localhost", path: "/" })).toEqual({ kind: "unknown" });
-  expect(supervisor.decide({ host: "x.notes.localhost", path: "/" }).kind).toBe("instance");
+  expect(supervisor.decide({ hostname: "x.api.localhost", path: "/" })).toEqual({
+    kind: "unknown",
+  });
+  expect(supervisor.decide({ hostname: "x.notes.localhost", path: "/" }).kind).toBe("instance");
   (await awake(world, "x")).release();
   expect(() => supervisor.wake({ service: "notes", id: "y" }, PATIENCE)).toThrow("full");
-  expect(supervisor.decide({ host: "-.notes.localhost", path: "/" }).kind).toBe("unknown");
+  expect(supervisor.decide({ hostname: "-.notes.localhost", path: "/" }).kind).toBe("unknown");
+});
+
+test("requests for instances that are not created leave no counts of their own", async () => {
+  const world = openWorld({ services: [{ autoCreate: true, maxInstances: 1 }] });
+  const { supervisor } = world;
+  const { statistics } = supervisor.world;
+  const answer = (id: string, status: number) =>
+    statistics.recordRequest({ service: "notes", id }, { status, durationMs: 1 });
+  (await awake(world, "x")).release();
+  answer("x", 200);
+  for (const id of ["y", "z"]) {
+    expect(() => supervisor.wake({ service: "notes", id }, PATIENCE)).toThrow("full");
+    answer(id, 503);
+  }
+  expect([...statistics.traffic.keys()]).toEqual(["notes:x"]);
+  expect(statistics.unrouted).toBe(2);
+  await world.operator.remove({ service: "notes", id: "x" }, { purge: false });
+  answer("x", 200);
+  expect(statistics.traffic.size).toBe(0);
 });

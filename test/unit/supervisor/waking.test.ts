@@ -62,7 +62,7 @@ test("the story names the request that woke the instance, and its last exit", as
   (await awake(world)).release();
   await world.operator.stop(ALICE);
   const { lastWake, lastExit } = world.operator.story(ALICE);
-  expect(lastWake?.by).toBe("request from 203.0.113.7");
+  expect(lastWake?.by).toBe("a request from 203.0.113.7");
   expect(lastWake?.readyMs).toBe(1);
   expect(lastExit?.reason).toBe("was terminated by SIGTERM");
 });

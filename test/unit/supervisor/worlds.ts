@@ -9,7 +9,7 @@ import {
 } from "../../support/fake-world.ts";
 
 export const ALICE = { service: "notes", id: "alice" };
-export const PATIENCE = { signal: new AbortController().signal, by: "request from 203.0.113.7" };
+export const PATIENCE = { signal: new AbortController().signal, by: "a request from 203.0.113.7" };
 export const IDLE_MS = 300_000;
 
 export function useWorlds(): (options?: FakeWorldOptions) => FakeWorld {

@@ -23,13 +23,17 @@ async function followAll(...streams: readonly (readonly LogAnswer[])[]) {
   };
   const query = { process: "notes", limit: "5" };
   const { signal } = new AbortController();
+  const pauses: number[] = [];
+  const pause = async () => {
+    pauses.push(queries.length);
+  };
   const following = async () => {
-    for await (const event of followLines({ open, query, signal })) {
+    for await (const event of followLines({ open, query, signal, pause })) {
       if (event.kind === "line") read.push(event.line.message);
     }
   };
   await expect(following()).rejects.toMatchObject({ code: "SERVER_UNREACHABLE" });
-  return { queries, read };
+  return { pauses, queries, read };
 }
 
 test("lines of the last moment that come again are left out, as often as they were read", async () => {
@@ -76,6 +80,11 @@ test("a stream without lines is continued by one with new lines only", async () 
   const { queries, read } = await followAll([], [line(1, "a")]);
   expect(read).toEqual(["a"]);
   expect(queries[1]).toEqual({ process: "notes", limit: undefined });
+});
+
+test("a pause follows each stream that brought no new line, so that a proxy that cuts is not flooded", async () => {
+  const { pauses } = await followAll([line(1, "a")], [line(1, "a")], [], [line(2, "b")]);
+  expect(pauses).toEqual([2, 3]);
 });
 
 test("an answer that is no stream of events is an error, not a reason to try again", async () => {

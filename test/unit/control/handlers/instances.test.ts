@@ -226,7 +226,7 @@ describe("reading", () => {
       sleepsAt: Date.UTC(2026, 0, 1),
       lastWake: {
         at: Date.UTC(2026, 0, 2),
-        by: "request from 203.0.113.7",
+        by: "a request from 203.0.113.7",
         queuedMs: 0,
         launchMs: 4.5,
         readyMs: null,
@@ -246,7 +246,7 @@ describe("reading", () => {
       retries_at: null,
       last_wake: {
         at: "2026-01-02T00:00:00.000Z",
-        by: "request from 203.0.113.7",
+        by: "a request from 203.0.113.7",
         queued_ms: 0,
         launch_ms: 4.5,
         ready_ms: null,

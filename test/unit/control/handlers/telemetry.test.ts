@@ -9,6 +9,7 @@ beforeEach(async () => {
   world = await ControlWorld.open();
   world.administration.addRunning("notes:alice", { restarts: 2 });
   world.administration.add("notes:bob");
+  world.statistics.register(parseRef("notes:alice"));
   for (const status of [200, 200, 500]) {
     world.statistics.recordRequest(parseRef("notes:alice"), { status, durationMs: 4 });
   }

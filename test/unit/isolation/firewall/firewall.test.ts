@@ -125,7 +125,7 @@ describe.skipIf(!isRoot || isMissing(NFTABLES) || isMissing(IPROUTE))("the firew
     expect(await reaches(BOB, "127.0.0.1", kept.port)).toBe(false);
     expect(await reaches(BOB, "127.0.0.1", lost.port)).toBe(false);
     next.claim(claim(kept, ALICE));
-    next.dropAdopted();
+    next.dropUnadopted();
     expect(await reaches(BOB, "127.0.0.1", kept.port)).toBe(false);
     expect(await reaches(BOB, "127.0.0.1", lost.port)).toBe(true);
   });

@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type ArchiveOptions, LogArchive, setAside } from "../../../../src/logs/archive/archive.ts";
-import type { ArchiveFilter, ArchiveLine } from "../../../../src/logs/archive/sources.ts";
+import type { LogFilter, LogLine } from "../../../../src/logs/line.ts";
 
 const DAY_MS = 86_400_000;
 const NOW = 1_800_000_000_000;
@@ -26,19 +26,19 @@ function open(options: Partial<ArchiveOptions> = {}): LogArchive {
   return new LogArchive({ file, retentionMs: 7 * DAY_MS, maxBytes: 1 << 30, ...options });
 }
 
-function line(text: string, rest: Partial<ArchiveLine> = {}): ArchiveLine {
+function line(text: string, rest: Partial<LogLine> = {}): LogLine {
   return { at: NOW, ref: ALICE, stream: "stdout", text, ...rest };
 }
 
 let seq = 0;
-function append(archive: LogArchive, lines: readonly ArchiveLine[]): void {
+function append(archive: LogArchive, lines: readonly LogLine[]): void {
   seq += 1;
   archive.append(lines, { journal: "j", seq });
 }
 
 function search(
   archive: LogArchive,
-  filter: ArchiveFilter,
+  filter: LogFilter,
   { limit = 100, bytes = 1 << 30, now = NOW } = {},
 ): string[] {
   return [...archive.search(filter, { limit, bytes, now })].flat().map(({ text }) => text);
@@ -215,7 +215,7 @@ test("a search goes on while a segment is dropped", () => {
   const archive = open({ maxBytes: 2 * 1024 * 1024 });
   fill(archive, { from: 0, to: 20_000 });
   const steps = archive.search({}, { limit: 1_000_000, bytes: 1 << 30, now: NOW });
-  const [first] = (steps.next().value as readonly ArchiveLine[]) ?? [];
+  const [first] = (steps.next().value as readonly LogLine[]) ?? [];
   expect(first?.text).toBe(filler(19_999).text);
   fill(archive, { from: 20_000, to: 60_000 });
   for (const lines of steps) expect(lines).toEqual([]);

@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { LogArchive } from "../../../../src/logs/archive/archive.ts";
-import type { ArchiveFilter, ArchiveLine } from "../../../../src/logs/archive/sources.ts";
+import type { LogFilter, LogLine } from "../../../../src/logs/line.ts";
 
 const NOW = 1_800_000_000_000;
 const MAX_BYTES = 4 * 1024 * 1024;
@@ -25,7 +25,7 @@ function open(): LogArchive {
   return new LogArchive({ file, retentionMs: 7 * 86_400_000, maxBytes: MAX_BYTES });
 }
 
-function search(archive: LogArchive, filter: ArchiveFilter): string[] {
+function search(archive: LogArchive, filter: LogFilter): string[] {
   const room = { limit: 1_000_000, bytes: 1 << 30 };
   return [...archive.search(filter, { ...room, now: NOW })].flat().map(({ text }) => text);
 }
@@ -35,7 +35,7 @@ function bytesOnDisk(): number {
   return sizes.reduce((sum, size) => sum + size, 0);
 }
 
-const line = (ref: ArchiveLine["ref"], text: string): ArchiveLine => ({
+const line = (ref: LogLine["ref"], text: string): LogLine => ({
   at: NOW,
   ref,
   stream: "stdout",
@@ -43,7 +43,7 @@ const line = (ref: ArchiveLine["ref"], text: string): ArchiveLine => ({
 });
 
 /** A batch in which the quiet one has a line. */
-function batchOf(batch: number): readonly ArchiveLine[] {
+function batchOf(batch: number): readonly LogLine[] {
   const loud = Array.from({ length: BATCH - 1 }, (_, index) =>
     line(LOUD, `request ${batch} ${(index * 7919).toString(36)} of the loud one`),
   );

@@ -34,7 +34,9 @@ test("the proxy keeps the target, and order, case, repetition and latin-1 bytes 
     "X-Latin: caf\xe9\xff\r\nX-Empty: \r\nContent-Length: 0\r\n\r\n";
   const { head } = await world.request(lines);
   expect(withoutAdded(head)).toBe(lines);
-  expect(world.gateway.decided).toEqual([{ host: "alice.notes.test", path: "//a/../b%2Fc/%zz" }]);
+  expect(world.gateway.decided).toEqual([
+    { hostname: "alice.notes.test", path: "//a/../b%2Fc/%zz" },
+  ]);
 });
 
 test("the proxy removes hop-by-hop headers and those that Connection names, but not the framing", async () => {
@@ -115,7 +117,7 @@ test("the proxy forwards an absolute target in origin form", async () => {
   await using world = await ProxyWorld.open();
   const { head } = await world.request("GET http://A.test?x=1 HTTP/1.1\r\nHost: a.test\r\n\r\n");
   expect(withoutAdded(head)).toBe("GET /?x=1 HTTP/1.1\r\nHost: a.test\r\n\r\n");
-  expect(world.gateway.decided).toEqual([{ host: "a.test", path: "/" }]);
+  expect(world.gateway.decided).toEqual([{ hostname: "a.test", path: "/" }]);
 });
 
 test("the proxy streams chunked bodies with their trailers, both ways", async () => {

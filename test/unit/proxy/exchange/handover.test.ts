@@ -175,6 +175,6 @@ describe("a request relayed by a previous server", () => {
     previous.proxy.forwardTo(Promise.resolve({ kind: "unix", path }));
     (await previous.client()).send(GET);
     await world.gateway.until(() => world.gateway.waiters.length === 1);
-    expect(world.gateway.waiters[0]?.patience.by).toBe("request from 127.0.0.1");
+    expect(world.gateway.waiters[0]?.patience.by).toBe("a request from 127.0.0.1");
   });
 });

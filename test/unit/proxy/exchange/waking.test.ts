@@ -9,7 +9,7 @@ test("the proxy holds a request and its body until the instance runs", async () 
   const client = await world.client();
   client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc");
   await world.gateway.until(() => world.gateway.waiters.length === 1);
-  expect(world.gateway.waiters[0]?.patience.by).toBe("request from 127.0.0.1");
+  expect(world.gateway.waiters[0]?.patience.by).toBe("a request from 127.0.0.1");
   world.clock.move(20_000);
   world.gateway.run("notes:alice", world.tenant.endpoint);
   const tenant = await world.tenant.connection();
@@ -157,7 +157,8 @@ test("the proxy answers a browser with the waiting page after a second, and stop
   expect(head).toStartWith("HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/html");
   expect(head).toContain("\r\nRetry-After: 1\r\n");
   expect(head).toContain("\r\nCache-Control: no-store\r\n");
-  expect(await browser.take("</html>\n")).toContain('<meta http-equiv="refresh" content="1">');
+  expect(head).toContain("\r\nRefresh: 1\r\n");
+  expect(await browser.take("</html>\n")).toContain("This application is waking up");
   expect(world.gateway.waiters).toHaveLength(1);
   world.gateway.run("notes:alice", world.tenant.endpoint);
   await (await world.tenant.connection()).head();

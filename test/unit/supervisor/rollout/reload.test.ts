@@ -142,7 +142,7 @@ test("a removed service stops, and keeps its instances and weights for its retur
   expect((await reload(server)).plan.removed).toEqual(["wiki"]);
   expect(server.spawned[0]?.signals).toEqual(["SIGTERM"]);
   expect(server.supervisor.find(wiki.ref)).toBeNull();
-  expect(server.supervisor.decide({ host: "alice.wiki.localhost", path: "/" })).toEqual({
+  expect(server.supervisor.decide({ hostname: "alice.wiki.localhost", path: "/" })).toEqual({
     kind: "unknown",
   });
   server.configure({ services: before.services });
@@ -214,7 +214,7 @@ test("newly listed instances are registered and started, and listed ones stay as
 test("routing changes at once", async () => {
   const server = open();
   const target = { service: "notes", id: null };
-  const request = { host: "www.localhost", path: "/" };
+  const request = { hostname: "www.localhost", path: "/" };
   expect(server.supervisor.decide(request)).toEqual({ kind: "unknown" });
   server.configure({
     routing: { default: null, subdomain: new Map([["www", target]]), path: [] },

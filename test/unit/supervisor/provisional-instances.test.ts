@@ -28,16 +28,16 @@ async function fallAsleep(world: FakeWorld): Promise<void> {
   await world.settle();
 }
 
-test("an instance that a request made up takes no traffic of its service", async () => {
+test("a provisional instance takes no traffic of its service", async () => {
   const world = openWorld(OPTIONS);
-  await visit(world, "invented");
+  await visit(world, "provisional");
   await visit(world, "posted", PATIENCE);
   expect(world.supervisor.pick("notes", new Set())).toBeNull();
-  world.operator.setWeight(refOf("invented"), 5);
-  expect(world.supervisor.pick("notes", new Set())).toEqual(refOf("invented"));
+  world.operator.setWeight(refOf("provisional"), 5);
+  expect(world.supervisor.pick("notes", new Set())).toEqual(refOf("provisional"));
 });
 
-test("an instance that one request made up is forgotten with its files when it falls asleep", async () => {
+test("a provisional instance is forgotten with its files when it falls asleep", async () => {
   const world = openWorld(OPTIONS);
   const files = [await visit(world, "a"), await visit(world, "b")];
   expect(() => world.supervisor.wake(refOf("c"), SAFE)).toThrow("full");
@@ -57,7 +57,7 @@ test("one that is used a second time stays, and so do its files", async () => {
   expect(existsSync(file)).toBe(true);
 });
 
-test("one that a request which may write made up stays", async () => {
+test("one that a request which may write has created stays", async () => {
   const world = openWorld(OPTIONS);
   const file = await visit(world, "a", PATIENCE);
   await fallAsleep(world);
@@ -92,7 +92,7 @@ test.each([
   expect(existsSync(file)).toBe(true);
 });
 
-test("one that has a hostname from before it was made up stays, with its hostname", async () => {
+test("one that has a hostname from before it was created stays, with its hostname", async () => {
   const world = openWorld(OPTIONS);
   world.supervisor.domains.add("a.example", refOf("a"));
   await visit(world, "a");
@@ -121,12 +121,12 @@ test("one that never became ready makes room when the service is full", async ()
   expect(registered(world)).toEqual(["b"]);
 });
 
-test("whether an instance was made up is known after a restart of the server", async () => {
+test("whether an instance is provisional is known after a restart of the server", async () => {
   const world = openWorld(OPTIONS);
   await visit(world, "a");
   await visit(world, "b", PATIENCE);
   const rows = world.supervisor.world.table.list();
-  expect(rows.map(({ ref, invented }) => [ref.id, invented])).toEqual([
+  expect(rows.map(({ ref, provisional }) => [ref.id, provisional])).toEqual([
     ["a", true],
     ["b", false],
   ]);

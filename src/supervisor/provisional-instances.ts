@@ -1,4 +1,4 @@
-// Instances that a single request has made up: kept once they are used again, else forgotten when they fall asleep.
+// Provisional instances, created by a single request: kept once used again, else forgotten when they fall asleep.
 import { TenError } from "../core/errors.ts";
 import { isAtRest } from "../core/life/instance.ts";
 import { formatRef, type InstanceRef, type RefKey } from "../core/ref.ts";
@@ -7,7 +7,7 @@ import type { InstanceWorld } from "./instance/instance-world.ts";
 
 const RETRY_AFTER_MS = 1000;
 
-export class Inventions {
+export class ProvisionalInstances {
   readonly #world: InstanceWorld;
   readonly #unregister: (actor: InstanceActor) => void;
   /** Instances that are forgotten, while their files are removed. */
@@ -30,8 +30,8 @@ export class Inventions {
 
   /** From now on it is like one that an operator has registered. */
   keep(actor: InstanceActor): void {
-    if (!actor.isInvented) return;
-    actor.isInvented = false;
+    if (!actor.isProvisional) return;
+    actor.isProvisional = false;
     try {
       this.#world.table.keep(actor.ref);
     } catch (error) {
@@ -40,16 +40,16 @@ export class Inventions {
     }
   }
 
-  /** Forgets an invented instance at rest, and removes its files: nobody came back to them. */
+  /** Forgets a provisional instance at rest, and deletes its files: no second request has used them. */
   async forget(actor: InstanceActor): Promise<void> {
     const { ref } = actor;
-    if (!actor.isInvented || !isAtRest(actor.instance.state)) return;
+    if (!actor.isProvisional || !isAtRest(actor.instance.state)) return;
     const { home, logs } = this.#world;
     const key = formatRef(ref);
     this.#leaving.add(key);
     try {
       this.#unregister(actor);
-      actor.isInvented = false;
+      actor.isProvisional = false;
       await home.discard(ref);
       logs.forget(ref);
     } finally {
