@@ -15,6 +15,8 @@ const encoder = new TextEncoder();
 export interface EventSink {
   /** Sends one event; counts it as dropped while the buffer is full. */
   send(data: unknown): void;
+  /** Sends one event beyond the limit of the buffer: the outcome, which is not to be dropped. */
+  sendOutcome(data: unknown): void;
   end(): void;
 }
 
@@ -96,10 +98,11 @@ class EventStream implements EventSink {
   }
 
   send(data: unknown): void {
-    if (!this.#hasRoom()) {
-      this.#dropped += 1;
-      return;
-    }
+    if (this.#hasRoom()) this.sendOutcome(data);
+    else this.#dropped += 1;
+  }
+
+  sendOutcome(data: unknown): void {
     this.#reportDropped();
     this.#write(`data: ${JSON.stringify(data)}\n\n`);
   }

@@ -31,11 +31,12 @@ export function hintOf({ remedy }: Gap, ...otherwise: readonly string[]): string
   return [...remedy.split("\n"), ...otherwise].join("; or: ");
 }
 
-/** Thrown where a start fails; the catcher adds the name of the instance. */
+/** Thrown where a start fails; the catcher adds the name of the instance. A lack of the server's own goes first. */
 export class FailureError extends Error {
   readonly failure: Failure;
 
-  constructor(failure: Failure, cause?: unknown) {
+  constructor(given: Failure, cause?: unknown) {
+    const failure = lackOf(cause) ?? given;
     super(failure.reason, cause === undefined ? undefined : { cause });
     this.name = "FailureError";
     this.failure = failure;
@@ -45,8 +46,7 @@ export class FailureError extends Error {
 /** The failure of a start that threw. */
 export function failureOf(thrown: unknown): Failure {
   if (thrown instanceof FailureError) return thrown.failure;
-  const { code } = (thrown ?? {}) as { readonly code?: unknown };
-  return code === "EMFILE" || code === "ENFILE" ? NO_DESCRIPTOR : startFailure(messageOf(thrown));
+  return lackOf(thrown) ?? startFailure(messageOf(thrown));
 }
 
 const NO_DESCRIPTOR: Failure = {
@@ -55,9 +55,37 @@ const NO_DESCRIPTOR: Failure = {
   hint: "Raise the limit of the server: LimitNOFILE= under systemd, or ulimit -n",
 };
 
+const NO_SPACE: Failure = {
+  code: "STORAGE_FAILED",
+  reason: "no space is left on the disk",
+  hint: "Free some space on the disk of the data directory",
+};
+
+/** By the codes of the system's and the database's errors. */
+const LACKS: Readonly<Record<string, Failure>> = {
+  EMFILE: NO_DESCRIPTOR,
+  ENFILE: NO_DESCRIPTOR,
+  ENOSPC: NO_SPACE,
+  SQLITE_FULL: NO_SPACE,
+};
+
+/** The lack of the server behind an error, by its codes and those of its causes; null: there is none. */
+export function lackOf(thrown: unknown): Failure | null {
+  if (!(thrown instanceof Error)) return null;
+  const { cause, code } = thrown as { readonly cause?: unknown; readonly code?: unknown };
+  return LACKS[String(code)] ?? lackOf(cause);
+}
+
 /** The server could not make the start, which says nothing of the application. */
 export function isServersOwn({ code }: Failure): boolean {
-  return code === "PORTS_EXHAUSTED" || code === "DESCRIPTORS_EXHAUSTED";
+  switch (code) {
+    case "PORTS_EXHAUSTED":
+    case "DESCRIPTORS_EXHAUSTED":
+    case "STORAGE_FAILED":
+      return true;
+    default:
+      return false;
+  }
 }
 
 interface InstanceErrorDetails {

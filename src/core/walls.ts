@@ -139,22 +139,3 @@ export function isVisible(path: string, view: View): boolean {
 export function isSecret(path: string, { dataDir, secrets }: View): boolean {
   return [dataDir, ...secrets].some((each) => isUnder(path, each));
 }
-
-/** The directory for `read_paths` that makes a program visible together with its libraries. */
-export function installationOf(program: string): string {
-  const directory = parentOf(program);
-  const isPart = /\/(?:s?bin|shims)$/.test(directory);
-  const whole = parentOf(directory);
-  return isPart && !isHome(whole) ? whole : directory;
-}
-
-/** A home directory, or one of data of many programs: more than a program needs. */
-function isHome(path: string): boolean {
-  return (
-    depthOf(path) < 2 || (HIDDEN as readonly string[]).includes(path) || parentOf(path) === "/home"
-  );
-}
-
-function parentOf(path: string): string {
-  return path.slice(0, Math.max(1, path.lastIndexOf("/")));
-}

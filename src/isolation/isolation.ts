@@ -11,7 +11,7 @@ import { ControlGroups } from "./cgroup/groups.ts";
 import { LaunchDirectories } from "./launcher/launcher-directory.ts";
 import { findRunnable, readAgent } from "./launcher/launcher-program.ts";
 import { endLaunch } from "./launcher/launcher-remains.ts";
-import type { Level } from "./level.ts";
+import type { Level, Placement } from "./level.ts";
 import { firecrackerLevel } from "./machine/firecracker.ts";
 import { qemuLevel } from "./machine/qemu.ts";
 import { ProcessLevel } from "./process-level.ts";
@@ -92,6 +92,11 @@ export class Isolation implements Disposable {
       default:
         return unreachable(isolation);
     }
+  }
+
+  /** Makes a disk that the instance's first launch needs; null: there is none to make. */
+  makeDisk(order: Pick<Placement, "ref" | "service">): Promise<void> | null {
+    return this.level(order.service).makeDisk?.(order) ?? null;
   }
 
   /**

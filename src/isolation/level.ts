@@ -50,6 +50,11 @@ export interface RecordedProcess {
 
 export interface Level {
   /**
+   * Makes a disk that the instance's first launch needs, while other instances go on; null: there is none to make.
+   * Rejects with the cause, LEVEL_MISSING where the host lacks the level.
+   */
+  makeDisk?(order: Pick<Placement, "ref" | "service">): Promise<void> | null;
+  /**
    * Makes the files of a launch; the plan's program is an absolute path. Throws LEVEL_MISSING when the host lacks
    * the level, or the program would be hidden inside.
    */

@@ -2,10 +2,12 @@
 import { closeSync, constants, openSync } from "node:fs";
 import { unreachable } from "../core/assert.ts";
 import { messageOf, TenError } from "../core/errors.ts";
-import { formatRef, type InstanceRef, type SlotRef } from "../core/ref.ts";
+import { FailureError, startFailure } from "../core/failure.ts";
+import type { InstanceRef, SlotRef } from "../core/ref.ts";
 import type { OutputPaths } from "../platform/process/output-pipes.ts";
-import type { LogFilter, LogLine, LogPage } from "./line.ts";
+import { type LogFilter, type LogLine, type LogPage, OUTPUT_STREAMS } from "./line.ts";
 import {
+  type AttachedPipe,
   COUNTERS,
   type LogLimits,
   type LogOptions,
@@ -24,7 +26,7 @@ export interface LogCounters {
 export interface LogHub extends AsyncDisposable {
   /**
    * Reads the pipes of a slot until their last writer has closed them. Attaching the same pipes again is harmless.
-   * The pipes are open when this returns, so a writer may then come and go. Throws STORAGE_FAILED.
+   * The pipes are open when this returns, so a writer may then come and go. Throws a FailureError.
    */
   attach(slot: SlotRef, pipes: OutputPipes): void;
   /** Writes a line of the server's own about an instance. */
@@ -60,8 +62,8 @@ export async function openLogHub(
   options: LogOptions & { readonly onNotice?: (text: string) => void },
 ): Promise<LogHub> {
   const { onNotice, ...rest } = options;
-  const hub = new WorkerLogHub(onNotice ?? (() => undefined));
-  await hub.open(rest);
+  const hub = new WorkerLogHub(rest, onNotice ?? (() => undefined));
+  await hub.opened;
   return hub;
 }
 
@@ -71,26 +73,40 @@ function workerUrl(): URL {
   return new URL(isCompiled ? "./logs/worker.ts" : "./worker.ts", import.meta.url);
 }
 
+/** A worker that fails soon after its start is replaced after this time. */
+const RESTART_PAUSE_MS = 1000;
+
+interface Follower {
+  readonly filter: LogFilter;
+  readonly onLines: (lines: readonly LogLine[]) => void;
+}
+
 class WorkerLogHub implements LogHub {
-  readonly #worker = new Worker(workerUrl().href);
   readonly #counters = new SharedArrayBuffer(2 * Float64Array.BYTES_PER_ELEMENT);
   readonly #opened = Promise.withResolvers<void>();
   readonly #closed = Promise.withResolvers<void>();
   readonly #queries = new Map<number, PromiseWithResolvers<LogPage>>();
-  readonly #followers = new Map<number, (lines: readonly LogLine[]) => void>();
+  readonly #followers = new Map<number, Follower>();
+  /** By descriptor: those that the worker reads. */
+  readonly #pipes = new Map<number, AttachedPipe>();
   readonly #onNotice: (text: string) => void;
+  #options: LogOptions;
+  #worker: Worker;
+  #startedAt = 0;
+  /** Why the present worker fails. */
+  #failure = "it ended";
   #nextId = 1;
   #state: "opening" | "open" | "closing" = "opening";
 
-  constructor(onNotice: (text: string) => void) {
+  constructor(options: LogOptions, onNotice: (text: string) => void) {
+    this.#options = options;
     this.#onNotice = onNotice;
-    this.#worker.onmessage = ({ data }: MessageEvent<LogReply>) => this.#receive(data);
-    this.#worker.onerror = ({ message }) => this.#fail(message);
+    this.#worker = this.#start(0);
   }
 
-  async open(options: LogOptions): Promise<void> {
-    this.#send({ kind: "open", options, counters: this.#counters });
-    await this.#opened.promise;
+  /** Resolves when the worker has opened the logs. */
+  get opened(): Promise<void> {
+    return this.#opened.promise;
   }
 
   attach(slot: SlotRef, pipes: OutputPipes): void {
@@ -98,16 +114,23 @@ class WorkerLogHub implements LogHub {
     if (this.#state === "closing") return;
     const opened: number[] = [];
     try {
-      for (const path of [pipes.stdout, pipes.stderr]) {
-        opened.push(openSync(path, constants.O_RDONLY | constants.O_NONBLOCK));
+      for (const stream of OUTPUT_STREAMS) {
+        opened.push(openSync(pipes[stream], constants.O_RDONLY | constants.O_NONBLOCK));
       }
     } catch (thrown) {
       for (const fd of opened) closeSync(fd);
-      const message = `Cannot read the output of "${formatRef(slot.ref)}": ${messageOf(thrown)}`;
-      throw new TenError("STORAGE_FAILED", message, { cause: thrown });
+      throw new FailureError(
+        startFailure(`its output can't be read: ${messageOf(thrown)}`),
+        thrown,
+      );
     }
-    const [stdout = -1, stderr = -1] = opened;
-    this.#send({ kind: "attach", slot, fds: { stdout, stderr } });
+    const attached = OUTPUT_STREAMS.map((stream, index) => ({
+      slot,
+      stream,
+      fd: opened[index] ?? -1,
+    }));
+    for (const pipe of attached) this.#pipes.set(pipe.fd, pipe);
+    this.#send({ kind: "attach", pipes: attached });
   }
 
   note(ref: InstanceRef, text: string): void {
@@ -115,7 +138,7 @@ class WorkerLogHub implements LogHub {
   }
 
   query(filter: LogFilter, limit: number): Promise<LogPage> {
-    if (this.#state === "closing") return Promise.reject(closedError());
+    if (this.#state === "closing") return Promise.reject(cannotSearch("they are closed"));
     const id = this.#nextId++;
     const answer = Promise.withResolvers<LogPage>();
     this.#queries.set(id, answer);
@@ -125,7 +148,7 @@ class WorkerLogHub implements LogHub {
 
   follow(filter: LogFilter, onLines: (lines: readonly LogLine[]) => void): () => void {
     const id = this.#nextId++;
-    this.#followers.set(id, onLines);
+    this.#followers.set(id, { filter, onLines });
     this.#send({ kind: "follow", id, filter });
     return () => {
       if (this.#followers.delete(id)) this.#send({ kind: "unfollow", id });
@@ -133,6 +156,7 @@ class WorkerLogHub implements LogHub {
   }
 
   limit(limits: LogLimits): void {
+    this.#options = { ...this.#options, ...limits };
     this.#send({ kind: "limit", limits });
   }
 
@@ -149,16 +173,80 @@ class WorkerLogHub implements LogHub {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#state !== "closing") this.#send({ kind: "close" });
     this.#state = "closing";
-    const timeout = setTimeout(() => this.#end(), CLOSE_MS_MAX);
+    const timeout = setTimeout(() => this.#giveUp(), CLOSE_MS_MAX);
     await this.#closed.promise;
     clearTimeout(timeout);
   }
 
+  #start(pauseMs: number): Worker {
+    const worker = new Worker(workerUrl().href);
+    worker.onmessage = ({ data }: MessageEvent<LogReply>) => this.#receive(data);
+    worker.onerror = ({ message }) => {
+      this.#failure = describeError(message);
+      worker.terminate();
+    };
+    worker.addEventListener("close", () => this.#onEnd());
+    this.#startedAt = performance.now();
+    this.#failure = "it ended";
+    const open: LogRequest = {
+      kind: "open",
+      options: this.#options,
+      counters: this.#counters,
+      pauseMs,
+    };
+    worker.postMessage(open);
+    return worker;
+  }
+
+  /** Only a worker that no longer runs is replaced: two would each read a part of the output. */
+  #onEnd(): void {
+    switch (this.#state) {
+      case "opening":
+        this.#opened.reject(
+          new TenError("STORAGE_FAILED", `Cannot open the logs: ${this.#failure}`),
+        );
+        break;
+      case "open":
+        this.#onNotice(`The log worker failed and starts anew: ${this.#failure}`);
+        this.#refuseQueries("the log worker failed");
+        this.#startAgain();
+        break;
+      case "closing":
+        this.#end();
+        break;
+      default:
+        unreachable(this.#state);
+    }
+  }
+
+  #startAgain(): void {
+    const isFrequent = performance.now() - this.#startedAt < RESTART_PAUSE_MS;
+    this.#worker = this.#start(isFrequent ? RESTART_PAUSE_MS : 0);
+    // Before it reads, so that they miss nothing.
+    for (const [id, { filter }] of this.#followers) this.#send({ kind: "follow", id, filter });
+    this.#send({ kind: "attach", pipes: [...this.#pipes.values()] });
+  }
+
+  /** The worker no longer reads. */
   #end(): void {
+    for (const fd of this.#pipes.keys()) this.#release(fd);
+    this.#giveUp();
+  }
+
+  /** The descriptors stay until the worker has ended: it may still read from them. */
+  #giveUp(): void {
     this.#worker.terminate();
-    for (const { reject } of this.#queries.values()) reject(closedError());
-    this.#queries.clear();
+    this.#refuseQueries("they are closed");
     this.#closed.resolve();
+  }
+
+  #release(fd: number): void {
+    if (this.#pipes.delete(fd)) closeSync(fd);
+  }
+
+  #refuseQueries(reason: string): void {
+    for (const { reject } of this.#queries.values()) reject(cannotSearch(reason));
+    this.#queries.clear();
   }
 
   #send(request: LogRequest): void {
@@ -168,19 +256,20 @@ class WorkerLogHub implements LogHub {
   #receive(reply: LogReply): void {
     switch (reply.kind) {
       case "opened":
-        this.#state = "open";
+        if (this.#state === "opening") this.#state = "open";
         this.#opened.resolve();
         break;
       case "found":
         this.#settle(reply.id)?.resolve(reply.page);
         break;
       case "failed":
-        this.#settle(reply.id)?.reject(
-          new TenError("STORAGE_FAILED", `Cannot search the logs: ${reply.reason}`),
-        );
+        this.#settle(reply.id)?.reject(cannotSearch(reply.reason));
         break;
       case "followed":
-        this.#followers.get(reply.id)?.(reply.lines);
+        this.#followers.get(reply.id)?.onLines(reply.lines);
+        break;
+      case "released":
+        this.#release(reply.fd);
         break;
       case "notice":
         this.#onNotice(reply.text);
@@ -193,13 +282,6 @@ class WorkerLogHub implements LogHub {
     }
   }
 
-  /** A failure while opening rejects `open`; a later one is a bug. */
-  #fail(message: string): void {
-    if (this.#state !== "opening") throw new Error(`The log worker failed: ${message}`);
-    this.#opened.reject(new TenError("STORAGE_FAILED", `Cannot open the logs: ${message}`));
-    this.#worker.terminate();
-  }
-
   #settle(id: number): PromiseWithResolvers<LogPage> | undefined {
     const answer = this.#queries.get(id);
     this.#queries.delete(id);
@@ -207,6 +289,11 @@ class WorkerLogHub implements LogHub {
   }
 }
 
-function closedError(): TenError {
-  return new TenError("STORAGE_FAILED", "Cannot search the logs: they are closed");
+function cannotSearch(reason: string): TenError {
+  return new TenError("STORAGE_FAILED", `Cannot search the logs: ${reason}`);
+}
+
+/** The error's own line: the runtime puts an excerpt of the code before it, and the stack behind. */
+function describeError(message: string): string {
+  return /^\w*[Ee]rror: .*$/m.exec(message)?.[0] ?? message;
 }

@@ -17,14 +17,23 @@ export interface LogOptions extends LogLimits {
 /** Slots of the shared counters. */
 export const COUNTERS = { stored: 0, dropped: 1 } as const;
 
+/** The server's end of an output pipe. */
+export interface AttachedPipe {
+  readonly slot: SlotRef;
+  readonly stream: OutputStream;
+  readonly fd: number;
+}
+
 export type LogRequest =
-  | { readonly kind: "open"; readonly options: LogOptions; readonly counters: SharedArrayBuffer }
-  /** Hands over descriptors that the worker closes. */
   | {
-      readonly kind: "attach";
-      readonly slot: SlotRef;
-      readonly fds: Readonly<Record<OutputStream, number>>;
+      readonly kind: "open";
+      readonly options: LogOptions;
+      readonly counters: SharedArrayBuffer;
+      /** The worker sleeps so long before it opens the logs. */
+      readonly pauseMs: number;
     }
+  /** The main thread closes a descriptor, once the worker has released it or has ended. */
+  | { readonly kind: "attach"; readonly pipes: readonly AttachedPipe[] }
   | { readonly kind: "note"; readonly ref: InstanceRef; readonly text: string }
   | {
       readonly kind: "query";
@@ -43,6 +52,8 @@ export type LogReply =
   | { readonly kind: "found"; readonly id: number; readonly page: LogPage }
   | { readonly kind: "followed"; readonly id: number; readonly lines: readonly LogLine[] }
   | { readonly kind: "failed"; readonly id: number; readonly reason: string }
+  /** The worker no longer reads from this descriptor. */
+  | { readonly kind: "released"; readonly fd: number }
   /** A message for the console. */
   | { readonly kind: "notice"; readonly text: string }
   | { readonly kind: "closed" };

@@ -7,7 +7,7 @@ import { FloodGate } from "./flood-gate.ts";
 import { Followers } from "./followers.ts";
 import { CHUNK_BYTES, Journal } from "./intake/journal.ts";
 import { type Arrival, LogIntake } from "./intake/log-intake.ts";
-import { type LogFilter, type LogLine, type LogPage, OUTPUT_STREAMS } from "./line.ts";
+import type { LogFilter, LogLine, LogPage } from "./line.ts";
 import type { LogOptions, LogReply, LogRequest } from "./log-messages.ts";
 
 /** Between two turns while all pipes are empty: the longest delay of a line to a follower. */
@@ -70,6 +70,7 @@ export class LogPipeline {
       journal,
       onArrival: (arrival) => this.#admit(arrival),
       onBrokenPipe: notice,
+      onRelease: (fd) => send({ kind: "released", fd }),
     });
     for (const record of recovered) this.#intake.accept(record);
     this.#flush();
@@ -81,9 +82,7 @@ export class LogPipeline {
   handle(request: Exclude<LogRequest, { kind: "open" }>): void {
     switch (request.kind) {
       case "attach":
-        for (const stream of OUTPUT_STREAMS) {
-          this.#intake.attach(request.slot, { stream, fd: request.fds[stream] });
-        }
+        for (const pipe of request.pipes) this.#intake.attach(pipe);
         this.#turn();
         break;
       case "note":

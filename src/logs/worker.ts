@@ -11,6 +11,7 @@ let pipeline: LogPipeline | null = null;
 
 port.on("message", (request: LogRequest) => {
   if (request.kind === "open") {
+    if (request.pauseMs > 0) Bun.sleepSync(request.pauseMs);
     pipeline = new LogPipeline({
       options: request.options,
       counters: new Float64Array(request.counters),

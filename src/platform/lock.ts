@@ -1,8 +1,8 @@
 // The lock on the data directory, for one server: SQLite's lock on a file, which ends with the process.
 import { Database } from "bun:sqlite";
-import { readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { messageOf, TenError } from "../core/errors.ts";
-import { codeOf } from "./files.ts";
+import { codeOf, readText } from "./files.ts";
 import { openPrivateDirectory } from "./private-directory.ts";
 
 /** Locks the data directory for this process. Throws SERVER_RUNNING with the pid of the server that has the lock. */
@@ -12,11 +12,11 @@ export function lockDirectory(dataDir: string): Disposable {
   try {
     lock.run("PRAGMA busy_timeout = 0");
     lock.run("BEGIN EXCLUSIVE");
+    writeFileSync(pidFile, `${process.pid}\n`, { mode: 0o600 });
   } catch (error) {
     lock.close();
     throw lockError(dataDir, pidFile, error);
   }
-  writeFileSync(pidFile, `${process.pid}\n`, { mode: 0o600 });
   return { [Symbol.dispose]: () => lock.close() };
 }
 
@@ -37,7 +37,8 @@ function lockError(dataDir: string, pidFile: string | null, error: unknown): Ten
       hint: "Check that the directory is writable and its disk has space",
     });
   }
-  const pid = readFileSync(pidFile, "utf8").trim();
+  // The other server may have the lock, but no file yet.
+  const pid = readText(pidFile)?.trim() ?? "unknown";
   return new TenError(
     "SERVER_RUNNING",
     `Cannot use "${dataDir}": a server already does, pid ${pid}`,

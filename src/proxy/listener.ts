@@ -127,7 +127,10 @@ class ListeningProxy implements Proxy {
     const relay = createServer(ACCEPTING, (socket) =>
       this.#admit(socket, previousServer(this.#trusts)),
     );
+    const former = this.#relay;
     this.#relay = bindInPlace(path, (aside) => relay.listen(aside));
+    // Left by a handover that failed: the path no longer leads there.
+    former?.listener.close();
   }
 
   forwardTo(nextServer: Promise<Endpoint>): void {

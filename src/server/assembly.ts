@@ -54,6 +54,13 @@ export interface Instances {
   readonly isTenant: (user: number) => boolean;
 }
 
+export interface StoppingParts {
+  readonly supervisor: Pick<Supervisor, "close">;
+  readonly firewall: Disposable | null;
+  readonly isolation: Disposable & { readonly trash: AsyncDisposable };
+  readonly volumes: AsyncDisposable;
+}
+
 /** Nothing runs yet. */
 export function openInstances(options: InstancesOptions, { database, logs }: Records): Instances {
   const { dataDir } = options.config.settings;
@@ -61,7 +68,8 @@ export function openInstances(options: InstancesOptions, { database, logs }: Rec
   const firewall = openFirewall({ dataDir, clock: systemClock, recorded });
   const services = () => supervisor.config.services.values();
   const isolation = openIsolation(options, { database, services });
-  const volumes = new Volumes(dataDir, (path) => isolation.trash.discard(path));
+  const discard = (path: string) => isolation.trash.discard(path);
+  const volumes = new Volumes({ dataDir, discard, report: options.report });
   const parts = { database, logs, isolation, volumes, firewall: firewall ?? NO_FIREWALL };
   const { report } = options;
   const leftovers = new Leftovers({ report, dataDir, spawner: bunSpawner, isolation, volumes });
@@ -77,18 +85,23 @@ function tenantUsers({ userIds }: TenementDatabase): (user: number) => boolean {
   return (user) => (user >= first && user <= last) || earlier.has(user);
 }
 
-/** Stops every instance, then unmounts volumes and removes the directories, groups and rules of the launches. */
+/**
+ * Stops every instance, then unmounts volumes and removes the directories, groups and rules of the launches. A step
+ * that fails keeps none of the others back.
+ */
 export async function stopInstances({
   supervisor,
   firewall,
   isolation,
   volumes,
-}: Instances): Promise<void> {
+}: StoppingParts): Promise<void> {
+  // Disposed in reverse.
+  await using parts = new AsyncDisposableStack();
+  parts.use(firewall);
+  parts.use(isolation);
+  parts.use(isolation.trash);
+  parts.use(volumes);
   await supervisor.close();
-  await volumes[Symbol.asyncDispose]();
-  await isolation.trash[Symbol.asyncDispose]();
-  isolation[Symbol.dispose]();
-  firewall?.[Symbol.dispose]();
 }
 
 /** Leaves the processes, their volumes and firewall rules to the next server. */

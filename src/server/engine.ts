@@ -157,9 +157,11 @@ class OpenEngine implements Engine {
   async [Symbol.asyncDispose](): Promise<void> {
     const { control, exclusive, instances, services } = this.#parts;
     if (this.#state === "handedOver") return control.close();
-    await services.disposeAsync();
-    await stopInstances(instances);
-    await exclusive.disposeAsync();
+    // Disposed in reverse: the lock of the data directory is released in any case.
+    await using parts = new AsyncDisposableStack();
+    parts.use(exclusive);
+    parts.defer(() => stopInstances(instances));
+    parts.use(services);
   }
 }
 

@@ -1,4 +1,7 @@
-// Errors of promises that no code waits for: faults of this program, which are reported and counted.
+// Errors that no code catches: faults of this program, which are reported and counted.
+
+/** Of promises, and of callbacks such as those of timers. */
+const EVENTS = ["unhandledRejection", "uncaughtException"] as const;
 
 export interface UnhandledErrors {
   readonly report: (error: unknown) => void;
@@ -11,6 +14,10 @@ export function watchUnhandledErrors({ count, report }: UnhandledErrors): Dispos
     count();
     report(error);
   };
-  process.on("unhandledRejection", onError);
-  return { [Symbol.dispose]: () => process.off("unhandledRejection", onError) };
+  for (const event of EVENTS) process.on(event, onError);
+  return {
+    [Symbol.dispose]() {
+      for (const event of EVENTS) process.off(event, onError);
+    },
+  };
 }

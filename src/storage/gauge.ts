@@ -38,9 +38,11 @@ export class StorageGauge {
     const key = formatRef(ref);
     const running = this.#running.get(key);
     if (running !== undefined) return running;
-    const started = this.#measure(ref)
-      .then((size) => this.#remember(key, size))
-      .finally(() => this.#running.delete(key));
+    // Meanwhile the instance may have been removed.
+    const isWanted = () => this.#running.get(key) === started;
+    const started: Promise<TreeSize> = this.#measure(ref)
+      .then((size) => (isWanted() ? this.#remember(key, size) : size))
+      .finally(() => isWanted() && this.#running.delete(key));
     this.#running.set(key, started);
     return started;
   }
@@ -78,6 +80,7 @@ export class StorageGauge {
 
   forget(ref: InstanceRef): void {
     this.#known.delete(formatRef(ref));
+    this.#running.delete(formatRef(ref));
   }
 
   #startSweep(stale: readonly InstanceRef[]): Promise<void> {
@@ -88,7 +91,8 @@ export class StorageGauge {
   }
 
   async #measureAll(refs: readonly InstanceRef[]): Promise<void> {
-    for (const ref of refs) await this.measure(ref);
+    // An instance that fails keeps its last size; a measurement of that instance alone reports the reason.
+    for (const ref of refs) await this.measure(ref).catch(() => undefined);
   }
 
   async #waitFor(sweep: Promise<void>): Promise<void> {

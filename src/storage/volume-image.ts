@@ -6,18 +6,7 @@ import { messageOf } from "../core/errors.ts";
 import type { Gap } from "../core/failure.ts";
 import type { Host } from "../platform/host.ts";
 import { backingFileOf } from "../platform/mounts.ts";
-import { SYSTEM_PATH } from "../platform/programs.ts";
-
-/** The Debian package of each tool. */
-const TOOLS = {
-  "mkfs.ext4": "e2fsprogs",
-  e2fsck: "e2fsprogs",
-  resize2fs: "e2fsprogs",
-  mount: "mount",
-  umount: "mount",
-  cp: "coreutils",
-} as const;
-type Tool = keyof typeof TOOLS;
+import { runTool, TOOLS, type Tool } from "./volume-tools.ts";
 
 /** The offset of the superblock, and of its fields: the kernel's documentation of ext4, "The Super Block". */
 const SUPERBLOCK = {
@@ -48,13 +37,16 @@ const waiting: (() => void)[] = [];
 const UNMOUNTS_MAX = 10;
 const UNMOUNT_PAUSE_MS = 50;
 
+/** A process is in the file system. */
+export class BusyError extends Error {}
+
 /** The first need of images that this host does not meet; null: it meets all. */
 export function findImageGap(host: Host): Gap | null {
   if (host.platform !== "linux") return { reason: "it needs Linux", remedy: "run ten on Linux" };
   if (!host.isRoot) return { reason: "it needs root", remedy: "run ten as root" };
   const tool = (Object.keys(TOOLS) as Tool[]).find((name) => host.which(name) === null);
   if (tool !== undefined) {
-    return { reason: `${tool} is not installed`, remedy: `apt-get install ${TOOLS[tool]}` };
+    return { reason: `${tool} is not installed`, remedy: `apt-get install ${TOOLS[tool].debian}` };
   }
   if (host.exists("/dev/loop-control")) return null;
   return { reason: "there are no loop devices", remedy: "modprobe loop" };
@@ -66,7 +58,7 @@ export async function makeImage(path: string, bytes: number): Promise<void> {
   await using file = await open(path, "wx", 0o600);
   await file.truncate(bytes);
   const percent = (RESERVED_BYTES / bytes) * 100;
-  await run("mkfs.ext4", ["-q", "-F", "-m", percent.toFixed(6), path]);
+  await runTool("mkfs.ext4", ["-q", "-F", "-m", percent.toFixed(6), path]);
 }
 
 /** Flushes an image to the disk. */
@@ -101,12 +93,12 @@ export async function readImage(path: string): Promise<ImageState> {
 export async function growImage(path: string, bytes: number): Promise<void> {
   await truncate(path, bytes);
   await checkImage(path);
-  await run("resize2fs", [path]);
+  await runTool("resize2fs", [path]);
 }
 
 /** Repairs the damage of a power failure. Throws when a repair needs an operator's decision. */
 export async function checkImage(path: string): Promise<void> {
-  await run("e2fsck", ["-f", "-p", path], REPAIRED);
+  await runTool("e2fsck", ["-f", "-p", path], { highestSuccess: REPAIRED });
 }
 
 /** Whether the image is mounted anywhere, also where this process does not see the mount. */
@@ -118,23 +110,23 @@ export function isAttached(image: string): boolean {
 
 /** A loop device that already has the image is reused, so that no two devices write the same blocks. */
 export async function mountImage(path: string, directory: string): Promise<void> {
-  await run("mount", ["-t", "ext4", "-o", "loop,nosuid,nodev", path, directory]);
+  await runTool("mount", ["-t", "ext4", "-o", "loop,nosuid,nodev", path, directory]);
 }
 
 /** Shows a directory at another place, too, with the mount options of its file system. */
 export async function bindDirectory(directory: string, place: string): Promise<void> {
-  await run("mount", ["--bind", directory, place]);
+  await runTool("mount", ["--bind", directory, place]);
 }
 
 /**
- * Unmounts a directory and releases its loop device. Throws when a process stays in it.
+ * Unmounts a directory and releases its loop device. Throws a BusyError when a process stays in it.
  * @param how "lazy": a process in it keeps its files until it leaves
  */
 export async function unmount(directory: string, how: "strict" | "lazy" = "strict"): Promise<void> {
   if (unmounting === UNMOUNTING_MAX) await new Promise<void>((resolve) => waiting.push(resolve));
   else unmounting++;
   try {
-    if (how === "lazy") await run("umount", ["-l", directory]);
+    if (how === "lazy") await runTool("umount", ["-l", directory]);
     else await unmountPatiently(directory);
   } finally {
     const next = waiting.shift();
@@ -146,10 +138,11 @@ export async function unmount(directory: string, how: "strict" | "lazy" = "stric
 async function unmountPatiently(directory: string): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await run("umount", [directory]);
+      return await runTool("umount", [directory]);
     } catch (error) {
+      if (!messageOf(error).includes("busy")) throw error;
+      if (attempt === UNMOUNTS_MAX) throw new BusyError(messageOf(error), { cause: error });
       // A process that lists mounts is in it for a moment.
-      if (attempt === UNMOUNTS_MAX || !messageOf(error).includes("busy")) throw error;
       await pause(UNMOUNT_PAUSE_MS);
     }
   }
@@ -157,18 +150,5 @@ async function unmountPatiently(directory: string): Promise<void> {
 
 /** Copies the content of a directory with owners, modes, times, links and holes. */
 export async function copyTree(from: string, to: string): Promise<void> {
-  await run("cp", ["-a", `${from}/.`, to]);
-}
-
-async function run(tool: Tool, args: readonly string[], highestSuccess = 0): Promise<void> {
-  const child = Bun.spawn([tool, ...args], {
-    stdin: "ignore",
-    stdout: "ignore",
-    stderr: "pipe",
-    env: { PATH: SYSTEM_PATH, LC_ALL: "C" },
-  });
-  const [exitCode, errors] = await Promise.all([child.exited, child.stderr.text()]);
-  if (exitCode <= highestSuccess) return;
-  const [first = ""] = errors.trim().split("\n");
-  throw new Error(first === "" ? `${tool} ended with ${exitCode}` : `${tool}: ${first}`);
+  await runTool("cp", ["-a", `${from}/.`, to]);
 }

@@ -9,7 +9,14 @@ import { formatRef, type InstanceRef, isLabel, type RefKey } from "../core/ref.t
 import type { Service } from "../core/service.ts";
 import { openHost } from "../platform/host.ts";
 import { listMounts } from "../platform/mounts.ts";
-import { checkImage, findImageGap, growImage, isAttached, readImage } from "./volume-image.ts";
+import {
+  BusyError,
+  checkImage,
+  findImageGap,
+  growImage,
+  isAttached,
+  readImage,
+} from "./volume-image.ts";
 import { discardDraft, makeVolume } from "./volume-making.ts";
 import {
   isMounted,
@@ -34,12 +41,16 @@ export interface VolumeOrder {
   readonly isAlone: boolean;
 }
 
-/** Frees the path of a tree, which may be deleted later. */
-type Discard = (path: string) => Promise<void>;
+export interface VolumesParts {
+  readonly dataDir: string;
+  /** Frees the path of a tree, which may be deleted later. */
+  readonly discard: (path: string) => Promise<void>;
+  /** Reports an error that no caller waits for. */
+  readonly report: (error: unknown) => void;
+}
 
 export class Volumes implements AsyncDisposable {
-  readonly #dataDir: string;
-  readonly #discard: Discard;
+  readonly #parts: VolumesParts;
   /** The work on each instance's volume, one task after the other. */
   readonly #turns = new Map<RefKey, Promise<unknown>>();
   /** Volumes that may be mounted. */
@@ -48,9 +59,8 @@ export class Volumes implements AsyncDisposable {
   readonly #used = new Map<RefKey, number>();
   #isPossible = false;
 
-  constructor(dataDir: string, discard: Discard) {
-    this.#dataDir = dataDir;
-    this.#discard = discard;
+  constructor(parts: VolumesParts) {
+    this.#parts = parts;
   }
 
   /**
@@ -74,7 +84,10 @@ export class Volumes implements AsyncDisposable {
     });
   }
 
-  /** Unmounts the volume of an instance at rest. A busy volume stays mounted, and the next start uses it. */
+  /**
+   * Unmounts the volume of an instance at rest. One that can't be unmounted stays, and the next start uses it; unless
+   * it is busy, the reason is reported.
+   */
   close(ref: InstanceRef): Promise<void> | null {
     if (!this.#open.delete(formatRef(ref))) return null;
     return this.#inTurn(ref, async () => {
@@ -82,8 +95,9 @@ export class Volumes implements AsyncDisposable {
       try {
         if (isMounted(layout)) this.#used.set(formatRef(ref), await usedOf(layout));
         await unmountVolume(layout);
-      } catch {
+      } catch (error) {
         this.#open.add(formatRef(ref));
+        if (!(error instanceof BusyError)) this.#parts.report(cannotUnmount(ref, error));
       }
     });
   }
@@ -98,7 +112,7 @@ export class Volumes implements AsyncDisposable {
       await discardDraft(layout);
       await rm(layout.image, { force: true });
       if (existsSync(layout.whole)) await rmdir(layout.whole);
-      await this.#discard(layout.former);
+      await this.#parts.discard(layout.former);
     });
   }
 
@@ -132,12 +146,12 @@ export class Volumes implements AsyncDisposable {
 
   /** Below the data directory; no service can have this name. */
   get #directory(): string {
-    return `${this.#dataDir}/.volumes`;
+    return `${this.#parts.dataDir}/.volumes`;
   }
 
   #layout({ service, id }: InstanceRef): VolumeLayout {
     const stem = `${this.#directory}/${service}/${id}`;
-    const place = { ref: { service, id }, dataDir: this.#dataDir };
+    const place = { ref: { service, id }, dataDir: this.#parts.dataDir };
     return {
       directory: instanceDirOf(place),
       whole: volumeDirOf(place),
@@ -149,7 +163,7 @@ export class Volumes implements AsyncDisposable {
   }
 
   #listMounted(): readonly InstanceRef[] {
-    const prefix = `${realpathSync(this.#dataDir)}/`;
+    const prefix = `${realpathSync(this.#parts.dataDir)}/`;
     const found = listMounts().flatMap(({ path }): InstanceRef[] => {
       const inside = path.startsWith(prefix) ? path.slice(prefix.length) : "";
       const [, service = "", id = ""] = /^(?:\.mounts\/)?([^/]+)\/([^/]+)$/.exec(inside) ?? [];
@@ -172,7 +186,7 @@ export class Volumes implements AsyncDisposable {
 
   #refuseImpossible(): void {
     if (this.#isPossible) return;
-    const gap = findImageGap(openHost({ dataDir: this.#dataDir }));
+    const gap = findImageGap(openHost({ dataDir: this.#parts.dataDir }));
     if (gap !== null) {
       throw new FailureError({
         code: "LEVEL_MISSING",
@@ -187,7 +201,7 @@ export class Volumes implements AsyncDisposable {
     const { directory, former, image } = layout;
     const quotaBytes = service.storageQuotaBytes ?? 0;
     if (!existsSync(image)) await makeVolume(layout, { bytes: quotaBytes, isAlone });
-    await this.#discard(former);
+    await this.#parts.discard(former);
     if (isMounted(layout)) {
       if (!isAlone || !(await isToGrow(image, quotaBytes))) return;
       await unmountVolume(layout);
@@ -201,6 +215,11 @@ export class Volumes implements AsyncDisposable {
     await repairReleased(image);
     await mountVolume(layout);
   }
+}
+
+function cannotUnmount(ref: InstanceRef, cause: unknown): Error {
+  const reason = messageOf(cause);
+  return new Error(`Cannot unmount the volume of "${formatRef(ref)}": ${reason}`, { cause });
 }
 
 /** Also true when an earlier attempt has grown the image, but not its file system. */

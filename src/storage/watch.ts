@@ -83,17 +83,24 @@ export class StorageWatch {
 
   /** Measures now, then warns or halts as the result demands. */
   async measure(instance: Storing): Promise<TreeSize> {
+    const track = instance.service.storageQuotaBytes === null ? null : this.#trackOf(instance);
     const size = await this.#parts.gauge.measure(instance.ref);
     const { storageQuotaBytes: quotaBytes } = instance.service;
-    if (quotaBytes !== null) this.#judge(this.#trackOf(instance), size, quotaBytes);
+    // Meanwhile the instance may have been removed.
+    const isTracked = this.#tracks.get(formatRef(instance.ref)) === track;
+    if (track !== null && isTracked && quotaBytes !== null) this.#judge(track, size, quotaBytes);
     return size;
   }
 
-  /** Throws CONFLICT where an instance may not start because it is over its quota. */
-  async admit(instance: Storing): Promise<void> {
+  /** Rejects with CONFLICT where an instance may not start because it is over its quota; null: it may at once. */
+  admit(instance: Storing): Promise<void> | null {
+    const { storageEnforce, storageQuotaBytes: quotaBytes } = instance.service;
+    if (storageEnforce !== "stop" || quotaBytes === null) return null;
+    return this.#refuseOverQuota(instance, quotaBytes);
+  }
+
+  async #refuseOverQuota(instance: Storing, quotaBytes: number): Promise<void> {
     const { ref, service } = instance;
-    const { storageEnforce, storageQuotaBytes: quotaBytes } = service;
-    if (storageEnforce !== "stop" || quotaBytes === null) return;
     const use = useOf(await this.measure(instance), quotaBytes);
     if (!mustStop(use, service)) return;
     const reason = `its storage is over its quota: ${renderUse(use)}`;

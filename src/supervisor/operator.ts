@@ -1,9 +1,10 @@
 // Carries out the control API's orders about instances: register, start, stop, restart, disable, remove.
 import { setImmediate } from "node:timers/promises";
 import { TenError } from "../core/errors.ts";
+import { idleAt } from "../core/life/deadlines.ts";
 import { isAtRest, type RestGoal } from "../core/life/instance.ts";
 import { nextDeadline } from "../core/life/lifecycle.ts";
-import { reportFailure, reportHealth, reportState } from "../core/life/report.ts";
+import { isDisabled, reportFailure, reportHealth, reportState } from "../core/life/report.ts";
 import { formatRef, type InstanceRef } from "../core/ref.ts";
 import type { Service } from "../core/service.ts";
 import type { TreeSize } from "../platform/process/trees.ts";
@@ -44,12 +45,12 @@ export class Operator implements Administration {
     const actor = this.#supervisor.get(ref);
     const { facts, instance, leaseCounts, story } = actor;
     const { kind } = instance.state;
-    const sleepsAt = actor.sleepsAt();
+    const sleepsAt = idleAt(instance, facts);
     return {
       view: this.#view(actor),
       openRequests: leaseCounts.requests,
       openTunnels: leaseCounts.tunnels,
-      sleepsAt: sleepsAt === null ? null : this.#wallOf(sleepsAt),
+      sleepsAt: sleepsAt === Number.POSITIVE_INFINITY ? null : this.#wallOf(sleepsAt),
       retriesAt: kind === "waiting" ? this.#wallOf(nextDeadline(instance, facts)) : null,
       lastWake: story.lastWake,
       lastExit: story.lastExit,
@@ -99,9 +100,7 @@ export class Operator implements Administration {
   async start(ref: InstanceRef): Promise<InstanceView> {
     const actor = this.#keep(ref);
     refuseDisabled(actor, "start");
-    await this.#supervisor.world.storage.admit(actor);
-    const lease = await actor.wake("operator");
-    lease.release();
+    await this.#supervisor.startByOrder(actor);
     return this.#view(actor);
   }
 
@@ -129,14 +128,14 @@ export class Operator implements Administration {
   async enable(ref: InstanceRef): Promise<InstanceView> {
     const actor = this.#supervisor.get(ref);
     this.#refusePurging(actor);
-    if (reportState(actor.instance.state) === "disabled")
-      actor.send({ kind: "rest", to: "asleep" });
+    actor.send({ kind: "rest", to: "enabled" });
     return actor.service.idleTimeoutMs === 0 ? this.start(ref) : this.#view(actor);
   }
 
   async remove(ref: InstanceRef, { purge }: { purge: boolean }): Promise<void> {
     const actor = this.#supervisor.get(ref);
     if (!this.#purges.has(actor)) await this.#rest(ref, "disabled");
+    refuseUnlessDisabled(actor, "remove");
     if (purge || this.#purges.has(actor)) await this.#purge(actor);
     else this.#supervisor.unregister(actor);
   }
@@ -204,7 +203,7 @@ export class Operator implements Administration {
     const { state } = instance;
     const { clock, storage } = this.#supervisor.world;
     const outdated = actor.isOutdated ? "its configuration has changed since it started" : null;
-    const warnings = [outdated, storage.warningOf(ref)];
+    const warnings = [outdated, actor.record.warning, storage.warningOf(ref)];
     const isRunning = state.kind === "running";
     return {
       ref,
@@ -234,9 +233,15 @@ function idleMs({ open, lastActiveAt }: InstanceActor["traffic"], now: number): 
   return open > 0 ? 0 : now - lastActiveAt;
 }
 
+/** Throws CONFLICT where an instance has been enabled again, or still has a process. */
+function refuseUnlessDisabled({ ref, instance }: InstanceActor, verb: string): void {
+  if (isAtRest(instance.state) && isDisabled(instance.state)) return;
+  throw new TenError("CONFLICT", `Cannot ${verb} "${formatRef(ref)}": it was enabled meanwhile`);
+}
+
 /** Throws CONFLICT. */
 export function refuseDisabled({ ref, instance }: InstanceActor, verb: string): void {
-  if (reportState(instance.state) !== "disabled") return;
+  if (!isDisabled(instance.state)) return;
   const name = formatRef(ref);
   throw new TenError("CONFLICT", `Cannot ${verb} "${name}": it is disabled`, {
     hint: `Enable it with: ten enable ${name}`,

@@ -10,6 +10,8 @@ const RETRY_AFTER_MS = 1000;
 export class ProvisionalInstances {
   readonly #world: InstanceWorld;
   readonly #unregister: (actor: InstanceActor) => void;
+  /** Not used again so far; of registered instances. */
+  readonly #provisional = new Set<InstanceActor>();
   /** Instances that are forgotten, while their files are removed. */
   readonly #leaving = new Set<RefKey>();
 
@@ -20,6 +22,7 @@ export class ProvisionalInstances {
 
   /** Forgets an instance as soon as it falls asleep, unless it has been kept by then. */
   watch(actor: InstanceActor): void {
+    this.#provisional.add(actor);
     const fallsAsleep = async () => {
       await actor.until(({ state }) => state.kind !== "asleep");
       await actor.until(({ state }) => state.kind === "asleep");
@@ -30,8 +33,7 @@ export class ProvisionalInstances {
 
   /** From now on it is like one that an operator has registered. */
   keep(actor: InstanceActor): void {
-    if (!actor.isProvisional) return;
-    actor.isProvisional = false;
+    if (!this.#provisional.delete(actor)) return;
     try {
       this.#world.table.keep(actor.ref);
     } catch (error) {
@@ -43,18 +45,22 @@ export class ProvisionalInstances {
   /** Forgets a provisional instance at rest, and deletes its files: no second request has used them. */
   async forget(actor: InstanceActor): Promise<void> {
     const { ref } = actor;
-    if (!actor.isProvisional || !isAtRest(actor.instance.state)) return;
+    if (!this.#provisional.has(actor) || !isAtRest(actor.instance.state)) return;
     const { home, logs } = this.#world;
     const key = formatRef(ref);
     this.#leaving.add(key);
     try {
       this.#unregister(actor);
-      actor.isProvisional = false;
       await home.discard(ref);
       logs.forget(ref);
     } finally {
       this.#leaving.delete(key);
     }
+  }
+
+  /** The instance is no longer registered. */
+  drop(actor: InstanceActor): void {
+    this.#provisional.delete(actor);
   }
 
   /** Throws INSTANCE_UNAVAILABLE. */

@@ -1,4 +1,5 @@
 // The registry of instances: finds, picks, wakes, creates and removes them.
+import { assert } from "../core/assert.ts";
 import { TenError } from "../core/errors.ts";
 import { isAtRest, needsOperator } from "../core/life/instance.ts";
 import { formatRef, type InstanceRef, isLabel, type RefKey } from "../core/ref.ts";
@@ -28,6 +29,8 @@ export class Supervisor implements Gateway {
   readonly #byService = new Map<string, Set<InstanceActor>>();
   /** Instances whose service is no longer configured, while they stop. */
   readonly #leaving = new Set<InstanceActor>();
+  /** Instances of deploys under way, which take no traffic of their service, whatever their weight. */
+  readonly #held = new Set<InstanceActor>();
   readonly #routes: RoutingTable;
   #config: Config;
 
@@ -80,16 +83,25 @@ export class Supervisor implements Gateway {
   /** A sleeping instance keeps its share, and the request wakes it. */
   pick(service: string, passedOver: ReadonlySet<string>): InstanceRef | null {
     const candidates = [...(this.#byService.get(service) ?? [])].filter(
-      ({ ref, instance, isHeld }) =>
-        !isHeld && !passedOver.has(formatRef(ref)) && !needsOperator(instance.state),
+      (actor) =>
+        !this.#held.has(actor) &&
+        !passedOver.has(formatRef(actor.ref)) &&
+        !needsOperator(actor.instance.state),
     );
     return pickByWeight(candidates, this.world.random());
   }
 
+  /** Holds an instance back from the traffic of its service until the hold is disposed of. */
+  holdBack(actor: InstanceActor): Disposable {
+    this.#held.add(actor);
+    return { [Symbol.dispose]: () => this.#held.delete(actor) };
+  }
+
   lease(ref: InstanceRef): Lease | null {
     const actor = this.#actors.get(formatRef(ref));
-    if (actor?.isProvisional === true) this.provisional.keep(actor);
-    return actor?.lease() ?? null;
+    if (actor === undefined) return null;
+    this.provisional.keep(actor);
+    return actor.lease();
   }
 
   isFull(ref: InstanceRef): boolean {
@@ -101,6 +113,14 @@ export class Supervisor implements Gateway {
     if (known !== null) this.provisional.keep(known);
     const actor = known ?? this.#createOnRequest(ref, patience);
     return actor.wake("request", patience);
+  }
+
+  /** Starts an instance by an operator's order. Rejects with CONFLICT while it is over its quota. */
+  async startByOrder(actor: InstanceActor, patience?: Patience): Promise<void> {
+    const admission = this.world.storage.admit(actor);
+    if (admission !== null) await admission;
+    const lease = await actor.wake("operator", patience);
+    lease.release();
   }
 
   async isRunning(ref: InstanceRef, launch: number): Promise<boolean> {
@@ -148,16 +168,21 @@ export class Supervisor implements Gateway {
     this.world.statistics.register(row.ref);
     const siblings = this.#byService.get(service.name) ?? new Set();
     this.#byService.set(service.name, siblings.add(actor));
-    if (actor.isProvisional) this.provisional.watch(actor);
+    if (row.provisional) this.provisional.watch(actor);
     return actor;
   }
 
   /** Deletes an instance at rest from the database and from the registry. Throws STORAGE_FAILED. */
   unregister(actor: InstanceActor): void {
-    persist(() => {
-      this.domains.forget(actor.ref);
-      this.world.table.delete(actor.ref);
-    });
+    const { domains, table } = this.world;
+    assert(isAtRest(actor.instance.state), "an instance that is unregistered has no process");
+    persist(() =>
+      table.together(() => {
+        domains.deleteOf(actor.ref);
+        table.delete(actor.ref);
+      }),
+    );
+    this.domains.forget(actor.ref);
     this.#unlist(actor);
     this.#forget(actor.ref);
   }
@@ -186,6 +211,7 @@ export class Supervisor implements Gateway {
 
   #unlist(actor: InstanceActor): void {
     this.#actors.delete(formatRef(actor.ref));
+    this.provisional.drop(actor);
     this.#byService.get(actor.ref.service)?.delete(actor);
     this.world.statistics.forget(actor.ref);
   }

@@ -83,6 +83,10 @@ class FuzzWorld {
         ok(!this.processes.has(effect.launch));
         this.processes.set(effect.launch, newProcess(effect.launch));
         break;
+      case "cancel":
+        equal(this.process(effect.launch).kind, "pending");
+        this.processes.delete(effect.launch);
+        break;
       case "probe": {
         const process = this.process(effect.launch);
         ok(!process.probing);
@@ -126,7 +130,7 @@ class FuzzWorld {
     ];
     deepEqual([...this.processes.keys()].sort(), known.sort());
     if (second !== null) ok(["running", "draining", "stopping"].includes(state.kind));
-    if (second?.kind === "starting") equal(state.kind, "running");
+    if (second?.kind === "starting" || second?.kind === "standby") equal(state.kind, "running");
     this.checkEndpoint();
     const startFailed = "after" in state && state.after.kind === "crashed" && !state.after.ready;
     const answered = atRest || state.kind === "running" || startFailed;
@@ -182,7 +186,7 @@ class FuzzWorld {
     if (this.isCalm && this.random.below(20) > 0) return;
     this.send({
       kind: "rest",
-      to: this.random.pick(["asleep", "stopped", "disabled", "restart"]),
+      to: this.random.pick(["asleep", "stopped", "disabled", "enabled", "restart"]),
     });
   }
 

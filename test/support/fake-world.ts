@@ -3,10 +3,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ChildRef, Exit, ProbeAnswer } from "../../src/core/life/instance.ts";
-import type { InstanceRef } from "../../src/core/ref.ts";
+import type { InstanceRef, SlotRef } from "../../src/core/ref.ts";
 import type { Config, Service } from "../../src/core/service.ts";
 import { openTenementDatabase } from "../../src/database/database.ts";
-import { NO_FIREWALL } from "../../src/isolation/firewall/firewall.ts";
+import { type Firewall, NO_FIREWALL } from "../../src/isolation/firewall/firewall.ts";
 import { Isolation } from "../../src/isolation/isolation.ts";
 import type { LogHub } from "../../src/logs/hub.ts";
 import type { LogPage } from "../../src/logs/line.ts";
@@ -132,9 +132,11 @@ export class FakeSpawner implements Spawner {
 
 export class FakeLogs implements LogHub {
   readonly notes: string[] = [];
+  /** Ids of those whose output can't be read the next time. */
+  readonly refused = new Set<string>();
 
-  attach(): void {
-    // Nothing is written.
+  attach({ ref }: SlotRef): void {
+    if (this.refused.delete(ref.id)) throw new Error("no pipe");
   }
 
   note(_: InstanceRef, text: string): void {
@@ -170,6 +172,7 @@ export interface FakeWorldOptions {
   readonly services?: readonly Partial<Service>[];
   readonly settings?: Partial<Config["settings"]>;
   readonly instances?: readonly InstanceRef[];
+  readonly firewall?: Firewall;
   /** The directory of an earlier world, whose server has exited. */
   readonly dataDir?: string;
   /** What an earlier server handed over. */
@@ -182,6 +185,7 @@ export function openFakeWorld({
   services = [{}],
   settings,
   instances = [],
+  firewall = NO_FIREWALL,
   dataDir,
   handoverState,
 }: FakeWorldOptions = {}) {
@@ -212,7 +216,11 @@ export function openFakeWorld({
     installLauncher: () => null,
     report: (event) => reports.push(event),
   });
-  const volumes = new Volumes(directory, (path) => isolation.trash.discard(path));
+  const volumes = new Volumes({
+    dataDir: directory,
+    discard: (path) => isolation.trash.discard(path),
+    report: (event) => reports.push(event),
+  });
   const launches = new Launches({
     clock,
     dataDir: directory,
@@ -220,7 +228,7 @@ export function openFakeWorld({
     spawner,
     isolation,
     ports: new Ports(PORT_FIRST, { isFree: () => true }),
-    firewall: NO_FIREWALL,
+    firewall,
     logs,
     serverEnv: { PATH: "/usr/bin:/bin" },
   });
@@ -316,7 +324,9 @@ function fakeConfig({
   settings,
   instances,
 }: Required<Pick<FakeWorldOptions, "services" | "settings" | "instances">>): Config {
-  const named = services.map((service) => serviceWith({ argv: ["sleep", "1"], ...service }));
+  const named = services.map((service) =>
+    serviceWith({ argv: ["sleep", "1"], health: "/health", ...service }),
+  );
   return {
     file: "/tenement.toml",
     settings: {

@@ -27,7 +27,7 @@ export class Play {
   readonly service: Service;
 
   constructor(service: Partial<Service> = {}, state?: InstanceState) {
-    this.service = serviceWith(service);
+    this.service = serviceWith({ health: "/health", ...service });
     this.instance = newInstance(REF, state);
   }
 

@@ -11,6 +11,7 @@ import {
   renderNeed,
   type UnmetNeed,
 } from "../../doctor/finding.ts";
+import { examinePrograms } from "../../doctor/programs.ts";
 import { examineTrustedProxies } from "../../doctor/trusted-proxies.ts";
 import { openHost } from "../../platform/host.ts";
 import { acceptExitCodes } from "../../platform/kernel/child-signal.ts";
@@ -32,6 +33,7 @@ export const doctor = defineCommand({
     const host = openHost({ dataDir: context.dataDir });
     const findings = [
       ...(await examineHost(host)),
+      ...(config === null ? [] : examinePrograms(config, context.shell.env)),
       ...(config === null ? [] : examineTrustedProxies(host, config)),
       ...(await examineServer(context)),
     ];

@@ -2,6 +2,7 @@
 import type { InstanceAnswer } from "../../control/wire/instances.ts";
 import { formatRef } from "../../core/ref.ts";
 import { type Command, defineCommand } from "../command.ts";
+import { renderSafe } from "../output.ts";
 import { forEachRef } from "./each-ref.ts";
 import { explainFailedStart } from "./failed-start.ts";
 import { REFS } from "./operands.ts";
@@ -55,7 +56,12 @@ function defineOrder(order: Order, description: string): Command {
   });
 }
 
-function renderOutcome({ id, state, url, socket }: InstanceAnswer): string {
+function renderOutcome(answer: InstanceAnswer): string {
+  const warnings = answer.warnings.map((warning) => `warning: ${renderSafe(warning)}`);
+  return [renderState(answer), ...warnings].join("\n");
+}
+
+function renderState({ id, state, url, socket }: InstanceAnswer): string {
   if (state !== "running") return `${id} is ${state}`;
   return `${id} is running at ${url}${socket === null ? "" : ` (${socket})`}`;
 }

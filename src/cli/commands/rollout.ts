@@ -33,6 +33,10 @@ export const rollout = defineCommand({
   },
 });
 
+/** An application may answer with a page of errors, or load the rest later. */
+const NO_HEALTH =
+  "The service has no health: a new process is ready when GET / answers below 500, and has replaced the old one after two seconds";
+
 type EventOf<Kind extends RolloutEvent["kind"]> = Extract<RolloutEvent, { kind: Kind }>;
 
 function showProgress(event: EventOf<"begun" | "replaced" | "skipped">, context: Context): void {
@@ -40,6 +44,7 @@ function showProgress(event: EventOf<"begun" | "replaced" | "skipped">, context:
     case "begun":
       if (event.total === 0)
         context.say("No instance is running; each gets a new process at its next start");
+      else if (event.health === null) context.say(NO_HEALTH);
       break;
     case "replaced":
       context.say(`${event.instance} has a new process (${(event.took_ms / 1000).toFixed(1)} s)`);

@@ -70,7 +70,9 @@ export class Client {
   async *rollout(body: RolloutFields): AsyncGenerator<RolloutEvent, void> {
     const response = await this.#send("rollout", { body });
     try {
-      for await (const { data } of readEvents(response.body)) {
+      for await (const { event: type, data } of readEvents(response.body)) {
+        // The server has dropped steps: the outcome still comes.
+        if (type === "dropped") continue;
         const event = JSON.parse(data) as RolloutEvent;
         yield event;
         if (event.kind === "done") return;

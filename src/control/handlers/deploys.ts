@@ -141,7 +141,7 @@ class Progress {
   add(event: RolloutEvent): void {
     this.#events.push(event);
     this.#begun.resolve();
-    this.#sink?.send(event);
+    if (this.#sink !== null) sendTo(this.#sink, event);
   }
 
   end(): void {
@@ -151,11 +151,17 @@ class Progress {
 
   /** @returns stops to send */
   sendTo(sink: EventSink): () => void {
-    for (const event of this.#events) sink.send(event);
+    for (const event of this.#events) sendTo(sink, event);
     this.#sink = sink;
     if (this.#isOver) queueMicrotask(() => sink.end());
     return () => {
       this.#sink = null;
     };
   }
+}
+
+/** A slow reader misses steps, but never the outcome. */
+function sendTo(sink: EventSink, event: RolloutEvent): void {
+  if (event.kind === "done") sink.sendOutcome(event);
+  else sink.send(event);
 }

@@ -85,16 +85,27 @@ function sendLines(
 
 /** Held during the search, which ends within a second or two; of more lines the oldest are dropped. */
 const HELD_LINES_MAX = 10_000;
+/** Of their texts: half of what a stream buffers, so that all of them can be sent at once. */
+const HELD_CHARS_MAX = 512 * 1024;
 
 /** Holds new lines until the old ones are sent, and leaves out lines that were among those. */
 class HeldLines {
   #held: LogLine[] | null = [];
+  #chars = 0;
   readonly #sent = new Map<string, number>();
 
   hold(lines: readonly LogLine[]): readonly LogLine[] {
     if (this.#held === null) return this.#withoutSent(lines);
-    this.#held = [...this.#held, ...lines].slice(-HELD_LINES_MAX);
+    for (const line of lines) this.#push(this.#held, line);
     return [];
+  }
+
+  #push(held: LogLine[], line: LogLine): void {
+    held.push(line);
+    this.#chars += line.text.length;
+    while (held.length > HELD_LINES_MAX || this.#chars > HELD_CHARS_MAX) {
+      this.#chars -= held.shift()?.text.length ?? 0;
+    }
   }
 
   /** @param sent lines of the search that the follower may have received as well */

@@ -67,7 +67,14 @@ export type RolloutFields = z.input<typeof rolloutBody>;
 
 /** The data of an event in the stream of a rollout. The last is "done". */
 export const rolloutEvent = z.discriminatedUnion("kind", [
-  z.strictObject({ kind: z.literal("begun"), total: count }),
+  z.strictObject({
+    kind: z.literal("begun"),
+    total: count,
+    health: z
+      .string()
+      .nullable()
+      .describe("The health check of the service; null: any answer of GET / below 500 counts"),
+  }),
   z.strictObject({ kind: z.literal("replaced"), instance: refName, took_ms: count }),
   z.strictObject({ kind: z.literal("skipped"), instance: refName }),
   z.strictObject({

@@ -1,14 +1,16 @@
 // The deadlines of an instance's states, and the steps when one has passed.
 import { unreachable } from "../assert.ts";
 import { isServersOwn, unavailable } from "../failure.ts";
-import type { Cause, Facts, Instance, StateOf, Step } from "./instance.ts";
+import type { After, Cause, Facts, Instance, StateOf, Step } from "./instance.ts";
 import {
   afterNeverReady,
   drain,
   enqueue,
   move,
   neverReady,
+  QUEUE_WAIT_MAX_MS,
   refusal,
+  settle,
   stay,
   stopping,
   withEffect,
@@ -17,6 +19,11 @@ import {
 /** SIGKILL is repeated this often: a process may have been forking while it was sent. */
 const KILL_INTERVAL_MS = 1000;
 const KILLS_PATIENCE = 3;
+
+const TURN_MISSED = unavailable(
+  `its turn to start did not come within ${QUEUE_WAIT_MAX_MS / 1000} s`,
+  "Raise max_running, if as many instances run, or max_starting, if as many start",
+);
 
 /** The moment at which the state next needs a `tick`; Infinity while only events can change it. */
 export function stateDeadline(instance: Instance, facts: Facts): number {
@@ -56,7 +63,7 @@ export function onTick(instance: Instance, facts: Facts): Step {
       if (facts.traffic.busy > 0 && now < state.deadline) return stay(instance);
       return stopping(instance, state, facts);
     case "stopping":
-      return now < state.deadline ? stay(instance) : kill(instance, state, facts);
+      return now < state.deadline ? stay(instance) : onStoppingTooLong(instance, state, facts);
     case "waiting":
       if (now < state.deadline) return stay(instance);
       return enqueue(restarted(instance, state), "retry", facts);
@@ -76,7 +83,7 @@ function restarted(instance: Instance, { failure }: StateOf<"waiting">): Instanc
 }
 
 function onQueuedTooLong(instance: Instance, cause: Cause, facts: Facts): Step {
-  const refused = refusal(unavailable("the server is running as many instances as it may"));
+  const refused = refusal(TURN_MISSED);
   const next =
     cause === "request" && facts.service.idleTimeoutMs > 0
       ? move(instance, { kind: "asleep" })
@@ -89,6 +96,7 @@ function onStartingTick(instance: Instance, state: StateOf<"starting">, facts: F
   if (now >= state.deadline) {
     const failure = neverReady(state, facts);
     const after = afterNeverReady(failure, facts);
+    if (state.child === null) return cancel(instance, after, facts);
     const ended = stopping(instance, { child: state.child, after }, facts);
     return withEffect(ended, refusal(failure));
   }
@@ -106,17 +114,36 @@ function onRunningTick(instance: Instance, state: StateOf<"running">, facts: Fac
     : probe(instance, { ...state, probeAt: Number.POSITIVE_INFINITY });
 }
 
-/** The moment at which an idle instance goes to sleep; Infinity while a lease is open or a replacement starts. */
-export function idleAt({ state, second }: Instance, { traffic, service }: Facts): number {
-  const isIdle = state.kind === "running" && second?.kind !== "starting" && traffic.open === 0;
-  if (!isIdle || service.idleTimeoutMs === 0) return Number.POSITIVE_INFINITY;
-  return Math.max(state.since, traffic.lastActiveAt) + service.idleTimeoutMs;
+/**
+ * The moment since which a running instance that may sleep is idle. Null: a lease is open, a replacement is
+ * under way, it does not run or never sleeps.
+ */
+export function idleSince({ state, second }: Instance, { traffic, service }: Facts): number | null {
+  const isReplaced = second?.kind === "starting" || second?.kind === "standby";
+  const isIdle = state.kind === "running" && !isReplaced && traffic.open === 0;
+  if (!isIdle || service.idleTimeoutMs === 0) return null;
+  return Math.max(state.since, traffic.lastActiveAt);
+}
+
+/** The moment at which an idle instance goes to sleep; Infinity while it is not idle. */
+export function idleAt(instance: Instance, facts: Facts): number {
+  const since = idleSince(instance, facts);
+  return since === null ? Number.POSITIVE_INFINITY : since + facts.service.idleTimeoutMs;
 }
 
 /** One probe at a time: the next one is scheduled when this one has answered. */
 function probe(instance: Instance, state: StateOf<"starting" | "running">): Step {
   const endpoint = state.kind === "running" ? state.endpoint : null;
   return move(instance, state, { kind: "probe", launch: instance.launch, endpoint });
+}
+
+function onStoppingTooLong(instance: Instance, state: StateOf<"stopping">, facts: Facts): Step {
+  return state.child === null ? cancel(instance, state.after, facts) : kill(instance, state, facts);
+}
+
+/** Gives up a launch that has no process. */
+function cancel(instance: Instance, after: After, facts: Facts): Step {
+  return withEffect(settle(instance, after, facts), { kind: "cancel", launch: instance.launch });
 }
 
 function kill(instance: Instance, state: StateOf<"stopping">, { now }: Facts): Step {

@@ -30,7 +30,7 @@ export type InstanceState =
   | { readonly kind: "asleep" }
   /** Waits for its turn: only so many instances start at the same time. */
   | { readonly kind: "queued"; readonly cause: Cause; readonly deadline: number }
-  /** `child` is null until the launch has succeeded. */
+  /** `child` is null until the launch has succeeded, and has to within the deadline. */
   | {
       readonly kind: "starting";
       readonly child: ChildRef | null;
@@ -81,11 +81,20 @@ export type InstanceState =
 
 /**
  * The second process of an instance: the replacement of the running process while it starts, or the former process
- * while it drains and stops. The states mean the same as those of the first process.
+ * while it stands by, drains and stops. The other states mean the same as those of the first process.
  */
 export type SecondProcess = { readonly launch: number } & (
-  StateOf<"starting"> | Omit<StateOf<"draining">, "after"> | Omit<StateOf<"stopping">, "after">
+  | StateOf<"starting">
+  | Standby
+  | Omit<StateOf<"draining">, "after">
+  | Omit<StateOf<"stopping">, "after">
 );
+
+/** The former process, until its replacement has proved to live: new requests come back to it if that ends. */
+export type Standby = Omit<StateOf<"running">, "kind"> & {
+  readonly kind: "standby";
+  readonly deadline: number;
+};
 
 export type StateOf<Kind extends InstanceState["kind"]> = Extract<InstanceState, { kind: Kind }>;
 
@@ -141,7 +150,8 @@ export type Event =
   /** A deadline has come, or the traffic has changed. */
   | { readonly kind: "tick" };
 
-export type RestGoal = "asleep" | "stopped" | "disabled" | "failed" | "restart";
+/** "enabled": asleep, where the instance is disabled. */
+export type RestGoal = "asleep" | "stopped" | "disabled" | "enabled" | "failed" | "restart";
 
 export type ProbeAnswer =
   | { readonly kind: "ready"; readonly endpoint: Endpoint }
@@ -151,6 +161,8 @@ export type ProbeAnswer =
 
 export type Effect =
   | { readonly kind: "launch"; readonly launch: number }
+  /** The launch is given up before it has a process: none may start for it. */
+  | { readonly kind: "cancel"; readonly launch: number }
   /** Null: wherever the process listens, on its port or on its socket. */
   | { readonly kind: "probe"; readonly launch: number; readonly endpoint: Endpoint | null }
   | {
@@ -199,6 +211,11 @@ export interface Step {
 /** An instance without a process. */
 export function newInstance(ref: InstanceRef, state: InstanceState = { kind: "asleep" }): Instance {
   return { ref, state, launch: 0, launches: 0, second: null, crashes: [], restarts: 0 };
+}
+
+/** The state that an instance is in, or enters once its process has ended. */
+export function boundFor(state: InstanceState): Exclude<InstanceState, { after: After }> | After {
+  return "after" in state ? state.after : state;
 }
 
 /** A state without a process, in which none will start by itself. */

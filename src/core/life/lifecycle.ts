@@ -23,6 +23,7 @@ import {
   onSecond,
   onSecondTick,
   promoteSecond,
+  restoreFormer,
   secondDeadline,
 } from "./replacement.ts";
 import { describeExit, restartsAfter } from "./restart-policy.ts";
@@ -150,6 +151,8 @@ interface Ended {
 }
 
 function onExited(instance: Instance, { exit, hint = null }: Ended, facts: Facts): Step {
+  const restored = restoreFormer(instance, { exit, hint }, facts);
+  if (restored !== null) return restored;
   const { state } = instance;
   if (state.kind === "draining") return stopping(instance, state, facts);
   if (state.kind !== "starting" && state.kind !== "running") return stay(instance);

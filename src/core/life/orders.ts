@@ -1,17 +1,18 @@
 // Orders to an instance: to run, to rest, to start again, to halt.
 import { unreachable } from "../assert.ts";
 import { type Failure, startFailure, unavailable } from "../failure.ts";
-import type {
-  After,
-  Cause,
-  Facts,
-  Instance,
-  InstanceState,
-  RestGoal,
-  StateOf,
-  Step,
+import {
+  type After,
+  boundFor,
+  type Cause,
+  type Facts,
+  type Instance,
+  type InstanceState,
+  type RestGoal,
+  type StateOf,
+  type Step,
 } from "./instance.ts";
-import { reportFailure } from "./report.ts";
+import { isDisabled, reportFailure } from "./report.ts";
 import {
   backingOff,
   drain,
@@ -83,8 +84,7 @@ function wakeWhileEnding(
 export function onRest(instance: Instance, to: RestGoal, facts: Facts): Step {
   const { state } = instance;
   const after = afterRest(to, state);
-  // Only `ten enable` ends the disabling of an instance.
-  if (to === "stopped" && isDisabled(state)) return stay(instance);
+  if (!mayRest(to, state)) return stay(instance);
   switch (state.kind) {
     case "starting":
       return refuseUnlessStarting(stopping(instance, { child: state.child, after }, facts), after);
@@ -107,7 +107,7 @@ export function onRest(instance: Instance, to: RestGoal, facts: Facts): Step {
 
 /** Whether `halt` would change anything: an instance that was stopped or has failed stays as it is. */
 export function canHalt(state: InstanceState): boolean {
-  const { kind } = "after" in state ? state.after : state;
+  const { kind } = boundFor(state);
   return kind !== "stopped" && kind !== "halted" && kind !== "failed";
 }
 
@@ -140,6 +140,7 @@ export function onHalt(instance: Instance, failure: Failure, facts: Facts): Step
 function afterRest(to: RestGoal, state: InstanceState): After {
   switch (to) {
     case "asleep":
+    case "enabled":
       return { kind: "asleep" };
     case "stopped":
     case "disabled":
@@ -153,10 +154,10 @@ function afterRest(to: RestGoal, state: InstanceState): After {
   }
 }
 
-function isDisabled(state: InstanceState): boolean {
-  if (state.kind === "stopped") return state.disabled;
-  if (state.kind !== "draining" && state.kind !== "stopping") return false;
-  return state.after.kind === "stopped" && state.after.disabled;
+/** Only `ten enable` ends the disabling of an instance. */
+function mayRest(to: RestGoal, state: InstanceState): boolean {
+  if (to === "disabled") return true;
+  return isDisabled(state) === (to === "enabled");
 }
 
 function refuseUnlessStarting(next: Step, after: After): Step {

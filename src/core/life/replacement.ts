@@ -14,6 +14,7 @@ import type {
   Instance,
   ProbeAnswer,
   SecondProcess,
+  StateOf,
   Step,
 } from "./instance.ts";
 import { describeExit } from "./restart-policy.ts";
@@ -28,6 +29,9 @@ import {
   unready,
   withEffect,
 } from "./transitions.ts";
+
+/** A program that accepts requests before it has loaded its application ends within that time if it can't load it. */
+export const TRIAL_MS = 2000;
 
 type SecondOf<Kind extends SecondProcess["kind"]> = Extract<SecondProcess, { kind: Kind }>;
 type LaunchEvent = Extract<Event, { launch: number }>;
@@ -91,6 +95,9 @@ function onProbed(
   { second, answer }: { second: SecondProcess; answer: ProbeAnswer },
   facts: Facts,
 ): Step {
+  if (second.kind === "standby") {
+    return withSecond(instance, { ...second, probeAt: facts.now + facts.service.healthIntervalMs });
+  }
   if (second.kind !== "starting" || second.child === null) return stay(instance);
   if (answer.kind !== "ready") {
     return withSecond(instance, { ...second, ...unready(second, answer, facts) });
@@ -98,7 +105,7 @@ function onProbed(
   return takeOver(instance, { ...second, child: second.child, endpoint: answer.endpoint }, facts);
 }
 
-/** The replacement serves from now on. The former process finishes its requests, and then ends. */
+/** The replacement serves from now on; without a health check of its own, the former process stands by for a while. */
 function takeOver(
   instance: Instance,
   { launch, child, endpoint }: { launch: number; child: ChildRef; endpoint: Endpoint },
@@ -106,19 +113,53 @@ function takeOver(
 ): Step {
   const { state } = instance;
   if (state.kind !== "running") return stay(instance);
-  const deadline = facts.now + facts.service.stopTimeoutMs;
-  const former = {
-    kind: "draining",
-    launch: instance.launch,
-    child: state.child,
-    deadline,
-  } as const;
-  const next = { ...instance, launch, state: serving(child, endpoint, facts), second: former };
-  const effects = [{ kind: "admit", endpoint }, { kind: "replaced" }] as const;
-  if (facts.traffic.busy > 0) return stay(next, ...effects);
-  const ended = endSecond(next, former, facts);
+  const next = { ...instance, launch, state: serving(child, endpoint, facts) };
+  const admit = { kind: "admit", endpoint } as const;
+  if (facts.service.health === null)
+    return withSecond(next, standingBy(instance, state, facts), admit);
+  const former = { launch: instance.launch, child: state.child };
+  const retired = retire(next, former, { ...facts, isBusy: facts.traffic.busy > 0 });
   // The signal comes last: the database names the replacement before the former process is told to end.
-  return { ...ended, effects: [...effects, ...ended.effects] };
+  return { ...retired, effects: [admit, ...retired.effects] };
+}
+
+function standingBy(
+  { launch }: Instance,
+  state: StateOf<"running">,
+  { now }: Facts,
+): SecondOf<"standby"> {
+  return { ...state, kind: "standby", launch, deadline: now + TRIAL_MS };
+}
+
+/** The replacement is there to stay. The former process finishes its requests, and then ends. */
+function retire(
+  instance: Instance,
+  { launch, child }: { launch: number; child: ChildRef },
+  facts: Facts & { readonly isBusy: boolean },
+): Step {
+  const replaced = { kind: "replaced" } as const;
+  const deadline = facts.now + facts.service.stopTimeoutMs;
+  const draining = { kind: "draining", launch, child, deadline } as const;
+  if (facts.isBusy) return withSecond(instance, draining, replaced);
+  const ended = endSecond(instance, draining, facts);
+  return { ...ended, effects: [replaced, ...ended.effects] };
+}
+
+/** The replacement has ended while the former process stood by, which takes all requests back. */
+export function restoreFormer(
+  instance: Instance,
+  { exit, hint }: { exit: Exit; hint?: string | null },
+  facts: Facts,
+): Step | null {
+  const { launch, second, state } = instance;
+  if (state.kind !== "running" || second?.kind !== "standby") return null;
+  const { child, endpoint, missed, probeAt, since } = second;
+  const former = { kind: "running", child, endpoint, missed, probeAt, since } as const;
+  const { ending, effects } = endProcess({ launch, child: state.child }, facts);
+  const failure = startFailure(`${describeExit(exit)} soon after it was ready`, hint);
+  const restored = { ...instance, launch: second.launch, state: former };
+  const admit = { kind: "admit", endpoint } as const;
+  return withSecond(restored, { launch, ...ending }, admit, ...effects, unreplaced(failure));
 }
 
 function onExited(
@@ -128,6 +169,7 @@ function onExited(
 ): Step {
   if (second.kind === "stopping") return stay(instance);
   const ended = endSecond(instance, second, facts);
+  if (second.kind === "standby") return withEffect(ended, { kind: "replaced" });
   if (second.kind !== "starting") return ended;
   const failure = startFailure(`${describeExit(exit)} before it was ready`, hint);
   return withEffect(ended, unreplaced(failure));
@@ -149,11 +191,16 @@ function tickSecond(instance: Instance, facts: Facts): Step {
   const { second } = instance;
   if (second === null) return stay(instance);
   const isDue = facts.now >= second.deadline;
+  if (isDue && second.child === null) return cancel(instance, second, facts);
   switch (second.kind) {
     case "starting":
       return isDue
         ? withEffect(endSecond(instance, second, facts), unreplaced(neverReady(second, facts)))
         : probe(instance, second, facts);
+    case "standby":
+      return isDue
+        ? retire(instance, second, { ...facts, isBusy: facts.traffic.secondBusy > 0 })
+        : stay(instance);
     case "draining":
       return isDue || facts.traffic.secondBusy === 0
         ? endSecond(instance, second, facts)
@@ -163,6 +210,13 @@ function tickSecond(instance: Instance, facts: Facts): Step {
     default:
       return unreachable(second);
   }
+}
+
+/** Gives up a launch that has no process. */
+function cancel(instance: Instance, second: SecondProcess, facts: Facts): Step {
+  const cancelled = withSecond(instance, null, { kind: "cancel", launch: second.launch });
+  if (second.kind !== "starting") return cancelled;
+  return withEffect(cancelled, unreplaced(neverReady(second, facts)));
 }
 
 function probe(instance: Instance, second: SecondOf<"starting">, { now }: Facts): Step {
@@ -176,10 +230,10 @@ function kill(instance: Instance, second: SecondOf<"stopping">, { now }: Facts):
   return withSecond(instance, killed(second, now), signal);
 }
 
-/** Ends the replacement of a process that no longer runs: it has nothing to take over. */
+/** Ends the second process of an instance that no longer runs: there is nothing to take over, or to stand by for. */
 export function endUnlessRunning(next: Step, facts: Facts): Step {
   const { state, second } = next.instance;
-  if (state.kind === "running" || second?.kind !== "starting") return next;
+  if (state.kind === "running" || second === null || !isWaiting(second)) return next;
   const ended = endSecond(next.instance, second, facts);
   const effect = unreplaced(startFailure("it stopped running meanwhile"));
   return { ...ended, effects: [...next.effects, ...ended.effects, effect] };
@@ -191,8 +245,17 @@ export function promoteSecond(
   { launch, ...rest }: SecondProcess,
   after: After,
 ): Step {
-  assert(rest.kind !== "starting", "a replacement starts beside an instance that does not run");
+  assert(
+    !isWaiting(rest),
+    "a replacement starts, or is tried, beside an instance that does not run",
+  );
   return move({ ...instance, launch, second: null }, { ...rest, after });
+}
+
+function isWaiting<Second extends { kind: SecondProcess["kind"] }>(
+  second: Second,
+): second is Extract<Second, { kind: "starting" | "standby" }> {
+  return second.kind === "starting" || second.kind === "standby";
 }
 
 /** Begins to end the second process, with its stop signal at first. */

@@ -1,7 +1,7 @@
 // An instance's state as the API, the command line and the database report it.
 import { unreachable } from "../assert.ts";
 import { type Failure, startFailure } from "../failure.ts";
-import { type InstanceState, MISSED_MAX, type RestState } from "./instance.ts";
+import { boundFor, type InstanceState, MISSED_MAX, type RestState } from "./instance.ts";
 
 export const REPORTED_STATES = [
   "asleep",
@@ -65,7 +65,7 @@ export function reportHealth(state: InstanceState): Health {
 }
 
 export function reportWanted(state: InstanceState): Wanted {
-  const bound = "after" in state ? state.after : state;
+  const bound = boundFor(state);
   switch (bound.kind) {
     case "queued":
     case "starting":
@@ -84,6 +84,11 @@ export function reportWanted(state: InstanceState): Wanted {
     default:
       return unreachable(bound);
   }
+}
+
+/** Whether it is disabled, or will be once its process has ended. */
+export function isDisabled(state: InstanceState): boolean {
+  return reportWanted(state) === "disabled";
 }
 
 /** The state of an instance when the server starts; an instance that is to run is woken afterwards. */
@@ -111,7 +116,7 @@ export function restoreState({
 
 /** Why an instance does not run; null where its state has no failure. */
 export function reportFailure(state: InstanceState): Failure | null {
-  const bound = "after" in state ? state.after : state;
+  const bound = boundFor(state);
   return "failure" in bound ? bound.failure : null;
 }
 

@@ -19,11 +19,22 @@ import { decideRetry, retryUnmade } from "./restart-policy.ts";
 /** The longest wait for a turn to start; then the waiting requests are answered. */
 export const QUEUE_WAIT_MAX_MS = 60_000;
 
+/**
+ * The longest time for a launch to get its process. It is for a disk that hangs: to move an instance's files into a
+ * volume takes minutes, and goes on in the background if it takes longer.
+ */
+export const LAUNCH_MS_MAX = 600_000;
+
 /** The start-up time does not end while the server can't ask, nor right after that. */
 const UNASKED_GRACE_MS = 1000;
 
 const PROBE_DELAY_MIN_MS = 1;
 const PROBE_DELAY_MAX_MS = 50;
+
+const NEVER_LAUNCHED = startFailure(
+  `its files were not ready within ${LAUNCH_MS_MAX / 1000} s`,
+  "Check whether the disk of the data directory answers",
+);
 
 type Crashed = Extract<After, { kind: "crashed" }>;
 
@@ -94,28 +105,28 @@ export function stopping(
   return move(instance, { ...ending, after }, ...effects);
 }
 
-/** Begins to end a process with its stop signal; a process whose launch is under way gets the signal afterwards. */
+/**
+ * Begins to end a process with its stop signal. A process whose launch is under way gets the signal afterwards; the
+ * launch is cancelled at the deadline.
+ */
 export function endProcess(
   { launch, child }: { launch: number; child: ChildRef | null },
   { now, service }: Pick<Facts, "now" | "service">,
 ): { ending: Omit<StateOf<"stopping">, "after">; effects: readonly Effect[] } {
-  const ending = { kind: "stopping", child, kills: 0 } as const;
-  if (child === null) {
-    return { ending: { ...ending, deadline: Number.POSITIVE_INFINITY }, effects: [] };
-  }
+  const deadline = now + service.stopTimeoutMs;
+  const ending = { kind: "stopping", child, kills: 0, deadline } as const;
   const signal = { kind: "signal", launch, signal: service.stopSignal } as const;
-  return { ending: { ...ending, deadline: now + service.stopTimeoutMs }, effects: [signal] };
+  return { ending, effects: child === null ? [] : [signal] };
 }
 
 /** The state of a process that is about to be launched. */
 export function launching(now: number): StateOf<"starting"> {
-  const never = Number.POSITIVE_INFINITY;
   return {
     kind: "starting",
     child: null,
     since: now,
-    probeAt: never,
-    deadline: never,
+    probeAt: Number.POSITIVE_INFINITY,
+    deadline: now + LAUNCH_MS_MAX,
     finding: null,
   };
 }
@@ -147,8 +158,9 @@ function probeDelay(waitedMs: number): number {
   return Math.min(Math.max(waitedMs / 200, PROBE_DELAY_MIN_MS), PROBE_DELAY_MAX_MS);
 }
 
-/** The failure of a process that has used up its start-up time. */
-export function neverReady({ finding }: StateOf<"starting">, { service }: Facts): Failure {
+/** The failure of a process that has used up its start-up time, or of a launch without a process. */
+export function neverReady({ child, finding }: StateOf<"starting">, { service }: Facts): Failure {
+  if (child === null) return NEVER_LAUNCHED;
   const found = finding === null ? "" : `: ${finding}`;
   return startFailure(`not ready within ${service.startupTimeoutMs / 1000} s${found}`);
 }

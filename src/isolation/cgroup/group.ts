@@ -13,6 +13,7 @@ import { appendFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { codeOf, readText } from "../../platform/files.ts";
+import { signalProcess } from "../../platform/process/signal.ts";
 import type { Limit } from "./cgroup-limits.ts";
 
 const RETRY_MIN_MS = 1;
@@ -86,7 +87,7 @@ export class ControlGroup {
   kill(): void {
     for (const directory of this.#present) {
       if (existsSync(join(directory, "cgroup.kill"))) write(join(directory, "cgroup.kill"), "1");
-      else for (const pid of membersOf(directory)) killProcess(pid);
+      else for (const pid of membersOf(directory)) signalProcess(pid, "SIGKILL");
     }
   }
 
@@ -161,14 +162,6 @@ export function removeDirectory(directory: string): boolean {
 
 function membersOf(directory: string): number[] {
   return read(join(directory, "cgroup.procs")).split("\n").filter(Boolean).map(Number);
-}
-
-function killProcess(pid: number): void {
-  try {
-    process.kill(pid, "SIGKILL");
-  } catch (error) {
-    if (codeOf(error) !== "ESRCH") throw error;
-  }
 }
 
 /** A file's text, trimmed; empty when it can't be read. */

@@ -1,6 +1,10 @@
 // Runs the program nft: applies scripts, lists tables and chains.
 import type { Gap } from "../../core/failure.ts";
+import { runHelperSync } from "../../platform/process/helper.ts";
 import { findProgram } from "../../platform/programs.ts";
+
+/** It takes some milliseconds; a kernel that is busy with other tables holds it up. */
+const NFT_MS_MAX = 10_000;
 
 /** Applies a script; null, or the reason why it can't be applied. With `check` nothing changes. */
 export function runNft(script: string, { check = false } = {}): Gap | null {
@@ -8,12 +12,15 @@ export function runNft(script: string, { check = false } = {}): Gap | null {
   if (nft === null) {
     return { reason: "nft is not installed", remedy: "apt-get install nftables" };
   }
-  const { exitCode, stderr } = Bun.spawnSync([nft, ...(check ? ["--check"] : []), "--file", "-"], {
-    stdin: Buffer.from(script),
-    stdout: "ignore",
-  });
-  if (exitCode === 0) return null;
-  const [said = ""] = stderr.toString().trim().split("\n");
+  const argv = [nft, ...(check ? ["--check"] : []), "--file", "-"];
+  const end = runHelperSync({ argv, input: script, timeoutMs: NFT_MS_MAX });
+  if (end.kind === "failed")
+    return {
+      reason: `nft can't be run: ${end.reason}`,
+      remedy: "It is tried again within a minute",
+    };
+  if (end.exitCode === 0) return null;
+  const [said = ""] = end.errors.trim().split("\n");
   return {
     reason: `nft refuses: ${said.replace(/^.*?Error: /, "")}`,
     remedy: "Run ten with CAP_NET_ADMIN, on a kernel with nf_tables",
@@ -24,5 +31,6 @@ export function runNft(script: string, { check = false } = {}): Gap | null {
 export function listNft(what: readonly string[]): string {
   const nft = findProgram("nft");
   if (nft === null) return "";
-  return Bun.spawnSync([nft, "list", ...what], { stderr: "ignore" }).stdout.toString();
+  const end = runHelperSync({ argv: [nft, "list", ...what], timeoutMs: NFT_MS_MAX });
+  return end.kind === "ended" ? end.output : "";
 }

@@ -1,12 +1,16 @@
 // The C programs that the executable carries: installs the launcher, reads the machines' agent.
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { lackOf } from "../../core/failure.ts";
 import { replaceFile } from "../../platform/files.ts";
+import { runHelperSync } from "../../platform/process/helper.ts";
 
 /** Below the data directory; no service can have this name. */
 const DIRECTORY = ".launcher";
-/** The launcher's exit code when the program does not exist. */
-const NO_PROGRAM = 127;
+/** The launcher's exit code when the program does not exist, behind walls that stand. */
+export const NO_PROGRAM = 127;
+/** It takes some milliseconds to run a program that ends at once. */
+export const LAUNCHER_MS_MAX = 10_000;
 const EMBEDDED = "/$bunfs/root/";
 
 /**
@@ -18,7 +22,10 @@ export function installLauncher(dataDir: string): string | null {
   return content === null ? null : install(content, `${dataDir}/${DIRECTORY}`);
 }
 
-/** Finds the launcher once; null also where the data directory's file system forbids execution. */
+/**
+ * Finds the launcher once; null also where the data directory's file system forbids execution. Throws where the server
+ * lacks a descriptor to try it.
+ */
 export function findRunnable(install: () => string | null): () => string | null {
   let found: string | null | undefined;
   return () => {
@@ -31,13 +38,12 @@ export function findRunnable(install: () => string | null): () => string | null 
 }
 
 function runs(launcher: string): boolean {
-  try {
-    const stdio = ["ignore", "ignore", "ignore"] as const;
-    const { exitCode } = Bun.spawnSync([launcher, "--", "/bin/true"], { stdio: [...stdio] });
-    return exitCode === 0 || exitCode === NO_PROGRAM;
-  } catch {
-    return false;
+  const argv = [launcher, "--", "/bin/true"];
+  const end = runHelperSync({ argv, timeoutMs: LAUNCHER_MS_MAX });
+  if (end.kind === "failed" && lackOf(end.cause) !== null) {
+    throw new Error(end.reason, { cause: end.cause });
   }
+  return end.kind === "ended" && (end.exitCode === 0 || end.exitCode === NO_PROGRAM);
 }
 
 function install(content: Buffer, directory: string): string {

@@ -1,11 +1,14 @@
 // The level "firecracker": machines with a kernel and an image of the operator's, whose only entry is a vsock.
 import { existsSync, renameSync, writeFileSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import { FailureError, startFailure } from "../../core/failure.ts";
 import { instanceDirOf } from "../../core/instance-paths.ts";
+import type { InstanceRef } from "../../core/ref.ts";
 import type { Service } from "../../core/service.ts";
 import { KVM_DEVICE } from "../../platform/kernel/kvm.ts";
 import { giveFile, makeOwnDirectory } from "../../platform/owner.ts";
+import { runHelper } from "../../platform/process/helper.ts";
 import { describeExcess } from "../../platform/unix-socket.ts";
 import type { LaunchPaths } from "../launcher/launcher-directory.ts";
 import { type Level, levelMissing, type Placement } from "../level.ts";
@@ -47,12 +50,13 @@ const ORDER_PORT = 2;
 const STATUS_BYTES = 4096;
 /** The size of the instance's own file system without a quota; only written blocks take space. */
 const DATA_BYTES_DEFAULT = 1024 ** 3;
+/** For a large disk on a slow one; the launch waits for it. */
+const MAKE_DISK_MS_MAX = 10 * 60_000;
 const WHERE_TO_GET_IT =
   "install it from https://github.com/firecracker-microvm/firecracker/releases";
 
 interface Materials extends MachineImage {
   readonly program: string;
-  readonly makeFileSystem: string;
   readonly rootfs: string;
 }
 
@@ -103,15 +107,13 @@ class Firecracker implements Hypervisor<Materials> {
     const program = needProgram(service, { host, program: "firecracker", remedy: WHERE_TO_GET_IT });
     const otherwise = 'set isolation = "qemu" and qemu_accel = "tcg" to emulate the processor';
     needKvm(service, { host, otherwise });
-    const remedy = "apt-get install e2fsprogs";
-    const makeFileSystem = needProgram(service, { host, program: "mke2fs", remedy });
     const described = needKernel(service, kernel);
     const image = needImage(service, { ...this.#parts, kernel: described, modules: MODULES });
-    return { program, makeFileSystem, rootfs, ...image };
+    return { program, rootfs, ...image };
   }
 
   prepare({ materials, paths, plan, site }: MachineLaunch<Materials>): PreparedMachine {
-    const { drivers, kernel, makeFileSystem, program, rootfs } = materials;
+    const { drivers, kernel, program, rootfs } = materials;
     const { owner, placement } = site;
     const files = filesIn(paths);
     const { config, directory, initrd, status, vsock } = files;
@@ -120,7 +122,7 @@ class Firecracker implements Hypervisor<Materials> {
     const data = { device: DISKS.data, path: plan.instanceDir };
     const order = orderFor(site, { channel: "vsock", root, data, plan });
     writeInitrd(initrd, { drivers, order, owner });
-    const disk = this.#openData(placement, { owner, makeFileSystem });
+    const disk = this.#openData(placement.ref, owner);
     const disks = { root: rootfs, data: disk, status };
     const { machine } = placement.service;
     const content = renderFirecracker({ ...machine, kernel, initrd, disks, vsock });
@@ -150,25 +152,38 @@ class Firecracker implements Hypervisor<Materials> {
     };
   }
 
-  /** The disk of the instance's own files, made at the first start. */
-  #openData(
-    { ref, service }: Placement,
-    { owner, makeFileSystem }: { owner: number | null; makeFileSystem: string },
-  ): string {
-    const directory = instanceDirOf({ ref, dataDir: this.#parts.dataDir });
-    const disk = `${directory}/data.ext4`;
-    if (existsSync(disk)) return disk;
+  makeDisk({ ref, service }: Pick<Placement, "ref" | "service">): Promise<void> | null {
+    const { disk, draft } = this.#dataOf(ref);
+    return existsSync(disk) ? null : this.#makeDraft(service, draft);
+  }
+
+  async #makeDraft(service: Service, draft: string): Promise<void> {
+    // No disk for a launch that would be refused.
+    this.collect(service);
+    const { host } = this.#parts;
+    const remedy = "apt-get install e2fsprogs";
+    const program = needProgram(service, { host, program: "mke2fs", remedy });
     const kilobytes = Math.ceil((service.storageQuotaBytes ?? DATA_BYTES_DEFAULT) / 1024);
-    // Beside the instance's directory: in it the instance may have put a link in the way, at another level.
-    const made = `${dirname(directory)}/.${ref.id}.new`;
-    const { exitCode, stderr } = Bun.spawnSync(
-      [makeFileSystem, "-q", "-F", "-t", "ext4", "-m", "0", made, `${kilobytes}k`],
-      { stdin: "ignore", stdout: "ignore" },
-    );
-    if (exitCode !== 0) throw new Error(`mke2fs can't make ${disk}: ${stderr.toString().trim()}`);
-    giveFile(made, owner);
-    renameSync(made, disk);
+    await mkdir(dirname(draft), { recursive: true, mode: 0o700 });
+    const argv = [program, "-q", "-F", "-t", "ext4", "-m", "0", draft, `${kilobytes}k`];
+    const end = await runHelper({ argv, timeoutMs: MAKE_DISK_MS_MAX });
+    if (end.kind === "failed") throw new Error(end.reason, { cause: end.cause });
+    if (end.exitCode !== 0) throw new Error(`mke2fs can't make ${draft}: ${end.errors.trim()}`);
+  }
+
+  /** The disk of the instance's own files; at the first start the one that `makeDisk` has made. */
+  #openData(ref: InstanceRef, owner: number | null): string {
+    const { disk, draft } = this.#dataOf(ref);
+    if (existsSync(disk)) return disk;
+    giveFile(draft, owner);
+    renameSync(draft, disk);
     return disk;
+  }
+
+  #dataOf(ref: InstanceRef): { readonly disk: string; readonly draft: string } {
+    const directory = instanceDirOf({ ref, dataDir: this.#parts.dataDir });
+    // Beside the instance's directory: in it the instance may have put a link in the way, at another level.
+    return { disk: `${directory}/data.ext4`, draft: `${dirname(directory)}/.${ref.id}.new` };
   }
 }
 

@@ -19,6 +19,8 @@ export interface Hypervisor<Materials extends { readonly program: string }> {
   readonly threads: number;
   /** Finds the programs and files that the machines of a service need. Throws LEVEL_MISSING where the host lacks it. */
   collect(service: Service): Materials;
+  /** See `Level`. */
+  makeDisk?(order: Pick<Placement, "ref" | "service">): Promise<void> | null;
   /** Makes the files of a launch. */
   prepare(launch: MachineLaunch<Materials>): PreparedMachine;
   connect(paths: LaunchPaths): MachineConnection;
@@ -53,6 +55,10 @@ export class MachineLevel<Materials extends { readonly program: string }> implem
   constructor(walls: NamespaceLevel, hypervisor: Hypervisor<Materials>) {
     this.#walls = walls;
     this.#hypervisor = hypervisor;
+  }
+
+  makeDisk(order: Pick<Placement, "ref" | "service">): Promise<void> | null {
+    return this.#hypervisor.makeDisk?.(order) ?? null;
   }
 
   enclose(placement: Placement, plan: LaunchPlan): Enclosure {

@@ -1,6 +1,7 @@
 // gVisor's `runsc` on this host: its path, its version, its features.
 import { unreachable } from "../../core/assert.ts";
 import type { Gap } from "../../core/failure.ts";
+import { runHelperSync } from "../../platform/process/helper.ts";
 import { findProgram } from "../../platform/programs.ts";
 import { RUNSC_VERSION_MIN, readRunscVersion } from "./bundle.ts";
 
@@ -19,6 +20,9 @@ export type RunscFinding =
 /** Packages of distributions, where they exist, are too old. */
 const REMEDY =
   "Install runsc from gVisor's own packages: https://gvisor.dev/docs/user_guide/install/";
+
+/** Some 40 ms, on an idle machine. */
+const ANSWER_MS_MAX = 10_000;
 
 /** Runs the program, which takes some 40 ms. */
 export function findRunsc(path?: string): RunscFinding {
@@ -53,10 +57,6 @@ function describe(found: Exclude<RunscFinding, { kind: "ready" }>): string {
 }
 
 function ask(program: string, question: string): string {
-  try {
-    const { stderr, stdout } = Bun.spawnSync([program, question], { stdin: "ignore", env: {} });
-    return `${stdout}${stderr}`;
-  } catch (error) {
-    return String(error);
-  }
+  const end = runHelperSync({ argv: [program, question], timeoutMs: ANSWER_MS_MAX });
+  return end.kind === "ended" ? `${end.output}${end.errors}` : end.reason;
 }

@@ -1,6 +1,7 @@
 // Follows an application in a sandbox through its launcher; sends signals by `runsc`, which a signal would end.
 import type { Exit } from "../../core/life/instance.ts";
 import { readText } from "../../platform/files.ts";
+import { runHelper } from "../../platform/process/helper.ts";
 import { listens } from "../../platform/process/open-sockets.ts";
 import { childrenOf, readProcess } from "../../platform/process/processes.ts";
 import type { Child } from "../../platform/process/spawner.ts";
@@ -11,14 +12,22 @@ const CODE_OF_FAILURE = 128;
 /** The name of the sandbox's process. */
 const SANDBOX = "runsc-sandbox";
 
+/** Some 40 ms on an idle machine. An end of the launch waits for it, also where gVisor no longer answers. */
+const DELIVERY_MS_MAX = 10_000;
+
 export interface SandboxLaunch {
   readonly logFile: string;
   /** The command that sends a signal inside; null: `runsc` is no longer installed. */
   readonly renderSignal: (signal: string) => readonly string[] | null;
+  /** The time that the command has. */
+  readonly deliveryMs?: number;
 }
 
 /** @param child follows the launcher: its application is `runsc` */
-export function followSandbox(child: Child, { logFile, renderSignal }: SandboxLaunch): Child {
+export function followSandbox(
+  child: Child,
+  { deliveryMs = DELIVERY_MS_MAX, logFile, renderSignal }: SandboxLaunch,
+): Child {
   let hasEnded = false;
   const exited = child.exited.then((exit) => {
     hasEnded = true;
@@ -52,18 +61,17 @@ export function followSandbox(child: Child, { logFile, renderSignal }: SandboxLa
         return;
       }
       const command = renderSignal(signal);
-      const delivery = command === null ? Promise.reject() : deliver(command);
+      const delivery = command === null ? Promise.reject() : deliver(command, deliveryMs);
       const settled = delivery.catch(() => child.signal("SIGKILL"));
       deliveries = Promise.all([deliveries, settled]);
     },
   };
 }
 
-/** Rejects where the sandbox does not run: not yet, or no longer. */
-async function deliver(command: readonly string[]): Promise<void> {
-  const stdio = ["ignore", "ignore", "ignore"] as const;
-  const { exited } = Bun.spawn([...command], { env: {}, stdio: [...stdio] });
-  if ((await exited) !== 0) throw new Error("not delivered");
+/** Rejects where the sandbox does not run, not yet or no longer, or does not answer. */
+async function deliver(argv: readonly string[], timeoutMs: number): Promise<void> {
+  const end = await runHelper({ argv, timeoutMs });
+  if (end.kind === "failed" || end.exitCode !== 0) throw new Error("not delivered");
 }
 
 function explain(exit: Exit, logFile: string): Exit {

@@ -23,6 +23,8 @@ import {
   type Placement,
   type RecordedProcess,
 } from "../level.ts";
+import { hostPrograms } from "../programs/host-programs.ts";
+import { followCommand } from "../programs/program-chain.ts";
 import { type AccountFiles, accountOf } from "./account-files.ts";
 import { findHostFiles, type HostFiles } from "./host-files.ts";
 import { LayerCheck } from "./layer-check.ts";
@@ -119,8 +121,12 @@ export class NamespaceLevel implements Level {
     const owner = this.#ownerOf(placement);
     const places = this.#findPlaces();
     makeMissing(service, { owner, places });
-    const paths = planPaths(service, plan, this.#findContext(places));
-    checkVisible(placement, { program: plan.argv[0] ?? "", paths });
+    const programs = followCommand(
+      plan,
+      hostPrograms((path) => places.contains(path)),
+    );
+    const paths = planPaths(service, { ...plan, programs }, this.#findContext(places));
+    checkVisible(placement, { programs, paths });
     if (owner !== null) checkReachable(paths, owner);
     const own = planOwnPlaces(service, plan, { paths, places });
     const { layerDir } = own;

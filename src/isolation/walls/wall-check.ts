@@ -3,10 +3,10 @@ import type { Gap } from "../../core/failure.ts";
 import type { Service } from "../../core/service.ts";
 import { readText } from "../../platform/files.ts";
 import { isRoot } from "../../platform/owner.ts";
+import { runHelperSync } from "../../platform/process/helper.ts";
+import { LAUNCHER_MS_MAX, NO_PROGRAM } from "../launcher/launcher-program.ts";
 import { levelMissing } from "../level.ts";
 
-/** The launcher's exit code when the walls stand, but the program does not exist behind them. */
-const NO_PROGRAM = 127;
 const NOBODY = "65534";
 
 /** Settings that keep ordinary users from making namespaces, by their values. */
@@ -45,16 +45,11 @@ export function attemptWalls(launcher: string, path = launcher): Gap | null {
 /** Null when the walls stand. */
 function tryWalls(launcher: string): string | null {
   const identity = isRoot() ? ["--uid", NOBODY, "--gid", NOBODY] : ["--rootless"];
-  const { exitCode, stderr } = Bun.spawnSync(
-    [launcher, "--walls", ...identity, "--", "/bin/true"],
-    {
-      stdin: "ignore",
-      stdout: "ignore",
-      env: {},
-    },
-  );
-  if (exitCode === 0 || exitCode === NO_PROGRAM) return null;
-  return stderr.toString().trim() || `the launcher ended with ${exitCode}`;
+  const argv = [launcher, "--walls", ...identity, "--", "/bin/true"];
+  const end = runHelperSync({ argv, timeoutMs: LAUNCHER_MS_MAX });
+  if (end.kind === "failed") throw new Error(end.reason, { cause: end.cause });
+  if (end.exitCode === 0 || end.exitCode === NO_PROGRAM) return null;
+  return end.errors.trim() || `the launcher ended with ${end.exitCode}`;
 }
 
 function remediesFor(launcher: string): readonly string[] {

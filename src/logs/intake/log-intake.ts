@@ -1,9 +1,9 @@
 // Reads the named pipes of all instances in turns, by way of the journal, and splits the bytes into lines.
-import { closeSync } from "node:fs";
 import { unreachable } from "../../core/assert.ts";
 import { messageOf } from "../../core/errors.ts";
 import { formatRef, type InstanceRef, parseRef, type SlotRef } from "../../core/ref.ts";
-import { LOG_STREAMS, type LogLine, type LogStream, type OutputStream } from "../line.ts";
+import { LOG_STREAMS, type LogLine, type LogStream } from "../line.ts";
+import type { AttachedPipe } from "../log-messages.ts";
 import type { Journal } from "./journal.ts";
 import type { JournalRecord } from "./journal-format.ts";
 import { LineSplitter } from "./lines.ts";
@@ -28,6 +28,7 @@ export class LogIntake {
   readonly #journal: Journal;
   readonly #onArrival: (arrival: Arrival) => void;
   readonly #onBrokenPipe: (reason: string) => void;
+  readonly #onRelease: (fd: number) => void;
   readonly #splitters = new Map<string, LineSplitter>();
   readonly #pipes = new Map<string, Pipe>();
   #poll = new PipePoll([]);
@@ -36,22 +37,25 @@ export class LogIntake {
     journal: Journal;
     onArrival: (arrival: Arrival) => void;
     onBrokenPipe: (reason: string) => void;
+    /** The descriptor may be closed. */
+    onRelease: (fd: number) => void;
   }) {
     this.#journal = setup.journal;
     this.#onArrival = setup.onArrival;
     this.#onBrokenPipe = setup.onBrokenPipe;
+    this.#onRelease = setup.onRelease;
   }
 
   get isReading(): boolean {
     return this.#pipes.size > 0;
   }
 
-  /** Reads a pipe from now on, until its last writer has closed it; closes `fd` in the end. */
-  attach(slot: SlotRef, { stream, fd }: { stream: OutputStream; fd: number }): void {
+  /** Reads a pipe from now on, until its last writer has closed it; releases `fd` in the end. */
+  attach({ slot, stream, fd }: AttachedPipe): void {
     const source = sourceOf(slot, stream);
     if (this.#pipes.has(source)) {
       // A process of the previous launch still holds the pipe open. Two readers would each get a part of the lines.
-      closeSync(fd);
+      this.#onRelease(fd);
       return;
     }
     growPipe(fd);
@@ -95,7 +99,6 @@ export class LogIntake {
   }
 
   close(): void {
-    for (const { fd } of this.#pipes.values()) closeSync(fd);
     this.#pipes.clear();
     this.#journal.close();
   }
@@ -115,9 +118,9 @@ export class LogIntake {
   }
 
   #detach({ source, fd }: Pipe): void {
-    closeSync(fd);
     this.#pipes.delete(source);
     this.#pipesChanged();
+    this.#onRelease(fd);
   }
 
   #pipesChanged(): void {

@@ -2,9 +2,11 @@
 // Output that is written while no server runs waits in the pipe, and the next server reads it.
 import { closeSync, constants, lstatSync, mkdirSync, openSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { messageOf, TenError } from "../../core/errors.ts";
-import { formatRef, type InstanceRef, SLOTS, type SlotRef, slotName } from "../../core/ref.ts";
+import { messageOf } from "../../core/errors.ts";
+import { FailureError, startFailure } from "../../core/failure.ts";
+import { type InstanceRef, SLOTS, type SlotRef, slotName } from "../../core/ref.ts";
 import { requireProgram } from "../programs.ts";
+import { runHelperSync } from "./helper.ts";
 
 export interface OutputPaths {
   readonly stdout: string;
@@ -19,6 +21,9 @@ export interface Output {
   close(): void;
 }
 
+/** It takes some milliseconds, unless the disk hangs. */
+const MKFIFO_MS_MAX = 10_000;
+
 /**
  * The paths of a slot's pipes: `DIRECTORY/SERVICE/ID.stdout` and `.stderr`; in slot 1 `ID.1.stdout` and `.stderr`.
  */
@@ -29,7 +34,7 @@ export function outputPaths(directory: string, slot: SlotRef): OutputPaths {
 
 /**
  * Opens the pipes of a slot, and makes missing ones. Each is opened for reading and writing, so that a writer never
- * finds a pipe without a reader. Throws STORAGE_FAILED.
+ * finds a pipe without a reader. Throws a FailureError.
  */
 export function openOutput(directory: string, slot: SlotRef): Output {
   const pipes = outputPaths(directory, slot);
@@ -46,10 +51,9 @@ export function openOutput(directory: string, slot: SlotRef): Output {
     return { pipes, fds, close: () => closeAll(opened) };
   } catch (thrown) {
     closeAll(opened);
-    throw new TenError(
-      "STORAGE_FAILED",
-      `Cannot open the output of "${formatRef(slot.ref)}": ${messageOf(thrown)}`,
-      { cause: thrown },
+    throw new FailureError(
+      startFailure(`its output can't be opened: ${messageOf(thrown)}`),
+      thrown,
     );
   }
 }
@@ -68,14 +72,10 @@ function isPipe(path: string): boolean {
 export function makePipes(directory: string, paths: readonly string[]): void {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   for (const path of paths) rmSync(path, { recursive: true, force: true });
-  const { exitCode, stderr } = Bun.spawnSync(
-    [requireProgram("mkfifo"), "-m", "600", "--", ...paths],
-    {
-      stdin: "ignore",
-      stdout: "ignore",
-    },
-  );
-  if (exitCode !== 0) throw new Error(stderr.toString().trim() || `mkfifo exited with ${exitCode}`);
+  const argv = [requireProgram("mkfifo"), "-m", "600", "--", ...paths];
+  const end = runHelperSync({ argv, timeoutMs: MKFIFO_MS_MAX });
+  if (end.kind === "failed") throw new Error(end.reason, { cause: end.cause });
+  if (end.exitCode !== 0) throw new Error(end.errors.trim() || `mkfifo ended with ${end.exitCode}`);
 }
 
 /** Empties the list: a descriptor that is closed twice may belong to another file by then. */

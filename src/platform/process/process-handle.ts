@@ -2,9 +2,9 @@
 import { closeSync } from "node:fs";
 import { constants } from "node:os";
 import type { ChildRef } from "../../core/life/instance.ts";
-import { codeOf } from "../files.ts";
 import { openPidfd, signalPidfd } from "../kernel/pidfd.ts";
 import { startTimeOf } from "./processes.ts";
+import { signalProcess } from "./signal.ts";
 
 export class ProcessHandle implements Disposable {
   readonly #ref: ChildRef;
@@ -36,13 +36,13 @@ export class ProcessHandle implements Disposable {
     const number = typeof signal === "number" ? signal : constants.signals[signal];
     if (this.#isClosed) return;
     if (this.#fd !== null) signalPidfd(this.#fd, number);
-    else if (this.#isLiving) send(this.#ref.pid, number);
+    else if (this.#isLiving) signalProcess(this.#ref.pid, number);
   }
 
   /** Signals the group that the process leads; false: it no longer lives, and the group's number may be another's. */
   signalGroup(signal: NodeJS.Signals): boolean {
     if (this.#isClosed || !this.#isLiving) return false;
-    send(-this.#ref.pid, constants.signals[signal]);
+    signalProcess(-this.#ref.pid, constants.signals[signal]);
     return true;
   }
 
@@ -54,14 +54,5 @@ export class ProcessHandle implements Disposable {
 
   get #isLiving(): boolean {
     return startTimeOf(this.#ref.pid) === this.#ref.startTime;
-  }
-}
-
-/** A process that has just ended is no error. */
-function send(pid: number, signal: number): void {
-  try {
-    process.kill(pid, signal);
-  } catch (error) {
-    if (codeOf(error) !== "ESRCH") throw error;
   }
 }

@@ -68,6 +68,7 @@ const FAILED_STARTS: ReadonlySet<string> = new Set([
   "LEVEL_MISSING",
   "PORTS_EXHAUSTED",
   "DESCRIPTORS_EXHAUSTED",
+  "STORAGE_FAILED",
 ]);
 
 /** The refusal for an error of the supervisor; leaves out all that only operators may know. */

@@ -1,5 +1,6 @@
 // A channel of JSON lines between two processes, over a pair of sockets of which the other process inherits one.
 import { ptr } from "bun:ffi";
+import { closeSync } from "node:fs";
 import { posixCalls } from "../../platform/kernel/libc.ts";
 
 const AF_UNIX = 1;
@@ -33,7 +34,7 @@ export class Channel<In, Out> {
     this.#onMessage = onMessage;
   }
 
-  /** @param fd a connected socket, owned by the channel from now on */
+  /** @param fd a connected socket, owned by the channel from now on, and closed when this rejects */
   static async open<In, Out>(
     fd: number,
     onMessage: (message: In) => void,
@@ -48,7 +49,10 @@ export class Channel<In, Out> {
     };
     // Bun accepts a descriptor, but its types omit it.
     const options = { fd, socket } as unknown as Bun.UnixSocketOptions<undefined>;
-    channel.#socket = await Bun.connect(options);
+    channel.#socket = await Bun.connect(options).catch((error: unknown) => {
+      closeSync(fd);
+      throw error;
+    });
     return channel;
   }
 
@@ -67,6 +71,12 @@ export class Channel<In, Out> {
 
   close(): void {
     this.#socket?.end();
+  }
+
+  /** Ends at once, also where the other process does not read. */
+  abort(): void {
+    this.#socket?.terminate();
+    this.#ended.resolve();
   }
 
   #flush(): void {

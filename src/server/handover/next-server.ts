@@ -2,6 +2,7 @@
 import { closeSync } from "node:fs";
 import type { ServerIdentity } from "../../control/control-world.ts";
 import type { TenError } from "../../core/errors.ts";
+import { signalProcess } from "../../platform/process/signal.ts";
 import { Channel, openSocketPair } from "./channel.ts";
 import {
   type ChannelToNext,
@@ -82,21 +83,26 @@ class Dialogue {
     };
     const env = { ...process.env, [INTRODUCTION_VARIABLE]: JSON.stringify(introduction) };
     const { own, other } = openSocketPair();
+    try {
+      return await Dialogue.#over(own, () =>
+        spawnOwnProgram({ env, cwd, descriptors: [other, ...descriptors] }),
+      );
+    } finally {
+      closeSync(other);
+    }
+  }
+
+  static async #over(own: number, spawn: () => Bun.Subprocess): Promise<Dialogue> {
     const channel: ChannelToNext = await Channel.open(own, (message) =>
       dialogue.#onMessage(message),
     );
     let dialogue: Dialogue;
     try {
-      dialogue = new Dialogue(
-        channel,
-        spawnOwnProgram({ env, cwd, descriptors: [other, ...descriptors] }),
-      );
+      dialogue = new Dialogue(channel, spawn());
       return dialogue;
     } catch (error) {
       channel.close();
       throw error;
-    } finally {
-      closeSync(other);
     }
   }
 
@@ -123,7 +129,9 @@ class Dialogue {
 
   async end(): Promise<void> {
     this.#starter.kill("SIGKILL");
-    if (this.#pid !== null && this.#state === "open") process.kill(this.#pid, "SIGKILL");
+    // One that has not named its process holds nothing, and gives up once the channel has ended.
+    if (this.#pid === null) this.#channel.abort();
+    else if (this.#state === "open") signalProcess(this.#pid, "SIGKILL");
     await Promise.all([this.#starter.exited, this.#channel.ended]);
   }
 

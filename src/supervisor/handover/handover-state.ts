@@ -76,8 +76,6 @@ export function holdLeases(
   kind: "request" | "tunnel",
   count: number,
 ): readonly Lease[] {
-  const leases = Array.from({ length: Math.max(0, count) }, () => actor?.lease() ?? null);
-  const held = leases.filter((lease) => lease !== null);
-  if (kind === "tunnel") for (const lease of held) lease.tunnel();
-  return held;
+  const leases = Array.from({ length: Math.max(0, count) }, () => actor?.hold(kind) ?? null);
+  return leases.filter((lease) => lease !== null);
 }

@@ -1,4 +1,6 @@
 // Takes over from an earlier server: adopts the processes that still match, ends all others, then starts instances.
+
+import { messageOf } from "../../core/errors.ts";
 import type { ChildRef } from "../../core/life/instance.ts";
 import { formatRef } from "../../core/ref.ts";
 import type { ChildRecord, InstanceRow } from "../../database/instances.ts";
@@ -19,7 +21,10 @@ export interface TakeoverParts {
 /** A process that was killed ends within milliseconds, or hangs in the kernel. */
 const END_MS = 2000;
 
-/** Resolves when every process of an earlier server is supervised or has ended, not when all starts have. */
+/**
+ * Resolves when every process of an earlier server is supervised or has ended, not when all starts have. An instance
+ * that can't be taken over is reported, and its processes are ended.
+ */
 export async function takeOver(
   supervisor: Supervisor,
   { leftovers, received }: TakeoverParts,
@@ -29,7 +34,9 @@ export async function takeOver(
   const resumed = await Promise.all(rows.map((row) => resume(supervisor, row, received)));
   await leftovers.sweep([...supervisor.actors()], abandonedOf(supervisor, rows));
   for (const each of resumed) if (each !== null) startAgain(each.actor, each.row.wanted);
-  for (const ref of supervisor.config.instances) startListed(supervisor, ref);
+  const { report } = supervisor.world;
+  for (const ref of supervisor.config.instances)
+    attempt(() => startListed(supervisor, ref), report);
 }
 
 /** The recorded processes that no instance goes on with. */
@@ -57,9 +64,26 @@ async function resume(
   const service = supervisor.config.services.get(row.ref.service);
   if (service === undefined) return null;
   const actor = supervisor.load(row, service);
-  const { launches, table } = supervisor.world;
+  await goOn(supervisor, { actor, row }, received).catch((error: unknown) =>
+    supervisor.world.report(cannotTakeOver(row, error)),
+  );
+  return { actor, row };
+}
+
+/** Goes on with the processes that still match. */
+async function goOn(
+  supervisor: Supervisor,
+  { actor, row }: Resumed,
+  received: ReceivedHandover,
+): Promise<void> {
+  const { launches, report, table } = supervisor.world;
   const adopted = (record: ChildRecord | null) =>
-    record === null ? null : launches.adopt(row.ref, service, record);
+    record === null
+      ? null
+      : attempt(
+          () => launches.adopt(row.ref, actor.service, record),
+          (error) => report(cannotTakeOver(row, error)),
+        );
   const found = adopted(row.child);
   // The previous server has used the process until now; a busy one with a full backlog would seem not to listen.
   const child = received.has(row.ref) ? found : await ifListening(supervisor, row, found);
@@ -69,7 +93,20 @@ async function resume(
     table.setChildren(row.ref, { child: null, second: null });
   }
   received.apply(actor);
-  return { actor, row };
+}
+
+function cannotTakeOver({ ref }: InstanceRow, cause: unknown): Error {
+  return new Error(`Cannot take over "${formatRef(ref)}": ${messageOf(cause)}`, { cause });
+}
+
+/** Null where it throws: the other instances go on. */
+function attempt<T>(act: () => T, report: (error: unknown) => void): T | null {
+  try {
+    return act();
+  } catch (error) {
+    report(error);
+    return null;
+  }
 }
 
 /** The process; null where it was to serve, no longer listened at its endpoint, and has been ended. */
@@ -82,7 +119,7 @@ async function ifListening(
   if (launched === null || endpoint === null || wanted !== "running") return launched;
   const { kind } = await world.prober({
     endpoints: [endpoint],
-    health: null,
+    check: null,
     host: world.hostnameOf(ref),
     hasServed: true,
     isOwn: (peer) => isOwnPeer(launched, peer),

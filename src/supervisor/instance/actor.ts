@@ -1,7 +1,6 @@
 // One instance in motion: events in, effects out. Nothing else changes its state.
 import { unreachable } from "../../core/assert.ts";
 import { ADOPTED, adopt, restoreMemory } from "../../core/life/adoption.ts";
-import { idleAt } from "../../core/life/deadlines.ts";
 import {
   type Cause,
   type Effect,
@@ -39,7 +38,7 @@ type Ownership =
 export class InstanceActor implements Startable {
   readonly ref: InstanceRef;
   readonly story: StoryRecorder;
-  readonly #record: InstanceRecord;
+  readonly record: InstanceRecord;
   readonly #processes: InstanceProcesses;
   readonly #world: InstanceWorld;
   readonly #admission: Admission;
@@ -55,9 +54,8 @@ export class InstanceActor implements Startable {
     this.service = service;
     this.weight = row.weight;
     this.env = row.env;
-    this.isProvisional = row.provisional;
     this.story = new StoryRecorder(world);
-    this.#record = new InstanceRecord(ref, { table: world.table, report: world.report, row });
+    this.record = new InstanceRecord(ref, { table: world.table, report: world.report, row });
     this.#world = world;
     this.#alarm = new Alarm(world.clock, () => this.send({ kind: "tick" }));
     this.#instance = newInstance(ref, restoreState(row));
@@ -72,7 +70,7 @@ export class InstanceActor implements Startable {
       ...world,
       ...known,
       story: this.story,
-      record: this.#record,
+      record: this.record,
       send: (event) => this.send(event),
     });
   }
@@ -81,10 +79,6 @@ export class InstanceActor implements Startable {
   service: Service;
   /** 0 to 100; 0 takes no service-level traffic. */
   weight: number;
-  /** See `InstanceRow.provisional`. */
-  isProvisional: boolean;
-  /** During a deploy it takes none, whatever its weight. */
-  isHeld = false;
   /** The environment of `ten env set`, for the next start. */
   env: Readonly<Record<string, string>>;
 
@@ -134,10 +128,17 @@ export class InstanceActor implements Startable {
     return this.#admission.lease();
   }
 
+  /** A lease that is open at another server, whatever its room; null: it does not run. */
+  hold(kind: "request" | "tunnel"): Lease | null {
+    return this.#admission.hold(kind);
+  }
+
   /** A lease as soon as it can take a request; starts it if the cause may. */
   wake(cause: Cause, patience?: Patience): Promise<Lease> {
     return this.#admission.wake(cause, patience);
   }
+
+  readonly ask: InstanceProcesses["askServing"] = (check) => this.#processes.askServing(check);
 
   /** Replaces the running process. Resolves when the new one serves and the former one has ended. */
   async replace(): Promise<void> {
@@ -183,13 +184,14 @@ export class InstanceActor implements Startable {
   abandon(onTraffic: () => void): void {
     this.#ownership = { kind: "abandoned", onTraffic };
     this.#alarm.cancel();
+    this.record.freeze();
     this.#processes.abandon();
     this.#admission.close();
   }
 
   /** The server stops: ends the process, and leaves the row as it is. */
   shutDown(): Promise<void> {
-    this.#record.freeze();
+    this.record.freeze();
     // Not asleep: a late request must not wake it.
     this.send({ kind: "rest", to: "stopped" });
     return this.until(({ state }) => isAtRest(state));
@@ -209,30 +211,24 @@ export class InstanceActor implements Startable {
     this.send({ kind: "rest", to: "asleep" });
   }
 
-  idleSince(): number | null {
-    const { traffic, service } = this.facts;
-    const { state, second } = this.#instance;
-    const sleeps = state.kind === "running" && second === null && service.idleTimeoutMs > 0;
-    return sleeps && traffic.open === 0 ? traffic.lastActiveAt : null;
-  }
-
-  /** When it goes to sleep if no request comes; null: it does not sleep, or a lease is open. */
-  sleepsAt(): number | null {
-    const at = idleAt(this.#instance, this.facts);
-    return at === Number.POSITIVE_INFINITY ? null : at;
-  }
-
   /** The only entry for events. Never awaits, so events cannot interleave and no lock is needed. */
   send(event: Event): void {
     if (this.#ownership.kind === "abandoned") return;
     this.#events.push(event);
     // An effect may send another event; the outermost call handles it.
-    if (this.#events.length > 1) return;
-    for (let next = event; next !== undefined; next = this.#events[0] as Event) {
-      this.#obey(step(this.#instance, next, this.facts));
+    if (this.#events.length === 1) this.#handle(event);
+  }
+
+  /** Handles an event and those that follow it, also where one of them throws. */
+  #handle(event: Event): void {
+    try {
+      this.#obey(step(this.#instance, event, this.facts));
+    } finally {
       this.#events.shift();
+      const [next] = this.#events;
+      if (next === undefined) this.#rearm();
+      else this.#handle(next);
     }
-    this.#rearm();
   }
 
   #obey({ instance, effects }: Step): void {
@@ -245,8 +241,8 @@ export class InstanceActor implements Startable {
     const { state: former } = this.#instance;
     this.#instance = instance;
     this.#admission.follow(former);
-    this.story.follow(instance.state, this.#admission.requester);
-    this.#record.follow(instance.state);
+    this.story.follow(instance, this.#admission.requester);
+    this.record.follow(instance.state);
     this.#world.queue.follow(this, instance);
     if (isAtRest(instance.state)) this.#world.home.close(this.ref);
     this.#world.storage.follow(this, instance.state);
@@ -257,6 +253,9 @@ export class InstanceActor implements Startable {
     switch (effect.kind) {
       case "launch":
         this.#processes.launch(effect.launch, this.env);
+        break;
+      case "cancel":
+        this.#processes.cancel(effect.launch);
         break;
       case "probe":
         this.#processes.probe(effect.launch, effect.endpoint);

@@ -64,6 +64,15 @@ export class Admission {
     return state.kind === "running" && this.#hasRoom ? this.#leaseOf(state.endpoint) : null;
   }
 
+  /** A lease that is open at another server, whatever the room; null: the instance does not run. */
+  hold(kind: "request" | "tunnel"): Lease | null {
+    const { state } = this.#parts.instance();
+    if (state.kind !== "running") return null;
+    const lease = this.#leaseOf(state.endpoint);
+    if (kind === "tunnel") lease.tunnel();
+    return lease;
+  }
+
   /** A lease as soon as the instance can take a request; starts it if the cause may. */
   async wake(cause: Cause, patience?: Patience): Promise<Lease> {
     const lease = this.lease();

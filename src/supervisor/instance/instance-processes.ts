@@ -16,7 +16,7 @@ import type { InstanceHome } from "../launch/home.ts";
 import type { Launched } from "../launch/launched.ts";
 import type { Launches } from "../launch/launches.ts";
 import { fileOf, isOwn, isOwnPeer } from "./own-endpoint.ts";
-import { type Prober, takenByAnother } from "./probe.ts";
+import { ANY_ANSWER, type HealthCheck, type Prober, takenByAnother } from "./probe.ts";
 import type { InstanceRecord } from "./record.ts";
 import { shapeOf } from "./shape.ts";
 import type { StoryRecorder } from "./story.ts";
@@ -56,12 +56,18 @@ interface Process {
   file: string | null;
 }
 
+/** `known`: where it serves, null where that is to be found. Without a check an accepted connection is enough. */
+interface Question {
+  readonly known: Endpoint | null;
+  readonly check: HealthCheck | null;
+}
+
 export class InstanceProcesses {
   readonly #parts: ProcessWorld & Owner;
   /** By launch. */
   readonly #processes = new Map<number, Process>();
-  /** "abandoned": another server goes on with the processes. */
-  #state: "own" | "abandoned" = "own";
+  /** Launches that have no process yet. */
+  readonly #pending = new Set<number>();
 
   constructor(parts: ProcessWorld & Owner) {
     this.#parts = parts;
@@ -98,6 +104,7 @@ export class InstanceProcesses {
   launch(launch: number, storedEnv: Readonly<Record<string, string>>): void {
     const { home, ref, service } = this.#parts;
     const isAlone = this.#processes.size === 0;
+    this.#pending.add(launch);
     const prepared = home.prepare({ ref, service: service(), isAlone });
     if (prepared === null) this.#start(launch, storedEnv);
     else {
@@ -108,8 +115,13 @@ export class InstanceProcesses {
     }
   }
 
+  /** No process starts for the launch, whenever its preparation ends. */
+  cancel(launch: number): void {
+    this.#pending.delete(launch);
+  }
+
   #start(launch: number, storedEnv: Readonly<Record<string, string>>): void {
-    if (this.#state === "abandoned") return;
+    if (!this.#pending.delete(launch)) return;
     const { launches, ref, service, send } = this.#parts;
     try {
       const slot = this.all.some((other) => other.slot === 0) ? 1 : 0;
@@ -123,6 +135,7 @@ export class InstanceProcesses {
   }
 
   #fail(launch: number, error: unknown): void {
+    this.#pending.delete(launch);
     const { logs, ref, send } = this.#parts;
     const failure = failureOf(error);
     const { message } = new InstanceError(ref, { verb: "start", failure });
@@ -155,7 +168,7 @@ export class InstanceProcesses {
 
   /** Leaves the processes to another server. */
   abandon(): void {
-    this.#state = "abandoned";
+    this.#pending.clear();
     this.#processes.clear();
   }
 
@@ -170,8 +183,7 @@ export class InstanceProcesses {
 
   probe(launch: number, known: Endpoint | null): void {
     const { report, send } = this.#parts;
-    this.#ask(launch, known)
-      .catch((error): ProbeAnswer => ({ kind: "unready", reason: messageOf(error) }))
+    this.#question(launch, { known, check: this.#checkOf(launch) })
       .then((answer) => send({ kind: "probed", launch, answer }))
       .catch(report);
   }
@@ -192,21 +204,41 @@ export class InstanceProcesses {
     record.children({ child: recordOf(this.#processes.get(launch)), second: recordOf(second) });
   }
 
-  async #ask(launch: number, known: Endpoint | null): Promise<ProbeAnswer> {
-    const { hostnameOf, prober, ref, service } = this.#parts;
+  /** Asks the process that serves. Never rejects. */
+  askServing(check: HealthCheck): Promise<ProbeAnswer> {
+    const { launch, state } = this.#parts.instance();
+    const known = state.kind === "running" ? state.endpoint : null;
+    return this.#question(launch, { known, check });
+  }
+
+  #question(launch: number, question: Question): Promise<ProbeAnswer> {
+    const asked = this.#ask(launch, question);
+    return asked.catch((error) => ({ kind: "unready", reason: messageOf(error) }));
+  }
+
+  async #ask(launch: number, { known, check }: Question): Promise<ProbeAnswer> {
+    const { hostnameOf, prober, ref } = this.#parts;
     const process = this.#processes.get(launch);
     if (process === undefined) return { kind: "unasked" };
     const { launched } = process;
     launched.enclosure.exposeSocket();
     const endpoints = known === null ? launched.enclosure.endpoints : [known];
     const hasServed = known !== null && isSame(process, known);
-    const check = { health: service().health, host: hostnameOf(ref), hasServed };
     const isOwnSocket = (peer: UnixPeer | null) => isOwnPeer(launched, peer);
-    const answer = await prober({ endpoints, ...check, isOwn: isOwnSocket });
+    const question = { endpoints, check, host: hostnameOf(ref), hasServed };
+    const answer = await prober({ ...question, isOwn: isOwnSocket });
     if (answer.kind !== "ready") return answer;
     process.file = fileOf(launched, answer.endpoint);
     if (known !== null || (await isOwn(launched, answer.endpoint))) return answer;
     return isOutOfDescriptors() ? { kind: "unasked" } : takenByAnother(answer.endpoint);
+  }
+
+  /** Without a health check, a start is ready when it accepts a connection, and a replacement when it answers. */
+  #checkOf(launch: number): HealthCheck | null {
+    const { instance, service } = this.#parts;
+    const { health } = service();
+    if (health !== null) return { path: health, accepts: "success" };
+    return instance().second?.launch === launch ? ANY_ANSWER : null;
   }
 
   #exited(launched: Launched, { exit, launch }: { exit: Exit; launch: number }): void {
@@ -215,11 +247,21 @@ export class InstanceProcesses {
     const isReplaced = wasReplaced(instance(), launch);
     story.exited(describeExit(exit));
     const isFailure = !(exit.kind === "code" && exit.code === 0);
-    const hint = isFailure ? launched.enclosure.explainFailedStart() : null;
+    const hint = isFailure ? this.#explain(launched) : null;
     send({ kind: "exited", launch, exit, hint });
     const isExpected = isReplaced || restsNext(instance());
     if (!isExpected || exit.kind === "outOfMemory") {
       logs.note(ref, `the process ${describeExit(exit)}`);
+    }
+  }
+
+  /** An exit has to be acted upon, also where it can't be explained. */
+  #explain({ enclosure }: Launched): string | null {
+    try {
+      return enclosure.explainFailedStart();
+    } catch (error) {
+      this.#parts.report(error);
+      return null;
     }
   }
 

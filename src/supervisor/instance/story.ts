@@ -1,5 +1,5 @@
 // Records the story of an instance for `ten why`: the cause of its start, the time of each phase, its last exit.
-import type { Cause, InstanceState } from "../../core/life/instance.ts";
+import type { Cause, Instance, InstanceState } from "../../core/life/instance.ts";
 import type { Statistics } from "../../metrics/statistics.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { WakeRecord } from "../administration.ts";
@@ -25,6 +25,7 @@ export class StoryRecorder {
   readonly #clock: Clock;
   readonly #statistics: Statistics;
   #kind: InstanceState["kind"] = "asleep";
+  #restarts = 0;
   #wake: Phases | null = null;
   #earlierWake: WakeRecord | null = null;
   #exit: { at: number; reason: string } | null = null;
@@ -35,11 +36,14 @@ export class StoryRecorder {
   }
 
   /** @param requester names the request that caused the start, if one did */
-  follow(state: InstanceState, requester: string | null): void {
+  follow({ restarts, state }: Instance, requester: string | null): void {
     const now = this.#clock.now();
     const isNew = state.kind !== this.#kind;
     this.#kind = state.kind;
     if (state.kind === "queued" && isNew) this.#begin(state.cause, requester, now);
+    // Restarts of an earlier server are not counted again: they come with another state.
+    if (state.kind === "queued" && restarts > this.#restarts) this.#statistics.recordRestart();
+    this.#restarts = restarts;
     if (this.#wake === null) return;
     if (state.kind === "starting") {
       this.#wake.startedAt ??= now;
@@ -77,7 +81,6 @@ export class StoryRecorder {
     const by = cause === "request" ? (requester ?? CAUSES.request) : CAUSES[cause];
     const ahead = { startedAt: null, launchedAt: null, readyAt: null };
     this.#wake = { at: this.#clock.wall(), by, queuedAt: now, ...ahead };
-    if (cause === "retry") this.#statistics.recordRestart();
   }
 
   #succeed(now: number): void {

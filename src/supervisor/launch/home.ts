@@ -8,11 +8,12 @@ import { removeOutput } from "../../platform/process/output-pipes.ts";
 import type { Trash } from "../../platform/process/trash.ts";
 import type { TreeSize, Trees } from "../../platform/process/trees.ts";
 import type { VolumeOrder, Volumes } from "../../storage/volumes.ts";
+import { persist } from "../persist.ts";
 
 export interface InstanceHomeParts {
   readonly dataDir: string;
   readonly volumes: Volumes;
-  readonly isolation: Pick<Isolation, "forget" | "scratchOf">;
+  readonly isolation: Pick<Isolation, "forget" | "makeDisk" | "scratchOf">;
   readonly trash: Pick<Trash, "discard">;
   readonly trees: Pick<Trees, "delete" | "measure">;
   /** Gives up the user id of an instance whose data are deleted. */
@@ -35,14 +36,17 @@ export class InstanceHome {
     return existsSync(this.directory(ref)) || this.#parts.volumes.exists(ref);
   }
 
-  /** Mounts the volume of an instance for a launch; null: there is nothing to wait for. Rejects with a TenError. */
+  /** Mounts the volume and makes the disk of an instance for a launch; null: there is nothing to wait for. */
   prepare(order: VolumeOrder): Promise<void> | null {
-    return this.#parts.volumes.open(order);
+    const { isolation, volumes } = this.#parts;
+    const mounted = volumes.open(order);
+    if (mounted === null) return isolation.makeDisk(order);
+    return mounted.then(() => isolation.makeDisk(order) ?? undefined);
   }
 
   /** Unmounts the volume of an instance at rest. */
   close(ref: InstanceRef): void {
-    // A volume that can't be unmounted stays, and the next start uses it.
+    // It reports its failures itself, and does not reject.
     this.#parts.volumes.close(ref)?.catch(() => undefined);
   }
 
@@ -68,7 +72,7 @@ export class InstanceHome {
 
   /**
    * Deletes the files of an instance at rest, and gives up its user id. Rejects with STORAGE_FAILED while a file is
-   * left.
+   * left, or the database keeps the user id; it can be repeated.
    */
   async purge(ref: InstanceRef): Promise<void> {
     const { releaseUserId, trees, volumes } = this.#parts;
@@ -82,7 +86,7 @@ export class InstanceHome {
         hint: `Delete what is left by hand, then run again: ten rm --purge ${formatRef(ref)}`,
       });
     }
-    releaseUserId(ref);
+    persist(() => releaseUserId(ref));
   }
 
   /** Removes the files that the server keeps for an instance that is no longer registered. */

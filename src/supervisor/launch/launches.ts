@@ -63,30 +63,42 @@ export class Launches {
    * Starts a process of the instance; synchronous, because a waiting request pays for every turn.
    * Throws the cause, a FailureError where a remedy is known.
    */
-  launch({ ref, service, slot, storedEnv }: LaunchOrder): Launched {
-    const { dataDir, firewall, isolation, ports, serverEnv } = this.#parts;
+  launch(order: LaunchOrder): Launched {
+    const port = this.#parts.ports.take();
+    try {
+      return this.#launchAt(port, order);
+    } catch (error) {
+      this.#freePort(port);
+      throw error;
+    }
+  }
+
+  #launchAt(port: number, { ref, service, slot, storedEnv }: LaunchOrder): Launched {
+    const { dataDir, isolation, serverEnv } = this.#parts;
     const level = isolation.level(service);
     const fileEnv = readEnvFile(service);
-    const port = ports.take();
+    const placement = { service, ref, slot, dataDir, port };
+    const plan = planLaunch({ ...placement, serverEnv, storedEnv, fileEnv });
+    mkdirSync(plan.instanceDir, { recursive: true, mode: 0o700 });
+    // With a root of its own, the program is looked up there.
+    const resolved = hasOwnRoot(service) ? plan : resolvePlan(service, plan);
+    this.#refuseTaken(ref, plan.socketPath);
+    refuseLong(ref, plan.socketPath);
+    const enclosure = level.enclose(placement, resolved);
+    // From now on the files there are those of this launch.
+    this.#stopClearing(enclosure);
+    const child = this.#spawnEnclosed(placement, resolved, enclosure);
+    const { socketPath } = enclosure;
+    this.#sockets.set(socketPath, formatRef(ref));
+    return { child, slot, mark: plan.mark, port, socketPath, enclosure, startedAt: Date.now() };
+  }
+
+  #spawnEnclosed(placement: Placement, plan: LaunchPlan, enclosure: Enclosure): Child {
     try {
-      const placement = { service, ref, slot, dataDir, port };
-      const plan = planLaunch({ ...placement, serverEnv, storedEnv, fileEnv });
-      mkdirSync(plan.instanceDir, { recursive: true, mode: 0o700 });
-      // With a root of its own, the program is looked up there.
-      const resolved = hasOwnRoot(service) ? plan : resolvePlan(service, plan);
-      this.#refuseTaken(ref, plan.socketPath);
-      refuseLong(ref, plan.socketPath);
-      const enclosure = level.enclose(placement, resolved);
-      // From now on the files there are those of this launch.
-      this.#stopClearing(enclosure);
-      firewall.claim(claimOf(placement, enclosure));
-      const child = this.#spawn({ ref, slot }, resolved, enclosure);
-      const { socketPath } = enclosure;
-      this.#sockets.set(socketPath, formatRef(ref));
-      return { child, slot, mark: plan.mark, port, socketPath, enclosure, startedAt: Date.now() };
+      this.#parts.firewall.claim(claimOf(placement, enclosure));
+      return this.#spawn(placement, plan, enclosure);
     } catch (error) {
-      firewall.release(port);
-      ports.give(port);
+      this.#clear(enclosure, 0);
       throw error;
     }
   }
@@ -104,11 +116,12 @@ export class Launches {
     const mark = markOf({ ...placement, dataDir });
     const child = spawner.adopt(record.child, enclosure.mark);
     if (child === null) return null;
+    // Before anything is held, because it may throw.
+    logs.attach(placement, outputPaths(this.#outputDirectory, placement));
     ports.reserve(port);
     firewall.claim(claimOf(placement, enclosure));
     this.#sockets.set(socketPath, formatRef(ref));
     this.#expose(enclosure);
-    logs.attach(placement, outputPaths(this.#outputDirectory, placement));
     return { child: enclosure.follow(child), slot, mark, port, socketPath, enclosure, startedAt };
   }
 
@@ -117,15 +130,20 @@ export class Launches {
    * reported, and its files are tried again.
    */
   retire({ port, enclosure }: Launched): void {
-    const { firewall, ports, report } = this.#parts;
     this.#sockets.delete(enclosure.socketPath);
+    this.#freePort(port);
+    this.#clear(enclosure, 0);
+  }
+
+  /** A failure is reported: the port is free all the same. */
+  #freePort(port: number): void {
+    const { firewall, ports, report } = this.#parts;
     ports.give(port);
     try {
       firewall.release(port);
     } catch (error) {
       report(error);
     }
-    this.#clear(enclosure, 0);
   }
 
   /** A link to a socket may lead through a descriptor of the earlier server. */

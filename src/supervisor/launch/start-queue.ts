@@ -1,5 +1,12 @@
 // The queue of starts: bounds concurrent starts and all processes, fair by service; requests go before other starts.
-import { type Cause, hasProcess, type Instance, isEnding } from "../../core/life/instance.ts";
+import { idleSince } from "../../core/life/deadlines.ts";
+import {
+  type Cause,
+  type Facts,
+  hasProcess,
+  type Instance,
+  isEnding,
+} from "../../core/life/instance.ts";
 import type { InstanceRef } from "../../core/ref.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { FairLine } from "./fair-line.ts";
@@ -10,6 +17,9 @@ import { FairLine } from "./fair-line.ts";
  */
 const SLOT_MS = 1000;
 
+/** A launch that takes longer waits for a disk, and must not keep all others waiting with it. */
+const LAUNCHING_SLOT_MS = 30_000;
+
 /** An instance as the queue sees it. */
 export interface Startable {
   readonly ref: InstanceRef;
@@ -17,8 +27,8 @@ export interface Startable {
   takeTurn(): void;
   /** Puts it to sleep, to make room for another. */
   giveWay(): void;
-  /** When its last lease ended, if it runs, may sleep and has no open lease; else null. */
-  idleSince(): number | null;
+  readonly instance: Instance;
+  readonly facts: Facts;
 }
 
 export interface StartLimits {
@@ -33,7 +43,7 @@ const URGENT: ReadonlySet<Cause> = new Set(["request", "operator"]);
 
 /** Of one launch. */
 type Slot = { readonly launch: number } & (
-  | { readonly kind: "launching" }
+  | { readonly kind: "launching"; readonly cancel: () => void }
   | { readonly kind: "spawned"; readonly cancel: () => void }
   /** The start goes on without a slot. */
   | { readonly kind: "over" }
@@ -45,8 +55,10 @@ export class StartQueue {
   readonly #urgent = new FairLine<Startable>();
   readonly #patient = new FairLine<Startable>();
   readonly #slots = new Map<Startable, Slot>();
+  /** Have their turn, and act upon it once they have handled their present event. */
+  readonly #granted = new Set<Startable>();
   readonly #ending = new Set<Startable>();
-  /** Instances with a process. */
+  /** Instances with a process, or their turn. */
   readonly #alive = new Set<Startable>();
 
   constructor(limits: StartLimits, clock: Clock) {
@@ -65,14 +77,17 @@ export class StartQueue {
    */
   follow(instance: Startable, { state, second, launch }: Progress): void {
     const { kind } = state;
-    const urgent = kind === "queued" && URGENT.has(state.cause);
-    place(this.#urgent, instance, urgent);
-    place(this.#patient, instance, kind === "queued" && !urgent);
+    const isGranted = kind === "queued" && this.#granted.has(instance);
+    const waits = kind === "queued" && !isGranted;
+    const isUrgent = waits && URGENT.has(state.cause);
+    place(this.#granted, instance, isGranted);
+    place(this.#urgent, instance, isUrgent);
+    place(this.#patient, instance, waits && !isUrgent);
     if (kind === "starting") this.#hold(instance, { launch, isSpawned: state.child !== null });
     else if (second?.kind !== "starting") this.#giveUp(instance);
     else this.#hold(instance, { launch: second.launch, isSpawned: second.child !== null });
     place(this.#ending, instance, isEnding(state));
-    place(this.#alive, instance, hasProcess(state));
+    place(this.#alive, instance, hasProcess(state) || isGranted);
     this.advance();
   }
 
@@ -85,14 +100,19 @@ export class StartQueue {
         this.#makeRoom();
         return;
       }
-      // Its new state arrives through `follow`; leaving the line here keeps this loop finite.
-      line.take((service) => this.#slotsOf(service))?.takeTurn();
+      const next = line.take((service) => this.#slotsOf(service));
+      if (next === undefined) return;
+      this.#granted.add(next);
+      this.#alive.add(next);
+      // Its new state arrives through `follow`, now or once it has handled its present event.
+      next.takeTurn();
     }
   }
 
-  /** The instances that have a slot. */
+  /** The instances that have a slot, or are about to have one. */
   #held(): readonly Startable[] {
-    return [...this.#slots].flatMap(([instance, { kind }]) => (kind === "over" ? [] : [instance]));
+    const starting = [...this.#slots].filter(([, { kind }]) => kind !== "over");
+    return [...this.#granted, ...starting.map(([instance]) => instance)];
   }
 
   #slotsOf(service: string): number {
@@ -101,23 +121,19 @@ export class StartQueue {
 
   #hold(instance: Startable, { launch, isSpawned }: { launch: number; isSpawned: boolean }): void {
     const slot = this.#slots.get(instance);
-    const isKnown = slot?.launch === launch && slot.kind !== "launching";
+    const isKnown = slot?.launch === launch && (slot.kind !== "launching" || !isSpawned);
     if (isKnown) return;
     this.#giveUp(instance);
-    if (!isSpawned) {
-      this.#slots.set(instance, { kind: "launching", launch });
-      return;
-    }
-    const cancel = this.#clock.after(SLOT_MS, () => {
+    const cancel = this.#clock.after(isSpawned ? SLOT_MS : LAUNCHING_SLOT_MS, () => {
       this.#slots.set(instance, { kind: "over", launch });
       this.advance();
     });
-    this.#slots.set(instance, { kind: "spawned", launch, cancel });
+    this.#slots.set(instance, { kind: isSpawned ? "spawned" : "launching", launch, cancel });
   }
 
   #giveUp(instance: Startable): void {
     const slot = this.#slots.get(instance);
-    if (slot?.kind === "spawned") slot.cancel();
+    if (slot !== undefined && slot.kind !== "over") slot.cancel();
     this.#slots.delete(instance);
   }
 
@@ -130,9 +146,9 @@ export class StartQueue {
   #makeRoom(): void {
     const wanted = this.#urgent.size + this.#patient.size - this.#ending.size;
     if (wanted <= 0) return;
-    const idle = [...this.#alive].flatMap((instance) => {
-      const since = instance.idleSince();
-      return since === null ? [] : [{ instance, since }];
+    const idle = [...this.#alive].flatMap((each) => {
+      const since = idleSince(each.instance, each.facts);
+      return since === null ? [] : [{ instance: each, since }];
     });
     idle.sort((a, b) => a.since - b.since);
     for (const { instance } of idle.slice(0, wanted)) instance.giveWay();

@@ -1,14 +1,25 @@
 // Deploys a new version of a service: starts and weighs an instance, moves traffic to it, replaces all processes.
+import { unreachable } from "../../core/assert.ts";
 import { TenError } from "../../core/errors.ts";
-import { type InstanceState, isUp } from "../../core/life/instance.ts";
+import {
+  boundFor,
+  type Instance,
+  type InstanceState,
+  isAtRest,
+  isUp,
+} from "../../core/life/instance.ts";
+import { TRIAL_MS } from "../../core/life/replacement.ts";
 import { reportHealth } from "../../core/life/report.ts";
 import { formatRef, type InstanceRef, type RefKey } from "../../core/ref.ts";
 import type { Administration, InstanceView } from "../administration.ts";
 import type { InstanceActor } from "../instance/actor.ts";
+import { ANY_ANSWER } from "../instance/probe.ts";
 import { refuseDisabled } from "../operator.ts";
 import { persist } from "../persist.ts";
 import type { Supervisor } from "../supervisor.ts";
 import { type RolloutOptions, type RolloutOutcome, rollOut } from "./rollout.ts";
+
+const ASK_AGAIN_MS = 50;
 
 /** A weight is a share of 100: the sum of two weights is cut to it. */
 const WEIGHT_MAX = 100;
@@ -35,7 +46,8 @@ export interface RouteOrder {
 export interface Deploys {
   /**
    * Starts an instance, which it registers if necessary, and sets its weight once it is healthy. Rejects with
-   * START_FAILED when it is not healthy in time, and restores the state of before.
+   * START_FAILED when it is not healthy in time, and with CONFLICT while it is over its quota. An instance that was at
+   * rest rests again; one that was up goes on by its restart policy.
    */
   deploy(order: DeployOrder): Promise<InstanceView>;
   /**
@@ -97,9 +109,11 @@ export class Deployer implements Deploys {
 
   rollout(service: string, options: RolloutOptions): Promise<RolloutOutcome> {
     return this.#exclusively(service, "roll out", () => {
-      const { name } = this.#supervisor.service(service);
+      const { health, name } = this.#supervisor.service(service);
       const actors = [...this.#supervisor.actors()].filter(({ ref }) => ref.service === name);
-      return rollOut(actors, { ...options, clock: this.#supervisor.world.clock });
+      refuseFailed(name, actors);
+      const { clock } = this.#supervisor.world;
+      return rollOut(actors, { ...options, clock, health });
     });
   }
 
@@ -125,14 +139,12 @@ export class Deployer implements Deploys {
     former: InstanceState | null,
     perform: () => Promise<void>,
   ): Promise<void> {
-    actor.isHeld = former?.kind !== "running";
+    using _ = former?.kind === "running" ? null : this.#supervisor.holdBack(actor);
     try {
       await perform();
     } catch (error) {
-      await this.#restore(actor, former);
+      await this.#restore(actor, former).catch(this.#supervisor.world.report);
       throw error;
-    } finally {
-      actor.isHeld = false;
     }
   }
 
@@ -140,8 +152,7 @@ export class Deployer implements Deploys {
     // An operator may have removed it meanwhile.
     if (this.#supervisor.find(actor.ref) !== actor) return;
     if (former === null) await this.#operator.remove(actor.ref, { purge: false });
-    else if (former.kind === "asleep" || former.kind === "failed") await actor.rest(former.kind);
-    else if (former.kind === "stopped") await actor.rest("stopped");
+    else await restoreRest(actor, former);
   }
 
   /** @param timeoutMs null: the start-up timeout of its service */
@@ -155,13 +166,36 @@ export class Deployer implements Deploys {
           );
     try {
       const { signal } = patience;
-      const lease = await actor.wake("operator", { signal, by: "an operator" });
-      lease.release();
+      await this.#supervisor.startByOrder(actor, { signal, by: "an operator" });
       await Promise.race([actor.until(isChecked), rejection(signal)]);
+      if (actor.service.health === null) await Promise.race([this.#try(actor), rejection(signal)]);
     } finally {
       cancel();
     }
     if (reportHealth(actor.instance.state) !== "healthy") throw notHealthy(actor.ref, "any more");
+  }
+
+  /** Resolves when the process has answered a request, and has lived for a while after that. */
+  async #try(actor: InstanceActor): Promise<void> {
+    const { clock } = this.#supervisor.world;
+    const { launch } = actor.instance;
+    const runs = (latest: Instance) => latest.launch === launch && latest.state.kind === "running";
+    const deadline = clock.now() + actor.service.startupTimeoutMs;
+    for (;;) {
+      const answer = await actor.ask(ANY_ANSWER);
+      if (answer.kind === "ready" || !runs(actor.instance)) break;
+      const reason = answer.kind === "unready" ? answer.reason : "it could not be asked";
+      if (clock.now() >= deadline) throw notHealthy(actor.ref, `yet: ${reason}`);
+      await this.#pause(ASK_AGAIN_MS);
+    }
+    await Promise.race([this.#pause(TRIAL_MS), actor.until((latest) => !runs(latest))]);
+    if (!runs(actor.instance)) throw notHealthy(actor.ref, "any more");
+  }
+
+  #pause(delayMs: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#supervisor.world.clock.after(delayMs, resolve);
+    return promise;
   }
 
   /** Sets all weights in one transaction. */
@@ -174,6 +208,50 @@ export class Deployer implements Deploys {
       }),
     );
     for (const [actor, weight] of weights) actor.weight = weight;
+  }
+}
+
+/** Throws FAILED for a service whose instances have all failed: there is nothing to replace, and nothing serves. */
+function refuseFailed(service: string, actors: readonly InstanceActor[]): void {
+  const [first] = actors;
+  const state = first?.instance.state;
+  if (first === undefined || state?.kind !== "failed") return;
+  if (!actors.every(({ instance }) => instance.state.kind === "failed")) return;
+  const name = formatRef(first.ref);
+  throw new TenError(
+    "FAILED",
+    `Cannot roll out "${service}": all of its instances have failed, ${name} since it ${state.failure.reason}`,
+    { hint: `Correct the cause, then start them: ten start ${name}` },
+  );
+}
+
+/**
+ * Brings an instance back to the rest that it was at. One that was up goes on by its restart policy, and an order that
+ * has stopped it meanwhile stays in force.
+ */
+async function restoreRest(actor: InstanceActor, former: InstanceState): Promise<void> {
+  const { kind } = boundFor(actor.instance.state);
+  if (kind === "stopped" || kind === "halted") return;
+  const rest = boundFor(former);
+  switch (rest.kind) {
+    case "asleep":
+    case "stopped":
+    case "failed":
+      return await actor.rest(rest.kind);
+    case "halted":
+      // An attempt that made it fail is over: a failed instance is not halted.
+      actor.send({ kind: "rest", to: "asleep" });
+      actor.send({ kind: "halt", failure: rest.failure });
+      return await actor.until(({ state }) => isAtRest(state));
+    case "queued":
+    case "starting":
+    case "running":
+    case "waiting":
+    case "start":
+    case "crashed":
+      return;
+    default:
+      unreachable(rest);
   }
 }
 

@@ -118,7 +118,9 @@ export class Reloader {
     const { clock } = this.#parts.supervisor.world;
     const services = Map.groupBy(actors, ({ ref }) => ref.service);
     const outcomes = await Promise.all(
-      [...services.values()].map((members) => rollOut(members, { parallel: 1, clock })),
+      [...services.values()].map((members) =>
+        rollOut(members, { parallel: 1, clock, health: null }),
+      ),
     );
     return {
       replaced: outcomes.flatMap(({ replaced }) => replaced),

@@ -8,7 +8,7 @@ import type { InstanceActor } from "../instance/actor.ts";
 
 export type RolloutProgress =
   /** `total` instances have a process, or are about to have one. */
-  | { readonly kind: "begun"; readonly total: number }
+  | { readonly kind: "begun"; readonly total: number; readonly health: string | null }
   | { readonly kind: "replaced"; readonly ref: InstanceRef; readonly tookMs: number }
   /** It came to rest, or is about to start: its next process is a new one anyway. */
   | { readonly kind: "skipped"; readonly ref: InstanceRef }
@@ -18,6 +18,12 @@ export interface RolloutOptions {
   /** Instances at a time. */
   readonly parallel: number;
   readonly onProgress?: (progress: RolloutProgress) => void;
+}
+
+export interface RolloutWorld {
+  readonly clock: Clock;
+  /** The health check of the service; null: it has none. */
+  readonly health: string | null;
 }
 
 export interface RolloutOutcome {
@@ -32,11 +38,11 @@ export interface RolloutOutcome {
 /** Resolves when every instance is done, or one has failed and those under way are done. */
 export async function rollOut(
   actors: readonly InstanceActor[],
-  { parallel, onProgress = () => undefined, clock }: RolloutOptions & { readonly clock: Clock },
+  { parallel, onProgress = () => undefined, clock, health }: RolloutOptions & RolloutWorld,
 ): Promise<RolloutOutcome> {
   const queue = actors.filter(({ instance }) => !isAtRest(instance.state));
   const done: RolloutProgress[] = [];
-  onProgress({ kind: "begun", total: queue.length });
+  onProgress({ kind: "begun", total: queue.length, health });
   const lane = async () => {
     while (!done.some(({ kind }) => kind === "failed")) {
       const actor = queue.shift();

@@ -60,6 +60,18 @@ test("events beyond a slow reader's buffer are dropped, counted and reported", a
   expect(await stream.read()).toBe('data: "next"\n\n');
 });
 
+test("an outcome is sent beyond the buffer, after the count of dropped events", async () => {
+  const stream = open(new EventStreams(new FakeClock()));
+  for (const _ of [1, 2, 3]) stream.sink.send("x".repeat(1024 * 1024));
+  stream.sink.sendOutcome("done");
+  stream.sink.end();
+  await stream.read();
+  expect(await stream.read()).toContain("xxx");
+  expect(await stream.read()).toBe('event: dropped\ndata: {"count":2}\n\n');
+  expect(await stream.read()).toBe('data: "done"\n\n');
+  expect(await stream.read()).toBeNull();
+});
+
 test("a heartbeat reports the count when nothing else is sent", async () => {
   const clock = new FakeClock();
   const stream = open(new EventStreams(clock));

@@ -15,7 +15,7 @@ export class FakeDeploys implements Deploys {
   readonly orders: string[] = [];
   /** The error of the next deploy or route. */
   failure: Error | null = null;
-  progress: readonly RolloutProgress[] = [{ kind: "begun", total: 0 }];
+  progress: readonly RolloutProgress[] = [{ kind: "begun", total: 0, health: "/health" }];
   outcome: RolloutOutcome = { replaced: [], skipped: [], failed: [], remaining: [] };
   readonly #administration: FakeAdministration;
 

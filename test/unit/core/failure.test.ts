@@ -5,6 +5,7 @@ import {
   failureOf,
   hintOf,
   InstanceError,
+  isServersOwn,
   startFailure,
   unavailable,
 } from "../../../src/core/failure.ts";
@@ -16,6 +17,27 @@ test("a failure that was thrown keeps its code and its hint; anything else is a 
   expect(failureOf(new FailureError(failure))).toBe(failure);
   expect(failureOf(new Error("disk full"))).toEqual(startFailure("disk full"));
   expect(failureOf("odd")).toEqual({ code: "START_FAILED", reason: "odd", hint: null });
+});
+
+test("a lack of the server's own is its failure, however deep the cause", () => {
+  for (const [code, found] of [
+    ["EMFILE", "DESCRIPTORS_EXHAUSTED"],
+    ["ENFILE", "DESCRIPTORS_EXHAUSTED"],
+    ["ENOSPC", "STORAGE_FAILED"],
+    ["SQLITE_FULL", "STORAGE_FAILED"],
+  ] as const) {
+    const cause = Object.assign(new Error("of the system"), { code });
+    const wrapped = new FailureError(startFailure("its output can't be opened"), cause);
+    const again = new FailureError(startFailure("its volume can't be mounted"), wrapped);
+    const refusal = new TenError("STORAGE_FAILED", "Cannot open it", { cause });
+    for (const thrown of [cause, wrapped, again, refusal]) {
+      expect(failureOf(thrown).code).toBe(found);
+      expect(isServersOwn(failureOf(thrown))).toBe(true);
+    }
+  }
+  expect(isServersOwn(failureOf(new FailureError(startFailure("odd"), new Error("odd"))))).toBe(
+    false,
+  );
 });
 
 test("the error names the instance once, with the hint and when to try again", () => {

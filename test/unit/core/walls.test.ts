@@ -1,7 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import {
   findWallGaps,
-  installationOf,
   isVisible,
   readablePaths,
   renderWalls,
@@ -136,21 +135,6 @@ describe.each([
     expect(shown("/srv/app/main", ["/srv/app"])).toBe(true);
     expect(shown("/srv/app/.env", ["/srv/app"])).toBe(false);
   });
-});
-
-test("installationOf() is the directory above bin, or the program's own directory", () => {
-  expect(installationOf("/root/.pyenv/versions/3.12/bin/python3")).toBe(
-    "/root/.pyenv/versions/3.12",
-  );
-  expect(installationOf("/home/app/server")).toBe("/home/app");
-  expect(installationOf("/root/.pyenv/shims/python3")).toBe("/root/.pyenv");
-});
-
-test("installationOf() is never a whole home directory", () => {
-  expect(installationOf("/home/anna/bin/server")).toBe("/home/anna/bin");
-  expect(installationOf("/root/bin/server")).toBe("/root/bin");
-  expect(installationOf("/srv/bin/server")).toBe("/srv/bin");
-  expect(installationOf("/home/anna/.local/bin/server")).toBe("/home/anna/.local");
 });
 
 describe("findWallGaps()", () => {

@@ -1,6 +1,14 @@
 import { Database } from "bun:sqlite";
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
+import {
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { InstanceRef, SlotRef } from "../../../src/core/ref.ts";
@@ -38,6 +46,18 @@ async function openHub(): Promise<LogHub> {
   });
   closers.push(async () => await hub[Symbol.asyncDispose]());
   return hub;
+}
+
+/** The descriptors of this process that lead to a file. */
+function countOpen(path: string): number {
+  const links = readdirSync("/proc/self/fd").map((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`);
+    } catch {
+      return null;
+    }
+  });
+  return links.filter((link) => link === path).length;
 }
 
 const slotOf = (ref: InstanceRef): SlotRef => ({ ref, slot: 0 });
@@ -207,12 +227,10 @@ test("attaching again while a writer is left makes no second reader", async () =
   expect(await texts(hub)).toEqual(numbered(0, 400));
 });
 
-test("an error names the instance whose output can't be read", async () => {
+test("output that can't be read fails with the bare reason, behind which the catcher names the instance", async () => {
   const hub = await openHub();
   const missing = { stdout: join(directory, "none"), stderr: join(directory, "none") };
-  expect(() => hub.attach(slotOf(ALICE), missing)).toThrow(
-    /^Cannot read the output of "notes:alice": /,
-  );
+  expect(() => hub.attach(slotOf(ALICE), missing)).toThrow(/^its output can't be read: ENOENT/);
 });
 
 test("closing stores the contents of the pipes, and the next hub goes on in the middle of a line", async () => {
@@ -328,6 +346,39 @@ test("keeps lines while the database is locked, and stores them afterwards", asy
   while (hub.counters().stored < 2) await texts(hub);
   expect(await texts(hub)).toEqual(["before", "meanwhile"]);
   expect(notices).toHaveLength(1);
+});
+
+test("replaces a worker that fails: queries end, pipes and followers stay, and no descriptor leaks", async () => {
+  const output = launch(ALICE);
+  const hub = await openHub();
+  const seen: string[] = [];
+  hub.follow({}, (lines) => seen.push(...lines.map(({ text }) => text)));
+  hub.attach(slotOf(ALICE), output.pipes);
+  writeSync(output.fds.stdout, "before\n");
+  while (seen.length === 0) expect(await texts(hub)).toEqual(["before"]);
+  const readers = countOpen(output.pipes.stdout);
+  hub.note(null as unknown as InstanceRef, "which fails");
+  await expect(hub.query({}, 1)).rejects.toThrow("Cannot search the logs: the log worker failed");
+  writeSync(output.fds.stdout, "after\n");
+  expect(await texts(hub)).toEqual(["before", "after"]);
+  while (seen.length < 2) await texts(hub);
+  expect(seen).toEqual(["before", "after"]);
+  expect(notices).toEqual([
+    expect.stringMatching(/^The log worker failed and starts anew: TypeError/),
+  ]);
+  expect(countOpen(output.pipes.stdout)).toBe(readers);
+});
+
+test("closes the pipes whose last writer has closed them, and the others when it is closed", async () => {
+  const hub = await openHub();
+  const [alice, bob] = [launch(ALICE), launch(BOB)];
+  hub.attach(slotOf(ALICE), alice.pipes);
+  hub.attach(slotOf(BOB), bob.pipes);
+  alice.close();
+  while (countOpen(alice.pipes.stdout) > 0) await texts(hub);
+  expect(countOpen(bob.pipes.stdout)).toBe(2);
+  await hub[Symbol.asyncDispose]();
+  expect(countOpen(bob.pipes.stdout)).toBe(1);
 });
 
 test("applies new limits at once", async () => {

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { lockDirectory } from "../../../src/platform/lock.ts";
@@ -11,6 +11,21 @@ test("a second server is refused with the first's pid, until the first has ended
     expect(() => lockDirectory(directory)).toThrow(`a server already does, pid ${process.pid}`);
     first[Symbol.dispose]();
     lockDirectory(directory)[Symbol.dispose]();
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
+
+test("a lock whose pid file can't be written is released again", () => {
+  const directory = mkdtempSync(join(tmpdir(), "ten-lock-"));
+  const pidFile = join(directory, "tenement.pid");
+  try {
+    mkdirSync(pidFile);
+    expect(() => lockDirectory(directory)).toThrow(/^Cannot lock .*: EISDIR/);
+    rmdirSync(pidFile);
+    using _ = lockDirectory(directory);
+    rmSync(pidFile);
+    expect(() => lockDirectory(directory)).toThrow("a server already does, pid unknown");
   } finally {
     rmSync(directory, { recursive: true });
   }

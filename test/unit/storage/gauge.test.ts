@@ -53,6 +53,25 @@ test("a list gets the sizes known in time; the rest is measured one after the ot
   expect(waiting).toHaveLength(2);
 });
 
+test("a list leaves out an instance that can't be measured, and goes on with the others", async () => {
+  const measure = ({ id }: InstanceRef): Promise<TreeSize> =>
+    id === "alice"
+      ? Promise.reject(new Error("gone"))
+      : Promise.resolve({ bytes: 7, isWhole: true });
+  const storage = new StorageGauge({ clock: new FakeClock(), measure });
+  expect(await storage.estimate([ALICE, BOB], up)).toEqual(new Map([["notes:bob", 7]]));
+  await expect(storage.measure(ALICE)).rejects.toThrow("gone");
+});
+
+test("a measurement that ends after its instance was removed leaves nothing behind", async () => {
+  const { waiting, storage } = gauge();
+  const size = storage.measure(ALICE);
+  storage.forget(ALICE);
+  waiting[0]?.end(5);
+  expect(await size).toEqual({ bytes: 5, isWhole: true });
+  expect(storage.known(ALICE)).toBeNull();
+});
+
 test("no second sweep starts during one", async () => {
   const { clock, waiting, storage } = gauge();
   const lists = [storage.estimate([ALICE], up), storage.estimate([BOB], up)];

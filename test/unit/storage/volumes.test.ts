@@ -1,9 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import {
   chmodSync,
+  closeSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -25,8 +27,24 @@ const MIB = 1024 ** 2;
 const REF = { service: "notes", id: "alice" };
 const isRoot = process.platform === "linux" && process.getuid?.() === 0;
 
+const reports: unknown[] = [];
+
 const volumesOf = (dataDir: string) =>
-  new Volumes(dataDir, (path) => rm(path, { recursive: true, force: true }));
+  new Volumes({
+    dataDir,
+    discard: (path) => rm(path, { recursive: true, force: true }),
+    report: (error) => reports.push(error),
+  });
+
+/** All that are free. */
+function takeDescriptors(): readonly number[] {
+  const taken: number[] = [];
+  try {
+    for (;;) taken.push(openSync("/dev/null", "r"));
+  } catch {
+    return taken;
+  }
+}
 
 describe.skipIf(!isRoot || isMissing(E2FSPROGS))("a volume", () => {
   let dataDir: string;
@@ -97,6 +115,31 @@ describe.skipIf(!isRoot || isMissing(E2FSPROGS))("a volume", () => {
     await Promise.all([open(), open(), volumes.close(REF), open(), volumes.close(REF), open()]);
     expect(readdirSync(directory())).toEqual(["kept"]);
     await Promise.all([volumes.close(REF), volumes.close(REF), volumes.measure(REF)]);
+    expect(isMounted()).toBe(false);
+  });
+
+  test("stays mounted while a process is in it, which is no error", async () => {
+    await open();
+    const inside = Bun.spawn(["cat"], { cwd: directory(), stdin: "pipe" });
+    await volumes.close(REF);
+    expect(isMounted()).toBe(true);
+    expect(reports).toEqual([]);
+    inside.stdin.end();
+    await inside.exited;
+    await volumes.close(REF);
+    expect(isMounted()).toBe(false);
+  });
+
+  test("that can't be unmounted stays, and the reason is reported", async () => {
+    await open();
+    const taken = takeDescriptors();
+    await volumes.close(REF);
+    for (const fd of taken) closeSync(fd);
+    expect(isMounted()).toBe(true);
+    expect(reports.splice(0).map(String)).toEqual([
+      expect.stringMatching(/Cannot unmount the volume of "notes:alice": EMFILE/),
+    ]);
+    await volumes.close(REF);
     expect(isMounted()).toBe(false);
   });
 

@@ -57,6 +57,21 @@ describe("a quota", () => {
     expect(notes()).toHaveLength(3);
   });
 
+  test("is no longer watched once the instance is removed, also during a measurement", async () => {
+    await running();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    world.measuring.held = promise;
+    world.sizes.set("alice", 110 * MIB);
+    const measured = world.operator.measureStorage(ALICE);
+    const removed = world.operator.remove(ALICE, { purge: false });
+    await world.clock.advance(LOOK_MS);
+    await removed;
+    resolve();
+    expect((await measured).bytes).toBe(110 * MIB);
+    expect(notes()).toEqual([]);
+    expect(world.supervisor.world.storage.warningOf(ALICE)).toBeNull();
+  });
+
   test("is checked on demand, too", async () => {
     await running();
     world.sizes.set("alice", 90 * MIB);

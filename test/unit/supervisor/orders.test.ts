@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { fakeUsers } from "../../support/fake-users.ts";
 import { until } from "../../support/until.ts";
-import { ALICE, awake, PATIENCE, useWorlds } from "./worlds.ts";
+import { ALICE, awake, childOf, PATIENCE, useWorlds } from "./worlds.ts";
 
 const openWorld = useWorlds();
 
@@ -32,6 +32,57 @@ test("a disabled instance does not start until it is enabled", async () => {
   expect((await world.operator.enable(ALICE)).state).toBe("asleep");
 });
 
+test("an instance that drains to be disabled is not restarted nor put to sleep, and can be enabled", async () => {
+  const world = openWorld();
+  world.register("alice");
+  const lease = await awake(world);
+  const disabled = world.operator.disable(ALICE);
+  for (const order of ["restart", "sleep", "start"] as const) {
+    const refused = async () => await world.operator[order](ALICE);
+    await expect(refused()).rejects.toMatchObject({ code: "CONFLICT" });
+  }
+  await world.operator.enable(ALICE);
+  lease.release();
+  expect((await disabled).state).toBe("asleep");
+});
+
+test("a restart while an instance drains to be removed is refused, and the instance is removed", async () => {
+  const world = openWorld();
+  world.register("alice");
+  const lease = await awake(world);
+  const removed = world.operator.remove(ALICE, { purge: false });
+  await expect(world.operator.restart(ALICE)).rejects.toMatchObject({ code: "CONFLICT" });
+  lease.release();
+  await removed;
+  expect(childOf(world).isLiving).toBe(false);
+  expect(world.operator.list()).toEqual([]);
+});
+
+test("an instance that is enabled and runs again is not removed", async () => {
+  const world = openWorld({ services: [{ idleTimeoutMs: 0 }] });
+  world.register("alice");
+  const lease = await awake(world);
+  const removed = world.operator.remove(ALICE, { purge: true });
+  const outcome = removed.catch(({ code }: { code: string }) => code);
+  const enabled = world.operator.enable(ALICE);
+  lease.release();
+  await world.clock.advance(1000);
+  await enabled;
+  expect(await outcome).toBe("CONFLICT");
+  expect(world.operator.view(ALICE).state).toBe("running");
+  expect(childOf(world, 1).isLiving).toBe(true);
+});
+
+test("an instance that is removed twice at the same time is removed once", async () => {
+  const world = openWorld();
+  world.register("alice");
+  const lease = await awake(world);
+  const removals = [true, false].map((purge) => world.operator.remove(ALICE, { purge }));
+  lease.release();
+  await Promise.all(removals);
+  expect(world.operator.list()).toEqual([]);
+});
+
 test("remove deletes the data directory only with purge", async () => {
   const world = openWorld();
   for (const [id, purge] of [
@@ -45,6 +96,39 @@ test("remove deletes the data directory only with purge", async () => {
   }
   expect(world.operator.list()).toEqual([]);
   expect(world.store.instances.list()).toEqual([]);
+});
+
+describe("remove on a full disk", () => {
+  const full = () => {
+    throw new Error("database or disk is full");
+  };
+
+  test("changes neither the row nor the hostnames when one of them can't be deleted", async () => {
+    const world = openWorld();
+    world.register("alice");
+    world.supervisor.domains.add("alice.example", ALICE);
+    world.store.instances.delete = full;
+    await expect(world.operator.remove(ALICE, { purge: false })).rejects.toMatchObject({
+      code: "STORAGE_FAILED",
+    });
+    expect(world.supervisor.domains.find("alice.example")).toEqual(ALICE);
+    expect(world.store.domains.list()).toHaveLength(1);
+    Reflect.deleteProperty(world.store.instances, "delete");
+    await world.operator.remove(ALICE, { purge: false });
+    expect(world.store.domains.list()).toEqual([]);
+  });
+
+  test("reports a user id that can't be given up, and can be repeated", async () => {
+    const world = openWorld();
+    world.register("alice");
+    world.store.userIds.release = full;
+    await expect(world.operator.remove(ALICE, { purge: true })).rejects.toMatchObject({
+      code: "STORAGE_FAILED",
+    });
+    Reflect.deleteProperty(world.store.userIds, "release");
+    await world.operator.remove(ALICE, { purge: true });
+    expect(world.operator.list()).toEqual([]);
+  });
 });
 
 describe("remove with purge", () => {
@@ -142,4 +226,37 @@ test("a full disk fails the order that needs it, and no instance", async () => {
   expect((await world.operator.stop(ALICE)).state).toBe("stopped");
   expect(world.reports).toHaveLength(1);
   expect(alice.instance.state.kind).toBe("stopped");
+});
+
+describe("an order that could not be stored on a full disk", () => {
+  const stopped = async () => {
+    const world = openWorld();
+    const alice = world.register("alice");
+    (await awake(world)).release();
+    const { instances } = world.store;
+    instances.setWanted = () => {
+      throw new Error("database or disk is full");
+    };
+    const { warnings } = await world.operator.stop(ALICE);
+    expect(warnings).toEqual([
+      "its state is lost when the server restarts: database or disk is full",
+    ]);
+    Reflect.deleteProperty(instances, "setWanted");
+    return { world, alice, wanted: () => instances.list()[0]?.wanted };
+  };
+
+  test("is stored at the next change, and its warning ends", async () => {
+    const { world, wanted } = await stopped();
+    expect((await world.operator.stop(ALICE)).warnings).toEqual([]);
+    expect(wanted()).toBe("stopped");
+  });
+
+  test("is stored when the server stops, and when it hands the instance over", async () => {
+    const { world, wanted } = await stopped();
+    await world.supervisor.close();
+    expect(wanted()).toBe("stopped");
+    const handing = await stopped();
+    handing.world.supervisor.abandon(() => undefined);
+    expect(handing.wanted()).toBe("stopped");
+  });
 });

@@ -55,3 +55,14 @@ test("a restart starts a new process whether the instance runs or sleeps", async
     expect(world.spawned).toHaveLength(launches);
   }
 });
+
+test("starts that the server itself could not make count as no restart, neither of the instance nor in total", async () => {
+  const world = openWorld();
+  const alice = world.register("alice");
+  world.spawner.failure = Object.assign(new Error("EMFILE"), { code: "EMFILE" });
+  alice.send({ kind: "wake", cause: "boot" });
+  await world.clock.advance(3500);
+  expect(alice.instance.launches).toBeGreaterThan(2);
+  expect(alice.instance.restarts).toBe(0);
+  expect(world.supervisor.world.statistics.restarts).toBe(0);
+});

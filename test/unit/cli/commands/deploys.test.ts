@@ -53,7 +53,7 @@ test("route prints both weights; a missing flag is a usage error", async () => {
 
 test("rollout prints a line for each instance", async () => {
   world.deploys.progress = [
-    { kind: "begun", total: 2 },
+    { kind: "begun", total: 2, health: "/health" },
     { kind: "replaced", ref: V1, tookMs: 420 },
     { kind: "skipped", ref: V2 },
   ];
@@ -87,7 +87,7 @@ test("a failed rollout prints the reason, the remedy and the remaining instances
 test("a rollout whose server goes away says that it can be repeated", async () => {
   const begun = Promise.withResolvers<void>();
   world.deploys.rollout = (_, { onProgress }) => {
-    onProgress?.({ kind: "begun", total: 2 });
+    onProgress?.({ kind: "begun", total: 2, health: "/health" });
     begun.resolve();
     return new Promise(() => undefined);
   };

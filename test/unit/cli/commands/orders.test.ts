@@ -16,6 +16,12 @@ test.each([
   expect(api.world.administration.orders).toEqual([`${order} notes:alice`]);
 });
 
+test("an order prints the warnings about the instance below its state", async () => {
+  api.world.administration.addRunning("notes:alice", { warnings: ["its disk is full"] });
+  const { out } = await ten("restart", "notes:alice");
+  expect(out.split("\n").slice(1)).toEqual(["warning: its disk is full", ""]);
+});
+
 test("valid ones of several are performed; the exit code is that of the first failure", async () => {
   const { exit, out, err } = await ten("stop", "notes:zed", "notes:alice", "notes:yan");
   expect(exit).toBe(3);

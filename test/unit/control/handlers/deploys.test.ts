@@ -83,17 +83,32 @@ describe("a rollout", () => {
 
   test("streams an event for each instance, and a summary", async () => {
     world.deploys.progress = [
-      { kind: "begun", total: 1 },
+      { kind: "begun", total: 1, health: "/health" },
       { kind: "replaced", ref: V1, tookMs: 12.4 },
     ];
     world.deploys.outcome = { replaced: [V1], skipped: [], failed: [], remaining: [] };
     expect(await eventsOf()).toEqual([
-      { kind: "begun", total: 1 },
+      { kind: "begun", total: 1, health: "/health" },
       { kind: "replaced", instance: "notes:v1", took_ms: 12 },
       { kind: "done", replaced: ["notes:v1"], skipped: [], failed: [], remaining: [] },
     ]);
     expect(world.deploys.orders).toEqual(["rollout notes 1"]);
     expect(world.trail).toEqual(["socket rollout notes done"]);
+  });
+
+  test("of more steps than are buffered streams its summary all the same", async () => {
+    const steps = Array.from({ length: 30_000 }, () => ({ kind: "skipped", ref: V1 }) as const);
+    world.deploys.progress = [{ kind: "begun", total: 1, health: "/health" }, ...steps];
+    const events = await eventsOf();
+    expect(events.length).toBeLessThan(steps.length);
+    expect(events.map(({ kind }) => kind)).not.toContain(undefined);
+    expect(events.at(-1)).toEqual({
+      kind: "done",
+      replaced: [],
+      skipped: [],
+      failed: [],
+      remaining: [],
+    });
   });
 
   test("that fails reports the reason, the log of the instance, and the remaining instances", async () => {

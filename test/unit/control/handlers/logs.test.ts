@@ -204,6 +204,21 @@ describe("following", () => {
     expect(await reading).toEqual(["too old", "old", "early", "late", "late", "end"]);
   });
 
+  test("holds the newest lines of a flood during the search, as many as it can send at once", async () => {
+    const search = Promise.withResolvers<void>();
+    world.logs.searching = search.promise;
+    const at = systemClock.wall() + 1000;
+    const leave = new AbortController();
+    const reading = take(32, world.client().followLogs({ limit: "3" }, leave.signal), leave);
+    await until("the search is under way", () => world.logs.queries.length === 1);
+    for (let index = 0; index < 200; index += 1) {
+      world.logs.write(lineOf("notes:alice", String(index).padEnd(16 * 1024), { at }));
+    }
+    search.resolve();
+    const newest = Array.from({ length: 32 }, (_, index) => String(168 + index));
+    expect((await reading).map((message) => message.trim())).toEqual(newest);
+  });
+
   test("a line of both the search and the follower is sent once", async () => {
     const at = systemClock.wall() + 60_000;
     const both = lineOf("notes:alice", "both", { at });

@@ -127,10 +127,31 @@ describe("ending", () => {
     expect(play.gone().instance.state).toEqual({ kind: "stopped", disabled: true });
   });
 
+  test.each(["asleep", "stopped", "restart", "failed"] as const)(
+    "an instance that is being disabled stays so when it is ordered to: %s",
+    (to) => {
+      const play = new Play().run();
+      play.traffic.busy = 1;
+      play.send({ kind: "rest", to: "disabled" }, { kind: "rest", to });
+      expect(play.instance.state).toMatchObject({ kind: "draining", after: { disabled: true } });
+      expect(play.send({ kind: "rest", to: "enabled" }).instance.state).toMatchObject({
+        kind: "draining",
+        after: { kind: "asleep" },
+      });
+    },
+  );
+
+  test("only a disabled instance is enabled", () => {
+    const play = new Play().run().send({ kind: "rest", to: "enabled" });
+    expect(play.kind).toBe("running");
+    play.send({ kind: "rest", to: "stopped" }).gone().send({ kind: "rest", to: "enabled" });
+    expect(play.kind).toBe("stopped");
+  });
+
   test("stopping during the launch waits for it and then ends the process", () => {
     const play = new Play().send({ kind: "wake", cause: "request" }, { kind: "turn" });
     expect(play.send({ kind: "rest", to: "stopped" }).effects()).toEqual(["refuse"]);
-    expect(nextDeadline(play.instance, play.facts)).toBe(Number.POSITIVE_INFINITY);
+    expect(nextDeadline(play.instance, play.facts)).toBe(play.now + play.service.stopTimeoutMs);
     play.send({ kind: "launched", launch: 1, child: CHILD });
     expect(play.effects()).toEqual(["SIGTERM"]);
     expect(play.exit({ kind: "signal", signal: "SIGTERM" }).gone().kind).toBe("stopped");
@@ -280,4 +301,17 @@ test("a request that waits too long for a turn is answered; an instance that nev
   expect(play.kind).toBe("asleep");
   const constant = new Play({ idleTimeoutMs: 0 }).send({ kind: "wake", cause: "boot" });
   expect(constant.tick().kind).toBe("queued");
+});
+
+test("a request whose turn to start does not come is told so, with both limits that may be the cause", () => {
+  const play = new Play().send({ kind: "wake", cause: "request" }).tick();
+  expect(play.kind).toBe("asleep");
+  expect(play.last).toMatchObject([
+    {
+      failure: {
+        reason: "its turn to start did not come within 60 s",
+        hint: "Raise max_running, if as many instances run, or max_starting, if as many start",
+      },
+    },
+  ]);
 });

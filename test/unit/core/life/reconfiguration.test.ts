@@ -37,6 +37,14 @@ test("a starting instance has the new time to get ready, counted from its launch
   expect(play.instance.state).toMatchObject({ kind: "starting", deadline: launchedAt + 5000 });
 });
 
+test("a starting replacement has the new time to get ready, counted from its launch", () => {
+  const play = new Play({ startupTimeoutMs: 10_000 }).run().replace();
+  const launchedAt = play.now;
+  play.now += 4000;
+  reconfigure(play, { startupTimeoutMs: 5000 });
+  expect(play.instance.second).toMatchObject({ kind: "starting", deadline: launchedAt + 5000 });
+});
+
 test("an instance that has failed or backs off starts again, without its earlier crashes", () => {
   const restart = { ...new Play().service.restart, max: 1 };
   const play = new Play({ restart }).run().exit(EXIT_1).gone();

@@ -138,7 +138,7 @@ describe("when the serving process ends", () => {
 
   test("a launch that is under way is ended as soon as its process exists", () => {
     const play = new Play().run().send({ kind: "replace" }).exit(EXIT_1).gone();
-    expect(nextDeadline(play.instance, play.facts)).toBe(Number.POSITIVE_INFINITY);
+    expect(nextDeadline(play.instance, play.facts)).toBe(play.now + play.service.stopTimeoutMs);
     play.send({ kind: "launched", launch: 2, child: REPLACEMENT });
     expect(play.last).toEqual([{ kind: "signal", launch: 2, signal: "SIGTERM" }]);
   });
@@ -190,5 +190,70 @@ describe("processes of an earlier server", () => {
     const { instance, effects } = adopted({ child: null });
     expect(instance).toMatchObject({ launch: 2, state: { kind: "stopping" }, second: null });
     expect(effects).toEqual([{ kind: "signal", launch: 2, signal: "SIGTERM" }]);
+  });
+});
+
+describe("a replacement without a health check", () => {
+  const TRIAL_MS = 2000;
+  const tried = () => new Play({ health: null }).run().replace().answerReplacement(true);
+
+  test("serves, while the former process stands by without a signal", () => {
+    const play = tried();
+    expect(play.last).toEqual([{ kind: "admit", endpoint: NEXT_ENDPOINT }]);
+    expect(play.instance).toMatchObject({
+      launch: 2,
+      state: { kind: "running", child: REPLACEMENT, endpoint: NEXT_ENDPOINT },
+      second: { kind: "standby", launch: 1, child: CHILD, endpoint: ENDPOINT },
+    });
+  });
+
+  test("has replaced the former process once it has lived for a while", () => {
+    const play = tried();
+    play.now += TRIAL_MS;
+    expect(play.send({ kind: "tick" }).effects()).toEqual(["replaced", "SIGTERM"]);
+    expect(play.instance.second).toMatchObject({ kind: "stopping", launch: 1 });
+  });
+
+  test("that ends meanwhile gives all requests back to the former process", () => {
+    const play = tried().exit(EXIT_1);
+    expect(play.last).toEqual([
+      { kind: "admit", endpoint: ENDPOINT },
+      { kind: "signal", launch: 2, signal: "SIGTERM" },
+      {
+        kind: "unreplaced",
+        failure: startFailure("exited with code 1 soon after it was ready"),
+      },
+    ]);
+    expect(play.instance).toMatchObject({
+      launch: 1,
+      state: { kind: "running", child: CHILD, endpoint: ENDPOINT, since: 1000 },
+      second: { kind: "stopping", launch: 2, child: REPLACEMENT },
+      crashes: [],
+    });
+    play.send({ kind: "gone", launch: 2 });
+    expect(play.instance).toMatchObject({ launch: 1, second: null });
+  });
+
+  test("is there to stay when the former process ends meanwhile", () => {
+    const play = tried().send({ kind: "exited", launch: 1, exit: EXIT_1 });
+    expect(play.effects()).toEqual(["SIGTERM", "replaced"]);
+    expect(play.instance).toMatchObject({ launch: 2, state: { kind: "running" } });
+  });
+
+  test("ends together with the former process when the instance is to stop", () => {
+    const play = tried().send({ kind: "rest", to: "stopped" });
+    expect(play.effects().sort()).toEqual(["SIGTERM", "SIGTERM", "unreplaced"]);
+    expect(play.instance).toMatchObject({
+      state: { kind: "stopping" },
+      second: { kind: "stopping" },
+    });
+  });
+
+  test("lets the former process finish its requests after the trial", () => {
+    const play = tried();
+    play.traffic = { ...play.traffic, open: 1, busy: 0, secondBusy: 1 };
+    play.now += TRIAL_MS;
+    expect(play.send({ kind: "tick" }).effects()).toEqual(["replaced"]);
+    expect(play.instance.second?.kind).toBe("draining");
   });
 });

@@ -1,8 +1,17 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync, lstatSync, mkdirSync, readFileSync, statSync, symlinkSync } from "node:fs";
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+} from "node:fs";
 import { join } from "node:path";
 import { freePort } from "../../../../bench/support.ts";
 import type { Service } from "../../../../src/core/service.ts";
+import type { Level } from "../../../../src/isolation/level.ts";
 import { firecrackerLevel } from "../../../../src/isolation/machine/firecracker.ts";
 import type { MachineParts } from "../../../../src/isolation/machine/machine-needs.ts";
 import { compilePrograms, isUnable, type Programs } from "../../../launcher/programs.ts";
@@ -65,12 +74,40 @@ describe.skipIf(isUnable() || isMissing(PYTHON) || isMissing(MKE2FS))(
       return firecrackerLevel({ ...world.parts({ which, ...host }), device: "/dev/null" });
     }
 
+    /** The first launch of an instance, behind the making of its disk. */
+    async function launch(world: MachineWorld, level: Level, service: Service) {
+      await level.makeDisk?.({ ref: { service: service.name, id: "alice" }, service });
+      return world.launch(level, service, freePort());
+    }
+
+    test("does not hold up other work while its disk is made, and makes it once", async () => {
+      using world = new MachineWorld(programs.launcher);
+      const mke2fs = world.file(
+        "mke2fs",
+        '#!/bin/sh\nwhile [ ! -e "$0.go" ]; do :; done; : > "$7"',
+      );
+      const firecracker = world.file("firecracker", FAKE);
+      const which = (program: string) => ({ firecracker, mke2fs })[program] ?? Bun.which(program);
+      const level = levelOf(world, { which });
+      const service = serviceOf(world);
+      const ref = { service: service.name, id: "alice" };
+      const made = level.makeDisk?.({ ref, service });
+      world.file("mke2fs.go");
+      await made;
+      mkdirSync(join(world.dataDir, "notes/alice"));
+      renameSync(
+        join(world.dataDir, "notes/.alice.new"),
+        join(world.dataDir, "notes/alice/data.ext4"),
+      );
+      expect(level.makeDisk?.({ ref, service })).toBeNull();
+    });
+
     test("listens on its socket once the application listens, and reports the application's exit", async () => {
       using world = new MachineWorld(programs.launcher);
-      const { child, enclosure, instanceDir } = world.launch(
+      const { child, enclosure, instanceDir } = await launch(
+        world,
         levelOf(world),
         serviceOf(world),
-        freePort(),
       );
       const ask = (body: Uint8Array<ArrayBuffer>) =>
         fetch("http://machine/", { unix: enclosure.socketPath, method: "POST", body });
@@ -106,7 +143,7 @@ describe.skipIf(isUnable() || isMissing(PYTHON) || isMissing(MKE2FS))(
       mkdirSync(instanceDir, { recursive: true });
       symlinkSync(outside, join(instanceDir, "data.ext4.new"));
       symlinkSync(join(world.root, "none"), join(instanceDir, "data.ext4"));
-      const { child, enclosure } = world.launch(levelOf(world), serviceOf(world), freePort());
+      const { child, enclosure } = await launch(world, levelOf(world), serviceOf(world));
       expect(readFileSync(outside, "utf8")).toBe("kept");
       expect(existsSync(join(world.root, "none"))).toBe(false);
       expect(lstatSync(join(instanceDir, "data.ext4")).isFile()).toBe(true);
@@ -118,7 +155,7 @@ describe.skipIf(isUnable() || isMissing(PYTHON) || isMissing(MKE2FS))(
     test("is recovered by the next server, which learns the application's exit", async () => {
       using world = new MachineWorld(programs.launcher);
       const [level, service] = [levelOf(world), serviceOf(world)];
-      const launched = world.launch(level, service, freePort());
+      const launched = await launch(world, level, service);
       const { socketPath } = launched.enclosure;
       await until("it listens", () => fetch("http://m/", { unix: socketPath }).catch(() => null));
       const next = world.recover(levelOf(world), service, launched);
@@ -132,7 +169,7 @@ describe.skipIf(isUnable() || isMissing(PYTHON) || isMissing(MKE2FS))(
 
     test("that is killed is reported as killed", async () => {
       using world = new MachineWorld(programs.launcher);
-      const { child, enclosure } = world.launch(levelOf(world), serviceOf(world), freePort());
+      const { child, enclosure } = await launch(world, levelOf(world), serviceOf(world));
       await until("it listens", () =>
         fetch("http://m/", { unix: enclosure.socketPath }).catch(() => null),
       );

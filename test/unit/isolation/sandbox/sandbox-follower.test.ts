@@ -54,6 +54,19 @@ test.each([
   expect(await signalled).toBe("SIGKILL");
 });
 
+test("a sandbox whose command does not end is killed instead, and is gone without it", async () => {
+  const { child, end, signalled } = fakeLauncher();
+  const sandbox = followSandbox(child, {
+    logFile: join(directory, "log"),
+    renderSignal: () => ["sleep", "1000"],
+    deliveryMs: 20,
+  });
+  sandbox.signal("SIGTERM");
+  expect(await signalled).toBe("SIGKILL");
+  end({ kind: "signal", signal: "SIGKILL" });
+  await sandbox.gone;
+});
+
 test("the rest of a sandbox that has ended is signalled directly", async () => {
   const { child, end, signalled } = fakeLauncher();
   const sandbox = follow(child, "exit 0");

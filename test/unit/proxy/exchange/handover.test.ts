@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
 import type { Endpoint } from "../../../../src/core/endpoint.ts";
 import { TenError } from "../../../../src/core/errors.ts";
 import { GET, ProxyWorld, withTempDirectory } from "../proxy-world.ts";
@@ -143,6 +144,23 @@ describe("a request relayed by a previous server", () => {
         "X-Forwarded-Proto: https\r\nX-Request-Id: 17\r\n\r\n",
     );
   });
+
+  test.skipIf(process.platform !== "linux")(
+    "reaches the newest relay, and the former one is closed",
+    async () => {
+      using directory = withTempDirectory();
+      await using world = await ProxyWorld.open();
+      const listeners = () =>
+        readFileSync("/proc/net/unix", "utf8").split(directory.path).length - 1;
+      for (let round = 0; round < 3; round += 1) world.proxy.openRelay(`${directory.path}/relay`);
+      while (listeners() > 1) await Bun.sleep(1);
+      const socket = await Bun.connect({
+        unix: `${directory.path}/relay`,
+        socket: { data: () => undefined },
+      });
+      socket.end();
+    },
+  );
 
   test("becomes a tunnel through both servers when it is an upgrade", async () => {
     using directory = withTempDirectory();

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { fstatSync, openSync } from "node:fs";
 import { Channel, openSocketPair } from "../../../../src/server/handover/channel.ts";
 
 const none = () => undefined;
@@ -24,6 +25,12 @@ test("delivers messages in order and complete, also one larger than all buffers"
   expect(heard.map(({ length }) => length)).toEqual([5, long.length, 4]);
   expect(heard[1] === long).toBe(true);
   far.close();
+});
+
+test("a channel that can't be opened closes its descriptor", async () => {
+  const fd = openSync("/dev/null", "r");
+  await expect(Channel.open(fd, none)).rejects.toThrow();
+  expect(() => fstatSync(fd)).toThrow("EBADF");
 });
 
 test("ends on both sides when one side closes, and then discards messages without an error", async () => {

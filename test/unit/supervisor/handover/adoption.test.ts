@@ -46,6 +46,42 @@ test("an instance is asleep when its process no longer matches, and marked proce
   expect(next.store.instances.list()[0]?.child).toBeNull();
 });
 
+test("an instance that can't be taken over is reported and starts anew, and the others are adopted", async () => {
+  const services = [{ idleTimeoutMs: 0 }];
+  const first = openWorld({ services });
+  for (const id of ["alice", "bob"]) {
+    first.register(id);
+    (await awake(first, id)).release();
+  }
+  const next = openWorld({ services, dataDir: first.dataDir });
+  for (const child of first.spawned) next.spawner.living.set(child.ref.pid, child);
+  next.logs.refused.add("alice");
+  await takeOver(next.supervisor, next);
+  await next.ready();
+  const views = next.operator.list().map(({ ref, state, pid }) => ({ id: ref.id, state, pid }));
+  expect(views).toEqual([
+    { id: "alice", state: "running", pid: next.spawned[0]?.ref.pid ?? 0 },
+    { id: "bob", state: "running", pid: first.spawned[1]?.ref.pid ?? 0 },
+  ]);
+  expect(next.reports.map(String).join()).toMatch(/Cannot take over "notes:alice": no pipe/);
+});
+
+test("a listed instance that can't be created is reported, and the others start", async () => {
+  const instances = ["listed", "next"].map((id) => ({ service: "notes", id }));
+  const world = openWorld({ instances });
+  const insert = world.store.instances.insert.bind(world.store.instances);
+  world.store.instances.insert = (row) => {
+    if (row.ref.id === "listed") throw new Error("disk full");
+    insert(row);
+  };
+  await takeOver(world.supervisor, world);
+  await world.ready();
+  expect(world.operator.list().map(({ ref, state }) => `${ref.id} ${state}`)).toEqual([
+    "next running",
+  ]);
+  expect(world.reports.map(String).join()).toMatch(/disk full/);
+});
+
 test("a process is not adopted when nothing listens at its endpoint", async () => {
   const { dataDir, child } = await crashedWorld();
   const next = openWorld({ dataDir });

@@ -6,7 +6,7 @@ const endpoint = { kind: "tcp", host: "127.0.0.1", port: Number(process.argv[2])
 const probe = () =>
   socketProber({
     endpoints: [endpoint],
-    health: null,
+    check: null,
     host: "a.test",
     hasServed: false,
     isOwn: () => true,

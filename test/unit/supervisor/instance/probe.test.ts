@@ -1,11 +1,16 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Endpoint } from "../../../../src/core/endpoint.ts";
 import type { UnixPeer } from "../../../../src/platform/kernel/unix-peer.ts";
 import { isListening } from "../../../../src/platform/kernel/unix-queue.ts";
-import { socketProber } from "../../../../src/supervisor/instance/probe.ts";
+import {
+  ANY_ANSWER,
+  type HealthCheck,
+  proberWithin,
+  socketProber,
+} from "../../../../src/supervisor/instance/probe.ts";
 import { isMissing, PYTHON } from "../../../support/tool.ts";
 
 const HOST = "alice.notes.test";
@@ -37,6 +42,20 @@ async function fullQueue() {
   return { [Symbol.dispose]: () => child.stdin.end() };
 }
 
+/** A process that listens on a port and never accepts; resolves once the system lets further connections wait. */
+async function fullPort() {
+  const script =
+    "import socket, sys\n" +
+    "server = socket.socket(); server.bind(('127.0.0.1', 0)); server.listen(0)\n" +
+    "held = [socket.socket() for _ in range(4)]\n" +
+    "for each in held: each.setblocking(False); each.connect_ex(server.getsockname())\n" +
+    "print(server.getsockname()[1], flush=True); sys.stdin.read()";
+  const child = Bun.spawn(["python3", "-c", script], { stdio: ["pipe", "pipe", "inherit"] });
+  const { value } = await child.stdout.getReader().read();
+  const port = Number(Buffer.from(value ?? []).toString());
+  return { port, [Symbol.dispose]: () => child.stdin.end() };
+}
+
 function freePort(): number {
   using listener = Bun.listen({
     hostname: "127.0.0.1",
@@ -46,8 +65,10 @@ function freePort(): number {
   return listener.port;
 }
 
-function probe(hasServed: boolean, health: string | null = "/health") {
-  return socketProber({ endpoints: [endpoint], health, host: HOST, hasServed, isOwn: () => true });
+const HEALTH: HealthCheck = { path: "/health", accepts: "success" };
+
+function probe(hasServed: boolean, check: HealthCheck | null = HEALTH) {
+  return socketProber({ endpoints: [endpoint], check, host: HOST, hasServed, isOwn: () => true });
 }
 
 test.skipIf(!isLinux || isMissing(PYTHON))(
@@ -82,12 +103,29 @@ test.skipIf(!isLinux)("a Unix socket is found alive also at a path too long to c
   expect(isListening(long)).toBe(false);
 });
 
+test.skipIf(!isLinux || isMissing(PYTHON))(
+  "the probe gives up a port whose queue is full, which is alive where it has served before",
+  async () => {
+    using full = await fullPort();
+    const prober = proberWithin(50);
+    const at: Endpoint = { kind: "tcp", host: "127.0.0.1", port: full.port };
+    const request = { endpoints: [at], check: null, host: HOST, isOwn: () => true };
+    const before = readdirSync("/proc/self/fd").length;
+    expect(await prober({ ...request, hasServed: false })).toEqual({
+      kind: "unready",
+      reason: "it accepts no connection within 0.05 s",
+    });
+    expect(await prober({ ...request, hasServed: true })).toEqual({ kind: "ready", endpoint: at });
+    while (readdirSync("/proc/self/fd").length > before) await Bun.sleep(1);
+  },
+);
+
 test("the probe reports an endpoint that nothing listens on", async () => {
   const endpoints = [
     { kind: "unix", path: "/nowhere.sock" },
     { kind: "tcp", host: "127.0.0.1", port: 1 },
   ] as const;
-  const check = { health: null, host: HOST, hasServed: false, isOwn: () => true };
+  const check = { check: null, host: HOST, hasServed: false, isOwn: () => true };
   expect(await socketProber({ endpoints, ...check })).toEqual({
     kind: "unready",
     reason: "nothing listens on /nowhere.sock or 127.0.0.1:1",
@@ -105,7 +143,7 @@ test.skipIf(!isLinux)(
     };
     await using _stranger = Bun.serve({ unix: path, fetch: serve });
     const check = {
-      health: "/health",
+      check: HEALTH,
       host: HOST,
       hasServed: true,
       isOwn(peer: UnixPeer | null) {
@@ -167,11 +205,33 @@ test("the first endpoint is the address of an application that begins to listen 
   );
   const request = {
     endpoints: [first, endpoint],
-    health: "/",
+    check: { path: "/", accepts: "success" } as const,
     host: HOST,
     hasServed: false,
     isOwn: () => true,
   };
   expect(await socketProber(request)).toEqual({ kind: "ready", endpoint: first });
   for (const listener of listeners) listener.stop(true);
+});
+
+test.each([
+  [200, "ready"],
+  [302, "ready"],
+  [404, "ready"],
+  [500, "unready"],
+  [503, "unready"],
+])("an application that answers %p to any request is %s", async (status, kind) => {
+  const received: string[] = [];
+  const listener = Bun.listen({
+    unix: path,
+    socket: {
+      data(socket, bytes) {
+        received.push(bytes.toString());
+        socket.end(`HTTP/1.1 ${status} Any\r\ncontent-length: 0\r\n\r\n`);
+      },
+    },
+  });
+  expect((await probe(false, ANY_ANSWER)).kind).toBe(kind as "ready" | "unready");
+  expect(received[0]).toStartWith(`GET / HTTP/1.1\r\nHost: ${HOST}\r\nX-Forwarded-For: `);
+  listener.stop(true);
 });

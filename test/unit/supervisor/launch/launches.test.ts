@@ -1,5 +1,8 @@
 import { expect, test } from "bun:test";
+import { existsSync, writeFileSync } from "node:fs";
+import { messageOf } from "../../../../src/core/errors.ts";
 import type { Service } from "../../../../src/core/service.ts";
+import { NO_FIREWALL } from "../../../../src/isolation/firewall/firewall.ts";
 import { ALICE, PATIENCE, useWorlds } from "../worlds.ts";
 
 const openWorld = useWorlds();
@@ -21,6 +24,24 @@ test("an instance does not start while another one has its socket", async () => 
   await world.operator.stop({ service: "a", id: "b-c" });
   await world.clock.advance(2000);
   expect(second?.instance.state.kind).toBe("running");
+});
+
+test("a start that fails gives its cause and removes its files, also where the firewall fails", async () => {
+  const socket = `/tmp/ten-none-${crypto.randomUUID()}.sock`;
+  const release = () => {
+    throw new Error("netfilter can't be reached");
+  };
+  const world = openWorld({ services: [{ socket }], firewall: { ...NO_FIREWALL, release } });
+  world.register("alice");
+  world.spawner.spawn = () => {
+    writeFileSync(socket, "");
+    throw new Error("no such device");
+  };
+  await expect(world.operator.start(ALICE)).rejects.toMatchObject({
+    message: 'Cannot start "notes:alice": no such device',
+  });
+  expect(existsSync(socket)).toBe(false);
+  expect(world.reports.map(messageOf)).toEqual(["netfilter can't be reached"]);
 });
 
 const cases: readonly { what: string; service: Partial<Service>; says: object }[] = [

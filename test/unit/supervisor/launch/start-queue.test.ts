@@ -30,6 +30,19 @@ test("the least recently used idle instance goes to sleep when max_running is re
   again?.release();
 });
 
+test("an instance that has just started is not the first to go to sleep", async () => {
+  const world = openWorld({ settings: { maxRunning: 2 } });
+  const [fresh] = ["fresh", "used", "c"].map((id) => world.register(id));
+  await world.clock.advance(1000);
+  (await awake(world, "used")).release();
+  await world.clock.advance(1000);
+  fresh?.send({ kind: "wake", cause: "boot" });
+  await world.ready();
+  (await awake(world, "c")).release();
+  const states = world.operator.list().map(({ ref, state }) => `${ref.id} ${state}`);
+  expect(states).toEqual(["c running", "fresh running", "used asleep"]);
+});
+
 test("a start waits at max_running until an instance is idle", async () => {
   const world = openWorld({ settings: { maxRunning: 1 } });
   for (const id of ["a", "b"]) world.register(id);
@@ -41,6 +54,18 @@ test("a start waits at max_running until an instance is idle", async () => {
   await world.ready();
   (await waiting).release();
   expect(world.spawned).toHaveLength(2);
+});
+
+test("an instance that starts again and one that waits do not exceed max_running", async () => {
+  const world = openWorld({ settings: { maxRunning: 1 } });
+  const [a, b] = ["a", "b"].map((id) => world.register(id));
+  const lease = await awake(world, "a");
+  b?.send({ kind: "wake", cause: "boot" });
+  a?.send({ kind: "rest", to: "restart" });
+  lease.release();
+  await world.ready();
+  expect(world.spawned.filter(({ isLiving }) => isLiving)).toHaveLength(1);
+  expect(world.spawned[1]?.env["TENEMENT_INSTANCE"]).toBe("a");
 });
 
 const NOTES_AND_WIKI = [{ name: "notes" }, { name: "wiki" }];
@@ -63,6 +88,21 @@ test("a slow start gives up its slot a second after the spawn", async () => {
   await world.clock.advance(1000);
   await world.settle();
   expect(world.spawned).toHaveLength(3);
+});
+
+test("launches that wait for a disk do not keep the others waiting", async () => {
+  const world = openWorld({ settings: { maxStarting: 1 } });
+  const hung = world.register("a");
+  const { home } = world.supervisor.world;
+  const { prepare } = home;
+  home.prepare = (order) =>
+    order.ref.id === "a" ? new Promise(() => undefined) : prepare.call(home, order);
+  hung.send({ kind: "wake", cause: "operator" });
+  world.register("b").send({ kind: "wake", cause: "operator" });
+  await world.clock.advance(29_000);
+  expect(world.spawned).toHaveLength(0);
+  await world.clock.advance(2000);
+  expect(world.spawned.map(({ env }) => env["TENEMENT_INSTANCE"])).toEqual(["b"]);
 });
 
 test("services take turns, whichever began to wait first and however many of its instances wait", async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { unavailable } from "../../../../src/core/failure.ts";
 import type { InstanceRef } from "../../../../src/core/ref.ts";
 import { ISOLATION_LEVELS, overlaps } from "../../../../src/core/service.ts";
 import type {
@@ -55,7 +56,7 @@ describe("a deploy", () => {
     const world = await firstVersion({ services: [{ startupTimeoutMs: 60_000 }] });
     world.probes.answer = ({ endpoints }) =>
       endpoints.length === 1
-        ? readyOnPort({ endpoints, health: null, host: "", hasServed: false, isOwn: () => true })
+        ? readyOnPort({ endpoints, check: null, host: "", hasServed: false, isOwn: () => true })
         : { kind: "unready", reason: "not yet" };
     const failed = deploy(world).catch((error: Error) => error);
     await world.clock.advance(30_000);
@@ -81,6 +82,46 @@ describe("a deploy", () => {
       expect(weightsOf(world)).toEqual({ v1: 100, v2: 7 });
     },
   );
+
+  const QUOTA = { storageEnforce: "stop", storageQuotaBytes: 1000 } as const;
+
+  test("that fails halts an instance again that was over its quota before", async () => {
+    const world = await firstVersion({ services: [QUOTA] });
+    const v2 = world.register("v2");
+    const failure = unavailable("its storage is full", "Delete some of its files");
+    v2.send({ kind: "halt", failure });
+    world.spawner.failure = new Error("no such device");
+    expect(await deploy(world).catch((error: Error) => error)).toMatchObject({
+      code: "START_FAILED",
+    });
+    expect(v2.instance.state).toEqual({ kind: "halted", failure });
+  });
+
+  test("is refused while the instance is over its quota, as every order to start it is", async () => {
+    const world = await firstVersion({ services: [QUOTA] });
+    world.register("v2");
+    world.sizes.set("v2", 2000);
+    for (const attempt of [
+      () => deploy(world),
+      () => world.deploys.route({ from: V1, to: V2, record: () => undefined }),
+    ]) {
+      const outcome = attempt().catch(({ code }: { code: string }) => code);
+      await world.ready();
+      expect(await outcome).toBe("CONFLICT");
+    }
+    expect(world.spawned).toHaveLength(1);
+  });
+
+  test("that fails leaves an instance stopped that an operator has stopped meanwhile", async () => {
+    const world = await firstVersion();
+    world.register("v2");
+    world.probes.answer = () => ({ kind: "unready", reason: "not yet" });
+    const outcome = deploy(world).catch(({ code }: { code: string }) => code);
+    await world.ready();
+    await world.operator.stop(V2);
+    expect(await outcome).toBe("INSTANCE_UNAVAILABLE");
+    expect(world.operator.view(V2).state).toBe("stopped");
+  });
 
   test("changes nothing when its audit row can't be written", async () => {
     const world = await firstVersion();
