@@ -19,6 +19,11 @@ struct mounts {
   struct list insides;
 };
 
+struct ports {
+  int *items; // room for LIST_MAX, NULL while it is empty
+  int count;
+};
+
 struct options {
   const char *status;
   struct list cgroups;
@@ -38,7 +43,7 @@ struct options {
   const char *layer_path;     // that directory
   const char *tmp;            // NULL: a tmpfs
   const char *runtime_dir;    // made for the application's user alone; NULL: none
-  int bind_port;              // 0: any
+  struct ports bindable;      // none: any port may be bound
   unsigned processes;         // of the application, threads included; 0: no limit
   const char *given;          // a directory that is given to a user; NULL: none
   uid_t given_to;

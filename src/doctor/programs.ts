@@ -64,6 +64,7 @@ function planOf(service: Service, { settings: { dataDir } }: Config, env: Env): 
     slot: 0,
     dataDir,
     port: 0,
+    extraPorts: Array<number>(service.extraPorts ?? 0).fill(0),
     serverEnv: env,
     storedEnv: {},
     fileEnv: parsed.kind === "env" ? parsed.env : {},

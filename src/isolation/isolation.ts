@@ -17,7 +17,8 @@ import { qemuLevel } from "./machine/qemu.ts";
 import { ProcessLevel } from "./process-level.ts";
 import { SandboxLevel } from "./sandbox/sandbox.ts";
 import { AccountFiles } from "./walls/account-files.ts";
-import { limitsByNamespace, NamespaceLevel } from "./walls/namespace.ts";
+import { NamespaceLevel } from "./walls/namespace.ts";
+import { limitsByNamespace } from "./walls/process-limit.ts";
 
 export interface IsolationParts {
   readonly dataDir: string;
@@ -25,6 +26,8 @@ export interface IsolationParts {
   readonly userIdOf: (ref: InstanceRef) => number;
   /** The `write_paths` of all services. */
   readonly writePaths: () => readonly string[];
+  /** Whether instances of any service may bind ports of the host that are not their own. */
+  readonly sharesPorts: () => boolean;
   /** The server's own files, which no walled tenant sees. */
   readonly serverFiles: () => readonly string[];
   /** Installs the launcher; null where this build has none. */

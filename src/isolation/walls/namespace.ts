@@ -1,16 +1,14 @@
 // The level "namespace": the walls that the launcher builds, and the server's own files around them.
 import { existsSync, realpathSync, rmSync } from "node:fs";
-import { release } from "node:os";
 import { basename, dirname, join } from "node:path";
 import type { Endpoint } from "../../core/endpoint.ts";
 import { PRIVATE_TMP } from "../../core/host-paths.ts";
 import { instanceDirOf, socketPathOf } from "../../core/instance-paths.ts";
-import { isKernelAtLeast, PROCESSES_PER_NAMESPACE } from "../../core/kernel-release.ts";
 import type { LaunchPlan } from "../../core/launch-plan.ts";
 import { isUnder } from "../../core/paths.ts";
 import { type InstanceRef, SLOTS } from "../../core/ref.ts";
-import { networkOf, PIDS_LIMIT_DEFAULT, type Service } from "../../core/service.ts";
-import { renderWalls, type Walls } from "../../core/walls.ts";
+import { networkOf, type Service } from "../../core/service.ts";
+import { bindablePorts, renderWalls, type Walls } from "../../core/walls.ts";
 import { isRoot, makeOwnDirectory } from "../../platform/owner.ts";
 import type { ControlGroup } from "../cgroup/group.ts";
 import type { ControlGroups } from "../cgroup/groups.ts";
@@ -21,6 +19,7 @@ import {
   hostEndpoints,
   type Level,
   type Placement,
+  portsOf,
   type RecordedProcess,
 } from "../level.ts";
 import { hostPrograms } from "../programs/host-programs.ts";
@@ -30,6 +29,7 @@ import { findHostFiles, type HostFiles } from "./host-files.ts";
 import { LayerCheck } from "./layer-check.ts";
 import { explainMissing } from "./missing-files.ts";
 import { type OwnPlaces, planOwnPlaces } from "./own-places.ts";
+import { processLimit } from "./process-limit.ts";
 import { checkReachable, checkVisible } from "./reach.ts";
 import { SocketLink } from "./socket-link.ts";
 import { TenantPlaces } from "./tenant-places.ts";
@@ -51,6 +51,8 @@ export interface NamespaceParts {
   readonly accounts: AccountFiles;
   /** Of all services. */
   readonly writePaths: () => readonly string[];
+  /** Whether instances of any service may bind ports of the host that are not their own. */
+  readonly sharesPorts: () => boolean;
   /** The server's own files, which no tenant sees. */
   readonly serverFiles: () => readonly string[];
   /** Installs the launcher; null where this build has none. */
@@ -152,6 +154,7 @@ export class NamespaceLevel implements Level {
       statusFile,
       tmpDir: realpathSync(tmpDir),
       port: placement.port,
+      bindable: bindablePorts(placement.service, portsOf(placement)),
       entry: networkOf(placement.service) === "private" ? entry : null,
       identity: owner === null ? { kind: "rootless" } : { kind: "user", id: owner },
       mounts: this.#parts.accounts.mounts(placement.ref, accountOf(owner, plan.instanceDir)),
@@ -253,7 +256,7 @@ export class NamespaceLevel implements Level {
   }
 
   #enclosure(placement: Placement, group: ControlGroup, owner: number | null): Enclosure {
-    const { launches } = this.#parts;
+    const { launches, sharesPorts } = this.#parts;
     const { entry, socket, statusFile } = launches.paths(placement);
     const isPrivate = networkOf(placement.service) === "private";
     const link = new SocketLink(this.#socketSource(placement), socket);
@@ -268,7 +271,11 @@ export class NamespaceLevel implements Level {
       mark: null,
       wrap: (argv) => argv,
       follow: (child) =>
-        followLauncher(child, { statusFile, group, containment: { kind: "walls", owner } }),
+        followLauncher(child, {
+          statusFile,
+          group,
+          containment: { kind: "walls", owner, sharesPorts },
+        }),
       exposeSocket: () => link.renew(),
       explainFailedStart: () => null,
       clear() {
@@ -281,19 +288,4 @@ export class NamespaceLevel implements Level {
 
 function unixAt(path: string): Endpoint {
   return { kind: "unix", path };
-}
-
-/** Whether the kernel counts the processes in a rootless tenant's user namespace apart from all others of the user. */
-export function limitsByNamespace(): boolean {
-  return isKernelAtLeast(release(), PROCESSES_PER_NAMESPACE);
-}
-
-/**
- * The default limit of processes, by the instance's own user or user namespace: unlike a control group of version 1, it
- * costs nothing.
- */
-function processLimit({ owner, placement }: Site): readonly string[] {
-  if (placement.service.pidsLimit !== null) return [];
-  if (owner === null && !limitsByNamespace()) return [];
-  return ["--processes", String(PIDS_LIMIT_DEFAULT)];
 }

@@ -57,6 +57,7 @@ test("a service needs only a command", () => {
     health: null,
     isolation: defaultIsolation(process.platform),
     idleTimeoutMs: 300_000,
+    tunnelIdleMs: 0,
     startupTimeoutMs: 10_000,
     requestTimeoutMs: 30_000,
     stopSignal: "SIGTERM",
@@ -90,6 +91,8 @@ test("a service needs only a command", () => {
     writePaths: [],
     statePaths: [],
     network: null,
+    extraPorts: null,
+    bindAny: false,
     seccomp: "default",
     allowMetadata: false,
     rollout: "overlap",
@@ -131,6 +134,7 @@ workdir = "code/{id}"
 health = "/health?deep=1"
 isolation = "sandbox"
 idle_timeout = 0
+idle_websocket_timeout = 1.5
 startup_timeout = 0.5
 request_timeout = 0
 stop_signal = "SIGINT"
@@ -152,6 +156,8 @@ io_weight = 200
 storage_quota_mb = 3
 storage_enforce = "hard"
 network = "private"
+extra_ports = 3
+bind = "any"
 seccomp = "permissive"
 allow_metadata = true
 rollout = "replace"
@@ -217,6 +223,7 @@ test("converts every key, to milliseconds, bytes and absolute paths", () => {
     health: "/health?deep=1",
     isolation: "sandbox",
     idleTimeoutMs: 0,
+    tunnelIdleMs: 1500,
     startupTimeoutMs: 500,
     requestTimeoutMs: 0,
     stopSignal: "SIGINT",
@@ -244,6 +251,8 @@ test("converts every key, to milliseconds, bytes and absolute paths", () => {
     writePaths: ["/etc/shared"],
     statePaths: [],
     network: "private",
+    extraPorts: 3,
+    bindAny: true,
     seccomp: "permissive",
     allowMetadata: true,
     rollout: "replace",

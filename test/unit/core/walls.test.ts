@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import {
+  bindablePorts,
   findWallGaps,
   isVisible,
   readablePaths,
@@ -24,6 +25,7 @@ const walls: Walls = {
   layerDir: "/data/notes/alice/.ten/workdir",
   tmpDir: "/data/.walls/notes/alice/tmp",
   port: 30_000,
+  bindable: [30_000],
   entry: null,
   seccomp: "default",
   hostname: "alice",
@@ -61,6 +63,16 @@ describe("the launcher's command line", () => {
     expect(valuesOf(argv, "--forward")).toEqual(["/data/.walls/notes/alice/entry:30000"]);
   });
 
+  test("lists each port that may be bound", () => {
+    const argv = renderWalls({ ...walls, bindable: [30_000, 30_007] }, ["app"]);
+    expect(valuesOf(argv, "--bind-port")).toEqual(["30000", "30007"]);
+  });
+
+  test("leaves every port to the application where none is listed", () => {
+    const argv = renderWalls({ ...walls, bindable: null }, ["app"]);
+    expect(argv).not.toContain("--bind-port");
+  });
+
   test("names no other user when the server is not root", () => {
     const argv = renderWalls({ ...walls, identity: { kind: "rootless" } }, ["app"]);
     expect(argv).toContain("--rootless");
@@ -75,6 +87,24 @@ describe("the launcher's command line", () => {
   test("omits the socket's directory where another writable directory contains it", () => {
     const argv = renderWalls({ ...walls, socketDir: null }, ["app"]);
     expect(valuesOf(argv, "--write-at")).toEqual([]);
+  });
+});
+
+describe("bindablePorts()", () => {
+  const bindable = (changes: Parameters<typeof serviceWith>[0]) =>
+    bindablePorts(serviceWith({ isolation: "namespace", ...changes }), [30_000, 30_001]);
+
+  test("are the instance's ports on the network of the host", () => {
+    expect(bindable({ network: null })).toEqual([30_000, 30_001]);
+  });
+
+  test("are all ports where the service says so", () => {
+    expect(bindable({ bindAny: true })).toBeNull();
+  });
+
+  test("are all ports in a private network", () => {
+    expect(bindable({ network: "private" })).toBeNull();
+    expect(bindable({ isolation: "qemu" })).toBeNull();
   });
 });
 
@@ -154,6 +184,15 @@ describe("findWallGaps()", () => {
     expect(sockets).toContain("bind free ports");
     const newer = { landlock: 5, firewall: null, processLimit: true };
     expect(findWallGaps(walled, newer)[0]).not.toContain("bind");
+  });
+
+  test("says what a service opens itself", () => {
+    const host = { landlock: 6, firewall: null, processLimit: true };
+    expect(findWallGaps({ ...walled, bindAny: true }, host)).toEqual([
+      'they can bind ports of the host that are meant for others: bind is "any"',
+    ]);
+    expect(findWallGaps({ ...walled, bindAny: true, network: "private" }, host)).toEqual([]);
+    expect(findWallGaps(serviceWith({ bindAny: true }), host)).toEqual([]);
   });
 
   test("is a limit of processes, unless the service has its own or wants none", () => {
