@@ -23,6 +23,11 @@ static void restrict_process(const struct options *options) {
   umask(077);
 }
 
+// As the user, so that it can lead nowhere that the user could not go. A tenant that misses it finds out by itself.
+static void make_runtime_directory(const char *path) {
+  if (path != NULL) mkdir(path, 0700);
+}
+
 // Comes after the change of user, since a directory of mode 0700 opens to its owner only. Behind walls it must not be
 // left out: the current directory of the launcher may be a hidden one.
 static void enter_directory(const struct options *options) {
@@ -36,6 +41,7 @@ void run_application(const struct options *options) {
   if (wall(WALL_SIGNALS)) reset_signals();
   limit_files();
   if (options->walls) restrict_process(options);
+  make_runtime_directory(options->runtime_dir);
   enter_directory(options);
   // Last, since it refuses calls that the steps above need.
   if (options->walls && wall(WALL_SECCOMP)) filter_system_calls(options->permissive_calls);

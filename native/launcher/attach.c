@@ -53,8 +53,8 @@ static ssize_t put(int to, const unsigned char *bytes, size_t count) {
 }
 
 static void resize(int terminal, const unsigned char *size) {
-  struct winsize window = {.ws_row = (unsigned short)(size[0] << 8 | size[1]),
-                           .ws_col = (unsigned short)(size[2] << 8 | size[3])};
+  struct winsize window = {
+    .ws_row = (unsigned short)(size[0] << 8 | size[1]), .ws_col = (unsigned short)(size[2] << 8 | size[3])};
   ioctl(terminal, TIOCSWINSZ, &window);
 }
 

@@ -8,6 +8,7 @@
 #include "failure.h"
 #include "forward.h"
 #include "give.h"
+#include "layers.h"
 #include "limits.h"
 #include "measure.h"
 #include "namespaces.h"
@@ -148,6 +149,7 @@ static int run_behind_walls(const struct options *options, struct arguments argu
   umask(022); // the directories of the view are for every user inside, whatever mask the server has
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) fail("create a socket pair");
   if (setsockopt(ends[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof on) < 0) fail("ask for credentials");
+  prepare_layer(options);
   pid_t init = enter_namespaces(options);
   if (init == 0) {
     close(ends[0]);
@@ -182,8 +184,8 @@ static int run_without_walls(const struct options *options) {
     run_application(options);
   }
   // As the first process of a sandbox it is an init as well: the kernel kills all others when it ends.
-  return supervise((struct supervision){
-    .app = app, .lifeline = -1, .namespaced = getpid() == 1, .attached = options->attached});
+  return supervise(
+    (struct supervision){.app = app, .lifeline = -1, .namespaced = getpid() == 1, .attached = options->attached});
 }
 
 int main(int argc, char **argv) {

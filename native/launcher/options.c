@@ -21,7 +21,11 @@ enum option_id {
   OPT_HIDE,
   OPT_READ,
   OPT_WRITE,
-  OPT_SOCKET_DIR,
+  OPT_READ_AT,
+  OPT_WRITE_AT,
+  OPT_STATE,
+  OPT_LAYER,
+  OPT_RUNTIME_DIR,
   OPT_TMP,
   OPT_GIVE,
   OPT_EMPTY,
@@ -49,7 +53,11 @@ static const struct option LONG_OPTIONS[] = {
   {"hide", required_argument, NULL, OPT_HIDE},
   {"read", required_argument, NULL, OPT_READ},
   {"write", required_argument, NULL, OPT_WRITE},
-  {"socket-dir", required_argument, NULL, OPT_SOCKET_DIR},
+  {"read-at", required_argument, NULL, OPT_READ_AT},
+  {"write-at", required_argument, NULL, OPT_WRITE_AT},
+  {"state", required_argument, NULL, OPT_STATE},
+  {"layer", required_argument, NULL, OPT_LAYER},
+  {"runtime-dir", required_argument, NULL, OPT_RUNTIME_DIR},
   {"tmp", required_argument, NULL, OPT_TMP},
   {"give", required_argument, NULL, OPT_GIVE},
   {"empty", required_argument, NULL, OPT_EMPTY},
@@ -100,10 +108,16 @@ static char *split_pair(char *pair, const char *option) {
   return colon + 1;
 }
 
-static void add_socket_directory(struct options *options, char *pair) {
-  const char *inside = split_pair(pair, "--socket-dir");
-  append(&options->socket_outsides, absolute(pair, "--socket-dir"), "--socket-dir");
-  append(&options->socket_insides, absolute(inside, "--socket-dir"), "--socket-dir");
+static void add_mount(struct mounts *mounts, char *pair, const char *option) {
+  const char *inside = split_pair(pair, option);
+  append(&mounts->outsides, absolute(pair, option), option);
+  append(&mounts->insides, absolute(inside, option), option);
+}
+
+static void set_layer(struct options *options, char *pair) {
+  const char *path = split_pair(pair, "--layer");
+  options->layer_dir = absolute(pair, "--layer");
+  options->layer_path = absolute(path, "--layer");
 }
 
 static void append_port(struct ports *ports, const char *text) {
@@ -161,7 +175,11 @@ static void apply(struct options *o, int id, char *value) {
   case OPT_HIDE: append(&o->hides, absolute(value, "--hide"), "--hide"); break;
   case OPT_READ: append(&o->reads, absolute(value, "--read"), "--read"); break;
   case OPT_WRITE: append(&o->writes, absolute(value, "--write"), "--write"); break;
-  case OPT_SOCKET_DIR: add_socket_directory(o, value); break;
+  case OPT_READ_AT: add_mount(&o->read_mounts, value, "--read-at"); break;
+  case OPT_WRITE_AT: add_mount(&o->write_mounts, value, "--write-at"); break;
+  case OPT_STATE: add_mount(&o->state_mounts, value, "--state"); break;
+  case OPT_LAYER: set_layer(o, value); break;
+  case OPT_RUNTIME_DIR: o->runtime_dir = absolute(value, "--runtime-dir"); break;
   case OPT_TMP: o->tmp = absolute(value, "--tmp"); break;
   case OPT_EMPTY: append(&o->emptied, absolute(value, "--empty"), "--empty"); break;
   case OPT_GIVE: set_given(o, value); break;
@@ -182,7 +200,8 @@ static void apply(struct options *o, int id, char *value) {
 
 static bool has_wall_options(const struct options *o) {
   return o->rootless || o->uid != 0 || o->gid != 0 || o->shows.count > 0 || o->hides.count > 0 || o->reads.count > 0 ||
-         o->writes.count > 0 || o->socket_insides.count > 0 || o->tmp != NULL || o->bindable.count > 0 ||
+         o->writes.count > 0 || o->read_mounts.insides.count > 0 || o->write_mounts.insides.count > 0 ||
+         o->state_mounts.insides.count > 0 || o->layer_dir != NULL || o->tmp != NULL || o->bindable.count > 0 ||
          o->devices.count > 0 || o->permissive_calls || o->private_net;
 }
 

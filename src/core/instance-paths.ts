@@ -20,6 +20,10 @@ export function instanceDirOf({ ref, dataDir }: Pick<InstancePlace, "ref" | "dat
   return `${dataDir}/${ref.service}/${ref.id}`;
 }
 
+/** In the instance's directory: the changes to its working directory, and the directories of its `state_paths`. */
+export const LAYER_DIRECTORY = ".ten/workdir";
+export const STATE_DIRECTORY = ".ten/state";
+
 /** Where the volume of an instance with a hard quota is mounted as a whole; no service can have this name. */
 export function volumeDirOf({ ref, dataDir }: Pick<InstancePlace, "ref" | "dataDir">): string {
   return `${dataDir}/.mounts/${ref.service}/${ref.id}`;

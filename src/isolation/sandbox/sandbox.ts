@@ -1,5 +1,6 @@
 // The level "sandbox": the application runs on gVisor, a kernel in user space, and sees the same files as behind walls.
 import { mkdirSync, writeFileSync } from "node:fs";
+import { RUNTIME_DIR } from "../../core/account.ts";
 import { FailureError } from "../../core/failure.ts";
 import type { LaunchPlan } from "../../core/launch-plan.ts";
 import { isUnder } from "../../core/paths.ts";
@@ -22,6 +23,7 @@ import { type Bundle, type RunscPlace, renderBundle, renderRun, renderSignal } f
 import { findRunsc, type Runsc, runscGap } from "./runsc.ts";
 import { followSandbox } from "./sandbox-follower.ts";
 import { planView, type View } from "./sandbox-view.ts";
+import { makeStateDirectory } from "./state-directory.ts";
 import { listSystem, makeView } from "./view-making.ts";
 
 /** gVisor's own threads: some 60 at rest, more under load. */
@@ -70,6 +72,7 @@ export class SandboxLevel implements Level {
       ],
     });
     makeOwnDirectory(files.entryDir, site.owner);
+    for (const { outside } of walls.states) makeStateDirectory(outside, site);
     makeView(view);
     for (const path of [files.bundleDir, files.stateDir]) mkdirSync(path, { mode: 0o700 });
     const network = networkOf(service);
@@ -167,7 +170,7 @@ function bundleOf(
   return {
     root: view.root,
     mounts: view.mounts,
-    argv: [INIT, ...forward, "--", ...argv],
+    argv: [INIT, ...forward, "--runtime-dir", RUNTIME_DIR, "--", ...argv],
     env: plan.env,
     cwd: walls.cwd,
     hostname: walls.hostname,

@@ -1,15 +1,13 @@
 // The level "namespace": the walls that the launcher builds, and the server's own files around them.
 import { existsSync, realpathSync, rmSync } from "node:fs";
-import { release } from "node:os";
 import { basename, dirname, join } from "node:path";
 import type { Endpoint } from "../../core/endpoint.ts";
 import { PRIVATE_TMP } from "../../core/host-paths.ts";
 import { instanceDirOf, socketPathOf } from "../../core/instance-paths.ts";
-import { isKernelAtLeast, PROCESSES_PER_NAMESPACE } from "../../core/kernel-release.ts";
 import type { LaunchPlan } from "../../core/launch-plan.ts";
 import { isUnder } from "../../core/paths.ts";
 import { type InstanceRef, isSlot, type PlaceRef } from "../../core/ref.ts";
-import { networkOf, PIDS_LIMIT_DEFAULT, type Service } from "../../core/service.ts";
+import { networkOf, type Service } from "../../core/service.ts";
 import { bindablePorts, renderWalls, type Walls } from "../../core/walls.ts";
 import { isRoot, makeOwnDirectory } from "../../platform/owner.ts";
 import { ControlGroup } from "../cgroup/group.ts";
@@ -27,8 +25,12 @@ import {
 } from "../level.ts";
 import { hostPrograms } from "../programs/host-programs.ts";
 import { followCommand } from "../programs/program-chain.ts";
+import { type AccountFiles, accountOf } from "./account-files.ts";
 import { findHostFiles, type HostFiles } from "./host-files.ts";
+import { LayerCheck } from "./layer-check.ts";
 import { explainMissing } from "./missing-files.ts";
+import { type OwnPlaces, planOwnPlaces } from "./own-places.ts";
+import { processLimit } from "./process-limit.ts";
 import { checkReachable, checkVisible } from "./reach.ts";
 import { SocketLink } from "./socket-link.ts";
 import { TenantPlaces } from "./tenant-places.ts";
@@ -47,6 +49,7 @@ export interface NamespaceParts {
   readonly launches: LaunchDirectories;
   /** The instance's own user, where the server is root. */
   readonly userIdOf: (ref: InstanceRef) => number;
+  readonly accounts: AccountFiles;
   /** Of all services. */
   readonly writePaths: () => readonly string[];
   /** Whether instances of any service may bind ports of the host that are not their own. */
@@ -67,6 +70,7 @@ export interface Site {
   readonly launcher: string;
   /** The options that have the launcher give and empty directories of the instance. */
   readonly preparing: readonly string[];
+  readonly own: OwnPlaces;
   readonly owner: number | null;
   readonly paths: ViewPaths;
   readonly places: TenantPlaces;
@@ -87,6 +91,7 @@ export class NamespaceLevel implements Level {
   readonly #parts: NamespaceParts;
   #launcher: string | null = null;
   #host: HostFiles | null = null;
+  readonly #layers = new LayerCheck();
 
   constructor(parts: NamespaceParts) {
     this.#parts = parts;
@@ -137,6 +142,12 @@ export class NamespaceLevel implements Level {
     const paths = planPaths(service, { ...plan, programs }, this.#findContext(places));
     checkVisible(placement, { programs, paths });
     if (owner !== null) checkReachable(paths, owner);
+    const planned = planOwnPlaces(service, plan, { paths, places });
+    // Two overlays with one upper layer would damage it: a command sees the directory as it was made.
+    const own = isSlot(placement) ? planned : { ...planned, layerDir: null };
+    const { layerDir } = own;
+    if (layerDir !== null)
+      this.#layers.require(service, { launcher, layerDir, owner, workdir: paths.cwd });
     const { groups, launches } = this.#parts;
     const all = HELPERS[networkOf(service)] + helpers;
     const group = host === placement ? groups.open(placement, all) : groups.find(host);
@@ -145,11 +156,11 @@ export class NamespaceLevel implements Level {
     // While another process of the instance runs, it owns the directory, and could move files under the launcher.
     const giving = owner === null || !isAlone ? [] : ["--give", `${plan.instanceDir}:${owner}`];
     const preparing = host !== placement ? giving : [...giving, ...this.#emptying(placement)];
-    return { group, host, launcher, owner, paths, places, placement, plan, preparing };
+    return { group, host, launcher, own, owner, paths, places, placement, plan, preparing };
   }
 
   /** The walls of a prepared launch. */
-  describe({ host, owner, paths, places, placement, plan }: Site): Walls {
+  describe({ host, own, owner, paths, places, placement, plan }: Site): Walls {
     const { entry, statusFile } = this.#parts.launches.paths(placement);
     const { socketsDir, tmpDir } = this.#parts.launches.paths(host);
     const isMounted = this.#socketDir({ ...placement, ...host }) === socketsDir;
@@ -159,12 +170,14 @@ export class NamespaceLevel implements Level {
       makeMountPoint(inside, paths, places);
     return {
       ...paths,
+      ...own,
       statusFile,
       tmpDir: realpathSync(tmpDir),
       port: placement.port,
       bindable: bindablePorts(placement.service, portsOf(placement)),
       entry: networkOf(placement.service) === "private" && isSlot(placement) ? entry : null,
       identity: owner === null ? { kind: "rootless" } : { kind: "user", id: owner },
+      mounts: this.#parts.accounts.mounts(placement.ref, accountOf(owner, plan.instanceDir)),
       socketDir: isMounted ? { outside: realpathSync(socketsDir), inside } : null,
       seccomp: placement.service.seccomp,
       hostname: placement.ref.id,
@@ -282,19 +295,4 @@ export class NamespaceLevel implements Level {
 
 function unixAt(path: string): Endpoint {
   return { kind: "unix", path };
-}
-
-/** Whether the kernel counts the processes in a rootless tenant's user namespace apart from all others of the user. */
-export function limitsByNamespace(): boolean {
-  return isKernelAtLeast(release(), PROCESSES_PER_NAMESPACE);
-}
-
-/**
- * The default limit of processes, by the instance's own user or user namespace: unlike a control group of version 1, it
- * costs nothing.
- */
-function processLimit({ owner, placement }: Site): readonly string[] {
-  if (placement.service.pidsLimit !== null) return [];
-  if (owner === null && !limitsByNamespace()) return [];
-  return ["--processes", String(PIDS_LIMIT_DEFAULT)];
 }
