@@ -71,8 +71,10 @@ describe.skipIf(!isRoot || isMissing(E2FSPROGS) || isMissing(GCC))("a hard quota
         "--",
         "sh",
         "-c",
-        "cd $TENEMENT_DATA_DIR; cat >kept",
+        "cd $TENEMENT_DATA_DIR; echo on; cat >kept",
       );
+      // One that begins beside the application ends with it.
+      await open.stdout.getReader().read();
       open.stdin.write("text\n");
       await ten.must("start", "app:a");
       await ten.must("stop", "app:a");
