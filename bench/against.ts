@@ -1,5 +1,6 @@
 // Compares dist/ten with another `ten`: processor time a request, and wakes. `bun bench/against.ts OTHER`; needs wrk.
 import { readFileSync } from "node:fs";
+import { wallSettings } from "../test/support/walls.ts";
 import { median, type Server, serve, TEN, wrk } from "./support.ts";
 
 const ROUNDS = 8;
@@ -27,10 +28,12 @@ const KINDS: Readonly<Record<string, { path: string; headers: readonly string[] 
 
 const other = process.argv[2];
 if (other === undefined) throw new Error("Usage: bun bench/against.ts OTHER");
+const walls = wallSettings();
+const readPaths = "read_paths" in walls ? walls.read_paths : [];
 const config = ["process", "namespace"]
   .map(
     (level) =>
-      `[service.${level}]\ncommand = "${process.execPath} ${import.meta.dir}/tenant.ts"\nidle_timeout = 0\nisolation = "${level}"\nread_paths = ["/root", "${import.meta.dir}"]\n`,
+      `[service.${level}]\ncommand = "${process.execPath} ${import.meta.dir}/tenant.ts"\nidle_timeout = 0\nisolation = "${level}"\nread_paths = ${JSON.stringify(readPaths)}\n`,
   )
   .join("\n");
 await using ours = await serve(config);

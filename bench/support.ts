@@ -42,15 +42,21 @@ export async function serve(config: string, binary = TEN): Promise<Server> {
   };
 }
 
+/** Below the ports of tenants and of outgoing connections, which others take before this one is used. */
+const [PORT_MIN, PORT_COUNT] = [10_000, 20_000];
+
+/** A port that nothing listens on. */
 export function freePort(): number {
-  const listener = Bun.listen({
-    hostname: "127.0.0.1",
-    port: 0,
-    socket: { data: () => undefined },
-  });
-  const { port } = listener;
-  listener.stop(true);
-  return port;
+  for (;;) {
+    const port = PORT_MIN + Math.floor(Math.random() * PORT_COUNT);
+    try {
+      const options = { hostname: "127.0.0.1", port, socket: { data: () => undefined } };
+      Bun.listen(options).stop(true);
+      return port;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") throw error;
+    }
+  }
 }
 
 /** Polls every millisecond; resolves with the milliseconds it took. */

@@ -46,7 +46,7 @@ With \`args\` nothing is split: \`command\` is the program, each element one arg
 
 ### Placeholders
 
-\`{name}\` (the service), \`{id}\` (the instance), \`{data_dir}\` (of \`[settings]\`), \`{port}\` and \`{socket}\` are filled in
+\`{name}\` (the service), \`{id}\` (the instance), \`{data_dir}\` (of \`[settings]\`), \`{port}\`, \`{socket}\` and, with \`extra_ports\`, \`{port1}\` and so on are filled in
 \`command\`, \`args\`, \`env\`, \`workdir\` and \`socket\` (there without \`{socket}\` itself). They are filled in after splitting, once: a
 value is never split, and braces inside a value stay. A placeholder is a name in braces; \`{"a":1}\` and \`{}\` are text. An
 unknown name in braces is an error; \`{{name}}\` is the text \`{name}\`.
@@ -59,8 +59,8 @@ An instance does not inherit the server's environment. It gets these variables; 
 2. \`env\` of the service
 3. \`env_file\`
 4. the variables that \`ten env set\` stored for the instance
-5. \`PORT\`, \`SOCKET_PATH\`, \`TENEMENT_SERVICE\`, \`TENEMENT_INSTANCE\` (the id) and \`TENEMENT_DATA_DIR\` (the instance's own
-   directory), which can't be overridden
+5. \`PORT\`, \`SOCKET_PATH\`, \`TENEMENT_SERVICE\`, \`TENEMENT_INSTANCE\` (the id), \`TENEMENT_DATA_DIR\` (the instance's own
+   directory) and, with \`extra_ports\`, \`TENEMENT_PORT_1\` and so on, which can't be overridden
 
 An \`env_file\` holds lines of \`KEY=VALUE\`, with or without \`export\`. Lines that start with \`#\` are comments, and so is what follows
 \` #\` behind a value without quotes. Single quotes keep everything as it is; double quotes know \`\\n\`, \`\\r\`, \`\\t\`, \`\\"\`, \`\\\\\` and

@@ -110,6 +110,7 @@ export const HOUSE: readonly Folder[] = [
       "machine/*.ts",
       "sandbox/*.ts",
       "walls/*.ts",
+      "programs/*.ts",
       "launcher/*.ts",
       "cgroup/*.ts",
       "firewall/*.ts",
@@ -120,7 +121,7 @@ export const HOUSE: readonly Folder[] = [
     name: "config",
     about: "tenement.toml → Settings and Services",
     imports: ["platform", "core"],
-    order: ["*.ts"],
+    order: ["starter.ts", "projects/*.ts", "*.ts"],
   },
   { name: "database", about: "a file per table", imports: ["core"], order: ["*.ts"] },
   {
@@ -140,10 +141,12 @@ export const HOUSE: readonly Folder[] = [
 /** Files that decide and do nothing, beside all of `core/`: no clock, no machine, no waiting. */
 export const PURE: readonly string[] = [
   "core/**/*.ts",
+  "config/projects/*.ts",
   "doctor/finding.ts",
   "isolation/cgroup/cgroup-limits.ts",
   "isolation/firewall/rules.ts",
   "isolation/machine/{agent-order,cpio,firecracker-config,qemu-command}.ts",
+  "isolation/programs/{program-files,installation,elf,script-interpreter,wrappers,shims,program-chain,hidden-programs}.ts",
   "isolation/sandbox/{bundle,sandbox-view}.ts",
   "logs/{flood-gate,search-query}.ts",
   "logs/intake/{journal-format,lines}.ts",
@@ -153,6 +156,7 @@ export const PURE: readonly string[] = [
 /** Folders that hold one file a subject, where a name may stand again. */
 export const SUBJECT_FOLDERS: readonly string[] = [
   "cli/commands",
+  "config/projects",
   "control/handlers",
   "control/routes",
   "control/wire",

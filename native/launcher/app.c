@@ -17,7 +17,7 @@
 static void restrict_process(const struct options *options) {
   become_user(options);
   if (wall(WALL_NO_NEW_PRIVILEGES)) forbid_new_privileges();
-  if (wall(WALL_LANDLOCK)) restrict_ports_and_scopes(options->bind_port);
+  if (wall(WALL_LANDLOCK)) restrict_ports_and_scopes(&options->bindable);
   // Of all users inside only the instance's own may read its files.
   umask(077);
 }

@@ -5,6 +5,7 @@
 #include "failure.h"
 #include "status.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -27,12 +28,13 @@ static void allow_bind(int ruleset, int port) {
   if (syscall(SYSCALL_ADD_RULE, ruleset, RULE_NET_PORT, &rule, 0) < 0) fail("allow a port");
 }
 
-void restrict_ports_and_scopes(int bind_port) {
+void restrict_ports_and_scopes(const struct ports *bindable) {
+  bool restricts_ports = bindable->count > 0;
   long abi = syscall(SYSCALL_CREATE_RULESET, NULL, 0, CREATE_RULESET_VERSION);
-  if (bind_port != 0 && abi < ABI_NET) note("missing landlock-net");
+  if (restricts_ports && abi < ABI_NET) note("missing landlock-net");
   if (abi < ABI_SCOPE) note("missing landlock-scope");
   struct ruleset_attributes attributes = {
-    .handled_access_net = bind_port != 0 && abi >= ABI_NET ? ACCESS_NET_BIND_TCP : 0,
+    .handled_access_net = restricts_ports && abi >= ABI_NET ? ACCESS_NET_BIND_TCP : 0,
     .scoped = abi >= ABI_SCOPE ? SCOPE_ABSTRACT_UNIX_SOCKET | SCOPE_SIGNAL : 0,
   };
   if (attributes.handled_access_net == 0 && attributes.scoped == 0) return;
@@ -41,7 +43,7 @@ void restrict_ports_and_scopes(int bind_port) {
   int ruleset = (int)syscall(SYSCALL_CREATE_RULESET, &attributes, size, 0);
   if (ruleset < 0) fail("create a Landlock ruleset");
   if (attributes.handled_access_net != 0) {
-    allow_bind(ruleset, bind_port);
+    for (int at = 0; at < bindable->count; at++) allow_bind(ruleset, bindable->items[at]);
     allow_bind(ruleset, 0); // an ephemeral port, which clients and test servers ask for
   }
   if (syscall(SYSCALL_RESTRICT_SELF, ruleset, 0) < 0) fail("apply the Landlock ruleset");

@@ -2,7 +2,9 @@
 #ifndef TEN_LANDLOCK_H
 #define TEN_LANDLOCK_H
 
-// `bind_port` 0: any. Needs no_new_privs.
-void restrict_ports_and_scopes(int bind_port);
+#include "options.h"
+
+// No bindable ports: any may be bound. Needs no_new_privs.
+void restrict_ports_and_scopes(const struct ports *bindable);
 
 #endif

@@ -102,6 +102,13 @@ static void add_socket_directory(struct options *options, char *pair) {
   append(&options->socket_insides, absolute(inside, "--socket-dir"), "--socket-dir");
 }
 
+static void append_port(struct ports *ports, const char *text) {
+  if (ports->count == LIST_MAX) refuse("--bind-port", "given too often");
+  if (ports->items == NULL) ports->items = calloc(LIST_MAX, sizeof *ports->items);
+  if (ports->items == NULL) fail("--bind-port");
+  ports->items[ports->count++] = (int)parse_number(text, "--bind-port", 65535);
+}
+
 static void set_given(struct options *options, char *pair) {
   const char *user = split_pair(pair, "--give");
   options->given = absolute(pair, "--give");
@@ -145,7 +152,7 @@ static void apply(struct options *o, int id, char *value) {
   case OPT_EMPTY: append(&o->emptied, absolute(value, "--empty"), "--empty"); break;
   case OPT_GIVE: set_given(o, value); break;
   case OPT_PROCESSES: o->processes = parse_number(value, "--processes", INT_MAX); break;
-  case OPT_BIND_PORT: o->bind_port = (int)parse_number(value, "--bind-port", 65535); break;
+  case OPT_BIND_PORT: append_port(&o->bindable, value); break;
   case OPT_CHDIR: o->directory = value; break;
   case OPT_HOSTNAME: o->hostname = value; break;
   case OPT_PRIVATE_NET: o->private_net = true; break;
@@ -159,7 +166,7 @@ static void apply(struct options *o, int id, char *value) {
 
 static bool has_wall_options(const struct options *o) {
   return o->rootless || o->uid != 0 || o->gid != 0 || o->shows.count > 0 || o->hides.count > 0 || o->reads.count > 0 ||
-         o->writes.count > 0 || o->socket_insides.count > 0 || o->tmp != NULL || o->bind_port != 0 ||
+         o->writes.count > 0 || o->socket_insides.count > 0 || o->tmp != NULL || o->bindable.count > 0 ||
          o->devices.count > 0 || o->permissive_calls || o->private_net;
 }
 

@@ -13,6 +13,11 @@ struct list {
   int count;
 };
 
+struct ports {
+  int *items; // room for LIST_MAX, NULL while it is empty
+  int count;
+};
+
 struct options {
   const char *status;
   struct list cgroups;
@@ -27,10 +32,10 @@ struct options {
   struct list devices;         // visible inside; as root the application joins their groups
   struct list socket_outsides; // mounted at the inside path of the same index
   struct list socket_insides;
-  const char *tmp;    // NULL: a tmpfs
-  int bind_port;      // 0: any
-  unsigned processes; // of the application, threads included; 0: no limit
-  const char *given;  // a directory that is given to a user; NULL: none
+  const char *tmp;       // NULL: a tmpfs
+  struct ports bindable; // none: any port may be bound
+  unsigned processes;    // of the application, threads included; 0: no limit
+  const char *given;     // a directory that is given to a user; NULL: none
   uid_t given_to;
   struct list emptied;   // directories whose content is deleted
   const char *directory; // NULL: "/" behind walls, unchanged without

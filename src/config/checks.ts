@@ -2,9 +2,14 @@
 // They read the document as written, so that their problems are reported together with those of the schema.
 import { splitCommandLine } from "../core/command-line.ts";
 import { isLabel, LABEL_RULE } from "../core/ref.ts";
-import { defaultIsolation } from "../core/service.ts";
+import { defaultIsolation, EXTRA_PORTS_MAX } from "../core/service.ts";
 import { renderSuggestion } from "../core/suggest.ts";
-import { checkPlaceholders, PLACEHOLDERS, type Placeholder } from "../core/template.ts";
+import {
+  checkPlaceholders,
+  PLACEHOLDERS,
+  type Placeholder,
+  portPlaceholder,
+} from "../core/template.ts";
 import { type KeyPath, renderFound, tildeProblem, valueAt } from "./document.ts";
 import { checkMachine } from "./machine-checks.ts";
 import { checkNestedPaths } from "./path-checks.ts";
@@ -97,17 +102,23 @@ function checkCommand(document: unknown, service: KeyPath): Problem[] {
   const command = valueAt(document, path);
   if (typeof command !== "string" || command === "") return [];
   if (valueAt(document, [...service, "args"]) !== undefined) {
-    return checkPath(document, { path, allowed: TEMPLATE });
+    return checkPath(document, { path, allowed: placeholdersIn(document, service) });
   }
   const split = splitCommandLine(command);
   const texts =
-    split.kind === "argv" ? split.argv.flatMap((word) => checkPlaceholders(word)) : split.problems;
+    split.kind === "argv"
+      ? split.argv.flatMap((word) => checkPlaceholders(word, placeholdersIn(document, service)))
+      : split.problems;
   return texts.map((text) => ({ path, text }));
 }
 
-const TEMPLATE = PLACEHOLDERS;
-/** The socket's path can't contain itself. */
-const SOCKET_TEMPLATE = PLACEHOLDERS.filter((name) => name !== "socket");
+/** The placeholders of a service; those of ports as many as it has. */
+function placeholdersIn(document: unknown, service: KeyPath): readonly Placeholder[] {
+  const count = Number(valueAt(document, [...service, "extra_ports"]) ?? 0);
+  // The schema reports any other number.
+  const length = count >= 0 && count <= EXTRA_PORTS_MAX ? count : EXTRA_PORTS_MAX;
+  return [...PLACEHOLDERS, ...Array.from({ length }, (_, at) => portPlaceholder(at + 1))];
+}
 
 function checkTemplates(document: unknown, service: KeyPath): Problem[] {
   const lists = ["read_paths", "write_paths"].flatMap((key) =>
@@ -119,14 +130,17 @@ function checkTemplates(document: unknown, service: KeyPath): Problem[] {
     "env",
     key,
   ]);
+  const allowed = placeholdersIn(document, service);
+  // The socket's path can't contain itself.
+  const inSocket = allowed.filter((name) => name !== "socket");
   return [
-    ...checkPath(document, { path: [...service, "workdir"], allowed: TEMPLATE }),
-    ...checkPath(document, { path: [...service, "socket"], allowed: SOCKET_TEMPLATE }),
+    ...checkPath(document, { path: [...service, "workdir"], allowed }),
+    ...checkPath(document, { path: [...service, "socket"], allowed: inSocket }),
     ...["env_file", "kernel", "rootfs"].flatMap((key) =>
       checkPath(document, { path: [...service, key], allowed: [] }),
     ),
     ...lists.flatMap((path) => checkPath(document, { path, allowed: [] })),
-    ...[...args, ...env].flatMap((path) => checkTemplate(document, { path, allowed: TEMPLATE })),
+    ...[...args, ...env].flatMap((path) => checkTemplate(document, { path, allowed })),
   ];
 }
 

@@ -3,6 +3,8 @@ import { z } from "zod";
 import { ENV_NAME_RULE, isEnvName } from "../core/env-file.ts";
 import {
   ACCELERATORS,
+  BIND_RULES,
+  EXTRA_PORTS_MAX,
   ISOLATION_LEVELS,
   NETWORKS,
   RESTART_POLICIES,
@@ -55,6 +57,11 @@ export const service = z.strictObject(
       .default(300)
       .describe(
         "Seconds without an open request after which the instance sleeps. 0: it never sleeps.",
+      ),
+    idle_websocket_timeout: seconds({ min: 0 })
+      .default(0)
+      .describe(
+        "Seconds without a byte in either direction after which an open WebSocket no longer keeps its instance awake: `idle_timeout` begins, and the instance's sleep closes the WebSocket. 0: an open WebSocket always keeps it awake.",
       ),
     startup_timeout: seconds({ min: 0.1 })
       .optional()
@@ -155,6 +162,16 @@ export const service = z.strictObject(
       .optional()
       .describe(
         "`host`: the network of the host. `private`: a separate network that only the server can reach. Not set: `host`; for sandboxes and virtual machines `private`.",
+      ),
+    extra_ports: whole({ min: 0, max: EXTRA_PORTS_MAX })
+      .default(0)
+      .describe(
+        "Ports that each instance has beside `PORT`, for itself alone: as `{port1}`, `{port2}` and so on, and in `TENEMENT_PORT_1`, `TENEMENT_PORT_2` and so on.",
+      ),
+    bind: choice(BIND_RULES)
+      .default("port")
+      .describe(
+        "Which TCP ports a walled tenant may bind on the host's network: `port`, its own and those that the kernel chooses; `any`, all from 1024 on that are free, also those that others are about to use.",
       ),
     seccomp: choice(SYSTEM_CALL_FILTERS)
       .default("default")

@@ -1,7 +1,7 @@
 // The paths of an instance: its data directory, its socket, and the mark by which its processes are found.
 import type { InstanceRef, Slot } from "./ref.ts";
 import type { IsolationLevel, Service } from "./service.ts";
-import { fillTemplate } from "./template.ts";
+import { fillTemplate, portPlaceholder } from "./template.ts";
 
 /** Where a process of an instance is to run. */
 export interface InstancePlace {
@@ -11,6 +11,7 @@ export interface InstancePlace {
   /** The server's data directory. */
   readonly dataDir: string;
   readonly port: number;
+  readonly extraPorts: readonly number[];
 }
 
 /** The instance's data directory: `{data_dir}/{service}/{id}`. */
@@ -70,6 +71,13 @@ function directoryOf(path: string): string {
 }
 
 /** The values of all placeholders but `{socket}`, whose template they fill. */
-export function placeholdersOf({ ref, dataDir, port }: InstancePlace) {
-  return { name: ref.service, id: ref.id, data_dir: dataDir, port: String(port) };
+export function placeholdersOf({ ref, dataDir, port, extraPorts }: InstancePlace) {
+  const further = extraPorts.map((each, at) => [portPlaceholder(at + 1), String(each)] as const);
+  return {
+    name: ref.service,
+    id: ref.id,
+    data_dir: dataDir,
+    port: String(port),
+    ...Object.fromEntries(further),
+  };
 }

@@ -56,6 +56,7 @@ export function planLaunch(input: LaunchPlanInput): LaunchPlan {
       ...input.fileEnv,
       ...input.storedEnv,
       PORT: String(port),
+      ...extraPortsEnv(input),
       SOCKET_PATH: socketPath,
       TENEMENT_SERVICE: ref.service,
       TENEMENT_INSTANCE: ref.id,
@@ -66,6 +67,12 @@ export function planLaunch(input: LaunchPlanInput): LaunchPlan {
     instanceDir,
     mark,
   };
+}
+
+function extraPortsEnv({ extraPorts }: LaunchPlanInput) {
+  return Object.fromEntries(
+    extraPorts.map((port, at) => [`TENEMENT_PORT_${at + 1}`, String(port)]),
+  );
 }
 
 function inheritedEnv({ service, serverEnv }: LaunchPlanInput, instanceDir: string) {

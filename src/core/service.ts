@@ -30,6 +30,8 @@ export type StorageEnforcement = (typeof STORAGE_ENFORCEMENTS)[number];
 export const NETWORKS = ["host", "private"] as const;
 export type Network = (typeof NETWORKS)[number];
 
+export const BIND_RULES = ["port", "any"] as const;
+
 export const SYSTEM_CALL_FILTERS = ["default", "permissive"] as const;
 export type SystemCallFilter = (typeof SYSTEM_CALL_FILTERS)[number];
 
@@ -45,6 +47,12 @@ export type Accelerator = (typeof ACCELERATORS)[number];
 /** Processes and threads of an instance whose service sets no limit. */
 export const PIDS_LIMIT_DEFAULT = 512;
 
+/**
+ * Ports of an instance beside the first: the range has 10001, and during a rollout an instance has twice as many.
+ * With this many in each service, 294 instances can be replaced at a time.
+ */
+export const EXTRA_PORTS_MAX = 16;
+
 /** A template of instances, `[service.NAME]`. Strings called a template hold placeholders such as `{id}`. */
 export interface Service {
   readonly name: string;
@@ -57,6 +65,8 @@ export interface Service {
   readonly isolation: IsolationLevel;
   /** 0: never sleeps. */
   readonly idleTimeoutMs: number;
+  /** Without a byte for so long a WebSocket no longer keeps its instance awake. 0: it always does. */
+  readonly tunnelIdleMs: number;
   readonly startupTimeoutMs: number;
   /** 0: none. */
   readonly requestTimeoutMs: number;
@@ -96,6 +106,10 @@ export interface Service {
   /** Null: the default of the level of isolation. */
   readonly network: Network | null;
   /** `permissive`: system calls that the filter does not list are allowed. */
+  /** Ports of each instance beside the first; null: none. */
+  readonly extraPorts: number | null;
+  /** Whether walled instances may bind any port of the host, not only their own. */
+  readonly bindAny: boolean;
   readonly seccomp: SystemCallFilter;
   /** Whether an instance may reach the metadata service of a cloud. */
   readonly allowMetadata: boolean;
@@ -116,6 +130,11 @@ export interface MachineSettings {
 export function networkOf({ isolation, network }: Service): Network {
   if (isMachine(isolation)) return "private";
   return network ?? (isolation === "sandbox" ? "private" : "host");
+}
+
+/** Whether its walled instances may bind ports of the host that are not their own. */
+export function bindsHostPorts(service: Service): boolean {
+  return service.bindAny && service.isolation === "namespace" && networkOf(service) === "host";
 }
 
 /** Whether the level runs a guest kernel. */

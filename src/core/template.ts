@@ -2,7 +2,13 @@
 import { renderSuggestion } from "./suggest.ts";
 
 export const PLACEHOLDERS = ["name", "id", "data_dir", "port", "socket"] as const;
-export type Placeholder = (typeof PLACEHOLDERS)[number];
+export type Placeholder = (typeof PLACEHOLDERS)[number] | PortPlaceholder;
+type PortPlaceholder = `port${number}`;
+
+/** The placeholder of an instance's further port, from 1 on. */
+export function portPlaceholder(number: number): PortPlaceholder {
+  return `port${number}`;
+}
 
 /**
  * A placeholder is `{identifier}`; braces around anything else, such as `{"a":1}` or `{}`, are text.
@@ -22,7 +28,12 @@ export function checkPlaceholders(
   return [...template.matchAll(BRACED)]
     .map(([, , name]) => name)
     .filter((name) => name !== undefined && !(allowed as readonly string[]).includes(name))
-    .map((name) => `expected ${expected}, got "{${name}}"${renderSuggestion(name ?? "", allowed)}`);
+    .map((name = "") => {
+      const [, number] = /^port([1-9]\d*)$/.exec(name) ?? [];
+      if (number !== undefined && allowed.includes("port"))
+        return `expected extra_ports of at least ${number} with it, got "{${name}}"`;
+      return `expected ${expected}, got "{${name}}"${renderSuggestion(name, allowed)}`;
+    });
 }
 
 /** Fills a template in a single pass: braces within a value stay as they are. */

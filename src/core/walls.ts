@@ -1,7 +1,7 @@
 // The walls of one instance: hidden and visible paths, and the launcher's arguments. Paths are absolute.
 import { HIDDEN, PRIVATE_TMP } from "./host-paths.ts";
 import { depthOf, isUnder } from "./paths.ts";
-import { networkOf, type Service, type SystemCallFilter } from "./service.ts";
+import { bindsHostPorts, networkOf, type Service, type SystemCallFilter } from "./service.ts";
 
 /** The instance's own user and group; without root, the server's user in a user namespace. */
 export type Identity =
@@ -22,8 +22,9 @@ export interface Walls {
   readonly socketDir: { readonly outside: string; readonly inside: string } | null;
   /** Mounted as /tmp and /var/tmp. */
   readonly tmpDir: string;
-  /** The only port that may be bound. */
   readonly port: number;
+  /** The only ports that may be bound; null: any. */
+  readonly bindable: readonly number[] | null;
   /** With a private network, the socket that is forwarded to the port; null: it has the host's network. */
   readonly entry: string | null;
   readonly seccomp: SystemCallFilter;
@@ -33,6 +34,9 @@ export interface Walls {
 
 /** The part of the walls that decides which paths are visible. */
 export type View = Pick<Walls, "dataDir" | "shown" | "secrets" | "read" | "write">;
+
+/** The warning of an instance that other machines can connect to, where no firewall keeps them out. */
+export const EXPOSED = "listens on all addresses: other machines reach it past ten";
 
 /** How much of the walls a host can build. */
 export interface WallHost {
@@ -64,12 +68,24 @@ function findNetworkGaps(service: Service, { landlock, firewall }: WallHost): st
     gaps.push(`they reach other tenants' ports and a cloud's metadata service: ${firewall}`);
   }
   if (service.isolation !== "namespace") return gaps;
+  if (bindsHostPorts(service)) {
+    gaps.push('they can bind ports of the host that are meant for others: bind is "any"');
+  }
   if (landlock === null || landlock < LANDLOCK_PORTS) {
-    gaps.push("they can bind free ports and reach abstract sockets: the kernel is too old");
+    const binding = bindsHostPorts(service) ? "" : "bind free ports and ";
+    gaps.push(`they can ${binding}reach abstract sockets: the kernel is too old`);
   } else if (landlock < LANDLOCK_SCOPES) {
     gaps.push("they can reach abstract sockets of others: the kernel is too old");
   }
   return gaps;
+}
+
+/** The ports that a launch may bind, its own; null: any, as in a private network, where there is no other tenant. */
+export function bindablePorts(
+  service: Service,
+  ports: readonly number[],
+): readonly number[] | null {
+  return service.bindAny || networkOf(service) === "private" ? null : ports;
 }
 
 /** The arguments of the launcher that make it start `argv` behind the walls. */
@@ -85,7 +101,8 @@ export function renderWalls(walls: Walls, argv: readonly string[]): readonly str
     ...walls.read.flatMap((path) => ["--read", path]),
     ...walls.write.flatMap((path) => ["--write", path]),
     ...(socketDir === null ? [] : ["--socket-dir", `${socketDir.outside}:${socketDir.inside}`]),
-    ...["--tmp", walls.tmpDir, "--bind-port", String(walls.port)],
+    ...["--tmp", walls.tmpDir],
+    ...(walls.bindable ?? []).flatMap((port) => ["--bind-port", String(port)]),
     ...(walls.entry === null ? [] : ["--private-net", "--forward", `${walls.entry}:${walls.port}`]),
     ...["--seccomp", walls.seccomp],
     ...["--hostname", walls.hostname, "--chdir", walls.cwd, "--", ...argv],
@@ -117,23 +134,4 @@ export function isVisible(path: string, view: View): boolean {
 /** Whether no setting of a service makes a path visible. */
 export function isSecret(path: string, { dataDir, secrets }: View): boolean {
   return [dataDir, ...secrets].some((each) => isUnder(path, each));
-}
-
-/** The directory for `read_paths` that makes a program visible together with its libraries. */
-export function installationOf(program: string): string {
-  const directory = parentOf(program);
-  const isPart = /\/(?:s?bin|shims)$/.test(directory);
-  const whole = parentOf(directory);
-  return isPart && !isHome(whole) ? whole : directory;
-}
-
-/** A home directory, or one of data of many programs: more than a program needs. */
-function isHome(path: string): boolean {
-  return (
-    depthOf(path) < 2 || (HIDDEN as readonly string[]).includes(path) || parentOf(path) === "/home"
-  );
-}
-
-function parentOf(path: string): string {
-  return path.slice(0, Math.max(1, path.lastIndexOf("/")));
 }

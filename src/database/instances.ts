@@ -12,6 +12,8 @@ export interface ChildRecord {
   readonly child: ChildRef;
   readonly slot: Slot;
   readonly port: number;
+  /** An earlier version gave none. */
+  readonly extraPorts?: readonly number[];
   readonly socketPath: string;
   /** Null until it is ready. */
   readonly endpoint: Endpoint | null;

@@ -28,7 +28,9 @@ export type Need =
   | "pids_limit"
   | "storage_enforce=hard"
   | "network=private"
-  | "qemu_accel=kvm";
+  | "qemu_accel=kvm"
+  /** That of the service with this name. */
+  | `command:${string}`;
 
 export interface Finding {
   /** For programs, unique in a report: "kernel", "sandbox.runsc". */
@@ -76,6 +78,11 @@ export function needsOf(service: Service): readonly Need[] {
   return needs.filter(([, isWanted]) => isWanted).map(([need]) => need);
 }
 
+/** That a tenant sees the programs of its command. */
+export function commandOf({ name }: Pick<Service, "name">): Need {
+  return `command:${name}`;
+}
+
 /** The needs of the services that the findings rule out, in the order of the services. */
 export function findUnmetNeeds(
   services: Iterable<Service>,
@@ -83,7 +90,7 @@ export function findUnmetNeeds(
 ): UnmetNeed[] {
   const missing = findings.filter(({ state }) => state === "missing");
   return [...services].flatMap((service) =>
-    needsOf(service).flatMap((need) =>
+    [...needsOf(service), commandOf(service)].flatMap((need) =>
       missing
         .filter(({ blocks }) => blocks.includes(need))
         .map((finding) => ({ service: service.name, need, finding })),
@@ -93,6 +100,6 @@ export function findUnmetNeeds(
 
 /** `isolation = "sandbox"`, or the key alone. */
 export function renderNeed(need: Need): string {
-  const [key = "", value] = need.split("=");
+  const [key = "", value] = need.replace(/:.*/, "").split("=");
   return value === undefined ? key : `${key} = "${value}"`;
 }

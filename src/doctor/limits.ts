@@ -115,7 +115,7 @@ function launchOf(configured: Partial<Service>) {
   };
   const ref = { service: "doctor", id: "check" };
   // Groups read only the limits of a service.
-  return { service: unlimited as Service, ref, slot: 0, port: 0 } as const;
+  return { service: unlimited as Service, ref, slot: 0, port: 0, extraPorts: [] } as const;
 }
 
 /** If swap space does not count as memory, a tenant over its memory limit fills the swap space of all. */

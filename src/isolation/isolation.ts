@@ -24,6 +24,8 @@ export interface IsolationParts {
   readonly userIdOf: (ref: InstanceRef) => number;
   /** The `write_paths` of all services. */
   readonly writePaths: () => readonly string[];
+  /** Whether instances of any service may bind ports of the host that are not their own. */
+  readonly sharesPorts: () => boolean;
   /** The server's own files, which no walled tenant sees. */
   readonly serverFiles: () => readonly string[];
   /** Installs the launcher; null where this build has none. */

@@ -7,13 +7,21 @@ import type { InstanceRef, Slot } from "../core/ref.ts";
 import type { Service } from "../core/service.ts";
 import type { Child } from "../platform/process/spawner.ts";
 
-/** The instance of a launch, its slot and its port. */
+/** The instance of a launch, its slot and its ports. */
 export interface Placement {
   readonly service: Service;
   readonly ref: InstanceRef;
   /** Names the files of this launch, one of at most two of the instance. */
   readonly slot: Slot;
   readonly port: number;
+  readonly extraPorts: readonly number[];
+}
+
+export function portsOf({
+  port,
+  extraPorts,
+}: Pick<Placement, "port" | "extraPorts">): readonly number[] {
+  return [port, ...extraPorts];
 }
 
 /** The isolation around one launch. */

@@ -93,7 +93,7 @@ function planInstances({ statistics, states, memory, quotas, storage }: MetricSo
     ),
     gauge(
       "ten_instance_memory_bytes",
-      "Resident memory of an instance's processes",
+      "Memory of an instance's processes, pages that they share counted once",
       [...memory].map(([key, bytes]) => of(bytes, instanceLabels(key))),
     ),
     gauge(

@@ -1,7 +1,7 @@
 // Assembles the parts that run instances: the supervisor, and the isolation, volumes and firewall of its launches.
 import type { InstanceRef } from "../core/ref.ts";
 import { serverFiles } from "../core/server-files.ts";
-import type { Config, Service } from "../core/service.ts";
+import { bindsHostPorts, type Config, type Service } from "../core/service.ts";
 import type { TenementDatabase } from "../database/database.ts";
 import {
   type Firewall,
@@ -122,7 +122,8 @@ function claimsOf(
 ): readonly Claim[] {
   return instances.list().flatMap(({ child, second, ref }) => {
     const { allowMetadata = false } = config.services.get(ref.service) ?? {};
-    const ports = [child, second].flatMap((record) => record?.port ?? []);
+    const records = [child, second].filter((record) => record !== null);
+    const ports = records.flatMap(({ port, extraPorts = [] }) => [port, ...extraPorts]);
     return ports.map((port) => ({ port, owner: userIds.find(ref), allowMetadata }));
   });
 }
@@ -139,6 +140,7 @@ function openIsolation(
     dataDir,
     report,
     writePaths: () => [...services()].flatMap(({ writePaths }) => writePaths),
+    sharesPorts: () => [...services()].some(bindsHostPorts),
     serverFiles: () => serverFiles(config, services()),
     userIdOf: (ref) => userIds.take(ref, hostUsers),
     installLauncher: () => installLauncher(dataDir),

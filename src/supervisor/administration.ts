@@ -76,7 +76,7 @@ export interface Administration {
   list(): readonly InstanceView[];
   view(ref: InstanceRef): InstanceView;
   story(ref: InstanceRef): InstanceStory;
-  /** Resident memory of all processes of each instance, in bytes, by instance key; none while it has no process. */
+  /** Memory of all processes of each instance in bytes, shared pages once, by instance key; none without a process. */
   memory(refs: readonly InstanceRef[]): Promise<ReadonlyMap<string, number>>;
   /** Measures its storage now; over its quota, it is warned about or halted. */
   measureStorage(ref: InstanceRef): Promise<TreeSize>;

@@ -12,8 +12,12 @@ export interface Lease {
   readonly launch: number;
   /** Leases of the instance that are open now, this one included. */
   readonly open: number;
-  /** The exchange has become a tunnel: draining no longer waits for it. */
+  /** Without a byte for so long a tunnel is idle; 0: never. */
+  readonly tunnelIdleMs: number;
+  /** The exchange has become a tunnel, or an idle tunnel has traffic again: draining does not wait for it. */
   tunnel(): void;
+  /** The tunnel is idle: it no longer keeps the instance awake. */
+  idle(): void;
   /** Ends the lease; later calls do nothing, since an exchange can both end and be aborted. */
   release(): void;
 }

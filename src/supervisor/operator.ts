@@ -7,6 +7,7 @@ import { nextDeadline } from "../core/life/lifecycle.ts";
 import { isDisabled, reportFailure, reportHealth, reportState } from "../core/life/report.ts";
 import { formatRef, type InstanceRef } from "../core/ref.ts";
 import type { Service } from "../core/service.ts";
+import { EXPOSED } from "../core/walls.ts";
 import type { TreeSize } from "../platform/process/trees.ts";
 import type {
   Administration,
@@ -202,10 +203,12 @@ export class Operator implements Administration {
   #view(actor: InstanceActor): InstanceView {
     const { instance, launched, ref, service, traffic, weight } = actor;
     const { state } = instance;
-    const { clock, storage } = this.#supervisor.world;
+    const { clock, launches, storage } = this.#supervisor.world;
     const outdated = actor.isOutdated ? "its configuration has changed since it started" : null;
-    const warnings = [outdated, actor.record.warning, storage.warningOf(ref)];
     const isRunning = state.kind === "running";
+    const isExposed = isRunning && launched !== null && launches.isExposed(launched, service);
+    const exposed = isExposed ? EXPOSED : null;
+    const warnings = [outdated, actor.record.warning, storage.warningOf(ref), exposed];
     return {
       ref,
       weight,
@@ -220,7 +223,7 @@ export class Operator implements Administration {
       idleMs: isRunning ? idleMs(traffic, clock.now()) : null,
       restarts: instance.restarts,
       storageQuotaBytes: service.storageQuotaBytes,
-      gaps: launched === null ? [] : this.#supervisor.world.launches.gaps(service),
+      gaps: launched === null ? [] : launches.gaps(service),
     };
   }
 

@@ -34,6 +34,16 @@ for (;;) {
 console.log("the forwarder has left");
 `;
 
+/** Binds ports by number, as does a program that looks for a free one first. */
+const BINDING_APP = `
+const { port } = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+const bind = (hostname, port) => {
+  try { Bun.listen({ hostname, port, socket: { data() {} } }).stop(true); return "bound"; }
+  catch (error) { return error.code; }
+};
+console.log("ports: " + [bind("0.0.0.0", ${PORT}), bind("::", port + 1)].join(" "));
+`;
+
 describe.skipIf(isUnable())("a private network", () => {
   let programs: Programs;
   beforeAll(() => {
@@ -62,6 +72,16 @@ describe.skipIf(isUnable())("a private network", () => {
     for (const echo of await Promise.all(echoes)) {
       expect(Bun.hash(await echo.bytes())).toBe(Bun.hash(body));
     }
+  });
+
+  test.each([...WALLED])("lets the application bind any port at level %s", async (level) => {
+    using tenant = openTenant(level, programs);
+    const app = join(tenant.directory("app"), "app.ts");
+    writeFileSync(app, BINDING_APP);
+    await using launched = tenant.launch([programs.bun, app], {
+      options: ["--read", join(app, ".."), "--private-net"],
+    });
+    await launched.says("ports: bound bound");
   });
 
   test("keeps more connections open than the usual limit of descriptors", async () => {

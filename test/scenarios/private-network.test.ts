@@ -1,7 +1,8 @@
 // network = "private" with the whole server: the tenant is isolated from the host's network, and the proxy works.
 import { describe, expect, test } from "bun:test";
 import { type Ten, withTen } from "../support/ten.ts";
-import { appConfig, WALLED_COMMAND } from "../support/tenants/command.ts";
+import { appConfig, BINDING_COMMAND, WALLED_COMMAND } from "../support/tenants/command.ts";
+import { isMissing, PYTHON } from "../support/tool.ts";
 import { wallSettings } from "../support/walls.ts";
 
 const hasWalls = "read_paths" in wallSettings();
@@ -14,6 +15,15 @@ ${KEYS}
 command = "${WALLED_COMMAND}"
 env = { SOCKET = "1" }
 ${KEYS}`;
+
+const BINDING_CONFIG = `
+[service.binding]
+command = "${BINDING_COMMAND}"
+${KEYS}
+[service.open]
+command = "${BINDING_COMMAND}"
+isolation = "namespace"
+`;
 
 async function reach(ten: Ten, host: string, port: number | null | undefined): Promise<string> {
   return (await ten.get(host, `/reach?port=${port}`)).text;
@@ -39,6 +49,17 @@ describe.skipIf(!hasWalls)("a tenant in a network of its own", () => {
       expect(interfaces.text.match(/^ *\w+(?=:)/gm)?.map((name) => name.trim())).toEqual(["lo"]);
     }));
 
+  test.skipIf(isMissing(PYTHON))("finds a free port and binds it, or any other", () =>
+    withTen({ configText: BINDING_CONFIG }, async (ten) => {
+      await ten.must("spawn", "binding:a", "binding:b", "open:a");
+      const b = await ten.instance("binding:b");
+      for (const query of ["", `?port=${b?.port}`, `?port=${ten.port}`, "?port=5000"]) {
+        expect((await ten.get("a.binding.localhost", `/bind${query}`)).text).toBe("bound");
+      }
+      expect((await ten.get("a.open.localhost", "/bind")).text).toBe("EACCES");
+    }),
+  );
+
   test("answers health checks, sleeps when idle but not while a WebSocket is open, and wakes", () =>
     withTen({ configText: appConfig(`${KEYS}health = "/"\nidle_timeout = 1`) }, async (ten) => {
       await ten.must("spawn", "app:a", "app:b");
@@ -53,6 +74,18 @@ describe.skipIf(!hasWalls)("a tenant in a network of its own", () => {
       await ten.get("a.app.localhost", "/write", { method: "POST", body });
       expect((await ten.get("a.app.localhost", "/journal")).text).toBe(`stopped\n${body}\n`);
     }));
+
+  test("sleeps although a WebSocket is open that has been idle, which closes it", () => {
+    const keys = `${KEYS}idle_timeout = 0.5\nidle_websocket_timeout = 0.5`;
+    return withTen({ configText: appConfig(keys) }, async (ten) => {
+      await ten.must("spawn", "app:a");
+      await using socket = ten.webSocket("a.app.localhost", "/socket");
+      socket.send("hello");
+      expect(await socket.next()).toBe("hello");
+      await ten.untilState("app:a", "asleep");
+      await socket.closed();
+    });
+  });
 
   test("outlives a killed server, but not a change of its network", () =>
     withTen({ configText: appConfig(KEYS) }, async (ten) => {

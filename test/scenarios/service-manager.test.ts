@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
-import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { freePort } from "../../bench/support.ts";
 import { startTimeOf } from "../../src/platform/process/processes.ts";
 import { executable } from "../support/executable.ts";
 import { NotifySocket } from "../support/notify-socket.ts";
@@ -44,7 +44,7 @@ test.skipIf(isMissing(SYSTEMD))(
   "a server listens on sockets passed by its service manager",
   async () => {
     const place = openPlace({ configText: appConfig() });
-    const port = await freePort();
+    const port = freePort();
     const environment = { TENEMENT_CONFIG: place.configFile, TENEMENT_DATA_DIR: place.dataDir };
     const binary = await executable();
     const manager = Bun.spawn(
@@ -79,11 +79,3 @@ test.skipIf(isMissing(SYSTEMD))(
     }
   },
 );
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}

@@ -150,8 +150,8 @@ describe.skipIf(!isRoot || isMissing(GCC))("a failed start", () => {
   });
 
   test("names the hidden interpreter of its program", async () => {
-    expect(await hintFor(["./start"], { interpreter: "shell" })).toContain(
-      "/srv/ten-hidden/interpreter, which runs ",
+    expect(await hintFor(["./start"], { interpreter: "shell" })).toBe(
+      'Add read_paths = ["/srv/ten-hidden"] to [service.notes]',
     );
   });
 

@@ -212,6 +212,7 @@ export function openFakeWorld({
     dataDir: directory,
     userIdOf: (ref) => store.userIds.take(ref, fakeUsers()),
     writePaths: () => [],
+    sharesPorts: () => false,
     serverFiles: () => [],
     installLauncher: () => null,
     report: (event) => reports.push(event),

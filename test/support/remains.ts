@@ -18,6 +18,7 @@ export async function endTenants(dataDir: string): Promise<void> {
     dataDir,
     userIdOf: () => 0,
     writePaths: () => [],
+    sharesPorts: () => false,
     serverFiles: () => [],
     installLauncher: () => null,
     report: console.error,

@@ -3,7 +3,7 @@ import { realpathSync } from "node:fs";
 import { findCompiler, type LauncherArch } from "../../scripts/build-native.ts";
 import { isSoftware } from "../../src/core/host-paths.ts";
 import { defaultIsolation } from "../../src/core/service.ts";
-import { installationOf } from "../../src/core/walls.ts";
+import { installationOf } from "../../src/isolation/programs/installation.ts";
 import { ROOT } from "./executable.ts";
 
 /** The programs of tenants, besides those in this project. */

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { locateConfig } from "../../config/locate.ts";
 import { messageOf, TenError } from "../../core/errors.ts";
 import type { Config } from "../../core/service.ts";
+import { EXPOSED } from "../../core/walls.ts";
 import { examineHost } from "../../doctor/examinations.ts";
 import {
   type Finding,
@@ -11,8 +12,10 @@ import {
   renderNeed,
   type UnmetNeed,
 } from "../../doctor/finding.ts";
+import { examineOpenPorts } from "../../doctor/open-ports.ts";
+import { examinePrograms } from "../../doctor/programs.ts";
 import { examineTrustedProxies } from "../../doctor/trusted-proxies.ts";
-import { openHost } from "../../platform/host.ts";
+import { type Host, openHost } from "../../platform/host.ts";
 import { acceptExitCodes } from "../../platform/kernel/child-signal.ts";
 import { defineCommand } from "../command.ts";
 import type { Context } from "../command-context.ts";
@@ -32,7 +35,8 @@ export const doctor = defineCommand({
     const host = openHost({ dataDir: context.dataDir });
     const findings = [
       ...(await examineHost(host)),
-      ...(config === null ? [] : examineTrustedProxies(host, config)),
+      ...(config === null ? [] : examinePrograms(config, context.shell.env)),
+      ...(config === null ? [] : examineConfigured(host, config)),
       ...(await examineServer(context)),
     ];
     const gaps = findUnmetNeeds(config?.services.values() ?? [], findings);
@@ -45,6 +49,10 @@ export const doctor = defineCommand({
     if (errors.length > 0) throw new AggregateError(errors);
   },
 });
+
+function examineConfigured(host: Host, config: Config): readonly Finding[] {
+  return [...examineTrustedProxies(host, config), ...examineOpenPorts(config)];
+}
 
 interface Loaded {
   /** Null: there is none, or it is invalid. */
@@ -75,7 +83,12 @@ async function examineServer(context: Context): Promise<readonly Finding[]> {
     const instances = await context.client().call("listInstances", { query: { all: "true" } });
     const found = `runs, with ${instances.length} instances`;
     const open = [...new Set(instances.flatMap(({ gaps }) => gaps))];
-    return [fine({ ...finding, found }), ...open.map(describeOpenWall)];
+    const exposed = instances.filter(({ warnings }) => warnings.includes(EXPOSED));
+    return [
+      fine({ ...finding, found }),
+      ...open.map(describeOpenWall),
+      ...describeExposed(exposed.map(({ id }) => id)),
+    ];
   } catch (error) {
     return [
       {
@@ -101,6 +114,28 @@ function describeOpenWall(gap: string, index: number): Finding {
     remedy: "apply the remedies above, then restart the server",
     blocks: [],
   };
+}
+
+/** More would hide the rest of the report; ten ps shows all. */
+const EXPOSED_MAX = 5;
+
+function describeExposed(refs: readonly string[]): readonly Finding[] {
+  if (refs.length === 0) return [];
+  const more = refs.length > EXPOSED_MAX ? ` and ${refs.length - EXPOSED_MAX} more` : "";
+  return [
+    {
+      id: "server.exposed",
+      group: "server",
+      title: "running instances",
+      state: "warning",
+      found: `${refs.slice(0, EXPOSED_MAX).join(", ")}${more} listen on all addresses`,
+      meaning:
+        "Other machines reach them past ten: without TLS, with any X-Forwarded-For, whatever the weights",
+      remedy:
+        'have them listen on 127.0.0.1\nrun the server as root, with nftables\nset network = "private" for these services\nclose the ports 30000 to 40000 to other machines',
+      blocks: [],
+    },
+  ];
 }
 
 function describe(report: {

@@ -44,7 +44,7 @@ function showProgress(event: EventOf<"begun" | "replaced" | "skipped">, context:
     case "begun":
       if (event.total === 0)
         context.say("No instance is running; each gets a new process at its next start");
-      else if (event.health === null) context.note(NO_HEALTH);
+      else if (event.health === null) context.say(NO_HEALTH);
       break;
     case "replaced":
       context.say(`${event.instance} has a new process (${(event.took_ms / 1000).toFixed(1)} s)`);

@@ -25,7 +25,7 @@ const warnings = z
   .array(z.string())
   .readonly()
   .describe(
-    "Problems that do not stop it: its storage fills up, its configuration has changed since its start",
+    "Problems that do not stop it: its storage fills up, its configuration has changed since its start, other machines can connect to it",
   );
 
 export const instanceAnswer = z

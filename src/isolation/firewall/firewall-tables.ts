@@ -20,10 +20,16 @@ export function ownerComment(dataDir: string): string {
  * from ports that those servers had. Tables of containers, whose directories have other paths, are left alone.
  */
 export function deleteOrphanedTables(): void {
-  for (const [, name = ""] of listNft(["tables", "inet"]).matchAll(NAME)) {
+  for (const name of listOrphanedTables()) runNft(`delete table inet ${name}`);
+}
+
+/** The tables of killed servers whose data directory is gone. */
+export function listOrphanedTables(): readonly string[] {
+  const names = [...listNft(["tables", "inet"]).matchAll(NAME)].map(([, name = ""]) => name);
+  return names.filter((name) => {
     const dataDir = findOwner(name);
-    if (dataDir !== null && !existsSync(dataDir)) runNft(`delete table inet ${name}`);
-  }
+    return dataDir !== null && !existsSync(dataDir);
+  });
 }
 
 /** The data directory of a table; null: unknown, as when its path is too long for a comment. */

@@ -1,4 +1,4 @@
-// The firewall between tenants: a table of nftables for this server, kept in step with its launches.
+// The firewall around tenants: a table of nftables for this server, kept in step with its launches.
 import type { Gap } from "../../core/failure.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { isRoot } from "../../platform/owner.ts";

@@ -1,5 +1,5 @@
-// The rules of the firewall between tenants: ports of other tenants, and a cloud's metadata service.
-// Needed because every process of a host reaches every port of 127.0.0.1.
+// The rules of the firewall around tenants: ports of other tenants, a cloud's metadata service, other machines.
+// Needed because every process of a host reaches every port of 127.0.0.1, and applications listen on all addresses.
 import { USER_ID_RANGES } from "../../core/user-id-ranges.ts";
 
 /** The port of one launch, and its protection. */
@@ -14,7 +14,7 @@ export interface Claim {
 const WALLED_USERS = USER_ID_RANGES.map(({ first, last }) => `${first}-${last}`).join(", ");
 
 /** The sets of nftables that hold the claims. */
-export const FIREWALL_SETS = ["ports", "owners", "no_metadata"] as const;
+export const FIREWALL_SETS = ["ports", "owners", "users", "no_metadata"] as const;
 export type FirewallSet = (typeof FIREWALL_SETS)[number];
 
 /** One element of a set. */
@@ -43,15 +43,21 @@ export const METADATA_ADDRESSES = {
 export function elementsOf({ port, owner, allowMetadata }: Claim): readonly Element[] {
   const elements: Element[] = [{ set: "ports", port, user: null }];
   if (owner === null) return elements;
-  elements.push({ set: "owners", port, user: owner });
+  elements.push({ set: "owners", port, user: owner }, { set: "users", port: null, user: owner });
   if (!allowMetadata) elements.push({ set: "no_metadata", port: null, user: owner });
   return elements;
 }
 
 /**
  * A script for `nft -f`: replaces the table by one with these claims, in a single step. The rules judge only
- * connections to ports in the table, and only those of instances' users; other instances, services and users are
+ * connections to ports in the table, and those from and to instances' users; other instances, services and users are
  * left alone.
+ *
+ * Other machines can't connect to an instance past the server: not to its ports, and not to other ones that its user
+ * listens on, whose numbers are unknown. The kernel knows that user only when it answers, so the answer is refused. A
+ * reset, which goes to the listening socket alone, forgets the attempt; otherwise a few of them would fill the socket's
+ * queue, and the kernel would then answer with cookies, which have no user. Only packets that open a connection are
+ * judged, so that those of outgoing connections pass without connection tracking, which would slow the whole host down.
  */
 export function renderTable({
   name,
@@ -72,11 +78,17 @@ delete table inet ${name}
 table inet ${name} {
   set ports { type inet_service; ${renderElements(elements, "ports")} }
   set owners { type inet_service . uid; ${renderElements(elements, "owners")} }
+  set users { type uid; ${renderElements(elements, "users")} }
   set no_metadata { type uid; ${renderElements(elements, "no_metadata")} }
+  chain input {
+    type filter hook input priority filter; policy accept;
+    iifname != "lo" tcp dport @ports tcp flags & (fin | syn | rst | ack) == syn drop
+  }
   chain output {
     type filter hook output priority filter; policy accept;
     meta skuid != { ${WALLED_USERS} } accept comment "${comment.replaceAll(/[^\w ./:%[\]!'()*~-]/g, "_").slice(0, COMMENT_LENGTH_MAX)}"
     oifname "lo" tcp dport @ports tcp dport . meta skuid != @owners reject with tcp reset
+    oifname != "lo" meta skuid @users tcp flags & (syn | ack) == (syn | ack) reject with tcp reset
     meta skuid @no_metadata ip daddr { ${METADATA_ADDRESSES.ip.join(", ")} } jump metadata
     meta skuid @no_metadata ip6 daddr { ${METADATA_ADDRESSES.ip6.join(", ")} } jump metadata
   }

@@ -19,9 +19,14 @@ const CODE_OF_KILLED = 137;
 /**
  * The way in which the processes of a launch are held together. "walls": a pid namespace, which ends with its init.
  * "mark": the launcher, and where it was killed the mark. `owner`: the instance's own user; null: it is the server's.
+ * `sharesPorts`: whether other tenants may bind this one's ports.
  */
 export type Containment =
-  | { readonly kind: "walls"; readonly owner: number | null }
+  | {
+      readonly kind: "walls";
+      readonly owner: number | null;
+      readonly sharesPorts: () => boolean;
+    }
   | { readonly kind: "mark"; readonly mark: string };
 
 interface Launch {
@@ -54,10 +59,11 @@ export function followLauncher(child: Child, launch: Launch): Child {
     get app() {
       return findApp();
     },
-    listensOn: async (port) =>
-      containment.kind === "walls"
-        ? listensBehindWalls(findApp(), { port, owner: containment.owner })
-        : listens(findApp(), port) || (await familyListens(child.ref.pid, port)),
+    async listensOn(port) {
+      const user = exclusiveUser(containment);
+      if (user !== null) return userListens(user, port);
+      return listens(findApp(), port) || (await familyListens(child.ref.pid, port));
+    },
     includes: (pid) => child.includes(pid),
     memoryBytes: async () => group.memoryBytes() ?? (await child.memoryBytes()),
     signal(signal) {
@@ -106,14 +112,19 @@ async function settled(work: Promise<void>): Promise<unknown> {
   );
 }
 
-/** A socket names its user, so no descriptor of the tenant's is looked at where that user is its own. */
-function listensBehindWalls(
-  app: number,
-  { owner, port }: { owner: number | null; port: number },
-): boolean {
-  const isExclusive = owner !== null || (landlockVersion() ?? 0) >= LANDLOCK_PORTS;
-  if (!isExclusive) return listens(app, port);
-  const user = owner ?? process.geteuid?.();
+/**
+ * The user whose socket on the tenant's port can only be the tenant's, so that none of its descriptors has to be looked
+ * at; null: there is none.
+ */
+function exclusiveUser(containment: Containment): number | null {
+  if (containment.kind !== "walls") return null;
+  const { owner, sharesPorts } = containment;
+  if (owner !== null) return owner;
+  const isExclusive = (landlockVersion() ?? 0) >= LANDLOCK_PORTS && !sharesPorts();
+  return isExclusive ? (process.geteuid?.() ?? null) : null;
+}
+
+function userListens(user: number, port: number): boolean {
   return listeningSockets(port)?.some((socket) => socket.user === user) ?? true;
 }
 

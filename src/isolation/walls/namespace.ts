@@ -10,7 +10,7 @@ import type { LaunchPlan } from "../../core/launch-plan.ts";
 import { isUnder } from "../../core/paths.ts";
 import { type InstanceRef, SLOTS } from "../../core/ref.ts";
 import { networkOf, PIDS_LIMIT_DEFAULT, type Service } from "../../core/service.ts";
-import { renderWalls, type Walls } from "../../core/walls.ts";
+import { bindablePorts, renderWalls, type Walls } from "../../core/walls.ts";
 import { isRoot, makeOwnDirectory } from "../../platform/owner.ts";
 import type { ControlGroup } from "../cgroup/group.ts";
 import type { ControlGroups } from "../cgroup/groups.ts";
@@ -21,8 +21,11 @@ import {
   hostEndpoints,
   type Level,
   type Placement,
+  portsOf,
   type RecordedProcess,
 } from "../level.ts";
+import { hostPrograms } from "../programs/host-programs.ts";
+import { followCommand } from "../programs/program-chain.ts";
 import { findHostFiles, type HostFiles } from "./host-files.ts";
 import { explainMissing } from "./missing-files.ts";
 import { checkReachable, checkVisible } from "./reach.ts";
@@ -45,6 +48,8 @@ export interface NamespaceParts {
   readonly userIdOf: (ref: InstanceRef) => number;
   /** Of all services. */
   readonly writePaths: () => readonly string[];
+  /** Whether instances of any service may bind ports of the host that are not their own. */
+  readonly sharesPorts: () => boolean;
   /** The server's own files, which no tenant sees. */
   readonly serverFiles: () => readonly string[];
   /** Installs the launcher; null where this build has none. */
@@ -113,8 +118,12 @@ export class NamespaceLevel implements Level {
     const owner = this.#ownerOf(placement);
     const places = this.#findPlaces();
     makeMissing(service, { owner, places });
-    const paths = planPaths(service, plan, this.#findContext(places));
-    checkVisible(placement, { program: plan.argv[0] ?? "", paths });
+    const programs = followCommand(
+      plan,
+      hostPrograms((path) => places.contains(path)),
+    );
+    const paths = planPaths(service, { ...plan, programs }, this.#findContext(places));
+    checkVisible(placement, { programs, paths });
     if (owner !== null) checkReachable(paths, owner);
     const group = this.#parts.groups.open(placement, HELPERS[networkOf(service)] + helpers);
     this.#makeDirectory(placement, owner);
@@ -135,6 +144,7 @@ export class NamespaceLevel implements Level {
       statusFile,
       tmpDir: realpathSync(tmpDir),
       port: placement.port,
+      bindable: bindablePorts(placement.service, portsOf(placement)),
       entry: networkOf(placement.service) === "private" ? entry : null,
       identity: owner === null ? { kind: "rootless" } : { kind: "user", id: owner },
       socketDir: isMounted ? { outside: realpathSync(socketsDir), inside } : null,
@@ -235,7 +245,7 @@ export class NamespaceLevel implements Level {
   }
 
   #enclosure(placement: Placement, group: ControlGroup, owner: number | null): Enclosure {
-    const { launches } = this.#parts;
+    const { launches, sharesPorts } = this.#parts;
     const { entry, socket, statusFile } = launches.paths(placement);
     const isPrivate = networkOf(placement.service) === "private";
     const link = new SocketLink(this.#socketSource(placement), socket);
@@ -250,7 +260,11 @@ export class NamespaceLevel implements Level {
       mark: null,
       wrap: (argv) => argv,
       follow: (child) =>
-        followLauncher(child, { statusFile, group, containment: { kind: "walls", owner } }),
+        followLauncher(child, {
+          statusFile,
+          group,
+          containment: { kind: "walls", owner, sharesPorts },
+        }),
       exposeSocket: () => link.renew(),
       explainFailedStart: () => null,
       clear() {

@@ -1,24 +1,21 @@
 // Whether a tenant gets at the files that it needs: checks before a launch, and the hint when a start has failed.
-import { realpathSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { dirname } from "node:path";
 import { FailureError, startFailure } from "../../core/failure.ts";
 import { isUnder } from "../../core/paths.ts";
-import { installationOf, isVisible, type View } from "../../core/walls.ts";
+import { isVisible, type View } from "../../core/walls.ts";
 import type { Placement } from "../level.ts";
+import { refuseHidden } from "../programs/hidden-programs.ts";
+import type { Program } from "../programs/program-chain.ts";
 import type { ViewPaths } from "./view-paths.ts";
 
-/** Throws LEVEL_MISSING for a program that the walls hide, with the configuration that shows it. */
+/** Throws a FailureError for a program of the command that the walls hide or the host lacks, with the remedy. */
 export function checkVisible(
   { service }: Placement,
-  { program, paths }: { program: string; paths: ViewPaths },
+  { programs, paths }: { programs: readonly Program[]; paths: ViewPaths },
 ): void {
-  const hidden = [program, realpathSync(program)].find((path) => !isVisible(path, paths));
-  if (hidden === undefined) return;
-  throw new FailureError({
-    code: "LEVEL_MISSING",
-    reason: `${hidden} is hidden behind the walls`,
-    hint: `Add read_paths = ["${installationOf(hidden)}"] to [service.${service.name}]`,
-  });
+  const failure = refuseHidden(service, programs, paths);
+  if (failure !== null) throw new FailureError(failure);
 }
 
 /** Throws START_FAILED when the instance's user may not enter the working directory or the data directory. */

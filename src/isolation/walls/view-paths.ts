@@ -7,6 +7,7 @@ import { isUnder } from "../../core/paths.ts";
 import type { Service } from "../../core/service.ts";
 import { isVisible, readablePaths, type View, type Walls } from "../../core/walls.ts";
 import { makeOwnDirectory, makePublicDirectory } from "../../platform/owner.ts";
+import type { Program } from "../programs/program-chain.ts";
 import type { TenantPlaces } from "./tenant-places.ts";
 
 export type ViewPaths = View & Pick<Walls, "cwd">;
@@ -27,7 +28,11 @@ export interface ViewContext {
  * A working directory in a directory that the instance may write keeps its textual path: a link in it is followed
  * inside, where it leads only to files that the instance sees anyhow.
  */
-export function planPaths(service: Service, plan: LaunchPlan, context: ViewContext): ViewPaths {
+export function planPaths(
+  service: Service,
+  plan: LaunchPlan & { readonly programs: readonly Program[] },
+  context: ViewContext,
+): ViewPaths {
   const { readPaths, writePaths } = service;
   const { places } = context;
   const dataDir = realpathSync(context.dataDir);
@@ -55,7 +60,8 @@ export function planPaths(service: Service, plan: LaunchPlan, context: ViewConte
     read: read.filter((path) => !write.some((directory) => isUnder(path, directory))),
     write,
   };
-  const named = [plan.cwd, plan.instanceDir, ...plan.argv.slice(0, 1), ...readPaths, ...writePaths];
+  const programs = plan.programs.flatMap((each) => (each.kind === "found" ? [each.path] : []));
+  const named = [plan.cwd, plan.instanceDir, ...programs, ...readPaths, ...writePaths];
   return { cwd, ...withLinks(withoutSecrets(view, context), named, places) };
 }
 

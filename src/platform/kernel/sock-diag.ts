@@ -17,6 +17,9 @@ const ANY_STATE = 0xffffffff;
 const REQUEST_BYTES = 56;
 const USER_AT = 64;
 const INODE_AT = 68;
+/** Where it has the local address; one of IPv4 is followed by zeros. */
+const ADDRESS_AT = 8;
+const ADDRESS_BYTES = 16;
 /** Of `struct inet_diag_sockid`, in the answer and in the request. */
 const REMOTE_PORT_AT = 6;
 const ID_AT = 8;
@@ -26,6 +29,8 @@ export interface ListeningSocket {
   readonly inode: number;
   /** The user that made it. */
   readonly user: number;
+  /** Whether it listens on all addresses of the host. */
+  readonly isWildcard: boolean;
 }
 
 /** The sockets that listen on a TCP port, on any address; null where the system can't be asked. */
@@ -76,6 +81,7 @@ function askFor(socket: NetlinkSocket, question: Question): readonly ListeningSo
   return answers.map(({ body }) => ({
     inode: body.readUInt32LE(INODE_AT),
     user: body.readUInt32LE(USER_AT),
+    isWildcard: body.subarray(ADDRESS_AT, ADDRESS_AT + ADDRESS_BYTES).every((byte) => byte === 0),
   }));
 }
 
@@ -87,7 +93,11 @@ function readTable({ family, port }: Question): readonly ListeningSocket[] {
     .split("\n")
     .map((line) => line.trim().split(/\s+/))
     .filter(([, local = "", , state]) => local.endsWith(suffix) && state === TABLE_LISTENING)
-    .map((fields) => ({ inode: Number(fields[9]), user: Number(fields[7]) }));
+    .map((fields) => ({
+      inode: Number(fields[9]),
+      user: Number(fields[7]),
+      isWildcard: /^0+:/.test(fields[1] ?? ""),
+    }));
 }
 
 function renderRequest({ family, port }: Question): Buffer {

@@ -52,13 +52,25 @@ export class Ports {
     });
   }
 
-  /** Marks the port of an adopted process as taken. */
-  reserve(port: number): void {
-    this.#taken.add(port);
+  /** All of them, or none. Throws PORTS_EXHAUSTED. */
+  takeMany(count: number): readonly number[] {
+    const taken: number[] = [];
+    try {
+      while (taken.length < count) taken.push(this.take());
+      return taken;
+    } catch (error) {
+      this.give(...taken);
+      throw error;
+    }
   }
 
-  give(port: number): void {
-    this.#taken.delete(port);
+  /** Marks the ports of an adopted process as taken. */
+  reserve(...ports: readonly number[]): void {
+    for (const port of ports) this.#taken.add(port);
+  }
+
+  give(...ports: readonly number[]): void {
+    for (const port of ports) this.#taken.delete(port);
   }
 }
 

@@ -1,5 +1,6 @@
 // The system's processes: start times, memory, and the descendants of a process.
 import { readdirSync, readFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { setImmediate } from "node:timers/promises";
 import { requireProgram } from "../programs.ts";
 
@@ -12,6 +13,7 @@ export interface ProcessEntry {
   /** Ends, or has ended: its connections may be broken already. */
   readonly exiting: boolean;
   readonly threads: number;
+  /** Shared pages included. */
   readonly memoryBytes: number;
 }
 
@@ -101,6 +103,17 @@ export function readProcess(pid: number): ProcessEntry | null {
     threads: Number(fields[17]),
     memoryBytes: Number(fields[21]) * pageBytes(),
   };
+}
+
+/**
+ * The memory of a process, of pages that it shares with others its part: a server that forks would count the same pages
+ * for each worker (proc_pid_smaps_rollup(5)). Null: it has ended, or the system does not tell. The kernel visits every
+ * page, so it is read on another thread.
+ */
+export async function proportionalBytes(pid: number): Promise<number | null> {
+  const text = await readFile(`/proc/${pid}/smaps_rollup`, "latin1").catch(() => "");
+  const kilobytes = /^Pss:\s+(\d+) kB$/m.exec(text)?.[1];
+  return kilobytes === undefined ? null : Number(kilobytes) * 1024;
 }
 
 /** Null when the process has ended. */

@@ -4,7 +4,13 @@ import type { ChildRef, Exit } from "../../core/life/instance.ts";
 import { ancestorAmong, hasMark } from "./marks.ts";
 import { familyListens } from "./open-sockets.ts";
 import { ProcessHandle } from "./process-handle.ts";
-import { isRunning, listFamily, startTimeOf } from "./processes.ts";
+import {
+  isRunning,
+  listFamily,
+  type ProcessEntry,
+  proportionalBytes,
+  startTimeOf,
+} from "./processes.ts";
 import { children, endMarked, Strays } from "./strays.ts";
 
 export interface SpawnCommand {
@@ -115,16 +121,25 @@ function follow({ exited: ended, handle, mark, ref }: Followed): Child {
       const ancestor = ancestorAmong(pid, children);
       return ancestor === null ? mark !== null && hasMark(pid, mark) : ancestor === ref.pid;
     },
-    memoryBytes: async () => {
-      const family = await listFamily(ref.pid);
-      return family.reduce((sum, entry) => sum + entry.memoryBytes, 0);
-    },
+    memoryBytes: async () => memoryOf(await listFamily(ref.pid)),
     signal(signal) {
       if (strays === null || typeof signal === "number") handle.signal(signal);
       // A signal other than SIGKILL is for the group, and for the rest once the group can't be named any more.
       else if (!handle.signalGroup(signal) || signal === "SIGKILL") strays.signal(signal);
     },
   };
+}
+
+/** A tenant decides how many it has: of the rest, all pages are counted, which costs no visit of each. */
+const PROPORTIONAL_MAX = 256;
+
+async function memoryOf(family: readonly ProcessEntry[]): Promise<number> {
+  let bytes = 0;
+  for (const [index, { pid, memoryBytes }] of family.entries()) {
+    const proportional = index < PROPORTIONAL_MAX ? await proportionalBytes(pid) : null;
+    bytes += proportional ?? memoryBytes;
+  }
+  return bytes;
 }
 
 function exitOf({ exitCode, signalCode }: Bun.Subprocess): Exit {

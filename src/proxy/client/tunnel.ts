@@ -41,7 +41,7 @@ export class Tunnel implements ConnectionState, TunnelUser {
   }
 
   onTenantBytes(bytes: Buffer): void {
-    this.#movedAt = this.#clock.now();
+    this.#move();
     if (!this.#socket.write(bytes) && this.#socket.writableLength > 0) this.#upstream.pause();
   }
 
@@ -60,7 +60,7 @@ export class Tunnel implements ConnectionState, TunnelUser {
   }
 
   onData(bytes: Buffer): void {
-    this.#movedAt = this.#clock.now();
+    this.#move();
     this.#upstream.bytes(bytes);
     this.#upstream.flush();
     if (this.#upstream.backlogged) this.#socket.pause();
@@ -80,9 +80,20 @@ export class Tunnel implements ConnectionState, TunnelUser {
     this.#lease?.release();
   }
 
-  /** Cuts a tunnel of which one side has ended and the other is silent; the client still gets the bytes sent before. */
+  /**
+   * Cuts a tunnel of which one side has ended and the other is silent; the client still gets the bytes sent before. One
+   * that both sides keep open may be idle.
+   */
   sweep(now: number): void {
-    if (this.#ends > 0 && now - this.#movedAt >= SILENCE_MS_MAX) this.#cut();
+    const silentMs = now - this.#movedAt;
+    if (this.#ends > 0 && silentMs >= SILENCE_MS_MAX) this.#cut();
+    const idleMs = this.#lease?.tunnelIdleMs ?? 0;
+    if (idleMs > 0 && silentMs >= idleMs) this.#lease?.idle();
+  }
+
+  #move(): void {
+    this.#movedAt = this.#clock.now();
+    this.#lease?.tunnel();
   }
 
   /** Ends the tunnel when both sides have sent all they had. */

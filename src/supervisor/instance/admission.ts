@@ -31,7 +31,11 @@ export class Admission {
   constructor(parts: AdmissionParts) {
     this.#parts = parts;
     this.#waiters = new Waiters(parts.ref);
-    this.#meter = new TrafficMeter(parts.clock, () => this.#onTraffic());
+    this.#meter = new TrafficMeter({
+      clock: parts.clock,
+      onChange: () => this.#onTraffic(),
+      tunnelIdleMs: () => parts.service().tunnelIdleMs,
+    });
   }
 
   /** The sender of the latest request that had to wait. */

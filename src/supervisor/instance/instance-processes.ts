@@ -290,8 +290,8 @@ function wasReplaced({ second }: Instance, launch: number): boolean {
 }
 
 function toRecord({ launched, endpoint, shape }: Process): ChildRecord {
-  const { child, slot, port, socketPath, startedAt } = launched;
-  return { child: child.ref, slot, port, socketPath, endpoint, startedAt, shape };
+  const { child, slot, port, extraPorts, socketPath, startedAt } = launched;
+  return { child: child.ref, slot, port, extraPorts, socketPath, endpoint, startedAt, shape };
 }
 
 /** Whether the socket has not been replaced since its peer was checked. */

@@ -4,19 +4,27 @@ import type { InstanceRef } from "../../core/ref.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Lease } from "../gateway.ts";
 
-/** Calls `onChange` when a lease ends or becomes a tunnel, because draining and idling depend on it. */
+export interface TrafficMeterParts {
+  readonly clock: Clock;
+  /** Called when a lease ends, becomes a tunnel or idle, because draining and sleeping depend on it. */
+  readonly onChange: () => void;
+  readonly tunnelIdleMs: () => number;
+}
+
 export class TrafficMeter {
-  readonly #clock: Clock;
-  readonly #onChange: () => void;
+  readonly #parts: TrafficMeterParts;
   /** Open requests by launch; a launch without any is dropped when the next one begins. */
   readonly #requests = new Map<number, RequestCount>();
   #open = 0;
   #lastActiveAt: number;
 
-  constructor(clock: Clock, onChange: () => void) {
-    this.#clock = clock;
-    this.#onChange = onChange;
-    this.#lastActiveAt = clock.now();
+  constructor(parts: TrafficMeterParts) {
+    this.#parts = parts;
+    this.#lastActiveAt = parts.clock.now();
+  }
+
+  get tunnelIdleMs(): number {
+    return this.#parts.tunnelIdleMs();
   }
 
   get open(): number {
@@ -41,12 +49,17 @@ export class TrafficMeter {
 
   ended(): void {
     this.#open--;
-    this.#lastActiveAt = this.#clock.now();
-    this.#onChange();
+    this.#lastActiveAt = this.#parts.clock.now();
+    this.#parts.onChange();
   }
 
   tunnelled(): void {
-    this.#onChange();
+    this.#parts.onChange();
+  }
+
+  resumed(): void {
+    this.#open++;
+    this.#parts.onChange();
   }
 
   #begin(launch: number): RequestCount {
@@ -68,7 +81,7 @@ class CountedLease implements Lease {
   readonly launch: number;
   readonly #meter: TrafficMeter;
   readonly #requests: RequestCount;
-  #state: "request" | "tunnel" | "ended" = "request";
+  #state: "request" | "tunnel" | "idle" | "ended" = "request";
 
   constructor(
     process: Pick<Lease, "ref" | "endpoint" | "launch">,
@@ -85,17 +98,31 @@ class CountedLease implements Lease {
     return this.#meter.open;
   }
 
+  get tunnelIdleMs(): number {
+    return this.#meter.tunnelIdleMs;
+  }
+
   tunnel(): void {
-    if (this.#state !== "request") return;
+    const former = this.#state;
+    if (former === "tunnel" || former === "ended") return;
     this.#state = "tunnel";
-    this.#requests.open--;
-    this.#meter.tunnelled();
+    if (former === "idle") this.#meter.resumed();
+    else {
+      this.#requests.open--;
+      this.#meter.tunnelled();
+    }
+  }
+
+  idle(): void {
+    if (this.#state !== "tunnel") return;
+    this.#state = "idle";
+    this.#meter.ended();
   }
 
   release(): void {
-    if (this.#state === "ended") return;
-    if (this.#state === "request") this.#requests.open--;
+    const former = this.#state;
     this.#state = "ended";
-    this.#meter.ended();
+    if (former === "request") this.#requests.open--;
+    if (former === "request" || former === "tunnel") this.#meter.ended();
   }
 }

@@ -6,6 +6,8 @@ import { messageOf } from "../../core/errors.ts";
 import { FailureError, startFailure } from "../../core/failure.ts";
 import type { LaunchPlan } from "../../core/launch-plan.ts";
 import type { Service } from "../../core/service.ts";
+import { hostPrograms } from "../../isolation/programs/host-programs.ts";
+import { withoutShims } from "../../isolation/programs/program-chain.ts";
 import { codeOf } from "../../platform/files.ts";
 
 /** Throws a FailureError. */
@@ -28,9 +30,11 @@ function readEnvText(service: string, path: string): string {
 }
 
 /** The plan with its program by its full path. Throws a FailureError. */
-export function resolvePlan({ name }: Service, plan: LaunchPlan): LaunchPlan {
+export function resolvePlan({ isolation, name }: Service, plan: LaunchPlan): LaunchPlan {
   checkDirectory(name, plan.cwd);
-  return { ...plan, argv: resolveProgram(name, plan) };
+  const resolved = { ...plan, argv: resolveProgram(name, plan) };
+  // Without walls a shim runs with its whole manager.
+  return isolation === "process" ? resolved : withoutShims(resolved, hostPrograms());
 }
 
 function checkDirectory(service: string, path: string): void {

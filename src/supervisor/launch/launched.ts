@@ -9,6 +9,7 @@ export interface Launched {
   /** In the environment of every process that the launch has started. */
   readonly mark: string;
   readonly port: number;
+  readonly extraPorts: readonly number[];
   /** Where the server reaches its socket. */
   readonly socketPath: string;
   readonly enclosure: Enclosure;

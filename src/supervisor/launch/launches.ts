@@ -4,16 +4,16 @@ import { FailureError, startFailure } from "../../core/failure.ts";
 import { markOf } from "../../core/instance-paths.ts";
 import { type LaunchPlan, planLaunch } from "../../core/launch-plan.ts";
 import { formatRef, type InstanceRef, type RefKey, type SlotRef } from "../../core/ref.ts";
-import { hasOwnRoot, type Service } from "../../core/service.ts";
+import { hasOwnRoot, networkOf, type Service } from "../../core/service.ts";
 import { findWallGaps } from "../../core/walls.ts";
 import type { ChildRecord } from "../../database/instances.ts";
 import type { Firewall } from "../../isolation/firewall/firewall.ts";
-import type { Claim } from "../../isolation/firewall/rules.ts";
 import type { Isolation } from "../../isolation/isolation.ts";
-import type { Enclosure, Placement } from "../../isolation/level.ts";
+import { type Enclosure, type Placement, portsOf } from "../../isolation/level.ts";
 import type { LogHub } from "../../logs/hub.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { landlockVersion } from "../../platform/kernel/landlock.ts";
+import { listeningSockets } from "../../platform/kernel/sock-diag.ts";
 import { openOutput, outputPaths } from "../../platform/process/output-pipes.ts";
 import type { Ports } from "../../platform/process/ports.ts";
 import type { Child, Spawner } from "../../platform/process/spawner.ts";
@@ -53,6 +53,7 @@ export class Launches {
   /** Cancels the next attempt to clear a launch that has ended, by its socket. */
   readonly #clearing = new Map<string, () => void>();
   readonly #landlock = landlockVersion();
+  readonly #exposed = new WeakMap<Launched, boolean>();
 
   constructor(parts: LaunchesParts) {
     this.#parts = parts;
@@ -64,20 +65,22 @@ export class Launches {
    * Throws the cause, a FailureError where a remedy is known.
    */
   launch(order: LaunchOrder): Launched {
-    const port = this.#parts.ports.take();
+    const taken = this.#parts.ports.takeMany(1 + (order.service.extraPorts ?? 0));
     try {
-      return this.#launchAt(port, order);
+      return this.#launchAt(taken, order);
     } catch (error) {
-      this.#freePort(port);
+      this.#freePorts(taken);
       throw error;
     }
   }
 
-  #launchAt(port: number, { ref, service, slot, storedEnv }: LaunchOrder): Launched {
+  #launchAt(taken: readonly number[], order: LaunchOrder): Launched {
+    const { ref, service, slot, storedEnv } = order;
     const { dataDir, isolation, serverEnv } = this.#parts;
     const level = isolation.level(service);
     const fileEnv = readEnvFile(service);
-    const placement = { service, ref, slot, dataDir, port };
+    const [port = 0, ...extraPorts] = taken;
+    const placement = { service, ref, slot, dataDir, port, extraPorts };
     const plan = planLaunch({ ...placement, serverEnv, storedEnv, fileEnv });
     mkdirSync(plan.instanceDir, { recursive: true, mode: 0o700 });
     // With a root of its own, the program is looked up there.
@@ -89,13 +92,15 @@ export class Launches {
     this.#stopClearing(enclosure);
     const child = this.#spawnEnclosed(placement, resolved, enclosure);
     const { socketPath } = enclosure;
+    const { mark } = plan;
+    const startedAt = Date.now();
     this.#sockets.set(socketPath, formatRef(ref));
-    return { child, slot, mark: plan.mark, port, socketPath, enclosure, startedAt: Date.now() };
+    return { child, slot, mark, port, extraPorts, socketPath, enclosure, startedAt };
   }
 
   #spawnEnclosed(placement: Placement, plan: LaunchPlan, enclosure: Enclosure): Child {
     try {
-      this.#parts.firewall.claim(claimOf(placement, enclosure));
+      this.#claim(placement, enclosure);
       return this.#spawn(placement, plan, enclosure);
     } catch (error) {
       this.#clear(enclosure, 0);
@@ -108,9 +113,9 @@ export class Launches {
    * its service asks for.
    */
   adopt(ref: InstanceRef, service: Service, record: ChildRecord): Launched | null {
-    const { dataDir, firewall, isolation, spawner, ports, logs } = this.#parts;
-    const { port, slot, socketPath, startedAt } = record;
-    const placement = { ref, service, slot, port };
+    const { dataDir, isolation, spawner, ports, logs } = this.#parts;
+    const { port, extraPorts = [], slot, socketPath, startedAt } = record;
+    const placement = { ref, service, slot, port, extraPorts };
     const enclosure = isolation.level(service).recover(placement, record);
     if (enclosure === null) return null;
     const mark = markOf({ ...placement, dataDir });
@@ -118,31 +123,42 @@ export class Launches {
     if (child === null) return null;
     // Before anything is held, because it may throw.
     logs.attach(placement, outputPaths(this.#outputDirectory, placement));
-    ports.reserve(port);
-    firewall.claim(claimOf(placement, enclosure));
+    ports.reserve(...portsOf(placement));
+    this.#claim(placement, enclosure);
     this.#sockets.set(socketPath, formatRef(ref));
     this.#expose(enclosure);
-    return { child: enclosure.follow(child), slot, mark, port, socketPath, enclosure, startedAt };
+    const followed = enclosure.follow(child);
+    return { child: followed, slot, mark, port, extraPorts, socketPath, enclosure, startedAt };
   }
 
   /**
-   * Frees the port, the socket and the walls of a launch whose processes have all ended. Never throws: failures are
+   * Frees the ports, the socket and the walls of a launch whose processes have all ended. Never throws: failures are
    * reported, and its files are tried again.
    */
-  retire({ port, enclosure }: Launched): void {
+  retire(launched: Launched): void {
+    const { enclosure } = launched;
     this.#sockets.delete(enclosure.socketPath);
-    this.#freePort(port);
+    this.#freePorts(portsOf(launched));
     this.#clear(enclosure, 0);
   }
 
-  /** A failure is reported: the port is free all the same. */
-  #freePort(port: number): void {
+  /** A failure is reported: the ports are free all the same. */
+  #freePorts(taken: readonly number[]): void {
     const { firewall, ports, report } = this.#parts;
-    ports.give(port);
+    ports.give(...taken);
     try {
-      firewall.release(port);
+      for (const port of taken) firewall.release(port);
     } catch (error) {
       report(error);
+    }
+  }
+
+  /** In a private network its ports are no ports of the host. */
+  #claim(placement: Placement, { owner }: Enclosure): void {
+    if (networkOf(placement.service) === "private") return;
+    const { allowMetadata } = placement.service;
+    for (const port of portsOf(placement)) {
+      this.#parts.firewall.claim({ port, owner, allowMetadata });
     }
   }
 
@@ -182,6 +198,20 @@ export class Launches {
     return findWallGaps(service, { landlock: this.#landlock, firewall, processLimit });
   }
 
+  /**
+   * Whether other machines can connect to a process that is ready: it listens on all addresses, and no firewall keeps
+   * them out. Asked once for each launch.
+   */
+  isExposed(launched: Launched, service: Service): boolean {
+    if (this.#parts.firewall.gap === null || networkOf(service) === "private") return false;
+    const known = this.#exposed.get(launched);
+    if (known !== undefined) return known;
+    const sockets = portsOf(launched).flatMap((port) => listeningSockets(port) ?? []);
+    const isExposed = sockets.some(({ isWildcard }) => isWildcard);
+    this.#exposed.set(launched, isExposed);
+    return isExposed;
+  }
+
   /** Two instances with one socket would take each other's requests. */
   #refuseTaken(ref: InstanceRef, socketPath: string): void {
     const owner = this.#sockets.get(socketPath);
@@ -215,8 +245,4 @@ function refuseLong({ service }: InstanceRef, socketPath: string): void {
   const reason = `its socket ${socketPath} ${excess}`;
   const hint = `Set socket in [service.${service}] to a shorter path, or leave it out`;
   throw new FailureError(startFailure(reason, hint));
-}
-
-function claimOf({ port, service }: Placement, { owner }: Enclosure): Claim {
-  return { port, owner, allowMetadata: service.allowMetadata };
 }

@@ -17,6 +17,8 @@ export const CLOSING_COMMAND = `python3 ${here("closing.py")}`;
 export const QUEUEING_COMMAND = `python3 ${here("queueing.py")}`;
 /** Listens on its Unix socket in an orphan of its own. */
 export const FORKING_COMMAND = `python3 ${here("forking.py")}`;
+/** Binds the ports that requests ask for. */
+export const BINDING_COMMAND = `python3 ${here("binding.py")}`;
 export const BULK_COMMAND = `node ${here("bulk.mjs")}`;
 
 /** A configuration with one service, `app`. */

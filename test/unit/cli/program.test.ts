@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { FakeShell, runWith } from "./fakes.ts";
@@ -138,6 +138,53 @@ describe("in a project", () => {
         rmSync(join(project, "tenement.toml"));
         await runWith(shell(), "init", "--command", "./own");
         expect(await read()).not.toContain("read_paths");
+      }),
+  );
+
+  test("init keeps the data directory out of git, and says what to do first", () =>
+    inProject(async (root) => {
+      for (const name of ["go.mod", "main.go"])
+        writeFileSync(join(root, name), name === "go.mod" ? "module x/notes\n" : "package main\n");
+      const shell = new FakeShell({ cwd: root });
+      const { out } = await runWith(shell, "init", "--name", "notes");
+      expect(out).toBe(
+        "Wrote tenement.toml for Go. Next:\n\n  go build\n  ten serve\n  ten spawn notes:alice\n",
+      );
+      expect(await Bun.file(join(root, "tenement-data/.gitignore")).text()).toBe("*\n");
+    }));
+
+  test("init says plainly that it found nothing", () =>
+    inProject(async (root) => {
+      const { exit, out } = await runWith(new FakeShell({ cwd: root }), "init", "--name", "x");
+      expect(exit).toBe(0);
+      expect(out).toBe(
+        "Wrote tenement.toml.\nNo known kind of project was found here. Write its command in [service.x] first.\nNext:\n\n  ten serve\n  ten spawn x:alice\n",
+      );
+    }));
+
+  test.skipIf(process.platform !== "linux")(
+    "init writes the read_paths of the Python behind a virtual environment, and config check accepts them",
+    () =>
+      inProject(async (root) => {
+        const [python, project] = [join(root, "3.12/bin/python3"), join(root, "project")];
+        for (const directory of [join(root, "3.12/bin"), join(project, ".venv/bin")])
+          mkdirSync(directory, { recursive: true });
+        writeFileSync(python, "", { mode: 0o755 });
+        symlinkSync(python, join(project, ".venv/bin/python"));
+        writeFileSync(join(project, "app.py"), "");
+        const shell = () => new FakeShell({ cwd: project, env: { PATH: "/usr/bin:/bin" } });
+        await runWith(shell(), "init");
+        const text = await Bun.file(join(project, "tenement.toml")).text();
+        expect(text).toContain('command = ".venv/bin/python app.py"');
+        expect(text).toContain(`read_paths = [ "${join(root, "3.12")}" ]`);
+        const check = () => runWith(shell(), "config", "check");
+        expect(await check()).toEqual({ exit: 0, out: "", err: "" });
+        writeFileSync(join(project, "tenement.toml"), text.replace(/^read_paths.*$/m, ""));
+        const { exit, err } = await check();
+        expect([exit, err]).toEqual([
+          2,
+          `error: Cannot use command of service "project": ${python} is hidden behind the walls\nhint: Add read_paths = ["${join(root, "3.12")}"] to [service.project]\n`,
+        ]);
       }),
   );
 

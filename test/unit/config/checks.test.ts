@@ -32,6 +32,14 @@ test.each<[string, string[]]>([
     ['service.notes.socket: expected one of {name} {id} {data_dir} {port}, got "{socket}"'],
   ],
   [
+    `${NOTES}extra_ports = 1\nargs = ["{port1}", "{port2}"]`,
+    ['service.notes.args[1]: expected extra_ports of at least 2 with it, got "{port2}"'],
+  ],
+  [
+    `${NOTES}extra_ports = 17\nargs = ["{port1}"]`,
+    ["service.notes.extra_ports: expected a whole number from 0 to 16, got 17"],
+  ],
+  [
     `${NOTES}env_file = "{id}.env"`,
     ['service.notes.env_file: expected no placeholder here, got "{id}"'],
   ],

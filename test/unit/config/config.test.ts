@@ -56,6 +56,7 @@ test("a service needs only a command", () => {
     health: null,
     isolation: defaultIsolation(process.platform),
     idleTimeoutMs: 300_000,
+    tunnelIdleMs: 0,
     startupTimeoutMs: 10_000,
     requestTimeoutMs: 30_000,
     stopSignal: "SIGTERM",
@@ -88,6 +89,8 @@ test("a service needs only a command", () => {
     readPaths: [],
     writePaths: [],
     network: null,
+    extraPorts: null,
+    bindAny: false,
     seccomp: "default",
     allowMetadata: false,
     rollout: "overlap",
@@ -129,6 +132,7 @@ workdir = "code/{id}"
 health = "/health?deep=1"
 isolation = "sandbox"
 idle_timeout = 0
+idle_websocket_timeout = 1.5
 startup_timeout = 0.5
 request_timeout = 0
 stop_signal = "SIGINT"
@@ -150,6 +154,8 @@ io_weight = 200
 storage_quota_mb = 3
 storage_enforce = "hard"
 network = "private"
+extra_ports = 3
+bind = "any"
 seccomp = "permissive"
 allow_metadata = true
 rollout = "replace"
@@ -214,6 +220,7 @@ test("converts every key, to milliseconds, bytes and absolute paths", () => {
     health: "/health?deep=1",
     isolation: "sandbox",
     idleTimeoutMs: 0,
+    tunnelIdleMs: 1500,
     startupTimeoutMs: 500,
     requestTimeoutMs: 0,
     stopSignal: "SIGINT",
@@ -240,6 +247,8 @@ test("converts every key, to milliseconds, bytes and absolute paths", () => {
     readPaths: ["/etc/ten/lib", "/opt"],
     writePaths: ["/etc/shared"],
     network: "private",
+    extraPorts: 3,
+    bindAny: true,
     seccomp: "permissive",
     allowMetadata: true,
     rollout: "replace",

@@ -1,75 +1,64 @@
 import { expect, test } from "bun:test";
 import { parseConfig } from "../../../src/config/config.ts";
-import { detectCommand, type Project, planStarter } from "../../../src/config/starter.ts";
+import {
+  nextSteps,
+  planStarter,
+  renderStarter,
+  type StarterOptions,
+} from "../../../src/config/starter.ts";
 import { SCHEMA_FILE } from "../../../src/core/server-files.ts";
+import { project } from "./project-tree.ts";
 import { errorOf } from "./refusal.ts";
 
-function project(texts: Readonly<Record<string, string>>, directory = "notes"): Project {
-  return {
-    directory,
-    files: Object.keys(texts),
-    read: (file) => texts[file] ?? null,
-    hiddenInstallation: (program) => (program === "hidden" ? "/root/.nvm/v22" : null),
-  };
-}
+type Tree = Parameters<typeof project>[0];
 
-function packageJson(content: unknown): Record<string, string> {
-  return { "package.json": JSON.stringify(content) };
-}
+const textOf = (tree: Tree, options?: StarterOptions, directory?: string) =>
+  renderStarter(planStarter(project(tree, directory), options));
 
-const START = (start: string) => packageJson({ scripts: { start } });
+test("a project of no known kind gets a placeholder, and the output says so", () => {
+  const starter = planStarter(project({ "README.md": "" }));
+  expect(renderStarter(starter)).toContain(
+    '# No known kind of project was found here: write the command that starts yours.\ncommand = "./app"\n',
+  );
+  expect(nextSteps(starter)).toEqual({
+    found: "",
+    remarks: [
+      "No known kind of project was found here. Write its command in [service.notes] first.",
+    ],
+    commands: ["ten serve", "ten spawn notes:alice"],
+  });
+});
 
-test.each<[Record<string, string>, string]>([
-  [{ "app.py": "", "uv.lock": "" }, "uv run python app.py"],
-  [
-    { "main.py": "", "pyproject.toml": "[tool.uv]\ndev-dependencies = []" },
-    "uv run python main.py",
-  ],
-  [{ "main.py": "", "pyproject.toml": "[project]" }, "python3 main.py"],
-  [{ "main.py": "", "pyproject.toml": "[broken" }, "python3 main.py"],
-  [{ "app.py": "", "main.py": "" }, "python3 app.py"],
-  [{ "requirements.txt": "" }, "python3 app.py"],
-  [{ "manage.py": "" }, "python3 manage.py runserver --noreload 127.0.0.1:{port}"],
-  [START("node server.js --x 'a b'"), "node server.js --x 'a b'"],
-  [START("node {id}.js"), "node {{id}}.js"],
-  [START("tsc && node server.js"), "npm start"],
-  [START("next start"), "npm start"],
-  [packageJson({ main: "lib/index.js" }), "node lib/index.js"],
-  [packageJson({ main: "it's.js" }), "node 'it'\\''s.js'"],
-  [{ ...packageJson({}), "server.js": "" }, "node server.js"],
-  [{ ...START("bun server.ts"), "bun.lock": "" }, "bun server.ts"],
-  [{ ...START("vite"), "bun.lockb": "" }, "bun run start"],
-  [{ ...packageJson({}), "bun.lock": "", "index.ts": "" }, "bun index.ts"],
-  [{ "deno.json": '{"tasks":{"start":"deno run x.ts"}}' }, "deno task start"],
-  [{ "deno.jsonc": '{\n  // how\n  "tasks":{"start":"x"}}' }, "deno task start"],
-  [
-    { "deno.json": "{}", "server.ts": "" },
-    "deno run --allow-net --allow-env --allow-read --allow-write server.ts",
-  ],
-  [{ "go.mod": "module example.com/tools/notes/v2\n\ngo 1.24\n" }, "./notes"],
-  [{ "Cargo.toml": '[package]\nname = "notes-server"' }, "target/release/notes-server"],
-  [{ "Cargo.toml": "[workspace]" }, "./app"],
-  [{ ...packageJson({ devDependencies: {} }), "app.py": "" }, "python3 app.py"],
-  [{ "package.json": "{broken" }, "./app"],
-  [{ "README.md": "" }, "./app"],
-])("detects for %j the command %p and writes a valid configuration", (texts, command) => {
-  expect(detectCommand(project(texts)).command).toBe(command);
-  const config = parseConfig(planStarter(project(texts)), { file: "/srv/tenement.toml" });
-  expect([...config.services.keys()]).toEqual(["notes"]);
+test("what has to be built is a comment, and comes first in the next steps", () => {
+  const starter = planStarter(project({ "go.mod": "module x/notes", "main.go": "package main" }));
+  expect(nextSteps(starter)).toMatchObject({
+    found: " for Go",
+    commands: ["go build", "ten serve", "ten spawn notes:alice"],
+  });
+  expect(renderStarter(starter)).toContain("tenants can't write to this directory: go build\n");
+});
+
+test("a command that only a shell can run is written with its arguments apart", () => {
+  const text = textOf({ Procfile: `web: ./migrate && exec ./serve --port $${"{PORT}"}` });
+  const config = parseConfig(text, { file: "/srv/tenement.toml" });
+  expect(text).toContain('command = "sh"\nargs = [ "-c", ');
+  expect(config.services.get("notes")?.argv[2]).toBe(
+    `./migrate && exec ./serve --port $${"{{PORT}}"}`,
+  );
 });
 
 test("the first line names the schema beside the file", () => {
-  expect(planStarter(project({}))).toStartWith(`#:schema ./${SCHEMA_FILE}\n`);
+  expect(textOf({})).toStartWith(`#:schema ./${SCHEMA_FILE}\n`);
 });
 
-test("adds the directory of a hidden program to read_paths", () => {
-  const text = planStarter(project({}), { command: "hidden --port {port}" });
+test("adds the directories of hidden programs to read_paths", () => {
+  const text = renderStarter(planStarter(project({})), ["/root/.nvm/v22"]);
   const config = parseConfig(text, { file: "/srv/tenement.toml" });
   expect(config.services.get("notes")?.readPaths).toEqual(["/root/.nvm/v22"]);
 });
 
 test("the commented lines are valid, too", () => {
-  const text = planStarter(project({}));
+  const text = textOf({});
   const everything = text.replace(/^#(?=[A-Za-z[])/gm, "");
   const config = parseConfig(everything, { file: "/srv/tenement.toml" });
   expect(config.services.get("notes")).toMatchObject({
@@ -86,15 +75,18 @@ test.each([
   ["acme", "app"],
   ["x".repeat(70), "x".repeat(63)],
 ])("a project in %p gets the service %p", (directory, name) => {
-  const config = parseConfig(planStarter(project({}, directory)), { file: "/srv/tenement.toml" });
+  const config = parseConfig(textOf({}, {}, directory), { file: "/srv/tenement.toml" });
   expect([...config.services.keys()]).toEqual([name]);
 });
 
 test("accepts a name and a command with quotes", () => {
-  const text = planStarter(project({ "app.py": "" }), {
-    name: "shop",
-    command: `run "a b" '\\' {id}`,
-  });
+  const text = textOf(
+    { "app.py": "" },
+    {
+      name: "shop",
+      command: `run "a b" '\\' {id}`,
+    },
+  );
   const config = parseConfig(text, { file: "/srv/tenement.toml" });
   expect(config.services.get("shop")?.argv).toEqual(["run", "a b", "\\", "{id}"]);
 });

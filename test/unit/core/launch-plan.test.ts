@@ -19,6 +19,7 @@ const INPUT: LaunchPlanInput = {
   slot: 0,
   dataDir: "/data",
   port: 30001,
+  extraPorts: [],
   serverEnv: { PATH: "/bin", HOME: "/root", SECRET: "x", BUN_OPTIONS: "--smol", TERM: "xterm" },
   storedEnv: {},
   fileEnv: {},
@@ -194,6 +195,14 @@ test("only PATH, HOME, LANG and TZ of the server's environment reach an instance
     const expected = inherited.filter((name) => Object.hasOwn(serverEnv, name));
     expect(leaked.map(([name]) => name).sort()).toEqual(expected.sort());
   }
+});
+
+test("gives an instance its further ports, by placeholders and in its environment", () => {
+  const argv = ["{port}", "{port1}", "{port2}", "{port3}"];
+  const service = { ...SERVICE, argv, env: { TENEMENT_PORT_2: "lie" } };
+  const plan = planLaunch({ ...INPUT, service, extraPorts: [30_005, 30_007] });
+  expect(plan.argv).toEqual(["30001", "30005", "30007", "{port3}"]);
+  expect(plan.env).toMatchObject({ TENEMENT_PORT_1: "30005", TENEMENT_PORT_2: "30007" });
 });
 
 test("fills every placeholder", () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import {
+  bindablePorts,
   findWallGaps,
-  installationOf,
   isVisible,
   readablePaths,
   renderWalls,
@@ -20,6 +20,7 @@ const walls: Walls = {
   socketDir: { outside: "/data/.walls/notes/alice/sockets", inside: "/tmp/tenement" },
   tmpDir: "/data/.walls/notes/alice/tmp",
   port: 30_000,
+  bindable: [30_000],
   entry: null,
   seccomp: "default",
   hostname: "alice",
@@ -54,6 +55,16 @@ describe("the launcher's command line", () => {
     expect(valuesOf(argv, "--forward")).toEqual(["/data/.walls/notes/alice/entry:30000"]);
   });
 
+  test("lists each port that may be bound", () => {
+    const argv = renderWalls({ ...walls, bindable: [30_000, 30_007] }, ["app"]);
+    expect(valuesOf(argv, "--bind-port")).toEqual(["30000", "30007"]);
+  });
+
+  test("leaves every port to the application where none is listed", () => {
+    const argv = renderWalls({ ...walls, bindable: null }, ["app"]);
+    expect(argv).not.toContain("--bind-port");
+  });
+
   test("names no other user when the server is not root", () => {
     const argv = renderWalls({ ...walls, identity: { kind: "rootless" } }, ["app"]);
     expect(argv).toContain("--rootless");
@@ -68,6 +79,24 @@ describe("the launcher's command line", () => {
   test("omits the socket's directory where another writable directory contains it", () => {
     const argv = renderWalls({ ...walls, socketDir: null }, ["app"]);
     expect(valuesOf(argv, "--socket-dir")).toEqual([]);
+  });
+});
+
+describe("bindablePorts()", () => {
+  const bindable = (changes: Parameters<typeof serviceWith>[0]) =>
+    bindablePorts(serviceWith({ isolation: "namespace", ...changes }), [30_000, 30_001]);
+
+  test("are the instance's ports on the network of the host", () => {
+    expect(bindable({ network: null })).toEqual([30_000, 30_001]);
+  });
+
+  test("are all ports where the service says so", () => {
+    expect(bindable({ bindAny: true })).toBeNull();
+  });
+
+  test("are all ports in a private network", () => {
+    expect(bindable({ network: "private" })).toBeNull();
+    expect(bindable({ isolation: "qemu" })).toBeNull();
   });
 });
 
@@ -130,21 +159,6 @@ describe.each([
   });
 });
 
-test("installationOf() is the directory above bin, or the program's own directory", () => {
-  expect(installationOf("/root/.pyenv/versions/3.12/bin/python3")).toBe(
-    "/root/.pyenv/versions/3.12",
-  );
-  expect(installationOf("/home/app/server")).toBe("/home/app");
-  expect(installationOf("/root/.pyenv/shims/python3")).toBe("/root/.pyenv");
-});
-
-test("installationOf() is never a whole home directory", () => {
-  expect(installationOf("/home/anna/bin/server")).toBe("/home/anna/bin");
-  expect(installationOf("/root/bin/server")).toBe("/root/bin");
-  expect(installationOf("/srv/bin/server")).toBe("/srv/bin");
-  expect(installationOf("/home/anna/.local/bin/server")).toBe("/home/anna/.local");
-});
-
 describe("findWallGaps()", () => {
   const walled = serviceWith({ isolation: "namespace" });
 
@@ -162,6 +176,15 @@ describe("findWallGaps()", () => {
     expect(sockets).toContain("bind free ports");
     const newer = { landlock: 5, firewall: null, processLimit: true };
     expect(findWallGaps(walled, newer)[0]).not.toContain("bind");
+  });
+
+  test("says what a service opens itself", () => {
+    const host = { landlock: 6, firewall: null, processLimit: true };
+    expect(findWallGaps({ ...walled, bindAny: true }, host)).toEqual([
+      'they can bind ports of the host that are meant for others: bind is "any"',
+    ]);
+    expect(findWallGaps({ ...walled, bindAny: true, network: "private" }, host)).toEqual([]);
+    expect(findWallGaps(serviceWith({ bindAny: true }), host)).toEqual([]);
   });
 
   test("is a limit of processes, unless the service has its own or wants none", () => {

@@ -5,7 +5,27 @@ import { FakeHost } from "./fake-host.ts";
 const refuse = () => ({ reason: "nft is not installed", remedy: "apt-get install nftables" });
 
 test("is ok on a host with nftables", () => {
-  expect(examineFirewall(new FakeHost({}), () => null)).toMatchObject([{ state: "ok" }]);
+  const found = examineFirewall(
+    new FakeHost({}),
+    () => null,
+    () => [],
+  );
+  expect(found).toMatchObject([{ state: "ok" }]);
+});
+
+test("names the tables of servers whose data directory is gone, and how to delete them", () => {
+  const tables = ["tenement_0123456789ab", "tenement_ba9876543210"];
+  const [, orphans] = examineFirewall(
+    new FakeHost({}),
+    () => null,
+    () => tables,
+  );
+  expect(orphans).toMatchObject({
+    state: "warning",
+    found: "2 tables",
+    remedy:
+      "nft delete table inet tenement_0123456789ab && nft delete table inet tenement_ba9876543210",
+  });
 });
 
 test("warns without nftables, with the consequence and the remedy", () => {

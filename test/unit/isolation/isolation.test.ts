@@ -10,6 +10,7 @@ const isolation = new Isolation({
   dataDir: "/none",
   userIdOf: () => 61_184,
   writePaths: () => [],
+  sharesPorts: () => false,
   serverFiles: () => [],
   installLauncher: () => null,
   report: () => undefined,
@@ -20,7 +21,13 @@ test("without a launcher a configured limit is refused, and the default one is n
   try {
     const start = (changes: Partial<Service>) => {
       const service = serviceWith({ isolation: "process", ...changes });
-      const placement = { service, ref: { service: "notes", id: "a" }, slot: 0, port: 1 } as const;
+      const placement = {
+        service,
+        ref: { service: "notes", id: "a" },
+        slot: 0,
+        port: 1,
+        extraPorts: [],
+      } as const;
       const socketPath = join(directory, "socket");
       const paths = { cwd: "/", instanceDir: directory, socketPath, mark: "" };
       return isolation.level(service).enclose(placement, { argv: [], env: {}, ...paths });
@@ -36,7 +43,13 @@ test("without a launcher a configured limit is refused, and the default one is n
 
 test("a process of an earlier server is reached at the socket that it was started with", () => {
   const service = serviceWith({ isolation: "process" });
-  const placement = { service, ref: { service: "notes", id: "a" }, slot: 0, port: 1 } as const;
+  const placement = {
+    service,
+    ref: { service: "notes", id: "a" },
+    slot: 0,
+    port: 1,
+    extraPorts: [],
+  } as const;
   const recorded = { child: { pid: process.pid, startTime: 1 }, socketPath: "/earlier/notes.sock" };
   const enclosure = isolation.level(service).recover(placement, recorded);
   expect(enclosure).toMatchObject({ socketPath: recorded.socketPath, isSocketOpen: true });
@@ -48,7 +61,7 @@ test.skipIf(process.platform !== "linux")(
   () => {
     const service = serviceWith({ isolation: "namespace" });
     const ref = { service: "notes", id: "a" };
-    const placement = { service, ref, slot: 0, port: 30_000 } as const;
+    const placement = { service, ref, slot: 0, port: 30_000, extraPorts: [] } as const;
     const plan = {
       argv: ["/bin/true"],
       cwd: "/",

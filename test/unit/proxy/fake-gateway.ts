@@ -8,7 +8,7 @@ import type { Service } from "../../../src/core/service.ts";
 import type { Gateway, Lease, Patience } from "../../../src/supervisor/gateway.ts";
 
 export interface FakeLease extends Lease {
-  readonly state: { released: boolean; tunneled: boolean };
+  readonly state: { released: boolean; tunneled: boolean; idle?: boolean };
 }
 
 interface Waiter {
@@ -21,6 +21,7 @@ interface Waiter {
 export class FakeGateway implements Gateway {
   target: Target = { kind: "instance", ref: parseRef("notes:alice") };
   requestTimeoutMs = 0;
+  tunnelIdleMs = 0;
   waitingPage = false;
   templates: Templates = {};
   readonly decided: { hostname: string; path: string }[] = [];
@@ -110,7 +111,7 @@ export class FakeGateway implements Gateway {
   }
 
   #open(ref: InstanceRef, child: { endpoint: Endpoint; launch: number }): FakeLease {
-    const state = { released: false, tunneled: false };
+    const state: FakeLease["state"] = { released: false, tunneled: false };
     const openLeases = () => this.openLeases;
     const lease: FakeLease = {
       ref,
@@ -119,8 +120,14 @@ export class FakeGateway implements Gateway {
       },
       ...child,
       state,
+      tunnelIdleMs: this.tunnelIdleMs,
       tunnel: () => {
         state.tunneled = true;
+        if (state.idle === true) state.idle = false;
+        this.#notify();
+      },
+      idle: () => {
+        state.idle = true;
         this.#notify();
       },
       release: () => {

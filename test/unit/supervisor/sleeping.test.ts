@@ -19,6 +19,29 @@ test("an instance sleeps after the idle timeout, counted from the end of its las
   expect(alice.instance.state).toEqual({ kind: "asleep" });
 });
 
+test("an idle tunnel lets its instance sleep, and with traffic keeps it awake again", async () => {
+  const world = openWorld({
+    services: [{ healthIntervalMs: IDLE_MS * 10, tunnelIdleMs: 60_000 }],
+  });
+  const alice = world.register("alice");
+  const lease = await awake(world);
+  expect(lease.tunnelIdleMs).toBe(60_000);
+  lease.tunnel();
+  lease.idle();
+  await world.clock.advance(IDLE_MS - 1);
+  lease.tunnel();
+  await world.clock.advance(IDLE_MS * 3);
+  expect(alice.instance.state.kind).toBe("running");
+  expect(alice.leaseCounts).toEqual({ requests: 0, tunnels: 1 });
+  lease.idle();
+  expect(alice.leaseCounts).toEqual({ requests: 0, tunnels: 0 });
+  await world.clock.advance(IDLE_MS);
+  expect(alice.instance.state).toEqual({ kind: "asleep" });
+  lease.release();
+  lease.release();
+  expect(alice.leaseCounts).toEqual({ requests: 0, tunnels: 0 });
+});
+
 test("without storage_persist the data directory is deleted when the instance rests, not when it restarts", async () => {
   const world = openWorld({ services: [{ storagePersist: false }] });
   world.register("alice");

@@ -34,6 +34,7 @@ function placed(service: Partial<Service> = {}, slot: 0 | 1 = 0) {
     ref: { service: "notes", id: "alice" },
     slot,
     port: 30_000,
+    extraPorts: [],
   };
 }
 

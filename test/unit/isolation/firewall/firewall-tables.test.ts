@@ -4,7 +4,11 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { NftFirewall } from "../../../../src/isolation/firewall/firewall.ts";
-import { ownerComment, tableName } from "../../../../src/isolation/firewall/firewall-tables.ts";
+import {
+  listOrphanedTables,
+  ownerComment,
+  tableName,
+} from "../../../../src/isolation/firewall/firewall-tables.ts";
 import { runNft } from "../../../../src/isolation/firewall/nft.ts";
 import { renderTable } from "../../../../src/isolation/firewall/rules.ts";
 import { FakeClock } from "../../../support/fake-clock.ts";
@@ -59,7 +63,9 @@ describe.skipIf(!isRoot || isMissing(NFTABLES))("the table of a killed server", 
       const table = place.leave(gone);
       place.start(place.directory("one"));
       expect(isThere(table)).toBe(true);
+      expect(listOrphanedTables()).not.toContain(table);
       rmSync(gone, { recursive: true });
+      expect(listOrphanedTables()).toContain(table);
       place.start(place.directory("two"));
       expect(isThere(table)).toBe(false);
     },

@@ -7,13 +7,14 @@ test("a launch with a user of its own owns its port, and can't reach the cloud's
   expect(elementsOf(walled)).toEqual([
     { set: "ports", port: 30_001, user: null },
     { set: "owners", port: 30_001, user: 61_184 },
+    { set: "users", port: null, user: 61_184 },
     { set: "no_metadata", port: null, user: 61_184 },
   ]);
 });
 
 test("a launch with allow_metadata can reach the cloud's credentials", () => {
   const sets = elementsOf({ ...walled, allowMetadata: true }).map(({ set }) => set);
-  expect(sets).toEqual(["ports", "owners"]);
+  expect(sets).toEqual(["ports", "owners", "users"]);
 });
 
 test("the port of a launch without a user of its own belongs to no walled tenant", () => {

@@ -3,13 +3,15 @@ import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Exit } from "../../../../src/core/life/instance.ts";
+import { LANDLOCK_PORTS } from "../../../../src/core/walls.ts";
 import { ControlGroup } from "../../../../src/isolation/cgroup/group.ts";
 import { followLauncher } from "../../../../src/isolation/launcher/launcher-follower.ts";
+import { landlockVersion } from "../../../../src/platform/kernel/landlock.ts";
 import { startTimeOf } from "../../../../src/platform/process/processes.ts";
 import { FakeChild } from "../../../support/fake-world.ts";
 
 const NO_GROUP = new ControlGroup([]);
-const WALLS = { kind: "walls", owner: 61_185 } as const;
+const WALLS = { kind: "walls", owner: 61_185, sharesPorts: () => false } as const;
 const STARTED = "launcher 10 100\ninit 11 101\napp 12\n";
 
 let directory: string;
@@ -198,13 +200,34 @@ test("a socket is a walled tenant's own by its user, whoever has it open", async
     socket: { data: () => undefined },
   });
   const listensAs = (owner: number) => {
+    const sharesPorts = () => false;
     const launcher = new FakeChild({ pid: 10, startTime: 100 }, directory, {});
-    const containment = { kind: "walls", owner } as const;
+    const containment = { kind: "walls", owner, sharesPorts } as const;
     const child = followLauncher(launcher, { statusFile: file, group: NO_GROUP, containment });
     return child.listensOn(listener.port).finally(() => launcher.end({ kind: "unknown" }));
   };
   expect(await listensAs(process.geteuid?.() ?? 0)).toBe(true);
   expect(await listensAs(61_185)).toBe(false);
+  listener.stop(true);
+});
+
+test("a socket of the same user is not a rootless tenant's own while tenants share ports", async () => {
+  const listener = Bun.listen({
+    hostname: "127.0.0.1",
+    port: 0,
+    socket: { data: () => undefined },
+  });
+  const app = Bun.spawn(["sleep", "1000"]);
+  appendFileSync(file, `launcher ${app.pid} 100\napp ${app.pid}\n`);
+  const listensWhile = (isShared: boolean) => {
+    const launcher = new FakeChild({ pid: app.pid, startTime: 100 }, directory, {});
+    const containment = { kind: "walls", owner: null, sharesPorts: () => isShared } as const;
+    const child = followLauncher(launcher, { statusFile: file, group: NO_GROUP, containment });
+    return child.listensOn(listener.port).finally(() => launcher.end({ kind: "unknown" }));
+  };
+  expect(await listensWhile(true)).toBe(false);
+  if ((landlockVersion() ?? 0) >= LANDLOCK_PORTS) expect(await listensWhile(false)).toBe(true);
+  app.kill("SIGKILL");
   listener.stop(true);
 });
 

@@ -41,6 +41,7 @@ export class MachineWorld implements Disposable {
       }),
       userIdOf: () => USER,
       writePaths: () => [],
+      sharesPorts: () => false,
       serverFiles: () => [],
       installLauncher: () => launcher,
     });
@@ -70,7 +71,7 @@ export class MachineWorld implements Disposable {
 
   launch(level: Level, service: Service, port: number): Launched {
     const ref = { service: service.name, id: "alice" };
-    const placement = { service, ref, slot: 0, port } as const;
+    const placement = { service, ref, slot: 0, port, extraPorts: [] } as const;
     const { dataDir } = this;
     const plan = planLaunch({ ...placement, dataDir, serverEnv: {}, storedEnv: {}, fileEnv: {} });
     mkdirSync(plan.instanceDir, { recursive: true });
@@ -91,7 +92,7 @@ export class MachineWorld implements Disposable {
   recover(level: Level, service: Service, { child, port }: Launched): Launched | null {
     const ref = { service: service.name, id: "alice" };
     const { dataDir } = this;
-    const placement = { service, ref, slot: 0, port } as const;
+    const placement = { service, ref, slot: 0, port, extraPorts: [] } as const;
     const enclosure = level.recover(placement, { child: child.ref, socketPath: "" });
     const adopted = enclosure && bunSpawner.adopt(child.ref, enclosure.mark);
     if (enclosure === null || adopted === null) return null;

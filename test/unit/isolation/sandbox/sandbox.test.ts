@@ -13,13 +13,20 @@ const walls = new NamespaceLevel({
   launches: new LaunchDirectories(dataDir, { moveAway: () => undefined }),
   userIdOf: () => 61_184,
   writePaths: () => [],
+  sharesPorts: () => false,
   serverFiles: () => [],
   installLauncher: () => null,
 });
 
 function start(found: RunscFinding): unknown {
   const service = serviceWith({ isolation: "sandbox" });
-  const placement = { service, ref: { service: "notes", id: "a" }, slot: 0, port: 1 } as const;
+  const placement = {
+    service,
+    ref: { service: "notes", id: "a" },
+    slot: 0,
+    port: 1,
+    extraPorts: [],
+  } as const;
   const paths = { cwd: "/", instanceDir: "/none", socketPath: "/none/socket", mark: "" };
   try {
     return new SandboxLevel(walls, () => found).enclose(placement, { argv: [], env: {}, ...paths });

@@ -25,7 +25,8 @@ function planned(service: Partial<Service>, cwd = at("app")) {
   const dataDir = at("data");
   const instanceDir = at("data/notes/alice");
   const mark = "";
-  const plan = { argv: ["/usr/bin/app"], cwd, env: {}, instanceDir, mark, socketPath: "/tmp/s" };
+  const argv = ["/usr/bin/app"];
+  const plan = { argv, cwd, env: {}, instanceDir, mark, programs: [], socketPath: "/tmp/s" };
   return planPaths(serviceWith(service), plan, {
     dataDir,
     places: new TenantPlaces({ dataDir, writePaths: [] }),

@@ -32,6 +32,17 @@ test.skipIf(!isLinux)("finds the socket that listens on a port, on IPv4 and on I
   }
 });
 
+test.skipIf(!isLinux).each([
+  ["127.0.0.1", false],
+  ["::1", false],
+  ["0.0.0.0", true],
+  ["::", true],
+])("knows whether a socket at %s listens on all addresses", (hostname, isWildcard) => {
+  const listener = listen(hostname);
+  expect(listeningSockets(listener.port)?.map((socket) => socket.isWildcard)).toEqual([isWildcard]);
+  listener.stop(true);
+});
+
 test.skipIf(!isLinux)("finds every socket of a port that has several", () => {
   const one = listen("127.0.0.1");
   const options = { hostname: "127.0.0.2", port: one.port, socket: { data: () => undefined } };

@@ -11,6 +11,14 @@ test("allocates each port once until it is given back", () => {
   expect(ports.take()).toBe(31_234);
 });
 
+test("allocates many ports together, or none", () => {
+  const ports = new Ports(PORT_FIRST, { isFree: () => true });
+  const all = ports.takeMany(PORT_LAST - PORT_FIRST - 1);
+  expect(new Set(all).size).toBe(PORT_LAST - PORT_FIRST - 1);
+  expect(() => ports.takeMany(3)).toThrow();
+  expect(ports.takeMany(2).toSorted()).toEqual([PORT_LAST - 1, PORT_LAST]);
+});
+
 test("a port that was given back is not reused while others are free", () => {
   const ports = new Ports(PORT_FIRST, { isFree: () => true });
   const first = ports.take();

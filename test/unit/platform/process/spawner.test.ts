@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { Ports } from "../../../../src/platform/process/ports.ts";
 import {
   listFamily,
+  proportionalBytes,
   readProcess,
   startTimeOf,
 } from "../../../../src/platform/process/processes.ts";
@@ -128,6 +129,26 @@ describe("a process", () => {
     const own = readProcess(child.ref.pid)?.memoryBytes ?? 0;
     if (isLinux) expect(await child.memoryBytes()).toBeGreaterThan(own + 5e6);
   });
+});
+
+test.skipIf(!isLinux)("memory that processes share is counted once", async () => {
+  const script =
+    "text=$(head -c 20000000 /dev/zero | tr '\\0' a); for each in 1 2 3 4; do (sleep 1000; :) & done; echo ready; wait";
+  const child = await spawnScript({ script });
+  const own = readProcess(child.ref.pid)?.memoryBytes ?? 0;
+  expect(own).toBeGreaterThan(20e6);
+  const family = await listFamily(child.ref.pid);
+  const counted = family.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0);
+  expect(counted).toBeGreaterThan(3 * own);
+  const bytes = await child.memoryBytes();
+  expect(bytes).toBeGreaterThan(20e6);
+  expect(bytes).toBeLessThan(1.5 * own);
+});
+
+test.skipIf(!isLinux)("the memory of a process that has ended is unknown", async () => {
+  const child = await spawnScript({ script: "echo ready; exit 0" });
+  await child.gone;
+  expect(await proportionalBytes(child.ref.pid)).toBeNull();
 });
 
 const LAST_PID = "/proc/sys/kernel/ns_last_pid";

@@ -165,3 +165,28 @@ test("a tunnel pauses each side while the other does not read", async () => {
     await to.until(() => to.received.length === size);
   }
 });
+
+test("a tunnel is idle after the time without a byte, and in use again with the next one", async () => {
+  await using world = await ProxyWorld.open();
+  world.gateway.tunnelIdleMs = 60_000;
+  const { client, tenant } = await tunneled(world);
+  const [lease] = world.gateway.leases;
+  await world.clock.advance(59_000);
+  expect(lease?.state.idle).toBeUndefined();
+  client.send("a");
+  await tenant.bytes(1);
+  await world.clock.advance(59_000);
+  expect(lease?.state.idle).toBeUndefined();
+  await world.clock.advance(1000);
+  expect(lease?.state.idle).toBe(true);
+  tenant.send("b");
+  await client.bytes(1);
+  expect(lease?.state).toEqual({ released: false, tunneled: true, idle: false });
+});
+
+test("a tunnel is never idle without such a time", async () => {
+  await using world = await ProxyWorld.open();
+  await tunneled(world);
+  await world.clock.advance(100_000_000);
+  expect(world.gateway.leases[0]?.state).toEqual({ released: false, tunneled: true });
+});

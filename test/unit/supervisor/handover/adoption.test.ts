@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { PORT_FIRST } from "../../../../src/platform/process/ports.ts";
 import { takeOver } from "../../../../src/supervisor/handover/takeover.ts";
 import { FakeChild } from "../../../support/fake-world.ts";
 import { ALICE, awake, childOf, useWorlds } from "../worlds.ts";
@@ -44,6 +45,27 @@ test("an instance is asleep when its process no longer matches, and marked proce
   expect(next.operator.view(ALICE).state).toBe("asleep");
   expect([...next.spawner.strays]).toEqual(["/elsewhere"]);
   expect(next.store.instances.list()[0]?.child).toBeNull();
+});
+
+test("an adopted process keeps its extra ports, which no other process gets", async () => {
+  const services = [{ extraPorts: 2 }];
+  const world = openWorld({ services });
+  world.register("alice");
+  (await awake(world)).release();
+  const child = childOf(world);
+  const next = openWorld({ services, dataDir: world.dataDir });
+  next.spawner.living.set(child.ref.pid, child);
+  await takeOver(next.supervisor, next);
+  await next.ready();
+  next.register("bob");
+  (await awake(next, "bob")).release();
+  const portsOf = ({ env }: FakeChild) =>
+    ["PORT", "TENEMENT_PORT_1", "TENEMENT_PORT_2"].map((name) => Number(env[name]));
+  const ports = [...portsOf(child), ...portsOf(childOf(next))];
+  expect(ports.every((port) => port >= PORT_FIRST)).toBe(true);
+  expect(new Set(ports).size).toBe(6);
+  const recorded = next.store.instances.list().map((row) => row.child?.extraPorts);
+  expect(recorded).toEqual([portsOf(child).slice(1), portsOf(childOf(next)).slice(1)]);
 });
 
 test("an instance that can't be taken over is reported and starts anew, and the others are adopted", async () => {

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { freePort } from "../../../../bench/support.ts";
 import type { Endpoint } from "../../../../src/core/endpoint.ts";
 import type { UnixPeer } from "../../../../src/platform/kernel/unix-peer.ts";
 import { isListening } from "../../../../src/platform/kernel/unix-queue.ts";
@@ -54,15 +55,6 @@ async function fullPort() {
   const { value } = await child.stdout.getReader().read();
   const port = Number(Buffer.from(value ?? []).toString());
   return { port, [Symbol.dispose]: () => child.stdin.end() };
-}
-
-function freePort(): number {
-  using listener = Bun.listen({
-    hostname: "127.0.0.1",
-    port: 0,
-    socket: { data: () => undefined },
-  });
-  return listener.port;
 }
 
 const HEALTH: HealthCheck = { path: "/health", accepts: "success" };
