@@ -7,10 +7,10 @@ export interface FailedStart {
   /** Of this launch alone, oldest first. */
   readonly lines: readonly string[];
   readonly service: Pick<Service, "isolation" | "rollout" | "workdir">;
-  /** In which it was to listen. */
-  readonly port: number;
-  /** The instance's data directory. */
-  readonly dataDir: string;
+  /** On which it was to listen; null: not known any more. */
+  readonly port: number | null;
+  /** The instance's data directory; null: not known any more. */
+  readonly dataDir: string | null;
   /** It started beside the process that it was to replace. */
   readonly isReplacement: boolean;
 }
@@ -41,12 +41,12 @@ const RULES: readonly Rule[] = [
     matches: (failed) =>
       hasWalls(failed) && failed.lines.some((line) => READ_ONLY.test(line) || fails(line, failed)),
     hint: ({ dataDir }) =>
-      `Behind walls it can write only to its data directory, ${dataDir}, and /tmp: see workdir_writable and state_paths`,
+      `Behind walls it can write only to its data directory${dataDir === null ? "" : `, ${dataDir},`} and /tmp: see workdir_writable and state_paths`,
   },
   {
     matches: (failed) => hasWalls(failed) && failed.lines.some(isRefusedToListen),
     hint: ({ port }) =>
-      `Behind walls it can listen only on PORT (${port}) or SOCKET_PATH: pass {port}, for example --port {port}`,
+      `Behind walls it can listen only on PORT${port === null ? "" : ` (${port})`} or SOCKET_PATH: pass {port}, for example --port {port}`,
   },
   {
     matches: ({ reason }) => reason.startsWith("exited with code 0"),

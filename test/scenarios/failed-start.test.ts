@@ -346,6 +346,10 @@ describe("the last lines of a failed start", () => {
       expect(reloaded.stdout).toEndWith(
         `failed app:a: exited with code 3 before it was ready\n  ${locked}\n${hint}`,
       );
+      const deployed = await ten.ten("deploy", "app:b");
+      expect(deployed.stderr).toStartWith(
+        `error: Cannot start "app:b": exited with code 3\n  ${locked}\n`,
+      );
       const rollout = await ten.ten("rollout", "app");
       expect(rollout.stderr).toStartWith(
         `error: Cannot replace "app:a": exited with code 3 before it was ready\n  ${locked}\n${hint}`,

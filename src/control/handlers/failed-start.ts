@@ -2,11 +2,10 @@
 import { TenError } from "../../core/errors.ts";
 import { InstanceError } from "../../core/failure.ts";
 import { hintFromOutput } from "../../core/output-hints.ts";
-import type { InstanceRef } from "../../core/ref.ts";
-import type { LaunchRecord } from "../../supervisor/administration.ts";
+import type { InstanceRef, Slot } from "../../core/ref.ts";
 import type { ControlWorld } from "../control-world.ts";
 
-type World = Pick<ControlWorld, "logs" | "administration">;
+type World = Pick<ControlWorld, "administration" | "clock" | "logs">;
 
 interface Excerpt {
   readonly ref: InstanceRef;
@@ -19,69 +18,80 @@ export async function withLastLines<T>(
   excerpt: Excerpt,
   perform: () => Promise<T>,
 ): Promise<T> {
+  const since = world.clock.wall();
   try {
     return await perform();
   } catch (thrown) {
     if (!(thrown instanceof TenError) || thrown.code !== "START_FAILED") throw thrown;
-    throw await describeFailedStart(world, excerpt, thrown);
+    throw await describeFailedStart(world, { ...excerpt, since }, thrown);
   }
 }
 
-/** The error with the last lines of the latest launch. */
+/**
+ * The error with the last lines of the latest launch.
+ * @param since of an instance that is not registered any more, all lines since then are of the launch
+ */
 export async function describeFailedStart(
   world: World,
-  { ref, limit }: Excerpt,
+  { since = world.clock.wall(), ...excerpt }: Excerpt & { since?: number },
   error: TenError,
 ): Promise<TenError> {
-  const launch = lastLaunchOf(world, ref);
-  const lines = await lastLines(world, { ref, limit, launch });
-  const message = lines?.length === 0 ? `${error.message}; it wrote nothing` : error.message;
-  const hint = error.hint ?? hintOf(world, { ref, error, launch, lines: lines ?? [] });
-  return error.with({ message, log: lines ?? [], ...(hint !== undefined && { hint }) });
+  const launch = launchOf(world, excerpt.ref, since);
+  const lines = launch === null ? null : await lastLines(world, excerpt, launch);
+  const isSilent = launch?.process != null && lines?.length === 0;
+  const message = isSilent ? `${error.message}; it wrote nothing` : error.message;
+  const log = lines ?? [];
+  const hint = error.hint ?? (launch && hintOf(world, { ...launch, ref: excerpt.ref, error, log }));
+  return error.with({ message, log, ...(hint !== null && { hint }) });
 }
 
-/** Null: the instance has been removed meanwhile, or was not launched. */
-function lastLaunchOf({ administration }: World, ref: InstanceRef): LaunchRecord | null {
-  try {
-    return administration.story(ref).lastLaunch;
-  } catch {
-    return null;
-  }
+interface Launch {
+  readonly at: number;
+  /** Null: not known any more. */
+  readonly process: { readonly slot: Slot; readonly port: number; readonly dataDir: string } | null;
 }
 
-/** Without the server's own lines, which repeat the error; null: no process ran, or the logs can't be read. */
+/** Null: no process ran. */
+function launchOf({ administration }: World, ref: InstanceRef, since: number): Launch | null {
+  const isRegistered = administration.list().some((view) => isSameRef(view.ref, ref));
+  if (!isRegistered) return { at: since, process: null };
+  const { lastLaunch } = administration.story(ref);
+  if (lastLaunch === null || lastLaunch.process === null) return null;
+  const dataDir = administration.dataDirectory(ref);
+  return { at: lastLaunch.at, process: { ...lastLaunch.process, dataDir } };
+}
+
+function isSameRef(one: InstanceRef, other: InstanceRef): boolean {
+  return one.service === other.service && one.id === other.id;
+}
+
+/** Without the server's own lines, which repeat the error; null: the logs can't be read. */
 async function lastLines(
   { logs }: World,
-  { ref, limit, launch }: Excerpt & { launch: LaunchRecord | null },
+  { ref, limit }: Excerpt,
+  { at, process }: Launch,
 ): Promise<string[] | null> {
-  if (launch === null || launch.process === null) return null;
-  const filter = { ...ref, slot: launch.process.slot, since: launch.at };
+  const filter = { ...ref, since: at, ...(process !== null && { slot: process.slot }) };
   const page = await logs.query(filter, limit).catch(() => null);
   if (page === null) return null;
   return page.lines.filter((line) => line.stream !== "server").map(({ text }) => text);
 }
 
-interface Ended {
+interface Ended extends Launch {
   readonly ref: InstanceRef;
   readonly error: TenError;
-  readonly launch: LaunchRecord | null;
-  readonly lines: readonly string[];
+  readonly log: readonly string[];
 }
 
-function hintOf(
-  { administration }: World,
-  { ref, error, launch, lines }: Ended,
-): string | undefined {
+function hintOf({ administration }: World, { ref, error, process, log }: Ended): string | null {
   const service = administration.services().get(ref.service);
-  if (!(error instanceof InstanceError) || !launch?.process || service === undefined)
-    return undefined;
-  const hint = hintFromOutput({
+  if (!(error instanceof InstanceError) || service === undefined) return null;
+  return hintFromOutput({
     reason: error.failure.reason,
-    lines,
+    lines: log,
     service,
-    port: launch.process.port,
-    dataDir: administration.dataDirectory(ref),
+    port: process?.port ?? null,
+    dataDir: process?.dataDir ?? null,
     isReplacement: error.message.startsWith("Cannot replace "),
   });
-  return hint ?? undefined;
 }
