@@ -1,12 +1,12 @@
 // The remedy for a failed start, by the reason and the last lines that the application wrote.
-import type { Service } from "./service.ts";
+import { bindsHostPorts, networkOf, overlaps, type Service } from "./service.ts";
 
 export interface FailedStart {
   /** The reason of the failure: "exited with code 0". */
   readonly reason: string;
   /** Of this launch alone, oldest first. */
   readonly lines: readonly string[];
-  readonly service: Pick<Service, "isolation" | "rollout" | "workdir">;
+  readonly service: Service;
   /** On which it was to listen; null: not known any more. */
   readonly port: number | null;
   /** The instance's data directory; null: not known any more. */
@@ -33,7 +33,7 @@ const LOCKED = /\block(ed)?\b.*(database|file)|(database|file).*\block(ed)?\b|al
 const RULES: readonly Rule[] = [
   {
     matches: ({ isReplacement, lines, service }) =>
-      isReplacement && service.rollout !== "replace" && lines.some((line) => LOCKED.test(line)),
+      isReplacement && overlaps(service) && lines.some((line) => LOCKED.test(line)),
     hint: () =>
       'It locks its data, so two processes of it can\'t run side by side: set rollout = "replace" in its service',
   },
@@ -44,9 +44,9 @@ const RULES: readonly Rule[] = [
       `Behind walls it can write only to its data directory${dataDir === null ? "" : `, ${dataDir},`} and /tmp: see workdir_writable and state_paths`,
   },
   {
-    matches: (failed) => hasWalls(failed) && failed.lines.some(isRefusedToListen),
+    matches: (failed) => hasPortRule(failed) && failed.lines.some(isRefusedToListen),
     hint: ({ port }) =>
-      `Behind walls it can listen only on PORT${port === null ? "" : ` (${port})`} or SOCKET_PATH: pass {port}, for example --port {port}`,
+      `Behind walls it can listen only on PORT${port === null ? "" : ` (${port})`} or SOCKET_PATH: pass {port}, for example --port {port}; for more ports see extra_ports and bind`,
   },
   {
     matches: ({ reason }) => reason.startsWith("exited with code 0"),
@@ -61,6 +61,11 @@ export function hintFromOutput(failed: FailedStart): string | null {
 
 function hasWalls({ service }: FailedStart): boolean {
   return service.isolation !== "process";
+}
+
+function hasPortRule(failed: FailedStart): boolean {
+  const { service } = failed;
+  return hasWalls(failed) && networkOf(service) === "host" && !bindsHostPorts(service);
 }
 
 /** Node reports ENOENT where it can't make a directory and its parents. */

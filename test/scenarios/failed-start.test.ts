@@ -328,10 +328,22 @@ describe("the last lines of a failed start", () => {
       expect(silent.stderr).toBe(
         'error: Cannot start "app:a": exited with code 0; it wrote nothing\nhint: A web application stays in the foreground and listens on PORT\n',
       );
+      expect(await ten.must("why", "app:a")).toContain(
+        "\n  hint      A web application stays in the foreground and listens on PORT\n",
+      );
       ten.reconfigure((text) => text.replace(/command = .*/, 'command = "no-such-program"'));
       await ten.must("reload");
       expect((await ten.ten("start", "app:a")).stderr).not.toContain("former");
     }));
+
+  test.skipIf(!("read_paths" in wallSettings()))("name what walls refuse", () =>
+    withTen({ configText: configOf(`command = "sh -c '> /usr/state'"`) }, async (ten) => {
+      const hint = "hint: Behind walls it can write only to its data directory, ";
+      expect((await ten.ten("spawn", "app:a")).stderr).toContain(
+        `/usr/state: Read-only file system\n${hint}`,
+      );
+    }),
+  );
 
   test("are the replacement's, in a reload and in a rollout", () =>
     withTen({ configText: `[service.app]\ncommand = "${APP_COMMAND}"\n` }, async (ten) => {

@@ -22,7 +22,7 @@ test.each([
   "zmq.error.ZMQError: Permission denied (addr='tcp://127.0.0.1:55031')",
 ])("a port that is refused: %s", (line) => {
   expect(hintFromOutput({ ...FAILED, lines: ["starting", line] })).toBe(
-    "Behind walls it can listen only on PORT (31234) or SOCKET_PATH: pass {port}, for example --port {port}",
+    "Behind walls it can listen only on PORT (31234) or SOCKET_PATH: pass {port}, for example --port {port}; for more ports see extra_ports and bind",
   );
 });
 
@@ -61,6 +61,14 @@ test.each([
   "access denied for user 'notes'",
 ])("no known cause: %s", (line) => {
   expect(hintFromOutput({ ...FAILED, lines: [line], isReplacement: true })).toBeNull();
+});
+
+test("where walls allow other ports, none about ports", () => {
+  const lines = ["listen EACCES: permission denied 0.0.0.0:80"];
+  for (const changes of [{ bindAny: true }, { network: "private" }] as const) {
+    const service = { ...SERVICE, ...changes };
+    expect(hintFromOutput({ ...FAILED, lines, service })).toBeNull();
+  }
 });
 
 test("without walls, none of the walls' own", () => {
