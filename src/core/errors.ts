@@ -58,14 +58,14 @@ export class TenError extends Error {
     this.log = details.log;
   }
 
-  /** The same error, with the last lines that an instance wrote before its start failed. */
-  withLog(log: readonly string[]): TenError {
+  /** The same error of a failed start, with more that is known about it. */
+  with({ message, ...details }: { readonly message: string } & ErrorDetails): TenError {
     const { hint, retryAfterMs, cause } = this;
-    return new TenError(this.code, this.message, {
+    return new TenError(this.code, message, {
       ...(hint !== undefined && { hint }),
       ...(retryAfterMs !== undefined && { retryAfterMs }),
       cause,
-      log,
+      ...details,
     });
   }
 

@@ -1,5 +1,5 @@
 // A log line, and the filter that selects lines.
-import type { InstanceRef } from "../core/ref.ts";
+import type { InstanceRef, Slot } from "../core/ref.ts";
 
 /** The streams that a tenant writes. */
 export const OUTPUT_STREAMS = ["stdout", "stderr"] as const;
@@ -14,6 +14,8 @@ export interface LogLine {
   readonly at: number;
   readonly ref: InstanceRef;
   readonly stream: LogStream;
+  /** Of the process that wrote the line; absent: slot 0. */
+  readonly slot?: Slot;
   readonly text: string;
 }
 
@@ -21,6 +23,7 @@ export interface LogFilter {
   readonly service?: string;
   readonly id?: string;
   readonly stream?: LogStream;
+  readonly slot?: Slot;
   /** Words that a line must contain, all of them, in any order. */
   readonly search?: string;
   /** Milliseconds since the epoch. */
@@ -31,13 +34,14 @@ export interface LogFilter {
 
 /** Whether a filter selects the lines of a stream of an instance, before their words and times. */
 export function selects(
-  { service, id, stream }: LogFilter,
-  source: Pick<LogLine, "ref" | "stream">,
+  { service, id, stream, slot }: LogFilter,
+  source: Pick<LogLine, "ref" | "stream" | "slot">,
 ): boolean {
   return (
     (service ?? source.ref.service) === source.ref.service &&
     (id ?? source.ref.id) === source.ref.id &&
-    (stream ?? source.stream) === source.stream
+    (stream ?? source.stream) === source.stream &&
+    (slot ?? source.slot ?? 0) === (source.slot ?? 0)
   );
 }
 

@@ -2,7 +2,7 @@
 import type { Endpoint } from "../core/endpoint.ts";
 import type { Failure } from "../core/failure.ts";
 import type { Health, ReportedState } from "../core/life/report.ts";
-import type { InstanceRef } from "../core/ref.ts";
+import type { InstanceRef, Slot } from "../core/ref.ts";
 import type { Service } from "../core/service.ts";
 import type { TreeSize } from "../platform/process/trees.ts";
 
@@ -40,6 +40,16 @@ export interface InstanceStory {
   readonly retriesAt: number | null;
   readonly lastWake: WakeRecord | null;
   readonly lastExit: { readonly at: number; readonly reason: string } | null;
+  /** By this server; null: it has launched none. */
+  readonly lastLaunch: LaunchRecord | null;
+}
+
+/** The latest launch, also one of a replacement. */
+export interface LaunchRecord {
+  /** Milliseconds since the epoch, before its process starts. */
+  readonly at: number;
+  /** Null: no process came of it. */
+  readonly process: { readonly slot: Slot; readonly port: number } | null;
 }
 
 /** The phases of the latest start; one that has not ended is null. */

@@ -57,6 +57,7 @@ export class Operator implements Administration {
       retriesAt: kind === "waiting" ? this.#wallOf(nextDeadline(instance, facts)) : null,
       lastWake: story.lastWake,
       lastExit: story.lastExit,
+      lastLaunch: story.lastLaunch,
     };
   }
 

@@ -317,3 +317,54 @@ test("a deploy, a rollout and a reload that fail say what to do", () =>
     );
     expect((await ten.get("a.app.localhost", "/")).text).toBe("hello from a");
   }));
+
+describe("the last lines of a failed start", () => {
+  test("are those since the launch alone", () =>
+    withTen({ configText: configOf(`command = "sh -c 'echo former; exit 7'"`) }, async (ten) => {
+      expect((await ten.ten("spawn", "app:a")).stderr).toContain("\n  former\n");
+      ten.reconfigure((text) => text.replace(/command = .*/, `command = "sh -c 'exit 0'"`));
+      await ten.must("reload");
+      const silent = await ten.ten("start", "app:a");
+      expect(silent.stderr).toBe(
+        'error: Cannot start "app:a": exited with code 0; it wrote nothing\nhint: A web application stays in the foreground and listens on PORT\n',
+      );
+      expect(await ten.must("why", "app:a")).toContain(
+        "\n  hint      A web application stays in the foreground and listens on PORT\n",
+      );
+      ten.reconfigure((text) => text.replace(/command = .*/, 'command = "no-such-program"'));
+      await ten.must("reload");
+      expect((await ten.ten("start", "app:a")).stderr).not.toContain("former");
+    }));
+
+  test.skipIf(!("read_paths" in wallSettings()))("name what walls refuse", () =>
+    withTen({ configText: configOf(`command = "sh -c '> /usr/state'"`) }, async (ten) => {
+      const hint = "hint: Behind walls it can write only to its data directory, ";
+      expect((await ten.ten("spawn", "app:a")).stderr).toContain(
+        `/usr/state: Read-only file system\n${hint}`,
+      );
+    }),
+  );
+
+  test("are the replacement's, in a reload and in a rollout", () =>
+    withTen({ configText: `[service.app]\ncommand = "${APP_COMMAND}"\n` }, async (ten) => {
+      await ten.must("spawn", "app:a");
+      const locked = "Could not set lock on file a.duckdb";
+      const hint =
+        'hint: It locks its data, so two processes of it can\'t run side by side: set rollout = "replace" in its service\n';
+      ten.reconfigure((text) =>
+        text.replace(/command = .*/, `command = "sh -c 'echo ${locked}; exit 3'"`),
+      );
+      const reloaded = await ten.ten("reload");
+      expect(reloaded.stdout).toEndWith(
+        `failed app:a: exited with code 3 before it was ready\n  ${locked}\n${hint}`,
+      );
+      const deployed = await ten.ten("deploy", "app:b");
+      expect(deployed.stderr).toStartWith(
+        `error: Cannot start "app:b": exited with code 3\n  ${locked}\n`,
+      );
+      const rollout = await ten.ten("rollout", "app");
+      expect(rollout.stderr).toStartWith(
+        `error: Cannot replace "app:a": exited with code 3 before it was ready\n  ${locked}\n${hint}`,
+      );
+    }));
+});

@@ -72,8 +72,9 @@ function settingLines({ settings, routing, needs_restart: server }: ReloadAnswer
 }
 
 function failureLines({ failed }: ReloadAnswer): string[] {
-  return failed.flatMap(({ subject, reason, hint }) => [
+  return failed.flatMap(({ subject, reason, hint, log = [] }) => [
     `failed ${subject}: ${reason}`,
+    ...log.map((line) => `  ${line}`),
     ...(hint === undefined ? [] : [`hint: ${hint}`]),
   ]);
 }

@@ -14,7 +14,7 @@ import type {
   RouteAnswer,
   RouteBody,
 } from "../wire/deploys.ts";
-import { lastLines, withLastLines } from "./failed-start.ts";
+import { describeFailedStart, withLastLines } from "./failed-start.ts";
 
 /** Of an instance that did not start. */
 const LOG_LINES = 50;
@@ -78,8 +78,8 @@ async function perform(
     },
   });
   for (const { ref, error } of outcome.failed) {
-    const log = await lastLines(world, { ref, limit: LOG_LINES });
-    progress.add(describeFailure(ref, error, log));
+    const described = await describeFailedStart(world, { ref, limit: LOG_LINES }, error);
+    progress.add(describeFailure(ref, described));
   }
   progress.add(describeOutcome(outcome));
   const [failure] = outcome.failed;
@@ -106,13 +106,9 @@ function describeProgress(step: RolloutProgress): RolloutEvent | null {
   }
 }
 
-function describeFailure(
-  ref: InstanceRef,
-  { hint, message }: TenError,
-  log: string[],
-): RolloutEvent {
+function describeFailure(ref: InstanceRef, { hint, log = [], message }: TenError): RolloutEvent {
   const hinted = hint === undefined ? {} : { hint };
-  return { kind: "failed", instance: formatRef(ref), error: message, ...hinted, log };
+  return { kind: "failed", instance: formatRef(ref), error: message, ...hinted, log: [...log] };
 }
 
 function describeOutcome({ replaced, skipped, failed, remaining }: RolloutOutcome): RolloutEvent {

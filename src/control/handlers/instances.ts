@@ -2,6 +2,7 @@
 import { maySee } from "../../core/access.ts";
 import { assert } from "../../core/assert.ts";
 import { renderEndpoint } from "../../core/endpoint.ts";
+import { InstanceError } from "../../core/failure.ts";
 import { isQuiet } from "../../core/life/report.ts";
 import { formatRef, type InstanceRef } from "../../core/ref.ts";
 import { maskValue } from "../../core/secrets.ts";
@@ -23,7 +24,7 @@ import type {
   WeightAnswer,
   WeightBody,
 } from "../wire/instances.ts";
-import { withLastLines } from "./failed-start.ts";
+import { describeFailedStart, withLastLines } from "./failed-start.ts";
 
 /** Of an instance that did not start. */
 const LOG_LINES = 20;
@@ -112,8 +113,13 @@ export async function getStorage(call: Call): Promise<StorageAnswer> {
   };
 }
 
-export function getStory({ world, ref }: Call): StoryAnswer {
-  return describeStory(world.administration.story(ref));
+export async function getStory({ world, ref }: Call): Promise<StoryAnswer> {
+  const story = world.administration.story(ref);
+  const { failure } = story.view;
+  if (failure?.code !== "START_FAILED") return describeStory(story);
+  const error = new InstanceError(ref, { verb: "start", failure });
+  const { hint = null } = await describeFailedStart(world, { ref, limit: LOG_LINES }, error);
+  return describeStory({ ...story, view: { ...story.view, failure: { ...failure, hint } } });
 }
 
 /** Null unsets a name; other names stay. */

@@ -1,24 +1,49 @@
 // The handler that reloads the configuration.
 import { formatRef } from "../../core/ref.ts";
 import type { ReloadPlan } from "../../core/reload-plan.ts";
-import type { ReloadOutcome } from "../../supervisor/rollout/reloader.ts";
+import type { ReloadFailure, ReloadOutcome } from "../../supervisor/rollout/reloader.ts";
 import type { Call } from "../call.ts";
+import type { ControlWorld } from "../control-world.ts";
 import type { ReloadAnswer, ReloadQuery } from "../wire/reload.ts";
+import { describeFailedStart } from "./failed-start.ts";
+
+/** Of a process that did not start. */
+const LOG_LINES = 20;
 
 export async function reload(call: Call<ReloadQuery>): Promise<ReloadAnswer> {
   const { reloader } = call.world;
   if (call.query.dry_run === true) {
     return { dry_run: true, ...describePlan(await reloader.plan()), replaced: [], failed: [] };
   }
-  return describeOutcome(await call.change("configuration", () => reloader.reload()));
+  const outcome = await call.change("configuration", () => reloader.reload());
+  return await describeOutcome(call.world, outcome);
 }
 
-function describeOutcome({ plan, replaced, failed }: ReloadOutcome): ReloadAnswer {
+async function describeOutcome(
+  world: ControlWorld,
+  { plan, replaced, failed }: ReloadOutcome,
+): Promise<ReloadAnswer> {
   return {
     dry_run: false,
     ...describePlan(plan),
     replaced: replaced.map(formatRef),
-    failed: [...failed],
+    failed: await Promise.all(failed.map((each) => describeFailure(world, each))),
+  };
+}
+
+async function describeFailure(
+  world: ControlWorld,
+  { start, ...failure }: ReloadFailure,
+): Promise<ReloadAnswer["failed"][number]> {
+  if (start?.error.code !== "START_FAILED") return failure;
+  const excerpt = { ref: start.ref, limit: LOG_LINES };
+  const { hint, log = [], message } = await describeFailedStart(world, excerpt, start.error);
+  const told = message.slice(start.error.message.length);
+  return {
+    ...failure,
+    reason: `${failure.reason}${told}`,
+    ...(hint !== undefined && { hint }),
+    log: [...log],
   };
 }
 

@@ -1,7 +1,7 @@
 // A reload of the configuration on the wire.
 import { z } from "zod";
 import { json, type Operations } from "./operation.ts";
-import { hint, label, queryBoolean, refName } from "./wire.ts";
+import { hint, label, log, queryBoolean, refName } from "./wire.ts";
 
 export const reloadQuery = z.strictObject({
   dry_run: queryBoolean
@@ -33,7 +33,7 @@ export const reloadAnswer = z
     needs_restart: keys.describe("Keys of [settings] that take effect with a new server"),
     replaced: z.array(refName).describe("Instances that have a new process"),
     failed: z
-      .array(z.strictObject({ subject: z.string(), reason: z.string(), hint }))
+      .array(z.strictObject({ subject: z.string(), reason: z.string(), hint, log }))
       .describe("Changes that failed; the configuration is in effect nevertheless"),
   })
   .meta({ id: "Reload" });

@@ -71,15 +71,17 @@ export const anything = z.looseObject({});
 
 export const hint = z.string().exactOptional().describe("What can be done about it");
 
+export const log = z
+  .array(z.string())
+  .exactOptional()
+  .describe("The last lines that the instance wrote before its start failed");
+
 export const errorAnswer = z
   .strictObject({
     error: z.string().meta({ examples: ['Cannot find "notes:bob": it is not registered'] }),
     code: z.enum(ERROR_CODES).meta({ id: "ErrorCode" }),
     hint,
-    log: z
-      .array(z.string())
-      .exactOptional()
-      .describe("The last lines that the instance wrote before its start failed"),
+    log,
   })
   .meta({ id: "Error" });
 export type ErrorAnswer = z.output<typeof errorAnswer>;

@@ -73,10 +73,10 @@ export class LogArchive {
     this.#db.transaction(() => {
       const lastAt = lines.reduce((latest, { at }) => Math.max(latest, at), 0);
       const segment = this.#segments.writable(lastAt, this.#nextId);
-      const rows = lines.map(({ at, ref, stream, text }, index) => ({
+      const rows = lines.map(({ at, text, ...source }, index) => ({
         id: this.#nextId + index,
         at,
-        source: this.#sources.numberOf({ ref, stream }),
+        source: this.#sources.numberOf(source),
         text,
       }));
       segment.insert(rows);

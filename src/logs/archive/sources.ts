@@ -1,9 +1,9 @@
-// The sources of the archive's lines: a number for each stream of each instance.
+// The sources of the archive's lines: a number for each stream of each slot of an instance.
 import type { Database } from "bun:sqlite";
-import { formatRef, type InstanceRef } from "../../core/ref.ts";
+import { formatRef, type InstanceRef, type Slot } from "../../core/ref.ts";
 import { type LogFilter, type LogLine, type LogStream, selects } from "../line.ts";
 
-export type LogSource = Pick<LogLine, "ref" | "stream">;
+export type LogSource = Pick<LogLine, "ref" | "stream" | "slot">;
 
 export const SOURCE_SCHEMA = `
   CREATE TABLE IF NOT EXISTS source (
@@ -17,6 +17,7 @@ interface SourceRow {
   readonly service: string;
   readonly instance: string;
   readonly stream: LogStream;
+  readonly slot: Slot;
 }
 
 export class LogSources {
@@ -26,10 +27,11 @@ export class LogSources {
 
   constructor(db: Database) {
     this.#db = db;
-    for (const { id, service, instance, stream } of db
+    addSlots(db);
+    for (const { id, service, instance, stream, slot } of db
       .query<SourceRow, []>("SELECT * FROM source")
       .all()) {
-      this.#remember(id, { ref: { service, id: instance }, stream });
+      this.#remember(id, { ref: { service, id: instance }, stream, ...(slot === 1 && { slot }) });
     }
   }
 
@@ -48,16 +50,16 @@ export class LogSources {
     const known = this.#numbers.get(keyOf(source));
     if (known !== undefined) return known;
     const { lastInsertRowid } = this.#db
-      .query("INSERT INTO source (service, instance, stream) VALUES (?, ?, ?)")
-      .run(source.ref.service, source.ref.id, source.stream);
+      .query("INSERT INTO source (service, instance, stream, slot) VALUES (?, ?, ?, ?)")
+      .run(source.ref.service, source.ref.id, source.stream, source.slot ?? 0);
     this.#remember(Number(lastInsertRowid), source);
     return Number(lastInsertRowid);
   }
 
   /** The numbers of the sources that a filter selects; null: all. */
   matching(filter: LogFilter): number[] | null {
-    const { service, id, stream } = filter;
-    const isOpen = service === undefined && id === undefined && stream === undefined;
+    const { service, id, stream, slot } = filter;
+    const isOpen = [service, id, stream, slot].every((each) => each === undefined);
     if (isOpen && this.forgotten() === null) return null;
     return [...this.#sources].flatMap(([number, source]) =>
       selects(filter, source) ? [number] : [],
@@ -94,6 +96,12 @@ export class LogSources {
   }
 }
 
-function keyOf({ ref, stream }: LogSource): string {
-  return `${formatRef(ref)}/${stream}`;
+function keyOf({ ref, stream, slot = 0 }: LogSource): string {
+  return `${formatRef(ref)}/${stream}/${slot}`;
+}
+
+/** An archive of an earlier version does not tell the slots apart. */
+function addSlots(db: Database): void {
+  const hasSlots = db.query("SELECT 1 FROM pragma_table_info('source') WHERE name = 'slot'").get();
+  if (hasSlots === null) db.run("ALTER TABLE source ADD COLUMN slot INTEGER NOT NULL DEFAULT 0");
 }

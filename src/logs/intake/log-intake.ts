@@ -78,8 +78,8 @@ export class LogIntake {
   /** Splits a record into lines, whether just read or recovered from a previous server. */
   accept(record: JournalRecord): void {
     const { at, content } = record;
-    const { ref, stream } = parseSource(record.source);
-    const lines = this.#split(record).map((text) => ({ at, ref, stream, text }));
+    const source = parseSource(record.source);
+    const lines = this.#split(record).map((text) => ({ at, ...source, text }));
     const bytes = content.kind === "bytes" ? content.bytes.length : 0;
     if (lines.length > 0) this.#onArrival({ seq: record.seq, lines, bytes });
   }
@@ -154,7 +154,8 @@ function sourceOf({ ref, slot }: SlotRef, stream: LogStream): string {
   return slot === 0 ? `${formatRef(ref)}/${stream}` : `${formatRef(ref)}/${stream}/${slot}`;
 }
 
-function parseSource(source: string): { ref: InstanceRef; stream: LogStream } {
-  const [ref = "", name] = source.split("/");
-  return { ref: parseRef(ref), stream: LOG_STREAMS.find((stream) => stream === name) ?? "stderr" };
+function parseSource(source: string): Pick<LogLine, "ref" | "stream" | "slot"> {
+  const [ref = "", name, slot] = source.split("/");
+  const stream = LOG_STREAMS.find((each) => each === name) ?? "stderr";
+  return { ref: parseRef(ref), stream, ...(slot === "1" && { slot: 1 }) };
 }

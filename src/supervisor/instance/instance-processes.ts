@@ -102,10 +102,10 @@ export class InstanceProcesses {
 
   /** Synchronous where it can be, because a waiting request pays for every turn. */
   launch(launch: number, storedEnv: Readonly<Record<string, string>>): void {
-    const { home, ref, service } = this.#parts;
-    const isAlone = this.#processes.size === 0;
+    const { home, ref, service, story } = this.#parts;
+    story.launching();
     this.#pending.add(launch);
-    const prepared = home.prepare({ ref, service: service(), isAlone });
+    const prepared = home.prepare({ ref, service: service(), isAlone: this.#processes.size === 0 });
     if (prepared === null) this.#start(launch, storedEnv);
     else {
       prepared.then(
@@ -122,10 +122,11 @@ export class InstanceProcesses {
 
   #start(launch: number, storedEnv: Readonly<Record<string, string>>): void {
     if (!this.#pending.delete(launch)) return;
-    const { launches, ref, service, send } = this.#parts;
+    const { launches, ref, service, send, story } = this.#parts;
     try {
       const slot = this.all.some((other) => other.slot === 0) ? 1 : 0;
       const launched = launches.launch({ ref, service: service(), slot, storedEnv });
+      story.launched({ slot, port: launched.port });
       this.follow(launched, { launch, endpoint: null, shape: shapeOf(service()) });
       this.#record();
       send({ kind: "launched", launch, child: launched.child.ref });
@@ -138,8 +139,7 @@ export class InstanceProcesses {
     this.#pending.delete(launch);
     const { logs, ref, send } = this.#parts;
     const failure = failureOf(error);
-    const { message } = new InstanceError(ref, { verb: "start", failure });
-    logs.note(ref, message);
+    logs.note(ref, new InstanceError(ref, { verb: "start", failure }).message);
     send({ kind: "launchFailed", launch, failure });
   }
 

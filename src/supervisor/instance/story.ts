@@ -2,7 +2,7 @@
 import type { Cause, Instance, InstanceState } from "../../core/life/instance.ts";
 import type { Statistics } from "../../metrics/statistics.ts";
 import type { Clock } from "../../platform/clock.ts";
-import type { WakeRecord } from "../administration.ts";
+import type { LaunchRecord, WakeRecord } from "../administration.ts";
 
 interface Phases {
   readonly at: number;
@@ -29,6 +29,7 @@ export class StoryRecorder {
   #wake: Phases | null = null;
   #earlierWake: WakeRecord | null = null;
   #exit: { at: number; reason: string } | null = null;
+  #launch: LaunchRecord | null = null;
 
   constructor({ clock, statistics }: { clock: Clock; statistics: Statistics }) {
     this.#clock = clock;
@@ -55,6 +56,18 @@ export class StoryRecorder {
   resumeFrom({ lastWake, lastExit }: Pick<StoryRecorder, "lastWake" | "lastExit">): void {
     this.#earlierWake = lastWake;
     this.#exit = lastExit;
+  }
+
+  launching(): void {
+    this.#launch = { at: this.#clock.wall(), process: null };
+  }
+
+  launched(process: NonNullable<LaunchRecord["process"]>): void {
+    if (this.#launch !== null) this.#launch = { ...this.#launch, process };
+  }
+
+  get lastLaunch(): LaunchRecord | null {
+    return this.#launch;
   }
 
   exited(reason: string): void {

@@ -32,6 +32,8 @@ export interface ReloadFailure {
   readonly subject: string;
   readonly reason: string;
   readonly hint?: string;
+  /** A replacement that failed to start. */
+  readonly start?: { readonly ref: InstanceRef; readonly error: TenError };
 }
 
 const NOT_BEGUN = "not replaced, since another failed";
@@ -125,7 +127,10 @@ export class Reloader {
     return {
       replaced: outcomes.flatMap(({ replaced }) => replaced),
       failed: outcomes.flatMap(({ failed, remaining }) => [
-        ...failed.map(({ ref, error }) => failure(formatRef(ref), error)),
+        ...failed.map(({ ref, error }) => ({
+          ...failure(formatRef(ref), error),
+          start: { ref, error },
+        })),
         ...remaining.map((ref) => ({ subject: formatRef(ref), reason: NOT_BEGUN })),
       ]),
     };

@@ -97,6 +97,7 @@ export class FakeAdministration implements Administration {
       retriesAt: null,
       lastWake: null,
       lastExit: null,
+      lastLaunch: { at: 0, process: { slot: 0, port: 30_001 } },
       ...this.stories.get(formatRef(ref)),
     };
   }

@@ -1,7 +1,7 @@
 // Logs in memory, for tests.
 import { type InstanceRef, parseRef } from "../../../src/core/ref.ts";
 import type { LogHub } from "../../../src/logs/hub.ts";
-import type { LogFilter, LogLine, LogPage } from "../../../src/logs/line.ts";
+import { type LogFilter, type LogLine, type LogPage, selects } from "../../../src/logs/line.ts";
 
 interface Follower {
   readonly filter: LogFilter;
@@ -78,12 +78,8 @@ export class FakeLogs implements LogHub {
   }
 }
 
-function matches({ service, id, stream }: LogFilter, line: LogLine): boolean {
-  return (
-    (service ?? line.ref.service) === line.ref.service &&
-    (id ?? line.ref.id) === line.ref.id &&
-    (stream ?? line.stream) === line.stream
-  );
+function matches(filter: LogFilter, line: LogLine): boolean {
+  return selects(filter, line) && line.at >= (filter.since ?? 0);
 }
 
 export function lineOf(name: string, text: string, changes: Partial<LogLine> = {}): LogLine {

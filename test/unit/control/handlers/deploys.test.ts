@@ -36,6 +36,7 @@ describe("a deploy", () => {
 
   test("that fails answers with the last 50 lines, and is recorded as a failure", async () => {
     world.deploys.failure = NO_START;
+    world.administration.add("notes:v3");
     world.logs.write(...Array.from({ length: 60 }, (_, n) => lineOf("notes:v3", `line ${n}`)));
     const answer = await post("/api/deploy", { process: "notes", version: "v3", weight: 5 });
     expect(answer.status).toBe(503);

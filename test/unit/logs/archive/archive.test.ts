@@ -232,3 +232,28 @@ test("sets a damaged database aside and removes its write-ahead log", async () =
   expect(search(archive, {})).toEqual(["anew"]);
   archive.close();
 });
+
+test("a search finds the lines of one slot alone, also after a reopening", () => {
+  const first = open();
+  append(first, [line("serves"), line("can't start", { slot: 1 })]);
+  expect(search(first, { ...ALICE, slot: 1 })).toEqual(["can't start"]);
+  first.close();
+  const again = open();
+  expect(search(again, { ...ALICE, slot: 0 })).toEqual(["serves"]);
+  expect(search(again, ALICE)).toEqual(["can't start", "serves"]);
+  again.close();
+});
+
+test("an archive of an earlier version, which has no slots, is read and written", () => {
+  const former = open();
+  append(former, [line("former")]);
+  former.close();
+  const db = new Database(file);
+  db.run("ALTER TABLE source DROP COLUMN slot");
+  db.close();
+  const archive = open();
+  append(archive, [line("new", { slot: 1 })]);
+  expect(search(archive, { ...ALICE, slot: 0 })).toEqual(["former"]);
+  expect(search(archive, { ...ALICE, slot: 1 })).toEqual(["new"]);
+  archive.close();
+});
