@@ -33,14 +33,16 @@ test.each(["start", "restart", "enable"])("%s prints the hint of a failed start"
     throw new InstanceError(ref, { verb: "start", failure });
   };
   Object.assign(api.world.administration, { [order]: fails(NO_PROGRAM) });
+  api.world.administration.stories.set("notes:alice", { lastLaunch: null });
   expect(await ten(order, "notes:alice")).toEqual({
     exit: 1,
     out: "",
     err: 'error: Cannot start "notes:alice": "foo" is not found on PATH\nhint: Install it\n',
   });
   Object.assign(api.world.administration, { [order]: fails(startFailure("exited with code 1")) });
+  api.world.administration.stories.delete("notes:alice");
   expect((await ten(order, "notes:alice")).err).toBe(
-    'error: Cannot start "notes:alice": exited with code 1\n' +
+    'error: Cannot start "notes:alice": exited with code 1; it wrote nothing\n' +
       "hint: See what the server does about it with ten why notes:alice, and its output with ten logs notes:alice\n",
   );
 });

@@ -102,7 +102,7 @@ test("a new process that can't be launched is reported with its remedy", async (
   const server = open();
   await server.run("alice");
   server.change("notes", { argv: ["no-such-program"] });
-  expect((await reload(server)).failed).toEqual([
+  expect((await reload(server)).failed).toMatchObject([
     {
       subject: "notes:alice",
       reason: '"no-such-program" is not found on PATH',
