@@ -1,6 +1,7 @@
 // Writes docs/api.md: prose by hand, the rest from the API's own document and an example for each operation.
 import {
   type Content,
+  type DeclaredResponse,
   type OpenApiDocument,
   type OperationObject,
   planOpenApi,
@@ -174,8 +175,13 @@ function renderRequest(method: string, { path, body }: ApiExample): string {
 
 function renderAnswer(
   { responses }: OperationObject,
-  { example: { answer }, shown }: { example: ApiExample; shown: Set<string> },
+  { example: { answer, messages }, shown }: { example: ApiExample; shown: Set<string> },
 ): string {
+  if (messages !== undefined) {
+    const { description: about = "" } = responses[101] as DeclaredResponse;
+    const lines = messages.map(({ by, message }) => `${by}: ${JSON.stringify(message)}`);
+    return `Answers 101: the connection becomes a WebSocket. ${about}\n\n${renderBlock("text", lines.join("\n"))}`;
+  }
   if (answer === undefined) return "Answers 204, without a body.";
   const { content } = (responses[200] ?? responses[201]) as { content?: Content };
   if (typeof answer === "string") {

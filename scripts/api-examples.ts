@@ -7,6 +7,8 @@ export interface ApiExample {
   readonly body?: unknown;
   /** JSON, or the text of another answer. */
   readonly answer?: unknown;
+  /** Of a WebSocket, those of text. */
+  readonly messages?: readonly { readonly by: "client" | "server"; readonly message: unknown }[];
 }
 
 const ALICE = "/api/instances/notes:alice";
@@ -111,6 +113,16 @@ export const API_EXAMPLES: Readonly<Record<OperationName, ApiExample>> = {
       },
       last_exit: null,
     },
+  },
+  execInstance: {
+    path: `${ALICE}/exec`,
+    messages: [
+      { by: "client", message: { kind: "start", command: ["id", "-u"], terminal: null } },
+      { by: "server", message: { kind: "started" } },
+      { by: "client", message: { kind: "end" } },
+      { by: "client", message: { kind: "taken", bytes: 6 } },
+      { by: "server", message: { kind: "exit", code: 0, reason: null } },
+    ],
   },
   getEnv: {
     path: `${ALICE}/env`,

@@ -55,7 +55,8 @@ unknown name in braces is an error; \`{{name}}\` is the text \`{name}\`.
 
 An instance does not inherit the server's environment. It gets these variables; a later entry of the list overrides an earlier one:
 
-1. \`PATH\`, \`HOME\`, \`LANG\` and \`TZ\` of the server (\`HOME\` is the instance's own directory behind walls)
+1. \`PATH\`, \`HOME\`, \`LANG\` and \`TZ\` of the server; behind walls \`HOME\` is the instance's own directory, and \`USER\`,
+   \`LOGNAME\` and \`XDG_RUNTIME_DIR\` are those of [its account](isolation.md#setting-it-up)
 2. \`env\` of the service
 3. \`env_file\`
 4. the variables that \`ten env set\` stored for the instance

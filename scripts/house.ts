@@ -83,6 +83,7 @@ export const HOUSE: readonly Folder[] = [
       "handover/*.ts",
       "autostart.ts",
       "{supervisor,operator,domains,provisional-instances}.ts",
+      "exec/*.ts",
       "instance/*.ts",
       "launch/*.ts",
       "*.ts",

@@ -3,6 +3,7 @@ import { closeSync, openSync } from "node:fs";
 import { isatty } from "node:tty";
 import type { Shell } from "./cli/command-context.ts";
 import { runProgram } from "./cli/program.ts";
+import { attachStreams } from "./platform/attached-streams.ts";
 import { readStandardInput } from "./platform/standard-input.ts";
 import { StandardStream } from "./platform/standard-stream.ts";
 
@@ -17,6 +18,12 @@ const shell: Shell = {
   isTerminal,
   input: () => readStandardInput(() => errors.write("Type the input, then Ctrl-D\n")),
   print: (text) => output.write(text),
+  attach: attachStreams,
+  async hand(stream, bytes) {
+    const to = stream === "output" ? output : errors;
+    to.write(bytes);
+    await to.flushed();
+  },
   complain: (text) => errors.write(text),
   printed: () => output.flushed(),
   onOutputClosed: (callback) => output.onClosed(callback),

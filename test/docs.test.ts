@@ -6,7 +6,7 @@ import { API_EXAMPLES } from "../scripts/api-examples.ts";
 import { GENERATED } from "../scripts/generate-docs.ts";
 import { COMMANDS } from "../src/cli/commands.ts";
 import { parseConfig } from "../src/config/config.ts";
-import { type Content, planOpenApi } from "../src/control/routes/openapi.ts";
+import { type Content, type DeclaredResponse, planOpenApi } from "../src/control/routes/openapi.ts";
 import { ROUTES } from "../src/control/routes/routes.ts";
 import type { OperationName } from "../src/control/wire/endpoints.ts";
 import { Contract } from "./support/contract.ts";
@@ -35,6 +35,12 @@ describe("docs/api.md", () => {
       const answered = Object.values(content)[0]?.schema;
       expect(example.answer === undefined).toBe(answered === undefined);
       if (answered !== undefined) expect(contract.allows(answered, example.answer)).toBe(true);
+      const { "x-messages": messages } = (operation.responses[101] ?? {}) as DeclaredResponse;
+      expect(example.messages === undefined).toBe(messages === undefined);
+      for (const { by, message } of example.messages ?? []) {
+        const schema = (by === "client" ? messages?.sent : messages?.received) ?? {};
+        expect(contract.allows(schema, message)).toBe(true);
+      }
     },
   );
 });

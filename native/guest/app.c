@@ -28,6 +28,7 @@ static _Noreturn void run(const struct order *order) {
   limit_application(order->processes);
   become_user(order->uid);
   umask(077);
+  if (order->runtime_dir != NULL) mkdir(order->runtime_dir, 0700);
   // An image may lack the directory that the service has on its host.
   if (chdir(order->directory) < 0 && (order->image == NULL || chdir("/") < 0))
     report_and_exit(order->directory, EXIT_NOT_STARTED);

@@ -21,6 +21,9 @@ static const struct field TEXTS[] = {
   {"hostname", offsetof(struct order, hostname)},
   {"directory", offsetof(struct order, directory)},
   {"socket", offsetof(struct order, socket)},
+  {"runtime", offsetof(struct order, runtime_dir)},
+  {"user", offsetof(struct order, user_line)},
+  {"group", offsetof(struct order, group_line)},
   {"image", offsetof(struct order, image)},
   {"data", offsetof(struct order, data)},
 };

@@ -22,11 +22,13 @@ struct order {
   int port;
   unsigned long processes; // that may exist at once; 0: any number
   const char *socket;
-  const char *image;         // the device of a root file system; NULL: the host's files
-  const char *data;          // "DEVICE:PATH" of the instance's own file system; NULL: among the writes
-  struct list systems;       // "TAG:PATH", exports of the host's system directories
-  struct list reads, writes; // "TAG:PATH", exports of the service's own paths
-  struct list links;         // "NAME:TARGET", in the root directory
+  const char *runtime_dir;            // made for the application's user alone
+  const char *user_line, *group_line; // of the application, for /etc/passwd and /etc/group
+  const char *image;                  // the device of a root file system; NULL: the host's files
+  const char *data;                   // "DEVICE:PATH" of the instance's own file system; NULL: among the writes
+  struct list systems;                // "TAG:PATH", exports of the host's system directories
+  struct list reads, writes;          // "TAG:PATH", exports of the service's own paths
+  struct list links;                  // "NAME:TARGET", in the root directory
   struct list arguments, environment;
 };
 

@@ -4,6 +4,7 @@
 #include "devices.h"
 #include "failure.h"
 
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -122,6 +123,27 @@ static void make_socket_directory(const struct order *order) {
   free(path);
 }
 
+// Mounts a copy of the file, with the line before all others, over it: the host's is read-only. An image may have none.
+static void add_line(const char *file, const char *line) {
+  char *path = below_root(file);
+  char *copy;
+  char text[4096];
+  ssize_t length;
+  if (asprintf(&copy, "/account-%s", strrchr(file, '/') + 1) < 0) fail(file);
+  int from = line == NULL ? -1 : open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+  if (from >= 0) {
+    int to = open(copy, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (to < 0 || dprintf(to, "%s\n", line) < 0) fail(copy);
+    while ((length = read(from, text, sizeof text)) > 0)
+      if (write(to, text, (size_t)length) != length) fail(copy);
+    if (fchmod(to, 0644) < 0 || mount(copy, path, NULL, MS_BIND, NULL) < 0) fail(path);
+    close(to);
+    close(from);
+  }
+  free(copy);
+  free(path);
+}
+
 static void enter(void) {
   if (chdir(ROOT) < 0 || mount(ROOT, "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0 || chdir("/") < 0)
     fail("enter the root directory");
@@ -137,6 +159,8 @@ void build_root(const struct order *order) {
   mount_temporary("/run");
   mount_data(order);
   make_socket_directory(order);
+  add_line("/etc/passwd", order->user_line);
+  add_line("/etc/group", order->group_line);
   // After this no disk can be found by its path in /dev.
   move_to_root("/proc");
   move_to_root("/sys");

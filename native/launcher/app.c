@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -22,6 +23,11 @@ static void restrict_process(const struct options *options) {
   umask(077);
 }
 
+// As the user, so that it can lead nowhere that the user could not go. A tenant that misses it finds out by itself.
+static void make_runtime_directory(const char *path) {
+  if (path != NULL) mkdir(path, 0700);
+}
+
 // Comes after the change of user, since a directory of mode 0700 opens to its owner only. Behind walls it must not be
 // left out: the current directory of the launcher may be a hidden one.
 static void enter_directory(const struct options *options) {
@@ -31,9 +37,11 @@ static void enter_directory(const struct options *options) {
 
 void run_application(const struct options *options) {
   setsid();
+  if (options->terminal && ioctl(STDIN_FILENO, TIOCSCTTY, 0) < 0) fail("take the terminal");
   if (wall(WALL_SIGNALS)) reset_signals();
   limit_files();
   if (options->walls) restrict_process(options);
+  make_runtime_directory(options->runtime_dir);
   enter_directory(options);
   // Last, since it refuses calls that the steps above need.
   if (options->walls && wall(WALL_SECCOMP)) filter_system_calls(options->permissive_calls);

@@ -3,10 +3,12 @@
 #define _GNU_SOURCE
 #include "../shared/process.h"
 #include "app.h"
+#include "attach.h"
 #include "delete.h"
 #include "failure.h"
 #include "forward.h"
 #include "give.h"
+#include "layers.h"
 #include "limits.h"
 #include "measure.h"
 #include "namespaces.h"
@@ -147,6 +149,7 @@ static int run_behind_walls(const struct options *options, struct arguments argu
   umask(022); // the directories of the view are for every user inside, whatever mask the server has
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) fail("create a socket pair");
   if (setsockopt(ends[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof on) < 0) fail("ask for credentials");
+  prepare_layer(options);
   pid_t init = enter_namespaces(options);
   if (init == 0) {
     close(ends[0]);
@@ -181,7 +184,8 @@ static int run_without_walls(const struct options *options) {
     run_application(options);
   }
   // As the first process of a sandbox it is an init as well: the kernel kills all others when it ends.
-  return supervise((struct supervision){.app = app, .lifeline = -1, .namespaced = getpid() == 1});
+  return supervise(
+    (struct supervision){.app = app, .lifeline = -1, .namespaced = getpid() == 1, .attached = options->attached});
 }
 
 int main(int argc, char **argv) {
@@ -193,7 +197,10 @@ int main(int argc, char **argv) {
   if (options.status != NULL && !open_status(options.status)) fail(options.status);
   for (int i = 0; i < options.cgroups.count; i++) join_group(options.cgroups.items[i]);
   yield_memory_to_server();
-  open_null_input();
+  if (options.attached)
+    relay_streams(&options);
+  else
+    open_null_input();
   note_process("launcher", getpid());
   // Before signals are blocked: both may take long.
   for (int i = 0; i < options.emptied.count; i++) empty_directory(options.emptied.items[i]);

@@ -21,7 +21,11 @@ enum option_id {
   OPT_HIDE,
   OPT_READ,
   OPT_WRITE,
-  OPT_SOCKET_DIR,
+  OPT_READ_AT,
+  OPT_WRITE_AT,
+  OPT_STATE,
+  OPT_LAYER,
+  OPT_RUNTIME_DIR,
   OPT_TMP,
   OPT_GIVE,
   OPT_EMPTY,
@@ -34,6 +38,8 @@ enum option_id {
   OPT_DEVICE,
   OPT_VSOCK,
   OPT_SECCOMP,
+  OPT_ATTACHED,
+  OPT_TERMINAL,
 };
 
 static const struct option LONG_OPTIONS[] = {
@@ -47,7 +53,11 @@ static const struct option LONG_OPTIONS[] = {
   {"hide", required_argument, NULL, OPT_HIDE},
   {"read", required_argument, NULL, OPT_READ},
   {"write", required_argument, NULL, OPT_WRITE},
-  {"socket-dir", required_argument, NULL, OPT_SOCKET_DIR},
+  {"read-at", required_argument, NULL, OPT_READ_AT},
+  {"write-at", required_argument, NULL, OPT_WRITE_AT},
+  {"state", required_argument, NULL, OPT_STATE},
+  {"layer", required_argument, NULL, OPT_LAYER},
+  {"runtime-dir", required_argument, NULL, OPT_RUNTIME_DIR},
   {"tmp", required_argument, NULL, OPT_TMP},
   {"give", required_argument, NULL, OPT_GIVE},
   {"empty", required_argument, NULL, OPT_EMPTY},
@@ -60,6 +70,8 @@ static const struct option LONG_OPTIONS[] = {
   {"device", required_argument, NULL, OPT_DEVICE},
   {"vsock", required_argument, NULL, OPT_VSOCK},
   {"seccomp", required_argument, NULL, OPT_SECCOMP},
+  {"attached", no_argument, NULL, OPT_ATTACHED},
+  {"terminal", required_argument, NULL, OPT_TERMINAL},
   {NULL, 0, NULL, 0},
 };
 
@@ -96,10 +108,16 @@ static char *split_pair(char *pair, const char *option) {
   return colon + 1;
 }
 
-static void add_socket_directory(struct options *options, char *pair) {
-  const char *inside = split_pair(pair, "--socket-dir");
-  append(&options->socket_outsides, absolute(pair, "--socket-dir"), "--socket-dir");
-  append(&options->socket_insides, absolute(inside, "--socket-dir"), "--socket-dir");
+static void add_mount(struct mounts *mounts, char *pair, const char *option) {
+  const char *inside = split_pair(pair, option);
+  append(&mounts->outsides, absolute(pair, option), option);
+  append(&mounts->insides, absolute(inside, option), option);
+}
+
+static void set_layer(struct options *options, char *pair) {
+  const char *path = split_pair(pair, "--layer");
+  options->layer_dir = absolute(pair, "--layer");
+  options->layer_path = absolute(path, "--layer");
 }
 
 static void append_port(struct ports *ports, const char *text) {
@@ -135,6 +153,16 @@ static bool is_permissive(const char *name) {
   return false;
 }
 
+// "24x80": rows and columns.
+static void set_terminal(struct options *options, char *size) {
+  char *columns = strchr(size, 'x');
+  if (columns == NULL) refuse("--terminal", "no x in it");
+  *columns = 0;
+  options->attached = options->terminal = true;
+  options->terminal_size.ws_row = (unsigned short)parse_number(size, "--terminal", USHRT_MAX);
+  options->terminal_size.ws_col = (unsigned short)parse_number(columns + 1, "--terminal", USHRT_MAX);
+}
+
 static void apply(struct options *o, int id, char *value) {
   switch (id) {
   case OPT_STATUS: o->status = value; break;
@@ -147,7 +175,11 @@ static void apply(struct options *o, int id, char *value) {
   case OPT_HIDE: append(&o->hides, absolute(value, "--hide"), "--hide"); break;
   case OPT_READ: append(&o->reads, absolute(value, "--read"), "--read"); break;
   case OPT_WRITE: append(&o->writes, absolute(value, "--write"), "--write"); break;
-  case OPT_SOCKET_DIR: add_socket_directory(o, value); break;
+  case OPT_READ_AT: add_mount(&o->read_mounts, value, "--read-at"); break;
+  case OPT_WRITE_AT: add_mount(&o->write_mounts, value, "--write-at"); break;
+  case OPT_STATE: add_mount(&o->state_mounts, value, "--state"); break;
+  case OPT_LAYER: set_layer(o, value); break;
+  case OPT_RUNTIME_DIR: o->runtime_dir = absolute(value, "--runtime-dir"); break;
   case OPT_TMP: o->tmp = absolute(value, "--tmp"); break;
   case OPT_EMPTY: append(&o->emptied, absolute(value, "--empty"), "--empty"); break;
   case OPT_GIVE: set_given(o, value); break;
@@ -159,6 +191,8 @@ static void apply(struct options *o, int id, char *value) {
   case OPT_FORWARD: set_forward(o, value); break;
   case OPT_DEVICE: add_device(o, value); break;
   case OPT_SECCOMP: o->permissive_calls = is_permissive(value); break;
+  case OPT_ATTACHED: o->attached = true; break;
+  case OPT_TERMINAL: set_terminal(o, value); break;
   case OPT_VSOCK: o->vsock = absolute(value, "--vsock"); break;
   default: _exit(EXIT_USAGE); // getopt has printed the reason
   }
@@ -166,7 +200,8 @@ static void apply(struct options *o, int id, char *value) {
 
 static bool has_wall_options(const struct options *o) {
   return o->rootless || o->uid != 0 || o->gid != 0 || o->shows.count > 0 || o->hides.count > 0 || o->reads.count > 0 ||
-         o->writes.count > 0 || o->socket_insides.count > 0 || o->tmp != NULL || o->bindable.count > 0 ||
+         o->writes.count > 0 || o->read_mounts.insides.count > 0 || o->write_mounts.insides.count > 0 ||
+         o->state_mounts.insides.count > 0 || o->layer_dir != NULL || o->tmp != NULL || o->bindable.count > 0 ||
          o->devices.count > 0 || o->permissive_calls || o->private_net;
 }
 

@@ -3,6 +3,7 @@
 #define TEN_OPTIONS_H
 
 #include <stdbool.h>
+#include <sys/ioctl.h>
 #include <sys/types.h>
 
 // Far more than a service can list, and than a host has secrets; a longer list is a mistake of the caller.
@@ -11,6 +12,12 @@ enum { LIST_MAX = 1024 };
 struct list {
   const char **items; // room for LIST_MAX, NULL while it is empty
   int count;
+};
+
+// Each path outside is mounted at the inside path of the same index.
+struct mounts {
+  struct list outsides;
+  struct list insides;
 };
 
 struct ports {
@@ -29,13 +36,17 @@ struct options {
   struct list hides;
   struct list reads;
   struct list writes;
-  struct list devices;         // visible inside; as root the application joins their groups
-  struct list socket_outsides; // mounted at the inside path of the same index
-  struct list socket_insides;
-  const char *tmp;       // NULL: a tmpfs
-  struct ports bindable; // none: any port may be bound
-  unsigned processes;    // of the application, threads included; 0: no limit
-  const char *given;     // a directory that is given to a user; NULL: none
+  struct list devices;       // visible inside; as root the application joins their groups
+  struct mounts read_mounts; // of paths elsewhere on the host
+  struct mounts write_mounts;
+  struct mounts state_mounts; // as those, of directories that are made where they are missing
+  const char *layer_dir;      // holds the upper layer over a directory; NULL: none
+  const char *layer_path;     // that directory
+  const char *tmp;            // NULL: a tmpfs
+  const char *runtime_dir;    // made for the application's user alone; NULL: none
+  struct ports bindable;      // none: any port may be bound
+  unsigned processes;         // of the application, threads included; 0: no limit
+  const char *given;          // a directory that is given to a user; NULL: none
   uid_t given_to;
   struct list emptied;   // directories whose content is deleted
   const char *directory; // NULL: "/" behind walls, unchanged without
@@ -45,6 +56,9 @@ struct options {
   const char *forward_socket; // NULL: none
   int forward_port;
   const char *vsock; // the hypervisor's socket, when the port is that of a machine; NULL: a port of this network
+  bool attached;     // has an input, and ends with its parent
+  bool terminal;     // its streams are a terminal
+  struct winsize terminal_size;
   char **command;
 };
 

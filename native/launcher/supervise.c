@@ -97,7 +97,8 @@ int supervise(struct supervision supervision) {
     poll(sources, 2, state.killing ? KILL_AGAIN_MS : -1);
     if (sources[0].revents != 0) handle_signals(&state, signals);
     if (sources[1].revents != 0) state.of.lifeline = -1;
-    if (sources[1].revents != 0 || state.killing) kill_all(&state);
+    bool ends_others = state.app_ended && state.of.attached && !is_over(&state);
+    if (sources[1].revents != 0 || state.killing || ends_others) kill_all(&state);
   }
   return state.wait_status;
 }

@@ -12,6 +12,7 @@ struct supervision {
   pid_t app;
   int lifeline;    // hangs up when the launcher outside dies; -1: none
   bool namespaced; // the end of this process ends everything
+  bool attached;   // all others are killed when the application ends, as in a namespace
 };
 
 // Blocks the signals that `supervise` forwards, so that none is lost before it runs.

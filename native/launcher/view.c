@@ -5,6 +5,7 @@
 #include "devices.h"
 #include "failure.h"
 #include "kernel-files.h"
+#include "layers.h"
 #include "new-root.h"
 #include "paths.h"
 #include "trees.h"
@@ -33,7 +34,7 @@ struct link {
 };
 
 // Room for all lists, the fixed places and the temporary directories.
-enum { PLACES_MAX = 5 * LIST_MAX + 16 };
+enum { PLACES_MAX = 7 * LIST_MAX + 16 };
 struct view {
   bool listed; // only the shown paths are in view
   struct place places[PLACES_MAX];
@@ -127,10 +128,29 @@ static void add_writes(struct view *view, const struct options *options) {
     const char *path = options->writes.items[i];
     add(view, (struct place){WRITE, copy_path(path), need_tree_without_links(path)});
   }
-  for (int i = 0; i < options->socket_insides.count; i++) {
-    char *inside = resolve_inside(options->socket_insides.items[i]);
-    add(view, (struct place){WRITE, inside, need_tree(options->socket_outsides.items[i])});
+}
+
+static void add_mounts(struct view *view, enum role role, const struct mounts *mounts) {
+  for (int i = 0; i < mounts->insides.count; i++) {
+    char *inside = resolve_inside(mounts->insides.items[i]);
+    add(view, (struct place){role, inside, need_tree_without_links(mounts->outsides.items[i])});
   }
+}
+
+static void add_states(struct view *view, const struct options *options) {
+  const struct mounts *states = &options->state_mounts;
+  for (int i = 0; i < states->insides.count; i++) {
+    int tree = need_own_tree(states->outsides.items[i], options);
+    add(view, (struct place){WRITE, resolve_inside(states->insides.items[i]), tree});
+  }
+}
+
+// Comes last: paths of the host that lead through the directory could lead to its mapped copy afterwards.
+static void add_layer(struct view *view, const struct options *options) {
+  if (options->layer_dir == NULL) return;
+  add(view, (struct place){WRITE, copy_path(options->layer_path), need_layer(options)});
+  // A layer must not change beside the overlay.
+  if (wall(WALL_HIDE)) add(view, (struct place){HIDE, copy_path(options->layer_dir), -1});
 }
 
 // A directory on disk, if given, since a tmpfs counts towards the instance's memory limit.
@@ -195,8 +215,12 @@ void build_view(const struct options *options) {
   add_hides(&view, options);
   add_reads(&view, options);
   add_writes(&view, options);
+  add_mounts(&view, READ, &options->read_mounts);
+  add_mounts(&view, WRITE, &options->write_mounts);
+  add_states(&view, options);
   add_temporary(&view, options);
   add_resolver(&view);
+  add_layer(&view, options);
   int root = make_root(&view);
   if (wall(WALL_DEVICES)) build_devices();
   mount_processes(); // before the tenant's places, none of which it may cover

@@ -24,7 +24,8 @@ static bool is_foreign(const char *mount, const struct options *options) {
     const char *hidden = options->hides.items[i];
     if (!is_under(mount, hidden) || is_under(hidden, mount)) continue;
     if (is_concerned(mount, hidden, &options->reads) || is_concerned(mount, hidden, &options->writes) ||
-        is_concerned(mount, hidden, &options->socket_outsides) ||
+        is_concerned(mount, hidden, &options->read_mounts.outsides) ||
+        is_concerned(mount, hidden, &options->write_mounts.outsides) ||
         (options->tmp != NULL && concerns(mount, hidden, options->tmp)))
       continue;
     return true;

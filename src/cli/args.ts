@@ -9,6 +9,8 @@ export type Arg = ArgDef & {
   readonly type: NonNullable<ArgType>;
   /** May be given several times; of the operands, only the last. citty's `args` holds one: see `valuesOf`, `args._`. */
   readonly repeated?: true;
+  /** From the last operand on nothing is a flag of ours. */
+  readonly verbatim?: true;
   /** For operands as well. */
   readonly options?: string[];
 };

@@ -5,6 +5,7 @@ import { locateDataDir } from "../config/locate.ts";
 import { Client } from "../control/client/client.ts";
 import type { ServerAddress } from "../control/client/transport.ts";
 import { TenError } from "../core/errors.ts";
+import type { AttachedStreams } from "../platform/attached-streams.ts";
 import { codeOf } from "../platform/files.ts";
 import { GLOBAL_ARGS } from "./args.ts";
 import { type Colour, paint } from "./output.ts";
@@ -20,6 +21,10 @@ export interface Shell {
   input(): Promise<string>;
   /** Standard output. */
   print(text: string): void;
+  /** The streams and the terminal, for a command that runs elsewhere. */
+  attach(): AttachedStreams;
+  /** Bytes to standard output or error; resolves once they are written. */
+  hand(stream: "output" | "error", bytes: Uint8Array): Promise<void>;
   /** Standard error. */
   complain(text: string): void;
   /** Resolves when everything printed so far is written; rejects when it can't be. */
@@ -35,6 +40,8 @@ export interface Shell {
 export class Context {
   readonly globals: ParsedArgs<typeof GLOBAL_ARGS>;
   readonly shell: Shell;
+  /** Of the program, where the command has no error. */
+  exitCode = 0;
   readonly #rawArgs: string[];
 
   /** @param rawArgs as `readLine` returns them; flags that are not global are ignored */

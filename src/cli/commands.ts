@@ -20,6 +20,7 @@ const route = () => import("./commands/route.ts");
 const rollout = () => import("./commands/rollout.ts");
 const ps = () => import("./commands/ps.ts");
 const logs = () => import("./commands/logs.ts");
+const exec = () => import("./commands/exec.ts");
 const env = () => import("./commands/env.ts");
 const reload = () => import("./commands/reload.ts");
 const why = () => import("./commands/why.ts");
@@ -58,6 +59,8 @@ export const COMMANDS: readonly CommandEntry[] = [
     "Give the running instances of a service new processes",
     pick(rollout, "rollout"),
   ),
+  entry("exec", "Run a command inside an instance", pick(exec, "exec")),
+  entry("shell", "Open a shell inside an instance", pick(exec, "shell")),
   entry("env set", "Set environment variables of an instance", pick(env, "envSet")),
   entry("env unset", "Unset environment variables of an instance", pick(env, "envUnset")),
   entry("env ls", "List environment variables of an instance", pick(env, "envLs")),

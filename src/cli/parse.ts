@@ -15,13 +15,24 @@ export interface Words {
 export function findWords(argv: readonly string[]): Words {
   const tokens = tokenize(argv, flagsOf(GLOBAL_ARGS));
   const end = tokens.findIndex(({ kind }) => kind === "option-terminator");
-  const before = end < 0 ? tokens : tokens.slice(0, end);
+  const all = end < 0 ? tokens : tokens.slice(0, end);
+  const before = all.slice(0, endOfOwn(all));
   return {
     words: before.filter((token) => token.kind === "positional").slice(0, 2),
     wantsHelp: before.some(
       ({ kind, index }) => kind === "option" && /^(--help|-h)$/.test(argv[index] ?? ""),
     ),
   };
+}
+
+/** Commands whose operands from this one on, their own name included, are another program's command line. */
+const VERBATIM_FROM: Readonly<Record<string, number>> = { exec: 2 };
+
+function endOfOwn(tokens: ReturnType<typeof tokenize>): number {
+  const [name, ...rest] = tokens.filter((token) => token.kind === "positional");
+  const from = VERBATIM_FROM[name?.value ?? ""];
+  const first = from === undefined ? undefined : rest[from - 1];
+  return first === undefined ? tokens.length : tokens.indexOf(first);
 }
 
 export interface Line {
@@ -33,13 +44,26 @@ export interface Line {
 /** Reads flags and operands in any order; `--` ends the flags. Throws USAGE_INVALID for an unknown flag. */
 export function readLine(argv: readonly string[], args: Args): Line {
   const flags = flagsOf(args);
-  const tokens = tokenize(argv, flags);
+  const { own, rest } = splitVerbatim(argv, args);
+  const tokens = tokenize(own, flags);
   const given = tokens.filter((token) => token.kind === "option");
-  const operands = tokens.filter((token) => token.kind === "positional").map(({ value }) => value);
+  const named = tokens.filter((token) => token.kind === "positional").map(({ value }) => value);
+  const operands = [...named, ...rest];
   return {
     rawArgs: [...given.map((token) => renderFlag(token, flags)), "--", ...operands],
     operands,
   };
+}
+
+/** Parts a line at its verbatim operand, which is left to another program with all that follows. */
+function splitVerbatim(
+  argv: readonly string[],
+  args: Args,
+): { readonly own: readonly string[]; readonly rest: readonly string[] } {
+  const at = operandsOf(args).findIndex(({ verbatim }) => verbatim === true);
+  const positional = tokenize(argv, flagsOf(args)).filter(({ kind }) => kind === "positional");
+  const start = at < 0 ? argv.length : (positional[at]?.index ?? argv.length);
+  return { own: argv.slice(0, start), rest: argv.slice(start) };
 }
 
 /** Every value of a flag that may be repeated; citty keeps only the last. @param rawArgs as `readLine` returns them */

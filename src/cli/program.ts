@@ -56,15 +56,17 @@ async function run(argv: readonly string[], shell: Shell): Promise<number> {
   if (found === null) throw unknownCommand(texts);
   const taken = words.slice(0, found.wordCount).map(({ index }) => index);
   const rest = argv.filter((_, index) => !taken.includes(index));
-  await runEntry(found.entry, { argv: rest, shell });
-  return 0;
+  return await runEntry(found.entry, { argv: rest, shell });
 }
 
-/** Checks the line and runs the command; citty ignores global flags, which are not the command's own. */
+/**
+ * Checks the line and runs the command; resolves to the exit code. citty ignores global flags, which are not the
+ * command's own.
+ */
 async function runEntry(
   { name, load }: CommandEntry,
   { argv, shell }: { argv: readonly string[]; shell: Shell },
-): Promise<void> {
+): Promise<number> {
   const command = await load();
   const { args } = command;
   const { rawArgs, operands } = readLine(argv, { ...args, ...GLOBAL_ARGS });
@@ -73,7 +75,9 @@ async function runEntry(
     throw unknownCommand([name, first]);
   }
   checkOperands(name, { given: operands, args });
-  await runCommand(command, { rawArgs, data: new Context(rawArgs, shell) });
+  const context = new Context(rawArgs, shell);
+  await runCommand(command, { rawArgs, data: context });
+  return context.exitCode;
 }
 
 async function showHelp(words: readonly string[], shell: Shell): Promise<number> {

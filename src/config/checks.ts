@@ -121,7 +121,7 @@ function placeholdersIn(document: unknown, service: KeyPath): readonly Placehold
 }
 
 function checkTemplates(document: unknown, service: KeyPath): Problem[] {
-  const lists = ["read_paths", "write_paths"].flatMap((key) =>
+  const lists = ["read_paths", "write_paths", "state_paths"].flatMap((key) =>
     elementPaths(document, [...service, key]),
   );
   const args = elementPaths(document, [...service, "args"]);

@@ -19,6 +19,7 @@ import { escapeTemplate, fillTemplate } from "../core/template.ts";
 import { checkDocument, trimPrefix } from "./checks.ts";
 import { tildeProblem } from "./document.ts";
 import { readPages } from "./page-files.ts";
+import { checkPlaces } from "./place-checks.ts";
 import { type Problem, problemsOf, renderProblem } from "./problems.ts";
 import { type ConfigFile, configSchema, type ServiceTable, type SettingsTable } from "./schema.ts";
 import { BYTES_PER_MEGABYTE, MS_PER_DAY } from "./schema-values.ts";
@@ -74,7 +75,10 @@ export function parseConfig(
     ...checkOverrides(options.overrides ?? {}),
   ];
   if (!checked.success || problems.length > 0) throw invalid(options.file, problems);
-  return toConfig(checked.data, { file, overrides: options.overrides ?? {} });
+  const config = toConfig(checked.data, { file, overrides: options.overrides ?? {} });
+  const misplaced = checkPlaces(config);
+  if (misplaced.length > 0) throw invalid(options.file, misplaced);
+  return config;
 }
 
 function parseToml(text: string, file: string): unknown {
@@ -165,6 +169,7 @@ function toService(table: ServiceTable, { name, dir, settings }: ServiceContext)
     name,
     argv: toArgv(table),
     workdir: resolveTemplate(dir, table.workdir),
+    workdirWritable: table.workdir_writable,
     health: table.health ?? null,
     isolation,
     idleTimeoutMs: toMs(table.idle_timeout),
@@ -190,6 +195,7 @@ function toService(table: ServiceTable, { name, dir, settings }: ServiceContext)
     show: table.show,
     readPaths: table.read_paths.map((path) => resolve(dir, path)),
     writePaths: table.write_paths.map((path) => resolve(dir, path)),
+    statePaths: table.state_paths.map((path) => resolve(dir, path)),
     network: table.network ?? null,
     extraPorts: table.extra_ports === 0 ? null : table.extra_ports,
     bindAny: table.bind === "any",

@@ -43,6 +43,11 @@ export const service = z.strictObject(
       .optional()
       .describe("Arguments, one by one. Turns the splitting of `command` off."),
     workdir: path().default(".").describe("Working directory, relative to the configuration file."),
+    workdir_writable: flag()
+      .default(false)
+      .describe(
+        "At the levels `namespace` and `qemu`: let each instance change the files of the working directory, for itself alone. Its changes are kept in its data directory; what it has not changed stays as the operator has it.",
+      ),
     health: text('a path that starts with "/"', /^\/[!-~]*$/)
       .optional()
       .describe(
@@ -158,6 +163,11 @@ export const service = z.strictObject(
     write_paths: list(path(), "a list of paths")
       .default([])
       .describe("Directories that a walled tenant may also write."),
+    state_paths: list(path(), "a list of paths")
+      .default([])
+      .describe(
+        "Behind walls, in sandboxes and at level `qemu`: paths such as `/var/lib/radicale`, at each of which an instance has a directory of its own, kept in its data directory.",
+      ),
     network: choice(NETWORKS)
       .optional()
       .describe(
@@ -184,7 +194,7 @@ export const service = z.strictObject(
     rollout: choice(ROLLOUTS)
       .default("overlap")
       .describe(
-        "How `ten rollout` replaces a process: `overlap` starts the new one beside the old one, `replace` stops the old one first. At the levels `sandbox`, `qemu` and `firecracker` it is always `replace`.",
+        "How `ten rollout` replaces a process: `overlap` starts the new one beside the old one, `replace` stops the old one first. At the levels `sandbox`, `qemu` and `firecracker`, and with `workdir_writable`, it is always `replace`.",
       ),
     qemu_accel: choice(ACCELERATORS)
       .default("kvm")

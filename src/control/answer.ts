@@ -3,7 +3,7 @@ import { unreachable } from "../core/assert.ts";
 import type { TenError } from "../core/errors.ts";
 import { ANSWER_HEADERS } from "./json-stream.ts";
 import type { Answer } from "./wire/operation.ts";
-import type { ErrorAnswer } from "./wire/wire.ts";
+import { type ErrorAnswer, errorAnswerOf } from "./wire/wire.ts";
 
 /** @param result of the route's handler */
 export function renderAnswer(answer: Answer, result: unknown): Response {
@@ -15,25 +15,20 @@ export function renderAnswer(answer: Answer, result: unknown): Response {
       return new Response(null, { status: 204, headers: ANSWER_HEADERS });
     case "text":
       return result as Response;
+    case "socket":
+      throw new Error("Assertion failed: the connection was to become a WebSocket");
     default:
       return unreachable(answer);
   }
 }
 
 export function answerError(error: TenError): Response {
-  const { message, code, hint, log } = error;
-  const body: ErrorAnswer = {
-    error: message,
-    code,
-    ...(hint === undefined ? {} : { hint }),
-    ...(log === undefined ? {} : { log: [...log] }),
-  };
   const headers: Record<string, string> = { ...ANSWER_HEADERS };
   if (error.status === 401) headers["WWW-Authenticate"] = 'Bearer realm="ten"';
   if (error.retryAfterMs !== undefined) {
     headers["Retry-After"] = String(Math.max(1, Math.ceil(error.retryAfterMs / 1000)));
   }
-  return Response.json(body, { status: error.status, headers });
+  return Response.json(errorAnswerOf(error), { status: error.status, headers });
 }
 
 /** For an unexpected error: the caller learns that there was one, the server's log which one. */

@@ -15,7 +15,8 @@ import { readBody, readQuery, urlOf } from "./request.ts";
 import { matchRoute, type Route } from "./routes/route.ts";
 import { ROUTES } from "./routes/routes.ts";
 import { SEARCH_SHARES, Shares } from "./shares.ts";
-import { serveSocket } from "./sockets.ts";
+import { type Reply, serveSocket, type Upgrade } from "./sockets.ts";
+import type { SocketSession } from "./wire/operation.ts";
 
 /** File permissions protect it: a program that can open it is the administrator's, unless it is a proxy. */
 const ADMIN_SOCKET = "tenement.sock";
@@ -28,7 +29,7 @@ const CLOSE_PATIENCE_MS = 1000;
 /** A handover cuts orders that take longer; most applications stop and start within it. */
 const HANDOVER_PATIENCE_MS = 10_000;
 
-export interface ControlOptions extends Omit<ControlWorld, "streams" | "searches"> {
+export interface ControlOptions extends Omit<ControlWorld, "report" | "streams" | "searches"> {
   readonly dataDir: string;
   /** Receives unexpected errors. */
   readonly report?: (thrown: unknown) => void;
@@ -54,15 +55,15 @@ export function openControlApi(options: ControlOptions): ControlApi {
   const { dataDir, clock, report = console.error } = options;
   const streams = new EventStreams(clock);
   const searches = new Shares(SEARCH_SHARES);
-  const dispatcher = new Dispatcher({ ...options, streams, searches }, report);
+  const dispatcher = new Dispatcher({ ...options, report, streams, searches }, report);
   const adminSocket = `${dataDir}/${ADMIN_SOCKET}`;
   const innerSocket = `${dataDir}/${INNER_SOCKET}`;
   const sockets = [
-    serveSocket(innerSocket, (request) =>
-      dispatcher.answer(request, { auth: "token", path: innerSocket }),
+    serveSocket(innerSocket, (request, upgrade) =>
+      dispatcher.answer(request, { auth: "token", path: innerSocket, upgrade }),
     ),
-    serveSocket(adminSocket, (request) =>
-      dispatcher.answer(request, { auth: "owner", path: adminSocket }),
+    serveSocket(adminSocket, (request, upgrade) =>
+      dispatcher.answer(request, { auth: "owner", path: adminSocket, upgrade }),
     ),
   ];
   return {
@@ -84,10 +85,19 @@ export function openControlApi(options: ControlOptions): ControlApi {
   };
 }
 
+/** How a request came in. */
+interface Arrival {
+  readonly auth: AuthMethod;
+  /** Of the socket. */
+  readonly path: string;
+  readonly upgrade: Upgrade;
+}
+
 interface MatchedRequest {
   readonly request: Request;
   readonly url: URL;
   readonly auth: AuthMethod;
+  readonly upgrade: Upgrade;
   readonly route: Route;
   readonly params: Readonly<Record<string, string>>;
 }
@@ -109,14 +119,12 @@ class Dispatcher {
   }
 
   /** Never rejects. @param path of the socket that received the request */
-  async answer(
-    request: Request,
-    { auth, path }: { auth: AuthMethod; path: string },
-  ): Promise<Response> {
+  async answer(request: Request, { auth, path, upgrade }: Arrival): Promise<Reply> {
     this.#inProgress += 1;
     try {
-      if (this.#next === null) return await this.#route(request, auth);
+      if (this.#next === null) return await this.#route(request, { auth, upgrade });
       await this.#next;
+      if (request.headers.has("Upgrade")) throw replaced();
       return await relay(request, path);
     } catch (thrown) {
       const error = toTenError(thrown);
@@ -142,7 +150,7 @@ class Dispatcher {
     cancel();
   }
 
-  async #route(request: Request, auth: AuthMethod): Promise<Response> {
+  async #route(request: Request, { auth, upgrade }: Omit<Arrival, "path">): Promise<Reply> {
     if (auth === "owner") refuseProxied(request);
     const url = urlOf(request);
     const match = matchRoute(ROUTES, { method: request.method, path: url.pathname });
@@ -152,26 +160,30 @@ class Dispatcher {
       case "wrongMethod":
         return answerWrongMethod(request.method, match.allowed);
       case "found":
-        return await this.#perform({ request, url, auth, ...match });
+        return await this.#perform({ request, url, auth, upgrade, ...match });
       default:
         return unreachable(match);
     }
   }
 
-  async #perform({ request, url, auth, route, params }: MatchedRequest): Promise<Response> {
+  async #perform(matched: MatchedRequest): Promise<Reply> {
+    const { request, url, auth, route, params, upgrade } = matched;
     refuseCrossSite(request);
     const action =
       typeof route.action === "function" ? route.action(url.searchParams) : route.action;
     const caller = action === null ? STRANGER : this.#authenticator.identify(request, auth);
     const ref = params["ref"] === undefined ? null : parseRef(decode(params["ref"]));
     const authorized: AuthorizedRequest = { world: this.#world, caller, action, params, ref };
-    authorize(authorized, { isChange: route.method !== "GET" });
+    authorize(authorized, { isChange: route.method !== "GET" || route.answer.kind === "socket" });
     const query = readQuery(url.searchParams, route.query);
     const body = route.method === "GET" ? {} : await readBody(request, route.body);
     const result = Promise.resolve(route.handle(new Call(authorized, { query, body })));
     // The request for a handover is answered after it, all others before.
     const isAwaited = action === "restart-server";
-    return renderAnswer(route.answer, await (isAwaited ? result : this.#unlessCutOff(result)));
+    const found = await (isAwaited ? result : this.#unlessCutOff(result));
+    if (route.answer.kind !== "socket") return renderAnswer(route.answer, found);
+    if (upgrade(found as SocketSession)) return undefined;
+    throw new TenError("UPGRADE_REQUIRED", "Cannot answer: this path takes WebSockets only");
   }
 
   async #unlessCutOff<Result>(result: Promise<Result>): Promise<Result> {
@@ -183,6 +195,13 @@ class Dispatcher {
       this.#cutOffs.delete(reject);
     }
   }
+}
+
+function replaced(): TenError {
+  return new TenError("INSTANCE_UNAVAILABLE", "Cannot begin: the server has just been replaced", {
+    hint: "Try again",
+    retryAfterMs: 1000,
+  });
 }
 
 function outcomeUnknown(): TenError {

@@ -40,6 +40,8 @@ export interface ControlWorld {
   /** The searches of the logs that are in progress. */
   readonly searches: Shares;
   readonly version: string;
+  /** Receives unexpected errors. */
+  readonly report: (thrown: unknown) => void;
   /** The instance's public address. */
   publicUrl(ref: InstanceRef): string;
 }

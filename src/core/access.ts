@@ -34,6 +34,7 @@ const TENANT_MAY = {
   route: false,
   rollout: false,
   why: false,
+  exec: false,
   env: false,
   "reveal-env": false,
   "set-env": false,

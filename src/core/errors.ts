@@ -9,6 +9,7 @@ const CODES = {
   REF_INVALID: { status: 422, exit: 2 },
   NOT_FOUND: { status: 404, exit: 1 },
   METHOD_UNKNOWN: { status: 405, exit: 1 },
+  UPGRADE_REQUIRED: { status: 426, exit: 1 },
   INSTANCE_UNKNOWN: { status: 404, exit: 3 },
   SERVICE_UNKNOWN: { status: 404, exit: 3 },
   CONFLICT: { status: 409, exit: 1 },

@@ -1,5 +1,5 @@
 // The paths of an instance: its data directory, its socket, and the mark by which its processes are found.
-import type { InstanceRef, Slot } from "./ref.ts";
+import type { InstanceRef } from "./ref.ts";
 import type { IsolationLevel, Service } from "./service.ts";
 import { fillTemplate, portPlaceholder } from "./template.ts";
 
@@ -7,7 +7,8 @@ import { fillTemplate, portPlaceholder } from "./template.ts";
 export interface InstancePlace {
   readonly service: Service;
   readonly ref: InstanceRef;
-  readonly slot: Slot;
+  /** See `PlaceRef`. */
+  readonly slot: number;
   /** The server's data directory. */
   readonly dataDir: string;
   readonly port: number;
@@ -18,6 +19,10 @@ export interface InstancePlace {
 export function instanceDirOf({ ref, dataDir }: Pick<InstancePlace, "ref" | "dataDir">): string {
   return `${dataDir}/${ref.service}/${ref.id}`;
 }
+
+/** In the instance's directory: the changes to its working directory, and the directories of its `state_paths`. */
+export const LAYER_DIRECTORY = ".ten/workdir";
+export const STATE_DIRECTORY = ".ten/state";
 
 /** Where the volume of an instance with a hard quota is mounted as a whole; no service can have this name. */
 export function volumeDirOf({ ref, dataDir }: Pick<InstancePlace, "ref" | "dataDir">): string {

@@ -1,4 +1,5 @@
 // The plan of a launch: command line, working directory and environment of an instance's process.
+import { ACCOUNT_ENV } from "./account.ts";
 import {
   type InstancePlace,
   instanceDirOf,
@@ -31,8 +32,8 @@ export interface LaunchPlan {
 const INHERITED = ["PATH", "HOME", "LANG", "TZ"] as const;
 
 /**
- * Of two values for one variable the later wins: the server's PATH, HOME, LANG and TZ, then the service's `env`, its
- * `env_file`, the variables stored for the instance, and those that the server sets itself.
+ * Of two values for one variable the later wins: the account's variables and the server's PATH, HOME, LANG and TZ, then
+ * the service's `env`, its `env_file`, the variables stored for the instance, and those that the server sets itself.
  */
 export function planLaunch(input: LaunchPlanInput): LaunchPlan {
   const { service, ref, port } = input;
@@ -78,7 +79,7 @@ function extraPortsEnv({ extraPorts }: LaunchPlanInput) {
 function inheritedEnv({ service, serverEnv }: LaunchPlanInput, instanceDir: string) {
   // Behind walls the server's home is hidden, so a HOME there would only fail.
   const home = service.isolation === "process" ? serverEnv["HOME"] : instanceDir;
-  const env: Record<string, string> = {};
+  const env: Record<string, string> = service.isolation === "process" ? {} : { ...ACCOUNT_ENV };
   for (const name of INHERITED) {
     const value = name === "HOME" ? home : serverEnv[name];
     if (value !== undefined) env[name] = value;

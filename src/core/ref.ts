@@ -49,7 +49,27 @@ export interface SlotRef {
   readonly slot: Slot;
 }
 
-/** Names the files of one slot, unique within the service: "alice", or "alice.1", which is no valid id. */
-export function slotName({ ref, slot }: SlotRef): string {
+/** Commands of operators in one instance at a time: far more than people use, and each is a whole launch. */
+export const EXECS_PER_INSTANCE_MAX = 8;
+
+/** The place of a launch: a slot, or from 2 on that of a command that an operator runs inside the instance. */
+export interface PlaceRef {
+  readonly ref: InstanceRef;
+  readonly slot: number;
+}
+
+/** Whether a launch is the application's. */
+export function isSlot({ slot }: PlaceRef): boolean {
+  return slot < SLOTS.length;
+}
+
+/** All places of an instance for launches. */
+export const PLACES: readonly number[] = Array.from(
+  { length: SLOTS.length + EXECS_PER_INSTANCE_MAX },
+  (_, place) => place,
+);
+
+/** Names the files of one place, unique within the service: "alice", or "alice.1", which is no valid id. */
+export function slotName({ ref, slot }: PlaceRef): string {
   return slot === 0 ? ref.id : `${ref.id}.${slot}`;
 }

@@ -47,6 +47,7 @@ type Keys<Of, Except extends keyof Of = never> = {
 const SERVICE_KEYS: Keys<Service, "name" | "restart" | "machine" | "healthIntervalMs"> = {
   argv: ["command", "launch"],
   workdir: ["workdir", "launch"],
+  workdirWritable: ["workdir_writable", "launch"],
   health: ["health", "now"],
   isolation: ["isolation", "launch"],
   idleTimeoutMs: ["idle_timeout", "now"],
@@ -74,6 +75,7 @@ const SERVICE_KEYS: Keys<Service, "name" | "restart" | "machine" | "healthInterv
   show: ["show", "launch"],
   readPaths: ["read_paths", "launch"],
   writePaths: ["write_paths", "launch"],
+  statePaths: ["state_paths", "launch"],
   network: ["network", "launch"],
   extraPorts: ["extra_ports", "launch"],
   bindAny: ["bind", "launch"],

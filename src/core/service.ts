@@ -60,6 +60,8 @@ export interface Service {
   readonly argv: readonly string[];
   /** Template. */
   readonly workdir: string;
+  /** Whether each instance may change the files of the working directory, for itself alone. */
+  readonly workdirWritable: boolean;
   /** Path of the health check; null: ready when it accepts a connection. */
   readonly health: string | null;
   readonly isolation: IsolationLevel;
@@ -103,6 +105,8 @@ export interface Service {
   readonly show: HostView;
   readonly readPaths: readonly string[];
   readonly writePaths: readonly string[];
+  /** Where each instance has a directory of its own. */
+  readonly statePaths: readonly string[];
   /** Null: the default of the level of isolation. */
   readonly network: Network | null;
   /** `permissive`: system calls that the filter does not list are allowed. */
@@ -144,9 +148,10 @@ export function isMachine(isolation: IsolationLevel): boolean {
 
 /**
  * Whether a replacement may run beside the old process. A separate kernel does not see the other's file locks, and two
- * processes that write to one database without locks would corrupt it.
+ * processes that write to one database without locks would corrupt it; nor do two layers over one working directory.
  */
-export function overlaps({ isolation, rollout }: Service): boolean {
+export function overlaps({ isolation, rollout, workdirWritable }: Service): boolean {
+  if (workdirWritable) return false;
   return rollout === "overlap" && (isolation === "process" || isolation === "namespace");
 }
 

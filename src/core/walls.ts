@@ -1,4 +1,5 @@
 // The walls of one instance: hidden and visible paths, and the launcher's arguments. Paths are absolute.
+import { RUNTIME_DIR } from "./account.ts";
 import { HIDDEN, PRIVATE_TMP } from "./host-paths.ts";
 import { depthOf, isUnder } from "./paths.ts";
 import { bindsHostPorts, networkOf, type Service, type SystemCallFilter } from "./service.ts";
@@ -20,6 +21,12 @@ export interface Walls {
   readonly write: readonly string[];
   /** The directory of the instance's socket, outside and inside; null where it lies in another writable directory. */
   readonly socketDir: { readonly outside: string; readonly inside: string } | null;
+  /** Further files and directories of the instance, at places where the host may have others. */
+  readonly mounts: readonly Mount[];
+  /** Directories of the instance's own, where its application expects them; made where they are missing. */
+  readonly states: readonly Omit<Mount, "access">[];
+  /** Keeps the changes to the working directory; null: that is not writable, or the instance's own anyhow. */
+  readonly layerDir: string | null;
   /** Mounted as /tmp and /var/tmp. */
   readonly tmpDir: string;
   readonly port: number;
@@ -30,6 +37,13 @@ export interface Walls {
   readonly seccomp: SystemCallFilter;
   readonly hostname: string;
   readonly cwd: string;
+}
+
+/** A path of the host that is seen at another path inside. */
+export interface Mount {
+  readonly outside: string;
+  readonly inside: string;
+  readonly access: "read" | "write";
 }
 
 /** The part of the walls that decides which paths are visible. */
@@ -90,7 +104,7 @@ export function bindablePorts(
 
 /** The arguments of the launcher that make it start `argv` behind the walls. */
 export function renderWalls(walls: Walls, argv: readonly string[]): readonly string[] {
-  const { identity, socketDir } = walls;
+  const { identity, mounts, socketDir } = walls;
   return [
     ...["--status", walls.statusFile, "--walls"],
     ...(identity.kind === "rootless"
@@ -100,13 +114,20 @@ export function renderWalls(walls: Walls, argv: readonly string[]): readonly str
     ...[walls.dataDir, ...walls.secrets].flatMap((path) => ["--hide", path]),
     ...walls.read.flatMap((path) => ["--read", path]),
     ...walls.write.flatMap((path) => ["--write", path]),
-    ...(socketDir === null ? [] : ["--socket-dir", `${socketDir.outside}:${socketDir.inside}`]),
-    ...["--tmp", walls.tmpDir],
+    ...mounts.flatMap(renderMount),
+    ...walls.states.flatMap(({ inside, outside }) => ["--state", `${outside}:${inside}`]),
+    ...(walls.layerDir === null ? [] : ["--layer", `${walls.layerDir}:${walls.cwd}`]),
+    ...(socketDir === null ? [] : renderMount({ ...socketDir, access: "write" })),
+    ...["--tmp", walls.tmpDir, "--runtime-dir", RUNTIME_DIR],
     ...(walls.bindable ?? []).flatMap((port) => ["--bind-port", String(port)]),
     ...(walls.entry === null ? [] : ["--private-net", "--forward", `${walls.entry}:${walls.port}`]),
     ...["--seccomp", walls.seccomp],
     ...["--hostname", walls.hostname, "--chdir", walls.cwd, "--", ...argv],
   ];
+}
+
+function renderMount({ access, inside, outside }: Mount): readonly string[] {
+  return [`--${access}-at`, `${outside}:${inside}`];
 }
 
 /** The application may read these and the system. A working directory that contains other instances is left out. */

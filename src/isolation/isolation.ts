@@ -1,6 +1,6 @@
 // The levels of isolation: one object for each, and the parts that they share.
 import { unreachable } from "../core/assert.ts";
-import { type InstanceRef, SLOTS, type SlotRef } from "../core/ref.ts";
+import { type InstanceRef, PLACES, type SlotRef } from "../core/ref.ts";
 import type { Service } from "../core/service.ts";
 import { systemClock } from "../platform/clock.ts";
 import { openHost } from "../platform/host.ts";
@@ -16,7 +16,9 @@ import { firecrackerLevel } from "./machine/firecracker.ts";
 import { qemuLevel } from "./machine/qemu.ts";
 import { ProcessLevel } from "./process-level.ts";
 import { SandboxLevel } from "./sandbox/sandbox.ts";
-import { limitsByNamespace, NamespaceLevel } from "./walls/namespace.ts";
+import { AccountFiles } from "./walls/account-files.ts";
+import { NamespaceLevel } from "./walls/namespace.ts";
+import { limitsByNamespace } from "./walls/process-limit.ts";
 
 export interface IsolationParts {
   readonly dataDir: string;
@@ -38,6 +40,7 @@ export class Isolation implements Disposable {
   /** Measures and deletes files of tenants. */
   readonly trees: Trees;
   readonly trash: Trash;
+  readonly #accounts: AccountFiles;
   readonly #groups: ControlGroups;
   readonly #launches: LaunchDirectories;
   readonly #namespace: Level;
@@ -52,7 +55,15 @@ export class Isolation implements Disposable {
     this.trees = new Trees({ findLauncher, confine: () => this.#groups.background() });
     this.trash = new Trash({ ...parts, clock: systemClock, trees: this.trees });
     this.#launches = new LaunchDirectories(parts.dataDir, this.trash);
-    const shared = { ...parts, findLauncher, groups: this.#groups, launches: this.#launches };
+    this.#accounts = new AccountFiles(parts.dataDir);
+    const accounts = this.#accounts;
+    const shared = {
+      ...parts,
+      accounts,
+      findLauncher,
+      groups: this.#groups,
+      launches: this.#launches,
+    };
     const walls = new NamespaceLevel(shared);
     this.#namespace = walls;
     this.#process = new ProcessLevel(shared);
@@ -108,15 +119,16 @@ export class Isolation implements Disposable {
 
   /** The directories of an instance's launches in which it may write. */
   scratchOf(ref: InstanceRef): readonly string[] {
-    return SLOTS.flatMap((slot) => {
+    return PLACES.flatMap((slot) => {
       const { socketsDir, tmpDir } = this.#launches.paths({ ref, slot });
       return [tmpDir, socketsDir];
     });
   }
 
-  /** Removes the files of an instance's launches. */
+  /** Removes the files of an instance's launches and of its account. */
   forget(ref: InstanceRef): void {
-    for (const slot of SLOTS) this.#launches.remove({ ref, slot });
+    this.#accounts.forget(ref);
+    for (const slot of PLACES) this.#launches.remove({ ref, slot });
   }
 
   /** Removes the control groups; only after all launches have ended. */

@@ -11,8 +11,8 @@ import type { Child } from "../platform/process/spawner.ts";
 export interface Placement {
   readonly service: Service;
   readonly ref: InstanceRef;
-  /** Names the files of this launch, one of at most two of the instance. */
-  readonly slot: Slot;
+  /** Names the files of this launch; see `PlaceRef`. */
+  readonly slot: number;
   readonly port: number;
   readonly extraPorts: readonly number[];
 }
@@ -56,6 +56,14 @@ export interface RecordedProcess {
   readonly socketPath: string;
 }
 
+/** How a command of an operator runs inside an instance. */
+export interface Company {
+  /** The slot of the running application, whose control group and temporary files it shares; null: none runs. */
+  readonly beside: Slot | null;
+  /** The options that have the launcher attach its streams. */
+  readonly attach: readonly string[];
+}
+
 export interface Level {
   /**
    * Makes a disk that the instance's first launch needs, while other instances go on; null: there is none to make.
@@ -67,6 +75,11 @@ export interface Level {
    * the level, or the program would be hidden inside.
    */
   enclose(placement: Placement, plan: LaunchPlan): Enclosure;
+  /**
+   * Makes the files for a command of an operator, which takes neither port nor socket from the application. Throws
+   * LEVEL_MISSING where the level can't run one.
+   */
+  accompany(placement: Placement, plan: LaunchPlan, company: Company): Enclosure;
   /** The enclosure of a process of an earlier server; null when the process was not started at this level. */
   recover(placement: Placement, recorded: RecordedProcess): Enclosure | null;
 }
@@ -79,6 +92,15 @@ export function levelMissing(
 ): FailureError {
   const reason = `isolation = "${isolation}" is not available: ${gap.reason}`;
   return new FailureError({ code: "LEVEL_MISSING", reason, hint: hintOf(gap, ...otherwise) });
+}
+
+/** The refusal of a level inside which no command can be run. */
+export function refuseCompany({ isolation }: Service): never {
+  throw new FailureError({
+    code: "LEVEL_MISSING",
+    reason: `isolation = "${isolation}" lets no command in from outside`,
+    hint: "Let the application offer what is needed, or run the command in a service of level namespace",
+  });
 }
 
 /** The beginning of a command that runs without the application's environment, except for its mark. */

@@ -5,14 +5,16 @@ import { markOf } from "../core/instance-paths.ts";
 import type { LaunchPlan } from "../core/launch-plan.ts";
 import { isWalledUser } from "../core/user-id-ranges.ts";
 import { isRoot } from "../platform/owner.ts";
-import type { ControlGroup } from "./cgroup/group.ts";
+import { ControlGroup } from "./cgroup/group.ts";
 import { type ControlGroups, refuseLimits } from "./cgroup/groups.ts";
 import type { LaunchDirectories } from "./launcher/launcher-directory.ts";
 import { followLauncher } from "./launcher/launcher-follower.ts";
 import {
+  type Company,
   type Enclosure,
   hostEndpoints,
   type Level,
+  levelMissing,
   type Placement,
   type RecordedProcess,
 } from "./level.ts";
@@ -48,6 +50,25 @@ export class ProcessLevel implements Level {
     if (launcher !== null) return this.#withLauncher(place, launcher);
     refuseLimits(placement.service, lacksOf(process.platform));
     return this.#withoutLauncher(place);
+  }
+
+  accompany(placement: Placement, _: LaunchPlan, { attach, beside }: Company): Enclosure {
+    const { findLauncher, groups, launches } = this.#parts;
+    const { ref } = placement;
+    const launcher = findLauncher();
+    if (launcher === null) throw levelMissing(placement.service, lacksOf(process.platform));
+    const joined =
+      beside === null ? groups.open(placement, HELPERS + 1) : groups.find({ ref, slot: beside });
+    const { statusFile } = launches.make(placement, "process");
+    const options = [...attach, "--status", statusFile, ...joined.launcherOptions];
+    // The application's group stays when the command ends.
+    const group = beside === null ? joined : new ControlGroup([]);
+    return {
+      ...this.#behindLauncher({ ...placement, socketPath: "" }, group),
+      cgroup: joined.birthplace,
+      wrap: (argv) => [launcher, ...options, "--", ...argv],
+      clear: () => launches.remove(placement),
+    };
   }
 
   recover(placement: Placement, { child, socketPath }: RecordedProcess): Enclosure | null {

@@ -30,9 +30,9 @@ export class StandardStream {
     else this.#listeners.push(callback);
   }
 
-  write(text: string): void {
-    if (this.#state.kind !== "open" || text === "") return;
-    this.#queue.push(Buffer.from(text));
+  write(output: string | Uint8Array): void {
+    if (this.#state.kind !== "open" || output.length === 0) return;
+    this.#queue.push(Buffer.from(output as Uint8Array));
     this.#writing ??= this.#writeAll().finally(() => {
       this.#writing = null;
     });

@@ -16,6 +16,7 @@ import type { LogHub } from "../logs/hub.ts";
 import { Statistics } from "../metrics/statistics.ts";
 import { systemClock } from "../platform/clock.ts";
 import { hostUsers } from "../platform/host-users.ts";
+import { spawnAttached } from "../platform/process/attached-spawner.ts";
 import { Ports } from "../platform/process/ports.ts";
 import { bunSpawner } from "../platform/process/spawner.ts";
 import { StorageGauge } from "../storage/gauge.ts";
@@ -25,6 +26,7 @@ import { type HandoverState, handOver } from "../supervisor/handover/handover-st
 import { Leftovers } from "../supervisor/handover/leftovers.ts";
 import type { InstanceWorld } from "../supervisor/instance/instance-world.ts";
 import { socketProber } from "../supervisor/instance/probe.ts";
+import { ExecLaunches } from "../supervisor/launch/exec-launches.ts";
 import { InstanceHome } from "../supervisor/launch/home.ts";
 import { Launches } from "../supervisor/launch/launches.ts";
 import { StartQueue } from "../supervisor/launch/start-queue.ts";
@@ -159,17 +161,9 @@ function openSupervisor(
 ): Supervisor {
   const { dataDir, maxRunning, maxStarting } = config.settings;
   const clock = systemClock;
-  const launches = new Launches({
-    clock,
-    dataDir,
-    report,
-    spawner: bunSpawner,
-    isolation,
-    ports: Ports.startingAnywhere(),
-    firewall,
-    logs,
-    serverEnv: process.env,
-  });
+  const ports = Ports.startingAnywhere();
+  const shared = { dataDir, isolation, ports, firewall, serverEnv: process.env };
+  const launches = new Launches({ ...shared, clock, report, spawner: bunSpawner, logs });
   const releaseUserId = (ref: InstanceRef) => database.userIds.release(ref);
   const { trash, trees } = isolation;
   const home = new InstanceHome({ dataDir, volumes, isolation, trash, trees, releaseUserId });
@@ -179,6 +173,7 @@ function openSupervisor(
     clock,
     random: Math.random,
     launches,
+    execLaunches: new ExecLaunches({ ...shared, spawn: spawnAttached }),
     home,
     prober: socketProber,
     queue: new StartQueue({ maxRunning, maxStarting }, clock),

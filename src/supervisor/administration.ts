@@ -67,6 +67,43 @@ export interface Registration {
   readonly weight?: number;
 }
 
+export interface TerminalSize {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+export interface ExecRequest {
+  /** The program and its arguments; empty: a shell. */
+  readonly command: readonly string[];
+  /** With the value of TERM; null: the command gets pipes. */
+  readonly terminal: { readonly size: TerminalSize; readonly name: string } | null;
+}
+
+/** A command inside the walls of an instance. */
+export interface Exec {
+  readonly stdout: ReadableStream<Uint8Array>;
+  /** Without bytes on a terminal. */
+  readonly stderr: ReadableStream<Uint8Array>;
+  /** Resolves once the bytes are taken. */
+  write(bytes: Uint8Array): Promise<void>;
+  endInput(): void;
+  resize(size: TerminalSize): void;
+  signal(signal: ExecSignal): void;
+  /** Ends it with all that it has started, also when it does not want to. */
+  end(): void;
+  readonly ended: Promise<ExecEnd>;
+}
+
+export const EXEC_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"] as const;
+export type ExecSignal = (typeof EXEC_SIGNALS)[number];
+
+export interface ExecEnd {
+  /** Its own, or 128 and its signal. */
+  readonly code: number;
+  /** Why it was ended from outside, or could not run; null: it ended by itself, or by its client. */
+  readonly reason: string | null;
+}
+
 /**
  * All operations throw INSTANCE_UNKNOWN or SERVICE_UNKNOWN for an unknown instance or service. Those that change a
  * state resolve when the change is complete: an instance is stopped when all its processes have ended.
@@ -103,6 +140,12 @@ export interface Administration {
    * a file is left: then it stays registered, disabled.
    */
   remove(ref: InstanceRef, options: { purge: boolean }): Promise<void>;
+
+  /**
+   * Runs a command inside the walls of the instance, beside its application where one runs. Rejects with NOT_FOUND for
+   * a missing program, LEVEL_MISSING, RATE_LIMITED for one too many, INSTANCE_UNAVAILABLE while the instance stops.
+   */
+  exec(ref: InstanceRef, request: ExecRequest): Promise<Exec>;
 
   setWeight(ref: InstanceRef, weight: number): InstanceView;
   environment(ref: InstanceRef): Readonly<Record<string, string>>;

@@ -11,6 +11,8 @@ import { EXPOSED } from "../core/walls.ts";
 import type { TreeSize } from "../platform/process/trees.ts";
 import type {
   Administration,
+  Exec,
+  ExecRequest,
   InstanceStory,
   InstanceView,
   Registration,
@@ -137,9 +139,16 @@ export class Operator implements Administration {
   async remove(ref: InstanceRef, { purge }: { purge: boolean }): Promise<void> {
     const actor = this.#supervisor.get(ref);
     if (!this.#purges.has(actor)) await this.#rest(ref, "disabled");
+    await this.#supervisor.execs.endOf(ref, "the instance was removed");
     refuseUnlessDisabled(actor, "remove");
     if (purge || this.#purges.has(actor)) await this.#purge(actor);
     else this.#supervisor.unregister(actor);
+  }
+
+  async exec(ref: InstanceRef, request: ExecRequest): Promise<Exec> {
+    const actor = this.#keep(ref);
+    this.#refusePurging(actor);
+    return await this.#supervisor.execs.run(actor, request);
   }
 
   setWeight(ref: InstanceRef, weight: number): InstanceView {

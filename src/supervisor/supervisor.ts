@@ -13,6 +13,7 @@ import {
 import type { Config, NamedTarget, Service } from "../core/service.ts";
 import type { InstanceRow } from "../database/instances.ts";
 import { Domains } from "./domains.ts";
+import { Execs } from "./exec/execs.ts";
 import type { Gateway, Lease, Patience } from "./gateway.ts";
 import { InstanceActor } from "./instance/actor.ts";
 import type { InstanceWorld } from "./instance/instance-world.ts";
@@ -24,6 +25,7 @@ export const WEIGHT_DEFAULT = 100;
 export class Supervisor implements Gateway {
   readonly world: InstanceWorld;
   readonly domains: Domains;
+  readonly execs: Execs;
   readonly provisional: ProvisionalInstances;
   readonly #actors = new Map<RefKey, InstanceActor>();
   readonly #byService = new Map<string, Set<InstanceActor>>();
@@ -37,6 +39,7 @@ export class Supervisor implements Gateway {
   constructor(config: Config, { domain, world }: { domain: string; world: InstanceWorld }) {
     this.#config = config;
     this.world = world;
+    this.execs = new Execs(world);
     this.provisional = new ProvisionalInstances(world, (actor) => this.unregister(actor));
     const routing = () => this.#config.routing;
     this.#routes = {
@@ -189,6 +192,7 @@ export class Supervisor implements Gateway {
 
   /** Leaves every instance to the next server; see `handOver`. */
   abandon(onTraffic: (actor: InstanceActor) => void): void {
+    this.execs.abandon();
     for (const actor of this.actors()) {
       this.world.storage.forget(actor.ref);
       actor.abandon(() => onTraffic(actor));
@@ -199,14 +203,16 @@ export class Supervisor implements Gateway {
   async unload(actor: InstanceActor): Promise<void> {
     this.#unlist(actor);
     this.#leaving.add(actor);
-    await shutDownAll(() => [actor]);
+    const ended = this.execs.endOf(actor.ref, "its service is no longer configured");
+    await Promise.all([ended, shutDownAll(() => [actor])]);
     this.#leaving.delete(actor);
     this.#forget(actor.ref);
   }
 
   /** Stops every instance; resolves when all processes have ended. */
   async close(): Promise<void> {
-    await shutDownAll(() => [...this.#actors.values(), ...this.#leaving]);
+    const shutDown = shutDownAll(() => [...this.#actors.values(), ...this.#leaving]);
+    await Promise.all([this.execs.close("the server stops"), shutDown]);
   }
 
   #unlist(actor: InstanceActor): void {

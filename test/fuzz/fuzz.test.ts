@@ -18,7 +18,7 @@ test("the life of an instance holds its invariants through random events", async
   await using fuzzer = new LifecycleFuzzer();
   await fuzzRounds(fuzzer, "lifecycle", EVENTS / EPISODE_EVENTS);
   // The fuzzer has been everywhere, or it proves little.
-  const beside = ["running beside starting"];
+  const beside = ["running beside standby", "running beside starting"];
   for (const first of ["running", "draining", "stopping"]) {
     beside.push(`${first} beside draining`, `${first} beside stopping`);
   }

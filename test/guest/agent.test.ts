@@ -26,7 +26,7 @@ const MODULES = [
 
 const ORDER: AgentOrder = {
   channel: "vsock",
-  userId: USER,
+  account: { user: USER, group: USER, home: DATA },
   hostname: "alice",
   cwd: "/no/such/directory",
   port: 30_005,

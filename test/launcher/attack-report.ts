@@ -26,6 +26,15 @@ export interface Targets {
   /** Files with settings of all services, in directories that the tenant may read. */
   readonly configuration: string;
   readonly "env-file": string;
+  /** A writable working directory, with a file and a hidden one, and a state path; left out at levels without them. */
+  readonly work?: string;
+  readonly "work-file"?: string;
+  readonly "work-secret"?: string;
+  readonly state?: string;
+  /** Where both tenants keep what they have changed. */
+  readonly "own-layer"?: string;
+  readonly "other-layer"?: string;
+  readonly "other-state"?: string;
   /** Data of others on the host: files that are closed to all but their owner, and files for everybody. */
   readonly "private-canary": string;
   readonly "etc-canary": string;

@@ -14,7 +14,7 @@ const OPEN_WITHOUT: Readonly<Record<string, readonly string[]>> = {
   "landlock-net": ["idle-port", "idle-port-of-ipv6", "other-port-shared"],
   "landlock-scope": ["init-signal", "other-abstract-socket"],
 };
-const CHECKS_MIN = 180;
+const CHECKS_MIN = 202;
 /** Checks of files that are not hidden where the host is shown. */
 const SHOWN_OF_HOST: Readonly<Record<Kind, readonly string[]>> = {
   root: ["data-in-mnt", "data-in-srv"],
@@ -67,13 +67,16 @@ describe.skipIf(isUnable())("a tenant behind walls", () => {
 
   test.each([...KINDS])("reaches nothing of another tenant or the host: %s", async (kind) => {
     await using tenants = await openTwoTenants(kind, programs);
-    const { code, failed, open, held, missing, stderr } = await tenants.attack(programs.launcher);
+    const attacked = await tenants.attack(programs.launcher);
+    const { code, failed, open, held, missing, stderr, workdir } = attacked;
     expect(stderr).toBe("");
     expect(code).toBe(0);
     const excused = missing.flatMap((wall) => OPEN_WITHOUT[wall] ?? []);
     expect(Object.entries(failed).filter(([name]) => !excused.includes(name))).toEqual([]);
     expect([...open].sort()).toEqual(KNOWN_OPEN);
     expect(held.length).toBeGreaterThanOrEqual(CHECKS_MIN);
+    expect(held).toContain("works-layer-change");
+    expect(workdir).toEqual(["page", "secret"]);
   });
 
   test.each([...KINDS])(

@@ -7,6 +7,7 @@ import {
   mkdirSync,
   mkdtempSync,
   openSync,
+  readdirSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
@@ -25,6 +26,8 @@ export interface Attack extends Report {
   /** Walls that this kernel lacks, as the launcher says. */
   readonly missing: readonly string[];
   readonly stderr: string;
+  /** The names in the shared working directory, as the host has it afterwards. */
+  readonly workdir: readonly string[];
 }
 
 export interface TwoTenants extends AsyncDisposable {
@@ -63,7 +66,15 @@ function layOut(kind: Kind, { attack }: Programs) {
   const root = mkdtempSync("/opt/ten-tenants-");
   chmodSync(root, 0o755);
   const users = USERS[kind];
-  for (const path of ["data/notes/a", "data/notes/b", "hidden/app", "open", "status"])
+  for (const path of [
+    "data/notes/a",
+    "data/notes/b",
+    "hidden/app",
+    "open",
+    "status",
+    "state",
+    "work",
+  ])
     openDirectory(root, path);
   chownSync(join(root, "data/notes/a"), users.a, users.a);
   chmodSync(join(root, "data/notes/a"), 0o700);
@@ -75,11 +86,16 @@ function layOut(kind: Kind, { attack }: Programs) {
     "open/canary",
     "tenement.toml",
     "secret.env",
+    "work/page",
+    "work/secret",
   ];
   const shared = ["/tmp", "/var/tmp", "/run", "/dev/shm"].map((at) =>
     join(at, `ten-canary-${process.pid}-${kind}`),
   );
   for (const path of [...files.map((name) => join(root, name)), ...shared]) openFile(path);
+  if (kind === "rootless")
+    for (const name of ["work", "work/page", "work/secret"])
+      chownSync(join(root, name), users.a, users.a);
   copyFileSync(attack, join(root, "setuid-copy"));
   chmodSync(join(root, "setuid-copy"), 0o4755);
   const canaries = makeDataCanaries(kind === "root" ? 0 : users.a);
@@ -121,6 +137,9 @@ function wallsOf(world: World, tenant: "a" | "b"): readonly string[] {
     ...["--hide", world.canaries.facts["etc-canary"]],
     ...["--hide", world.at("tenement.toml"), "--hide", world.at("secret.env")],
     ...["--hide", world.at("data"), "--hide", world.at("hidden"), "--read", world.at("hidden/app")],
+    ...["--hide", world.at("work/secret"), "--read", world.at("work")],
+    ...["--layer", `${own}/.ten/workdir:${world.at("work")}`],
+    ...["--state", `${own}/.ten/state/s:${world.at("state")}`],
     ...["--write", own, "--chdir", own, "--bind-port", String(world.ports[tenant])],
   ];
 }
@@ -176,7 +195,8 @@ async function attack(job: {
   });
   closeSync(leak);
   const missing = status.flatMap((line) => /^missing (.*)$/.exec(line)?.[1] ?? []);
-  return { code, stderr, missing, ...readReport(stdout) };
+  const workdir = readdirSync(world.at("work")).sort();
+  return { code, stderr, missing, workdir, ...readReport(stdout) };
 }
 
 function targetsOf(world: World, otherPid: number): Targets {
@@ -196,6 +216,13 @@ function targetsOf(world: World, otherPid: number): Targets {
     "hidden-canary": world.at("hidden/canary"),
     "read-directory": world.at("hidden/app"),
     "read-canary": world.at("hidden/app/canary"),
+    work: world.at("work"),
+    "work-file": world.at("work/page"),
+    "work-secret": world.at("work/secret"),
+    state: world.at("state"),
+    "own-layer": world.at("data/notes/a/.ten/workdir"),
+    "other-layer": world.at("data/notes/b/.ten/workdir/upper"),
+    "other-state": world.at("data/notes/b/.ten/state/s"),
     configuration: world.at("tenement.toml"),
     "env-file": world.at("secret.env"),
     ...world.canaries.facts,

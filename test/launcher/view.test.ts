@@ -163,7 +163,7 @@ describe.skipIf(isUnable())("behind walls", () => {
       const tmp = tenant.directory("tmp");
       symlinkSync("/etc", join(tmp, "tenement"));
       await using launched = tenant.launch(["ls", "/etc"], {
-        options: ["--tmp", tmp, "--socket-dir", `${tenant.directory("s")}:/tmp/tenement`],
+        options: ["--tmp", tmp, "--write-at", `${tenant.directory("s")}:/tmp/tenement`],
       });
       const { code, stdout, stderr } = await launched.end();
       expect({ code, stdout }).toEqual({ code: 126, stdout: "" });
@@ -177,7 +177,7 @@ describe.skipIf(isUnable())("behind walls", () => {
         const outside = tenant.directory("sockets");
         const inside = path === "INSIDE" ? join(tenant.root, "deep/s") : path;
         await using launched = tenant.launch(["touch", `${inside}/made`], {
-          options: ["--socket-dir", `${outside}:${inside}`],
+          options: ["--write-at", `${outside}:${inside}`],
         });
         expect((await launched.end()).code).toBe(0);
         expect(existsSync(join(outside, "made"))).toBeTrue();
@@ -240,7 +240,7 @@ describe.skipIf(isUnable())("behind walls", () => {
     ["a limit of processes for no user", ["--processes", "9"], "needs --uid"],
     ["a port out of range", ["--walls", "--bind-port", "65536"], "not a number in range"],
     ["a device elsewhere", ["--walls", "--device", "/dev/../etc/passwd"], "not a device directly"],
-    ["a socket directory without its place", ["--walls", "--socket-dir", "/srv"], "no colon"],
+    ["a socket directory without its place", ["--walls", "--write-at", "/srv"], "no colon"],
   ];
 
   test("the tenant is in the group of its device, and in no other", async () => {

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { runExec } from "../../src/control/client/exec-client.ts";
 import type { OpenApiDocument } from "../../src/control/routes/openapi.ts";
 import { Contract } from "../support/contract.ts";
 import { type Ten, withTen } from "../support/ten.ts";
@@ -23,6 +24,7 @@ const REQUESTS: readonly (readonly [request: string, body?: unknown])[] = [
   ["GET /api/instances/notes:alice/health"],
   ["GET /api/instances/notes:alice/storage"],
   ["GET /api/instances/notes:alice/why"],
+  ["GET /api/instances/notes:alice/exec"],
   ["GET /api/instances/notes:alice/env"],
   ["PATCH /api/instances/notes:alice/env", { COLOR: null, SIZE: "10" }],
   ["PUT /api/instances/notes:alice/env", { SIZE: "11" }],
@@ -67,6 +69,11 @@ test("the compiled server answers only as its OpenAPI document declares", () =>
     );
     for (const [request, body] of REQUESTS) {
       if (request.includes("/logs")) await ten.get("alice.notes.localhost", "/log?line=hello");
+      if (request.endsWith("/exec")) {
+        expect(await visitor.exec("notes:alice", ["sh", "-c", "exit 7"])).toBe(7);
+        contract.seen.add("GET /api/instances/{ref}/exec 101");
+        continue;
+      }
       const response = await visitor.ask(request, body);
       await contract.check(...split(request), response);
       expect([request, response.ok]).toEqual([request, true]);
@@ -129,5 +136,22 @@ class Visitor {
       headers,
       ...(body !== undefined && { body: JSON.stringify(body) }),
     });
+  }
+
+  /** Runs a command through the public listener; resolves with its exit code. */
+  async exec(ref: string, command: readonly string[]): Promise<number> {
+    const output = async () => undefined;
+    const streams = {
+      input: new Blob([]).stream(),
+      output,
+      error: output,
+      onStarted: () => undefined,
+    };
+    const outcome = await runExec(
+      { kind: "http", origin: `http://localhost:${this.#ten.port}`, token: this.#token },
+      { ref, start: { command: [...command], terminal: null } },
+      { streams, signal: new AbortController().signal },
+    );
+    return outcome.code;
   }
 }

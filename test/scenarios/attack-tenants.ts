@@ -38,6 +38,7 @@ export interface Field extends Disposable {
 }
 
 const SECRET = ["brahms", "berlioz"] as const;
+const STATE = "/var/lib/ten-attack";
 
 /** Makes the files of both tenants, and canaries in all directories that tenants could share. */
 export function lineUp(ten: Ten, { kind, programs }: TenantPlan): Field {
@@ -58,6 +59,9 @@ export function lineUp(ten: Ten, { kind, programs }: TenantPlan): Field {
   const canaries = makeDataCanaries(owner);
   const files = ["open/canary", "data/shared/canary", "data/shared/app/canary"];
   for (const path of [...files.map((name) => join(ten.root, name)), ...shared]) openFile(path);
+  mkdirSync(workOf(ten));
+  for (const name of ["page", "secret.env"]) writeFileSync(join(workOf(ten), name), "A=1");
+  for (const name of ["", "page", "secret.env"]) chownSync(join(workOf(ten), name), owner, owner);
   writeFileSync(envFileOf(ten), "PASSWORD=brahms");
   chownSync(envFileOf(ten), owner, owner);
   chmodSync(envFileOf(ten), kind === "rootless" ? 0o600 : 0o644);
@@ -93,9 +97,11 @@ export function configureTenants(ten: Ten, plan: TenantPlan): string {
         command: "/bin/sh",
         args: [
           "-c",
-          `eval exec ${programs.attack} "$(cat order)" port=$PORT socket=$SOCKET_PATH own-socket=$SOCKET_PATH secret=$SECRET`,
+          `cd "$TENEMENT_DATA_DIR"; eval exec ${programs.attack} "$(cat order)" port=$PORT socket=$SOCKET_PATH own-socket=$SOCKET_PATH secret=$SECRET`,
         ],
-        workdir: "{data_dir}/{name}/{id}",
+        ...(isolation === "namespace"
+          ? { workdir: workOf(ten), workdir_writable: true, state_paths: [STATE] }
+          : { workdir: "{data_dir}/{name}/{id}" }),
         socket: join(ten.root, "s", "{name}-{id}.sock"),
         read_paths: [join(ten.dataDir, "shared/app")],
         env_file: envFileOf(ten),
@@ -103,6 +109,7 @@ export function configureTenants(ten: Ten, plan: TenantPlan): string {
         isolation,
         network,
       },
+      other: { command: "true", env_file: join(workOf(ten), "secret.env") },
     },
   });
 }
@@ -139,6 +146,13 @@ export async function listTargets(
     "hidden-canary": at("data/shared/canary"),
     "read-directory": at("data/shared/app"),
     "read-canary": at("data/shared/app/canary"),
+    work: workOf(ten),
+    "work-file": join(workOf(ten), "page"),
+    "work-secret": join(workOf(ten), "secret.env"),
+    state: STATE,
+    "own-layer": at("data/notes/a/.ten/workdir"),
+    "other-layer": at("data/notes/b/.ten/workdir/upper"),
+    "other-state": at("data/notes/b/.ten/state"),
     configuration: ten.configFile,
     "env-file": envFileOf(ten),
     ...field.canaries.facts,
@@ -157,6 +171,11 @@ export async function listTargets(
     "other-socket": at("s/notes-b.sock"),
     "shm-key": SHM_KEY,
   };
+}
+
+/** The writable working directory of both. */
+export function workOf(ten: Ten): string {
+  return join(ten.root, "work");
 }
 
 function envFileOf(ten: Ten): string {

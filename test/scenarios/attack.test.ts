@@ -1,19 +1,26 @@
 // A tenant attacks another tenant and the host: as root and rootless, on the host's network and on a private one.
 // The attack is the program launcher/attack, which does nothing outside walls.
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { readdirSync } from "node:fs";
 import { freePort } from "../../bench/support.ts";
 import type { Network } from "../../src/core/service.ts";
 import { type Kind, readReport } from "../launcher/attack-report.ts";
 import { compilePrograms, isUnable, type Programs } from "../launcher/programs.ts";
 import { withTen } from "../support/ten.ts";
 import { isMissing, NFTABLES } from "../support/tool.ts";
-import { configureTenants, lineUp, listTargets, type TenantPlan } from "./attack-tenants.ts";
+import {
+  configureTenants,
+  lineUp,
+  listTargets,
+  type TenantPlan,
+  workOf,
+} from "./attack-tenants.ts";
 
 setDefaultTimeout(120_000);
 
 /** An ordinary user who runs the server. */
 const USER = 29_611;
-const CHECKS_MIN = 180;
+const CHECKS_MIN = 202;
 
 interface Row {
   readonly kind: Kind;
@@ -57,6 +64,7 @@ describe.skipIf(isUnable() || isMissing(NFTABLES))("a tenant that tries to get o
       // It never becomes ready, since it only attacks.
       await ten.ten("spawn", "notes:a");
       const logged = await ten.must("logs", "notes:a", "--json", "--limit", "1000");
+      expect(readdirSync(workOf(ten)).sort()).toEqual(["page", "secret.env"]);
       said = logged
         .trim()
         .split("\n")
@@ -71,6 +79,7 @@ describe.skipIf(isUnable() || isMissing(NFTABLES))("a tenant that tries to get o
     expect(Object.keys(failed).sort()).toEqual(row.network === "private" ? BINDING : []);
     expect([...open].sort()).toEqual([...row.open]);
     expect(held.length).toBeGreaterThanOrEqual(CHECKS_MIN);
+    expect(held).toContain("works-layer-change");
     expect(said).toContain("done");
   });
 

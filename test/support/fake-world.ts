@@ -27,6 +27,7 @@ import { Operator } from "../../src/supervisor/operator.ts";
 import { Deployer } from "../../src/supervisor/rollout/deploys.ts";
 import { Supervisor } from "../../src/supervisor/supervisor.ts";
 import { FakeClock, settle } from "./fake-clock.ts";
+import { FakeExecLaunches } from "./fake-exec.ts";
 import { fakeUsers } from "./fake-users.ts";
 import { serviceWith } from "./service.ts";
 
@@ -233,6 +234,7 @@ export function openFakeWorld({
     logs,
     serverEnv: { PATH: "/usr/bin:/bin" },
   });
+  const execs = new FakeExecLaunches();
   /** Purges delete no file before this resolves; rejected, they fail. */
   const deleting = { begun: 0, held: Promise.resolve() };
   const { trash, trees } = isolation;
@@ -262,6 +264,7 @@ export function openFakeWorld({
     clock,
     random: () => 0,
     launches,
+    execLaunches: execs,
     home,
     prober: async (request: ProbeRequest) => {
       probes.asked++;
@@ -302,6 +305,7 @@ export function openFakeWorld({
     operator,
     deploys: new Deployer(supervisor, operator),
     spawned: spawner.spawned,
+    execs: execs.launched,
     /** Registers an instance, asleep. */
     register: (id: string, service = "notes"): InstanceActor =>
       supervisor.create({ service, id }, {}),

@@ -22,6 +22,7 @@ import {
   type RequestOptions,
   SocketClient,
 } from "./request.ts";
+import { TerminalSession } from "./terminal-session.ts";
 import { until } from "./until.ts";
 
 export interface TenOptions extends PlaceOptions {
@@ -216,6 +217,26 @@ export class Ten implements AsyncDisposable {
       stdio: ["ignore", "pipe", "inherit"],
     });
     return new Reader(child);
+  }
+
+  /** Starts a command whose streams are the test's. */
+  attach(...args: readonly string[]): Subprocess<"pipe", "pipe", "pipe"> {
+    return Bun.spawn([...this.#program, ...args], {
+      cwd: this.#place.root,
+      env: this.#environment(),
+      stdio: ["pipe", "pipe", "pipe"],
+    });
+  }
+
+  /** Starts a command on a terminal of its own. */
+  onTerminal(size: { cols: number; rows: number }, ...args: readonly string[]): TerminalSession {
+    const session = new TerminalSession(size);
+    session.child = Bun.spawn([...this.#program, ...args], {
+      cwd: this.#place.root,
+      env: { ...this.#environment(), TERM: "xterm" },
+      terminal: session.terminal,
+    });
+    return session;
   }
 
   /** Runs a command that must succeed; resolves with its standard output. */

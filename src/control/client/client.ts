@@ -4,6 +4,7 @@ import { TenError } from "../../core/errors.ts";
 import type { RolloutEvent, RolloutFields } from "../wire/deploys.ts";
 import { endpointOf, type OperationName, type ParamsOf } from "../wire/endpoints.ts";
 import type { LogAnswer, LogQueryFields } from "../wire/logs.ts";
+import type { SocketSession } from "../wire/operation.ts";
 import type { AnswerOf, BodyOf, QueryOf } from "../wire/operations.ts";
 import { readEvents } from "./event-reader.ts";
 import { followLines, type LogEvent } from "./log-follower.ts";
@@ -28,7 +29,7 @@ type Arguments<Name extends OperationName> =
 
 /** Operations that answer with JSON or without a body. */
 type CallName = {
-  [Name in OperationName]: AnswerOf<Name> extends Response ? never : Name;
+  [Name in OperationName]: AnswerOf<Name> extends Response | SocketSession ? never : Name;
 }[OperationName];
 
 /** A request of any operation. */

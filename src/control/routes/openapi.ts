@@ -21,11 +21,16 @@ export interface OperationObject {
   readonly parameters: readonly Parameter[];
   readonly requestBody?: { readonly content: Content };
   /** By status. */
-  readonly responses: Readonly<
-    Record<string, { readonly content?: Content } | { readonly $ref: string }>
-  >;
+  readonly responses: Readonly<Record<string, DeclaredResponse | { readonly $ref: string }>>;
   readonly security: readonly Json[];
   readonly [field: string]: unknown;
+}
+
+export interface DeclaredResponse {
+  readonly description?: string;
+  readonly content?: Content;
+  /** Schemas of the messages of a WebSocket: OpenAPI 3.1 has no field for them. */
+  readonly "x-messages"?: { readonly sent: Json; readonly received: Json };
 }
 
 export interface Parameter {
@@ -130,6 +135,11 @@ function planAnswer(answer: Answer, schemas: Schemas): OperationObject["response
       };
     case "empty":
       return { 204: responseOf(204) };
+    case "socket": {
+      const sent = schemas.asSent(answer.messages.sent);
+      const received = schemas.asAnswered(answer.messages.received);
+      return { 101: { description: answer.about, "x-messages": { sent, received } } };
+    }
     case "text": {
       const schema = { type: "string", description: answer.about };
       const data = answer.events && { "x-event-data": schemas.asAnswered(answer.events) };

@@ -3,6 +3,7 @@ import type { z } from "zod";
 import type { Call } from "../call.ts";
 import { deploy, rollout, route } from "../handlers/deploys.ts";
 import { addDomain, listDomains, removeDomain } from "../handlers/domains.ts";
+import { execInstance } from "../handlers/exec.ts";
 import {
   deleteInstance,
   getEnv,
@@ -57,6 +58,7 @@ const HANDLERS: Handlers = {
   getHealth,
   getStorage,
   getStory,
+  execInstance,
   getEnv,
   patchEnv,
   replaceEnv,

@@ -23,6 +23,7 @@ export const ENDPOINTS = {
   getHealth: "GET /api/instances/{ref}/health",
   getStorage: "GET /api/instances/{ref}/storage",
   getStory: "GET /api/instances/{ref}/why",
+  execInstance: "GET /api/instances/{ref}/exec",
   getEnv: "GET /api/instances/{ref}/env",
   patchEnv: "PATCH /api/instances/{ref}/env",
   replaceEnv: "PUT /api/instances/{ref}/env",

@@ -20,7 +20,7 @@ export interface Operation {
 /** The declarations of one subject. */
 export type Operations = { readonly [Name in OperationName]?: Operation };
 
-export type Answer = JsonAnswer | EmptyAnswer | TextAnswer;
+export type Answer = JsonAnswer | EmptyAnswer | TextAnswer | SocketAnswer;
 
 /** `Result`: returned by the handler. */
 export interface JsonAnswer<Result = unknown> {
@@ -43,6 +43,27 @@ export interface TextAnswer {
   readonly events?: z.ZodType;
 }
 
+/** The server's side of a WebSocket, as a handler makes it. */
+export interface SocketSession {
+  open(peer: SocketPeer): void;
+  message(message: string | Uint8Array): void;
+  /** The connection has ended; also called after `close`. */
+  closed(): void;
+}
+
+export interface SocketPeer {
+  send(message: string | Uint8Array): void;
+  close(): void;
+}
+
+/** 101: the connection becomes a WebSocket. The handler returns its `SocketSession`. */
+export interface SocketAnswer {
+  readonly kind: "socket";
+  readonly about: string;
+  /** The JSON in messages of text, as clients send and receive them. */
+  readonly messages: { readonly sent: z.ZodType; readonly received: z.ZodType };
+}
+
 /** The result of an operation's handler. */
 export type ResultOf<Declared extends Operation> =
   Declared["answer"] extends JsonAnswer<infer Result>
@@ -50,7 +71,9 @@ export type ResultOf<Declared extends Operation> =
     : Declared["answer"] extends EmptyAnswer
       ? // biome-ignore lint/suspicious/noConfusingVoidType: the return type of a handler
         void
-      : Response;
+      : Declared["answer"] extends SocketAnswer
+        ? SocketSession
+        : Response;
 
 export function json<Result>(
   schema: z.ZodType<unknown, Result>,
@@ -64,6 +87,10 @@ export const EMPTY: EmptyAnswer = { kind: "empty" };
 /** @param type without parameters: `text/plain` */
 export function text(type: string, about: string): TextAnswer {
   return { kind: "text", type, about };
+}
+
+export function socket(messages: SocketAnswer["messages"], about: string): SocketAnswer {
+  return { kind: "socket", about, messages };
 }
 
 /** Server-sent events. */

@@ -3,6 +3,7 @@ import type { z } from "zod";
 import { DEPLOY_OPERATIONS } from "./deploys.ts";
 import { DOMAIN_OPERATIONS } from "./domains.ts";
 import type { OperationName } from "./endpoints.ts";
+import { EXEC_OPERATIONS } from "./exec.ts";
 import { INSTANCE_OPERATIONS } from "./instances.ts";
 import { LOG_OPERATIONS } from "./logs.ts";
 import type { Operation, ResultOf } from "./operation.ts";
@@ -18,6 +19,7 @@ import { TOKEN_OPERATIONS } from "./tokens.ts";
 export const OPERATIONS = {
   ...PAGE_OPERATIONS,
   ...INSTANCE_OPERATIONS,
+  ...EXEC_OPERATIONS,
   ...DEPLOY_OPERATIONS,
   ...DOMAIN_OPERATIONS,
   ...LOG_OPERATIONS,

@@ -86,6 +86,15 @@ export const errorAnswer = z
   .meta({ id: "Error" });
 export type ErrorAnswer = z.output<typeof errorAnswer>;
 
+export function errorAnswerOf({ message, code, hint, log }: TenError): ErrorAnswer {
+  return {
+    error: message,
+    code,
+    ...(hint === undefined ? {} : { hint }),
+    ...(log === undefined ? {} : { log: [...log] }),
+  };
+}
+
 /** Parameters of paths: the names in braces. */
 export const PARAMETERS: Readonly<Record<string, z.ZodType>> = {
   ref: refName,

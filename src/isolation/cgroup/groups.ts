@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, readdirSync, realpathSync, statSync } from "node
 import { join } from "node:path";
 import { messageOf } from "../../core/errors.ts";
 import { FailureError, type Gap, hintOf } from "../../core/failure.ts";
-import { type SlotRef, slotName } from "../../core/ref.ts";
+import { type PlaceRef, type SlotRef, slotName } from "../../core/ref.ts";
 import type { Service } from "../../core/service.ts";
 import { codeOf } from "../../platform/files.ts";
 import type { Placement } from "../level.ts";
@@ -98,7 +98,7 @@ export class ControlGroups {
   }
 
   /** The groups of a launch by an earlier server. */
-  find(launch: SlotRef): ControlGroup {
+  find(launch: PlaceRef): ControlGroup {
     const directories = this.#known.found.map((hierarchy) =>
       this.#directory(hierarchy, nameOf(launch)),
     );
@@ -184,7 +184,7 @@ function topOf({ parent }: Hierarchy): string {
 }
 
 /** The name of a launch's group. Its colon keeps it apart from the files of a control group, such as memory.max. */
-function nameOf(launch: SlotRef): string {
+function nameOf(launch: PlaceRef): string {
   return `${launch.ref.service}:${slotName(launch)}`;
 }
 

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import { join } from "node:path";
 import { instanceDirOf, volumeDirOf } from "../../core/instance-paths.ts";
 import type { ChildRef } from "../../core/life/instance.ts";
-import { type SlotRef, slotName } from "../../core/ref.ts";
+import { PLACES, type PlaceRef, type SlotRef, slotName } from "../../core/ref.ts";
 import type { IsolationLevel } from "../../core/service.ts";
 import type { Trash } from "../../platform/process/trash.ts";
 import { readLaunchStatus } from "./launcher-status.ts";
@@ -30,7 +30,7 @@ export class LaunchDirectories {
     this.#trash = trash;
   }
 
-  paths(launch: SlotRef): LaunchPaths {
+  paths(launch: PlaceRef): LaunchPaths {
     const place = { ref: launch.ref, dataDir: this.#dataDir };
     const top = `${this.#dataDir}/.walls/${launch.ref.service}/${slotName(launch)}`;
     const volume = volumeDirOf(place);
@@ -50,7 +50,7 @@ export class LaunchDirectories {
   }
 
   /** Makes the directory of a launch at a level, without files of an earlier launch. */
-  make(launch: SlotRef, level: IsolationLevel): LaunchPaths {
+  make(launch: PlaceRef, level: IsolationLevel): LaunchPaths {
     this.remove(launch);
     const paths = this.paths(launch);
     mkdirSync(paths.top, { recursive: true, mode: 0o700 });
@@ -60,8 +60,15 @@ export class LaunchDirectories {
     return paths;
   }
 
+  /** Whether no other launch of the instance has a directory. */
+  isAlone({ ref, slot }: PlaceRef): boolean {
+    return !PLACES.some(
+      (other) => other !== slot && existsSync(this.paths({ ref, slot: other }).top),
+    );
+  }
+
   /** The level of a process that an earlier server started with the launcher; null: it was started without. */
-  levelOf(launch: SlotRef, child: ChildRef): string | null {
+  levelOf(launch: PlaceRef, child: ChildRef): string | null {
     const { statusFile, top } = this.paths(launch);
     const { launcher } = readLaunchStatus(statusFile);
     if (launcher?.pid !== child.pid || launcher.startTime !== child.startTime) return null;
@@ -69,7 +76,7 @@ export class LaunchDirectories {
   }
 
   /** Removes a launch's files, at once, so that the next launch can begin. */
-  remove(launch: SlotRef): void {
+  remove(launch: PlaceRef): void {
     const { socket, top } = this.paths(launch);
     this.#trash.moveAway(top);
     rmSync(socket, { force: true });

@@ -1,4 +1,5 @@
 // The order to the agent in a machine: the program, its user and the host's files, as native/guest/order.c reads them.
+import { type Account, groupLine, RUNTIME_DIR, userLine } from "../../core/account.ts";
 import { HIDDEN, PRIVATE_TMP } from "../../core/host-paths.ts";
 import { isUnder } from "../../core/paths.ts";
 import type { Walls } from "../../core/walls.ts";
@@ -26,8 +27,8 @@ export type AgentRoot =
 export interface AgentOrder {
   /** "ports": four serial ports; "vsock": sockets of a family of their own, and a disk for the status. */
   readonly channel: "ports" | "vsock";
-  /** User and group of the application; never 0. */
-  readonly userId: number;
+  /** Of the application; its user is also its group, never 0. */
+  readonly account: Account;
   readonly hostname: string;
   readonly cwd: string;
   /** The application may listen there. */
@@ -48,11 +49,14 @@ export function renderOrder(order: AgentOrder): string {
   const links = root.kind === "host" ? Object.entries(root.links) : [];
   const records: readonly (readonly [string, string])[] = [
     ["channel", order.channel],
-    ["uid", String(order.userId)],
+    ["uid", String(order.account.user)],
     ["hostname", order.hostname],
     ["directory", order.cwd],
     ["port", String(order.port)],
     ["socket", order.socketPath],
+    ["runtime", RUNTIME_DIR],
+    ["user", userLine(order.account)],
+    ["group", groupLine(order.account)],
     ["processes", String(order.processesMax)],
     ...links.map(([path, target]) => ["link", `${path.slice(1)}:${target}`] as const),
     ...(root.kind === "image" ? [["image", root.device] as const] : []),

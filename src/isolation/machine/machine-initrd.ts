@@ -27,9 +27,10 @@ export function orderFor(
   { owner, placement }: Site,
   { plan, ...rest }: Pick<AgentOrder, "channel" | "data" | "root"> & { readonly plan: LaunchPlan },
 ): AgentOrder {
+  const user = owner ?? process.getuid?.() ?? 0;
   return {
     ...rest,
-    userId: owner ?? process.getuid?.() ?? 0,
+    account: { user, group: user, home: plan.instanceDir },
     hostname: placement.ref.id,
     cwd: plan.cwd,
     port: placement.port,

@@ -10,6 +10,7 @@ import {
   type Level,
   type Placement,
   type RecordedProcess,
+  refuseCompany,
 } from "../level.ts";
 import type { NamespaceLevel, Openings, Site } from "../walls/namespace.ts";
 import { type AgentConnection, followMachine } from "./agent-status.ts";
@@ -67,12 +68,17 @@ export class MachineLevel<Materials extends { readonly program: string }> implem
     const materials = this.#hypervisor.collect(service);
     if (rootfs !== null) checkReadable(rootfs, service);
     const outer = outerPlan(service, { plan, program: materials.program });
-    const site = this.#walls.prepare(placement, outer, this.#hypervisor.threads + vcpus);
+    const helpers = this.#hypervisor.threads + vcpus;
+    const site = this.#walls.prepare(placement, outer, { helpers });
     const paths = this.#walls.pathsOf(placement);
     const { command, openings } = this.#hypervisor.prepare({ materials, paths, plan, site });
     const walled = this.#walls.surround(site, openings);
     const wrap = () => walled.wrap([...cleanEnvironment(plan), ...command]);
     return { ...this.#machine(placement, walled), wrap };
+  }
+
+  accompany({ service }: Placement): Enclosure {
+    return refuseCompany(service);
   }
 
   recover(placement: Placement, recorded: RecordedProcess): Enclosure | null {

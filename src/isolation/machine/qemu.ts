@@ -167,8 +167,14 @@ function openingsOf(
   };
 }
 
-function rootOf({ paths, placement: { service } }: Site): AgentRoot {
-  const root = planExports(listHost(paths.shown, isWorthExporting), paths);
+function rootOf({ own, paths, placement: { service } }: Site): AgentRoot {
+  const { cwd, read, shown } = paths;
+  const states = own.states.map(({ inside }) => inside);
+  const layer = own.layerDir === null ? [] : [cwd];
+  const root = planExports(listHost(shown, isWorthExporting), {
+    read: read.filter((path) => !layer.includes(path)),
+    write: [...paths.write, ...states, ...layer],
+  });
   if (!hasOwnRoot(service)) return root;
   const exports = root.exports.filter(({ kind }) => kind === "write");
   return { kind: "image", device: IMAGE_DEVICE, exports };

@@ -6,7 +6,7 @@ import type { HostListing } from "../walls/host-listing.ts";
 
 export interface ViewParts extends Pick<
   Walls,
-  "dataDir" | "secrets" | "read" | "write" | "tmpDir" | "socketDir"
+  "dataDir" | "secrets" | "read" | "write" | "mounts" | "states" | "tmpDir" | "socketDir"
 > {
   /** The host's directories that every tenant sees. */
   readonly system: SystemListing;
@@ -96,7 +96,8 @@ export function planView(parts: ViewParts): View {
 }
 
 function layersOf(parts: ViewParts): Layer[] {
-  const { dataDir, extras, read, secrets, socketDir, system, tmpDir, write } = parts;
+  const { dataDir, extras, mounts, read, secrets, socketDir, states, system, tmpDir, write } =
+    parts;
   const show =
     (access: "read" | "write") =>
     (path: string): Layer => ({
@@ -116,6 +117,8 @@ function layersOf(parts: ViewParts): Layer[] {
     ...(socketDir === null
       ? []
       : [{ ...writable, source: socketDir.outside, inside: socketDir.inside }]),
+    ...mounts.map(({ outside, ...mount }): Layer => ({ ...mount, kind: "bind", source: outside })),
+    ...states.map(({ inside, outside }) => ({ ...writable, source: outside, inside })),
     ...write.map(show("write")),
     ...read.map(show("read")),
     ...secrets.map((path) => hide(path, path)),

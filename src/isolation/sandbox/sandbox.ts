@@ -1,5 +1,6 @@
 // The level "sandbox": the application runs on gVisor, a kernel in user space, and sees the same files as behind walls.
 import { mkdirSync, writeFileSync } from "node:fs";
+import { RUNTIME_DIR } from "../../core/account.ts";
 import { FailureError } from "../../core/failure.ts";
 import type { LaunchPlan } from "../../core/launch-plan.ts";
 import { isUnder } from "../../core/paths.ts";
@@ -14,6 +15,7 @@ import {
   levelMissing,
   type Placement,
   type RecordedProcess,
+  refuseCompany,
 } from "../level.ts";
 import { type NamespaceLevel, NOTHING_MORE, type Site } from "../walls/namespace.ts";
 import { linkSocket } from "../walls/socket-link.ts";
@@ -21,6 +23,7 @@ import { type Bundle, type RunscPlace, renderBundle, renderRun, renderSignal } f
 import { findRunsc, type Runsc, runscGap } from "./runsc.ts";
 import { followSandbox } from "./sandbox-follower.ts";
 import { planView, type View } from "./sandbox-view.ts";
+import { makeStateDirectory } from "./state-directory.ts";
 import { listSystem, makeView } from "./view-making.ts";
 
 /** gVisor's own threads: some 60 at rest, more under load. */
@@ -54,7 +57,7 @@ export class SandboxLevel implements Level {
   enclose(placement: Placement, plan: LaunchPlan): Enclosure {
     const { service } = placement;
     const runsc = this.#require(service);
-    const site = this.#walls.prepare(placement, plan, helpersOf(service));
+    const site = this.#walls.prepare(placement, plan, { helpers: helpersOf(service) });
     const walls = this.#walls.describe(site);
     checkSocketPath(placement, walls);
     checkSources(site);
@@ -69,6 +72,7 @@ export class SandboxLevel implements Level {
       ],
     });
     makeOwnDirectory(files.entryDir, site.owner);
+    for (const { outside } of walls.states) makeStateDirectory(outside, site);
     makeView(view);
     for (const path of [files.bundleDir, files.stateDir]) mkdirSync(path, { mode: 0o700 });
     const network = networkOf(service);
@@ -86,6 +90,10 @@ export class SandboxLevel implements Level {
         return [site.launcher, ...options, "--", ...cleanEnvironment(plan), ...run];
       },
     };
+  }
+
+  accompany({ service }: Placement): Enclosure {
+    return refuseCompany(service);
   }
 
   recover(placement: Placement, recorded: RecordedProcess): Enclosure | null {
@@ -162,7 +170,7 @@ function bundleOf(
   return {
     root: view.root,
     mounts: view.mounts,
-    argv: [INIT, ...forward, "--", ...argv],
+    argv: [INIT, ...forward, "--runtime-dir", RUNTIME_DIR, "--", ...argv],
     env: plan.env,
     cwd: walls.cwd,
     hostname: walls.hostname,

@@ -1,22 +1,21 @@
 // The level "namespace": the walls that the launcher builds, and the server's own files around them.
 import { existsSync, realpathSync, rmSync } from "node:fs";
-import { release } from "node:os";
 import { basename, dirname, join } from "node:path";
 import type { Endpoint } from "../../core/endpoint.ts";
 import { PRIVATE_TMP } from "../../core/host-paths.ts";
 import { instanceDirOf, socketPathOf } from "../../core/instance-paths.ts";
-import { isKernelAtLeast, PROCESSES_PER_NAMESPACE } from "../../core/kernel-release.ts";
 import type { LaunchPlan } from "../../core/launch-plan.ts";
 import { isUnder } from "../../core/paths.ts";
-import { type InstanceRef, SLOTS } from "../../core/ref.ts";
-import { networkOf, PIDS_LIMIT_DEFAULT, type Service } from "../../core/service.ts";
+import { type InstanceRef, isSlot, type PlaceRef } from "../../core/ref.ts";
+import { networkOf, type Service } from "../../core/service.ts";
 import { bindablePorts, renderWalls, type Walls } from "../../core/walls.ts";
 import { isRoot, makeOwnDirectory } from "../../platform/owner.ts";
-import type { ControlGroup } from "../cgroup/group.ts";
+import { ControlGroup } from "../cgroup/group.ts";
 import type { ControlGroups } from "../cgroup/groups.ts";
 import type { LaunchDirectories, LaunchPaths } from "../launcher/launcher-directory.ts";
 import { followLauncher } from "../launcher/launcher-follower.ts";
 import {
+  type Company,
   type Enclosure,
   hostEndpoints,
   type Level,
@@ -26,8 +25,12 @@ import {
 } from "../level.ts";
 import { hostPrograms } from "../programs/host-programs.ts";
 import { followCommand } from "../programs/program-chain.ts";
+import { type AccountFiles, accountOf } from "./account-files.ts";
 import { findHostFiles, type HostFiles } from "./host-files.ts";
+import { LayerCheck } from "./layer-check.ts";
 import { explainMissing } from "./missing-files.ts";
+import { type OwnPlaces, planOwnPlaces } from "./own-places.ts";
+import { processLimit } from "./process-limit.ts";
 import { checkReachable, checkVisible } from "./reach.ts";
 import { SocketLink } from "./socket-link.ts";
 import { TenantPlaces } from "./tenant-places.ts";
@@ -46,6 +49,7 @@ export interface NamespaceParts {
   readonly launches: LaunchDirectories;
   /** The instance's own user, where the server is root. */
   readonly userIdOf: (ref: InstanceRef) => number;
+  readonly accounts: AccountFiles;
   /** Of all services. */
   readonly writePaths: () => readonly string[];
   /** Whether instances of any service may bind ports of the host that are not their own. */
@@ -59,12 +63,14 @@ export interface NamespaceParts {
 /** The launcher, and the init of the namespaces; in a private network also the forwarder. */
 const HELPERS = { host: 2, private: 3 } as const;
 
-/** A prepared launch, before its walls are built. */
 export interface Site {
   readonly group: ControlGroup;
+  /** Its temporary files and control group are used: its own, or those of the application beside it. */
+  readonly host: PlaceRef;
   readonly launcher: string;
   /** The options that have the launcher give and empty directories of the instance. */
   readonly preparing: readonly string[];
+  readonly own: OwnPlaces;
   readonly owner: number | null;
   readonly paths: ViewPaths;
   readonly places: TenantPlaces;
@@ -85,6 +91,7 @@ export class NamespaceLevel implements Level {
   readonly #parts: NamespaceParts;
   #launcher: string | null = null;
   #host: HostFiles | null = null;
+  readonly #layers = new LayerCheck();
 
   constructor(parts: NamespaceParts) {
     this.#parts = parts;
@@ -107,12 +114,22 @@ export class NamespaceLevel implements Level {
     return isRoot() ? this.#parts.userIdOf(ref) : null;
   }
 
+  accompany(placement: Placement, plan: LaunchPlan, { attach, beside }: Company): Enclosure {
+    const host = beside === null ? placement : { ref: placement.ref, slot: beside };
+    const site = this.prepare(placement, plan, { helpers: 1, host });
+    const network = networkOf(placement.service) === "private" ? ["--private-net"] : [];
+    return this.surround(site, { ...NOTHING_MORE, options: [...attach, ...network] });
+  }
+
   /**
-   * Makes the files that the walls of a launch need; a level on top of them may add its own before the walls are
-   * built.
+   * Makes the files that the walls of a launch need; a level on top of them may add its own before they are built.
    * @param helpers processes and threads beside the application's
    */
-  prepare(placement: Placement, plan: LaunchPlan, helpers = 0): Site {
+  prepare(
+    placement: Placement,
+    plan: LaunchPlan,
+    { helpers = 0, host = placement }: { helpers?: number; host?: PlaceRef } = {},
+  ): Site {
     const { service } = placement;
     const launcher = this.#findLauncher(service);
     const owner = this.#ownerOf(placement);
@@ -125,28 +142,42 @@ export class NamespaceLevel implements Level {
     const paths = planPaths(service, { ...plan, programs }, this.#findContext(places));
     checkVisible(placement, { programs, paths });
     if (owner !== null) checkReachable(paths, owner);
-    const group = this.#parts.groups.open(placement, HELPERS[networkOf(service)] + helpers);
+    const planned = planOwnPlaces(service, plan, { paths, places });
+    // Two overlays with one upper layer would damage it: a command sees the directory as it was made.
+    const own = isSlot(placement) ? planned : { ...planned, layerDir: null };
+    const { layerDir } = own;
+    if (layerDir !== null)
+      this.#layers.require(service, { launcher, layerDir, owner, workdir: paths.cwd });
+    const { groups, launches } = this.#parts;
+    const all = HELPERS[networkOf(service)] + helpers;
+    const group = host === placement ? groups.open(placement, all) : groups.find(host);
+    const isAlone = launches.isAlone(placement);
     this.#makeDirectory(placement, owner);
-    const preparing = [...this.#giving(placement, plan, owner), ...this.#emptying(placement)];
-    return { group, launcher, owner, paths, places, placement, plan, preparing };
+    // While another process of the instance runs, it owns the directory, and could move files under the launcher.
+    const giving = owner === null || !isAlone ? [] : ["--give", `${plan.instanceDir}:${owner}`];
+    const preparing = host !== placement ? giving : [...giving, ...this.#emptying(placement)];
+    return { group, host, launcher, own, owner, paths, places, placement, plan, preparing };
   }
 
   /** The walls of a prepared launch. */
-  describe({ owner, paths, places, placement, plan }: Site): Walls {
-    const { entry, statusFile, socketsDir, tmpDir } = this.#parts.launches.paths(placement);
-    const isMounted = this.#socketDir(placement) === socketsDir;
+  describe({ host, own, owner, paths, places, placement, plan }: Site): Walls {
+    const { entry, statusFile } = this.#parts.launches.paths(placement);
+    const { socketsDir, tmpDir } = this.#parts.launches.paths(host);
+    const isMounted = this.#socketDir({ ...placement, ...host }) === socketsDir;
     const inside = dirname(plan.socketPath);
     // In a directory of the tenant's the path could lead through a link elsewhere.
     if (isMounted && !paths.write.some((path) => isUnder(inside, path)))
       makeMountPoint(inside, paths, places);
     return {
       ...paths,
+      ...own,
       statusFile,
       tmpDir: realpathSync(tmpDir),
       port: placement.port,
       bindable: bindablePorts(placement.service, portsOf(placement)),
-      entry: networkOf(placement.service) === "private" ? entry : null,
+      entry: networkOf(placement.service) === "private" && isSlot(placement) ? entry : null,
       identity: owner === null ? { kind: "rootless" } : { kind: "user", id: owner },
+      mounts: this.#parts.accounts.mounts(placement.ref, accountOf(owner, plan.instanceDir)),
       socketDir: isMounted ? { outside: realpathSync(socketsDir), inside } : null,
       seccomp: placement.service.seccomp,
       hostname: placement.ref.id,
@@ -155,7 +186,7 @@ export class NamespaceLevel implements Level {
 
   /** Those walls, with the openings that a level on top of them needs. */
   surround(site: Site, more: Openings): Enclosure {
-    const { group, launcher, owner, paths, placement, plan, preparing } = site;
+    const { group, host, launcher, owner, paths, placement, plan, preparing } = site;
     const walls = this.describe(site);
     const links = [...more.read, ...more.write].flatMap((path) => site.places.linksOn(path));
     const opened = {
@@ -171,14 +202,14 @@ export class NamespaceLevel implements Level {
       ...more.options,
     ];
     return {
-      ...this.#enclosure(placement, group, owner),
+      // The group of an application stays when a command beside it ends.
+      ...this.#enclosure(placement, host === placement ? group : new ControlGroup([]), owner),
       cgroup: group.birthplace,
       explainFailedStart: () => explainMissing(placement.service, plan, paths),
       wrap: (argv) => [launcher, ...options, ...renderWalls(opened, argv)],
     };
   }
 
-  /** Paths of a launch's files, which belong to the server. */
   pathsOf(placement: Placement): LaunchPaths {
     return this.#parts.launches.paths(placement);
   }
@@ -205,20 +236,7 @@ export class NamespaceLevel implements Level {
     makeOwnDirectory(paths.tmpDir, owner);
     makeOwnDirectory(paths.socketsDir, owner);
     // A socket of an earlier launch would keep the application from listening.
-    rmSync(this.#socketSource(placement), { force: true });
-  }
-
-  /** While another process of the instance runs, it owns the directory, and could move files under the launcher. */
-  #giving(
-    { ref, slot }: Placement,
-    { instanceDir }: LaunchPlan,
-    owner: number | null,
-  ): readonly string[] {
-    const others = SLOTS.filter((other) => other !== slot);
-    const isAlone = !others.some((other) =>
-      existsSync(this.#parts.launches.paths({ ref, slot: other }).top),
-    );
-    return owner === null || !isAlone ? [] : ["--give", `${instanceDir}:${owner}`];
+    if (isSlot(placement)) rmSync(this.#socketSource(placement), { force: true });
   }
 
   /** The directories in a volume stay, since a full one has no room for new ones. */
@@ -277,19 +295,4 @@ export class NamespaceLevel implements Level {
 
 function unixAt(path: string): Endpoint {
   return { kind: "unix", path };
-}
-
-/** Whether the kernel counts the processes in a rootless tenant's user namespace apart from all others of the user. */
-export function limitsByNamespace(): boolean {
-  return isKernelAtLeast(release(), PROCESSES_PER_NAMESPACE);
-}
-
-/**
- * The default limit of processes, by the instance's own user or user namespace: unlike a control group of version 1, it
- * costs nothing.
- */
-function processLimit({ owner, placement }: Site): readonly string[] {
-  if (placement.service.pidsLimit !== null) return [];
-  if (owner === null && !limitsByNamespace()) return [];
-  return ["--processes", String(PIDS_LIMIT_DEFAULT)];
 }

@@ -77,9 +77,7 @@ export const bunSpawner: Spawner = {
       ...(cgroup === null ? {} : { cgroup }),
       stdio: ["ignore", stdout, stderr],
     });
-    const { handle, ref } = ProcessHandle.ofChild(spawned.pid);
-    const exited = spawned.exited.then(() => exitOf(spawned));
-    return follow({ handle, ref, exited, mark });
+    return followSpawned(spawned, mark);
   },
 
   adopt(ref, mark) {
@@ -101,6 +99,12 @@ interface Followed {
   readonly ref: ChildRef;
   readonly exited: Promise<Exit>;
   readonly mark: string | null;
+}
+
+/** Follows a process that this one has started. */
+export function followSpawned(spawned: Bun.Subprocess, mark: string | null): Child {
+  const { handle, ref } = ProcessHandle.ofChild(spawned.pid);
+  return follow({ handle, ref, exited: spawned.exited.then(() => exitOf(spawned)), mark });
 }
 
 function follow({ exited: ended, handle, mark, ref }: Followed): Child {

@@ -46,7 +46,7 @@ export class Leftovers {
   #isMark(mark: string): boolean {
     const prefix = `${this.#parts.dataDir}/`;
     if (!mark.startsWith(prefix)) return false;
-    const [, service, id] = /^([^/]+)\/([^#]+)#[01]$/.exec(mark.slice(prefix.length)) ?? [];
+    const [, service, id] = /^([^/]+)\/([^#]+)#\d$/.exec(mark.slice(prefix.length)) ?? [];
     return isLabel(service ?? "") && isLabel(id ?? "");
   }
 }

@@ -38,10 +38,10 @@ type Ownership =
 export class InstanceActor implements Startable {
   readonly ref: InstanceRef;
   readonly story: StoryRecorder;
+  readonly admission: Admission;
   readonly record: InstanceRecord;
   readonly #processes: InstanceProcesses;
   readonly #world: InstanceWorld;
-  readonly #admission: Admission;
   readonly #watchers = new Watchers();
   readonly #events: Event[] = [];
   readonly #alarm: Alarm;
@@ -60,7 +60,7 @@ export class InstanceActor implements Startable {
     this.#alarm = new Alarm(world.clock, () => this.send({ kind: "tick" }));
     this.#instance = newInstance(ref, restoreState(row));
     const known = { ref, service: () => this.service, instance: () => this.#instance };
-    this.#admission = new Admission({
+    this.admission = new Admission({
       ...known,
       clock: world.clock,
       wake: (cause) => this.send({ kind: "wake", cause }),
@@ -102,11 +102,11 @@ export class InstanceActor implements Startable {
   }
 
   get traffic(): Traffic {
-    return this.#admission.traffic;
+    return this.admission.traffic;
   }
 
   get leaseCounts(): LeaseCounts {
-    return this.#admission.leaseCounts;
+    return this.admission.leaseCounts;
   }
 
   /** Whether its process has another shape than its service now asks for. */
@@ -120,22 +120,22 @@ export class InstanceActor implements Startable {
   }
 
   get isFull(): boolean {
-    return this.#admission.isFull;
+    return this.admission.isFull;
   }
 
   /** A lease at once, if it runs. */
   lease(): Lease | null {
-    return this.#admission.lease();
+    return this.admission.lease();
   }
 
   /** A lease that is open at another server, whatever its room; null: it does not run. */
   hold(kind: "request" | "tunnel"): Lease | null {
-    return this.#admission.hold(kind);
+    return this.admission.hold(kind);
   }
 
   /** A lease as soon as it can take a request; starts it if the cause may. */
   wake(cause: Cause, patience?: Patience): Promise<Lease> {
-    return this.#admission.wake(cause, patience);
+    return this.admission.wake(cause, patience);
   }
 
   readonly ask: InstanceProcesses["askServing"] = (check) => this.#processes.askServing(check);
@@ -186,7 +186,7 @@ export class InstanceActor implements Startable {
     this.#alarm.cancel();
     this.record.freeze();
     this.#processes.abandon();
-    this.#admission.close();
+    this.admission.close();
   }
 
   /** The server stops: ends the process, and leaves the row as it is. */
@@ -240,8 +240,8 @@ export class InstanceActor implements Startable {
     if (instance === this.#instance) return;
     const { state: former } = this.#instance;
     this.#instance = instance;
-    this.#admission.follow(former);
-    this.story.follow(instance, this.#admission.requester);
+    this.admission.follow(former);
+    this.story.follow(instance, this.admission.requester);
     this.record.follow(instance.state);
     this.#world.queue.follow(this, instance);
     if (isAtRest(instance.state)) this.#world.home.close(this.ref);
@@ -264,7 +264,7 @@ export class InstanceActor implements Startable {
         this.#processes.signal(effect.launch, effect.signal);
         break;
       case "admit":
-        this.#admission.admit(effect.endpoint);
+        this.admission.admit(effect.endpoint);
         // After the requests, which have waited long enough.
         this.#processes.serves(this.#instance.launch, effect.endpoint);
         break;
@@ -275,7 +275,7 @@ export class InstanceActor implements Startable {
         this.#watchers.unreplaced(replaceError(this.ref, effect.failure));
         break;
       case "refuse":
-        this.#admission.refuse(effect);
+        this.admission.refuse(effect);
         break;
       default:
         unreachable(effect);

@@ -68,6 +68,11 @@ export class Admission {
     return state.kind === "running" && this.#hasRoom ? this.#leaseOf(state.endpoint) : null;
   }
 
+  /** Keeps the instance awake while it runs, as a tunnel does, until the returned function is called. */
+  stayAwake(): () => void {
+    return this.#meter.hold();
+  }
+
   /** A lease that is open at another server, whatever the room; null: the instance does not run. */
   hold(kind: "request" | "tunnel"): Lease | null {
     const { state } = this.#parts.instance();

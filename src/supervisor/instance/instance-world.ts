@@ -4,12 +4,14 @@ import type { InstanceRow, InstanceTable } from "../../database/instances.ts";
 import type { Statistics } from "../../metrics/statistics.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { StorageWatch } from "../../storage/watch.ts";
+import type { ExecLaunches } from "../launch/exec-launches.ts";
 import type { Launched } from "../launch/launched.ts";
 import type { StartQueue } from "../launch/start-queue.ts";
 import type { ProcessWorld } from "./instance-processes.ts";
 
 export interface InstanceWorld extends ProcessWorld {
   readonly clock: Clock;
+  readonly execLaunches: Pick<ExecLaunches, "launch">;
   readonly random: () => number;
   readonly queue: StartQueue;
   readonly table: InstanceTable;

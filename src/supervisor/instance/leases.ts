@@ -47,6 +47,16 @@ export class TrafficMeter {
     return new CountedLease(process, { meter: this, requests });
   }
 
+  /** Counts as open without being a request of a process; the returned function ends it. */
+  hold(): () => void {
+    this.#open++;
+    let isHeld = true;
+    return () => {
+      if (isHeld) this.ended();
+      isHeld = false;
+    };
+  }
+
   ended(): void {
     this.#open--;
     this.#lastActiveAt = this.#parts.clock.now();

@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { messageOf, TenError } from "../../core/errors.ts";
 import { instanceDirOf } from "../../core/instance-paths.ts";
-import { formatRef, type InstanceRef } from "../../core/ref.ts";
+import { formatRef, type InstanceRef, type RefKey } from "../../core/ref.ts";
 import type { Isolation } from "../../isolation/isolation.ts";
 import { removeOutput } from "../../platform/process/output-pipes.ts";
 import type { Trash } from "../../platform/process/trash.ts";
@@ -22,6 +22,7 @@ export interface InstanceHomeParts {
 
 export class InstanceHome {
   readonly #parts: InstanceHomeParts;
+  readonly #holds = new Map<RefKey, number>();
 
   constructor(parts: InstanceHomeParts) {
     this.#parts = parts;
@@ -39,13 +40,27 @@ export class InstanceHome {
   /** Mounts the volume and makes the disk of an instance for a launch; null: there is nothing to wait for. */
   prepare(order: VolumeOrder): Promise<void> | null {
     const { isolation, volumes } = this.#parts;
-    const mounted = volumes.open(order);
+    const isAlone = order.isAlone && !this.#holds.has(formatRef(order.ref));
+    const mounted = volumes.open({ ...order, isAlone });
     if (mounted === null) return isolation.makeDisk(order);
     return mounted.then(() => isolation.makeDisk(order) ?? undefined);
   }
 
-  /** Unmounts the volume of an instance at rest. */
+  /** Keeps the volume of an instance mounted, also at rest, until the returned function is called. */
+  hold(ref: InstanceRef, isAtRest: () => boolean): () => void {
+    const key = formatRef(ref);
+    this.#holds.set(key, (this.#holds.get(key) ?? 0) + 1);
+    return () => {
+      const left = (this.#holds.get(key) ?? 1) - 1;
+      if (left > 0) this.#holds.set(key, left);
+      else this.#holds.delete(key);
+      if (left === 0 && isAtRest()) this.close(ref);
+    };
+  }
+
+  /** Unmounts the volume of an instance at rest, unless it is held. */
   close(ref: InstanceRef): void {
+    if (this.#holds.has(formatRef(ref))) return;
     // It reports its failures itself, and does not reject.
     this.#parts.volumes.close(ref)?.catch(() => undefined);
   }

@@ -30,14 +30,18 @@ function readEnvText(service: string, path: string): string {
 }
 
 /** The plan with its program by its full path. Throws a FailureError. */
-export function resolvePlan({ isolation, name }: Service, plan: LaunchPlan): LaunchPlan {
-  checkDirectory(name, plan.cwd);
-  const resolved = { ...plan, argv: resolveProgram(name, plan) };
-  // Without walls a shim runs with its whole manager.
-  return isolation === "process" ? resolved : withoutShims(resolved, hostPrograms());
+export function resolvePlan(service: Service, plan: LaunchPlan): LaunchPlan {
+  checkDirectory(service.name, plan.cwd);
+  return replaceShims(service, { ...plan, argv: resolveProgram(service.name, plan) });
 }
 
-function checkDirectory(service: string, path: string): void {
+/** Without walls a shim runs with its whole manager. */
+export function replaceShims({ isolation }: Service, plan: LaunchPlan): LaunchPlan {
+  return isolation === "process" ? plan : withoutShims(plan, hostPrograms());
+}
+
+/** Throws a FailureError. */
+export function checkDirectory(service: string, path: string): void {
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
   const hint = `Make that directory, or correct workdir in [service.${service}]`;
   throw new FailureError(startFailure(`workdir ${path} is not a directory`, hint));

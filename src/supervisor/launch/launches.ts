@@ -98,7 +98,7 @@ export class Launches {
     return { child, slot, mark, port, extraPorts, socketPath, enclosure, startedAt };
   }
 
-  #spawnEnclosed(placement: Placement, plan: LaunchPlan, enclosure: Enclosure): Child {
+  #spawnEnclosed(placement: Placement & SlotRef, plan: LaunchPlan, enclosure: Enclosure): Child {
     try {
       this.#claim(placement, enclosure);
       return this.#spawn(placement, plan, enclosure);

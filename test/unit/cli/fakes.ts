@@ -1,6 +1,7 @@
 // A shell that records its output, for tests.
 import type { Shell } from "../../../src/cli/command-context.ts";
 import { runProgram } from "../../../src/cli/program.ts";
+import type { AttachedStreams } from "../../../src/platform/attached-streams.ts";
 
 export class FakeShell implements Shell {
   readonly env: Record<string, string | undefined>;
@@ -14,6 +15,8 @@ export class FakeShell implements Shell {
   outputError: Error | null = null;
   /** As a reader that goes does. */
   closeOutput: () => void = () => undefined;
+  /** The receivers of signals that are handed on. */
+  readonly handed: Parameters<AttachedStreams["onSignal"]>[0][] = [];
   readonly #onSignal: (() => void)[] = [];
   readonly #awaited: { readonly text: string; readonly resolve: () => void }[] = [];
 
@@ -34,6 +37,24 @@ export class FakeShell implements Shell {
   print(text: string): void {
     this.out += text;
     for (const { text: wanted, resolve } of this.#awaited) if (this.out.includes(wanted)) resolve();
+  }
+
+  attach(): AttachedStreams {
+    return {
+      input: this.#typedBytes(),
+      terminal: null,
+      onSignal: (callback) => void this.handed.push(callback),
+    };
+  }
+
+  async hand(stream: "output" | "error", bytes: Uint8Array): Promise<void> {
+    const text = new TextDecoder().decode(bytes);
+    if (stream === "output") this.print(text);
+    else this.complain(text);
+  }
+
+  async *#typedBytes(): AsyncGenerator<Uint8Array> {
+    if (this.typed !== "") yield Buffer.from(this.typed);
   }
 
   complain(text: string): void {

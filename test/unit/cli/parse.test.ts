@@ -146,3 +146,26 @@ test("variables are split at the first equals sign; a message does not repeat te
     expect(() => parsePairs([text])).toThrow(/^(?!.*s3cret).*NAME=VALUE/);
   }
 });
+
+describe("a verbatim operand", () => {
+  const args: Args = {
+    ...FLAGS,
+    ref: { type: "positional", required: true, valueHint: "REF" },
+    command: { type: "positional", required: true, repeated: true, verbatim: true },
+  };
+
+  test("and all that follows belongs to another program", () => {
+    expect(readLine(["-a", "x:y", "ls", "--unknown", "--", "-n"], args)).toEqual({
+      rawArgs: ["--all", "--", "x:y", "ls", "--unknown", "--", "-n"],
+      operands: ["x:y", "ls", "--unknown", "--", "-n"],
+    });
+    expect(readLine(["x:y", "--", "ls", "-la"], args).operands).toEqual(["x:y", "ls", "-la"]);
+    expect(() => readLine(["x:y", "--unknown", "ls"], args)).toThrow("unknown flag");
+  });
+
+  test("asks for no help of ours after it", () => {
+    expect(findWords(["exec", "x:y", "ls", "--help"]).wantsHelp).toBe(false);
+    expect(findWords(["exec", "x:y", "--help"]).wantsHelp).toBe(true);
+    expect(findWords(["logs", "x:y", "z", "--help"]).wantsHelp).toBe(true);
+  });
+});

@@ -3,13 +3,18 @@ import { join } from "node:path";
 import { TenError } from "../../../src/core/errors.ts";
 import { formatRef, type InstanceRef, parseRef } from "../../../src/core/ref.ts";
 import type { Service } from "../../../src/core/service.ts";
+import { systemClock } from "../../../src/platform/clock.ts";
 import { type TreeSize, Trees } from "../../../src/platform/process/trees.ts";
 import type {
   Administration,
+  Exec,
+  ExecRequest,
   InstanceStory,
   InstanceView,
   Registration,
 } from "../../../src/supervisor/administration.ts";
+import { RunningExec } from "../../../src/supervisor/exec/running-exec.ts";
+import { FakeExec } from "../../support/fake-exec.ts";
 import { serviceWith } from "../../support/service.ts";
 
 const trees = new Trees({
@@ -162,6 +167,23 @@ export class FakeAdministration implements Administration {
 
   setWeight(ref: InstanceRef, weight: number): InstanceView {
     return this.#turn("weigh", { ...this.view(ref), weight });
+  }
+
+  /** The commands that have been started. */
+  readonly execs: FakeExec[] = [];
+  /** The error of the next command. */
+  execFailure: Error | null = null;
+
+  async exec(ref: InstanceRef, request: ExecRequest): Promise<Exec> {
+    this.view(ref);
+    if (this.execFailure !== null) throw this.execFailure;
+    const service = serviceWith({ name: ref.service });
+    const fake = new FakeExec({ ...request, ref, service, storedEnv: {}, place: 2, beside: null });
+    this.execs.push(fake);
+    const clock = systemClock;
+    const ignore = () => undefined;
+    const hasTerminal = request.terminal !== null;
+    return new RunningExec({ launched: fake, hasTerminal, clock, report: ignore, onGone: ignore });
   }
 
   environment(ref: InstanceRef): Readonly<Record<string, string>> {

@@ -18,6 +18,7 @@ const SERVICE = {
   command: '"other"',
   args: '["-v"]',
   workdir: '"elsewhere"',
+  workdir_writable: "true",
   health: '"/health"',
   isolation: '"sandbox"',
   idle_timeout: "1",
@@ -46,6 +47,7 @@ const SERVICE = {
   show: '"host"',
   read_paths: '["/srv"]',
   write_paths: '["/srv"]',
+  state_paths: '["/var/lib/app"]',
   network: '"private"',
   extra_ports: "2",
   bind: '"any"',
@@ -91,6 +93,8 @@ const TLS = {
 const COMPANIONS: Readonly<Record<string, string>> = {
   auto_create: "max_instances = 1",
   network: 'isolation = "namespace"',
+  workdir_writable: 'workdir = "/srv/app"\nisolation = "namespace"',
+  state_paths: 'isolation = "namespace"',
   storage_enforce: "storage_quota_mb = 10",
 };
 

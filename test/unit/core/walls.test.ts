@@ -18,6 +18,11 @@ const walls: Walls = {
   read: ["/srv/app", "/opt/python"],
   write: ["/data/notes/alice", "/srv/shared"],
   socketDir: { outside: "/data/.walls/notes/alice/sockets", inside: "/tmp/tenement" },
+  mounts: [
+    { outside: "/data/.accounts/notes/alice/passwd", inside: "/etc/passwd", access: "read" },
+  ],
+  states: [{ outside: "/data/notes/alice/.ten/state/var/lib/x", inside: "/var/lib/x" }],
+  layerDir: "/data/notes/alice/.ten/workdir",
   tmpDir: "/data/.walls/notes/alice/tmp",
   port: 30_000,
   bindable: [30_000],
@@ -36,8 +41,11 @@ describe("the launcher's command line", () => {
     expect(renderWalls(walls, ["/usr/bin/python3", "--read", "/x"]).join(" ")).toBe(
       "--status /data/.walls/notes/alice/status --walls --uid 61184 --gid 61184 --hide /data " +
         "--read /srv/app --read /opt/python --write /data/notes/alice --write /srv/shared " +
-        "--socket-dir /data/.walls/notes/alice/sockets:/tmp/tenement " +
-        "--tmp /data/.walls/notes/alice/tmp --bind-port 30000 --seccomp default " +
+        "--read-at /data/.accounts/notes/alice/passwd:/etc/passwd " +
+        "--state /data/notes/alice/.ten/state/var/lib/x:/var/lib/x " +
+        "--layer /data/notes/alice/.ten/workdir:/srv/app " +
+        "--write-at /data/.walls/notes/alice/sockets:/tmp/tenement " +
+        "--tmp /data/.walls/notes/alice/tmp --runtime-dir /tmp/run --bind-port 30000 --seccomp default " +
         "--hostname alice --chdir /srv/app " +
         "-- /usr/bin/python3 --read /x",
     );
@@ -78,7 +86,7 @@ describe("the launcher's command line", () => {
 
   test("omits the socket's directory where another writable directory contains it", () => {
     const argv = renderWalls({ ...walls, socketDir: null }, ["app"]);
-    expect(valuesOf(argv, "--socket-dir")).toEqual([]);
+    expect(valuesOf(argv, "--write-at")).toEqual([]);
   });
 });
 

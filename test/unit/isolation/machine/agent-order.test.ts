@@ -37,7 +37,7 @@ test("a machine sees the system, shown paths below hidden ones and writable path
 test("an order has one record for each fact, which no value can break", () => {
   const order = renderOrder({
     channel: "ports",
-    userId: 61_184,
+    account: { user: 61_184, group: 61_184, home: "/data/notes/alice" },
     hostname: "alice",
     cwd: "/srv/app",
     port: 30_001,
@@ -55,6 +55,9 @@ test("an order has one record for each fact, which no value can break", () => {
     "directory=/srv/app",
     "port=30001",
     "socket=/tmp/s.sock",
+    "runtime=/tmp/run",
+    "user=tenant:x:61184:61184:Tenant:/data/notes/alice:/bin/sh",
+    "group=tenant:x:61184:",
     "processes=512",
     "system=ten0:/usr",
     "write=ten1:/data",

@@ -8,6 +8,7 @@ import { ControlGroups } from "../../../../src/isolation/cgroup/groups.ts";
 import { LaunchDirectories } from "../../../../src/isolation/launcher/launcher-directory.ts";
 import type { Enclosure, Level } from "../../../../src/isolation/level.ts";
 import type { MachineParts } from "../../../../src/isolation/machine/machine-needs.ts";
+import { AccountFiles } from "../../../../src/isolation/walls/account-files.ts";
 import { NamespaceLevel } from "../../../../src/isolation/walls/namespace.ts";
 import { openOutput } from "../../../../src/platform/process/output-pipes.ts";
 import { bunSpawner, type Child } from "../../../../src/platform/process/spawner.ts";
@@ -34,6 +35,7 @@ export class MachineWorld implements Disposable {
     const { dataDir } = this;
     this.#groups = new ControlGroups({ dataDir });
     this.walls = new NamespaceLevel({
+      accounts: new AccountFiles(dataDir),
       dataDir,
       groups: this.#groups,
       launches: new LaunchDirectories(dataDir, {

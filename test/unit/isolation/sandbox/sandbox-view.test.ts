@@ -15,6 +15,8 @@ const parts: ViewParts = {
   secrets: [],
   read: ["/srv/app"],
   write: [OWN],
+  mounts: [],
+  states: [],
   tmpDir: TMP,
   socketDir: { outside: SOCKETS, inside: "/tmp/tenement" },
   system: {

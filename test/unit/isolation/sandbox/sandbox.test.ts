@@ -3,11 +3,13 @@ import { ControlGroups } from "../../../../src/isolation/cgroup/groups.ts";
 import { LaunchDirectories } from "../../../../src/isolation/launcher/launcher-directory.ts";
 import type { RunscFinding } from "../../../../src/isolation/sandbox/runsc.ts";
 import { SandboxLevel } from "../../../../src/isolation/sandbox/sandbox.ts";
+import { AccountFiles } from "../../../../src/isolation/walls/account-files.ts";
 import { NamespaceLevel } from "../../../../src/isolation/walls/namespace.ts";
 import { serviceWith } from "../../../support/service.ts";
 
 const dataDir = "/none";
 const walls = new NamespaceLevel({
+  accounts: new AccountFiles(dataDir),
   dataDir,
   groups: new ControlGroups({ dataDir }),
   launches: new LaunchDirectories(dataDir, { moveAway: () => undefined }),

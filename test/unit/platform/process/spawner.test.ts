@@ -126,7 +126,7 @@ describe("a process", () => {
   test("has its memory counted with that of its descendants", async () => {
     // Of the program's own pages only a share counts, while other processes of the host have them as well.
     const program =
-      'held = Buffer.alloc(20e6, 1); console.log("ready"); setInterval(() => {}, 1e6)';
+      'globalThis.held = Buffer.alloc(20e6, 1); console.log("ready"); setInterval(() => {}, 1e6)';
     const script = `${process.execPath} -e '${program}' & wait`;
     const child = await spawnScript({ script });
     const own = readProcess(child.ref.pid)?.memoryBytes ?? 0;
