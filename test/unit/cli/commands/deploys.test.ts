@@ -31,7 +31,8 @@ test("deploy prints the address and the weight of the version", async () => {
 
 test("a failed deploy prints the last lines and ends with 1", async () => {
   world.deploys.failure = new TenError("START_FAILED", 'Cannot start "notes:v3": no');
-  world.logs.write(lineOf("notes:v3", "no such table", { at: Date.now() + 60_000 }));
+  world.administration.add("notes:v3");
+  world.logs.write(lineOf("notes:v3", "no such table"));
   expect(await ten("deploy", "notes:v3")).toEqual({
     exit: 1,
     out: "",

@@ -29,6 +29,7 @@ test("spawn that fails prints the last log lines and ends with 1; the others sti
 test.each(["start", "restart", "enable"])("%s prints the hint of a failed start", async (order) => {
   const ref = { service: "notes", id: "alice" };
   api.world.administration.add("notes:alice");
+  api.world.administration.stories.set("notes:alice", { lastLaunch: null });
   const fails = (failure: typeof NO_PROGRAM) => async () => {
     throw new InstanceError(ref, { verb: "start", failure });
   };

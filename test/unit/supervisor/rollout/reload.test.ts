@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { TenError } from "../../../../src/core/errors.ts";
+import { InstanceError } from "../../../../src/core/failure.ts";
 import type { Config, Service } from "../../../../src/core/service.ts";
 import type { ChildRecord } from "../../../../src/database/instances.ts";
 import { takeOver } from "../../../../src/supervisor/handover/takeover.ts";
@@ -107,6 +108,7 @@ test("a new process that can't be launched is reported with its remedy", async (
       subject: "notes:alice",
       reason: '"no-such-program" is not found on PATH',
       hint: "Install it, or correct command in [service.notes]",
+      start: { ref: { service: "notes", id: "alice" }, error: expect.any(InstanceError) },
     },
   ]);
 });
