@@ -5,16 +5,13 @@ import { join } from "node:path";
 import { ROOT } from "../support/executable.ts";
 import { type Ten, withTen } from "../support/ten.ts";
 import { WALLED_COMMAND } from "../support/tenants/command.ts";
-import { GCC, isMissing, NODE, PYTHON, RUNSC, type Tool } from "../support/tool.ts";
+import { GCC, GIT, isMissing, NODE, PSQL, PYTHON, RUNSC, SSH, type Tool } from "../support/tool.ts";
 
 setDefaultTimeout(120_000);
 
 const isRoot = process.platform === "linux" && process.getuid?.() === 0;
 /** An ordinary user without an account. */
 const USER = 29_613;
-const SSH: Tool = { program: "ssh", debianPackage: "openssh-client" };
-const GIT: Tool = { program: "git", debianPackage: "git" };
-const PSQL: Tool = { program: "psql", debianPackage: "postgresql-client" };
 
 /** A tenant that runs a script, of which its log has the lines, before it serves. */
 function tenantOf(script: string, keys = ""): string {

@@ -31,6 +31,9 @@ export const E2FSPROGS: Tool = { program: "mkfs.ext4", debianPackage: "e2fsprogs
 export const CHROMIUM: Tool = { program: "chromium", debianPackage: "chromium" };
 export const NFTABLES: Tool = { program: "nft", debianPackage: "nftables" };
 export const IPROUTE: Tool = { program: "ip", debianPackage: "iproute2" };
+export const SSH: Tool = { program: "ssh", debianPackage: "openssh-client" };
+export const GIT: Tool = { program: "git", debianPackage: "git" };
+export const PSQL: Tool = { program: "psql", debianPackage: "postgresql-client" };
 export const UV: Tool = { program: "uv", debianPackage: "python3-pip && pip install uv" };
 export const SYSTEMD: Tool = {
   program: "systemd-socket-activate",
