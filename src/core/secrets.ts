@@ -26,9 +26,10 @@ export function maskValue(name: string, value: string): string {
 }
 
 function maskUrl([, scheme = "", user, password, host, path = "", query]: string[]): string {
-  const access = user === undefined ? "" : `${user}${password === undefined ? "" : `:${MASK}`}@`;
-  // The path of a webhook is its secret.
+  // A user without a password is a token; the path of a webhook is its secret.
   const isDatabase = !/^https?:/i.test(scheme);
+  const known = password === undefined && !isDatabase ? MASK : user;
+  const access = user === undefined ? "" : `${known}${password === undefined ? "" : `:${MASK}`}@`;
   const place = isDatabase || path.length <= 1 ? path : `/${MASK}`;
   return `${scheme}${access}${host}${place}${query === "" ? "" : MASK}`;
 }

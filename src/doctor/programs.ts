@@ -1,5 +1,5 @@
 // Examines the programs of configured services: those that the walls hide from their tenants.
-import { realpathSync } from "node:fs";
+import { existsSync, realpathSync } from "node:fs";
 import { parseEnvFile } from "../core/env-file.ts";
 import type { Failure } from "../core/failure.ts";
 import { type LaunchPlan, planLaunch } from "../core/launch-plan.ts";
@@ -10,6 +10,7 @@ import { hiddenInstallations, refuseHidden } from "../isolation/programs/hidden-
 import { hostPrograms } from "../isolation/programs/host-programs.ts";
 import { followCommand, withoutShims } from "../isolation/programs/program-chain.ts";
 import { findHostFiles } from "../isolation/walls/host-files.ts";
+import { TenantPlaces } from "../isolation/walls/tenant-places.ts";
 import { readText } from "../platform/files.ts";
 import { commandOf, type Finding } from "./finding.ts";
 
@@ -27,10 +28,12 @@ export function findHiddenPrograms(config: Config, env: Env): readonly HiddenPro
   const services = [...config.services.values()].filter(isWalled);
   if (services.length === 0) return [];
   const { software } = findHostFiles();
+  const isForeign = foreignTo(config);
   return services.flatMap((service) => {
-    const plan = planOf(service, config, env);
+    const programFiles = hostPrograms(isForeign);
+    const plan = withoutShims(planOf(service, config, env), programFiles);
     const view = viewOf(service, plan, { config, software });
-    const programs = followCommand(plan, hostPrograms());
+    const programs = followCommand(plan, programFiles);
     const failure = refuseHidden(service, programs, view);
     const readPaths = hiddenInstallations(programs, view);
     return failure === null ? [] : [{ service: service.name, failure, readPaths }];
@@ -58,7 +61,7 @@ function isWalled(service: Service): boolean {
 function planOf(service: Service, { settings: { dataDir } }: Config, env: Env): LaunchPlan {
   const text = service.envFile === null ? null : readText(service.envFile);
   const parsed = parseEnvFile(text ?? "");
-  const plan = planLaunch({
+  return planLaunch({
     service,
     ref: { service: service.name, id: "alice" },
     slot: 0,
@@ -69,7 +72,14 @@ function planOf(service: Service, { settings: { dataDir } }: Config, env: Env): 
     storedEnv: {},
     fileEnv: parsed.kind === "env" ? parsed.env : {},
   });
-  return withoutShims(plan, hostPrograms());
+}
+
+/** Whether a tenant may have made a file. Before the first start there is no data directory, and no tenant. */
+function foreignTo({ services, settings: { dataDir } }: Config): (path: string) => boolean {
+  if (!existsSync(dataDir)) return () => false;
+  const writePaths = [...services.values()].flatMap((service) => service.writePaths);
+  const places = new TenantPlaces({ dataDir, writePaths });
+  return (path) => places.contains(path);
 }
 
 /** The view of a launch, without the links, which depend on the programs themselves. */

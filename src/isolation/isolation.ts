@@ -15,10 +15,13 @@ import type { Level, Placement } from "./level.ts";
 import { firecrackerLevel } from "./machine/firecracker.ts";
 import { qemuLevel } from "./machine/qemu.ts";
 import { ProcessLevel } from "./process-level.ts";
+import { hostPrograms } from "./programs/host-programs.ts";
+import type { ProgramFiles } from "./programs/program-files.ts";
 import { SandboxLevel } from "./sandbox/sandbox.ts";
 import { AccountFiles } from "./walls/account-files.ts";
 import { NamespaceLevel } from "./walls/namespace.ts";
 import { limitsByNamespace } from "./walls/process-limit.ts";
+import { TenantPlaces } from "./walls/tenant-places.ts";
 
 export interface IsolationParts {
   readonly dataDir: string;
@@ -40,6 +43,7 @@ export class Isolation implements Disposable {
   /** Measures and deletes files of tenants. */
   readonly trees: Trees;
   readonly trash: Trash;
+  readonly #parts: IsolationParts;
   readonly #accounts: AccountFiles;
   readonly #groups: ControlGroups;
   readonly #launches: LaunchDirectories;
@@ -50,6 +54,7 @@ export class Isolation implements Disposable {
   readonly #sandbox: Level;
 
   constructor(parts: IsolationParts) {
+    this.#parts = parts;
     this.#groups = new ControlGroups(parts);
     const findLauncher = findRunnable(parts.installLauncher);
     this.trees = new Trees({ findLauncher, confine: () => this.#groups.background() });
@@ -72,6 +77,13 @@ export class Isolation implements Disposable {
     this.#qemu = qemuLevel(machine);
     this.#firecracker = firecrackerLevel(machine);
     this.#sandbox = new SandboxLevel(walls);
+  }
+
+  /** The host's programs, for one search; no file that a tenant may have made is read. */
+  programs(): ProgramFiles {
+    const { dataDir, writePaths } = this.#parts;
+    const places = new TenantPlaces({ dataDir, writePaths: writePaths() });
+    return hostPrograms((path) => places.contains(path));
   }
 
   /** Whether the default limit of processes holds behind walls. */

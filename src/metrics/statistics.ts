@@ -63,11 +63,12 @@ export class Statistics {
     ref: InstanceRef | null,
     { status, durationMs }: { status: number; durationMs: number },
   ): void {
-    if (ref === null || !this.#registered.has(formatRef(ref))) {
+    const key = ref === null ? null : formatRef(ref);
+    if (ref === null || key === null || !this.#registered.has(key)) {
       this.unrouted++;
       return;
     }
-    const traffic = this.#trafficOf(ref);
+    const traffic = this.#trafficOf(key, ref);
     traffic.requests[classOf(status)]++;
     traffic.durations.add(durationMs);
   }
@@ -93,12 +94,12 @@ export class Statistics {
   }
 
   forget(ref: InstanceRef): void {
-    this.#registered.delete(formatRef(ref));
-    this.traffic.delete(formatRef(ref));
+    const key = formatRef(ref);
+    this.#registered.delete(key);
+    this.traffic.delete(key);
   }
 
-  #trafficOf(ref: InstanceRef): InstanceTraffic {
-    const key = formatRef(ref);
+  #trafficOf(key: RefKey, ref: InstanceRef): InstanceTraffic {
     const known = this.traffic.get(key);
     if (known !== undefined) return known;
     const traffic = new InstanceTraffic(ref);

@@ -1,20 +1,17 @@
 // The standard streams and the terminal of this program, handed on to a command that runs elsewhere.
 import { isatty } from "node:tty";
+import { EXEC_SIGNALS, type ExecSignal } from "../core/exec-signals.ts";
 
 export interface TerminalWindow {
   readonly columns: number;
   readonly rows: number;
 }
 
-/** Signals that are handed on. Ctrl-C of a terminal in raw mode is no signal, but a byte. */
-export const HANDED_ON = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"] as const;
-export type HandedOn = (typeof HANDED_ON)[number];
-
 export interface AttachedStreams {
   readonly input: AsyncIterable<Uint8Array>;
   /** Null: input or output is no terminal. */
   readonly terminal: AttachedTerminal | null;
-  onSignal(callback: (signal: HandedOn) => void): void;
+  onSignal(callback: (signal: ExecSignal) => void): void;
 }
 
 export interface AttachedTerminal {
@@ -31,7 +28,7 @@ export function attachStreams(): AttachedStreams {
     input: process.stdin,
     terminal: isatty(0) && isatty(1) ? ownTerminal() : null,
     onSignal(callback) {
-      for (const signal of HANDED_ON) process.on(signal, () => callback(signal));
+      for (const signal of EXEC_SIGNALS) process.on(signal, () => callback(signal));
     },
   };
 }

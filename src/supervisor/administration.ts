@@ -1,5 +1,7 @@
 // The interface of the supervisor to the control API: orders about instances, and views of them.
+
 import type { Endpoint } from "../core/endpoint.ts";
+import type { ExecSignal } from "../core/exec-signals.ts";
 import type { Failure } from "../core/failure.ts";
 import type { Health, ReportedState } from "../core/life/report.ts";
 import type { InstanceRef, Slot } from "../core/ref.ts";
@@ -93,9 +95,6 @@ export interface Exec {
   end(): void;
   readonly ended: Promise<ExecEnd>;
 }
-
-export const EXEC_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"] as const;
-export type ExecSignal = (typeof EXEC_SIGNALS)[number];
 
 export interface ExecEnd {
   /** Its own, or 128 and its signal. */

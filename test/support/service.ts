@@ -54,3 +54,11 @@ export function serviceWith(changes: Partial<Service> = {}): Service {
     ...changes,
   };
 }
+
+/** Where an instance is launched, without its service. */
+export const PLACE = {
+  ref: { service: "notes", id: "a" },
+  slot: 0,
+  port: 1,
+  extraPorts: [],
+} as const;

@@ -116,7 +116,7 @@ export async function getStorage(call: Call): Promise<StorageAnswer> {
 export async function getStory({ world, ref }: Call): Promise<StoryAnswer> {
   const story = world.administration.story(ref);
   const { failure } = story.view;
-  if (failure?.code !== "START_FAILED") return describeStory(story);
+  if (failure?.code !== "START_FAILED" || failure.hint !== null) return describeStory(story);
   const error = new InstanceError(ref, { verb: "start", failure });
   const { hint = null } = await describeFailedStart(world, { ref, limit: LOG_LINES }, error);
   return describeStory({ ...story, view: { ...story.view, failure: { ...failure, hint } } });

@@ -1,5 +1,6 @@
 // Commands inside an instance on the wire: the messages of their WebSocket.
 import { z } from "zod";
+import { EXEC_SIGNALS } from "../../core/exec-signals.ts";
 import { type Operations, socket } from "./operation.ts";
 import { count, envValue, errorAnswer } from "./wire.ts";
 
@@ -11,13 +12,13 @@ const cells = z.int().min(1).max(TERMINAL_CELLS_MAX);
 const size = z.strictObject({ columns: cells, rows: cells });
 
 /** Signals that a client passes on. */
-const signal = z.enum(["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"]);
+const signal = z.enum(EXEC_SIGNALS);
 
 const started = z.strictObject({
   kind: z.literal("start"),
   command: z.array(envValue).max(COMMAND_WORDS_MAX).describe("Empty: a shell"),
   terminal: size
-    .extend({ name: z.string().max(64).describe("The value of TERM") })
+    .extend({ name: envValue.max(64).describe("The value of TERM") })
     .nullable()
     .describe("Null: three pipes instead of a terminal"),
 });

@@ -24,7 +24,7 @@ const buffer = new Uint8Array(READ_BYTES_MAX);
  * Files as they are during one search, which looks at the same directories again and again.
  * @param isForeign whether a tenant may have made the file: its content is not read
  */
-export function hostPrograms(isForeign: (path: string) => boolean = () => false): ProgramFiles {
+export function hostPrograms(isForeign: (path: string) => boolean): ProgramFiles {
   /** As many as a search looks at. */
   const entries = new Map<string, Entry | null>();
   const contents = new Map<string, Content>();

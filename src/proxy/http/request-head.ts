@@ -75,7 +75,10 @@ export function readRequestHead(raw: RawHead, peer: Peer): RequestHead {
     path: pathOf(target),
     hostname,
     from: senderOf(peer, found.claims),
-    client: clientOf(peer, found.claims),
+    // Of the requests to the API alone.
+    get client() {
+      return clientOf(peer, found.claims);
+    },
     versionMinor: raw.versionMinor,
     framing: isEmpty(found.framing) ? { kind: "none" } : found.framing,
     keepAlive: raw.keepAlive,
@@ -274,7 +277,9 @@ class RequestScanner {
 function connectionNamesUpgrade(fields: Fields): boolean {
   return fields.some(
     (value, index) =>
-      isNamed(fields[index - 1], "connection") && /(?:^|,)\s*upgrade\s*(?:,|$)/i.test(value),
+      index % 2 === 1 &&
+      isNamed(fields[index - 1], "connection") &&
+      /(?:^|,)\s*upgrade\s*(?:,|$)/i.test(value),
   );
 }
 

@@ -1,10 +1,12 @@
 // A command inside an instance while it runs: its streams, its signals, its end.
+
 import { constants } from "node:os";
 import { unreachable } from "../../core/assert.ts";
+import type { ExecSignal } from "../../core/exec-signals.ts";
 import type { Exit } from "../../core/life/instance.ts";
 import { describeExit } from "../../core/life/restart-policy.ts";
 import type { Clock } from "../../platform/clock.ts";
-import type { Exec, ExecEnd, ExecSignal, TerminalSize } from "../administration.ts";
+import type { Exec, ExecEnd, TerminalSize } from "../administration.ts";
 import type { LaunchedExec } from "../launch/exec-launches.ts";
 
 /** A shell saves its history within it. */

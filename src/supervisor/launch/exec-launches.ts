@@ -18,7 +18,7 @@ import type { Launched } from "./launched.ts";
 export interface ExecLaunchesParts {
   readonly dataDir: string;
   readonly spawn: AttachedSpawner;
-  readonly isolation: Pick<Isolation, "level">;
+  readonly isolation: Pick<Isolation, "level" | "programs">;
   readonly ports: Pick<Ports, "takeMany" | "give">;
   readonly firewall: Pick<Firewall, "claim" | "release">;
   readonly serverEnv: Readonly<Record<string, string | undefined>>;
@@ -102,7 +102,7 @@ export class ExecLaunches {
     checkDirectory(service.name, plan.cwd);
     const marked = { ...plan, env, mark };
     const argv = command.length === 0 ? [findShell()] : resolveCommand(ref, marked, command);
-    return replaceShims(service, { ...marked, argv });
+    return replaceShims(service, { ...marked, argv }, this.#parts.isolation);
   }
 }
 

@@ -6,7 +6,7 @@ import { messageOf } from "../../core/errors.ts";
 import { FailureError, startFailure } from "../../core/failure.ts";
 import type { LaunchPlan } from "../../core/launch-plan.ts";
 import type { Service } from "../../core/service.ts";
-import { hostPrograms } from "../../isolation/programs/host-programs.ts";
+import type { Isolation } from "../../isolation/isolation.ts";
 import { withoutShims } from "../../isolation/programs/program-chain.ts";
 import { codeOf } from "../../platform/files.ts";
 
@@ -30,14 +30,23 @@ function readEnvText(service: string, path: string): string {
 }
 
 /** The plan with its program by its full path. Throws a FailureError. */
-export function resolvePlan(service: Service, plan: LaunchPlan): LaunchPlan {
+export function resolvePlan(
+  service: Service,
+  plan: LaunchPlan,
+  isolation: Pick<Isolation, "programs">,
+): LaunchPlan {
   checkDirectory(service.name, plan.cwd);
-  return replaceShims(service, { ...plan, argv: resolveProgram(service.name, plan) });
+  const argv = resolveProgram(service.name, plan);
+  return replaceShims(service, { ...plan, argv }, isolation);
 }
 
 /** Without walls a shim runs with its whole manager. */
-export function replaceShims({ isolation }: Service, plan: LaunchPlan): LaunchPlan {
-  return isolation === "process" ? plan : withoutShims(plan, hostPrograms());
+export function replaceShims(
+  { isolation: level }: Service,
+  plan: LaunchPlan,
+  isolation: Pick<Isolation, "programs">,
+): LaunchPlan {
+  return level === "process" ? plan : withoutShims(plan, isolation.programs());
 }
 
 /** Throws a FailureError. */

@@ -84,7 +84,7 @@ export class Launches {
     const plan = planLaunch({ ...placement, serverEnv, storedEnv, fileEnv });
     mkdirSync(plan.instanceDir, { recursive: true, mode: 0o700 });
     // With a root of its own, the program is looked up there.
-    const resolved = hasOwnRoot(service) ? plan : resolvePlan(service, plan);
+    const resolved = hasOwnRoot(service) ? plan : resolvePlan(service, plan, isolation);
     this.#refuseTaken(ref, plan.socketPath);
     refuseLong(ref, plan.socketPath);
     const enclosure = level.enclose(placement, resolved);

@@ -167,8 +167,9 @@ export class Deployer implements Deploys {
     try {
       const { signal } = patience;
       await this.#supervisor.startByOrder(actor, { signal, by: "an operator" });
-      await Promise.race([actor.until(isChecked), rejection(signal)]);
-      if (actor.service.health === null) await Promise.race([this.#try(actor), rejection(signal)]);
+      const overdue = rejection(signal);
+      await Promise.race([actor.until(isChecked), overdue]);
+      if (actor.service.health === null) await Promise.race([this.#try(actor, signal), overdue]);
     } finally {
       cancel();
     }
@@ -176,12 +177,12 @@ export class Deployer implements Deploys {
   }
 
   /** Resolves when the process has answered a request, and has lived for a while after that. */
-  async #try(actor: InstanceActor): Promise<void> {
+  async #try(actor: InstanceActor, signal: AbortSignal): Promise<void> {
     const { clock } = this.#supervisor.world;
     const { launch } = actor.instance;
     const runs = (latest: Instance) => latest.launch === launch && latest.state.kind === "running";
     const deadline = clock.now() + actor.service.startupTimeoutMs;
-    for (;;) {
+    while (!signal.aborted) {
       const answer = await actor.ask(ANY_ANSWER);
       if (answer.kind === "ready" || !runs(actor.instance)) break;
       const reason = answer.kind === "unready" ? answer.reason : "it could not be asked";

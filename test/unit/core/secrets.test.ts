@@ -33,6 +33,8 @@ test.each([
   ["redis://:a@b:c@cache/", `redis://:${MASK}@cache/`],
   ["https://hooks.example.com/services/T0/B0/x", `https://hooks.example.com/${MASK}`],
   ["postgres://db/app?password=x", `postgres://db/app${MASK}`],
+  ["https://ghp_0123456789@github.com/a/b", `https://${MASK}@github.com/${MASK}`],
+  ["postgres://app@db/app", "postgres://app@db/app"],
   ["https://example.com?token=x", `https://example.com${MASK}`],
   ["https://example.com:8080", "https://example.com:8080"],
   ["amqp://a:p@ss@one amqp://b:q@two", MASK],

@@ -19,7 +19,7 @@ beforeEach(() => {
 afterEach(() => rmSync(root, { recursive: true }));
 
 test("tells files, programs, directories and links apart", () => {
-  const files = hostPrograms();
+  const files = hostPrograms(() => false);
   expect(
     ["run", "text", "link", ".", "none", "run/x"].map((path) => files.entry(at(path))),
   ).toEqual([
@@ -45,7 +45,7 @@ test("reads text of regular files, and none that a tenant may have made", () => 
 test("reads a file beyond its head, up to a bound, and nothing of the one before", () => {
   writeFileSync(at("long"), `${"a".repeat(5000)}${"b".repeat(100_000)}`);
   writeFileSync(at("empty"), "");
-  const files = hostPrograms();
+  const files = hostPrograms(() => false);
   const text = files.read(at("long"));
   expect([text.length, text.slice(4998, 5002)]).toEqual([65_536, "aabb"]);
   expect(files.read(at("empty"))).toBe("");
@@ -53,13 +53,13 @@ test("reads a file beyond its head, up to a bound, and nothing of the one before
 
 test.skipIf(process.platform !== "linux")("does not wait for a pipe", () => {
   Bun.spawnSync(["mkfifo", at("pipe")]);
-  expect(hostPrograms().read(at("pipe"))).toBe("");
+  expect(hostPrograms(() => false).read(at("pipe"))).toBe("");
 });
 
 test.skipIf(process.platform !== "linux")(
   "finds the loader of a binary, whose text it leaves out",
   () => {
-    const files = hostPrograms();
+    const files = hostPrograms(() => false);
     expect(files.loader("/bin/sh")).toMatch(/^\/lib.*\/ld-/);
     expect([files.read("/bin/sh"), files.loader(at("run"))]).toEqual(["", null]);
   },

@@ -5,7 +5,7 @@ import type { RunscFinding } from "../../../../src/isolation/sandbox/runsc.ts";
 import { SandboxLevel } from "../../../../src/isolation/sandbox/sandbox.ts";
 import { AccountFiles } from "../../../../src/isolation/walls/account-files.ts";
 import { NamespaceLevel } from "../../../../src/isolation/walls/namespace.ts";
-import { serviceWith } from "../../../support/service.ts";
+import { PLACE, serviceWith } from "../../../support/service.ts";
 
 const dataDir = "/none";
 const walls = new NamespaceLevel({
@@ -22,13 +22,7 @@ const walls = new NamespaceLevel({
 
 function start(found: RunscFinding): unknown {
   const service = serviceWith({ isolation: "sandbox" });
-  const placement = {
-    service,
-    ref: { service: "notes", id: "a" },
-    slot: 0,
-    port: 1,
-    extraPorts: [],
-  } as const;
+  const placement = { ...PLACE, service };
   const paths = { cwd: "/", instanceDir: "/none", socketPath: "/none/socket", mark: "" };
   try {
     return new SandboxLevel(walls, () => found).enclose(placement, { argv: [], env: {}, ...paths });
