@@ -4,6 +4,7 @@ import type { OpenApiDocument } from "../../src/control/routes/openapi.ts";
 import { Contract } from "../support/contract.ts";
 import { type Ten, withTen } from "../support/ten.ts";
 import { APP_COMMAND } from "../support/tenants/command.ts";
+import { GCC, isMissing } from "../support/tool.ts";
 
 const SERVICE = `[service.notes]\ncommand = "${APP_COMMAND}"\n`;
 
@@ -70,7 +71,8 @@ test("the compiled server answers only as its OpenAPI document declares", () =>
     for (const [request, body] of REQUESTS) {
       if (request.includes("/logs")) await ten.get("alice.notes.localhost", "/log?line=hello");
       if (request.endsWith("/exec")) {
-        expect(await visitor.exec("notes:alice", ["sh", "-c", "exit 7"])).toBe(7);
+        if (!isMissing(GCC))
+          expect(await visitor.exec("notes:alice", ["sh", "-c", "exit 7"])).toBe(7);
         contract.seen.add("GET /api/instances/{ref}/exec 101");
         continue;
       }

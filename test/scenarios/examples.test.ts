@@ -114,7 +114,7 @@ test(
       const socket = ten.webSocket("alice.store.localhost", "/ws");
       expect(await socket.next()).toBe("hello from alice");
       expect((await ten.instance("store:alice"))?.socket).toMatch(
-        /\/(?:store-alice\.sock|socket)$/,
+        /\/(?:store\.alice\.sock|store-alice\.sock|socket)$/,
       );
       socket.send("a text");
       expect(await socket.next()).toBe("a text");

@@ -9,7 +9,7 @@ import type { ErrorCode } from "../../src/core/errors.ts";
 import { SYSTEM_PATH } from "../../src/platform/programs.ts";
 import { type Ten, withTen } from "../support/ten.ts";
 import { APP_COMMAND } from "../support/tenants/command.ts";
-import { isMissing } from "../support/tool.ts";
+import { GCC, isMissing } from "../support/tool.ts";
 import { wallSettings } from "../support/walls.ts";
 
 setDefaultTimeout(60_000);
@@ -169,18 +169,23 @@ test("where another instance has its socket", () => {
   });
 });
 
-test.skipIf(process.getuid?.() !== 0)("where the limits of its service can't be applied", () => {
-  const configText = configOf('command = "sleep 60"\nisolation = "process"\nmemory_limit_mb = 64');
-  const user = 61_191;
-  return withTen({ configText, user }, async (ten) => {
-    const { stderr } = await ten.ten("spawn", "app:a");
-    const [, reason = "", hint = ""] =
-      /^error: Cannot start "app:a": (.*)\nhint: (.*)\n$/.exec(stderr) ?? [];
-    expect(reason).toStartWith("memory_limit_mb can't be applied: ");
-    expect(hint).toStartWith("Remove memory_limit_mb from [service.app], or run ten as root");
-    await expectTold(ten, "app:a", { code: "LEVEL_MISSING", reason, hint });
-  });
-});
+test.skipIf(process.getuid?.() !== 0 || isMissing(GCC))(
+  "where the limits of its service can't be applied",
+  () => {
+    const configText = configOf(
+      'command = "sleep 60"\nisolation = "process"\nmemory_limit_mb = 64',
+    );
+    const user = 61_191;
+    return withTen({ configText, user }, async (ten) => {
+      const { stderr } = await ten.ten("spawn", "app:a");
+      const [, reason = "", hint = ""] =
+        /^error: Cannot start "app:a": (.*)\nhint: (.*)\n$/.exec(stderr) ?? [];
+      expect(reason).toStartWith("memory_limit_mb can't be applied: ");
+      expect(hint).toStartWith("Remove memory_limit_mb from [service.app], or run ten as root");
+      await expectTold(ten, "app:a", { code: "LEVEL_MISSING", reason, hint });
+    });
+  },
+);
 
 function hasFirecracker(): boolean {
   if (Bun.which("firecracker", { PATH: `${process.env["PATH"]}:${SYSTEM_PATH}` }) === null) {

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { withTen } from "../support/ten.ts";
 import { appConfig } from "../support/tenants/command.ts";
+import { GCC, isMissing } from "../support/tool.ts";
 
 const isRoot = process.platform === "linux" && process.getuid?.() === 0;
 
@@ -18,7 +19,7 @@ function fill(directory: string): void {
   }
 }
 
-test.skipIf(!isRoot).each(["process", "namespace"])(
+test.skipIf(!isRoot || isMissing(GCC)).each(["process", "namespace"])(
   "an instance at level %s stops on a full file system, and starts again once there is room",
   async (isolation) => {
     const parent = mkdtempSync(join(tmpdir(), "ten-full-"));

@@ -16,6 +16,7 @@ import { join } from "node:path";
 import { FailureError } from "../../../src/core/failure.ts";
 import { makeSocketPlace } from "../../../src/isolation/socket-place.ts";
 import { serviceWith } from "../../support/service.ts";
+import { isMissing, PYTHON } from "../../support/tool.ts";
 
 const STRANGER = 54_321;
 const ELSEWHERE = "set socket in [service.notes] to a path elsewhere, or leave it out";
@@ -159,7 +160,7 @@ describe("the server's own directory of sockets", () => {
 describe("the path of a socket", () => {
   beforeEach(() => make(0o700));
 
-  test("is freed of a stale socket", () => {
+  test.skipIf(isMissing(PYTHON))("is freed of a stale socket", () => {
     leaveStale(path);
     expect(refusal()).toBeNull();
     expect(existsSync(path)).toBe(false);

@@ -48,11 +48,15 @@ test("a server's file can't be shown by naming it", () => {
   expect(read).toEqual([at("app"), at("releases")]);
 });
 
-test("links by which paths are named are shown, where not all of the host is", () => {
-  expect(planned({}, at("current"))).toMatchObject({
-    cwd: at("releases/1"),
-    shown: ["/usr", at("current")],
-  });
-  expect(planned({ readPaths: [at("current")] }).shown).toEqual(["/usr", at("current")]);
-  expect(planned({ show: "host" }, at("current")).shown).toBe(null);
-});
+// Below /tmp nothing of the host is shown: there a checkout proves nothing.
+test.skipIf(import.meta.dir.startsWith("/tmp/"))(
+  "links by which paths are named are shown, where not all of the host is",
+  () => {
+    expect(planned({}, at("current"))).toMatchObject({
+      cwd: at("releases/1"),
+      shown: ["/usr", at("current")],
+    });
+    expect(planned({ readPaths: [at("current")] }).shown).toEqual(["/usr", at("current")]);
+    expect(planned({ show: "host" }, at("current")).shown).toBe(null);
+  },
+);
