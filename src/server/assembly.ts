@@ -173,7 +173,7 @@ function openSupervisor(
     clock,
     random: Math.random,
     launches,
-    execLaunches: new ExecLaunches({ ...shared, spawn: spawnAttached }),
+    execLaunches: new ExecLaunches({ ...shared, report, spawn: spawnAttached }),
     home,
     prober: socketProber,
     queue: new StartQueue({ maxRunning, maxStarting }, clock),

@@ -8,9 +8,9 @@ import { runHelperSync } from "../../platform/process/helper.ts";
 /** Below the data directory; no service can have this name. */
 const DIRECTORY = ".launcher";
 /** The launcher's exit code when the program does not exist, behind walls that stand. */
-export const NO_PROGRAM = 127;
+const NO_PROGRAM = 127;
 /** It takes some milliseconds to run a program that ends at once. */
-export const LAUNCHER_MS_MAX = 10_000;
+const LAUNCHER_MS_MAX = 10_000;
 const EMBEDDED = "/$bunfs/root/";
 
 /**
@@ -38,12 +38,21 @@ export function findRunnable(install: () => string | null): () => string | null 
 }
 
 function runs(launcher: string): boolean {
-  const argv = [launcher, "--", "/bin/true"];
-  const end = runHelperSync({ argv, timeoutMs: LAUNCHER_MS_MAX });
-  if (end.kind === "failed" && lackOf(end.cause) !== null) {
-    throw new Error(end.reason, { cause: end.cause });
+  try {
+    return tryLauncher(launcher, []) === null;
+  } catch (error) {
+    if (error instanceof Error && lackOf(error.cause) !== null) throw error;
+    return false;
   }
-  return end.kind === "ended" && (end.exitCode === 0 || end.exitCode === NO_PROGRAM);
+}
+
+/** Why the launcher refuses options; null: they work here. Throws an Error when it can't be run, or hangs. */
+export function tryLauncher(launcher: string, options: readonly string[]): string | null {
+  const argv = [launcher, ...options, "--", "/bin/true"];
+  const end = runHelperSync({ argv, timeoutMs: LAUNCHER_MS_MAX });
+  if (end.kind === "failed") throw new Error(end.reason, { cause: end.cause });
+  if (end.exitCode === 0 || end.exitCode === NO_PROGRAM) return null;
+  return end.errors.trim() || `the launcher ended with ${end.exitCode}`;
 }
 
 function install(content: Buffer, directory: string): string {

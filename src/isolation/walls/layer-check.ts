@@ -5,9 +5,7 @@ import { FailureError, hintOf } from "../../core/failure.ts";
 import { isKernelAtLeast, LAYERS_AS_ROOT, LAYERS_ROOTLESS } from "../../core/kernel-release.ts";
 import type { Service } from "../../core/service.ts";
 import { isRoot } from "../../platform/owner.ts";
-
-/** The launcher's exit code when the layer is there, but the program is not. */
-const NO_PROGRAM = 127;
+import { tryLauncher } from "../launcher/launcher-program.ts";
 
 export interface LayerTrial {
   readonly launcher: string;
@@ -40,13 +38,7 @@ export class LayerCheck {
 function attempt({ launcher, layerDir, owner, workdir }: LayerTrial): string | null {
   const user = String(owner);
   const identity = owner === null ? ["--rootless"] : ["--uid", user, "--gid", user];
-  const layer = ["--layer", `${layerDir}:${workdir}`];
-  const { exitCode, stderr } = Bun.spawnSync(
-    [launcher, "--walls", ...identity, ...layer, "--", "/bin/true"],
-    { stdin: "ignore", stdout: "ignore", env: {} },
-  );
-  if (exitCode === 0 || exitCode === NO_PROGRAM) return null;
-  return stderr.toString().trim() || `the launcher ended with ${exitCode}`;
+  return tryLauncher(launcher, ["--walls", ...identity, "--layer", `${layerDir}:${workdir}`]);
 }
 
 function remedyHere(): string {

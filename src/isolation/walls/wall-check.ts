@@ -3,8 +3,7 @@ import type { Gap } from "../../core/failure.ts";
 import type { Service } from "../../core/service.ts";
 import { readText } from "../../platform/files.ts";
 import { isRoot } from "../../platform/owner.ts";
-import { runHelperSync } from "../../platform/process/helper.ts";
-import { LAUNCHER_MS_MAX, NO_PROGRAM } from "../launcher/launcher-program.ts";
+import { tryLauncher } from "../launcher/launcher-program.ts";
 import { levelMissing } from "../level.ts";
 
 const NOBODY = "65534";
@@ -45,11 +44,7 @@ export function attemptWalls(launcher: string, path = launcher): Gap | null {
 /** Null when the walls stand. */
 function tryWalls(launcher: string): string | null {
   const identity = isRoot() ? ["--uid", NOBODY, "--gid", NOBODY] : ["--rootless"];
-  const argv = [launcher, "--walls", ...identity, "--", "/bin/true"];
-  const end = runHelperSync({ argv, timeoutMs: LAUNCHER_MS_MAX });
-  if (end.kind === "failed") throw new Error(end.reason, { cause: end.cause });
-  if (end.exitCode === 0 || end.exitCode === NO_PROGRAM) return null;
-  return end.errors.trim() || `the launcher ended with ${end.exitCode}`;
+  return tryLauncher(launcher, ["--walls", ...identity]);
 }
 
 function remediesFor(launcher: string): readonly string[] {

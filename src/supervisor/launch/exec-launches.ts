@@ -6,21 +6,18 @@ import { markOf } from "../../core/instance-paths.ts";
 import { type LaunchPlan, planLaunch } from "../../core/launch-plan.ts";
 import { formatRef, type InstanceRef } from "../../core/ref.ts";
 import type { Service } from "../../core/service.ts";
-import type { Firewall } from "../../isolation/firewall/firewall.ts";
 import type { Isolation } from "../../isolation/isolation.ts";
 import type { Enclosure } from "../../isolation/level.ts";
 import type { AttachedProcess, AttachedSpawner } from "../../platform/process/attached-spawner.ts";
-import type { Ports } from "../../platform/process/ports.ts";
 import type { TerminalSize } from "../administration.ts";
+import { LaunchPorts, type LaunchPortsParts } from "./launch-ports.ts";
 import { checkDirectory, readEnvFile, replaceShims } from "./launch-program.ts";
 import type { Launched } from "./launched.ts";
 
-export interface ExecLaunchesParts {
+export interface ExecLaunchesParts extends LaunchPortsParts {
   readonly dataDir: string;
   readonly spawn: AttachedSpawner;
   readonly isolation: Pick<Isolation, "level" | "programs">;
-  readonly ports: Pick<Ports, "takeMany" | "give">;
-  readonly firewall: Pick<Firewall, "claim" | "release">;
   readonly serverEnv: Readonly<Record<string, string | undefined>>;
 }
 
@@ -48,32 +45,35 @@ const SHELL_PATH = "/bin:/usr/bin:/usr/local/bin";
 
 export class ExecLaunches {
   readonly #parts: ExecLaunchesParts;
+  readonly #ports: LaunchPorts;
 
   constructor(parts: ExecLaunchesParts) {
     this.#parts = parts;
+    this.#ports = new LaunchPorts(parts);
   }
 
   /** Throws the cause: a FailureError, or NOT_FOUND for a program that is not there. */
   launch(order: ExecOrder): LaunchedExec {
-    const { firewall, isolation, ports, spawn } = this.#parts;
+    const { isolation, report, spawn } = this.#parts;
     const { beside, ref, service, terminal } = order;
     const level = isolation.level(service);
-    const taken = ports.takeMany(1 + (service.extraPorts ?? 0));
+    const taken = this.#ports.take(service);
     const [port = 0, ...extraPorts] = taken;
     let enclosure: Enclosure | null = null;
     const retire = () => {
-      ports.give(...taken);
-      for (const each of taken) firewall.release(each);
-      enclosure?.clear();
+      this.#ports.free(taken);
+      try {
+        enclosure?.clear();
+      } catch (error) {
+        report(error);
+      }
     };
     try {
       const plan = this.#plan(order, { port, extraPorts });
       const placement = { ref, service, slot: order.place, port, extraPorts };
       const attach = terminal === null ? ["--attached"] : ["--terminal", renderSize(terminal.size)];
       enclosure = level.accompany(placement, plan, { beside: beside?.slot ?? null, attach });
-      const { owner } = enclosure;
-      for (const each of taken)
-        firewall.claim({ port: each, owner, allowMetadata: service.allowMetadata });
+      this.#ports.claim(placement, enclosure);
       const { argv, cwd, env } = plan;
       const { cgroup } = enclosure;
       const started = spawn({ argv: enclosure.wrap(argv), cwd, env, cgroup });

@@ -19,6 +19,7 @@ import type { Ports } from "../../platform/process/ports.ts";
 import type { Child, Spawner } from "../../platform/process/spawner.ts";
 import { describeExcess } from "../../platform/unix-socket.ts";
 import { outputDirectoryOf } from "./home.ts";
+import { LaunchPorts } from "./launch-ports.ts";
 import { readEnvFile, resolvePlan } from "./launch-program.ts";
 import type { Launched } from "./launched.ts";
 
@@ -47,6 +48,7 @@ export interface LaunchOrder extends SlotRef {
 
 export class Launches {
   readonly #parts: LaunchesParts;
+  readonly #ports: LaunchPorts;
   readonly #outputDirectory: string;
   /** The sockets of living instances, by path: a-b-c can be the socket of a:b-c and of a-b:c. */
   readonly #sockets = new Map<string, RefKey>();
@@ -57,6 +59,7 @@ export class Launches {
 
   constructor(parts: LaunchesParts) {
     this.#parts = parts;
+    this.#ports = new LaunchPorts(parts);
     this.#outputDirectory = outputDirectoryOf(parts.dataDir);
   }
 
@@ -65,11 +68,11 @@ export class Launches {
    * Throws the cause, a FailureError where a remedy is known.
    */
   launch(order: LaunchOrder): Launched {
-    const taken = this.#parts.ports.takeMany(1 + (order.service.extraPorts ?? 0));
+    const taken = this.#ports.take(order.service);
     try {
       return this.#launchAt(taken, order);
     } catch (error) {
-      this.#freePorts(taken);
+      this.#ports.free(taken);
       throw error;
     }
   }
@@ -100,7 +103,7 @@ export class Launches {
 
   #spawnEnclosed(placement: Placement & SlotRef, plan: LaunchPlan, enclosure: Enclosure): Child {
     try {
-      this.#claim(placement, enclosure);
+      this.#ports.claim(placement, enclosure);
       return this.#spawn(placement, plan, enclosure);
     } catch (error) {
       this.#clear(enclosure, 0);
@@ -113,7 +116,7 @@ export class Launches {
    * its service asks for.
    */
   adopt(ref: InstanceRef, service: Service, record: ChildRecord): Launched | null {
-    const { dataDir, isolation, spawner, ports, logs } = this.#parts;
+    const { dataDir, isolation, spawner, logs } = this.#parts;
     const { port, extraPorts = [], slot, socketPath, startedAt } = record;
     const placement = { ref, service, slot, port, extraPorts };
     const enclosure = isolation.level(service).recover(placement, record);
@@ -123,8 +126,8 @@ export class Launches {
     if (child === null) return null;
     // Before anything is held, because it may throw.
     logs.attach(placement, outputPaths(this.#outputDirectory, placement));
-    ports.reserve(...portsOf(placement));
-    this.#claim(placement, enclosure);
+    this.#ports.reserve(placement);
+    this.#ports.claim(placement, enclosure);
     this.#sockets.set(socketPath, formatRef(ref));
     this.#expose(enclosure);
     const followed = enclosure.follow(child);
@@ -138,28 +141,8 @@ export class Launches {
   retire(launched: Launched): void {
     const { enclosure } = launched;
     this.#sockets.delete(enclosure.socketPath);
-    this.#freePorts(portsOf(launched));
+    this.#ports.free(portsOf(launched));
     this.#clear(enclosure, 0);
-  }
-
-  /** A failure is reported: the ports are free all the same. */
-  #freePorts(taken: readonly number[]): void {
-    const { firewall, ports, report } = this.#parts;
-    ports.give(...taken);
-    try {
-      for (const port of taken) firewall.release(port);
-    } catch (error) {
-      report(error);
-    }
-  }
-
-  /** In a private network its ports are no ports of the host. */
-  #claim(placement: Placement, { owner }: Enclosure): void {
-    if (networkOf(placement.service) === "private") return;
-    const { allowMetadata } = placement.service;
-    for (const port of portsOf(placement)) {
-      this.#parts.firewall.claim({ port, owner, allowMetadata });
-    }
   }
 
   /** A link to a socket may lead through a descriptor of the earlier server. */
