@@ -9,7 +9,7 @@ import type { View } from "../core/walls.ts";
 import { hiddenInstallations, refuseHidden } from "../isolation/programs/hidden-programs.ts";
 import { hostPrograms } from "../isolation/programs/host-programs.ts";
 import { followCommand, withoutShims } from "../isolation/programs/program-chain.ts";
-import { findHostFiles } from "../isolation/walls/host-files.ts";
+import { listSoftware } from "../isolation/walls/host-files.ts";
 import { TenantPlaces } from "../isolation/walls/tenant-places.ts";
 import { readText } from "../platform/files.ts";
 import { commandOf, type Finding } from "./finding.ts";
@@ -27,7 +27,7 @@ type Env = Readonly<Record<string, string | undefined>>;
 export function findHiddenPrograms(config: Config, env: Env): readonly HiddenProgram[] {
   const services = [...config.services.values()].filter(isWalled);
   if (services.length === 0) return [];
-  const { software } = findHostFiles();
+  const software = listSoftware();
   const isForeign = foreignTo(config);
   return services.flatMap((service) => {
     const programFiles = hostPrograms(isForeign);

@@ -1,9 +1,12 @@
 // The error of a failed start, with the last lines that its process wrote, and the hint that they give.
-import { TenError } from "../../core/errors.ts";
+import { type ErrorCode, TenError } from "../../core/errors.ts";
 import { InstanceError } from "../../core/failure.ts";
 import { hintFromOutput } from "../../core/output-hints.ts";
 import type { InstanceRef, Slot } from "../../core/ref.ts";
+import type { InstanceStory } from "../../supervisor/administration.ts";
 import type { ControlWorld } from "../control-world.ts";
+
+const GONE: ReadonlySet<ErrorCode> = new Set(["INSTANCE_UNKNOWN", "SERVICE_UNKNOWN"]);
 
 type World = Pick<ControlWorld, "administration" | "clock" | "logs">;
 
@@ -53,16 +56,23 @@ interface Launch {
 
 /** Null: no process ran. */
 function launchOf({ administration }: World, ref: InstanceRef, since: number): Launch | null {
-  const isRegistered = administration.list().some((view) => isSameRef(view.ref, ref));
-  if (!isRegistered) return { at: since, process: null };
-  const { lastLaunch } = administration.story(ref);
+  const story = storyOf(administration, ref);
+  if (story === null) return { at: since, process: null };
+  const { lastLaunch } = story;
   if (lastLaunch === null || lastLaunch.process === null) return null;
   const dataDir = administration.dataDirectory(ref);
   return { at: lastLaunch.at, process: { ...lastLaunch.process, dataDir } };
 }
 
-function isSameRef(one: InstanceRef, other: InstanceRef): boolean {
-  return one.service === other.service && one.id === other.id;
+/** Null: it is not registered any more. */
+function storyOf(administration: World["administration"], ref: InstanceRef): InstanceStory | null {
+  try {
+    return administration.story(ref);
+  } catch (error) {
+    const isGone = error instanceof TenError && GONE.has(error.code);
+    if (!isGone) throw error;
+    return null;
+  }
 }
 
 /** Without the server's own lines, which repeat the error; null: the logs can't be read. */

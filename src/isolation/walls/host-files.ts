@@ -24,7 +24,8 @@ export function findHostFiles(): HostFiles {
   return { software: listSoftware(), privateFiles: isRoot() ? [] : findPrivateFiles(KEEPERS) };
 }
 
-function listSoftware(): readonly string[] {
+/** The directories of software; of one that is a link, also what it leads to. */
+export function listSoftware(): readonly string[] {
   const targets = SOFTWARE.flatMap((path) => {
     try {
       return [realpathSync(path)];

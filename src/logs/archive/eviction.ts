@@ -88,6 +88,7 @@ function excessOf(totals: ReadonlyMap<string, number>, surplus: number): Map<str
   return new Map([...totals].filter(([, total]) => total > level).map(above));
 }
 
-function sumOf(held: ReadonlyMap<number, number>): number {
+/** The bytes of all sources. */
+export function sumOf(held: ReadonlyMap<number, number>): number {
   return [...held.values()].reduce((sum, bytes) => sum + bytes, 0);
 }

@@ -1,6 +1,6 @@
 // Retention of the archive: drops segments by age and size, keeps lines of quiet instances, shrinks the file.
 import type { Database } from "bun:sqlite";
-import { type Eviction, planEviction } from "./eviction.ts";
+import { type Eviction, planEviction, sumOf } from "./eviction.ts";
 import { freeBytes, usedBytes } from "./file-size.ts";
 import type { LineRow } from "./found-rows.ts";
 import type { LogHoldings } from "./holdings.ts";
@@ -126,7 +126,7 @@ export class Retention {
 
   #plan(rows: readonly SegmentRow[], surplus: number): Eviction | null {
     const held = rows.map(({ id }) => ({ segment: id, sources: this.#holdings.of(id) }));
-    const counted = rows.reduce((sum, { id }) => sum + this.#holdings.total(id), 0);
+    const counted = held.reduce((sum, { sources }) => sum + sumOf(sources), 0);
     return planEviction(held.reverse(), {
       surplus: (surplus / usedBytes(this.#db)) * counted,
       ownerOf: (source) => this.#sources.ownerOf(source),

@@ -95,7 +95,8 @@ export class Trash implements AsyncDisposable {
       await this.#parts.trees.delete(paths, this.#stop.signal);
     } catch (error) {
       if (this.#stop.signal.aborted) return;
-      for (const name of names) if (this.#names().includes(name)) this.#left.add(name);
+      const left = new Set(this.#names());
+      for (const name of names) if (left.has(name)) this.#left.add(name);
       this.#parts.report(`Cannot delete files of ended instances: ${messageOf(error)}`);
     }
   }
