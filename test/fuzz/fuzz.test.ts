@@ -12,7 +12,7 @@ setDefaultTimeout(600_000);
 const EVENTS = 200_000;
 /** Of 150 requests at random some 5 spawn an instance, in one run of 100 none: then more are sent. */
 const API_ROUNDS = 15;
-const API_ROUNDS_MAX = 150;
+const API_ROUNDS_MAX = 1500;
 
 test("the life of an instance holds its invariants through random events", async () => {
   await using fuzzer = new LifecycleFuzzer();
